@@ -1,0 +1,131 @@
+# Argument checks: each returns its argument in the type that the code works
+# with, or raises a classed error that names the argument and shows the value.
+# `arg` is the name that the user wrote, `call` the function that they called.
+
+# A short, safe picture of any value for an error message.
+show_value <- function(x) {
+  if (is.null(x)) return("NULL")
+  if (is.atomic(x) && length(x) == 1L) return(if (is.character(x)) dQuote(x, FALSE) else format(x))
+  if (is.atomic(x) && is.null(dim(x)) && length(x) > 0L && length(x) <= 5L) {
+    return(paste0("c(", paste(format(x, trim = TRUE), collapse = ", "), ")"))
+  }
+  size <- if (is.null(dim(x))) paste("of length", length(x)) else paste(dim(x), collapse = " x ")
+  paste0("<", class(x)[[1L]], " ", size, ">")
+}
+
+check_number <- function(x, min = -Inf, max = Inf, arg = rlang::caller_arg(x), call = rlang::caller_env(),
+                         open = FALSE) {
+  ok <- is.numeric(x) && length(x) == 1L && is.finite(x) &&
+    (if (open) x > min && x < max else x >= min && x <= max)
+  if (!ok) {
+    range <- if (is.finite(min) && is.finite(max)) {
+      if (open) "strictly between {min} and {max}" else "between {min} and {max}"
+    } else if (is.finite(min)) {
+      if (open) "greater than {min}" else "{min} or more"
+    } else {
+      "finite"
+    }
+    abort(c(
+      paste0("{.arg {arg}} must be one number, ", range, "."),
+      x = "It is {show_value(x)}."
+    ), "value", call = call)
+  }
+  as.numeric(x)
+}
+
+# One whole number, returned as integer.
+check_count <- function(x, min = 1L, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  ok <- is.numeric(x) && length(x) == 1L && is.finite(x) && x == floor(x) && x >= min && x <= .Machine$integer.max
+  if (!ok) {
+    abort(c(
+      "{.arg {arg}} must be one whole number, {min} or more.",
+      x = "It is {show_value(x)}."
+    ), "value", call = call)
+  }
+  as.integer(x)
+}
+
+check_flag <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (!is.logical(x) || length(x) != 1L || is.na(x)) {
+    abort(c(
+      "{.arg {arg}} must be {.code TRUE} or {.code FALSE}.",
+      x = "It is {show_value(x)}."
+    ), "value", call = call)
+  }
+  x
+}
+
+# One of `choices`; the vector of all of them (a default argument) means the first.
+check_choice <- function(x, choices, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (identical(x, choices)) return(choices[[1L]])
+  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
+    abort(c(
+      "{.arg {arg}} must be one of {.or {.val {choices}}}.",
+      x = "It is {show_value(x)}."
+    ), "value", call = call)
+  }
+  x
+}
+
+# A numeric vector without missing or infinite values; NULL `length` allows any.
+check_vector <- function(x, length = NULL, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (!is.numeric(x) || is.factor(x) || !is.null(dim(x)) && sum(dim(x) > 1L) > 1L) {
+    abort(c("{.arg {arg}} must be a numeric vector.", x = "It is {show_value(x)}."), "type", call = call)
+  }
+  x <- as.double(x)
+  if (!is.null(length) && length(x) != length) {
+    abort(c(
+      "{.arg {arg}} must have {length} value{?s}.",
+      x = "It has {length(x)}."
+    ), "shape", call = call)
+  }
+  check_finite(x, arg = arg, call = call)
+}
+
+# A numeric matrix without missing or infinite values; a vector is one column
+# and a data frame of numeric columns is taken as a matrix.
+check_matrix <- function(x, nrow = NULL, ncol = NULL, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (is.data.frame(x)) {
+    numeric <- vapply(x, is.numeric, logical(1))
+    if (!all(numeric)) {
+      bad <- names(x)[!numeric][[1L]]
+      abort(c(
+        "Every column of {.arg {arg}} must be numeric.",
+        x = "Column {.val {bad}} is of class {.cls {class(x[[bad]])}}."
+      ), "type", call = call)
+    }
+    x <- as.matrix(x)
+  }
+  if (!is.numeric(x) || length(dim(x)) > 2L) {
+    abort(c("{.arg {arg}} must be a numeric matrix.", x = "It is {show_value(x)}."), "type", call = call)
+  }
+  if (length(dim(x)) != 2L) x <- matrix(as.double(x), ncol = 1L)
+  if ((!is.null(nrow) && nrow(x) != nrow) || (!is.null(ncol) && ncol(x) != ncol)) {
+    want <- paste(if (is.null(nrow)) "any" else nrow, "x", if (is.null(ncol)) "any" else ncol)
+    abort(c(
+      "{.arg {arg}} must be {want} (rows x columns).",
+      x = "It is {nrow(x)} x {ncol(x)}."
+    ), "shape", call = call)
+  }
+  storage.mode(x) <- "double"
+  check_finite(x, arg = arg, call = call)
+}
+
+# Missing and infinite values are refused by place, never imputed.
+check_finite <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (all(is.finite(x))) return(x)
+  bad <- which(!is.finite(x))[[1L]]
+  n_bad <- sum(!is.finite(x))
+  value <- format(x[[bad]])
+  where <- if (is.matrix(x)) {
+    at <- arrayInd(bad, dim(x))
+    column <- if (is.null(colnames(x))) at[[2L]] else dQuote(colnames(x)[[at[[2L]]]], FALSE)
+    paste0("row ", at[[1L]], ", column ", column)
+  } else {
+    paste("position", bad)
+  }
+  abort(c(
+    "{.arg {arg}} must have no missing or infinite values.",
+    x = "It has {n_bad}; the first is {value} at {where}."
+  ), "value", call = call)
+}
