@@ -1,0 +1,95 @@
+# The input space: its shape and how its coordinates are called.
+#
+# An input is list(kind, shape, labels): `shape` is c(channels, height, width),
+# a sequence is 1 high, a vector has all its entries as channels of one
+# position. Coordinates run channel-fastest, then position.
+
+new_input <- function(kind, channels, height = 1L, width = 1L, labels = NULL) {
+  list(kind = kind, shape = c(channels, height, width), labels = labels)
+}
+
+input_size <- function(input) prod(input$shape)
+
+# Two inputs are the same space when shapes agree; a vector only needs the size.
+same_input <- function(a, b) {
+  if (a$kind == "vector" || b$kind == "vector") return(input_size(a) == input_size(b))
+  identical(a$shape, b$shape) && a$kind == b$kind
+}
+
+# "a sequence of 64 positions", for messages and printing.
+describe_input <- function(input) {
+  describe_shape(input$shape, input$kind)
+}
+
+describe_shape <- function(shape, kind) {
+  channels <- if (shape[[1L]] > 1L) paste(" x", shape[[1L]], "channels") else ""
+  switch(kind,
+    vector = paste("a vector of", shape[[1L]]),
+    sequence = paste0("a sequence of ", shape[[3L]], channels),
+    grid = paste0("a grid of ", shape[[2L]], " x ", shape[[3L]], channels)
+  )
+}
+
+# One row per input coordinate: input, position, lag, channel (for grids also
+# row and column); with `intercept`, a last row of its own.
+input_frame <- function(input, intercept = FALSE) {
+  channels <- input$shape[[1L]]
+  positions <- input$shape[[2L]] * input$shape[[3L]]
+  if (input$kind == "vector") {
+    positions <- channels
+    channels <- 1L
+  }
+  position <- rep(seq_len(positions), each = channels)
+  channel <- rep(seq_len(channels), times = positions)
+  label <- input$labels
+  if (is.null(label)) {
+    label <- if (channels == 1L) paste0("x[", position, "]") else paste0("x[", position, ",", channel, "]")
+  }
+  lag <- if (input$kind == "sequence") positions + 1L - position else rep(NA_integer_, length(position))
+  columns <- list(input = label, position = position, lag = lag, channel = channel)
+  if (input$kind == "grid") {
+    columns$row <- (position - 1L) %% input$shape[[2L]] + 1L
+    columns$column <- (position - 1L) %/% input$shape[[2L]] + 1L
+  }
+  if (intercept) {
+    columns <- lapply(columns, function(x) c(x, NA))
+    columns$input[[length(columns$input)]] <- "(Intercept)"
+  }
+  light_frame(columns)
+}
+
+# data.frame() without its cost: `columns` are a named list of equal lengths.
+light_frame <- function(columns, class = NULL) {
+  structure(columns, class = c(class, "data.frame"), row.names = .set_row_names(length(columns[[1L]])))
+}
+
+#' Inputs
+#'
+#' Every network starts from an input, which says what its coordinates are. A
+#' bare input is a network without layers; pipe layers onto it.
+#'
+#' Position 1 of a sequence is the oldest value and position `length` the newest,
+#' so that `lag = length + 1 - position`. Data are matrices with one row per
+#' observation and one column per coordinate, channel-fastest, then position.
+#'
+#' @param length Number of positions (time steps) of the sequence.
+#' @param channels Number of values at each position.
+#' @param size Number of entries of the vector. Its position is the index and
+#'   its lag `NA`.
+#' @returns A network of class `ca_network` with no layers.
+#' @seealso [layer_dense()] and the other layers, [summary.ca_network()].
+#' @examples
+#' input_sequence(64) |> layer_conv(filters = 1, kernel = 2)
+#' input_vector(10) |> layer_dense(1, bias = TRUE)
+#' @export
+input_sequence <- function(length, channels = 1) {
+  length <- check_count(length)
+  channels <- check_count(channels)
+  new_network(new_input("sequence", channels, 1L, length))
+}
+
+#' @rdname input_sequence
+#' @export
+input_vector <- function(size) {
+  new_network(new_input("vector", check_count(size)))
+}

@@ -1,0 +1,33 @@
+# Random numbers. All drawing in the package happens inside with_seed(), which
+# fixes R's generator kinds, so that a seed means the same draws in any session
+# and the user's own stream is left as it was found.
+
+# A seed from the user's stream when none is given: set.seed() then governs.
+draw_seed <- function(seed = NULL, call = rlang::caller_env()) {
+  if (is.null(seed)) return(sample.int(.Machine$integer.max, 1L))
+  ok <- is.numeric(seed) && length(seed) == 1L && is.finite(seed) && seed == floor(seed) &&
+    abs(seed) <= .Machine$integer.max
+  if (!ok) {
+    abort(c(
+      "{.arg seed} must be one whole number, or {.code NULL} to draw one.",
+      x = "It is {show_value(seed)}."
+    ), "value", call = call)
+  }
+  as.integer(seed)
+}
+
+with_seed <- function(seed, code) {
+  kinds <- RNGkind()
+  old <- globalenv()$.Random.seed
+  on.exit({
+    RNGkind(kinds[[1L]], kinds[[2L]], kinds[[3L]])
+    if (is.null(old)) rm(".Random.seed", envir = globalenv()) else assign(".Random.seed", old, envir = globalenv())
+  })
+  set.seed(seed, kind = "Mersenne-Twister", normal.kind = "Inversion", sample.kind = "Rejection")
+  force(code)
+}
+
+# Independent streams from one seed: element i is the same for any `n` >= i.
+derive_seeds <- function(seed, n) {
+  with_seed(seed, sample.int(.Machine$integer.max, n))
+}
