@@ -69,6 +69,7 @@ check_choice <- function(x, choices, arg = rlang::caller_arg(x), call = rlang::c
 
 # A numeric vector without missing or infinite values; NULL `length` allows any.
 check_vector <- function(x, length = NULL, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  force(arg)
   if (!is.numeric(x) || is.factor(x) || !is.null(dim(x)) && sum(dim(x) > 1L) > 1L) {
     abort(c("{.arg {arg}} must be a numeric vector.", x = "It is {show_value(x)}."), "type", call = call)
   }
@@ -85,6 +86,7 @@ check_vector <- function(x, length = NULL, arg = rlang::caller_arg(x), call = rl
 # A numeric matrix without missing or infinite values; a vector is one column
 # and a data frame of numeric columns is taken as a matrix.
 check_matrix <- function(x, nrow = NULL, ncol = NULL, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  force(arg)
   if (is.data.frame(x)) {
     numeric <- vapply(x, is.numeric, logical(1))
     if (!all(numeric)) {

@@ -1,0 +1,41 @@
+#' Keep the newest position, or flatten
+#'
+#' `layer_last()` keeps the newest position of a sequence, with its channels.
+#' `layer_flatten()` makes one vector of all channels and positions,
+#' channel-fastest. Neither has parameters.
+#'
+#' @inheritParams layer_dense
+#' @returns The network with one more layer. `layer_last()` gives a sequence of
+#'   one position, `layer_flatten()` a vector.
+#' @examples
+#' input_sequence(16) |> layer_conv(4, kernel = 3) |> layer_last() |> layer_dense(1)
+#' @export
+layer_last <- function(network) {
+  check_network(network)
+  check_sequence(network)
+  channels <- output_shape(network)[[1L]]
+  add_layer(network, new_layer("last", network, c(channels, 1L, 1L), "sequence"))
+}
+
+#' @rdname layer_last
+#' @export
+layer_flatten <- function(network) {
+  check_network(network)
+  add_layer(network, new_layer("flatten", network, c(output_size(network), 1L, 1L), "vector"))
+}
+
+#' @export
+describe_layer.ca_layer_last <- function(layer) "newest position"
+
+#' @export
+describe_layer.ca_layer_flatten <- function(layer) "flatten"
+
+#' @export
+lower_layer.ca_layer_last <- function(layer, graph, from) {
+  lower_last(graph, from, layer$in_shape)
+}
+
+#' @export
+lower_layer.ca_layer_flatten <- function(layer, graph, from) {
+  emit(graph, "flatten", from, layer$out_shape)
+}
