@@ -1,0 +1,120 @@
+#' Effective weights and their tangent
+#'
+#' A linear network of inputs x (n) and outputs y (m) is y = W(theta) x, W the
+#' composition of its layers: its effective weights. The tangent is J = d vec(W) /
+#' d theta. With a bias anywhere, the input space has one more coordinate, the
+#' constant, called `(Intercept)` and always last.
+#'
+#' Both are exact, from one backward and one forward pass over the network's
+#' operations, on the inputs and positions that the output depends on.
+#'
+#' @param network A network with coefficients.
+#' @returns `effective_weights()`: a matrix, outputs x inputs (m x n, or m x (n +
+#'   1) with a bias), columns named after the inputs. `tangent()`: a matrix with a
+#'   row per output and input, outputs fastest (row o + m (j - 1)), and a column
+#'   per parameter, named as in [coef()].
+#' @references Donier, J. (2019). Capacity allocation analysis of neural
+#'   networks: a tool for principled architecture design.
+#'   \doi{10.48550/arXiv.1902.04485}
+#' @examples
+#' net <- input_sequence(4) |>
+#'   layer_conv(1, kernel = 2) |>
+#'   layer_conv(1, kernel = 3) |>
+#'   set_coef(c(1, 2, 1, 0, -1))
+#' effective_weights(net)
+#' tangent(net)
+#' @export
+effective_weights <- function(network) {
+  check_coefficients(network)
+  W <- .Call(ffi_weights, lower(network), network$coef)
+  colnames(W) <- input_frame(network$input, has_bias(network))$input
+  W
+}
+
+#' @rdname effective_weights
+#' @export
+tangent <- function(network) {
+  check_coefficients(network)
+  J <- .Call(ffi_tangent, lower(network), network$coef)
+  colnames(J) <- coef_names(network)
+  J
+}
+
+#' Predict
+#'
+#' Applies a network, or a fit's network, to new inputs.
+#'
+#' @param object A network with coefficients, or a fit.
+#' @param newdata A numeric matrix or data frame with one row per observation and
+#'   one column per input coordinate, channel-fastest, then position; a vector is
+#'   one observation. For a fit, `NULL` gives the fitted values.
+#' @param ... Not used.
+#' @returns A matrix, observations x outputs.
+#' @examples
+#' net <- input_sequence(4) |> layer_dense(1) |> set_coef(c(0, 0, 0, 1))
+#' predict(net, rbind(1:4, 5:8))
+#' @export
+predict.ca_network <- function(object, newdata, ...) {
+  check_coefficients(object)
+  x <- check_inputs(newdata, object$input, arg = "newdata")
+  .Call(ffi_predict, lower(object), object$coef, x)
+}
+
+# Rows of inputs as a plain N x n matrix; a vector of length n is one row.
+check_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  n <- input_size(input)
+  if (is.numeric(x) && is.null(dim(x)) && length(x) == n) x <- matrix(as.double(x), nrow = 1L)
+  x <- check_matrix(x, ncol = n, arg = arg, call = call)
+  dimnames(x) <- NULL
+  x
+}
+
+#' Receptive field
+#'
+#' What the newest output of each layer can see of the input, by the shapes of the
+#' layers alone (weights are not looked at).
+#'
+#' @param network A network; coefficients are not needed.
+#' @returns A data frame with one row per layer of the network (a residual or
+#'   parallel layer is one row): `layer`, `size` (number of input positions from
+#'   the oldest to the newest that is seen), `stride` (input positions between
+#'   neighbouring outputs, `NA` for a single output), `from` and `to` (the input
+#'   positions, 1 the oldest).
+#' @examples
+#' net <- input_sequence(16)
+#' for (d in 2^(0:3)) net <- layer_conv(net, 1, kernel = 2, dilation = d)
+#' receptive_field(net)
+#' @export
+receptive_field <- function(network) {
+  check_network(network)
+  rows <- Filter(function(row) row$depth == 0L, network_rows(network))
+  seen <- lapply(seq_along(rows), function(i) {
+    reach <- .Call(ffi_reach, lower(new_network(network$input, network$layers[seq_len(i)])))
+    if (network$input$kind == "vector") reach[] <- c(1L, input_size(network$input))
+    n <- ncol(reach)
+    c(reach[, n], if (n > 1L) reach[2L, n] - reach[2L, n - 1L] else NA)
+  })
+  from <- vapply(seen, function(x) x[[1L]], 0L)
+  to <- vapply(seen, function(x) x[[2L]], 0L)
+  light_frame(list(
+    layer = vapply(rows, function(row) row$name, ""),
+    size = to - from + 1L,
+    stride = vapply(seen, function(x) as.integer(x[[3L]]), 0L),
+    from = from,
+    to = to
+  ))
+}
+
+# The C core's way to raise: its status codes are those of src/status.h.
+stop_core <- function(code, what) {
+  text <- gsub("([{}])", "\\1\\1", what)
+  switch(code,
+    abort(c(
+      "This is not a network that capalloc has made: {text}.",
+      i = "Build networks with {.fn input_sequence} and layers, and do not edit their fields."
+    ), "internal", call = NULL, text = text),
+    abort("This is too large: {text}.", "size", call = NULL, text = text),
+    abort("LAPACK failed while {text}.", "numeric", call = NULL, text = text),
+    abort("A quantity is not finite: {text}.", "nonfinite", call = NULL, text = text)
+  )
+}

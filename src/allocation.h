@@ -1,0 +1,51 @@
+#ifndef CAPALLOC_ALLOCATION_H
+#define CAPALLOC_ALLOCATION_H
+
+/*
+ * Capacity allocation of any matrix J that can be produced in row blocks:
+ * rank, leverage of rows (the diagonal of the projector on its columns), soft
+ * capacity. It knows nothing of networks.
+ *
+ * Two passes over the rows, O(p^2 + block) memory. The first reduces J to a
+ * triangle T (k x p, k = min(rows, p)) by QR of [T; block]. Columns are then
+ * scaled to unit norm (those of a triangle are those of J: QR acts column by
+ * column, and so does its backward error), and T = U diag(s) V'. The second pass
+ * gives row i of the orthonormal basis as J_i V / s, so
+ *   leverage_i = sum_l w_l (J_i V_l / s_l)^2,  w_l = 1 up to the rank, or
+ *   s_l^2 / (s_l^2 + ridge s_1^2).
+ * A row basis other than the first pass's may be used in the second, as long as
+ * the two differ by an orthogonal map of the rows.
+ */
+
+#include <stddef.h>
+
+#include "status.h"
+
+/* Rows begin <= i < end of J (n_columns) into out, leading dimension ld. Blocks begin at multiples
+ * of the block size that the caller chose. */
+struct ca_rows_source {
+    void *context;
+    void (*fill)(void *context, size_t begin, size_t end, double *out, int ld);
+    size_t n_rows;
+};
+
+struct ca_spectrum {
+    size_t n_columns, n_values; /* p, k = min(n_rows, p) */
+    double *scale;              /* p: 1 / norm of each column, 0 for dropped ones */
+    double *values;             /* k: singular values of the scaled J */
+    double *Vt;                 /* k x p: right singular vectors, as rows */
+};
+
+/* First pass. layer[k] numbers the layer of column k (0 .. n_layers - 1): columns below
+ * 10 max(rows, p) eps times the largest of their own layer are dropped. */
+enum ca_status ca_spectrum(struct ca_rows_source source, size_t n_columns, const int *layer,
+                           int n_layers, size_t block, struct ca_spectrum *spectrum);
+
+/* Singular values above tol s_1. */
+size_t ca_rank(const struct ca_spectrum *spectrum, double tol);
+
+/* Second pass: leverage of every row (ridge 0), or soft leverage. */
+void ca_leverage(struct ca_rows_source source, const struct ca_spectrum *spectrum, size_t rank,
+                 double ridge, size_t block, double *leverage);
+
+#endif

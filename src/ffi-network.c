@@ -1,0 +1,243 @@
+#include "ffi.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "workspace.h"
+
+/* --- raising ----------------------------------------------------------------------------- */
+
+/* R's stop_core() makes the classed condition. */
+void ffi_stop(enum ca_status status, const char *what) {
+    SEXP name = PROTECT(Rf_mkString("capalloc"));
+    SEXP namespace = PROTECT(R_FindNamespace(name));
+    SEXP code = PROTECT(Rf_ScalarInteger((int)status));
+    SEXP text = PROTECT(Rf_mkString(what));
+    SEXP call = PROTECT(Rf_lang3(Rf_install("stop_core"), code, text));
+    Rf_eval(call, namespace);
+    UNPROTECT(5); /* name, namespace, code, text, call */
+    Rf_error("capalloc: %s", what);
+}
+
+void ffi_bug(const char *what) {
+    ffi_stop(CA_BAD_GRAPH, what);
+}
+
+int ffi_product(size_t a, size_t b, const char *what) {
+    if (b != 0 && a > (size_t)INT_MAX / b)
+        ffi_stop(CA_TOO_LARGE, what);
+    return (int)(a * b);
+}
+
+/* --- reading R objects ------------------------------------------------------------------- */
+
+SEXP ffi_element(SEXP list, const char *name) {
+    SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+    if (TYPEOF(list) != VECSXP || TYPEOF(names) != STRSXP)
+        return R_NilValue;
+    for (R_xlen_t i = 0; i < XLENGTH(list); i++)
+        if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0)
+            return VECTOR_ELT(list, i);
+    return R_NilValue;
+}
+
+static int whole(double x, const char *what) {
+    if (!(x >= -INT_MAX && x <= INT_MAX) || x != floor(x))
+        ffi_bug(what);
+    return (int)x;
+}
+
+/* `length` whole numbers (any length for -1), from integer or double. */
+static const int *integers(SEXP x, R_xlen_t length, const char *what) {
+    if (TYPEOF(x) != INTSXP && TYPEOF(x) != REALSXP)
+        ffi_bug(what);
+    const R_xlen_t n = XLENGTH(x);
+    if ((length >= 0 && n != length) || n > INT_MAX)
+        ffi_bug(what);
+    int *out = ca_ints((size_t)n);
+    for (R_xlen_t i = 0; i < n; i++) {
+        if (TYPEOF(x) == INTSXP && INTEGER(x)[i] == NA_INTEGER)
+            ffi_bug(what);
+        out[i] = TYPEOF(x) == INTSXP ? INTEGER(x)[i] : whole(REAL(x)[i], what);
+    }
+    return out;
+}
+
+static const double *reals(SEXP x, R_xlen_t length, const char *what) {
+    if (TYPEOF(x) != REALSXP || XLENGTH(x) != length)
+        ffi_bug(what);
+    for (R_xlen_t i = 0; i < length; i++)
+        if (!R_FINITE(REAL(x)[i]))
+            ffi_bug(what);
+    return REAL(x);
+}
+
+double ffi_number(SEXP x, const char *what) {
+    return *reals(x, 1, what);
+}
+
+const double *ffi_matrix(SEXP x, size_t nrow, size_t ncol, const char *what) {
+    SEXP dim = Rf_getAttrib(x, R_DimSymbol);
+    if (TYPEOF(x) != REALSXP || TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2)
+        ffi_bug(what);
+    if ((size_t)INTEGER(dim)[0] != nrow || (size_t)INTEGER(dim)[1] != ncol)
+        ffi_bug(what);
+    return reals(x, XLENGTH(x), what);
+}
+
+static struct ca_shape shape(SEXP x) {
+    const int *d = integers(x, 3, "a shape");
+    return (struct ca_shape){d[0], d[1], d[2]};
+}
+
+static struct ca_window window(SEXP x) {
+    const int *d = integers(x, 8, "a window");
+    return (struct ca_window){{d[0], d[1]}, {d[2], d[3]}, {d[4], d[5]}, {d[6], d[7]}};
+}
+
+static size_t slice(SEXP x) {
+    const double first = ffi_number(x, "a slice of theta");
+    if (!(first >= 0 && first <= INT_MAX))
+        ffi_bug("a slice of theta");
+    return (size_t)first;
+}
+
+static void read_op(SEXP x, struct ca_op *op) {
+    SEXP kind = ffi_element(x, "kind"), from = ffi_element(x, "from");
+    if (TYPEOF(kind) != STRSXP || XLENGTH(kind) != 1 || STRING_ELT(kind, 0) == NA_STRING)
+        ffi_bug("the kind of an operation");
+    const int found = ca_op_kind(CHAR(STRING_ELT(kind, 0)));
+    if (found < 0)
+        ffi_bug("the kind of an operation");
+    op->kind = (enum ca_op_kind)found;
+    op->from = integers(from, -1, "the inputs of an operation");
+    op->n_from = (int)XLENGTH(from);
+    op->shape = shape(ffi_element(x, "shape"));
+    op->window = window(ffi_element(x, "window"));
+    op->groups = *integers(ffi_element(x, "groups"), 1, "groups");
+    op->theta = slice(ffi_element(x, "theta"));
+    op->loop = *integers(ffi_element(x, "loop"), 1, "a loop");
+    op->scale = reals(ffi_element(x, "scale"), op->kind == CA_OP_ADD ? op->n_from : 1, "a scale");
+}
+
+struct ca_graph ffi_graph(SEXP x) {
+    SEXP ops = ffi_element(x, "ops");
+    if (TYPEOF(ops) != VECSXP || XLENGTH(ops) >= 1 << 20)
+        ffi_bug("the operations of a network");
+    struct ca_graph graph = {.n_nodes = (int)XLENGTH(ops) + 1};
+    graph.op = ca_bytes((size_t)graph.n_nodes, sizeof(struct ca_op));
+    memset(graph.op, 0, sizeof(struct ca_op) * (size_t)graph.n_nodes);
+    graph.op[0] = (struct ca_op){.kind = CA_OP_INPUT, .shape = shape(ffi_element(x, "input"))};
+    for (int i = 1; i < graph.n_nodes; i++)
+        read_op(VECTOR_ELT(ops, i - 1), &graph.op[i]);
+    graph.output = *integers(ffi_element(x, "output"), 1, "the output of a network");
+    graph.n_params = slice(ffi_element(x, "n_params"));
+    const char *why = "";
+    int where = 0;
+    const enum ca_status status = ca_graph_build(&graph, &why, &where);
+    if (status != CA_OK) {
+        char text[128];
+        snprintf(text, sizeof text, "operation %d has %s", where, why);
+        ffi_stop(status, text);
+    }
+    return graph;
+}
+
+const double *ffi_theta(SEXP theta, const struct ca_graph *graph) {
+    return reals(theta, (R_xlen_t)graph->n_params, "the coefficients");
+}
+
+const long *ffi_all_columns(const struct ca_graph *graph) {
+    long *column = ca_bytes((size_t)graph->n_nodes, sizeof(long));
+    for (int node = 0; node < graph->n_nodes; node++)
+        column[node] = (long)graph->op[node].theta;
+    return column;
+}
+
+/* --- routines ---------------------------------------------------------------------------- */
+
+/* Effective weights: m x n, with a last column for the constant when there is a bias. */
+SEXP ffi_weights(SEXP graph, SEXP theta) {
+    const struct ca_graph g = ffi_graph(graph);
+    const double *th = ffi_theta(theta, &g);
+    struct ca_pass back = ca_pass_new(&g);
+    ca_plan_outputs(&back);
+    back.value = ca_doubles(back.size);
+    ca_backward(&back, th, NULL);
+    ffi_product(g.n_outputs, ca_coordinates(&g), "effective weights beyond what R can index");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)g.n_outputs, (int)ca_coordinates(&g)));
+    ca_weights(&back, th, REAL(out));
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* Outputs N x m for inputs x (N x n), in blocks of rows. */
+SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x) {
+    const struct ca_graph g = ffi_graph(graph);
+    const double *th = ffi_theta(theta, &g);
+    SEXP dim = Rf_getAttrib(x, R_DimSymbol);
+    if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2)
+        ffi_bug("the rows to predict");
+    const int n_rows = INTEGER(dim)[0], block = n_rows < 512 ? n_rows : 512;
+    const double *from = ffi_matrix(x, (size_t)n_rows, g.n_inputs, "the rows to predict");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, n_rows, (int)g.n_outputs));
+    struct ca_pass pass = ca_pass_new(&g);
+    ca_plan_batch(&pass, block);
+    pass.value = ca_doubles(pass.size);
+    double *rows = ca_doubles((size_t)block * g.n_inputs), *one = ca_doubles((size_t)block);
+    const struct ca_op *output = &g.op[g.output];
+    for (int i = 0; i < block; i++)
+        one[i] = 1;
+    for (int begin = 0; begin < n_rows; begin += block) {
+        const int count = n_rows - begin < block ? n_rows - begin : block;
+        for (size_t j = 0; j < g.n_inputs; j++)
+            memcpy(rows + j * (size_t)count, from + begin + j * (size_t)n_rows,
+                   sizeof(double) * (size_t)count);
+        ca_plan_batch(&pass, count);
+        ca_forward_batch(&pass, th, rows, count, one);
+        for (int u = 0; u < output->positions; u++) {
+            const double *value = ca_at(&pass, g.first[g.output] + (size_t)u);
+            for (int c = 0; c < output->shape.channels; c++)
+                memcpy(REAL(out) + begin + (size_t)(u * output->shape.channels + c) * (size_t)n_rows,
+                       value + (size_t)c * (size_t)count, sizeof(double) * (size_t)count);
+        }
+        R_CheckUserInterrupt();
+    }
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* J: (m n) x p, rows output-fastest. */
+SEXP ffi_tangent(SEXP graph, SEXP theta) {
+    const struct ca_graph g = ffi_graph(graph);
+    const double *th = ffi_theta(theta, &g);
+    const size_t coordinates = ca_coordinates(&g);
+    const int rows = ffi_product(g.n_outputs, coordinates, "a tangent beyond what R can index");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, rows, (int)g.n_params));
+    struct ca_tangent tangent =
+        ca_tangent_new(&g, NULL, 0, ffi_all_columns(&g), g.n_params, coordinates);
+    ca_tangent_at(&tangent, th);
+    ca_tangent_fill(&tangent, 0, coordinates, REAL(out), rows);
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* For each output position the first and last input position that it depends on: 2 x positions,
+ * from 1; NA where it depends on none. */
+SEXP ffi_reach(SEXP graph) {
+    const struct ca_graph g = ffi_graph(graph);
+    struct ca_pass pass = ca_pass_new(&g);
+    ca_plan_one_hot(&pass, 0, g.n_inputs);
+    const int positions = g.op[g.output].positions, channels = g.op[0].shape.channels;
+    SEXP out = PROTECT(Rf_allocMatrix(INTSXP, 2, positions));
+    for (int u = 0; u < positions; u++) {
+        const struct ca_span span = pass.span[g.first[g.output] + (size_t)u];
+        const int any = span.hi > span.lo;
+        INTEGER(out)[2 * u] = any ? span.lo / channels + 1 : NA_INTEGER;
+        INTEGER(out)[2 * u + 1] = any ? (span.hi - 1) / channels + 1 : NA_INTEGER;
+    }
+    UNPROTECT(1); /* out */
+    return out;
+}

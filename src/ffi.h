@@ -1,0 +1,43 @@
+#ifndef CAPALLOC_FFI_H
+#define CAPALLOC_FFI_H
+
+/*
+ * The border: R objects in, R objects out; may raise. Every .Call prototype is
+ * here, included by init.c and by each ffi-*.c, so that the compiler checks them.
+ * A network crosses as the plain list that R/lower.R describes and theta beside
+ * it; both are checked completely at every call.
+ */
+
+#define R_NO_REMAP
+#define STRICT_R_HEADERS
+#include <Rinternals.h>
+
+#include "graph.h"
+#include "tangent.h"
+
+SEXP ffi_weights(SEXP graph, SEXP theta);
+SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x);
+SEXP ffi_tangent(SEXP graph, SEXP theta);
+SEXP ffi_reach(SEXP graph);
+SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total);
+SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method, SEXP control);
+SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, SEXP options);
+
+/* Raise an R error of the class that belongs to a status; `what` says what was being done. */
+void ffi_stop(enum ca_status status, const char *what);
+/* A value that only a defect, or a tampered object, can bring here. */
+void ffi_bug(const char *what);
+
+struct ca_graph ffi_graph(SEXP graph);
+const double *ffi_theta(SEXP theta, const struct ca_graph *graph);
+/* A double matrix with these dimensions, every entry finite. */
+const double *ffi_matrix(SEXP x, size_t nrow, size_t ncol, const char *what);
+double ffi_number(SEXP x, const char *what);
+/* Element of a list by its name, or NULL of R when there is none. */
+SEXP ffi_element(SEXP list, const char *name);
+/* a * b as an int that LAPACK and R dimensions can take. */
+int ffi_product(size_t a, size_t b, const char *what);
+/* All parameters kept: the first column of each operation's slice. */
+const long *ffi_all_columns(const struct ca_graph *graph);
+
+#endif

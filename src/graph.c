@@ -1,0 +1,277 @@
+#include "graph.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "workspace.h"
+
+/* Sizes that no network on one machine reaches; beyond them a description is an accident. */
+static const int64_t MAX_SITES = (int64_t)1 << 27, MAX_TAPS = (int64_t)1 << 28;
+
+struct problem {
+    const char **why;
+    int *where;
+};
+
+static enum ca_status fail(struct problem problem, int node, const char *why, enum ca_status status) {
+    *problem.why = why;
+    *problem.where = node;
+    return status;
+}
+
+static enum ca_status check_shape(struct problem problem, int node, struct ca_shape shape) {
+    if (shape.channels < 1 || shape.height < 1 || shape.width < 1)
+        return fail(problem, node, "a shape must be positive", CA_BAD_GRAPH);
+    if ((int64_t)shape.height * shape.width > MAX_SITES ||
+        (int64_t)shape.height * shape.width * shape.channels > INT_MAX)
+        return fail(problem, node, "too many positions", CA_TOO_LARGE);
+    return CA_OK;
+}
+
+static enum ca_status check_window(struct problem problem, int node, const struct ca_window *w) {
+    for (int d = 0; d < 2; d++)
+        if (w->kernel[d] < 1 || w->stride[d] < 1 || w->dilation[d] < 1 || w->pad[d] < -INT_MAX)
+            return fail(problem, node, "a window must be positive", CA_BAD_GRAPH);
+    return CA_OK;
+}
+
+/* Where an operation reads: earlier nodes, or later ones of its own loop. */
+static enum ca_status check_from(struct problem problem, const struct ca_graph *graph, int node) {
+    const struct ca_op *op = &graph->op[node];
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    if (op->n_from < row->min_from || op->n_from > row->max_from)
+        return fail(problem, node, "wrong number of inputs", CA_BAD_GRAPH);
+    for (int i = 0; i < op->n_from; i++) {
+        const int from = op->from[i];
+        if (from < 0 || from >= graph->n_nodes)
+            return fail(problem, node, "an input that does not exist", CA_BAD_GRAPH);
+        if (from >= node) {
+            const int delayed = row->windowed && op->loop > 0 && graph->op[from].loop == op->loop;
+            if (!delayed)
+                return fail(problem, node, "an input that comes later", CA_BAD_GRAPH);
+        }
+    }
+    return CA_OK;
+}
+
+/* A loop is a stretch of consecutive operations with one number of positions. */
+static enum ca_status check_loop(struct problem problem, const struct ca_graph *graph, int node) {
+    const struct ca_op *op = &graph->op[node];
+    if (op->loop < 0)
+        return fail(problem, node, "a negative loop", CA_BAD_GRAPH);
+    if (op->loop == 0)
+        return CA_OK;
+    const int continues = graph->op[node - 1].loop == op->loop;
+    if (continues && graph->op[node - 1].positions != op->positions)
+        return fail(problem, node, "a loop over different positions", CA_BAD_GRAPH);
+    for (int before = 1; !continues && before < node; before++)
+        if (graph->op[before].loop == op->loop)
+            return fail(problem, node, "a loop in two parts", CA_BAD_GRAPH);
+    return CA_OK;
+}
+
+static enum ca_status check_groups(struct problem problem, const struct ca_graph *graph, int node) {
+    const struct ca_op *op = &graph->op[node];
+    if (op->groups < 1 || op->in_channels % op->groups != 0 || op->shape.channels % op->groups != 0)
+        return fail(problem, node, "groups that do not divide the channels", CA_BAD_GRAPH);
+    return CA_OK;
+}
+
+/* Same channels and positions as the input where an operation keeps them. */
+static enum ca_status check_merge(struct problem problem, struct ca_graph *graph, int node) {
+    struct ca_op *op = &graph->op[node];
+    int *offset = ca_ints((size_t)op->n_from);
+    int64_t channels = 0;
+    for (int i = 0; i < op->n_from; i++) {
+        const struct ca_op *in = &graph->op[op->from[i]];
+        offset[i] = (int)channels;
+        channels += in->shape.channels;
+        const int same = in->shape.height == op->shape.height && in->shape.width == op->shape.width;
+        if (op->kind == CA_OP_FLATTEN)
+            channels = (int64_t)in->positions * in->shape.channels;
+        else if (!same)
+            return fail(problem, node, "inputs with other positions", CA_BAD_GRAPH);
+        if (op->kind != CA_OP_CONCAT && op->kind != CA_OP_FLATTEN &&
+            in->shape.channels != op->shape.channels)
+            return fail(problem, node, "inputs with other channels", CA_BAD_GRAPH);
+        if (channels > INT_MAX)
+            return fail(problem, node, "too many channels", CA_TOO_LARGE);
+    }
+    if ((op->kind == CA_OP_CONCAT || op->kind == CA_OP_FLATTEN) && channels != op->shape.channels)
+        return fail(problem, node, "channels that do not add up", CA_BAD_GRAPH);
+    if (op->kind == CA_OP_FLATTEN && op->positions != 1)
+        return fail(problem, node, "channels that do not add up", CA_BAD_GRAPH);
+    op->offset = offset;
+    return CA_OK;
+}
+
+static enum ca_status check_theta(struct problem problem, const struct ca_graph *graph, int node,
+                                  double n_theta) {
+    struct ca_op *op = &graph->op[node];
+    if (n_theta > (double)INT_MAX)
+        return fail(problem, node, "too many parameters", CA_TOO_LARGE);
+    op->n_theta = (size_t)n_theta;
+    if (op->theta > graph->n_params || op->n_theta > graph->n_params - op->theta)
+        return fail(problem, node, "a slice of theta out of range", CA_BAD_GRAPH);
+    return CA_OK;
+}
+
+/* The input position that output u, tap k meets along one dimension, or -1. */
+static int meet(const struct ca_window *w, int d, int u, int k, int size) {
+    const int64_t at = (int64_t)u * w->stride[d] + (int64_t)k * w->dilation[d] - w->pad[d];
+    return at < 0 || at >= size ? -1 : (int)at;
+}
+
+static enum ca_status build_map(struct problem problem, struct ca_graph *graph, int node) {
+    struct ca_op *op = &graph->op[node];
+    const struct ca_shape in = graph->op[op->from[0]].shape;
+    const struct ca_window *w = &op->window;
+    const int64_t taps = (int64_t)w->kernel[0] * w->kernel[1];
+    if (taps > MAX_TAPS || taps * op->positions > MAX_TAPS)
+        return fail(problem, node, "too many taps", CA_TOO_LARGE);
+    op->n_taps = (int)taps;
+    int *map = ca_ints((size_t)taps * (size_t)op->positions);
+    op->map = map;
+    for (int u = 0; u < op->positions; u++) {
+        const int uh = u % op->shape.height, uw = u / op->shape.height;
+        for (int kw = 0; kw < w->kernel[1]; kw++) {
+            const int col = meet(w, 1, uw, kw, in.width);
+            for (int kh = 0; kh < w->kernel[0]; kh++) {
+                const int row = meet(w, 0, uh, kh, in.height);
+                *map++ = row < 0 || col < 0 ? -1 : row + in.height * col;
+            }
+        }
+    }
+    return CA_OK;
+}
+
+/* In a loop, a node that is made later (or now) may only be read in the past. */
+static enum ca_status check_delay(struct problem problem, const struct ca_graph *graph, int node) {
+    const struct ca_op *op = &graph->op[node];
+    if (op->loop == 0)
+        return CA_OK;
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    for (int i = 0; i < op->n_from; i++) {
+        const int from = op->from[i];
+        if (graph->op[from].loop != op->loop || !row->windowed)
+            continue;
+        for (int u = 0; u < op->positions; u++)
+            for (int k = 0; k < op->n_taps; k++) {
+                const int at = op->map[(size_t)k + (size_t)op->n_taps * (size_t)u];
+                if (at > u || (at == u && from >= node))
+                    return fail(problem, node, "a loop that reads its own future", CA_BAD_GRAPH);
+            }
+    }
+    return CA_OK;
+}
+
+static enum ca_status check_op(struct problem problem, struct ca_graph *graph, int node) {
+    struct ca_op *op = &graph->op[node];
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    enum ca_status status;
+    if ((status = check_from(problem, graph, node)) != CA_OK)
+        return status;
+    op->in_channels = graph->op[op->from[0]].shape.channels;
+    if ((status = check_loop(problem, graph, node)) != CA_OK)
+        return status;
+    if (row->windowed) {
+        if ((status = check_window(problem, node, &op->window)) != CA_OK ||
+            (status = build_map(problem, graph, node)) != CA_OK ||
+            (status = check_delay(problem, graph, node)) != CA_OK)
+            return status;
+    } else {
+        op->n_taps = op->kind == CA_OP_FLATTEN ? graph->op[op->from[0]].positions : op->n_from;
+        if ((status = check_merge(problem, graph, node)) != CA_OK)
+            return status;
+    }
+    if (op->kind == CA_OP_FIXED && op->in_channels != op->shape.channels)
+        return fail(problem, node, "inputs with other channels", CA_BAD_GRAPH);
+    if (op->kind == CA_OP_BIAS)
+        return check_theta(problem, graph, node, op->shape.channels);
+    if (op->kind != CA_OP_LINEAR)
+        return CA_OK;
+    if ((status = check_groups(problem, graph, node)) != CA_OK)
+        return status;
+    return check_theta(problem, graph, node,
+                       (double)op->n_taps * op->shape.channels * ca_op_group_channels(op));
+}
+
+/* The order of evaluation: whole nodes, or a loop's nodes position by position. */
+static void build_steps(struct ca_graph *graph) {
+    size_t n = 0;
+    for (int node = 1; node < graph->n_nodes; node++)
+        n += graph->op[node].loop == 0 ? 1 : (size_t)graph->op[node].positions;
+    graph->step = ca_bytes(n, sizeof(struct ca_step));
+    graph->n_steps = n;
+    struct ca_step *step = graph->step;
+    for (int node = 1; node < graph->n_nodes;) {
+        const int loop = graph->op[node].loop;
+        int end = node + 1;
+        while (loop > 0 && end < graph->n_nodes && graph->op[end].loop == loop)
+            end++;
+        if (loop == 0)
+            *step++ = (struct ca_step){node, 0, graph->op[node].positions};
+        else
+            for (int u = 0; u < graph->op[node].positions; u++)
+                for (int member = node; member < end; member++)
+                    *step++ = (struct ca_step){member, u, u + 1};
+        node = end;
+    }
+}
+
+static void mark_live(struct ca_graph *graph) {
+    graph->live = ca_bytes(graph->n_sites, 1);
+    memset(graph->live, 0, graph->n_sites);
+    memset(graph->live + graph->first[graph->output], 1, (size_t)graph->op[graph->output].positions);
+    for (size_t s = graph->n_steps; s-- > 0;) {
+        const struct ca_step *step = &graph->step[s];
+        const struct ca_op *op = &graph->op[step->node];
+        const struct ca_op_row *row = ca_op_row(op->kind);
+        for (int u = step->end; u-- > step->begin;) {
+            if (!graph->live[graph->first[step->node] + (size_t)u])
+                continue;
+            struct ca_tap tap;
+            for (int k = 0; k < op->n_taps; k++)
+                if (row->tap(op, u, k, &tap))
+                    graph->live[tap.site] = 1;
+        }
+    }
+}
+
+enum ca_status ca_graph_build(struct ca_graph *graph, const char **why, int *where) {
+    const struct problem problem = {why, where};
+    enum ca_status status;
+    int64_t sites = 0;
+    graph->first = ca_sizes((size_t)graph->n_nodes);
+    graph->has_bias = 0;
+    if (graph->output < 0 || graph->output >= graph->n_nodes)
+        return fail(problem, graph->n_nodes, "an output that does not exist", CA_BAD_GRAPH);
+    for (int node = 0; node < graph->n_nodes; node++) {
+        struct ca_op *op = &graph->op[node];
+        if ((status = check_shape(problem, node, op->shape)) != CA_OK)
+            return status;
+        op->positions = op->shape.height * op->shape.width;
+        graph->first[node] = (size_t)sites;
+        sites += op->positions;
+        if (sites > MAX_SITES)
+            return fail(problem, node, "too many positions", CA_TOO_LARGE);
+        graph->has_bias |= op->kind == CA_OP_BIAS;
+    }
+    graph->n_sites = (size_t)sites;
+    for (int node = 1; node < graph->n_nodes; node++) {
+        struct ca_op *op = &graph->op[node];
+        if ((status = check_op(problem, graph, node)) != CA_OK)
+            return status;
+        size_t *in = ca_sizes((size_t)op->n_from);
+        for (int i = 0; i < op->n_from; i++)
+            in[i] = graph->first[op->from[i]];
+        op->in = in;
+    }
+    const struct ca_op *input = &graph->op[0], *output = &graph->op[graph->output];
+    graph->n_inputs = (size_t)input->positions * (size_t)input->shape.channels;
+    graph->n_outputs = (size_t)output->positions * (size_t)output->shape.channels;
+    build_steps(graph);
+    mark_live(graph);
+    return CA_OK;
+}

@@ -1,0 +1,41 @@
+#ifndef CAPALLOC_GRAPH_H
+#define CAPALLOC_GRAPH_H
+
+/*
+ * The graph of operations in the order in which they run, and which of its
+ * sites matter. Node 0 is the input, node i is made by operation i.
+ *
+ * Outside loops the order is that of the description. The operations of a loop
+ * (a recurrence) run position by position, and may read a node of their own
+ * loop that comes later, at earlier positions: this is how a cell that was
+ * described once is unrolled.
+ */
+
+#include "op.h"
+#include "status.h"
+
+struct ca_step {
+    int node, begin, end; /* positions begin <= u < end */
+};
+
+struct ca_graph {
+    int n_nodes; /* with the input */
+    struct ca_op *op; /* n_nodes */
+    int output;
+    size_t n_params;
+
+    /* derived */
+    size_t n_inputs, n_outputs; /* coordinates: channels x positions */
+    size_t n_sites;
+    size_t *first; /* n_nodes: site of position 0 */
+    size_t n_steps;
+    struct ca_step *step;
+    unsigned char *live; /* n_sites: the output depends on it */
+    int has_bias;
+};
+
+/* Checks op[].{kind, from, shape, window, groups, theta, scale, loop}, output and n_params
+ * completely, and derives the rest. On failure *why says what is wrong, *where which node. */
+enum ca_status ca_graph_build(struct ca_graph *graph, const char **why, int *where);
+
+#endif

@@ -1,0 +1,163 @@
+#define USE_FC_LEN_T
+#include "linalg.h"
+
+#include <R_ext/BLAS.h>
+#include <R_ext/Lapack.h>
+#ifndef FCONE
+#define FCONE
+#endif
+
+/* Below this many multiplications a call of dgemm costs more than the loop. */
+enum { SMALL_PRODUCT = 256 };
+
+static int small(int m, int n, int k) {
+    return (double)m * n * k <= SMALL_PRODUCT;
+}
+
+void ca_gemm_nt(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
+                int ldc) {
+    if (m == 0 || n == 0 || k == 0)
+        return;
+    if (small(m, n, k) || k == 1) {
+        for (int j = 0; j < n; j++)
+            for (int l = 0; l < k; l++) {
+                const double b = B[(size_t)j + (size_t)l * (size_t)ldb];
+                const double *restrict a = A + (size_t)l * (size_t)lda;
+                double *restrict c = C + (size_t)j * (size_t)ldc;
+                for (int i = 0; i < m; i++)
+                    c[i] += b * a[i];
+            }
+        return;
+    }
+    const double one = 1;
+    F77_CALL(dgemm)("N", "T", &m, &n, &k, &one, A, &lda, B, &ldb, &one, C, &ldc FCONE FCONE);
+}
+
+void ca_gemm_nn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
+                int ldc) {
+    if (m == 0 || n == 0 || k == 0)
+        return;
+    if (small(m, n, k) || k == 1) {
+        for (int j = 0; j < n; j++)
+            for (int l = 0; l < k; l++) {
+                const double b = B[(size_t)l + (size_t)j * (size_t)ldb];
+                const double *restrict a = A + (size_t)l * (size_t)lda;
+                double *restrict c = C + (size_t)j * (size_t)ldc;
+                for (int i = 0; i < m; i++)
+                    c[i] += b * a[i];
+            }
+        return;
+    }
+    const double one = 1;
+    F77_CALL(dgemm)("N", "N", &m, &n, &k, &one, A, &lda, B, &ldb, &one, C, &ldc FCONE FCONE);
+}
+
+void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
+                int ldc) {
+    if (m == 0 || n == 0 || k == 0)
+        return;
+    if (small(m, n, k)) {
+        for (int j = 0; j < n; j++)
+            for (int i = 0; i < m; i++)
+                C[(size_t)i + (size_t)j * (size_t)ldc] +=
+                    ca_dot((size_t)k, A + (size_t)i * (size_t)lda, B + (size_t)j * (size_t)ldb);
+        return;
+    }
+    const double one = 1;
+    F77_CALL(dgemm)("T", "N", &m, &n, &k, &one, A, &lda, B, &ldb, &one, C, &ldc FCONE FCONE);
+}
+
+void ca_gemv_t(int m, int n, const double *A, int lda, const double *x, double *y) {
+    const double one = 1, zero = 0;
+    const int inc = 1;
+    if (m == 0) { /* dgemv would leave y as it is */
+        for (int i = 0; i < n; i++)
+            y[i] = 0;
+        return;
+    }
+    F77_CALL(dgemv)("T", &m, &n, &one, A, &lda, x, &inc, &zero, y, &inc FCONE);
+}
+
+void ca_gemv_n(int m, int n, const double *A, int lda, const double *x, double *y) {
+    const double one = 1, zero = 0;
+    const int inc = 1;
+    if (n == 0) {
+        for (int i = 0; i < m; i++)
+            y[i] = 0;
+        return;
+    }
+    F77_CALL(dgemv)("N", &m, &n, &one, A, &lda, x, &inc, &zero, y, &inc FCONE);
+}
+
+double ca_dot(size_t n, const double *x, const double *y) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+double ca_norm(int n, const double *x) {
+    const int inc = 1;
+    return F77_CALL(dnrm2)(&n, x, &inc);
+}
+
+void ca_gram(int n, int m, const double *A, int lda, int outer, double *G) {
+    const double one = 1, zero = 0;
+    F77_CALL(dsyrk)("U", outer ? "N" : "T", &n, &m, &one, A, &lda, &zero, G, &n FCONE FCONE);
+}
+
+size_t ca_qr_work(int m, int n, int lda) {
+    double size;
+    int info, query = -1;
+    F77_CALL(dgeqrf)(&m, &n, &size, &lda, &size, &size, &query, &info);
+    return (size_t)size;
+}
+
+enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work, size_t n_work) {
+    int info, lwork = (int)n_work;
+    F77_CALL(dgeqrf)(&m, &n, A, &lda, tau, work, &lwork, &info);
+    return info == 0 ? CA_OK : CA_LAPACK;
+}
+
+size_t ca_svd_work(int m, int n) {
+    const int k = m < n ? m : n;
+    double size;
+    int info, query = -1, iwork;
+    F77_CALL(dgesdd)
+    ("S", &m, &n, &size, &m, &size, &size, &m, &size, &k, &size, &query, &iwork, &info FCONE);
+    return (size_t)size;
+}
+
+enum ca_status ca_svd(int m, int n, double *A, double *s, double *U, double *Vt, double *work,
+                      size_t n_work, int *iwork) {
+    const int k = m < n ? m : n;
+    int info, lwork = (int)n_work;
+    F77_CALL(dgesdd)
+    ("S", &m, &n, A, &m, s, U, &m, Vt, &k, work, &lwork, iwork, &info FCONE);
+    return info == 0 ? CA_OK : CA_LAPACK;
+}
+
+enum ca_status ca_chol(int n, double *A) {
+    int info;
+    F77_CALL(dpotrf)("U", &n, A, &n, &info FCONE);
+    return info == 0 ? CA_OK : CA_LAPACK;
+}
+
+void ca_chol_solve(int n, const double *R, double *x) {
+    const int one = 1;
+    int info;
+    F77_CALL(dpotrs)("U", &n, &one, R, &n, x, &n, &info FCONE);
+    (void)info; /* only an illegal argument can set it */
+}
+
+enum ca_status ca_pivoted_chol(int n, double *A, int *pivot, int *rank, double *work) {
+    int info;
+    double tol = -1; /* LAPACK's default, n eps max diag */
+    F77_CALL(dpstrf)("U", &n, A, &n, pivot, rank, &tol, work, &info FCONE);
+    return info < 0 ? CA_LAPACK : CA_OK; /* info 1 is a rank below n */
+}
+
+void ca_solve_lower(int n, const double *R, int ld, double *x) {
+    const int inc = 1;
+    F77_CALL(dtrsv)("U", "T", "N", &n, R, &ld, x, &inc FCONE FCONE FCONE);
+}

@@ -1,0 +1,55 @@
+#ifndef CAPALLOC_LINALG_H
+#define CAPALLOC_LINALG_H
+
+/*
+ * Every call of BLAS and LAPACK. Matrices are column-major with a leading
+ * dimension; `acc` products add to their result.
+ */
+
+#include <stddef.h>
+
+#include "status.h"
+
+/* C (m x n) += A (m x k) B' (B n x k) */
+void ca_gemm_nt(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
+                int ldc);
+/* C (m x n) += A (m x k) B (k x n) */
+void ca_gemm_nn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
+                int ldc);
+/* C (m x n) += A' (A k x m) B (k x n) */
+void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
+                int ldc);
+
+/* y (n) = A' x, A m x n */
+void ca_gemv_t(int m, int n, const double *A, int lda, const double *x, double *y);
+/* y (m) = A x, A m x n */
+void ca_gemv_n(int m, int n, const double *A, int lda, const double *x, double *y);
+
+double ca_dot(size_t n, const double *x, const double *y);
+/* Euclidean norm, safe for very large and very small entries. */
+double ca_norm(int n, const double *x);
+
+/* Upper triangle of G (n x n) = A'A (A m x n), or of AA' (A n x m) with outer = 1. */
+void ca_gram(int n, int m, const double *A, int lda, int outer, double *G);
+
+/* Factor of A (m x n) by Householder QR, in place: R above the diagonal. */
+size_t ca_qr_work(int m, int n, int lda);
+enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work, size_t n_work);
+
+/* Singular values s (k = min(m, n)) and right vectors Vt (k x n) of A (m x n), which is lost. */
+size_t ca_svd_work(int m, int n);
+enum ca_status ca_svd(int m, int n, double *A, double *s, double *U, double *Vt, double *work,
+                      size_t n_work, int *iwork);
+
+/* Cholesky factor of a symmetric positive definite A (upper), in place; CA_LAPACK when it is not. */
+enum ca_status ca_chol(int n, double *A);
+/* x := (R'R)^-1 x with the factor of ca_chol */
+void ca_chol_solve(int n, const double *R, double *x);
+
+/* Pivoted Cholesky P'AP = R'R of a positive semi-definite A (n x n), in place: R in the upper
+ * triangle of its first *rank rows, pivot from 1. work: 2 n. */
+enum ca_status ca_pivoted_chol(int n, double *A, int *pivot, int *rank, double *work);
+/* x := R'^-1 x for the upper triangle R (n x n) */
+void ca_solve_lower(int n, const double *R, int ld, double *x);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * linear: y_u += K_k x_pos(u,k) over taps k; dense, convolution, grouped and
+ * recurrent matrices. A block K_k is filters x group channels, first index
+ * fastest, blocks in tap order; filter f belongs to group f / (filters/groups).
+ */
+
+#include "linalg.h"
+#include "op.h"
+
+int ca_op_group_channels(const struct ca_op *op) {
+    return op->in_channels / op->groups;
+}
+
+static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
+    const int position = op->map[(size_t)k + (size_t)op->n_taps * (size_t)u];
+    if (position < 0)
+        return false;
+    tap->site = op->in[0] + (size_t)position;
+    tap->channels = op->in_channels;
+    tap->to = 0;
+    tap->scale = 1;
+    tap->theta = op->theta + (size_t)k * (size_t)op->shape.channels * (size_t)ca_op_group_channels(op);
+    return true;
+}
+
+/* out (rows x filters) += in (rows x channels) K' */
+static void push(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
+                 const double *in, int ld_in, double *out, int ld_out) {
+    const int filters = op->shape.channels, fg = filters / op->groups;
+    const int cg = tap->channels / op->groups;
+    for (int g = 0; g < op->groups; g++)
+        ca_gemm_nt(rows, fg, cg, in + (size_t)g * (size_t)cg * (size_t)ld_in, ld_in,
+                   theta + tap->theta + g * fg, filters,
+                   out + (size_t)g * (size_t)fg * (size_t)ld_out, ld_out);
+}
+
+/* in (rows x channels) += out (rows x filters) K */
+static void pull(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
+                 const double *out, int ld_out, double *in, int ld_in) {
+    const int filters = op->shape.channels, fg = filters / op->groups;
+    const int cg = tap->channels / op->groups;
+    for (int g = 0; g < op->groups; g++)
+        ca_gemm_nn(rows, cg, fg, out + (size_t)g * (size_t)fg * (size_t)ld_out, ld_out,
+                   theta + tap->theta + g * fg, filters,
+                   in + (size_t)g * (size_t)cg * (size_t)ld_in, ld_in);
+}
+
+const struct ca_op_row ca_row_linear = {
+    .name = "linear",
+    .min_from = 1,
+    .max_from = 1,
+    .windowed = true,
+    .tap = tap,
+    .push = push,
+    .pull = pull,
+};

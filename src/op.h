@@ -1,0 +1,91 @@
+#ifndef CAPALLOC_OP_H
+#define CAPALLOC_OP_H
+
+/*
+ * Operations on tensors of channels x positions, one row each in one table.
+ *
+ * An operation makes every output position as a sum over taps: a tap brings the
+ * channels of one position of one input, either through a block of theta
+ * (linear) or scaled and copied to some of the output channels (the others). So
+ * forward, backward and contraction are each one loop over taps, and an
+ * operation only says where its taps come from.
+ *
+ * A position's values in a pass are a matrix of rows x channels, rows fastest;
+ * the rows are observations, or input coordinates, or outputs.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ca_shape {
+    int channels, height, width;
+};
+
+/* Output u, tap k meets input u stride + k dilation - pad, in (height, width). */
+struct ca_window {
+    int kernel[2], stride[2], dilation[2], pad[2];
+};
+
+enum ca_op_kind {
+    CA_OP_INPUT,
+    CA_OP_LINEAR,
+    CA_OP_FIXED,
+    CA_OP_BIAS,
+    CA_OP_ADD,
+    CA_OP_CONCAT,
+    CA_OP_FLATTEN,
+    CA_OP_COUNT
+};
+
+struct ca_op {
+    enum ca_op_kind kind;
+    int n_from;
+    const int *from;      /* nodes read */
+    struct ca_shape shape; /* of the output */
+    struct ca_window window;
+    int groups;
+    size_t theta, n_theta; /* its slice of theta */
+    const double *scale;   /* n_from (add) or 1 (fixed) */
+    int loop;              /* 0, or the recurrence it belongs to */
+
+    /* derived when the graph is built */
+    int in_channels;  /* of the first input */
+    int positions;    /* of the output */
+    int n_taps;       /* of one output position */
+    const int *map;   /* n_taps x positions: input position or -1 (windowed operations) */
+    const size_t *in; /* n_from: site of position 0 of each input */
+    const int *offset; /* n_from: first output channel of each input (concat) */
+};
+
+/* Sites number the positions of all nodes of a graph through. */
+struct ca_tap {
+    size_t site;  /* where it reads */
+    int channels; /* how many it reads */
+    int to;       /* first output channel (copies) */
+    double scale; /* copies */
+    size_t theta; /* linear: where its block of theta begins */
+};
+
+/* One row of the table. Kernels handle `rows` rows; ld are leading dimensions. */
+struct ca_op_row {
+    const char *name;
+    int min_from, max_from;
+    bool windowed;
+    bool (*tap)(const struct ca_op *op, int u, int k, struct ca_tap *tap);
+    void (*push)(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
+                 const double *in, int ld_in, double *out, int ld_out);
+    void (*pull)(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
+                 const double *out, int ld_out, double *in, int ld_in);
+};
+
+const struct ca_op_row *ca_op_row(enum ca_op_kind kind);
+
+/* -1 when there is no operation of that name. */
+int ca_op_kind(const char *name);
+
+/* Channels of the input that one filter of a linear operation sees. */
+int ca_op_group_channels(const struct ca_op *op);
+
+extern const struct ca_op_row ca_row_linear;
+
+#endif

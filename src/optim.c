@@ -1,0 +1,41 @@
+/* What the optimisers share: how they judge where they ended. */
+
+#include "optim.h"
+
+#include <math.h>
+
+#include "linalg.h"
+#include "workspace.h"
+
+double ca_convergence(const struct ca_objective *objective, const double *r, const double *J) {
+    double worst = -1;
+    for (size_t k = 0; k < objective->p; k++) {
+        const double *column = J + k * objective->q;
+        const double norm = ca_norm((int)objective->q, column);
+        if (norm == 0)
+            continue;
+        const double cosine = fabs(ca_dot(objective->q, column, r)) / norm;
+        if (!(cosine <= worst)) /* a NaN counts as the worst */
+            worst = cosine;
+    }
+    return worst == -1 ? -1 : worst / sqrt(objective->total);
+}
+
+struct ca_result ca_finish(const struct ca_objective *objective, const struct ca_control *control,
+                           const double *theta, int iterations, enum ca_outcome outcome) {
+    double *r = ca_doubles(objective->q), *J = ca_doubles(objective->q * objective->p);
+    objective->residuals(objective->context, theta, r);
+    objective->jacobian(objective->context, J);
+    const double number = ca_convergence(objective, r, J);
+    if (outcome != CA_DIVERGED) {
+        if (number == -1)
+            outcome = CA_DEGENERATE;
+        else if (number <= control->tol)
+            outcome = CA_CONVERGED;
+    }
+    return (struct ca_result){.outcome = outcome,
+                              .status = CA_OK,
+                              .iterations = iterations,
+                              .loss = objective->floor + ca_dot(objective->q, r, r),
+                              .number = number};
+}

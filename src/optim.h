@@ -1,0 +1,73 @@
+#ifndef CAPALLOC_OPTIM_H
+#define CAPALLOC_OPTIM_H
+
+/*
+ * Minimisers of floor + |r(theta)|^2. They know nothing of networks: only the
+ * residuals r (q), their tangent (q x p) and the gradient.
+ *
+ * Convergence of a least-squares problem is judged by
+ *   max_k |J_k' r| / (|J_k| sqrt(total)),
+ * the largest cosine between a column of the tangent and the residuals, on the
+ * scale of the response; zero columns do not count.
+ */
+
+#include <stddef.h>
+
+#include "status.h"
+
+struct ca_objective {
+    size_t p, q;
+    double floor, total;
+    void *context;
+    void (*residuals)(void *context, const double *theta, double *r);
+    void (*jacobian)(void *context, double *J); /* at the theta of the last residuals() */
+    double (*gradient)(void *context, const double *theta, double *g); /* of |r|^2, which it returns */
+    /* r'', the second derivative of r along v, at the theta of the last residuals() */
+    void (*bend)(void *context, const double *v, double *bent);
+};
+
+struct ca_control {
+    int max_iterations;
+    double tol;           /* on the convergence number */
+    double learning_rate; /* adam */
+    int memory;           /* lbfgs: pairs kept */
+};
+
+enum ca_outcome {
+    CA_CONVERGED,
+    CA_STALLED,    /* no step improves any more */
+    CA_EXHAUSTED,  /* max_iterations */
+    CA_DEGENERATE, /* the tangent is zero: every direction is flat */
+    CA_DIVERGED    /* a loss that is not finite */
+};
+
+/* What an optimiser reports once per iteration; `tick` may leave by an interrupt. */
+struct ca_trace {
+    void *context;
+    void (*tick)(void *context, int iteration, double loss, double number);
+};
+
+struct ca_result {
+    enum ca_outcome outcome;
+    enum ca_status status;
+    int iterations;
+    double loss;   /* with the floor */
+    double number; /* convergence */
+};
+
+/* Each moves theta (p) to the best point found. */
+struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_control *control,
+                       const struct ca_trace *trace, double *theta);
+struct ca_result ca_lbfgs(const struct ca_objective *objective, const struct ca_control *control,
+                          const struct ca_trace *trace, double *theta);
+struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_control *control,
+                         const struct ca_trace *trace, double *theta);
+
+/* The convergence number from r and J, -1 when every column of J is zero. */
+double ca_convergence(const struct ca_objective *objective, const double *r, const double *J);
+
+/* What an optimiser without a tangent of its own reports at the theta where it ended. */
+struct ca_result ca_finish(const struct ca_objective *objective, const struct ca_control *control,
+                           const double *theta, int iterations, enum ca_outcome outcome);
+
+#endif

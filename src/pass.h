@@ -1,0 +1,63 @@
+#ifndef CAPALLOC_PASS_H
+#define CAPALLOC_PASS_H
+
+/*
+ * A pass holds a matrix (rows x channels, rows fastest) at every live site of a
+ * graph, filled forwards from the input or backwards from the output. Rows are
+ *   - observations, or any other inputs given as a matrix (batch), or
+ *   - input coordinates, the rows of the identity (one-hot), or
+ *   - outputs, in a backward pass.
+ * A site only holds the rows that can be non-zero there: its span.
+ *
+ * A constant is one more, homogeneous coordinate: forward passes take its value
+ * per row (`one`: 1 for observations, NULL for derivatives), which biases
+ * multiply.
+ */
+
+#include "graph.h"
+
+struct ca_span {
+    int lo, hi; /* rows lo <= i < hi */
+};
+
+struct ca_pass {
+    const struct ca_graph *graph;
+    struct ca_span *span; /* n_sites */
+    size_t *at;           /* n_sites: where a site's matrix begins in value */
+    size_t size;          /* doubles planned */
+    double *value;        /* to be set by the caller, `size` doubles */
+};
+
+/* Spans only, to be planned as often as wanted. */
+struct ca_pass ca_pass_new(const struct ca_graph *graph);
+/* The same plan as another pass, with values of its own. */
+struct ca_pass ca_pass_like(const struct ca_pass *pass);
+
+void ca_plan_batch(struct ca_pass *pass, int rows);
+/* Input coordinates begin <= j < end, which become rows 0, 1, .. */
+void ca_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end);
+/* All outputs, backwards. */
+void ca_plan_outputs(struct ca_pass *pass);
+
+/* Forward values of rows x (rows x n_inputs). `one` as above. */
+void ca_forward_batch(struct ca_pass *pass, const double *theta, const double *x, int rows,
+                      const double *one);
+void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin, size_t end);
+/* Sensitivities of the outputs (ca_plan_outputs), or of sum_o y_o r_o per row for
+ * r (rows x n_outputs) when it is not NULL (ca_plan_batch). */
+void ca_backward(struct ca_pass *pass, const double *theta, const double *r);
+
+/* The derivative of a backward pass (in `base`) along a change v of theta; `change` has the same
+ * plan as base. The seeds stay as they are. */
+void ca_backward_along(struct ca_pass *change, const struct ca_pass *base, const double *theta,
+                       const double *v);
+
+static inline int ca_rows(const struct ca_pass *pass, size_t site) {
+    return pass->span[site].hi - pass->span[site].lo;
+}
+
+static inline double *ca_at(const struct ca_pass *pass, size_t site) {
+    return pass->value + pass->at[site];
+}
+
+#endif
