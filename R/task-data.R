@@ -1,0 +1,178 @@
+# Tasks from rows of data. Rows are split once, at construction; moments are
+# those of the training rows, divided by their number.
+
+# `held_out`: indices of the rows of x (N x n) and y (N x m) to set aside.
+new_data_task <- function(kind, label, input, x, y, held_out, output_labels = NULL, ...) {
+  train <- setdiff(seq_len(nrow(x)), held_out)
+  data <- list(
+    x = x[train, , drop = FALSE], y = y[train, , drop = FALSE],
+    x_test = x[held_out, , drop = FALSE], y_test = y[held_out, , drop = FALSE]
+  )
+  new_task(kind, label, input, row_moments(data$x, data$y), data, output_labels, ...)
+}
+
+# How many of N rows a share holds out; at least one row must be left to train.
+count_held_out <- function(test, rows, call = rlang::caller_env()) {
+  test <- check_number(test, min = 0, max = 1, call = call)
+  held_out <- round(test * rows)
+  if (held_out >= rows) {
+    abort(c(
+      "{.arg test} must leave at least one row to train on.",
+      x = "It is {format(test)}, which holds out {held_out} of {rows}."
+    ), "value", call = call)
+  }
+  as.integer(held_out)
+}
+
+#' A task from your own data
+#'
+#' Predict the columns of `y` from the columns of `x`, by the rows given. A share
+#' of the rows, drawn at random, is held out: networks are trained on the others
+#' and their `loss` is the mean squared error on the held-out ones.
+#'
+#' Nothing is centred, scaled or dropped: give networks a bias where the data
+#' have means, and scale the columns yourself where their units differ. The
+#' formula method builds `x` with [stats::model.matrix()], factors becoming
+#' columns as in [stats::lm()], and leaves out the intercept, which belongs to the
+#' biases of the network.
+#'
+#' @param x A matrix, a data frame of numeric columns, or a vector (one input).
+#' @param y A vector, matrix or data frame of as many rows.
+#' @param test Share of the rows to hold out, rounded to whole rows; 0 for none.
+#' @param seed Seed of the draw of held-out rows; `NULL` draws one, so that
+#'   [set.seed()] governs. It is kept in the task as `seed`.
+#' @param input `NULL`, or an input such as `input_sequence(32, channels = 2)`,
+#'   when the columns have an order (channel-fastest, then position).
+#' @param formula A formula with the response on the left; `cbind(a, b)` for
+#'   several. Offsets are not supported.
+#' @param data A data frame with the variables of the formula.
+#' @param ... Not used.
+#' @returns A task of class `ca_task`; column names are kept as names of inputs
+#'   and outputs. Its moments are those of the training rows, and its field `data`
+#'   is a list of matrices `x`, `y`, `x_test`, `y_test`.
+#' @section Errors:
+#' Missing and infinite values are refused, by row and column, never dropped
+#' silently. A response that is not numeric, a factor among them, is refused:
+#' outputs are numbers.
+#' @seealso [task_series()] for a series, [task_moments()] for moments alone.
+#' @examples
+#' task_data(mpg ~ wt + hp + factor(cyl), mtcars, seed = 1)
+#' task_data(as.matrix(mtcars[, -1]), mtcars$mpg, test = 0)
+#' @export
+task_data <- function(x, ...) {
+  UseMethod("task_data")
+}
+
+#' @rdname task_data
+#' @export
+task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, ...) {
+  rlang::check_dots_empty()
+  if (missing(y)) {
+    abort(c(
+      "{.arg y} is missing.",
+      i = "Use {.code task_data(x, y)}, or {.code task_data(formula, data)}."
+    ), "type")
+  }
+  check_numeric_response(y, "y")
+  x <- check_matrix(x, arg = "x")
+  y <- check_matrix(y, nrow = nrow(x), arg = "y")
+  new_rows(x, y, test, seed, input)
+}
+
+#' @rdname task_data
+#' @export
+task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NULL, ...) {
+  rlang::check_dots_empty()
+  if (missing(data) || !is.data.frame(data)) {
+    shown <- if (missing(data)) "missing" else show_value(data)
+    abort(c("{.arg data} must be a data frame.", x = "It is {shown}."), "type")
+  }
+  frame <- formula_frame(formula, data)
+  terms <- attr(frame, "terms")
+  x <- stats::model.matrix(terms, frame)
+  x <- x[, colnames(x) != "(Intercept)", drop = FALSE]
+  y <- as.matrix(stats::model.response(frame))
+  if (ncol(y) == 1L) colnames(y) <- names(frame)[[1L]]
+  if (ncol(x) == 0L) {
+    abort(c(
+      "{.arg formula} must have at least one predictor.",
+      x = "It is {.code {formula_text(formula)}}."
+    ), "value")
+  }
+  x <- check_finite(x, "data")
+  y <- check_finite(y, "data")
+  new_rows(x, y, test, seed, input, formula_text(formula))
+}
+
+new_rows <- function(x, y, test, seed, input, label = NULL, call = rlang::caller_env()) {
+  if (length(x) == 0L || length(y) == 0L) {
+    abort(c(
+      "{.arg x} and {.arg y} must not be empty.",
+      x = "They are {nrow(x)} x {ncol(x)} and {nrow(y)} x {ncol(y)}."
+    ), "shape", call = call)
+  }
+  input <- task_input(input, ncol(x), colnames(x), call = call)
+  held_out <- integer()
+  size <- count_held_out(test, nrow(x), call = call)
+  seed <- if (size > 0L || !is.null(seed)) draw_seed(seed, call = call)
+  if (size > 0L) held_out <- with_seed(seed, sort(sample.int(nrow(x), size)))
+  if (is.null(label)) label <- paste0(ncol(x), " input", if (ncol(x) > 1L) "s")
+  new_data_task(
+    "data", paste0("data, ", label), input, plain_matrix(x), plain_matrix(y), held_out,
+    output_labels = colnames(y), seed = seed
+  )
+}
+
+# The model frame with every row kept, complete, with a numeric response.
+formula_frame <- function(formula, data, call = rlang::caller_env()) {
+  if (length(formula) != 3L) {
+    abort(c(
+      "{.arg formula} must have a response on its left.",
+      x = "It is {.code {formula_text(formula)}}."
+    ), "value", call = call)
+  }
+  frame <- tryCatch(
+    stats::model.frame(formula, data, na.action = stats::na.pass),
+    error = function(e) {
+      abort(c(
+        "{.arg formula} could not be evaluated in {.arg data}.",
+        x = "{conditionMessage(e)}"
+      ), "value", call = call)
+    }
+  )
+  if (!is.null(stats::model.offset(frame))) {
+    abort(c(
+      "{.arg formula} must not have an offset.",
+      x = "It is {.code {formula_text(formula)}}.",
+      i = "Subtract it from the response."
+    ), "value", call = call)
+  }
+  check_numeric_response(stats::model.response(frame), names(frame)[[1L]], call)
+  check_complete(frame, call)
+}
+
+check_numeric_response <- function(y, arg, call = rlang::caller_env()) {
+  if (is.numeric(y) || is.data.frame(y)) return(y)
+  abort(c(
+    "The response {.arg {arg}} must be numeric: a vector, or a matrix of several outputs.",
+    x = "It is {show_value(y)}.",
+    i = "Tasks with classes as outputs are not supported yet; code them as numbers (0 and 1)."
+  ), "type", call = call)
+}
+
+# Before model.matrix(), so that a missing factor is named by its own column.
+check_complete <- function(frame, call) {
+  missing <- vapply(frame, function(v) sum(!stats::complete.cases(v)), integer(1))
+  if (all(missing == 0L)) return(frame)
+  column <- names(frame)[missing > 0L][[1L]]
+  row <- which(!stats::complete.cases(frame[[column]]))[[1L]]
+  abort(c(
+    "{.arg data} must have no missing values.",
+    x = "It has {sum(missing)}; the first is at row {row}, column {.val {column}}."
+  ), "value", call = call)
+}
+
+formula_text <- function(formula) {
+  text <- paste(trimws(deparse(formula, width.cutoff = 500L)), collapse = " ")
+  if (nchar(text) > 60L) paste0(substr(text, 1L, 57L), "...") else text
+}

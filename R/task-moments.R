@@ -1,0 +1,111 @@
+# Tasks stated by their second moments, and the checks that moments are those
+# of some distribution. Rounding is forgiven, to sqrt(eps) of the scale of each
+# coordinate; what is left of it is clipped where moments are factorised.
+
+moments_tol <- sqrt(.Machine$double.eps)
+
+# A covariance matrix, exactly symmetric.
+check_covariance <- function(x, size = NULL, arg = rlang::caller_arg(x),
+                             call = rlang::caller_env()) {
+  force(arg) # before `x` is another expression
+  x <- plain_matrix(check_matrix(x, arg = arg, call = call))
+  if (nrow(x) != ncol(x) || !is.null(size) && nrow(x) != size) {
+    want <- if (is.null(size)) "square" else paste(size, "x", size)
+    abort(c(
+      "{.arg {arg}} must be {want}.",
+      x = "It is {nrow(x)} x {ncol(x)}."
+    ), "shape", call = call)
+  }
+  off <- abs(x - t(x))
+  if (any(off > moments_tol * max(abs(x)))) {
+    at <- arrayInd(which.max(off), dim(x))[2:1]
+    abort(c(
+      "{.arg {arg}} must be symmetric.",
+      x = "Entry [{at[[1L]]}, {at[[2L]]}] is {format(x[at[[1L]], at[[2L]]])}, but
+           [{at[[2L]]}, {at[[1L]]}] is {format(x[at[[2L]], at[[1L]]])}."
+    ), "value", call = call)
+  }
+  x <- (x + t(x)) / 2
+  check_psd(x, "{.arg {arg}} must be positive semi-definite.", call = call, arg = arg)
+  x
+}
+
+# `message` says what must be true; it may use {arg}.
+check_psd <- function(x, message, call, arg = NULL, scale = unit_scale(x)) {
+  smallest <- smallest_eigenvalue(x / tcrossprod(scale))
+  if (smallest >= 0) return(invisible(x))
+  abort(c(
+    message,
+    x = "The smallest eigenvalue, at unit variances, is {format(smallest, digits = 4L)}."
+  ), "value", call = call)
+}
+
+# 0 when no eigenvalue is negative beyond rounding; Cholesky first, for speed.
+smallest_eigenvalue <- function(a) {
+  if (!is.null(tryCatch(chol(a), error = function(e) NULL))) return(0)
+  values <- eigen(a, symmetric = TRUE, only.values = TRUE)$values
+  if (min(values) < -moments_tol * max(abs(values))) min(values) else 0
+}
+
+#' A task stated by its moments
+#'
+#' The joint Gaussian law of inputs `x` (n) and outputs `y` (m) that has the
+#' given second moments.
+#'
+#' @param sigma `E[x x']`, n x n: uncentred, symmetric, positive semi-definite.
+#' @param cross `E[x y']`, n x m, or a vector of n values for one output.
+#' @param target `E[y y']`, m x m, or one number for one output.
+#' @param mean_x,mean_y Means, of n and m values; `NULL` means zero. The second
+#'   moments include them: `sigma` is the covariance plus `mean_x mean_x'`.
+#' @param input `NULL`, or an input such as `input_sequence(32, channels = 2)`,
+#'   when the n inputs have an order (channel-fastest, then position).
+#' @returns A task of class `ca_task`. Column names of `sigma` and `cross` are
+#'   kept as names of inputs and outputs.
+#' @section Errors:
+#' Moments that no distribution has are refused: `sigma` or `target` not
+#' symmetric or not positive semi-definite, or the joint matrix
+#' `[[sigma, cross], [cross', target]]`, after subtracting means, not positive
+#' semi-definite. The tolerance is 1.5e-8 at unit variances.
+#' @seealso [task_data()] for moments of your own data.
+#' @examples
+#' task_moments(sigma = diag(3), cross = c(0.5, 0, 0.5), target = 1)
+#' @export
+task_moments <- function(sigma, cross, target, mean_x = NULL, mean_y = NULL, input = NULL) {
+  names_x <- colnames(sigma)
+  names_y <- colnames(cross)
+  sigma <- check_covariance(sigma)
+  n <- nrow(sigma)
+  cross <- check_matrix(cross, nrow = n, arg = "cross")
+  m <- ncol(cross)
+  target <- check_covariance(target, size = m)
+  if (!is.null(mean_x)) mean_x <- check_vector(mean_x, length = n, arg = "mean_x")
+  if (!is.null(mean_y)) mean_y <- check_vector(mean_y, length = m, arg = "mean_y")
+  moments <- new_moments(sigma, cross, target, mean_x, mean_y)
+  check_joint(moments)
+  input <- task_input(input, n, names_x)
+  label <- paste0("stated moments, ", n, " input", if (n > 1L) "s")
+  new_task("moments", label, input, moments, output_labels = names_y)
+}
+
+# Judged at the scale of the uncentred moments: subtracting large means leaves
+# rounding of that size.
+check_joint <- function(moments, call = rlang::caller_env()) {
+  scale <- unit_scale(joint_moments(moments))
+  arguments <- "{.arg sigma}, {.arg cross} and {.arg target}"
+  if (any(moments$mean_x != 0, moments$mean_y != 0)) {
+    check_psd(
+      subtract_means(moments)$sigma,
+      "{.arg sigma} less {.code mean_x mean_x'} must be positive semi-definite.",
+      call = call, scale = unit_scale(moments$sigma)
+    )
+    arguments <- paste0(arguments, ", less {.arg mean_x} and {.arg mean_y},")
+  }
+  check_psd(
+    joint_moments(subtract_means(moments)),
+    paste(
+      "No distribution has these moments:", arguments,
+      "must form a positive semi-definite matrix {.code [[sigma, cross], [cross', target]]}."
+    ),
+    call = call, scale = scale
+  )
+}

@@ -1,0 +1,237 @@
+# Tasks that predict a stationary process from its past. With autocovariance
+# acf(k), Sigma is Toeplitz and the input at lag l has C = acf(l + horizon - 1).
+
+# `acf` holds lags 0 to length + horizon - 1.
+new_process <- function(kind, name, length, horizon, acf) {
+  lag <- seq(length, 1L)
+  moments <- new_moments(stats::toeplitz(acf[seq_len(length)]), acf[lag + horizon], acf[[1L]])
+  label <- process_label(name, length, horizon)
+  new_task(kind, label, new_input("sequence", 1L, 1L, length), moments)
+}
+
+process_label <- function(name, length, horizon) {
+  ahead <- if (horizon == 1L) "next value" else paste(horizon, "steps ahead")
+  paste0(name, ", length ", length, ", ", ahead)
+}
+
+# `acf(lag)` is the autocorrelation at a vector of lags, positive semi-definite
+# by its own theory.
+named_process <- function(kind, name, length, variance, horizon, acf,
+                          call = rlang::caller_env()) {
+  length <- check_count(length, call = call)
+  variance <- check_number(variance, min = 0, open = TRUE, call = call)
+  horizon <- check_count(horizon, call = call)
+  lags <- seq(0, as.numeric(length) + horizon - 1)
+  new_process(kind, name, length, horizon, variance * acf(lags))
+}
+
+#' Tasks that predict a stationary process
+#'
+#' The inputs are the last `length` values of a zero-mean stationary Gaussian
+#' process, position 1 the oldest, and the output is the next value, or the value
+#' `horizon` steps after the newest input. All moments are exact. The named
+#' processes have variance 1 unless `variance` says otherwise.
+#'
+#' Autocorrelations at lag k:
+#' - `task_process()`: any, given as `acf`.
+#' - `task_ar()`, `task_arma()`: of
+#'   `s_t = ar_1 s_(t-1) + .. + e_t + ma_1 e_(t-1) + ..`, from [stats::ARMAacf()].
+#' - `task_fgn()`: fractional Gaussian noise (Mandelbrot and Van Ness, 1968,
+#'   \doi{10.1137/1010093}), `(|k+1|^(2H) - 2 |k|^(2H) + |k-1|^(2H)) / 2`; long
+#'   memory for `H > 1/2`, white noise at `1/2`.
+#' - `task_ou()`: an Ornstein-Uhlenbeck process seen at unit times, `exp(-rate k)`.
+#' - `task_multiscale()`: a sum of independent Ornstein-Uhlenbeck processes,
+#'   `sum_i w_i exp(-k / scale_i)` with `w` the weights divided by their sum.
+#' - `task_periodic()`: a stochastic cycle and white noise,
+#'   `(1 - noise) damping^k cos(2 pi k / period)`, and 1 at k = 0.
+#'
+#' @param length Number of past values that are seen.
+#' @param acf Autocovariances at lags 0, 1, .., `length + horizon - 1` (more are
+#'   ignored), or a function of one lag that gives them.
+#' @param horizon How many steps ahead to predict.
+#' @param ar,ma Coefficients. The autoregression must be stationary: all roots of
+#'   `1 - ar_1 z - ar_2 z^2 - ..` outside the unit circle. `task_arma()` takes
+#'   either as `numeric()`. The moving average need not be invertible.
+#' @param variance Variance of the process.
+#' @param hurst Hurst exponent H, strictly between 0 and 1.
+#' @param rate Rate of mean reversion per step, positive.
+#' @param scales Time scales in steps, positive.
+#' @param weights Share of the variance at each scale, not negative; `NULL` means
+#'   equal shares.
+#' @param period Length of the cycle in steps, 2 or more; need not be whole.
+#' @param damping Factor by which the cycle's memory decays in one step, between 0
+#'   and 1. At 1 the cycle never changes.
+#' @param noise Share of the variance that is white noise, between 0 and 1.
+#' @returns A task of class `ca_task` with one output and a sequence of `length`
+#'   inputs.
+#' @section Errors:
+#' An `acf` too short (class `capalloc_error_shape`) or not that of any process,
+#' because its Toeplitz matrix has a negative eigenvalue, and an autoregression
+#' that is not stationary (`capalloc_error_value`).
+#' @seealso [bayes_loss()], [oracle_weights()], [task_demand()],
+#'   [simulate.ca_task()]; [task_series()] for a series of your own.
+#' @examples
+#' task_process(length = 8, acf = function(lag) 0.5^lag)
+#' task_fgn(length = 64, hurst = 0.8)
+#' task_demand(task_arma(length = 6, ar = 0.7, ma = 0.4))
+#' @export
+task_process <- function(length, acf, horizon = 1) {
+  length <- check_count(length)
+  horizon <- check_count(horizon)
+  acf <- process_acf(acf, as.numeric(length) + horizon)
+  task <- new_process("process", "stationary process", length, horizon, acf)
+  check_psd(
+    joint_moments(task$moments),
+    paste(
+      "{.arg acf} must be the autocovariance of a stationary process:",
+      "its Toeplitz matrix must be positive semi-definite."
+    ),
+    call = rlang::current_env()
+  )
+  task
+}
+
+# The first `needed` autocovariances, lags from 0.
+process_acf <- function(acf, needed, call = rlang::caller_env()) {
+  if (is.function(acf)) {
+    acf <- vapply(seq(0, needed - 1), acf_at, numeric(1), acf = acf, call = call)
+  } else {
+    acf <- check_vector(acf, arg = "acf", call = call)
+  }
+  if (length(acf) < needed) {
+    abort(c(
+      "{.arg acf} must have {needed} values, for lags 0 to {needed - 1}.",
+      x = "It has {length(acf)}."
+    ), "shape", call = call)
+  }
+  if (acf[[1L]] <= 0) {
+    abort(c(
+      "{.arg acf} must be positive at lag 0, where it is the variance.",
+      x = "It is {format(acf[[1L]])}."
+    ), "value", call = call)
+  }
+  acf[seq_len(needed)]
+}
+
+acf_at <- function(lag, acf, call) {
+  value <- acf(lag)
+  if (!is.numeric(value) || length(value) != 1L || !is.finite(value)) {
+    abort(c(
+      "{.arg acf} must give one finite number for each lag.",
+      x = "At lag {lag} it gives {show_value(value)}."
+    ), "value", call = call)
+  }
+  as.double(value)
+}
+
+#' @rdname task_process
+#' @export
+task_ar <- function(length, ar, variance = 1, horizon = 1) {
+  ar <- check_stationary(ar)
+  if (length(ar) == 0L) {
+    abort(c("{.arg ar} must have at least one coefficient.", x = "It has none."), "shape")
+  }
+  name <- paste0("AR(", length(ar), ") process (ar = ", label_numbers(ar), ")")
+  named_process("ar", name, length, variance, horizon, \(lag) arma_acf(lag, ar, numeric()))
+}
+
+#' @rdname task_process
+#' @export
+task_arma <- function(length, ar, ma, variance = 1, horizon = 1) {
+  ar <- check_stationary(ar)
+  ma <- check_vector(ma, arg = "ma")
+  parts <- c(
+    if (length(ar) > 0L) paste("ar =", label_numbers(ar)),
+    if (length(ma) > 0L) paste("ma =", label_numbers(ma))
+  )
+  name <- paste0("ARMA(", length(ar), ", ", length(ma), ") process")
+  if (!is.null(parts)) name <- paste0(name, " (", paste(parts, collapse = "; "), ")")
+  named_process("arma", name, length, variance, horizon, \(lag) arma_acf(lag, ar, ma))
+}
+
+# A zero coefficient changes nothing and spares ARMAacf() the empty model.
+arma_acf <- function(lags, ar, ma) {
+  acf <- stats::ARMAacf(ar = c(ar, 0), ma = ma, lag.max = max(lags, 1))
+  unname(acf[lags + 1])
+}
+
+# Roots closer to the unit circle than polyroot() can tell count as on it.
+check_stationary <- function(ar, call = rlang::caller_env()) {
+  ar <- check_vector(ar, arg = "ar", call = call)
+  modulus <- min(Mod(polyroot(c(1, -ar))), Inf)
+  if (modulus <= 1 + sqrt(.Machine$double.eps)) {
+    abort(c(
+      "{.arg ar} must be stationary: all roots of {.code 1 - ar_1 z - ..} outside the unit
+       circle.",
+      x = "The smallest root has modulus {format(modulus, digits = 6L)}."
+    ), "value", call = call)
+  }
+  ar
+}
+
+#' @rdname task_process
+#' @export
+task_fgn <- function(length, hurst, variance = 1, horizon = 1) {
+  hurst <- check_number(hurst, min = 0, max = 1, open = TRUE)
+  name <- paste0("fractional Gaussian noise (H = ", label_numbers(hurst), ")")
+  named_process("fgn", name, length, variance, horizon, \(lag) fgn_acf(lag, hurst))
+}
+
+# With (1 +- 1/k)^(2H) - 1 by expm1: the plain second difference of k^(2H)
+# loses two more digits for each factor ten in the lag.
+fgn_acf <- function(lags, hurst) {
+  k <- lags[lags > 0]
+  h <- 2 * hurst
+  acf <- rep(1, length(lags))
+  acf[lags > 0] <- k^h * (expm1(h * log1p(1 / k)) + expm1(h * log1p(-1 / k))) / 2
+  acf
+}
+
+#' @rdname task_process
+#' @export
+task_ou <- function(length, rate, variance = 1, horizon = 1) {
+  rate <- check_number(rate, min = 0, open = TRUE)
+  name <- paste0("Ornstein-Uhlenbeck process (rate = ", label_numbers(rate), ")")
+  named_process("ou", name, length, variance, horizon, \(lag) exp(-rate * lag))
+}
+
+#' @rdname task_process
+#' @export
+task_multiscale <- function(length, scales, weights = NULL, variance = 1, horizon = 1) {
+  scales <- check_vector(scales, arg = "scales")
+  if (length(scales) == 0L || any(scales <= 0)) {
+    abort(c(
+      "{.arg scales} must be positive numbers.",
+      x = "It is {show_value(scales)}."
+    ), "value")
+  }
+  if (is.null(weights)) weights <- rep(1, length(scales))
+  weights <- check_weights(weights, length(scales))
+  name <- paste0("multiscale process (scales = ", label_numbers(scales), ")")
+  named_process("multiscale", name, length, variance, horizon, function(lag) {
+    drop(exp(-outer(lag, scales, "/")) %*% (weights / sum(weights)))
+  })
+}
+
+check_weights <- function(weights, length, call = rlang::caller_env()) {
+  weights <- check_vector(weights, length = length, arg = "weights", call = call)
+  if (any(weights < 0) || sum(weights) == 0) {
+    abort(c(
+      "{.arg weights} must not be negative, nor all zero.",
+      x = "It is {show_value(weights)}."
+    ), "value", call = call)
+  }
+  weights
+}
+
+#' @rdname task_process
+#' @export
+task_periodic <- function(length, period, damping = 0.98, noise = 0.1, variance = 1, horizon = 1) {
+  period <- check_number(period, min = 2)
+  damping <- check_number(damping, min = 0, max = 1)
+  noise <- check_number(noise, min = 0, max = 1)
+  name <- paste0("stochastic cycle (period = ", label_numbers(period), ")")
+  named_process("periodic", name, length, variance, horizon, function(lag) {
+    ifelse(lag == 0, 1, (1 - noise) * damping^lag * cos(2 * pi * lag / period))
+  })
+}

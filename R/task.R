@@ -1,0 +1,348 @@
+# What every task is, and what can be asked of it.
+#
+# A task is the joint law of inputs x (n) and outputs y (m), up to its second
+# moments: Sigma = E[x x'] (n x n), C = E[x y'] (n x m), V = E[y y'] (m x m),
+# uncentred, and the means. Synthetic tasks know them exactly; tasks from data
+# carry their rows, and their moments are those of the training rows.
+#
+# All answers come from one factorisation of the centred Sigma, scaled to unit
+# diagonal so that the units of an input decide nothing:
+#   W* = C' Sigma^+,  Bayes loss = tr(V - C' Sigma^+ C),
+#   demand_j = |w_j|^2 / (Sigma^-1)_jj   (DESIGN 1.2, one input as the region).
+
+# `data` is NULL or list(x, y, x_test, y_test); `...` are further fields.
+new_task <- function(kind, label, input, moments, data = NULL, output_labels = NULL, ...) {
+  structure(
+    list(
+      kind = kind, label = label, input = input, outputs = ncol(moments$cross),
+      output_labels = output_labels, moments = moments, data = data, ...
+    ),
+    class = c(paste0("ca_task_", kind), "ca_task")
+  )
+}
+
+# Moments as a task stores them; means are zero unless given.
+new_moments <- function(sigma, cross, target, mean_x = NULL, mean_y = NULL) {
+  cross <- plain_matrix(cross)
+  list(
+    sigma = plain_matrix(sigma), cross = cross, target = plain_matrix(target),
+    mean_x = if (is.null(mean_x)) numeric(nrow(cross)) else as.double(mean_x),
+    mean_y = if (is.null(mean_y)) numeric(ncol(cross)) else as.double(mean_y)
+  )
+}
+
+# Numbers and their two extents: no names, no time series attributes.
+plain_matrix <- function(x) {
+  matrix(as.double(x), NROW(x), NCOL(x))
+}
+
+check_task <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (!inherits(x, "ca_task")) {
+    abort(c(
+      "{.arg {arg}} must be a task.",
+      x = "It is {show_value(x)}.",
+      i = "Tasks are made by {.fn task_fgn}, {.fn task_data}, {.fn task_series} and the like."
+    ), "type", call = call)
+  }
+  x
+}
+
+# The input space of a task whose coordinates come as the columns of a matrix:
+# a vector of them, unless the user says otherwise with an `input_*()`.
+task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
+  if (is.null(input)) return(new_input("vector", n, labels = labels))
+  if (!inherits(input, "ca_network")) {
+    abort(c(
+      "{.arg input} must be {.code NULL} or an input, such as {.code input_sequence({n})}.",
+      x = "It is {show_value(input)}."
+    ), "type", call = call)
+  }
+  space <- input$input
+  if (input_size(space) != n) {
+    abort(c(
+      "{.arg input} must have {n} coordinate{?s}, one for each input of the task.",
+      x = "It is {describe_input(space)}: {input_size(space)} coordinate{?s}."
+    ), "shape", call = call)
+  }
+  if (!is.null(labels)) space$labels <- labels
+  space
+}
+
+is_data_task <- function(task) !is.null(task$data)
+
+# Where the best affine prediction differs from the best linear one.
+has_intercept <- function(task) {
+  is_data_task(task) || any(task$moments$mean_x != 0, task$moments$mean_y != 0)
+}
+
+output_names <- function(task) {
+  if (is.null(task$output_labels)) paste0("y[", seq_len(task$outputs), "]") else task$output_labels
+}
+
+# Numbers for a label: at most four of them.
+label_numbers <- function(x) {
+  shorten(as.character(signif(x, 4L)), 4L)
+}
+
+shorten <- function(words, most) {
+  paste(c(words[seq_along(words) <= most], if (length(words) > most) "..."), collapse = ", ")
+}
+
+# ---- moments and their factorisation ---------------------------------------
+
+# Covariances. Rows are centred before they are multiplied, which keeps the
+# digits that subtracting moments would lose; what is left of a constant input
+# is rounding, and is set to zero.
+centred_moments <- function(task) {
+  moments <- task$moments
+  if (is_data_task(task)) {
+    x <- sweep(task$data$x, 2L, moments$mean_x)
+    y <- sweep(task$data$y, 2L, moments$mean_y)
+    centred <- row_moments(x, y)
+    rounding <- (100 * .Machine$double.eps)^2
+  } else {
+    if (!has_intercept(task)) return(moments)
+    centred <- subtract_means(moments)
+    rounding <- 100 * .Machine$double.eps
+  }
+  constant <- diag(centred$sigma) <= rounding * diag(moments$sigma)
+  centred$sigma[constant, ] <- 0
+  centred$sigma[, constant] <- 0
+  centred$cross[constant, ] <- 0
+  centred
+}
+
+subtract_means <- function(moments) {
+  list(
+    sigma = moments$sigma - tcrossprod(moments$mean_x),
+    cross = moments$cross - tcrossprod(moments$mean_x, moments$mean_y),
+    target = moments$target - tcrossprod(moments$mean_y)
+  )
+}
+
+# Moments of N rows, divided by N.
+row_moments <- function(x, y) {
+  n_rows <- nrow(x)
+  new_moments(
+    crossprod(x) / n_rows, crossprod(x, y) / n_rows, crossprod(y) / n_rows,
+    colMeans(x), colMeans(y)
+  )
+}
+
+# [[Sigma, C], [C', V]], (n + m) x (n + m)
+joint_moments <- function(moments) {
+  rbind(cbind(moments$sigma, moments$cross), cbind(t(moments$cross), moments$target))
+}
+
+# Standard deviations, with 1 for what does not vary.
+unit_scale <- function(sigma) {
+  scale <- sqrt(pmax(diag(sigma), 0))
+  scale[scale == 0] <- 1
+  scale
+}
+
+# With A = Sigma scaled to unit diagonal: `root` (n x r) such that
+# A^+ = root root', and an orthonormal basis `null` (n x (n - r)) of A's null
+# space. Cholesky with pivoting where it finds full rank, else eigenvalues:
+# those below `tol` times the largest count as zero, and so do those no larger
+# than ten times the most negative one, which can only be rounding.
+factor_covariance <- function(sigma) {
+  scale <- unit_scale(sigma)
+  n <- length(scale)
+  a <- sigma / tcrossprod(scale)
+  tol <- 10 * n * .Machine$double.eps
+  triangle <- suppressWarnings(chol(a, pivot = TRUE, tol = tol))
+  if (attr(triangle, "rank") == n) {
+    root <- matrix(0, n, n)
+    root[attr(triangle, "pivot"), ] <- backsolve(triangle, diag(n))
+    return(list(scale = scale, root = root, null = matrix(0, n, 0L)))
+  }
+  e <- eigen(a, symmetric = TRUE)
+  keep <- e$values > max(tol * max(e$values), -10 * min(e$values))
+  root <- e$vectors[, keep, drop = FALSE] * rep(1 / sqrt(e$values[keep]), each = n)
+  list(scale = scale, root = root, null = e$vectors[, !keep, drop = FALSE])
+}
+
+# The best linear prediction of y from x: weights W* = C' Sigma^+ (m x n), its
+# loss, and the n diagonal entries of Sigma^-1, one over what is left of the
+# variance of each input when all others are known (Inf where nothing is).
+best_linear <- function(moments) {
+  f <- factor_covariance(moments$sigma)
+  explained <- crossprod(f$root, moments$cross / f$scale)
+  weights <- t((f$root %*% explained) / f$scale)
+  precision <- rowSums(f$root^2) / f$scale^2
+  if (ncol(f$null) > 0L) {
+    # Of all best weights, those of least norm in the user's units: no part of
+    # them lies in the null space of Sigma, which is that of A divided by scale.
+    null <- qr.Q(qr(f$null / f$scale, LAPACK = TRUE))
+    weights <- weights - tcrossprod(weights %*% null, null)
+    # An input that takes part in a null combination is a sum of others. 1e-6
+    # stands far above the rounding of eigenvectors, about n eps over the gap.
+    precision[rowSums(f$null^2) > 1e-12] <- Inf
+  }
+  loss <- max(0, sum(diag(moments$target)) - sum(explained^2))
+  list(weights = weights, precision = precision, loss = loss)
+}
+
+# ---- questions --------------------------------------------------------------
+
+#' The best possible loss of a task
+#'
+#' The expected squared error of the best prediction, `E|y - E[y | x]|^2`, summed
+#' over the outputs. No network has a lower population loss.
+#'
+#' Synthetic tasks are Gaussian, so the best prediction is linear (affine where
+#' means are not zero) and the loss is `tr(V - C' Sigma^+ C)`, with centred
+#' `Sigma = cov(x)`, `C = cov(x, y)`, `V = cov(y)`. It is computed by pivoted
+#' Cholesky of `Sigma` scaled to unit diagonal or, where that is singular, from
+#' its eigenvalues above `10 n eps` times the largest.
+#'
+#' @param task A task.
+#' @returns One number, in squared units of the output. `NA` for tasks made from
+#'   data, whose law is not known.
+#' @seealso [oracle_weights()] for the prediction that attains it,
+#'   [task_demand()] for what each input contributes.
+#' @examples
+#' bayes_loss(task_fgn(length = 64, hurst = 0.8))
+#' @export
+bayes_loss <- function(task) {
+  check_task(task)
+  if (is_data_task(task)) return(NA_real_)
+  best_linear(centred_moments(task))$loss
+}
+
+#' The best linear weights of a task
+#'
+#' `W* = C' Sigma^+`: the weights that a free linear model has after training
+#' with unlimited data (for tasks from data: on all the training rows). Where
+#' `Sigma` is singular many weights are best and these have the least norm.
+#'
+#' @inheritParams bayes_loss
+#' @param intercept Whether the prediction has a constant. `NULL`, the default,
+#'   means yes for tasks made from data and for means that are not all zero. With
+#'   an intercept the moments are centred first; without one they are not.
+#' @returns A matrix with one row per output and one column per input, named;
+#'   with an intercept, a last column `(Intercept)`.
+#' @inherit bayes_loss seealso
+#' @examples
+#' oracle_weights(task_ar(length = 6, ar = c(0.5, 0.3)))
+#' @export
+oracle_weights <- function(task, intercept = NULL) {
+  check_task(task)
+  if (is.null(intercept)) intercept <- has_intercept(task)
+  check_flag(intercept)
+  moments <- task$moments
+  weights <- best_linear(if (intercept) centred_moments(task) else moments)$weights
+  if (intercept) weights <- cbind(weights, moments$mean_y - drop(weights %*% moments$mean_x))
+  dimnames(weights) <- list(output_names(task), input_frame(task$input, intercept)$input)
+  weights
+}
+
+#' What a task demands of each input
+#'
+#' The rise of the best possible loss when one input is withheld, all others
+#' kept: `|w_j|^2 / (Sigma^-1)_jj`, with `w_j` the best weights of input j
+#' (summed over outputs) and `Sigma` the covariance of the inputs. An input that
+#' the others determine has demand 0. Demands do not add up to anything: two
+#' inputs that carry the same news have none each.
+#'
+#' Compare it with the capacity that a trained network allocates. For tasks from
+#' data it is the rise of the least squares error on the training rows.
+#'
+#' @inheritParams bayes_loss
+#' @returns A data frame of class `ca_demand` with one row per input: `input`
+#'   (its name), `position` (1 is the oldest), `lag` (1 is the newest; `NA` for
+#'   vectors), `channel`, and `demand`, in squared units of the output.
+#' @seealso [bayes_loss()], [oracle_weights()].
+#' @examples
+#' task_demand(task_ar(length = 6, ar = c(0.5, 0.3)))
+#' @export
+task_demand <- function(task) {
+  check_task(task)
+  best <- best_linear(centred_moments(task))
+  columns <- as.list(input_frame(task$input))
+  columns$demand <- colSums(best$weights^2) / best$precision
+  light_frame(columns, class = "ca_demand")
+}
+
+#' Draw observations from a task
+#'
+#' Synthetic tasks draw independent rows from the joint Gaussian law of inputs
+#' and outputs that has the task's moments, singular ones included. Tasks made
+#' from data draw training rows with replacement.
+#'
+#' @param object A task.
+#' @param nsim Number of rows.
+#' @param seed One whole number; `NULL` draws one from R's own stream, so that
+#'   [set.seed()] governs. The same seed gives the same rows in any session,
+#'   and for synthetic tasks a longer draw begins with the shorter one. R's
+#'   generator and its kind are left as they were found.
+#' @param ... Not used.
+#' @returns A list of `x` (`nsim` x inputs) and `y` (`nsim` x outputs), with the
+#'   seed in attribute `"seed"`. Columns of `x` run in the order of
+#'   [task_demand()]'s rows.
+#' @examples
+#' drawn <- simulate(task_ar(length = 4, ar = 0.5), nsim = 100, seed = 1)
+#' cor(drawn$x[, 4], drawn$y)
+#' @importFrom stats simulate
+#' @export
+simulate.ca_task <- function(object, nsim = 1, seed = NULL, ...) {
+  nsim <- check_count(nsim)
+  seed <- draw_seed(seed)
+  draw <- if (is_data_task(object)) draw_rows else draw_gaussian
+  drawn <- draw(object, nsim, seed)
+  attr(drawn, "seed") <- seed
+  drawn
+}
+
+draw_rows <- function(task, nsim, seed) {
+  rows <- with_seed(seed, sample.int(nrow(task$data$x), nsim, replace = TRUE))
+  list(x = task$data$x[rows, , drop = FALSE], y = task$data$y[rows, , drop = FALSE])
+}
+
+# By the symmetric root of the covariance, scaled to unit diagonal: it does not
+# depend on the signs of eigenvectors. Eigenvalues that are rounding are set to
+# zero, so that singular laws keep their exact relations.
+draw_gaussian <- function(task, nsim, seed) {
+  n <- length(task$moments$mean_x)
+  joint <- joint_moments(centred_moments(task))
+  scale <- unit_scale(joint)
+  e <- eigen(joint / tcrossprod(scale), symmetric = TRUE)
+  noise <- 10 * length(scale) * .Machine$double.eps * e$values[[1L]]
+  gain <- ifelse(e$values > noise, sqrt(abs(e$values)), 0)
+  root <- tcrossprod(e$vectors * rep(gain, each = length(scale)), e$vectors)
+  z <- with_seed(seed, matrix(stats::rnorm(nsim * length(scale)), nsim, byrow = TRUE))
+  mean <- c(task$moments$mean_x, task$moments$mean_y)
+  drawn <- z %*% root * rep(scale, each = nsim) + rep(mean, each = nsim)
+  list(x = drawn[, seq_len(n), drop = FALSE], y = drawn[, -seq_len(n), drop = FALSE])
+}
+
+#' Print a task
+#'
+#' @param x A task.
+#' @param ... Not used.
+#' @returns `print()` returns `x`, invisibly; `format()` the lines that it shows.
+#' @examples
+#' task_fgn(length = 64, hurst = 0.8)
+#' @export
+print.ca_task <- function(x, ...) {
+  writeLines(format(x))
+  invisible(x)
+}
+
+#' @rdname print.ca_task
+#' @export
+format.ca_task <- function(x, ...) {
+  labels <- x$output_labels
+  outputs <- paste0(x$outputs, if (!is.null(labels)) paste0(" (", shorten(labels, 6L), ")"))
+  c(
+    paste0("<task> ", x$label),
+    paste0("Input: ", describe_input(x$input)),
+    paste0("Outputs: ", outputs),
+    if (is_data_task(x)) {
+      paste0("Rows: ", nrow(x$data$x), " training, ", nrow(x$data$x_test), " held out")
+    } else {
+      paste0("Bayes loss: ", format(bayes_loss(x), digits = 6L))
+    }
+  )
+}

@@ -1,0 +1,4 @@
+library(testthat)
+library(capalloc)
+
+test_check("capalloc")

@@ -1,0 +1,144 @@
+test_that("task_data() keeps every row once, in order, and its moments", {
+  withr::local_seed(1)
+  x <- matrix(rnorm(60), 20, dimnames = list(NULL, c("a", "b", "c")))
+  y <- cbind(u = rnorm(20), v = rnorm(20))
+  task <- task_data(x, y, test = 0.25, seed = 3)
+  data <- task$data
+  expect_equal(dim(data$x_test), c(5L, 3L))
+  rows <- match(data$x[, 1], x[, "a"])
+  held_out <- match(data$x_test[, 1], x[, "a"])
+  expect_false(is.unsorted(rows))
+  expect_setequal(c(rows, held_out), 1:20)
+  expect_identical(data$y, unname(y[rows, ]))
+  expect_identical(data$y_test, unname(y[held_out, ]))
+  x <- unname(x[rows, ])
+  y <- unname(y[rows, ])
+  expect_equal(task$moments, list(
+    sigma = t(x) %*% x / 15, cross = t(x) %*% y / 15, target = t(y) %*% y / 15,
+    mean_x = colMeans(x), mean_y = colMeans(y)
+  ), tolerance = 1e-14)
+  expect_identical(task_demand(task)$input, c("a", "b", "c"))
+  expect_identical(task$output_labels, c("u", "v"))
+})
+
+test_that("oracle weights and demands are those of lm()", {
+  task <- task_data(mpg ~ wt + hp + factor(cyl), mtcars, test = 0)
+  fit <- lm(mpg ~ wt + hp + factor(cyl), mtcars)
+  w <- drop(oracle_weights(task))
+  # the condition of the scaled covariance is below 1e2
+  expect_equal(w[c("(Intercept)", names(coef(fit))[-1])], coef(fit), tolerance = 1e-12)
+  x <- model.matrix(fit)[, -1]
+  without <- vapply(1:4, \(j) deviance(lm(mtcars$mpg ~ x[, -j])), 1)
+  expect_equal(task_demand(task)$demand, (without - deviance(fit)) / 32, tolerance = 1e-12)
+  expect_identical(bayes_loss(task), NA_real_)
+  expect_equal(
+    drop(oracle_weights(task, intercept = FALSE)), coef(lm(mtcars$mpg ~ x - 1)),
+    tolerance = 1e-12, ignore_attr = TRUE
+  )
+})
+
+test_that("large means and constant columns do no harm", {
+  withr::local_seed(2)
+  x <- cbind(a = 1e6 + 1e-2 * rnorm(50), b = 0.1, c = rnorm(50))
+  x[1, "b"] <- 0.1 * (1 + .Machine$double.eps) # constant but for its last digit
+  y <- 100 * (x[, 1] - 1e6) + x[, 3] + rnorm(50)
+  task <- task_data(x, y, test = 0)
+  fit <- lm(y ~ I(a - 1e6) + c, as.data.frame(x))
+  # x itself has 10 digits after the mean is taken away
+  expect_equal(oracle_weights(task)[c(1, 3)], unname(coef(fit)[-1]), tolerance = 1e-7)
+  expect_identical(oracle_weights(task)[[2]], 0)
+  expect_identical(task_demand(task)$demand[[2]], 0)
+})
+
+test_that("more inputs than rows give weights that fit them exactly", {
+  withr::local_seed(3)
+  x <- matrix(rnorm(40), 5)
+  y <- rnorm(5)
+  w <- oracle_weights(task_data(x, y, test = 0))
+  expect_equal(drop(cbind(x, 1) %*% t(w)), y, tolerance = 1e-12)
+  expect_equal(task_demand(task_data(x, y, test = 0))$demand, numeric(8))
+})
+
+test_that("vectors and data frames are taken", {
+  task <- task_data(1:10, data.frame(out = 11:20), test = 0.2, seed = 1)
+  expect_identical(task$input$shape[[1]], 1L)
+  expect_identical(task$output_labels, "out")
+  expect_identical(task_data(mtcars[2:3], mtcars$mpg, seed = 1)$input$labels, c("cyl", "disp"))
+  expect_identical(nrow(task_data(1:10, 1:10, test = 0)$data$x_test), 0L)
+  expect_identical(dim(task_data(matrix(1, 4, 2), 1:4, test = 0)$data$x_test), c(0L, 2L))
+})
+
+test_that("an ordered input may be named", {
+  x <- matrix(1:12 + 0, 2)
+  task <- task_data(x, 1:2, test = 0, input = input_sequence(3, channels = 2))
+  expect_identical(task_demand(task)$lag, c(3L, 3L, 2L, 2L, 1L, 1L))
+})
+
+test_that("the formula method follows lm() and leaves the intercept to biases", {
+  task <- task_data(formula = log(mpg) ~ poly(wt, 2) + cyl:hp, data = mtcars, test = 0)
+  fit <- lm(log(mpg) ~ poly(wt, 2) + cyl:hp, mtcars)
+  expect_identical(task$input$labels, names(coef(fit))[-1])
+  expect_identical(task$output_labels, "log(mpg)")
+  expect_equal(task$data$x, unname(model.matrix(fit)[, -1]), ignore_attr = TRUE)
+  both <- task_data(cbind(mpg, hp) ~ ., mtcars[1:5], test = 0)
+  expect_identical(both$output_labels, c("mpg", "hp"))
+  expect_identical(both$input$labels, c("cyl", "disp", "drat"))
+  none <- task_data(mpg ~ factor(cyl) - 1, mtcars, test = 0)
+  expect_identical(none$input$labels, paste0("factor(cyl)", c(4, 6, 8)))
+})
+
+test_that("the seed governs the held-out rows and nothing else", {
+  set.seed(5)
+  state <- .Random.seed
+  one <- task_data(1:50, 1:50, seed = 1)
+  expect_identical(.Random.seed, state)
+  expect_identical(task_data(1:50, 1:50, seed = 1), one)
+  expect_false(identical(task_data(1:50, 1:50, seed = 2)$data$x, one$data$x))
+  task_data(1:50, 1:50, test = 0) # draws nothing
+  expect_identical(.Random.seed, state)
+  drawn <- task_data(1:50, 1:50)
+  expect_identical(task_data(1:50, 1:50, seed = drawn$seed), drawn)
+})
+
+test_that("simulate() draws training rows with replacement", {
+  task <- task_data(1:10, 101:110, seed = 1)
+  drawn <- simulate(task, 100, seed = 1)
+  expect_identical(drawn$y, drawn$x + 100)
+  expect_setequal(drawn$x, task$data$x)
+  expect_identical(simulate(task, 100, seed = 1), drawn)
+})
+
+test_that("bad data are refused by class", {
+  holed <- mtcars
+  holed$hp[3] <- NA
+  holed$cyl <- factor(holed$cyl)
+  holed$cyl[5] <- NA
+  texts <- c(
+    bad(task_data(1:3), "type"),
+    bad(task_data(1:3, 1:4), "shape"),
+    bad(task_data(c(1, NA, 3), 1:3), "value"),
+    bad(task_data(as.matrix(holed["hp"]), 1:32), "value"),
+    bad(task_data(iris, 1:150), "type"),
+    bad(task_data("a", 1), "type"),
+    bad(task_data(1:3, c(1, Inf, 2)), "value"),
+    bad(task_data(1:3, factor(1:3)), "type"),
+    bad(task_data(1:3, "y"), "type"),
+    bad(task_data(numeric(), numeric()), "shape"),
+    bad(task_data(1:3, 1:3, test = 1), "value"),
+    bad(task_data(1:3, 1:3, test = -0.1), "value"),
+    bad(task_data(1:3, 1:3, seed = 1.5), "value"),
+    bad(task_data(1:3, 1:3, input = input_sequence(2)), "shape"),
+    bad(task_data(mpg ~ hp), "type"),
+    bad(task_data(mpg ~ hp, as.matrix(mtcars)), "type"),
+    bad(task_data(~hp, mtcars), "value"),
+    bad(task_data(mpg ~ 1, mtcars), "value"),
+    bad(task_data(mpg ~ nowhere, mtcars), "value"),
+    bad(task_data(mpg ~ hp + offset(wt), mtcars), "value"),
+    bad(task_data(mpg ~ hp, holed), "value"),
+    bad(task_data(mpg ~ cyl, holed), "value"),
+    bad(task_data(log(mpg - 15.2) ~ wt, mtcars[c(1, 12, 14), ]), "value"),
+    bad(task_data(factor(cyl) ~ hp, mtcars), "type"),
+    bad(task_data(mpg > 20 ~ hp, mtcars), "type")
+  )
+  expect_snapshot(writeLines(texts))
+})

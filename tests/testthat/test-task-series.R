@@ -1,0 +1,79 @@
+test_that("windows slide over 1:10", {
+  task <- task_series(1:10, length = 3, horizon = 2, test = 0.5)
+  expect_identical(task$data, list(
+    x = rbind(1:3, 2:4, 3:5) + 0, y = matrix(c(5, 6, 7)),
+    x_test = rbind(4:6, 5:7, 6:8) + 0, y_test = matrix(c(8, 9, 10))
+  ))
+  expect_equal(task$moments, list(
+    sigma = crossprod(task$data$x) / 3, cross = crossprod(task$data$x, task$data$y) / 3,
+    target = crossprod(task$data$y) / 3, mean_x = c(2, 3, 4), mean_y = 6
+  ))
+  expect_identical(task_demand(task)$lag, 3:1)
+  expect_identical(bayes_loss(task), NA_real_)
+})
+
+test_that("held-out values lie after everything trained on", {
+  for (horizon in 1:3) {
+    for (test in c(0, 0.2, 0.9)) {
+      task <- task_series(1:30, 4, horizon, test)
+      rows <- 30 - 4 - horizon + 1
+      expect_identical(nrow(task$data$x_test), as.integer(round(test * rows)))
+      expect_identical(nrow(task$data$x) + nrow(task$data$x_test), as.integer(rows))
+      expect_lt(max(task$data$x, task$data$y), min(task$data$y_test, Inf))
+    }
+  }
+})
+
+test_that("a ts is its values", {
+  series <- ts(c(3, 1, 4, 1, 5, 9), start = 2000, frequency = 12)
+  expect_identical(task_series(series, 2), task_series(c(3, 1, 4, 1, 5, 9), 2))
+  expect_identical(task_series(matrix(series), 2), task_series(as.numeric(series), 2))
+})
+
+test_that("columns are channels, channel-fastest, all predicted", {
+  series <- cbind(up = 1:5, down = -(1:5))
+  task <- task_series(series, length = 2, test = 0)
+  expect_identical(task$data$x, rbind(c(1, -1, 2, -2), c(2, -2, 3, -3), c(3, -3, 4, -4)))
+  expect_identical(task$data$y, rbind(c(3, -3), c(4, -4), c(5, -5)))
+  expect_identical(task$input$shape, c(2L, 1L, 2L))
+  expect_identical(task$output_labels, c("up", "down"))
+  expect_identical(task_demand(task)$input, c("up[1]", "down[1]", "up[2]", "down[2]"))
+  expect_identical(task_series(ts(series), 2, test = 0), task)
+})
+
+test_that("oracle weights are those of least squares on the windows", {
+  task <- task_series(lh, length = 3, test = 0)
+  w <- oracle_weights(task)
+  fit <- lm(task$data$y ~ task$data$x)
+  # the condition of the covariance is below 1e2
+  expect_equal(w[c(4, 1:3)], unname(coef(fit)), tolerance = 1e-12)
+})
+
+test_that("the shortest series has one window", {
+  task <- task_series(1:4, 3)
+  expect_identical(task$data$x, rbind(1:3) + 0)
+  expect_identical(nrow(task$data$x_test), 0L)
+})
+
+test_that("bad series are refused by class", {
+  texts <- c(
+    bad(task_series(1:4, 3, horizon = 2), "shape"),
+    bad(task_series(1:4, 4), "shape"),
+    bad(task_series(numeric(), 1), "shape"),
+    bad(task_series(c(1, 2, NA, 4, NA), 2), "value"),
+    bad(task_series(ts(c(1, Inf, 3)), 1), "value"),
+    bad(task_series(cbind(a = 1:3, b = c(1, NaN, 2)), 1), "value"),
+    bad(task_series("sales", 2), "type"),
+    bad(task_series(letters, 2), "type"),
+    bad(task_series(data.frame(sales = 1:5), 2), "type"),
+    bad(task_series(as.Date("2020-01-01") + 0:5, 2), "type"),
+    bad(task_series(factor(1:5), 2), "type"),
+    bad(task_series(NULL, 2), "type"),
+    bad(task_series(array(1, c(2, 2, 2)), 1), "type"),
+    bad(task_series(1:10, 0), "value"),
+    bad(task_series(1:10, 2, horizon = 0.5), "value"),
+    bad(task_series(1:10, 2, test = 1), "value"),
+    bad(task_series(1:10, 2, test = NA), "value")
+  )
+  expect_snapshot(writeLines(texts))
+})
