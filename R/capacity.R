@@ -1,0 +1,295 @@
+# Capacity allocation of a network at its coefficients.
+
+#' Capacity allocation
+#'
+#' The effective number of parameters that a network spends on each input.
+#'
+#' At a trained network J' eps = 0: every independent parameter forces one linear
+#' combination of the dependencies left between inputs and residuals to zero
+#' (J is the [tangent()], eps_oj = E\[x_j r_o\]). With P the orthogonal projector on
+#' the column space of J, the total capacity is kappa = rank(J), and the capacity of
+#' input j is kappa_j = sum over outputs o of P_(o,j),(o,j), between 0 (the network
+#' cannot act there) and the number of outputs (every dependency on that input is
+#' fully modelled). Over the inputs, or over the parts of any orthogonal partition
+#' of the input space, capacities sum to the total.
+#'
+#' @section Metric:
+#' `"identity"` measures angles between inputs as they are: where the network is
+#' constrained, the allocation depends on the units of the inputs. `"covariance"`
+#' uses (Sigma^(1/2) (x) I_m) J, the geometry of the loss, with Sigma the uncentred
+#' second moments of the inputs (with the constant where there is a bias). A fit
+#' uses those of its task; a bare network needs `data`. With singular Sigma the total
+#' is the rank of that product.
+#'
+#' @section Rank:
+#' Columns of J are scaled to unit norm, so that rescaling a layer changes nothing;
+#' J is reduced to a triangle by blocks of Householder QR, and its singular values
+#' s_i are compared with `tol` times the largest. Spectra often decay without a gap:
+#' [glance()] gives the tolerance, the gap at the rank (s_r / s_(r+1)) and the rank at
+#' ten times and at a tenth of the tolerance, `attr(x, "spectrum")` the singular
+#' values, and a warning of class `capalloc_warning_rank_gap` is raised when those
+#' ranks differ.
+#'
+#' @param x A network with coefficients, or a fit.
+#' @param metric `"identity"` or `"covariance"`.
+#' @param partition `NULL` for one row per input, or a partition such as
+#'   [partition_octaves()].
+#' @param ridge A number lambda >= 0. When positive, soft capacity: P becomes U
+#'   diag(s_i^2 / (s_i^2 + lambda s_1^2)) U'. It depends on the parametrisation.
+#' @param tol Relative tolerance of the rank, by default 10 max(m n, p) eps.
+#' @param data For the covariance metric of a bare network: a task, or inputs as in
+#'   [predict.ca_network()].
+#' @param layers Names of layers, as in [summary.ca_network()], whose parameters count;
+#'   `NULL` for all. A residual or parallel layer means all that it holds.
+#' @param block Number of input coordinates that are worked on at a time, which
+#'   bounds memory: about 8 p (p + m block) bytes. `NULL` chooses it.
+#' @returns A data frame of class `ca_capacity`. Without a partition one row per
+#'   input coordinate: `input` (its name), `position` (1 is the oldest), `lag` (`NA`
+#'   for vectors), `channel`, `capacity` (effective parameters). With one: `part` (a
+#'   factor) and `capacity`. The `(Intercept)` is the last row of networks with a
+#'   bias. Taking rows or binding gives a plain data frame.
+#' @references Donier, J. (2019). Capacity allocation analysis of neural
+#'   networks: a tool for principled architecture design.
+#'   \doi{10.48550/arXiv.1902.04485}. The covariance metric, soft capacity and the
+#'   rules for the rank are this package's own.
+#' @seealso [autoplot.ca_capacity()], [partition_octaves()], [task_demand()].
+#' @examples
+#' net <- input_sequence(16)
+#' for (d in 2^(0:3)) net <- layer_conv(net, 1, kernel = 2, dilation = d)
+#' net <- initialise(net, seed = 1)
+#' capacity(net)
+#' capacity(net, partition = partition_octaves())
+#' glance(capacity(net))
+#' @export
+capacity <- function(x, metric = c("identity", "covariance"), partition = NULL, ridge = 0, tol = NULL,
+                     data = NULL, layers = NULL, block = NULL) {
+  network <- capacity_network(x)
+  metric <- check_choice(metric, c("identity", "covariance"))
+  check_partition(partition, network$input)
+  ridge <- check_number(ridge, min = 0)
+  intercept <- has_bias(network)
+  seeds <- if (metric == "covariance") metric_root(x, network, data)
+  kept <- kept_layers(network, layers)
+  n_kept <- sum(kept > 0L)
+  m <- output_size(network)
+  n <- input_size(network$input) + intercept
+  if (is.null(tol)) tol <- 10 * max(m * n, n_kept) * .Machine$double.eps
+  tol <- check_number(tol, min = 0)
+  block <- if (is.null(block)) block_size(m, n, n_kept) else check_count(block)
+  inform_cost(m, n, n_kept, block)
+  core <- .Call(ffi_capacity, lower(network), network$coef, kept, seeds, NULL,
+    list(tol = tol, ridge = ridge, block = as.double(block)))
+  evidence <- rank_evidence(core, tol)
+  if (ridge == 0) warn_rank_gap(evidence)
+  kappa <- colSums(core$leverage)
+  columns <- if (is.null(partition)) {
+    c(input_frame(network$input, intercept), list(capacity = kappa))
+  } else {
+    part_sums(kappa, partition, network$input, intercept)
+  }
+  new_frame(columns, "ca_capacity",
+    total = if (ridge > 0) sum(kappa) else as.double(core$rank),
+    evidence = evidence, spectrum = core$values, metric = metric, ridge = ridge,
+    n_params = n_kept, n_inputs = n, input_kind = network$input$kind
+  )
+}
+
+# The network of a network or a fit.
+capacity_network <- function(x, call = rlang::caller_env()) {
+  if (inherits(x, "ca_fit")) return(x$network)
+  if (!inherits(x, "ca_network")) {
+    abort(c(
+      "{.arg x} must be a network with coefficients, or a fit.",
+      x = "It is {show_value(x)} of class {.cls {class(x)}}."
+    ), "type", call = call)
+  }
+  check_coefficients(x, arg = "x", call = call)
+}
+
+# For every parameter the number of the row of its layer, 0 when it is left out.
+kept_layers <- function(network, layers, call = rlang::caller_env()) {
+  rows <- network_rows(network)
+  of <- rep(seq_along(rows), vapply(rows, function(row) own_params(row$layer), 0))
+  if (is.null(layers)) return(of)
+  names <- vapply(rows, function(row) row$name, "")
+  unknown <- if (is.character(layers)) setdiff(layers, names)
+  if (!is.character(layers) || length(layers) == 0L || length(unknown) > 0L) {
+    abort(c(
+      "{.arg layers} must name layers of the network: {.or {.val {names}}}.",
+      x = if (length(unknown) > 0L) "There is no {.val {unknown}}." else "It is {show_value(layers)}."
+    ), "value", call = call)
+  }
+  keep <- logical(length(of))
+  for (row in rows[names %in% layers]) {
+    if (row$last >= row$first) keep[row$first:row$last] <- TRUE
+  }
+  if (!any(keep)) {
+    abort(c("{.arg layers} must have parameters.", x = "{.val {layers}} {?has/have} none."),
+      "value", call = call)
+  }
+  of * keep
+}
+
+# Symmetric root of the augmented second moments. Eigenvalues that are rounding
+# next to the largest are zero: their roots would not be.
+metric_root <- function(x, network, data, call = rlang::caller_env()) {
+  moments <- metric_moments(x, network, data, call)
+  sigma <- augment_moments(moments, has_bias(network))$sigma
+  e <- eigen(sigma, symmetric = TRUE)
+  floor <- 10 * nrow(sigma) * .Machine$double.eps * max(e$values, 0)
+  root <- sqrt(ifelse(e$values > floor, e$values, 0))
+  e$vectors %*% (root * t(e$vectors))
+}
+
+metric_moments <- function(x, network, data, call) {
+  if (is.null(data)) {
+    if (inherits(x, "ca_fit")) return(x$task$moments)
+    abort(c(
+      "The covariance metric of a network needs {.arg data}: a task, or rows of inputs.",
+      i = "A fit uses its own task."
+    ), "value", call = call)
+  }
+  if (inherits(data, "ca_task")) {
+    check_pair_input(network, data, call)
+    return(data$moments)
+  }
+  rows <- check_inputs(data, network$input, arg = "data", call = call)
+  list(
+    sigma = crossprod(rows) / nrow(rows), cross = matrix(0, ncol(rows), 1L), target = matrix(1),
+    mean_x = colMeans(rows), mean_y = 0
+  )
+}
+
+# Coordinates per block: QR of [triangle; block] costs 1 + p / rows of its floor,
+# and a block of rows x p takes at most about 64 MB.
+block_size <- function(m, n, p) {
+  rows <- max(min(4 * p, 2^23 / max(p, 1)), p, 512)
+  as.integer(min(ceiling(rows / m), n))
+}
+
+# Before a long run: what it will need.
+inform_cost <- function(m, n, p, block) {
+  rows <- as.double(m) * n
+  flops <- 2 * rows * p^2 * (1 + p / (as.double(m) * block)) + 2 * rows * p * min(rows, p)
+  if (flops < 2e11) return(invisible())
+  megabytes <- 8 * p * (2 * as.double(m) * block + 3 * p) / 2^20
+  cli::cli_inform(c(
+    "Allocating a tangent of {format(rows, big.mark = ',')} x {format(p, big.mark = ',')} in blocks of
+      {format(block, big.mark = ',')} inputs.",
+    i = "About {signif(flops / 1e9, 2)} billion operations and {signif(megabytes, 2)} MB."
+  ), class = "capalloc_message_cost")
+}
+
+rank_evidence <- function(core, tol) {
+  s <- core$values
+  above <- function(tol) if (length(s) == 0L) 0L else sum(s > tol * s[[1L]])
+  r <- core$rank
+  gap <- if (r == 0L) NA_real_ else if (r == length(s)) Inf else s[[r]] / s[[r + 1L]]
+  list(tol = tol, gap = gap, rank = r, rank_low = above(10 * tol), rank_high = above(tol / 10))
+}
+
+warn_rank_gap <- function(evidence) {
+  if (evidence$rank_low == evidence$rank_high) return(invisible())
+  warn(c(
+    "The rank of the tangent is not clear: {evidence$rank} at the tolerance
+      {format(evidence$tol, digits = 2)}, {evidence$rank_low} at ten times and {evidence$rank_high} at a
+      tenth of it.",
+    i = "Its singular values decay without a gap there (see {.code attr(x, \"spectrum\")}); compare
+      soft capacities with {.arg ridge}, or set {.arg tol}."
+  ), "rank_gap", evidence = evidence)
+}
+
+#' Methods for capacities
+#'
+#' @param x,object A capacity, from [capacity()].
+#' @param n Number of rows to print.
+#' @param ... For `c()`: capacities, named after their networks. Otherwise not used.
+#' @returns `glance()`: a data frame with one row: `total`, `n_params`, `n_inputs`
+#'   (coordinates, with the constant), `tol`, `gap`, `rank_low`, `rank_high`, `metric`,
+#'   `ridge`. `tidy()`: the same rows as a plain data frame. `summary()`: a list with
+#'   the `glance` row and, for sequences, `octaves` (part, capacity, share).
+#'   `c()`: one data frame with a first column `network`, for one picture of several
+#'   capacities on one scale.
+#' @name ca_capacity
+#' @examples
+#' net <- input_sequence(16) |> layer_conv(2, kernel = 4, stride = 4) |> layer_dense(1)
+#' a <- capacity(initialise(net, seed = 1))
+#' summary(a)
+#' b <- capacity(initialise(input_sequence(16) |> layer_dense(1), seed = 1))
+#' both <- c(strided = a, dense = b)
+NULL
+
+#' @rdname ca_capacity
+#' @export
+print.ca_capacity <- function(x, n = 10, ...) {
+  cat(capacity_headline(x), "\n", sep = "")
+  shown <- plain_frame(x)[seq_len(min(n, nrow(x))), , drop = FALSE]
+  print(shown, row.names = FALSE, digits = 4)
+  if (nrow(x) > nrow(shown)) cat("  ... and ", nrow(x) - nrow(shown), " more rows\n", sep = "")
+  invisible(x)
+}
+
+capacity_headline <- function(x) {
+  soft <- attr(x, "ridge") > 0
+  paste0(
+    "<capacity> ", if (soft) paste0("soft (ridge ", format(attr(x, "ridge")), ") "),
+    "total ", format(attr(x, "total"), digits = 6), " of ", count_text(attr(x, "n_params"), "parameter"),
+    " over ", count_text(attr(x, "n_inputs"), "input"), ", ", attr(x, "metric"), " metric"
+  )
+}
+
+#' @rdname ca_capacity
+#' @export
+summary.ca_capacity <- function(object, ...) {
+  out <- list(headline = capacity_headline(object), glance = glance(object))
+  if (!is.null(object$lag) && any(!is.na(object$lag))) {
+    octaves <- light_frame(group_sums(object$capacity, octave_of(object$lag)))
+    octaves$share <- octaves$capacity / attr(object, "total")
+    out$octaves <- octaves
+  }
+  structure(out, class = "ca_capacity_summary")
+}
+
+#' @export
+print.ca_capacity_summary <- function(x, ...) {
+  g <- x$glance
+  cat(x$headline, "\n", sep = "")
+  cat("  rank ", g$rank_low, " to ", g$rank_high, " around tolerance ", format(g$tol, digits = 2),
+    ", gap there ", format(g$gap, digits = 3), "\n", sep = "")
+  if (!is.null(x$octaves)) {
+    cat("  by octave of the lag:\n")
+    print(x$octaves, row.names = FALSE, digits = 3)
+  }
+  invisible(x)
+}
+
+#' @rdname ca_capacity
+#' @export
+c.ca_capacity <- function(...) {
+  parts <- list(...)
+  names <- names(parts)
+  if (is.null(names) || any(names == "") || anyDuplicated(names)) {
+    abort(c(
+      "Capacities must have names of their own, such as {.code c(dense = a, conv = b)}.",
+      x = "Their names are {show_value(names)}."
+    ), "value")
+  }
+  for (i in seq_along(parts)) {
+    if (!inherits(parts[[i]], "ca_capacity")) {
+      abort(c("{.arg {names[[i]]}} must be a capacity.", x = "It is {show_value(parts[[i]])}."), "type")
+    }
+    if (!identical(names(parts[[i]]), names(parts[[1L]]))) {
+      abort(c(
+        "Capacities must have the same columns to be put together.",
+        x = "{.arg {names[[i]]}} has {.val {names(parts[[i]])}}, {.arg {names[[1]]}}
+          {.val {names(parts[[1]])}}."
+      ), "shape")
+    }
+  }
+  rows <- do.call(rbind, lapply(parts, plain_frame))
+  network <- factor(rep(names, vapply(parts, nrow, 0L)), levels = names)
+  new_frame(c(list(network = network), as.list(rows)), "ca_capacities",
+    totals = vapply(parts, function(x) attr(x, "total"), 0),
+    input_kind = attr(parts[[1L]], "input_kind")
+  )
+}

@@ -1,0 +1,30 @@
+# Result frames: data frames with a light class (`ca_<what>`, `ca_frame`) and
+# attributes that speak of the whole. Taking rows, rbind or a dplyr verb gives
+# back a plain data frame, so that no subset carries a total that is not its own.
+
+new_frame <- function(columns, class, ...) {
+  structure(light_frame(columns, c(class, "ca_frame")), ...)
+}
+
+plain_frame <- function(x) {
+  attributes(x) <- attributes(x)[c("names", "row.names")]
+  class(x) <- "data.frame"
+  x
+}
+
+#' @export
+`[.ca_frame` <- function(x, ...) {
+  out <- NextMethod()
+  if (is.data.frame(out)) plain_frame(out) else out
+}
+
+#' @export
+rbind.ca_frame <- function(...) {
+  do.call(rbind, lapply(list(...), function(x) if (is.data.frame(x)) plain_frame(x) else x))
+}
+
+#' @export
+as.data.frame.ca_frame <- function(x, ...) plain_frame(x)
+
+#' @exportS3Method dplyr::dplyr_reconstruct
+dplyr_reconstruct.ca_frame <- function(data, template) plain_frame(data)
