@@ -90,7 +90,7 @@ capacity <- function(x, metric = c("identity", "covariance"), partition = NULL, 
   new_frame(columns, "ca_capacity",
     total = if (ridge > 0) sum(kappa) else as.double(core$rank),
     evidence = evidence, spectrum = core$values, metric = metric, ridge = ridge,
-    n_params = n_kept, n_inputs = n, input_kind = network$input$kind
+    n_params = n_kept, n_inputs = n, n_outputs = m, input_kind = network$input$kind
   )
 }
 
@@ -290,6 +290,6 @@ c.ca_capacity <- function(...) {
   network <- factor(rep(names, vapply(parts, nrow, 0L)), levels = names)
   new_frame(c(list(network = network), as.list(rows)), "ca_capacities",
     totals = vapply(parts, function(x) attr(x, "total"), 0),
-    input_kind = attr(parts[[1L]], "input_kind")
+    input_kind = attr(parts[[1L]], "input_kind"), n_outputs = attr(parts[[1L]], "n_outputs")
   )
 }

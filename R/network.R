@@ -284,12 +284,14 @@ plot.ca_network <- function(x, ...) {
   on.exit(graphics::par(old))
   graphics::plot.new()
   graphics::plot.window(xlim = c(0, 1), ylim = c(0.4, n + 0.6))
-  left <- 0.02 + 0.04 * depth
+  left <- 0.04 + 0.04 * depth
   graphics::rect(left, seq_len(n) - 0.38, 0.98, seq_len(n) + 0.38,
     col = ifelse(depth > 0L, "#EAF1F8", "white"), border = "#34618C")
   own <- which(depth == 0L)
-  if (n > 1L) {
-    graphics::arrows(0.05, seq_len(n - 1L) + 0.38, 0.05, seq_len(n - 1L) + 0.62, length = 0.05, col = "#34618C")
+  # Layers follow each other; what is nested belongs to the layer below it.
+  if (length(own) > 1L) {
+    graphics::arrows(0.02, own[-length(own)], 0.02, own[-1L] - 0.3, length = 0.06, col = "#34618C")
+    graphics::segments(0.02, own, 0.04, own, col = "#34618C")
   }
   graphics::text(left + 0.02, seq_len(n), labels, adj = 0, font = 2)
   graphics::text(0.3, seq_len(n), detail, adj = 0)

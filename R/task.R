@@ -262,7 +262,7 @@ task_demand <- function(task) {
   best <- best_linear(centred_moments(task))
   columns <- as.list(input_frame(task$input))
   columns$demand <- colSums(best$weights^2) / best$precision
-  light_frame(columns, class = "ca_demand")
+  new_frame(columns, "ca_demand")
 }
 
 #' Draw observations from a task

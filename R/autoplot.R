@@ -1,0 +1,198 @@
+# Pictures: ggplot2's autoplot() (registered when ggplot2 is loaded) and base
+# graphics' plot(). Both read one description of what is to be drawn, so that
+# they show the same.
+
+ink <- "#0072B2" # Okabe and Ito's blue, safe for colour-blind readers and in print
+grey <- "grey60"
+
+# What a profile shows: x, capacity and perhaps network, and the most an input can have (a part has
+# no such bound). The constant is said, not drawn.
+profile_data <- function(object) {
+  rows <- plain_frame(object)
+  if (!is.null(rows$part)) {
+    return(list(rows = rows, x = "part", label = "part of the input space", note = NULL, most = NULL))
+  }
+  constant <- is.na(rows$position)
+  x <- if (attr(object, "input_kind") == "sequence") "lag" else "position"
+  list(
+    rows = rows[!constant, , drop = FALSE], x = x, note = constant_note(rows[constant, , drop = FALSE]),
+    label = if (x == "lag") "lag (1 is the newest input)" else "input",
+    most = attr(object, "n_outputs")
+  )
+}
+
+constant_note <- function(rows) {
+  if (nrow(rows) == 0L) return(NULL)
+  what <- if (is.null(rows$network)) "" else paste0(rows$network, " ")
+  paste0("not drawn: (Intercept) ", paste0(what, format(rows$capacity, digits = 2), collapse = ", "))
+}
+
+#' Pictures of capacities and fits
+#'
+#' `autoplot()` gives a ggplot, `plot()` draws the same with base graphics. Several
+#' capacities, put together by `c()`, are drawn one above the other on one scale.
+#'
+#' In a profile, the height at an input is the effective number of parameters
+#' that act on it, and the heights sum to the total capacity. The dashed line is
+#' the most an input can have, the number of outputs: every dependency on it is then
+#' fully modelled.
+#'
+#' @param object,x A capacity, several of them (`c(a = , b = )`), or a fit.
+#' @param type For a capacity `"profile"` (capacity against lag, position or part) or
+#'   `"spectrum"` (singular values of the tangent, the tolerance of the rank drawn
+#'   in).
+#' @param ... Not used.
+#' @returns `autoplot()`: a ggplot. `plot()`: its argument, invisibly.
+#' @name autoplot.ca_capacity
+#' @aliases autoplot
+#' @examples
+#' dilated <- input_sequence(16)
+#' for (d in 2^(0:3)) dilated <- layer_conv(dilated, 1, kernel = 2, dilation = d)
+#' recurrent <- input_sequence(16) |> layer_recurrent(3, "diagonal") |> layer_dense(1)
+#' a <- capacity(initialise(dilated, seed = 1))
+#' b <- capacity(initialise(recurrent, seed = 1))
+#' plot(a)
+#' plot(c(dilated = a, recurrent = b))
+#' if (requireNamespace("ggplot2", quietly = TRUE)) {
+#'   ggplot2::autoplot(c(dilated = a, recurrent = b))
+#' }
+NULL
+
+#' @rdname autoplot.ca_capacity
+#' @exportS3Method ggplot2::autoplot
+autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), ...) {
+  type <- check_choice(type, c("profile", "spectrum"))
+  if (type == "spectrum") return(spectrum_ggplot(object))
+  profile_ggplot(object) +
+    ggplot2::labs(title = paste("Total capacity", format(attr(object, "total"), digits = 4)))
+}
+
+#' @rdname autoplot.ca_capacity
+#' @exportS3Method ggplot2::autoplot
+autoplot.ca_capacities <- function(object, ...) {
+  profile_ggplot(object) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$network), ncol = 1, labeller = totals_labeller(object))
+}
+
+# "dilated: total 7" above each panel.
+totals_labeller <- function(object) {
+  totals <- attr(object, "totals")
+  ggplot2::as_labeller(function(names) paste0(names, ": total ", format(totals[names], digits = 4, trim = TRUE)))
+}
+
+#' @importFrom rlang .data
+profile_ggplot <- function(object) {
+  shown <- profile_data(object)
+  ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data[[shown$x]], y = .data$capacity)) +
+    ggplot2::geom_hline(yintercept = shown$most, colour = grey, linetype = "dashed") +
+    ggplot2::geom_col(fill = ink, width = if (shown$x == "part") 0.7 else 0.9) +
+    ggplot2::labs(x = shown$label, y = "capacity (effective parameters)", caption = shown$note) +
+    ggplot2::theme_minimal() +
+    ggplot2::theme(panel.grid.minor = ggplot2::element_blank())
+}
+
+spectrum_ggplot <- function(object) {
+  shown <- spectrum_data(object)
+  ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$index, y = .data$value)) +
+    ggplot2::geom_hline(yintercept = shown$tol, colour = grey, linetype = "dashed") +
+    ggplot2::geom_point(ggplot2::aes(shape = .data$counted), colour = ink) +
+    ggplot2::scale_y_log10() +
+    ggplot2::scale_shape_manual(values = c(`TRUE` = 16, `FALSE` = 1), guide = "none") +
+    ggplot2::labs(
+      x = "index", y = "singular value / largest", title = paste("Rank", shown$rank),
+      caption = paste("dashed: the tolerance,", format(shown$tol, digits = 2))
+    ) +
+    ggplot2::theme_minimal()
+}
+
+# Exact zeros have no place on a logarithmic scale: they are drawn at the rounding unit's square.
+spectrum_data <- function(object) {
+  s <- attr(object, "spectrum")
+  evidence <- attr(object, "evidence")
+  relative <- if (length(s) > 0L) pmax(s / s[[1L]], .Machine$double.eps^2) else numeric()
+  list(
+    rows = light_frame(list(
+      index = seq_along(s), value = relative, counted = factor(seq_along(s) <= evidence$rank)
+    )),
+    tol = evidence$tol, rank = evidence$rank
+  )
+}
+
+#' @rdname autoplot.ca_capacity
+#' @exportS3Method ggplot2::autoplot
+autoplot.ca_fit <- function(object, ...) {
+  rows <- history_data(object)
+  ggplot2::ggplot(rows, ggplot2::aes(
+    x = .data$iteration, y = .data$excess, group = .data$restart
+  )) +
+    ggplot2::geom_line(colour = ink) +
+    ggplot2::scale_y_log10() +
+    ggplot2::labs(
+      x = "iteration", y = "training loss above the lowest",
+      title = if (object$converged) "Converged" else paste("Not converged:", object$outcome)
+    ) +
+    ggplot2::theme_minimal()
+}
+
+history_data <- function(object) {
+  rows <- object$history
+  rows$excess <- rows$loss - min(rows$loss)
+  rows[rows$excess > 0, , drop = FALSE]
+}
+
+#' @rdname autoplot.ca_capacity
+#' @export
+plot.ca_capacity <- function(x, type = c("profile", "spectrum"), ...) {
+  type <- check_choice(type, c("profile", "spectrum"))
+  if (type == "spectrum") {
+    shown <- spectrum_data(x)
+    plot(shown$rows$index, shown$rows$value,
+      log = "y", col = ink, pch = ifelse(shown$rows$counted == "TRUE", 16, 1),
+      xlab = "index", ylab = "singular value / largest", main = paste("Rank", shown$rank)
+    )
+    graphics::abline(h = shown$tol, lty = 2, col = grey)
+  } else {
+    base_profile(profile_data(x), paste("Total capacity", format(attr(x, "total"), digits = 4)))
+  }
+  invisible(x)
+}
+
+#' @rdname autoplot.ca_capacity
+#' @export
+plot.ca_capacities <- function(x, ...) {
+  shown <- profile_data(x)
+  totals <- attr(x, "totals")
+  old <- graphics::par(mfrow = c(length(totals), 1L), mar = c(4, 4, 2, 1))
+  on.exit(graphics::par(old))
+  highest <- max(shown$rows$capacity, shown$most)
+  for (name in names(totals)) {
+    panel <- shown
+    panel$rows <- shown$rows[shown$rows$network == name, , drop = FALSE]
+    base_profile(panel, paste0(name, ": total ", format(totals[[name]], digits = 4)), highest)
+  }
+  invisible(x)
+}
+
+base_profile <- function(shown, title, highest = max(shown$rows$capacity, shown$most)) {
+  x <- shown$rows[[shown$x]]
+  at <- if (is.factor(x)) as.integer(x) else x
+  plot(at, shown$rows$capacity,
+    type = "h", lwd = if (is.factor(x)) 12 else 3, lend = 1, col = ink, ylim = c(0, highest), bty = "n",
+    xaxt = if (is.factor(x)) "n" else "s", xlab = shown$label, ylab = "capacity", main = title,
+    sub = shown$note, font.main = 1
+  )
+  if (is.factor(x)) graphics::axis(1, at, as.character(x))
+  if (!is.null(shown$most)) graphics::abline(h = shown$most, lty = 2, col = grey)
+}
+
+#' @rdname autoplot.ca_capacity
+#' @export
+plot.ca_fit <- function(x, ...) {
+  rows <- history_data(x)
+  plot(rows$iteration, rows$excess,
+    log = "y", type = "n", xlab = "iteration", ylab = "training loss above the lowest", bty = "n",
+    main = if (x$converged) "Converged" else paste("Not converged:", x$outcome), font.main = 1
+  )
+  for (run in split(rows, rows$restart)) graphics::lines(run$iteration, run$excess, col = ink)
+  invisible(x)
+}
