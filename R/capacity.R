@@ -106,10 +106,11 @@ capacity_network <- function(x, call = rlang::caller_env()) {
   check_coefficients(x, arg = "x", call = call)
 }
 
-# For every parameter the number of the row of its layer, 0 when it is left out.
+# For every parameter the number of its layer among those that have parameters, 0 when it is left out.
 kept_layers <- function(network, layers, call = rlang::caller_env()) {
   rows <- network_rows(network)
-  of <- rep(seq_along(rows), vapply(rows, function(row) own_params(row$layer), 0))
+  own <- vapply(rows, function(row) own_params(row$layer), 0)
+  of <- rep(cumsum(own > 0), own)
   if (is.null(layers)) return(of)
   names <- vapply(rows, function(row) row$name, "")
   unknown <- if (is.character(layers)) setdiff(layers, names)
@@ -127,7 +128,8 @@ kept_layers <- function(network, layers, call = rlang::caller_env()) {
     abort(c("{.arg layers} must have parameters.", x = "{.val {layers}} {?has/have} none."),
       "value", call = call)
   }
-  of * keep
+  of[!keep] <- 0L
+  of
 }
 
 # Symmetric root of the augmented second moments. Eigenvalues that are rounding

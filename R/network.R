@@ -40,8 +40,8 @@ output_size <- function(network) prod(output_shape(network))
 # The first argument of every layer and network function.
 check_network <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (inherits(x, "ca_network")) return(x)
-  fn <- if (is.call(call$call)) call$call[[1L]] else rlang::frame_call(call)[[1L]]
-  fn <- if (is.symbol(fn)) as.character(fn) else "layer_dense"
+  called <- as.character(rlang::frame_call(call)[[1L]]) # with capalloc:: three parts
+  fn <- called[[length(called)]]
   abort(c(
     "{.arg {arg}} must be a capalloc network.",
     x = "It is {show_value(x)} of class {.cls {class(x)}}.",
@@ -275,9 +275,7 @@ count_text <- function(n, noun) paste0(format(n, big.mark = ","), " ", noun, if 
 plot.ca_network <- function(x, ...) {
   rows <- summary(x)
   labels <- c("input", rows$layer)
-  detail <- c(describe_input(x$input), paste0(
-    rows$kind, "   \u2192 ", rows$output, "   (", rows$parameters, ")"
-  ))
+  detail <- c(describe_input(x$input), sprintf("%s   -> %s   (%g)", rows$kind, rows$output, rows$parameters))
   depth <- c(0L, rows$depth)
   n <- length(labels)
   old <- graphics::par(mar = c(0.5, 0.5, 1.5, 0.5))

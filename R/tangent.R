@@ -90,19 +90,25 @@ receptive_field <- function(network) {
   rows <- Filter(function(row) row$depth == 0L, network_rows(network))
   seen <- lapply(seq_along(rows), function(i) {
     reach <- .Call(ffi_reach, lower(new_network(network$input, network$layers[seq_len(i)])))
-    if (network$input$kind == "vector") reach[] <- c(1L, input_size(network$input))
-    n <- ncol(reach)
-    c(reach[, n], if (n > 1L) reach[2L, n] - reach[2L, n - 1L] else NA)
+    if (network$input$kind == "vector") reach[] <- c(1L, as.integer(input_size(network$input)))
+    c(reach[, ncol(reach)], reach_stride(reach))
   })
   from <- vapply(seen, function(x) x[[1L]], 0L)
   to <- vapply(seen, function(x) x[[2L]], 0L)
   light_frame(list(
     layer = vapply(rows, function(row) row$name, ""),
     size = to - from + 1L,
-    stride = vapply(seen, function(x) as.integer(x[[3L]]), 0L),
+    stride = vapply(seen, function(x) x[[3L]], 0L),
     from = from,
     to = to
   ))
+}
+
+# Input positions between neighbouring outputs: padding narrows what those at a border see, so all
+# neighbours are compared. reach: 2 x outputs, first and last position seen.
+reach_stride <- function(reach) {
+  steps <- reach[, -1L] - reach[, -ncol(reach)]
+  if (all(is.na(steps))) NA_integer_ else max(steps, na.rm = TRUE)
 }
 
 # The C core's way to raise: its status codes are those of src/status.h.

@@ -20,7 +20,7 @@ test_that("task_demand() is the rise of the Bayes loss when one input is dropped
   for (task in synthetic_tasks()) {
     demand <- task_demand(task)
     expect_equal(demand$demand, twin_demand(task$moments), tolerance = 1e-10)
-    expect_s3_class(demand, c("ca_demand", "data.frame"), exact = TRUE)
+    expect_s3_class(demand, c("ca_demand", "ca_frame", "data.frame"), exact = TRUE)
     expect_named(demand, c("input", "position", "lag", "channel", "demand"))
   }
 })
