@@ -1,0 +1,453 @@
+# Comparison: every architecture on every task, several times.
+#
+# A run is list(row, allocation): one row of `runs` and the rows of `allocation`,
+# which carry the run's number. Runs depend on nothing but their own cell of the
+# design (network, task, replicate, seed), so any worker can do any of them.
+
+#' Compare architectures
+#'
+#' Trains every network on every task, `replicates` times each, and allocates its
+#' capacity.
+#'
+#' Seeds are drawn beforehand, one per task and replicate, and stored in every row:
+#' `fit(network, task, seed = seed, n_obs = n_obs, ...)` gives a run's numbers again.
+#' With a finite `n_obs`, the networks of a replicate share one sample. With `n_obs =
+#' Inf` replicates of a synthetic task vary only the starting weights, and so do
+#' those of a data task.
+#'
+#' Runs that fail or do not converge stay as rows, with what was said in `error`.
+#' An interrupt returns what is finished; the other runs are rows whose `error` is
+#' `"interrupted"`.
+#'
+#' With the package future and a plan set, such as `future::plan("multisession",
+#' workers = 2)`, the runs are spread over its workers and the result is the
+#' same. Progress is reported through progressr: it is shown in interactive sessions,
+#' and elsewhere only inside `progressr::with_progress()`;
+#' `options(capalloc.progress = )` says otherwise.
+#'
+#' @param networks A named list of networks, such as [classical_architectures()].
+#' @param tasks A named list of tasks, such as [classical_tasks()].
+#' @param replicates Number of runs of each network on each task.
+#' @param n_obs Observations of each sample, or `Inf` for population moments (for data
+#'   tasks all training rows).
+#' @param seed A whole number that fixes all seeds, or `NULL` to draw it.
+#' @param ... Passed on to [fit()][fit.ca_network()]: `method`, `restarts`, `control`.
+#' @returns A list of class `ca_comparison` with
+#'
+#'   * `runs`, a data frame with one row per run: `network`, `task`, `replicate`,
+#'     `seed`, `n_params`, `total_capacity`, `loss` (population, or held-out for data),
+#'     `train_loss`, `bayes_loss` (`NA` for data), `linear_loss` (the best linear model trained
+#'     on the same rows, judged like `loss`), `excess_loss` (loss - bayes_loss, for data loss -
+#'     linear_loss), `converged`, `gradient_norm`, `iterations`, `seconds`, `error` (`NA`, or what
+#'     was said), `rank_low` and `rank_high` (the rank at ten times and a tenth of its
+#'     tolerance);
+#'   * `allocation`, a data frame: `network`, `task`, `replicate`, `input`, `position`,
+#'     `lag`, `channel`, `capacity`;
+#'   * `demand`, a data frame of [task_demand()] for each task;
+#'   * `networks`, `tasks`, `n_obs`, `seed`, `replicates`.
+#' @seealso [report()], [summary.ca_comparison()].
+#' @examples
+#' nets <- list(dense = arch_dense(16), dilated = arch_dilated(16))
+#' tasks <- classical_tasks(16)[c("ar", "fgn")]
+#' cmp <- compare_architectures(nets, tasks, replicates = 3)
+#' cmp
+#' summary(cmp)
+#' @export
+compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ...) {
+  check_named(networks, check_network)
+  check_named(tasks, check_task)
+  replicates <- check_count(replicates)
+  if (!identical(n_obs, Inf)) n_obs <- check_count(n_obs)
+  check_pairs(networks, tasks)
+  seed <- draw_seed(seed)
+  fitting <- list(...)
+  check_fitting(fitting)
+  design <- comparison_design(networks, tasks, replicates, seed)
+  done <- run_design(design, networks, tasks, n_obs, fitting)
+  new_comparison(design, done, networks, tasks, n_obs, seed, replicates)
+}
+
+# A list with names of their own, every element checked under the name the user gave it.
+check_named <- function(x, check, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  force(arg)
+  if (!is.list(x) || inherits(x, c("ca_network", "ca_task")) || length(x) == 0L) {
+    abort(c(
+      "{.arg {arg}} must be a named list of one or more, such as {.code list(a = , b = )}.",
+      x = "It is {show_value(x)}."
+    ), "type", call = call)
+  }
+  names <- names(x)
+  if (is.null(names) || anyNA(names) || any(names == "")) {
+    unnamed <- if (is.null(names)) seq_along(x) else which(is.na(names) | names == "")
+    abort(c(
+      "{.arg {arg}} must have names.",
+      x = "Element{?s} {unnamed} {?has/have} none."
+    ), "value", call = call)
+  }
+  if (anyDuplicated(names)) {
+    abort(c(
+      "{.arg {arg}} must have different names.",
+      x = "{.val {unique(names[duplicated(names)])}} occurs more than once."
+    ), "value", call = call)
+  }
+  for (name in names) check(x[[name]], arg = paste0(arg, "$", name), call = call)
+  invisible(x)
+}
+
+# Every network must fit every task: said pair by pair, before the first run.
+check_pairs <- function(networks, tasks, call = rlang::caller_env()) {
+  bad <- character()
+  for (task in names(tasks)) {
+    for (network in names(networks)) {
+      fits <- same_input(networks[[network]]$input, tasks[[task]]$input) &&
+        output_size(networks[[network]]) == tasks[[task]]$outputs
+      if (!fits) {
+        bad <- c(bad, paste0(
+          network, " (", describe_input(networks[[network]]$input), ", ",
+          count_text(output_size(networks[[network]]), "output"), ") and ", task, " (",
+          describe_input(tasks[[task]]$input), ", ", count_text(tasks[[task]]$outputs, "output"), ")"
+        ))
+      }
+    }
+  }
+  if (length(bad) == 0L) return(invisible())
+  shown <- bad[seq_len(min(length(bad), 10L))]
+  abort(c(
+    "Every network must have the inputs and outputs of every task; {length(bad)} pair{?s} {?does/do} not fit:",
+    stats::setNames(gsub("([{}])", "\\1\\1", shown), rep("x", length(shown))),
+    if (length(bad) > length(shown)) c(i = "... and {length(bad) - length(shown)} more.")
+  ), "shape", call = call)
+}
+
+check_fitting <- function(fitting, call = rlang::caller_env()) {
+  known <- c("method", "restarts", "control")
+  names <- if (is.null(names(fitting))) rep("", length(fitting)) else names(fitting)
+  if (all(names %in% known)) return(invisible())
+  wrong <- names[!names %in% known]
+  abort(c(
+    "{.arg ...} can hold {.or {.arg {known}}}, which go to {.fn fit}.",
+    x = "It has {.val {wrong}}."
+  ), "value", call = call)
+}
+
+# One row per run. Networks of a task and replicate share their seed, hence their sample.
+comparison_design <- function(networks, tasks, replicates, seed) {
+  seeds <- matrix(derive_seeds(seed, length(tasks) * replicates), replicates, length(tasks))
+  grid <- expand.grid(
+    replicate = seq_len(replicates), network = names(networks), task = names(tasks),
+    KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE
+  )
+  grid$seed <- seeds[cbind(grid$replicate, match(grid$task, names(tasks)))]
+  grid[c("network", "task", "replicate", "seed")]
+}
+
+# ---- one run -------------------------------------------------------------------------------------
+
+# What a run that failed has in each column.
+run_columns <- list(
+  n_params = NA_real_, total_capacity = NA_real_, loss = NA_real_, train_loss = NA_real_,
+  bayes_loss = NA_real_, linear_loss = NA_real_, excess_loss = NA_real_, converged = FALSE,
+  gradient_norm = NA_real_, iterations = NA_integer_, seconds = NA_real_, error = NA_character_,
+  rank_low = NA_integer_, rank_high = NA_integer_
+)
+
+run_one <- function(network, task, seed, n_obs, fitting) {
+  tryCatch(
+    {
+      trained <- quietly_warned(do.call(fit, c(list(network, task, seed = seed, n_obs = n_obs), fitting)))
+      allocation <- quietly_warned(capacity(trained))
+      list(row = run_values(trained, allocation), allocation = allocation$capacity)
+    },
+    error = function(e) failed_run(network, flat_message(e))
+  )
+}
+
+# What these warnings say is kept in the run's columns.
+quietly_warned <- function(code) {
+  withCallingHandlers(code,
+    capalloc_warning_not_converged = function(w) invokeRestart("muffleWarning"),
+    capalloc_warning_rank_gap = function(w) invokeRestart("muffleWarning")
+  )
+}
+
+flat_message <- function(e) gsub("\\s*\n\\s*", " ", cli::ansi_strip(conditionMessage(e)))
+
+run_values <- function(trained, allocation) {
+  g <- glance(trained)
+  evidence <- glance(allocation)
+  linear <- linear_loss(trained)
+  base <- if (is.na(g$bayes_loss)) linear else g$bayes_loss
+  list(
+    n_params = g$n_params, total_capacity = evidence$total, loss = g$loss, train_loss = g$train_loss,
+    bayes_loss = g$bayes_loss, linear_loss = linear, excess_loss = g$loss - base,
+    converged = g$converged, gradient_norm = g$gradient_norm, iterations = g$iterations,
+    seconds = g$seconds, error = if (g$converged) NA_character_ else paste("not converged:", trained$outcome),
+    rank_low = evidence$rank_low, rank_high = evidence$rank_high
+  )
+}
+
+# The best linear model trained on the rows of a fit (with a constant where means are not zero);
+# on the population it is the Bayes predictor.
+linear_loss <- function(trained) {
+  task <- trained$task
+  rows <- trained$rows
+  if (is.null(rows)) return(trained$bayes_loss)
+  learnt <- new_task("sample", "sample", task$input, row_moments(rows$x, rows$y), data = rows)
+  W <- oracle_weights(learnt, intercept = has_intercept(task))
+  if (is.null(task$data)) return(moment_loss(W, augment_moments(task$moments, has_intercept(task))))
+  if (nrow(task$data$x_test) == 0L) return(NA_real_)
+  mean(rowSums((task$data$y_test - cbind(task$data$x_test, 1) %*% t(W))^2))
+}
+
+# ---- all runs ------------------------------------------------------------------------------------
+
+# A list with one run per row of the design; NULL where an interrupt came first.
+run_design <- function(design, networks, tasks, n_obs, fitting) {
+  cells <- lapply(seq_len(nrow(design)), function(i) {
+    list(network = networks[[design$network[[i]]]], task = tasks[[design$task[[i]]]], seed = design$seed[[i]])
+  })
+  done <- vector("list", length(cells))
+  with_progress(length(cells), function(advance) {
+    keep <- function(rows, runs) {
+      done[rows] <<- runs
+      advance(length(rows))
+    }
+    tryCatch(
+      if (has_workers()) run_on_workers(cells, n_obs, fitting, keep) else run_here(cells, n_obs, fitting, keep),
+      interrupt = function(e) cli::cli_alert_warning("Interrupted: returning the runs that are finished.")
+    )
+  })
+  done
+}
+
+run_chunk <- function(cells, n_obs, fitting) {
+  lapply(cells, function(cell) run_one(cell$network, cell$task, cell$seed, n_obs, fitting))
+}
+
+run_here <- function(cells, n_obs, fitting, keep) {
+  for (i in seq_along(cells)) keep(i, run_chunk(cells[i], n_obs, fitting))
+}
+
+# Whether the user has set a plan of the future framework that is not sequential.
+has_workers <- function() {
+  isNamespaceLoaded("future") && !inherits(future::plan(), "sequential")
+}
+
+# As many chunks under way as there are workers; each is kept as soon as it is done.
+run_on_workers <- function(cells, n_obs, fitting, keep) {
+  workers <- future::nbrOfWorkers()
+  chunks <- run_chunks(length(cells), workers)
+  running <- list()
+  begun <- 0L
+  while (begun < length(chunks) || length(running) > 0L) {
+    while (length(running) < workers && begun < length(chunks)) {
+      begun <- begun + 1L
+      rows <- chunks[[begun]]
+      running <- c(running, list(list(rows = rows, future = start_chunk(cells[rows], n_obs, fitting))))
+    }
+    ready <- vapply(running, function(chunk) future::resolved(chunk$future), NA)
+    for (chunk in running[ready]) keep(chunk$rows, collect_chunk(chunk, cells))
+    running <- running[!ready]
+    if (!any(ready)) Sys.sleep(0.01)
+  }
+}
+
+# About eight chunks per worker, so that slow runs even out; never more than 50 runs in one.
+run_chunks <- function(n, workers) {
+  size <- max(1, min(50, ceiling(n / (8 * min(workers, n)))))
+  unname(split(seq_len(n), ceiling(seq_len(n) / size)))
+}
+
+start_chunk <- function(cells, n_obs, fitting) {
+  future::future(run_chunk(cells, n_obs, fitting),
+    globals = list(run_chunk = run_chunk, cells = cells, n_obs = n_obs, fitting = fitting),
+    packages = "capalloc", seed = NULL
+  )
+}
+
+# A chunk that was lost with its worker becomes failed runs.
+collect_chunk <- function(chunk, cells) {
+  tryCatch(future::value(chunk$future), error = function(e) {
+    lapply(cells[chunk$rows], function(cell) failed_run(cell$network, flat_message(e)))
+  })
+}
+
+failed_run <- function(network, message) {
+  row <- run_columns
+  row$n_params <- n_params(network)
+  row$error <- message
+  list(row = row, allocation = NULL)
+}
+
+# Calls body(advance), advance(n) saying that n more of `steps` are done. Shown in interactive
+# sessions and where the user asks for it.
+with_progress <- function(steps, body) {
+  if (!requireNamespace("progressr", quietly = TRUE)) return(body(function(n) NULL))
+  shown <- getOption("capalloc.progress", interactive() && !isTRUE(getOption("knitr.in.progress")) &&
+    !nzchar(Sys.getenv("CI")))
+  report <- function() {
+    step <- progressr::progressor(steps = steps)
+    body(function(n) step(amount = n))
+  }
+  if (isTRUE(shown)) progressr::with_progress(report()) else report()
+}
+
+# ---- the result ----------------------------------------------------------------------------------
+
+new_comparison <- function(design, done, networks, tasks, n_obs, seed, replicates) {
+  lost <- vapply(done, is.null, NA)
+  done[lost] <- lapply(networks[design$network[lost]], failed_run, message = "interrupted")
+  values <- lapply(names(run_columns), function(column) {
+    unlist(lapply(done, function(run) run$row[[column]]), use.names = FALSE)
+  })
+  runs <- light_frame(c(as.list(design), stats::setNames(values, names(run_columns))))
+  structure(list(
+    runs = runs, allocation = bind_allocations(design, done, networks),
+    demand = bind_demands(tasks), networks = networks, tasks = tasks, n_obs = n_obs, seed = seed,
+    replicates = replicates
+  ), class = "ca_comparison")
+}
+
+bind_allocations <- function(design, done, networks) {
+  inputs <- lapply(networks, function(net) input_frame(net$input, has_bias(net)))
+  rows <- vapply(done, function(run) length(run$allocation), 0L)
+  kept <- which(rows > 0L)
+  coordinates <- do.call(rbind, lapply(inputs[design$network[kept]], plain_frame))
+  own <- design[rep(kept, rows[kept]), c("network", "task", "replicate")]
+  if (length(kept) == 0L) coordinates <- inputs[[1L]][0L, ]
+  light_frame(c(
+    as.list(own), as.list(coordinates),
+    list(capacity = as.double(unlist(lapply(done[kept], function(run) run$allocation))))
+  ))
+}
+
+bind_demands <- function(tasks) {
+  demands <- lapply(tasks, function(task) plain_frame(task_demand(task)))
+  rows <- do.call(rbind, unname(demands))
+  light_frame(c(list(task = rep(names(tasks), vapply(demands, nrow, 0L))), as.list(rows)))
+}
+
+#' Methods for comparisons
+#'
+#' @param x,object A comparison, from [compare_architectures()].
+#' @param level Level of the intervals.
+#' @param ... Not used.
+#' @returns `summary()`: a data frame of class `ca_comparison_summary` with one row per
+#'   task and network: `task`, `network`, `runs` (that gave a loss), `failed`, `unconverged`,
+#'   `n_params`, and means over runs: `total_capacity`, `loss`, `loss_low`, `loss_high` (Student
+#'   intervals of the mean; `NA` for a single run), `excess_loss`, `excess_low`, `excess_high`,
+#'   `seconds`. Its print says what the intervals speak of. `tidy()`: the runs. `glance()`: one
+#'   row: `networks`, `tasks`, `replicates`, `runs`, `failed`, `unconverged`, `n_obs`, `seed`.
+#' @name ca_comparison
+#' @examples
+#' cmp <- compare_architectures(list(dense = arch_dense(8)), classical_tasks(8)["ar"], replicates = 2)
+#' glance(cmp)
+NULL
+
+#' @rdname ca_comparison
+#' @export
+summary.ca_comparison <- function(object, level = 0.95, ...) {
+  level <- check_number(level, min = 0, max = 1, open = TRUE)
+  cells <- unique(object$runs[c("task", "network")])
+  rows <- lapply(seq_len(nrow(cells)), function(i) {
+    here <- object$runs$task == cells$task[[i]] & object$runs$network == cells$network[[i]]
+    summarise_runs(object$runs[here, , drop = FALSE], level)
+  })
+  columns <- lapply(stats::setNames(nm = names(rows[[1L]])), function(column) {
+    unlist(lapply(rows, function(row) row[[column]]), use.names = FALSE)
+  })
+  new_frame(c(as.list(cells), columns), "ca_comparison_summary",
+    varies = what_varies(object), level = level, data_tasks = data_tasks(object)
+  )
+}
+
+summarise_runs <- function(runs, level) {
+  ok <- !is.na(runs$loss)
+  loss <- mean_interval(runs$loss[ok], level)
+  excess <- mean_interval(runs$excess_loss[ok], level)
+  list(
+    runs = sum(ok), failed = sum(!ok), unconverged = sum(ok & !runs$converged),
+    n_params = runs$n_params[[1L]], total_capacity = mean(runs$total_capacity[ok]),
+    loss = loss[[1L]], loss_low = loss[[2L]], loss_high = loss[[3L]],
+    excess_loss = excess[[1L]], excess_low = excess[[2L]], excess_high = excess[[3L]],
+    seconds = mean(runs$seconds[ok])
+  )
+}
+
+# Mean and Student interval.
+mean_interval <- function(x, level) {
+  n <- length(x)
+  if (n == 0L) return(rep(NA_real_, 3L))
+  half <- if (n > 1L) stats::qt((1 + level) / 2, n - 1) * stats::sd(x) / sqrt(n) else NA_real_
+  mean(x) + c(0, -half, half)
+}
+
+data_tasks <- function(object) names(object$tasks)[vapply(object$tasks, is_data_task, NA)]
+
+what_varies <- function(object) {
+  if (is.infinite(object$n_obs)) {
+    "Replicates vary only the starting weights: intervals say how training scatters, not how data do."
+  } else if (length(data_tasks(object)) > 0L) {
+    "Replicates vary the starting weights and the sample (data tasks draw training rows with replacement)."
+  } else {
+    "Replicates vary the starting weights and the sample, which the networks of a replicate share."
+  }
+}
+
+#' @rdname ca_comparison
+#' @export
+print.ca_comparison_summary <- function(x, ...) {
+  cat("Means over runs, with ", 100 * attr(x, "level"), "% intervals\n", sep = "")
+  shown <- plain_frame(x)
+  shown <- shown[!names(shown) %in% c("loss_low", "loss_high", "seconds")]
+  print(shown, row.names = FALSE, digits = 4)
+  cat(comparison_notes(x), sep = "\n")
+  invisible(x)
+}
+
+comparison_notes <- function(summary) {
+  of_data <- attr(summary, "data_tasks")
+  c(
+    attr(summary, "varies"),
+    if (length(of_data) > 0L) {
+      paste0("For ", paste(of_data, collapse = ", "), " the loss is that on held-out rows, and excess_loss ",
+        "is measured from the best linear model trained on the same rows.")
+    }
+  )
+}
+
+#' @rdname ca_comparison
+#' @export
+print.ca_comparison <- function(x, ...) {
+  g <- glance(x)
+  cat("<comparison> ", count_text(g$networks, "network"), " x ", count_text(g$tasks, "task"), " x ",
+    count_text(g$replicates, "replicate"), ": ", count_text(g$runs, "run"), ", ", g$failed, " failed, ",
+    g$unconverged, " not converged (seed ", g$seed, ")\n", sep = "")
+  cat("mean excess loss\n")
+  print(excess_table(x), row.names = FALSE, digits = 3)
+  cat(what_varies(x), "\n", sep = "")
+  invisible(x)
+}
+
+# Networks by tasks, with what each network has: for print and report.
+excess_table <- function(x) {
+  rows <- summary(x)
+  first <- plain_frame(rows)[rows$task == names(x$tasks)[[1L]], , drop = FALSE]
+  excess <- lapply(stats::setNames(nm = names(x$tasks)), function(task) rows$excess_loss[rows$task == task])
+  light_frame(c(list(network = first$network, parameters = first$n_params), excess))
+}
+
+#' @rdname ca_comparison
+#' @export
+tidy.ca_comparison <- function(x, ...) x$runs
+
+#' @rdname ca_comparison
+#' @export
+glance.ca_comparison <- function(x, ...) {
+  failed <- is.na(x$runs$loss)
+  light_frame(list(
+    networks = length(x$networks), tasks = length(x$tasks), replicates = x$replicates,
+    runs = nrow(x$runs), failed = sum(failed), unconverged = sum(!failed & !x$runs$converged),
+    n_obs = x$n_obs, seed = x$seed
+  ))
+}
