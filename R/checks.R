@@ -5,9 +5,10 @@
 # A short, safe picture of any value for an error message.
 show_value <- function(x) {
   if (is.null(x)) return("NULL")
-  if (is.atomic(x) && length(x) == 1L) return(if (is.character(x)) dQuote(x, FALSE) else format(x))
-  if (is.atomic(x) && is.null(dim(x)) && length(x) > 0L && length(x) <= 5L) {
-    return(paste0("c(", paste(format(x, trim = TRUE), collapse = ", "), ")"))
+  if (is.atomic(x) && !is.object(x) && length(x) == 1L) return(if (is.character(x)) dQuote(x, FALSE) else format(x))
+  if (is.atomic(x) && !is.object(x) && is.null(dim(x)) && length(x) > 0L && length(x) <= 5L) {
+    shown <- if (is.character(x)) dQuote(x, FALSE) else format(x, trim = TRUE)
+    return(paste0("c(", paste(shown, collapse = ", "), ")"))
   }
   size <- if (is.null(dim(x))) paste("of length", length(x)) else paste(dim(x), collapse = " x ")
   paste0("<", class(x)[[1L]], " ", size, ">")
@@ -19,14 +20,12 @@ check_number <- function(x, min = -Inf, max = Inf, arg = rlang::caller_arg(x), c
     (if (open) x > min && x < max else x >= min && x <= max)
   if (!ok) {
     range <- if (is.finite(min) && is.finite(max)) {
-      if (open) "strictly between {min} and {max}" else "between {min} and {max}"
+      if (open) ", strictly between {min} and {max}" else ", between {min} and {max}"
     } else if (is.finite(min)) {
-      if (open) "greater than {min}" else "{min} or more"
-    } else {
-      "finite"
+      if (open) ", greater than {min}" else ", {min} or more"
     }
     abort(c(
-      paste0("{.arg {arg}} must be one number, ", range, "."),
+      paste0("{.arg {arg}} must be one finite number", range, "."),
       x = "It is {show_value(x)}."
     ), "value", call = call)
   }
@@ -51,6 +50,13 @@ check_flag <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()
       "{.arg {arg}} must be {.code TRUE} or {.code FALSE}.",
       x = "It is {show_value(x)}."
     ), "value", call = call)
+  }
+  x
+}
+
+check_string <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (!is.character(x) || length(x) != 1L || is.na(x)) {
+    abort(c("{.arg {arg}} must be one string.", x = "It is {show_value(x)}."), "type", call = call)
   }
   x
 }

@@ -1,0 +1,226 @@
+# Networks to test on: some picked by hand, any number drawn at random. All have
+# coefficients of moderate size, biases included.
+
+# Weights with the size of Glorot's, recurrences that neither explode nor forget
+# at once, and biases that are not zero.
+with_test_coef <- function(network, seed) {
+  withr::with_seed(seed, {
+    values <- lapply(walk_layers(network$layers), function(layer) {
+      Map(test_weights, names(layer$params), layer$params, MoreArgs = list(layer = layer))
+    })
+    set_coef(network, as.double(unlist(values)))
+  }, .rng_kind = "Mersenne-Twister", .rng_normal_kind = "Inversion", .rng_sample_kind = "Rejection")
+}
+
+test_weights <- function(array, dim, layer) {
+  n <- prod(dim)
+  if (array == "bias") return(rnorm(n))
+  if (array != "recurrent") return(rnorm(n) / sqrt(max(1, n / dim[[1L]])))
+  if (layer$cell == "diagonal") return(runif(n, 0.4, 0.95) * sample(c(-1, 1), n, replace = TRUE))
+  0.8 * rnorm(n) / sqrt(dim[[1L]])
+}
+
+# Layers depth first.
+walk_layers <- function(layers) {
+  do.call(c, lapply(layers, function(layer) {
+    c(list(layer), do.call(c, lapply(layer$blocks, walk_layers)))
+  }))
+}
+
+conv_same <- function(x, filters, kernel = 3, ...) {
+  layer_conv(x, filters, kernel, padding = "same", ...)
+}
+
+# Each kind of layer alone and in the combinations where they may disturb each
+# other: bias, several outputs, nesting.
+named_networks <- function() {
+  networks <- list(
+    dense = input_vector(5) |> layer_dense(2),
+    dense_bias = input_vector(5) |> layer_dense(3, bias = TRUE),
+    dense_deep = input_vector(6) |> layer_dense(2, bias = TRUE) |> layer_dense(3, bias = TRUE),
+    dense_on_sequence = input_sequence(5, channels = 2) |> layer_dense(2) |> layer_dense(1),
+    conv_whole = input_sequence(6) |> layer_conv(2, kernel = 6),
+    conv_sequence = input_sequence(6) |> layer_conv(2, kernel = 3),
+    conv_channels = input_sequence(6, channels = 2) |> layer_conv(3, kernel = 2, bias = TRUE) |>
+      layer_dense(1),
+    conv_strided = input_sequence(8) |> layer_conv(2, kernel = 2, stride = 3) |> layer_dense(2),
+    conv_dilated = input_sequence(16) |> layer_conv(1, 2) |> layer_conv(1, 2, dilation = 2) |>
+      layer_conv(1, 2, dilation = 4) |> layer_conv(1, 2, dilation = 8),
+    conv_wide_dilated = input_sequence(8) |> layer_conv(2, 2) |> layer_conv(2, 2, dilation = 2) |>
+      layer_conv(1, 2, dilation = 4, bias = TRUE),
+    conv_same = input_sequence(7) |> conv_same(2) |> layer_dense(1),
+    conv_same_even = input_sequence(7) |> conv_same(1, 4, stride = 2, dilation = 2) |>
+      layer_dense(2),
+    conv_same_loose = input_sequence(9) |> conv_same(2, 1, stride = 4) |> layer_dense(1),
+    conv_causal = input_sequence(6) |> layer_conv(2, 3, dilation = 2, padding = "causal") |>
+      layer_dense(1),
+    conv_causal_strided = input_sequence(9) |> layer_conv(1, 2, stride = 4, padding = "causal") |>
+      layer_dense(1, bias = TRUE),
+    conv_grouped = input_sequence(6, channels = 4) |> layer_conv(4, 2, groups = 2, bias = TRUE) |>
+      layer_dense(1),
+    conv_depthwise = input_sequence(6, channels = 3) |> layer_conv(3, 3, groups = 3) |>
+      layer_conv(2, 1) |> layer_last(),
+    pool = input_sequence(9, channels = 2) |> layer_pool(2) |> layer_dense(2),
+    pool_overlapping = input_sequence(8) |> layer_conv(2, 2) |> layer_pool(3, stride = 2) |>
+      layer_dense(1, bias = TRUE),
+    elman = input_sequence(8) |> layer_recurrent(2),
+    elman_sequence = input_sequence(5, channels = 2) |>
+      layer_recurrent(2, output = "sequence", bias = TRUE),
+    diagonal = input_sequence(10) |> layer_recurrent(3, cell = "diagonal") |> layer_dense(1),
+    diagonal_bias = input_sequence(8, channels = 2) |>
+      layer_recurrent(2, cell = "diagonal", bias = TRUE) |> layer_dense(2),
+    recurrent_stack = input_sequence(7) |> layer_recurrent(2, "diagonal", output = "sequence") |>
+      layer_recurrent(2, "elman", bias = TRUE) |> layer_dense(1),
+    residual = input_sequence(8) |> layer_residual(\(x) conv_same(x, 1), scale = 0.5) |>
+      layer_dense(1),
+    residual_deep = input_sequence(6, channels = 2) |>
+      layer_residual(\(x) x |> conv_same(3, bias = TRUE) |> conv_same(2)) |>
+      layer_residual(\(x) x |> layer_recurrent(2, output = "sequence"), scale = -0.3) |>
+      layer_last() |> layer_dense(2),
+    residual_dense = input_vector(5) |> layer_residual(\(x) layer_dense(x, 5, bias = TRUE)) |>
+      layer_dense(1),
+    parallel_sum = input_sequence(8) |>
+      layer_parallel(\(x) layer_pool(x, 2), \(x) layer_conv(x, 1, 2, stride = 2)) |> layer_dense(2),
+    parallel_concat = input_sequence(6) |>
+      layer_parallel(identity, \(x) conv_same(x, 2), merge = "concat") |>
+      layer_conv(1, 2, bias = TRUE) |> layer_dense(1),
+    nested = input_sequence(8) |> layer_conv(2, 2) |>
+      layer_parallel(
+        \(x) layer_residual(x, \(y) layer_parallel(y, \(z) conv_same(z, 2), identity)),
+        \(x) layer_recurrent(x, 1, output = "sequence", bias = TRUE),
+        merge = "concat"
+      ) |>
+      layer_last() |> layer_dense(2),
+    last = input_sequence(4, channels = 2) |> layer_conv(2, 2) |> layer_last(),
+    flatten = input_sequence(4, channels = 2) |> layer_flatten() |> layer_dense(3) |> layer_dense(2)
+  )
+  Map(with_test_coef, networks, seq_along(networks))
+}
+
+# A nested architecture over every kind of layer: at most 120 parameters and 150
+# effective weights, so that the twin stays quick. The same for the same seed.
+random_network <- function(seed) {
+  network <- withr::with_seed(seed, {
+    repeat {
+      candidate <- random_architecture()
+      if (is_small_enough(candidate)) break
+    }
+    candidate
+  }, .rng_kind = "Mersenne-Twister", .rng_normal_kind = "Inversion", .rng_sample_kind = "Rejection")
+  with_test_coef(network, seed)
+}
+
+is_small_enough <- function(network) {
+  p <- sum(unlist(lapply(walk_layers(network$layers), function(layer) lapply(layer$params, prod))))
+  p >= 1 && p <= 120 && prod(network$input$shape) * prod(shape_of(network)) <= 150
+}
+
+shape_of <- function(network) {
+  if (length(network$layers) == 0L) return(network$input$shape)
+  network$layers[[length(network$layers)]]$out_shape
+}
+
+random_architecture <- function() {
+  network <- input_sequence(pick(4:16), channels = pick(1:3, prob = c(3, 1, 1)))
+  for (i in seq_len(pick(1:3))) network <- random_layer(network)
+  if (runif(1) < 0.7) network <- random_head(network)
+  network
+}
+
+# sample() of one number is that of 1 .. it.
+pick <- function(x, prob = NULL) x[[sample.int(length(x), 1L, prob = prob)]]
+
+random_flag <- function(probability = 0.3) runif(1) < probability
+
+random_layer <- function(network, depth = 0) {
+  deep <- if (depth < 2) 1 else 0
+  kinds <- c(random_conv = 3, random_pool = 1, random_recurrent = 1.5,
+    random_residual = 1.5 * deep, random_parallel = 1.5 * deep)
+  get(pick(names(kinds), prob = kinds))(network, depth)
+}
+
+random_head <- function(network) {
+  m <- pick(1:3)
+  network <- switch(pick(c("dense", "last", "flatten", "deep")),
+    dense = network,
+    last = layer_last(network),
+    flatten = layer_flatten(network),
+    deep = layer_dense(network, pick(1:3), bias = random_flag())
+  )
+  if (random_flag() && inherits(rev(network$layers)[[1L]], "ca_layer_last")) return(network)
+  layer_dense(network, m, bias = random_flag())
+}
+
+random_groups <- function(channels, filters) {
+  both <- seq_len(channels)
+  pick(both[channels %% both == 0 & filters %% both == 0])
+}
+
+random_conv <- function(network, depth, filters = pick(1:3)) {
+  shape <- shape_of(network)
+  padding <- pick(c("valid", "same", "causal"))
+  kernel <- pick(seq_len(min(4, shape[[3L]])))
+  widest <- if (kernel == 1) 3 else (shape[[3L]] - 1) %/% (kernel - 1)
+  layer_conv(network, filters, kernel,
+    stride = pick(seq_len(min(3, shape[[3L]]))),
+    dilation = pick(seq_len(min(4, if (padding == "valid") widest else 4))),
+    padding = padding, groups = random_groups(shape[[1L]], filters), bias = random_flag()
+  )
+}
+
+random_pool <- function(network, depth) {
+  n <- shape_of(network)[[3L]]
+  layer_pool(network, pick(seq_len(min(3, n))), stride = pick(seq_len(min(3, n))))
+}
+
+random_recurrent <- function(network, depth, units = pick(1:3),
+                             output = pick(c("last", "sequence"))) {
+  layer_recurrent(network, units, cell = pick(c("elman", "diagonal")), output = output,
+    bias = random_flag())
+}
+
+# Layers that keep the positions and give `channels`: what blocks are made of.
+random_keeping <- function(network, depth, channels = shape_of(network)[[1L]]) {
+  if (channels == shape_of(network)[[1L]] && depth < 2 && random_flag()) {
+    return(random_residual(network, depth))
+  }
+  if (random_flag()) return(random_recurrent(network, depth, channels, "sequence"))
+  shape <- shape_of(network)
+  layer_conv(network, channels, pick(seq_len(min(3, shape[[3L]]))),
+    dilation = pick(1:3), padding = pick(c("same", "causal")),
+    groups = random_groups(shape[[1L]], channels), bias = random_flag())
+}
+
+random_residual <- function(network, depth) {
+  channels <- shape_of(network)[[1L]]
+  layer_residual(network, function(x) {
+    if (random_flag(0.4)) x <- random_keeping(x, depth + 1, pick(1:3))
+    random_keeping(x, depth + 1, channels)
+  }, scale = pick(c(1, 0.5, -0.7)))
+}
+
+random_parallel <- function(network, depth) {
+  merge <- pick(c("sum", "concat"))
+  if (random_flag(0.4)) return(random_shrinking(network, merge))
+  channels <- pick(1:3)
+  shortcut <- if (merge == "concat" || channels == shape_of(network)[[1L]]) identity else {
+    function(x) layer_conv(x, channels, 1)
+  }
+  layer_parallel(network,
+    function(x) random_keeping(x, depth + 1, channels),
+    if (random_flag()) shortcut else function(x) random_keeping(x, depth + 1, channels),
+    merge = merge
+  )
+}
+
+# Blocks that shorten the sequence alike.
+random_shrinking <- function(network, merge) {
+  shape <- shape_of(network)
+  size <- pick(seq_len(min(3, shape[[3L]])))
+  stride <- pick(seq_len(min(3, shape[[3L]])))
+  layer_parallel(network,
+    function(x) layer_pool(x, size, stride),
+    function(x) layer_conv(x, shape[[1L]], size, stride = stride, bias = random_flag()),
+    merge = merge
+  )
+}

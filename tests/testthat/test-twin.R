@@ -1,0 +1,149 @@
+# The twin is only worth something if it can be trusted: here it is held to
+# numbers worked out by hand.
+
+by_hand <- function(network, theta, x) c(twin_predict(set_coef(network, theta), t(x)))
+
+conv_of <- function(n, taps, ...) {
+  by_hand(layer_conv(input_sequence(n), 1, kernel = length(taps), ...), taps, seq_len(n))
+}
+
+test_that("a dense layer is a matrix stored unit-fastest", {
+  net <- input_vector(3) |> layer_dense(2, bias = TRUE)
+  expect_equal(by_hand(net, c(1, 10, 2, 20, 3, 30, 0.5, 0.25), c(1, 1, 2)), c(9.5, 90.25))
+})
+
+test_that("convolutions of 1:6 are those on paper", {
+  digits <- c(1, 10, 100)
+  expect_equal(conv_of(6, digits), c(321, 432, 543, 654))
+  expect_equal(conv_of(6, digits, dilation = 2), c(531, 642))
+  # Aligned to the newest: the oldest position is left over.
+  expect_equal(conv_of(6, digits, stride = 2), c(432, 654))
+})
+
+test_that("same padding puts the odd zero at the old end", {
+  expect_equal(conv_of(6, c(1, 10, 100), padding = "same"), c(210, 321, 432, 543, 654, 65))
+  expect_equal(conv_of(6, c(1, 10), padding = "same"), c(10, 21, 32, 43, 54, 65))
+  expect_equal(conv_of(6, c(1, 10, 100), padding = "same", stride = 2), c(210, 432, 654))
+  # Nothing is missing: aligned to the newest.
+  expect_equal(conv_of(10, 1, padding = "same", stride = 4), c(2, 6, 10))
+})
+
+test_that("causal padding puts all zeros at the old end", {
+  expect_equal(conv_of(6, c(1, 10, 100), padding = "causal"), c(100, 210, 321, 432, 543, 654))
+  expect_equal(conv_of(9, c(1, 10), padding = "causal", stride = 4), c(10, 54, 98))
+  expect_equal(conv_of(10, 1, padding = "causal", stride = 4), c(2, 6, 10))
+  expect_equal(conv_of(5, c(1, 10), padding = "causal", dilation = 3), c(10, 20, 30, 41, 52))
+})
+
+test_that("channels, filters and groups of a convolution are where they should be", {
+  x <- c(1, 10, 2, 20, 3, 30) # channels 1, 2, 3 and 10, 20, 30
+  full <- input_sequence(3, channels = 2) |> layer_conv(2, kernel = 2, bias = TRUE)
+  theta <- c(1, 0, 0, 0, 0, 0, 0, 1, 0.5, 0.25)
+  # Filter 1 is the old channel 1, filter 2 the new channel 2.
+  expect_equal(by_hand(full, theta, x), c(1.5, 20.25, 2.5, 30.25))
+  grouped <- input_sequence(3, channels = 2) |> layer_conv(4, kernel = 1, groups = 2)
+  expect_equal(
+    by_hand(grouped, 1:4, x),
+    c(1, 2, 30, 40, 2, 4, 60, 80, 3, 6, 90, 120)
+  )
+})
+
+test_that("a pool averages windows aligned to the newest", {
+  expect_equal(by_hand(layer_pool(input_sequence(7), 3), numeric(), 1:7), c(3, 6))
+  expect_equal(by_hand(layer_pool(input_sequence(6), 3, stride = 2), numeric(), 1:6), c(3, 5))
+  two <- layer_pool(input_sequence(2, channels = 2), 2)
+  expect_equal(by_hand(two, numeric(), c(1, 10, 3, 30)), c(2, 20))
+})
+
+test_that("recurrences start from zero and run towards the newest", {
+  diagonal <- input_sequence(3) |> layer_recurrent(1, "diagonal", output = "sequence")
+  expect_equal(by_hand(diagonal, c(2, 0.5), 1:3), c(2, 5, 8.5))
+  biased <- input_sequence(3) |> layer_recurrent(1, "diagonal", bias = TRUE)
+  expect_equal(by_hand(biased, c(2, 0.5, 1), 1:3), 10.25)
+  # Unit 1 reads what unit 2 held one step before.
+  elman <- input_sequence(3) |> layer_recurrent(2, "elman", output = "sequence")
+  expect_equal(by_hand(elman, c(1, 2, 0, 0, 1, 0), 1:3), c(1, 2, 4, 4, 7, 6))
+})
+
+test_that("blocks are added with their scale, summed or stacked", {
+  residual <- input_sequence(3) |> layer_residual(\(x) layer_conv(x, 1, 1), scale = 0.5)
+  expect_equal(by_hand(residual, 4, 1:3), c(3, 6, 9))
+  both <- function(merge) {
+    input_sequence(3) |> layer_parallel(identity, \(x) layer_conv(x, 1, 1), merge = merge)
+  }
+  expect_equal(by_hand(both("sum"), 10, 1:3), c(11, 22, 33))
+  expect_equal(by_hand(both("concat"), 10, 1:3), c(1, 10, 2, 20, 3, 30))
+})
+
+test_that("the newest position and the flattened tensor are what they say", {
+  x <- c(1, 10, 2, 20)
+  expect_equal(by_hand(layer_last(input_sequence(2, channels = 2)), numeric(), x), c(2, 20))
+  expect_equal(by_hand(layer_flatten(input_sequence(2, channels = 2)), numeric(), x), x)
+})
+
+test_that("weights, the intercept and the tangent follow the product rule", {
+  net <- input_vector(2) |> layer_dense(1, bias = TRUE) |> layer_dense(2, bias = TRUE) |>
+    set_coef(c(1, 2, 3, 10, 20, 0.5, 0.25))
+  expect_equal(twin_weights(net), rbind(c(10, 20, 30.5), c(20, 40, 60.25)))
+  # Rows (output fastest): w11 w21 w12 w22 and the two intercepts.
+  expect_equal(twin_tangent(net), cbind(
+    c(10, 20, 0, 0, 0, 0), c(0, 0, 10, 20, 0, 0), c(0, 0, 0, 0, 10, 20),
+    c(1, 0, 2, 0, 3, 0), c(0, 1, 0, 2, 0, 3), c(0, 0, 0, 0, 1, 0), c(0, 0, 0, 0, 0, 1)
+  ))
+})
+
+test_that("complex steps agree with central differences", {
+  for (seed in 1:10) {
+    net <- random_network(seed)
+    exact <- twin_tangent(net)
+    # The error of central differences with a step of 1e-5 is near 1e-10.
+    central <- central_tangent(\(theta) twin_weights(net, theta), net$coef)
+    expect_lt(max(abs(exact - central)), 1e-7 * max(1, abs(exact)))
+  }
+})
+
+test_that("the capacity of a projector known by hand comes out", {
+  # The column space of one column is the line along it.
+  k <- twin_capacity(matrix(c(3, 4)), m = 1)
+  expect_equal(k$kappa, c(0.36, 0.64))
+  expect_equal(k$total, 1)
+  # Two outputs: the rows of an input are added up.
+  expect_equal(twin_capacity(diag(4), m = 2)$kappa, c(2, 2))
+  # A ridge of one halves the only direction.
+  expect_equal(twin_capacity(matrix(c(3, 4)), m = 1, ridge = 1)$kappa, c(0.18, 0.32))
+  # A column that is rounding beside its layer's is not counted, alone it is.
+  tiny <- cbind(c(1, 0), c(0, 1e-18))
+  expect_equal(twin_capacity(tiny, m = 1)$total, 1)
+  expect_equal(twin_capacity(tiny, m = 1, layer = 1:2)$total, 2)
+})
+
+test_that("the covariance metric is the geometry of the loss", {
+  sigma <- matrix(c(2, 1, 1, 2), 2)
+  root <- twin_root(sigma)
+  expect_equal(root, t(root))
+  expect_equal(root %*% root, sigma)
+  # Along (1, 0): the root's first column, normalised.
+  k <- twin_capacity(matrix(c(1, 0)), m = 1, sigma = sigma)
+  expect_equal(k$kappa, root[, 1]^2 / sum(root[, 1]^2))
+  singular <- matrix(1, 2, 2)
+  expect_equal(twin_capacity(diag(2), m = 1, sigma = singular)$total, 1)
+})
+
+test_that("the closed form of a dilated stack is that of its projector", {
+  # Two filters by hand: W = a (x) b, kappa from an explicit orthonormal basis.
+  a <- c(1, 2) / sqrt(5)
+  b <- c(3, -1) / sqrt(10)
+  across_a <- c(2, -1) / sqrt(5)
+  across_b <- c(1, 3) / sqrt(10)
+  basis <- cbind(kronecker(b, a), kronecker(b, across_a), kronecker(across_b, a))
+  expect_equal(twin_dilated_capacity(list(c(1, 2), c(3, -1))), rowSums(basis^2))
+  expect_equal(sum(twin_dilated_capacity(list(c(1, 2), c(3, -1), c(5, 7)))), 4)
+})
+
+test_that("polynomials have the roots that they are given", {
+  expect_equal(filter_with_roots(c(2, 3)), c(6, -5, 1))
+  expect_equal(filter_with_roots(0), c(0, 1))
+  expect_equal(filter_with_roots(c(Inf, 2)), c(-2, 1, 0))
+  expect_equal(twin_lcm_degree(list(c(1, 2), 3)), 3)
+  expect_equal(twin_lcm_degree(list(c(1, 1), 1, c(1, Inf), Inf)), 3)
+})
