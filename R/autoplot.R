@@ -5,6 +5,14 @@
 ink <- "#0072B2" # Okabe and Ito's blue, safe for colour-blind readers and in print
 grey <- "grey60"
 
+# On white, so that a saved picture can be read on any page.
+picture_theme <- function() {
+  ggplot2::theme_minimal() + ggplot2::theme(
+    panel.grid.minor = ggplot2::element_blank(), legend.position = "bottom",
+    plot.background = ggplot2::element_rect(fill = "white", colour = NA)
+  )
+}
+
 # What a profile shows: x, capacity and perhaps network, and the most an input can have (a part has
 # no such bound). The constant is said, not drawn.
 profile_data <- function(object) {
@@ -87,8 +95,7 @@ profile_ggplot <- function(object) {
     ggplot2::geom_hline(yintercept = shown$most, colour = grey, linetype = "dashed") +
     ggplot2::geom_col(fill = ink, width = if (shown$x == "part") 0.7 else 0.9) +
     ggplot2::labs(x = shown$label, y = "capacity (effective parameters)", caption = shown$note) +
-    ggplot2::theme_minimal() +
-    ggplot2::theme(panel.grid.minor = ggplot2::element_blank())
+    picture_theme()
 }
 
 spectrum_ggplot <- function(object) {
@@ -102,7 +109,7 @@ spectrum_ggplot <- function(object) {
       x = "index", y = "singular value / largest", title = paste("Rank", shown$rank),
       caption = paste("dashed: the tolerance,", format(shown$tol, digits = 2))
     ) +
-    ggplot2::theme_minimal()
+    picture_theme()
 }
 
 # Exact zeros have no place on a logarithmic scale: they are drawn at the rounding unit's square.
@@ -131,7 +138,7 @@ autoplot.ca_fit <- function(object, ...) {
       x = "iteration", y = "training loss above the lowest",
       title = if (object$converged) "Converged" else paste("Not converged:", object$outcome)
     ) +
-    ggplot2::theme_minimal()
+    picture_theme()
 }
 
 history_data <- function(object) {
@@ -260,8 +267,7 @@ comparison_profile <- function(object) {
       x = if (x == "lag") "lag (1 is the newest input)" else "input",
       y = "mean capacity (effective parameters)", caption = "orange: demand of the task, scaled to 1"
     ) +
-    ggplot2::theme_minimal() +
-    ggplot2::theme(panel.grid.minor = ggplot2::element_blank())
+    picture_theme()
 }
 
 comparison_loss <- function(object) {
@@ -293,6 +299,5 @@ comparison_loss <- function(object) {
       x = "total capacity", y = "excess loss", colour = NULL, shape = NULL,
       caption = if (logarithmic) paste("losses below", format(floor, digits = 1), "are drawn there")
     ) +
-    ggplot2::theme_minimal() +
-    ggplot2::theme(panel.grid.minor = ggplot2::element_blank(), legend.position = "bottom")
+    picture_theme()
 }

@@ -1,3 +1,5 @@
+/* Calls of R's BLAS and LAPACK; character lengths are passed as R >= 4.2 asks. */
+
 #define USE_FC_LEN_T
 #include "linalg.h"
 
@@ -14,42 +16,36 @@ static int small(int m, int n, int k) {
     return (double)m * n * k <= SMALL_PRODUCT;
 }
 
-void ca_gemm_nt(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
-                int ldc) {
+/* C += A op(B), op(B) k x n; entry (l, j) of op(B) is B[l * step_l + j * step_j]. */
+static void gemm_n(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
+                   int transposed, double *C, int ldc) {
+    const size_t step_l = transposed ? (size_t)ldb : 1, step_j = transposed ? 1 : (size_t)ldb;
     if (m == 0 || n == 0 || k == 0)
         return;
-    if (small(m, n, k) || k == 1) {
-        for (int j = 0; j < n; j++)
-            for (int l = 0; l < k; l++) {
-                const double b = B[(size_t)j + (size_t)l * (size_t)ldb];
-                const double *restrict a = A + (size_t)l * (size_t)lda;
-                double *restrict c = C + (size_t)j * (size_t)ldc;
-                for (int i = 0; i < m; i++)
-                    c[i] += b * a[i];
-            }
+    if (!small(m, n, k) && k > 1) {
+        const double one = 1;
+        F77_CALL(dgemm)
+        ("N", transposed ? "T" : "N", &m, &n, &k, &one, A, &lda, B, &ldb, &one, C, &ldc FCONE FCONE);
         return;
     }
-    const double one = 1;
-    F77_CALL(dgemm)("N", "T", &m, &n, &k, &one, A, &lda, B, &ldb, &one, C, &ldc FCONE FCONE);
+    for (int j = 0; j < n; j++)
+        for (int l = 0; l < k; l++) {
+            const double b = B[(size_t)l * step_l + (size_t)j * step_j];
+            const double *restrict a = A + (size_t)l * (size_t)lda;
+            double *restrict c = C + (size_t)j * (size_t)ldc;
+            for (int i = 0; i < m; i++)
+                c[i] += b * a[i];
+        }
+}
+
+void ca_gemm_nt(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
+                int ldc) {
+    gemm_n(m, n, k, A, lda, B, ldb, 1, C, ldc);
 }
 
 void ca_gemm_nn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
                 int ldc) {
-    if (m == 0 || n == 0 || k == 0)
-        return;
-    if (small(m, n, k) || k == 1) {
-        for (int j = 0; j < n; j++)
-            for (int l = 0; l < k; l++) {
-                const double b = B[(size_t)l + (size_t)j * (size_t)ldb];
-                const double *restrict a = A + (size_t)l * (size_t)lda;
-                double *restrict c = C + (size_t)j * (size_t)ldc;
-                for (int i = 0; i < m; i++)
-                    c[i] += b * a[i];
-            }
-        return;
-    }
-    const double one = 1;
-    F77_CALL(dgemm)("N", "N", &m, &n, &k, &one, A, &lda, B, &ldb, &one, C, &ldc FCONE FCONE);
+    gemm_n(m, n, k, A, lda, B, ldb, 0, C, ldc);
 }
 
 void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
@@ -76,17 +72,6 @@ void ca_gemv_t(int m, int n, const double *A, int lda, const double *x, double *
         return;
     }
     F77_CALL(dgemv)("T", &m, &n, &one, A, &lda, x, &inc, &zero, y, &inc FCONE);
-}
-
-void ca_gemv_n(int m, int n, const double *A, int lda, const double *x, double *y) {
-    const double one = 1, zero = 0;
-    const int inc = 1;
-    if (n == 0) {
-        for (int i = 0; i < m; i++)
-            y[i] = 0;
-        return;
-    }
-    F77_CALL(dgemv)("N", &m, &n, &one, A, &lda, x, &inc, &zero, y, &inc FCONE);
 }
 
 double ca_dot(size_t n, const double *x, const double *y) {

@@ -22,8 +22,6 @@ void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, 
 
 /* y (n) = A' x, A m x n */
 void ca_gemv_t(int m, int n, const double *A, int lda, const double *x, double *y);
-/* y (m) = A x, A m x n */
-void ca_gemv_n(int m, int n, const double *A, int lda, const double *x, double *y);
 
 double ca_dot(size_t n, const double *x, const double *y);
 /* Euclidean norm, safe for very large and very small entries. */

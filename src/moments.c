@@ -1,3 +1,5 @@
+/* See moments.h. Columns of the pivoted factor go back to the coordinates that they belong to. */
+
 #include "moments.h"
 
 #include <string.h>
