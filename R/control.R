@@ -20,6 +20,7 @@ fit_control <- function(control, method, call = rlang::caller_env()) {
   }
   defaults[names(control)] <- control
   check_count(defaults$max_iterations, min = 0L, arg = "control$max_iterations", call = call)
+  check_number(defaults$max_iterations, max = 1e6, arg = "control$max_iterations", call = call)
   check_number(defaults$tol, min = 0, arg = "control$tol", call = call)
   check_number(defaults$learning_rate, min = 0, arg = "control$learning_rate", call = call, open = TRUE)
   check_count(defaults$memory, arg = "control$memory", call = call)
