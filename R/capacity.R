@@ -156,6 +156,9 @@ metric_moments <- function(x, network, data, call) {
     return(data$moments)
   }
   rows <- check_inputs(data, network$input, arg = "data", call = call)
+  if (nrow(rows) == 0L) {
+    abort(c("{.arg data} must have rows of inputs.", x = "It has none."), "shape", call = call)
+  }
   list(
     sigma = crossprod(rows) / nrow(rows), cross = matrix(0, ncol(rows), 1L), target = matrix(1),
     mean_x = colMeans(rows), mean_y = 0

@@ -302,21 +302,23 @@ new_comparison <- function(design, done, networks, tasks, n_obs, seed, replicate
   })
   runs <- light_frame(c(as.list(design), stats::setNames(values, names(run_columns))))
   structure(list(
-    runs = runs, allocation = bind_allocations(design, done, networks),
+    runs = runs, allocation = bind_allocations(design, done, networks, tasks),
     demand = bind_demands(tasks), networks = networks, tasks = tasks, n_obs = n_obs, seed = seed,
     replicates = replicates
   ), class = "ca_comparison")
 }
 
-bind_allocations <- function(design, done, networks) {
-  inputs <- lapply(networks, function(net) input_frame(net$input, has_bias(net)))
+bind_allocations <- function(design, done, networks, tasks) {
+  coordinates <- function(i) {
+    net <- networks[[design$network[[i]]]]
+    plain_frame(input_frame(label_input(net$input, tasks[[design$task[[i]]]]$input), has_bias(net)))
+  }
   rows <- vapply(done, function(run) length(run$allocation), 0L)
   kept <- which(rows > 0L)
-  coordinates <- do.call(rbind, lapply(inputs[design$network[kept]], plain_frame))
+  inputs <- if (length(kept) > 0L) do.call(rbind, lapply(kept, coordinates)) else coordinates(1L)[0L, ]
   own <- design[rep(kept, rows[kept]), c("network", "task", "replicate")]
-  if (length(kept) == 0L) coordinates <- inputs[[1L]][0L, ]
   light_frame(c(
-    as.list(own), as.list(coordinates),
+    as.list(own), as.list(inputs),
     list(capacity = as.double(unlist(lapply(done[kept], function(run) run$allocation))))
   ))
 }
@@ -400,6 +402,7 @@ print.ca_comparison_summary <- function(x, ...) {
   cat("Means over runs, with ", 100 * attr(x, "level"), "% intervals\n", sep = "")
   shown <- plain_frame(x)
   shown <- shown[!names(shown) %in% c("loss_low", "loss_high", "seconds")]
+  shown[] <- lapply(shown, without_rounding)
   print(shown, row.names = FALSE, digits = 4)
   cat(comparison_notes(x), sep = "\n")
   invisible(x)
@@ -424,10 +427,15 @@ print.ca_comparison <- function(x, ...) {
     count_text(g$replicates, "replicate"), ": ", count_text(g$runs, "run"), ", ", g$failed, " failed, ",
     g$unconverged, " not converged (seed ", g$seed, ")\n", sep = "")
   cat("mean excess loss\n")
-  print(excess_table(x), row.names = FALSE, digits = 3)
+  shown <- excess_table(x)
+  shown[] <- lapply(shown, without_rounding)
+  print(shown, row.names = FALSE, digits = 3)
   cat(what_varies(x), "\n", sep = "")
   invisible(x)
 }
+
+# An excess loss of 1e-16 is none: print zero.
+without_rounding <- function(x) if (is.numeric(x)) ifelse(abs(x) < 1e-13, 0, x) else x
 
 # Networks by tasks, with what each network has: for print and report.
 excess_table <- function(x) {

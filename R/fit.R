@@ -26,7 +26,8 @@
 #' @param seed A whole number that fixes the starting weights and the sample, or
 #'   `NULL` to draw one from R's own stream. It is kept in the result.
 #' @param n_obs Number of simulated observations to train on, or `Inf`.
-#' @param control A named list: `max_iterations` (1000, 5000 for lbfgs and adam),
+#' @param control A named list: `max_iterations` (1000, 5000 for lbfgs and adam,
+#'   where each is one evaluation of the gradient; at most 1e6),
 #'   `tol` (1e-10), `learning_rate` (0.01, adam, falling as a half cosine),
 #'   `memory` (10, lbfgs).
 #' @param ... Not used.
@@ -93,6 +94,12 @@ check_pair_input <- function(network, task, call = rlang::caller_env()) {
   invisible()
 }
 
+# The names that a task has for the inputs, where the network has none of its own.
+label_input <- function(own, of_task) {
+  if (is.null(own$labels)) own$labels <- of_task$labels
+  own
+}
+
 # What a fit is trained on: moments, and the rows behind them if there are any.
 training_sample <- function(task, n_obs, seed, call = rlang::caller_env()) {
   if (identical(n_obs, Inf)) {
@@ -143,6 +150,7 @@ new_fit <- function(network, task, sample, runs, method, seed, seconds) {
   }
   best <- runs[[which.min(losses)]]
   network$coef <- best$coef
+  network$input <- label_input(network$input, task$input)
   object <- structure(list(
     network = network, task = task, rows = sample$rows, moments = sample$moments,
     loss = NA_real_, train_loss = best$loss, bayes_loss = bayes_loss(task),

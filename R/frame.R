@@ -18,6 +18,14 @@ plain_frame <- function(x) {
   if (is.data.frame(out)) plain_frame(out) else out
 }
 
+# dplyr's rename() goes through here.
+#' @export
+`names<-.ca_frame` <- function(x, value) {
+  x <- plain_frame(x)
+  names(x) <- value
+  x
+}
+
 #' @export
 rbind.ca_frame <- function(...) {
   do.call(rbind, lapply(list(...), function(x) if (is.data.frame(x)) plain_frame(x) else x))

@@ -21,8 +21,10 @@ partition_regions <- function(breaks) {
       x = "It is {show_value(breaks)}."
     ), "value")
   }
+  ends <- vapply(breaks, format, "", digits = 15)
+  labels <- paste0("(", ends[-length(ends)], ",", ends[-1L], "]")
   new_partition("regions", function(rows) {
-    part <- cut(rows$position, breaks)
+    part <- cut(rows$position, breaks, labels)
     if (!anyNA(part)) return(part)
     levels(part) <- c(levels(part), "(other)")
     part[is.na(part)] <- "(other)"

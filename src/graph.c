@@ -7,7 +7,7 @@
 #include "workspace.h"
 
 /* Sizes that no network on one machine reaches; beyond them a description is an accident. */
-static const int64_t MAX_SITES = (int64_t)1 << 27, MAX_TAPS = (int64_t)1 << 28;
+static const int64_t MAX_SITES = (int64_t)1 << 25, MAX_TAPS = (int64_t)1 << 27;
 
 struct problem {
     const char **why;

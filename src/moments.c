@@ -31,6 +31,6 @@ enum ca_status ca_moments_new(size_t n, size_t m, const double *sigma, const dou
         explained += ca_dot(r, t, t);
     }
     *moments = (struct ca_moments){
-        .n = n, .m = m, .R = R, .rank = r, .T = T, .floor = total - explained, .total = total};
+        .n = n, .m = m, .R = R, .rank = r, .T = T, .floor = explained < total ? total - explained : 0, .total = total};
     return CA_OK;
 }

@@ -1,5 +1,10 @@
-/* L-BFGS through R's own lbfgsb(), without bounds. */
+/*
+ * L-BFGS through R's own lbfgsb(), without bounds. An iteration is an evaluation of
+ * the loss and its gradient. lbfgsb() cannot be told to stop from within: when the
+ * iterations are used up, it is shown a flat floor, where it ends.
+ */
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -8,52 +13,73 @@
 #include "optim.h"
 #include "workspace.h"
 
+static const double FLOOR = -1e300, CEILING = 1e300;
+
 struct run {
     const struct ca_objective *objective;
     const struct ca_trace *trace;
-    double *g, *theta; /* p: gradient at theta, of the last evaluation */
-    double f;
-    int iteration;
+    int iteration, most; /* evaluations so far, from 0, and allowed */
+    double *theta, *g;   /* p: the last point that was asked for, and its gradient */
+    double f;            /* value there */
+    double *best;        /* p: the best point so far */
+    double f_best;
 };
 
 /* lbfgsb() asks for the value and the gradient one after the other at the same point. */
-static void evaluate(struct run *run, int n, const double *theta) {
-    const size_t p = (size_t)n;
-    if (run->iteration >= 0 && memcmp(run->theta, theta, sizeof(double) * p) == 0)
+static void evaluate(struct run *run, const double *theta) {
+    const size_t bytes = sizeof(double) * run->objective->p;
+    if (run->iteration >= 0 && memcmp(run->theta, theta, bytes) == 0)
         return;
-    memcpy(run->theta, theta, sizeof(double) * p);
-    run->f = run->objective->gradient(run->objective->context, theta, run->g);
+    memcpy(run->theta, theta, bytes);
+    if (run->iteration >= run->most) {
+        run->f = FLOOR;
+        memset(run->g, 0, bytes);
+        return;
+    }
     run->iteration++;
+    run->f = run->objective->gradient(run->objective->context, theta, run->g);
     run->trace->tick(run->trace->context, run->iteration, run->objective->floor + run->f, NAN);
+    if (run->f < run->f_best) {
+        run->f_best = run->f;
+        memcpy(run->best, theta, bytes);
+    }
 }
 
 /* A huge value instead of an infinite one, which lbfgsb() refuses, makes it step back. */
 static double value(int n, double *theta, void *context) {
     struct run *run = context;
-    evaluate(run, n, theta);
-    return isfinite(run->f) ? run->f : 1e300;
+    (void)n;
+    evaluate(run, theta);
+    return isfinite(run->f) ? run->f : CEILING;
 }
 
 static void gradient(int n, double *theta, double *g, void *context) {
     struct run *run = context;
-    evaluate(run, n, theta);
+    evaluate(run, theta);
     for (int k = 0; k < n; k++)
         g[k] = isfinite(run->g[k]) ? run->g[k] : 0;
 }
 
 struct ca_result ca_lbfgs(const struct ca_objective *objective, const struct ca_control *control,
                           const struct ca_trace *trace, double *theta) {
-    const int p = (int)objective->p;
-    struct run run = {.objective = objective, .trace = trace, .iteration = -1};
-    run.g = ca_doubles(objective->p);
-    run.theta = ca_doubles(objective->p);
-    double *bound = ca_doubles(objective->p), f = 0;
-    int *unbounded = ca_ints(objective->p), fail = 0, n_value = 0, n_gradient = 0;
+    const size_t p = objective->p, bytes = sizeof(double) * p;
+    struct run run = {.objective = objective,
+                      .trace = trace,
+                      .iteration = -1,
+                      .most = control->max_iterations,
+                      .theta = ca_doubles(p),
+                      .g = ca_doubles(p),
+                      .best = ca_doubles(p),
+                      .f_best = INFINITY};
+    double *bound = ca_doubles(p), f = 0;
+    int *unbounded = ca_ints(p), fail = 0, n_value = 0, n_gradient = 0;
     char message[60];
-    memset(bound, 0, sizeof(double) * objective->p);
-    memset(unbounded, 0, sizeof(int) * objective->p);
-    lbfgsb(p, control->memory, theta, bound, bound, unbounded, &f, value, gradient, &fail, &run, 0,
-           0, &n_value, &n_gradient, control->max_iterations, message, 0, 10);
-    const int exhausted = n_gradient >= control->max_iterations;
-    return ca_finish(objective, control, theta, n_gradient, exhausted ? CA_EXHAUSTED : CA_STALLED);
+    memcpy(run.best, theta, bytes);
+    memset(bound, 0, bytes);
+    memset(unbounded, 0, sizeof(int) * p);
+    lbfgsb((int)p, control->memory, theta, bound, bound, unbounded, &f, value, gradient, &fail, &run,
+           0, 0, &n_value, &n_gradient, INT_MAX, message, 0, 10);
+    memcpy(theta, run.best, bytes);
+    const int exhausted = run.iteration >= control->max_iterations;
+    return ca_finish(objective, control, theta, run.iteration, exhausted ? CA_EXHAUSTED : CA_STALLED);
 }

@@ -1,0 +1,309 @@
+#!/bin/sh
+# Gets R, the packages that a profile needs, and capalloc itself in a private library; installs only what is missing.
+# Call: sh tools/setup.sh demo|test|check, or source it and call set_up PROFILE, then install_capalloc.
+#
+# The profiles: demo (Imports and ggplot2), test (all Suggests too), check (what R CMD check needs too).
+# As root on Debian or Ubuntu everything comes from apt-get, built. Elsewhere R must be there, and packages
+# come from CRAN into the user's own library. CAPALLOC_CACHE names the folder for the private libraries.
+
+set -eu
+
+demo_suggests="ggplot2"
+# For the report, where they come built; compiling them takes minutes.
+report_suggests="knitr rmarkdown"
+least_suggests="testthat withr"
+check_programs="qpdf pandoc"
+# Without it there is no report, and its tests are skipped.
+report_programs="pandoc"
+# gfortran: R links packages that use LAPACK with -lgfortran.
+toolchain="gcc gfortran libc6-dev make libblas-dev liblapack-dev"
+# ... and what the packages from CRAN need to compile.
+cran_toolchain="$toolchain g++ libpng-dev libuv1-dev libxml2-dev"
+count_line="[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped"
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+fresh=""
+trap 'rm -rf "$work" ${fresh:+"$fresh"}' EXIT
+trap 'exit 130' INT TERM HUP
+
+# R's messages and the tests' output are in UTF-8 on every machine.
+case ${LC_ALL:-${LC_CTYPE:-${LANG:-}}} in
+  *[Uu][Tt][Ff]*8) ;;
+  *) LC_ALL=C.UTF-8; export LC_ALL ;;
+esac
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+have() { command -v "$1" > /dev/null 2>&1; }
+
+# Says what is being done and does it; quiet unless it fails.
+quietly() { # what, command ...
+  what=$1
+  shift
+  say "$what ..."
+  "$@" > "$work/log" 2>&1 < /dev/null || failed "$what"
+}
+
+failed() { # what
+  tail -n 40 "$work/log" >&2
+  die "failed: $1 (the end of its output is above)"
+}
+
+# ---- what DESCRIPTION asks for ---------------------------------------------------------------------------
+
+dependencies() { # field -> "name version" a line, version 0.0 where DESCRIPTION names none
+  awk -v field="$1:" '
+    /^[^ \t]/ { on = index($0, field) == 1; sub(/^[^:]*:/, "") }
+    on { text = text " " $0 }
+    END {
+      n = split(text, entry, ",")
+      for (i = 1; i <= n; i++) {
+        gsub(/[ \t()>=]+/, " ", entry[i])
+        if (split(entry[i], word, " ")) print word[1], (word[2] == "" ? "0.0" : word[2])
+      }
+    }' "$top/DESCRIPTION"
+}
+
+packages() { # profile, or least for what no test runs without -> "name version" a line; R itself is the first
+  dependencies Depends
+  dependencies Imports
+  # shellcheck disable=SC2086 # words
+  case $1 in
+    demo) suggested $demo_suggests; ! can_apt || suggested $report_suggests ;;
+    least) suggested $least_suggests ;;
+    *) dependencies Suggests ;;
+  esac
+}
+
+suggested() { # names -> "name version" a line
+  for name in "$@"; do dependencies Suggests | grep "^$name " || say "$name 0.0"; done
+}
+
+programs() { # profile
+  case $1 in
+    check) say "$check_programs" ;;
+    *) say "$report_programs" ;;
+  esac
+}
+
+debian_names() { # names of R packages -> names of Debian's, on one line
+  for name in "$@"; do printf 'r-cran-%s ' "$name"; done | tr '[:upper:]' '[:lower:]'
+}
+
+# ---- Debian ----------------------------------------------------------------------------------------------
+
+can_apt() { [ "$(id -u)" = 0 ] && have apt-get; }
+
+# An R that was not installed by apt-get does not see Debian's built packages.
+can_apt_packages() { can_apt && [ "$(R RHOME)" = /usr/lib/R ]; }
+
+apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@"; }
+apt_add() { apt_get install --no-install-recommends "$@"; }
+
+apt_known() { # names -> those that apt-get knows
+  for name in "$@"; do
+    [ -z "$(apt-cache show "$name" 2> /dev/null)" ] || printf '%s ' "$name"
+  done
+}
+
+apt_install() { # names; what apt-get does not know is left for CRAN
+  apt_add -s "$@" > /dev/null 2>&1 || {
+    quietly "Updating the list of Debian's packages" apt_get update
+    # shellcheck disable=SC2046 # one word a name
+    apt_add -s "$@" > /dev/null 2>&1 || set -- $(apt_known "$@")
+  }
+  [ $# -gt 0 ] || return 0
+  say "Installing Debian's packages: $* ..."
+  apt_add "$@" > "$work/log" 2>&1 < /dev/null && return 0
+  # An old list names versions that are gone.
+  quietly "Updating the list of Debian's packages" apt_get update
+  quietly "Installing them again" apt_add "$@"
+}
+
+# ---- R and its packages ----------------------------------------------------------------------------------
+
+need_r() { # profile
+  have Rscript && return 0
+  # shellcheck disable=SC2046 # one word a name
+  debian="r-base-core $toolchain $(debian_names $(packages "$1" | sed -e '/^R /d' -e 's/ .*//')) $(programs "$1")"
+  can_apt || die "R is not installed. Ask the administrator for R 4.2 or newer and a C compiler; on Debian or \
+Ubuntu: apt-get install $debian (or run this as root there, which does it)"
+  # shellcheck disable=SC2086 # one word a name
+  apt_install $debian
+  have Rscript || die "R is still not there after apt-get install r-base-core"
+}
+
+missing_packages() { # profile -> names of those that are missing or too old; R among them when it is too old
+  # shellcheck disable=SC2016,SC2046 # R's $; names and versions are words
+  Rscript -e '
+    asked <- matrix(commandArgs(TRUE), nrow = 2)
+    found <- function(name) {
+      if (name == "R") return(getRversion())
+      if (nzchar(system.file(package = name))) packageVersion(name) else package_version("0.0")
+    }
+    lacks <- function(name, version) found(name) < version || found(name) == "0.0"
+    cat(sprintf("missing %s\n", asked[1, mapply(lacks, asked[1, ], asked[2, ])]), sep = "")
+  ' $(packages "$1") > "$work/missing"
+  sed -n 's/^missing //p' "$work/missing"
+}
+
+from_cran() { # names
+  need_compilers "c cpp" "$cran_toolchain"
+  say "Installing from CRAN into your own R library: $* (compiled here, which takes minutes) ..."
+  # shellcheck disable=SC2016 # R's $
+  Rscript -e '
+    lib <- strsplit(Sys.getenv("R_LIBS_USER"), .Platform$path.sep, fixed = TRUE)[[1]][1]
+    if (is.na(lib) || lib == "NULL") stop("R has no user library: set R_LIBS_USER to a folder of yours")
+    dir.create(lib, recursive = TRUE, showWarnings = FALSE)
+    if (file.access(lib, 2) != 0) stop("cannot write to ", lib, ": set R_LIBS_USER to a folder of yours")
+    .libPaths(c(lib, .libPaths()))
+    if ("@CRAN@" %in% getOption("repos")) chooseCRANmirror(graphics = FALSE, ind = 1, local.only = TRUE)
+    install.packages(commandArgs(TRUE), lib = lib, Ncpus = 2L)
+  ' "$@" > "$work/log" 2>&1 < /dev/null || failed "Installing from CRAN"
+}
+
+need_packages() { # profile
+  missing=$(missing_packages "$1")
+  [ -n "$missing" ] || return 0
+  ! say "$missing" | grep -qx R ||
+    die "R is too old: $(Rscript --version 2>&1), and DESCRIPTION asks for $(dependencies Depends | sed -n 's/^R //p') or newer"
+  if can_apt_packages; then
+    # shellcheck disable=SC2046,SC2086 # one word a name
+    apt_install $(debian_names $missing)
+    missing=$(missing_packages "$1")
+  fi
+  [ -n "$missing" ] || return 0
+  # shellcheck disable=SC2086 # one word a name
+  from_cran $missing
+  # shellcheck disable=SC2005,SC2046 # on one line
+  missing=$(echo $(missing_packages "$1"))
+  [ -n "$missing" ] || return 0
+  if [ "$1" = test ] && [ -z "$(missing_packages least)" ]; then
+    say "Could not install $missing: the tests that need them are skipped"
+  else
+    failed "Installing from CRAN: $missing did not install. Should libraries be missing, ask the administrator: on Debian \
+or Ubuntu, apt-get install $cran_toolchain"
+  fi
+}
+
+need_programs() { # profile
+  missing=""
+  for name in $(programs "$1"); do have "$name" || missing="$missing $name"; done
+  [ -n "$missing" ] || return 0
+  if [ "$1" != check ] && ! can_apt; then
+    say "Not installed:$missing: reports cannot be written (on Debian or Ubuntu: apt-get install$missing)"
+    return 0
+  fi
+  can_apt || die "not installed:$missing. Ask the administrator; on Debian or Ubuntu: apt-get install$missing"
+  # shellcheck disable=SC2086
+  apt_install $missing
+}
+
+set_up() { # profile
+  case $1 in demo | test | check) ;; *) die "the profile is demo, test or check, not '$1'" ;; esac
+  need_r "$1"
+  need_packages "$1"
+  need_programs "$1"
+}
+
+# ---- capalloc --------------------------------------------------------------------------------------------
+
+# Compiles and links a file of each language as the package will: the only honest question to a toolchain.
+compiles() { # c, cpp
+  rm -rf "$work/probe"
+  mkdir "$work/probe"
+  # shellcheck disable=SC2016 # make's variables
+  printf 'PKG_LIBS = $(LAPACK_LIBS) $(BLAS_LIBS) $(FLIBS)\n' > "$work/probe/Makevars"
+  for language in "$@"; do printf '#include <stdlib.h>\n' > "$work/probe/probe_$language.$language"; done
+  (cd "$work/probe" && R CMD SHLIB -o probe.so probe_*) > "$work/log" 2>&1 < /dev/null
+}
+
+need_compilers() { # languages, Debian's packages that bring them
+  # shellcheck disable=SC2086 # words
+  compiles $1 && return 0
+  # shellcheck disable=SC2086
+  ! can_apt || { apt_install $2; compiles $1 && return 0; }
+  tail -n 20 "$work/log" >&2
+  die "R cannot compile here (above). Ask the administrator for compilers; on Debian or Ubuntu: apt-get install $2"
+}
+
+cache_folder() {
+  folder=${CAPALLOC_CACHE:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/capalloc}
+  # Without a home of one's own the library lasts as long as this run.
+  mkdir -p "$folder" 2> /dev/null && [ -w "$folder" ] || folder=$work/cache
+  mkdir -p "$folder"
+  say "$folder"
+}
+
+# What an installed package is made of, without build products. Some of these need not exist.
+sources() {
+  cd "$top"
+  { find DESCRIPTION NAMESPACE LICENSE R src inst man data -type f \
+    ! -name '*.o' ! -name '*.so' ! -name '.*' 2> /dev/null || :; } | LC_ALL=C sort
+}
+
+fingerprint() { # of the sources, of R, of compiler flags, and of anything else given
+  { (sources) | (cd "$top" && xargs cksum); R RHOME; R --version | sed 1q; cat "${R_MAKEVARS_USER:-/dev/null}"; say "$*"; } | cksum | tr ' ' '-'
+}
+
+# Sets lib and puts it first in R's search. Each state of the sources has a library of its own, so that an
+# unchanged package is not built again and two checkouts do not disturb each other.
+# shellcheck disable=SC2120
+install_capalloc() { # [kind, options of R CMD INSTALL ...]: a kind is a build of its own
+  kind=${1:-plain}
+  [ $# -eq 0 ] || shift
+  cache=$(cache_folder)
+  lib=$cache/$kind-$(fingerprint "$@")
+  [ -d "$lib/capalloc" ] || build_capalloc "$@"
+  touch "$lib"
+  R_LIBS=$lib${R_LIBS:+:$R_LIBS}
+  export R_LIBS
+}
+
+build_capalloc() { # options of R CMD INSTALL ...
+  need_compilers c "$toolchain"
+  copy_sources
+  fresh=$(mktemp -d "$cache/new.XXXXXX")
+  quietly "Building and installing capalloc ($kind) into $lib" \
+    R CMD INSTALL --library="$fresh" "$@" "$work/capalloc"
+  chmod 755 "$fresh"
+  [ -d "$lib/capalloc" ] || { rm -rf "$lib"; mv "$fresh" "$lib"; }
+  # Libraries that nothing has used for a week.
+  for old in "$cache/$kind"-[0-9]*-[0-9]*; do
+    [ -z "$(find "$old" -prune -mtime +7)" ] || rm -rf "$old"
+  done
+}
+
+copy_sources() {
+  mkdir "$work/capalloc"
+  (sources) | (cd "$top" && xargs tar -cf -) | (cd "$work/capalloc" && tar -xf -)
+  chmod -R u+w "$work/capalloc"
+}
+
+# The tests run on a copy, so that they leave nothing in the checkout. The last line is the count, also when R itself
+# fell: that is one failure.
+run_tests() { # [filter]
+  cp -R "$top/tests" "$work/"
+  chmod -R u+w "$work/tests"
+  NOT_CRAN=true
+  export NOT_CRAN
+  {
+    status=0
+    (cd "$work" && Rscript "$top/tools/run-tests.R" tests/testthat "$@") < /dev/null 2>&1 || status=$?
+    say "$status" > "$work/status"
+  } | tee "$work/tests.log"
+  read -r status < "$work/status"
+  tail -n 1 "$work/tests.log" | grep -Eqx "$count_line" ||
+    { status=1; say "R stopped before the tests were done"; say "0 passed, 1 failed, 0 skipped"; }
+  return "$status"
+}
+
+case $0 in
+  setup.sh | */setup.sh)
+    [ $# -eq 1 ] || die "call: sh tools/setup.sh demo|test|check"
+    set_up "$1"
+    install_capalloc
+    say "capalloc is ready in $lib"
+    ;;
+esac
