@@ -21,7 +21,8 @@
 #' | `arch_recurrent()` | a recurrence over the whole sequence, read at its end (Elman 1990) | u (C + m) + u^2, or u (C + m) + u for a diagonal cell |
 #' | `arch_residual()` | `blocks` causal convolutions added to their input (He et al. 2016), read at the newest position | C w + blocks k w^2 + m w |
 #'
-#' with w_l the `filters` of layer l (w_0 = C), k the kernel, u the units.
+#' with w_l the `filters` of layer l (w_0 = C), k the kernel (in `arch_strided()` and
+#' `arch_pooled()` cut to the positions that are left), u the units.
 #'
 #' @param input An input such as [input_sequence()], or the length of a sequence.
 #' @param outputs Number of outputs m.
@@ -51,7 +52,7 @@ NULL
 #' @rdname architectures
 #' @export
 arch_dense <- function(input, outputs = 1, bias = FALSE) {
-  arch_input(input) |> layer_dense(outputs, bias = bias)
+  arch_input(input) |> read_out(outputs, bias)
 }
 
 #' @rdname architectures
@@ -60,7 +61,7 @@ arch_conv <- function(input, filters = 2, kernel = 5, depth = 2, outputs = 1, bi
   net <- arch_input(input)
   filters <- filters_of(filters, check_count(depth))
   for (w in filters) net <- layer_conv(net, w, kernel)
-  net |> layer_last() |> layer_dense(outputs, bias = bias)
+  net |> layer_last() |> read_out(outputs, bias)
 }
 
 #' @rdname architectures
@@ -72,7 +73,7 @@ arch_dilated <- function(input, filters = 2, outputs = 1, bias = FALSE) {
   for (l in seq_along(filters)) {
     net <- layer_conv(net, filters[[l]], kernel = 2, dilation = 2^(l - 1))
   }
-  net |> layer_last() |> layer_dense(outputs, bias = bias)
+  net |> layer_last() |> read_out(outputs, bias)
 }
 
 #' @rdname architectures
@@ -84,7 +85,7 @@ arch_strided <- function(input, filters = 2, kernel = 4, outputs = 1, bias = FAL
     k <- min(kernel, output_shape(net)[[3L]])
     net <- layer_conv(net, w, kernel = k, stride = k)
   }
-  net |> layer_dense(outputs, bias = bias)
+  net |> read_out(outputs, bias)
 }
 
 #' @rdname architectures
@@ -96,13 +97,13 @@ arch_pooled <- function(input, filters = 2, kernel = 3, outputs = 1, bias = FALS
     k <- min(kernel, output_shape(net)[[3L]])
     net <- net |> layer_conv(w, kernel = k, padding = "same") |> layer_pool(2)
   }
-  net |> layer_dense(outputs, bias = bias)
+  net |> read_out(outputs, bias)
 }
 
 #' @rdname architectures
 #' @export
 arch_recurrent <- function(input, units = 4, cell = c("elman", "diagonal"), outputs = 1, bias = FALSE) {
-  arch_input(input) |> layer_recurrent(units, cell = cell) |> layer_dense(outputs, bias = bias)
+  arch_input(input) |> layer_recurrent(units, cell = cell) |> read_out(outputs, bias)
 }
 
 #' @rdname architectures
@@ -112,12 +113,16 @@ arch_residual <- function(input, filters = 2, blocks = 4, kernel = 3, scale = 1,
   for (i in seq_len(check_count(blocks))) {
     net <- layer_residual(net, \(x) layer_conv(x, filters, kernel, padding = "causal"), scale = scale)
   }
-  net |> layer_last() |> layer_dense(outputs, bias = bias)
+  net |> layer_last() |> read_out(outputs, bias)
 }
 
 arch_input <- function(input, call = rlang::caller_env()) {
   if (is.numeric(input)) return(input_sequence(check_count(input, arg = "input", call = call)))
   check_network(input, arg = "input", call = call)
+}
+
+read_out <- function(net, outputs, bias, call = rlang::caller_env()) {
+  layer_dense(net, check_count(outputs, arg = "outputs", call = call), bias = check_flag(bias, call = call))
 }
 
 # Layers until a dilated stack sees n positions, or a strided one has one left.
@@ -152,7 +157,7 @@ filters_of <- function(filters, depth, call = rlang::caller_env()) {
 #'
 #' @param length Number of positions.
 #' @param budget Number of parameters, by default what a dense layer needs. An
-#'   architecture that cannot come within 10% of it is left out, with a warning of class
+#'   architecture that does not come within 10% of it is left out, with a warning of class
 #'   `capalloc_warning_budget` that names it.
 #' @param bias Whether the last layers have a constant, as in [arch_dense()]. It is one
 #'   more parameter, which does not count for the budget.
@@ -175,7 +180,7 @@ classical_architectures <- function(length, budget = length, bias = FALSE) {
   if (!all(near)) {
     off <- paste0(names(counts)[!near], " (", counts[!near], ")")
     warn(c(
-      "Left out, since they cannot come within 10% of {budget} parameters: {off}.",
+      "Left out, since they do not come within 10% of {budget} parameters: {off}.",
       i = "Try another {.arg budget}, or build them with {.fn arch_dense} and the like."
     ), "budget")
   }
@@ -184,18 +189,17 @@ classical_architectures <- function(length, budget = length, bias = FALSE) {
 
 # For each architecture networks around the budget; earlier ones win ties.
 architecture_candidates <- function(n, budget) {
-  widths <- function(depth, build) lapply(width_choices(depth, budget), build)
-  units <- seq_len(ceiling(sqrt(budget)) + 1)
+  counted <- function(kernels, build) list(build(closest_widths(kernels, budget)))
   list(
     dense = list(arch_dense(n)),
     conv = unlist(lapply(conv_choices(n), function(k) {
-      widths(k[["depth"]], \(w) arch_conv(n, w, k[["kernel"]], k[["depth"]]))
+      counted(rep(k[["kernel"]], k[["depth"]]), \(w) arch_conv(n, w, k[["kernel"]], k[["depth"]]))
     }), recursive = FALSE),
-    dilated = widths(dilated_depth(n), \(w) arch_dilated(n, w)),
-    strided = widths(strided_depth(n, 4L), \(w) arch_strided(n, w)),
-    pooled = widths(strided_depth(n, 2L), \(w) arch_pooled(n, w)),
+    dilated = counted(rep(2, dilated_depth(n)), \(w) arch_dilated(n, w)),
+    strided = counted(cut_kernels(n, 4, 4), \(w) arch_strided(n, w)),
+    pooled = counted(cut_kernels(n, 3, 2), \(w) arch_pooled(n, w)),
     residual = residual_candidates(n, budget),
-    elman = lapply(units, \(u) arch_recurrent(n, u, "elman")),
+    elman = lapply(seq_len(ceiling(sqrt(budget)) + 1), \(u) arch_recurrent(n, u, "elman")),
     diagonal = lapply(seq_len(ceiling(budget / 3) + 1), \(u) arch_recurrent(n, u, "diagonal"))
   )
 }
@@ -209,15 +213,26 @@ conv_choices <- function(n) {
   lapply(seq_len(nrow(choices)), function(i) unlist(choices[i, ]))
 }
 
-# Nearly equal widths: w everywhere, and one more in some layers, any of them when there are few.
-width_choices <- function(depth, budget) {
-  most <- ceiling(sqrt(budget / max(depth - 1, 1))) + 1
-  wider <- if (depth <= 3L) {
-    as.list(as.data.frame(t(as.matrix(expand.grid(rep(list(0:1), depth))))))
-  } else {
-    lapply(seq_len(depth) - 1, function(j) as.numeric(seq_len(depth) <= j))
+# Kernels of the layers that bring n positions down to one by steps of `stride`, each cut to what is left.
+cut_kernels <- function(n, kernel, stride) {
+  kernels <- numeric()
+  while (n > 1L) {
+    kernels <- c(kernels, min(kernel, n))
+    n <- n %/% min(stride, n)
   }
-  unlist(lapply(seq_len(most), function(w) lapply(unname(wider), `+`, w)), recursive = FALSE)
+  kernels
+}
+
+# Of nearly equal widths (w everywhere, and one more in some layers) those whose chain of
+# convolutions, with a read-out of one output, comes closest to the budget.
+closest_widths <- function(kernels, budget) {
+  depth <- length(kernels)
+  most <- ceiling(sqrt(budget / max(depth - 1, 1))) + 1
+  wider <- if (depth <= 8L) as.matrix(expand.grid(rep(list(0:1), depth))) else 1 * lower.tri(diag(depth))
+  widths <- do.call(rbind, lapply(seq_len(most), function(w) wider + w))
+  before <- cbind(1, widths[, -depth, drop = FALSE])
+  counts <- drop((before * widths) %*% kernels) + widths[, depth]
+  unname(widths[which.min(abs(counts - budget)), ])
 }
 
 residual_candidates <- function(n, budget) {

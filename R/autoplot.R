@@ -4,6 +4,7 @@
 
 ink <- "#0072B2" # Okabe and Ito's blue, safe for colour-blind readers and in print
 grey <- "grey60"
+palette <- c("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#999999")
 
 # On white, so that a saved picture can be read on any page.
 picture_theme <- function() {
@@ -13,8 +14,8 @@ picture_theme <- function() {
   )
 }
 
-# What a profile shows: x, capacity and perhaps network, and the most an input can have (a part has
-# no such bound). The constant is said, not drawn.
+# What a profile shows: x, capacity and perhaps network, and the most that a position can have over its
+# channels (a part has no such bound). The constant is said, not drawn.
 profile_data <- function(object) {
   rows <- plain_frame(object)
   if (!is.null(rows$part)) {
@@ -25,7 +26,7 @@ profile_data <- function(object) {
   list(
     rows = rows[!constant, , drop = FALSE], x = x, note = constant_note(rows[constant, , drop = FALSE]),
     label = if (x == "lag") "lag (1 is the newest input)" else "input",
-    most = attr(object, "n_outputs")
+    most = attr(object, "n_outputs") * max(rows$channel, 1, na.rm = TRUE)
   )
 }
 
@@ -42,8 +43,8 @@ constant_note <- function(rows) {
 #'
 #' In a profile, the height at an input is the effective number of parameters
 #' that act on it, and the heights sum to the total capacity. The dashed line is
-#' the most an input can have, the number of outputs: every dependency on it is then
-#' fully modelled.
+#' the most a position can have, one per output and channel: every dependency on it is
+#' then fully modelled. Channels are stacked.
 #'
 #' @param object,x A capacity, several of them (`c(a = , b = )`), or a fit.
 #' @param type For a capacity `"profile"` (capacity against lag, position or part) or
@@ -91,9 +92,17 @@ totals_labeller <- function(object) {
 #' @importFrom rlang .data
 profile_ggplot <- function(object) {
   shown <- profile_data(object)
+  width <- if (shown$x == "part") 0.7 else 0.9
+  channels <- length(unique(shown$rows$channel))
+  columns <- if (channels > 1L) {
+    ggplot2::geom_col(ggplot2::aes(fill = factor(.data$channel)), width = width)
+  } else {
+    ggplot2::geom_col(fill = ink, width = width)
+  }
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data[[shown$x]], y = .data$capacity)) +
     ggplot2::geom_hline(yintercept = shown$most, colour = grey, linetype = "dashed") +
-    ggplot2::geom_col(fill = ink, width = if (shown$x == "part") 0.7 else 0.9) +
+    columns +
+    (if (channels > 1L) ggplot2::scale_fill_manual("channel", values = rep_len(palette, channels))) +
     ggplot2::labs(x = shown$label, y = "capacity (effective parameters)", caption = shown$note) +
     picture_theme()
 }
@@ -116,7 +125,8 @@ spectrum_ggplot <- function(object) {
 spectrum_data <- function(object) {
   s <- attr(object, "spectrum")
   evidence <- attr(object, "evidence")
-  relative <- if (length(s) > 0L) pmax(s / s[[1L]], .Machine$double.eps^2) else numeric()
+  largest <- if (length(s) > 0L && s[[1L]] > 0) s[[1L]] else 1
+  relative <- pmax(s / largest, .Machine$double.eps^2)
   list(
     rows = light_frame(list(
       index = seq_along(s), value = relative, counted = factor(seq_along(s) <= evidence$rank)
@@ -141,6 +151,7 @@ autoplot.ca_fit <- function(object, ...) {
     picture_theme()
 }
 
+# The lowest loss itself has no logarithm, and is left out.
 history_data <- function(object) {
   rows <- object$history
   rows$excess <- rows$loss - min(rows$loss)
@@ -169,21 +180,28 @@ plot.ca_capacity <- function(x, type = c("profile", "spectrum"), ...) {
 plot.ca_capacities <- function(x, ...) {
   shown <- profile_data(x)
   totals <- attr(x, "totals")
-  old <- graphics::par(mfrow = c(length(totals), 1L), mar = c(4, 4, 2, 1))
+  old <- graphics::par(mfrow = c(length(totals), 1L), mar = c(5, 4, 2, 1))
   on.exit(graphics::par(old))
-  highest <- max(shown$rows$capacity, shown$most)
+  panels <- split(shown$rows, shown$rows$network)
+  highest <- max(vapply(panels, function(rows) max(stacked(rows, shown$x)), 0), shown$most)
   for (name in names(totals)) {
     panel <- shown
-    panel$rows <- shown$rows[shown$rows$network == name, , drop = FALSE]
+    panel$rows <- panels[[name]]
     base_profile(panel, paste0(name, ": total ", format(totals[[name]], digits = 4)), highest)
   }
   invisible(x)
 }
 
-base_profile <- function(shown, title, highest = max(shown$rows$capacity, shown$most)) {
-  x <- shown$rows[[shown$x]]
+# Heights of a position's channels, one upon the other.
+stacked <- function(rows, x) {
+  height <- tapply(rows$capacity, factor(rows[[x]], unique(rows[[x]])), sum)
+  as.double(height)
+}
+
+base_profile <- function(shown, title, highest = max(stacked(shown$rows, shown$x), shown$most)) {
+  x <- unique(shown$rows[[shown$x]])
   at <- if (is.factor(x)) as.integer(x) else x
-  plot(at, shown$rows$capacity,
+  plot(at, stacked(shown$rows, shown$x),
     type = "h", lwd = if (is.factor(x)) 12 else 3, lend = 1, col = ink, ylim = c(0, highest), bty = "n",
     xaxt = if (is.factor(x)) "n" else "s", xlab = shown$label, ylab = "capacity", main = title,
     sub = shown$note, font.main = 1
@@ -196,7 +214,9 @@ base_profile <- function(shown, title, highest = max(shown$rows$capacity, shown$
 #' @export
 plot.ca_fit <- function(x, ...) {
   rows <- history_data(x)
-  plot(rows$iteration, rows$excess,
+  any <- nrow(rows) > 0L
+  plot(
+    if (any) range(rows$iteration) else 0:1, if (any) range(rows$excess) else c(0.1, 1),
     log = "y", type = "n", xlab = "iteration", ylab = "training loss above the lowest", bty = "n",
     main = if (x$converged) "Converged" else paste("Not converged:", x$outcome), font.main = 1
   )
@@ -225,6 +245,11 @@ plot.ca_fit <- function(x, ...) {
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_comparison <- function(object, type = c("profile", "loss"), ...) {
   type <- check_choice(type, c("profile", "loss"))
+  drawn <- if (type == "loss") object$runs$loss else object$runs$total_capacity
+  if (all(is.na(drawn))) {
+    abort(c("{.arg object} must have runs to draw.", x = "None of its {length(drawn)} run{?s} gave a {type}."),
+      "value")
+  }
   if (type == "loss") comparison_loss(object) else comparison_profile(object)
 }
 
@@ -241,11 +266,14 @@ mean_profiles <- function(object) {
   first
 }
 
-# One row per task, network and input: the demand of the task, its largest scaled to 1.
+# One row per task, network and position: the demand of the task there, its largest scaled to 1.
 scaled_demands <- function(object) {
   rows <- object$demand
-  rows$demand <- rows$demand / stats::ave(rows$demand, rows$task, FUN = function(x) max(x, 1e-300))
-  do.call(rbind, lapply(names(object$networks), function(network) cbind(network = network, rows)))
+  key <- paste(rows$task, rows$position)
+  first <- rows[!duplicated(key), , drop = FALSE]
+  first$demand <- as.double(tapply(rows$demand, factor(key, unique(key)), sum))
+  first$demand <- first$demand / stats::ave(first$demand, first$task, FUN = function(x) max(x, 1e-300))
+  do.call(rbind, lapply(names(object$networks), function(network) cbind(network = network, first)))
 }
 
 # Panels in the order that the user gave.
@@ -275,10 +303,6 @@ comparison_loss <- function(object) {
   means <- in_order(plain_frame(summary(object)), object)
   means <- means[means$runs > 0, , drop = FALSE]
   shapes <- rep_len(c(16, 17, 15, 18, 1, 2, 0, 5, 6, 8), length(object$networks))
-  palette <- rep_len(
-    c("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"),
-    length(object$networks)
-  )
   # exact zeros have no logarithm: they are drawn at a millionth of the largest
   floor <- 1e-6 * max(runs$excess_loss, 0)
   logarithmic <- floor > 0 && all(runs$excess_loss > -1e-9)
@@ -292,7 +316,7 @@ comparison_loss <- function(object) {
     ggplot2::geom_point(alpha = 0.4, size = 1) +
     ggplot2::geom_point(data = means, size = 3) +
     ggplot2::scale_shape_manual(values = shapes) +
-    ggplot2::scale_colour_manual(values = palette) +
+    ggplot2::scale_colour_manual(values = rep_len(palette, length(object$networks))) +
     ggplot2::facet_wrap(ggplot2::vars(.data$task)) +
     (if (logarithmic) ggplot2::scale_y_log10() else ggplot2::scale_y_continuous()) +
     ggplot2::labs(

@@ -23,6 +23,8 @@ check_number <- function(x, min = -Inf, max = Inf, arg = rlang::caller_arg(x), c
       if (open) ", strictly between {min} and {max}" else ", between {min} and {max}"
     } else if (is.finite(min)) {
       if (open) ", greater than {min}" else ", {min} or more"
+    } else if (is.finite(max)) {
+      ", {max} or less"
     }
     abort(c(
       paste0("{.arg {arg}} must be one finite number", range, "."),
@@ -59,6 +61,16 @@ check_string <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env
     abort(c("{.arg {arg}} must be one string.", x = "It is {show_value(x)}."), "type", call = call)
   }
   x
+}
+
+# Nothing may be left in `...`: a misspelt argument is not silently without effect.
+check_dots <- function(..., call = rlang::caller_env()) {
+  if (...length() == 0L) return(invisible())
+  names <- ...names()
+  unknown <- if (is.null(names)) rep("", ...length()) else ifelse(is.na(names), "", names)
+  unknown <- ifelse(unknown == "", "one without a name", unknown)
+  abort(c("{.arg ...} must be empty.", x = "It has {.val {unknown}}: is an argument misspelt?"),
+    "value", call = call)
 }
 
 # One of `choices`; the vector of all of them (a default argument) means the first.

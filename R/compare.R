@@ -78,7 +78,7 @@ check_named <- function(x, check, arg = rlang::caller_arg(x), call = rlang::call
   }
   names <- names(x)
   if (is.null(names) || anyNA(names) || any(names == "")) {
-    unnamed <- if (is.null(names)) seq_along(x) else which(is.na(names) | names == "")
+    unnamed <- as.character(if (is.null(names)) seq_along(x) else which(is.na(names) | names == ""))
     abort(c(
       "{.arg {arg}} must have names.",
       x = "Element{?s} {unnamed} {?has/have} none."
@@ -122,7 +122,12 @@ check_pairs <- function(networks, tasks, call = rlang::caller_env()) {
 check_fitting <- function(fitting, call = rlang::caller_env()) {
   known <- c("method", "restarts", "control")
   names <- if (is.null(names(fitting))) rep("", length(fitting)) else names(fitting)
-  if (all(names %in% known)) return(invisible())
+  if (all(names %in% known)) {
+    method <- check_choice(c(fitting$method, "lm")[[1L]], fit_methods, arg = "method", call = call)
+    if (!is.null(fitting$restarts)) check_count(fitting$restarts, arg = "restarts", call = call)
+    if (!is.null(fitting$control)) fit_control(fitting$control, method, call = call)
+    return(invisible())
+  }
   wrong <- names[!names %in% known]
   abort(c(
     "{.arg ...} can hold {.or {.arg {known}}}, which go to {.fn fit}.",
@@ -145,7 +150,7 @@ comparison_design <- function(networks, tasks, replicates, seed) {
 
 # What a run that failed has in each column.
 run_columns <- list(
-  n_params = NA_real_, total_capacity = NA_real_, loss = NA_real_, train_loss = NA_real_,
+  n_params = NA_integer_, total_capacity = NA_real_, loss = NA_real_, train_loss = NA_real_,
   bayes_loss = NA_real_, linear_loss = NA_real_, excess_loss = NA_real_, converged = FALSE,
   gradient_norm = NA_real_, iterations = NA_integer_, seconds = NA_real_, error = NA_character_,
   rank_low = NA_integer_, rank_high = NA_integer_
@@ -170,7 +175,11 @@ quietly_warned <- function(code) {
   )
 }
 
-flat_message <- function(e) gsub("\\s*\n\\s*", " ", cli::ansi_strip(conditionMessage(e)))
+# On one line and without bullets, whose characters depend on the session.
+flat_message <- function(e) {
+  said <- if (inherits(e, "rlang_error")) c(e$message, e$body) else conditionMessage(e)
+  gsub("\\s*\n\\s*", " ", cli::ansi_strip(paste(said, collapse = " ")))
+}
 
 run_values <- function(trained, allocation) {
   g <- glance(trained)
@@ -274,7 +283,7 @@ collect_chunk <- function(chunk, cells) {
 
 failed_run <- function(network, message) {
   row <- run_columns
-  row$n_params <- n_params(network)
+  row$n_params <- as.integer(n_params(network))
   row$error <- message
   list(row = row, allocation = NULL)
 }
@@ -289,7 +298,7 @@ with_progress <- function(steps, body) {
     step <- progressr::progressor(steps = steps)
     body(function(n) step(amount = n))
   }
-  if (isTRUE(shown)) progressr::with_progress(report()) else report()
+  if (isTRUE(shown)) progressr::with_progress(report(), enable = TRUE) else report()
 }
 
 # ---- the result ----------------------------------------------------------------------------------
@@ -335,7 +344,7 @@ bind_demands <- function(tasks) {
 #' @param level Level of the intervals.
 #' @param ... Not used.
 #' @returns `summary()`: a data frame of class `ca_comparison_summary` with one row per
-#'   task and network: `task`, `network`, `runs` (that gave a loss), `failed`, `unconverged`,
+#'   task and network: `task`, `network`, `runs` (that did not fail), `failed`, `unconverged`,
 #'   `n_params`, and means over runs: `total_capacity`, `loss`, `loss_low`, `loss_high` (Student
 #'   intervals of the mean; `NA` for a single run), `excess_loss`, `excess_low`, `excess_high`,
 #'   `seconds`. Its print says what the intervals speak of. `tidy()`: the runs. `glance()`: one
@@ -364,20 +373,24 @@ summary.ca_comparison <- function(object, level = 0.95, ...) {
 }
 
 summarise_runs <- function(runs, level) {
-  ok <- !is.na(runs$loss)
+  ok <- has_run(runs)
   loss <- mean_interval(runs$loss[ok], level)
   excess <- mean_interval(runs$excess_loss[ok], level)
   list(
     runs = sum(ok), failed = sum(!ok), unconverged = sum(ok & !runs$converged),
-    n_params = runs$n_params[[1L]], total_capacity = mean(runs$total_capacity[ok]),
+    n_params = runs$n_params[[1L]], total_capacity = mean_interval(runs$total_capacity[ok], level)[[1L]],
     loss = loss[[1L]], loss_low = loss[[2L]], loss_high = loss[[3L]],
     excess_loss = excess[[1L]], excess_low = excess[[2L]], excess_high = excess[[3L]],
-    seconds = mean(runs$seconds[ok])
+    seconds = mean_interval(runs$seconds[ok], level)[[1L]]
   )
 }
 
-# Mean and Student interval.
+# Runs that did not fail. Data of which nothing is held out have no loss, but a training loss.
+has_run <- function(runs) !is.na(runs$train_loss)
+
+# Mean and Student interval of what is there.
 mean_interval <- function(x, level) {
+  x <- x[!is.na(x)]
   n <- length(x)
   if (n == 0L) return(rep(NA_real_, 3L))
   half <- if (n > 1L) stats::qt((1 + level) / 2, n - 1) * stats::sd(x) / sqrt(n) else NA_real_
@@ -452,7 +465,7 @@ tidy.ca_comparison <- function(x, ...) x$runs
 #' @rdname ca_comparison
 #' @export
 glance.ca_comparison <- function(x, ...) {
-  failed <- is.na(x$runs$loss)
+  failed <- !has_run(x$runs)
   light_frame(list(
     networks = length(x$networks), tasks = length(x$tasks), replicates = x$replicates,
     runs = nrow(x$runs), failed = sum(failed), unconverged = sum(!failed & !x$runs$converged),

@@ -24,5 +24,6 @@ fit_control <- function(control, method, call = rlang::caller_env()) {
   check_number(defaults$tol, min = 0, arg = "control$tol", call = call)
   check_number(defaults$learning_rate, min = 0, arg = "control$learning_rate", call = call, open = TRUE)
   check_count(defaults$memory, arg = "control$memory", call = call)
+  check_number(defaults$memory, max = 100, arg = "control$memory", call = call)
   lapply(defaults, as.double)
 }

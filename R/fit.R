@@ -29,7 +29,7 @@
 #' @param control A named list: `max_iterations` (1000, 5000 for lbfgs and adam,
 #'   where each is one evaluation of the gradient; at most 1e6),
 #'   `tol` (1e-10), `learning_rate` (0.01, adam, falling as a half cosine),
-#'   `memory` (10, lbfgs).
+#'   `memory` (10, lbfgs, at most 100).
 #' @param ... Not used.
 #' @returns A list of class `ca_fit`: `network` (with the trained coefficients),
 #'   `task`, `loss` (population loss, or the loss on held-out rows), `train_loss`,
@@ -50,8 +50,9 @@
 #' @export
 fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), restarts = 1, seed = NULL,
                            n_obs = Inf, control = list(), ...) {
+  check_dots(...)
   check_task(task)
-  method <- check_choice(method, c("lm", "lbfgs", "adam"))
+  method <- check_choice(method, fit_methods)
   restarts <- check_count(restarts)
   control <- fit_control(control, method)
   check_pair(object, task)
@@ -65,6 +66,8 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
   runs <- train_restarts(object, sample$moments, method, control, seeds[-1L])
   new_fit(object, task, sample, runs, method, seed, proc.time()[[3L]] - began)
 }
+
+fit_methods <- c("lm", "lbfgs", "adam")
 
 #' @importFrom generics fit
 #' @export

@@ -40,7 +40,8 @@ output_size <- function(network) prod(output_shape(network))
 # The first argument of every layer and network function.
 check_network <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (inherits(x, "ca_network")) return(x)
-  called <- as.character(rlang::frame_call(call)[[1L]]) # with capalloc:: three parts
+  called <- rlang::frame_call(call)[[1L]] # a name, capalloc::name, or from do.call() a function
+  called <- if (is.function(called)) "" else as.character(called)
   fn <- called[[length(called)]]
   abort(c(
     "{.arg {arg}} must be a capalloc network.",

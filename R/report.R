@@ -34,7 +34,7 @@ report.default <- function(x, ..., file) {
 #' @rdname report
 #' @export
 report.ca_comparison <- function(x, ..., file, title = "Capacity report") {
-  rlang::check_dots_empty()
+  check_dots(...)
   check_report_file(file)
   check_string(title)
   for (package in c("rmarkdown", "knitr", "ggplot2")) need_package(package, "write a report")
@@ -44,7 +44,7 @@ report.ca_comparison <- function(x, ..., file, title = "Capacity report") {
       i = "On Debian or Ubuntu: {.code apt-get install pandoc}; RStudio brings its own."
     ), "pandoc")
   }
-  if (all(is.na(x$runs$loss))) {
+  if (!any(has_run(x$runs))) {
     abort(c("There is nothing to report: all runs failed.", x = "{x$runs$error[[1]]}"), "value")
   }
   folder <- tempfile("capacity-report")
@@ -53,8 +53,7 @@ report.ca_comparison <- function(x, ..., file, title = "Capacity report") {
   template <- system.file("rmarkdown", "templates", "capacity-report", "skeleton", package = "capalloc")
   file.copy(list.files(template, full.names = TRUE), folder)
   made <- rmarkdown::render(file.path(folder, "skeleton.Rmd"),
-    params = list(comparison = x), envir = new.env(parent = globalenv()), quiet = TRUE,
-    output_options = list(pandoc_args = c("--metadata", paste0("title=", title)))
+    params = list(comparison = x, title = title), envir = new.env(parent = globalenv()), quiet = TRUE
   )
   if (!file.copy(made, file, overwrite = TRUE)) {
     abort(c("{.arg file} cannot be written.", x = "It is {.file {file}}."), "file")

@@ -62,8 +62,17 @@ predict.ca_network <- function(object, newdata, ...) {
 
 # Rows of inputs as a plain N x n matrix; a vector of length n is one row.
 check_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  force(arg)
   n <- input_size(input)
-  if (is.numeric(x) && is.null(dim(x)) && length(x) == n) x <- matrix(as.double(x), nrow = 1L)
+  if (is.numeric(x) && is.null(dim(x))) {
+    if (length(x) != n) {
+      abort(c(
+        "{.arg {arg}} must have one column for each of the {n} input{?s}; a vector is one row.",
+        x = "It is a vector of {length(x)}."
+      ), "shape", call = call)
+    }
+    x <- matrix(as.double(x), nrow = 1L)
+  }
   x <- check_matrix(x, ncol = n, arg = arg, call = call)
   dimnames(x) <- NULL
   x

@@ -101,7 +101,7 @@ size_t ca_rank(const struct ca_spectrum *spectrum, double tol) {
 }
 
 /* p x r: scaled right vectors, column l over s_l, or over sqrt(s_l^2 + ridge s_1^2). */
-static double *basis(const struct ca_spectrum *spectrum, size_t rank, double ridge) {
+static const double *basis_vectors(const struct ca_spectrum *spectrum, size_t rank, double ridge) {
     const size_t p = spectrum->n_columns, k = spectrum->n_values;
     double *V = ca_doubles(p * rank);
     for (size_t l = 0; l < rank; l++) {
@@ -113,24 +113,66 @@ static double *basis(const struct ca_spectrum *spectrum, size_t rank, double rid
     return V;
 }
 
-void ca_leverage(struct ca_rows_source source, const struct ca_spectrum *spectrum, size_t rank,
-                 double ridge, size_t block, double *leverage) {
+/* Rows of J times V: what the second pass sums the squares of. */
+struct basis_source {
+    struct ca_rows_source rows;
+    const double *V; /* p x r */
+    size_t p, r;
+    double *J; /* a block of rows x p */
+    int ld;
+};
+
+static void fill_basis(void *context, size_t begin, size_t end, double *out, int ld) {
+    const struct basis_source *basis = context;
+    basis->rows.fill(basis->rows.context, begin, end, basis->J, basis->ld);
+    for (size_t l = 0; l < basis->r; l++)
+        memset(out + l * (size_t)ld, 0, sizeof(double) * (end - begin));
+    ca_gemm_nn((int)(end - begin), (int)basis->r, (int)basis->p, basis->J, basis->ld, basis->V,
+               (int)basis->p, out, ld);
+}
+
+/* J V / s is orthonormal to about eps s_1 / s_r. Beyond this ratio its own triangle restores that:
+ * the same product, made again in the same blocks, times the triangle's inverse. */
+static const double WELL_CONDITIONED = 1e3;
+
+static enum ca_status restore(struct ca_rows_source source, size_t r, size_t block, double *triangle) {
+    const size_t ld = min_size(block, source.n_rows) + (block < source.n_rows ? r : 0);
+    double *stack = ca_doubles(ld * r);
+    const enum ca_status status = triangularise(source, r, block, stack, ld);
+    for (size_t l = 0; l < r && status == CA_OK; l++)
+        memcpy(triangle + l * r, stack + l * ld, sizeof(double) * r);
+    return status;
+}
+
+enum ca_status ca_leverage(struct ca_rows_source source, const struct ca_spectrum *spectrum,
+                           size_t rank, double ridge, size_t block, double *leverage) {
     const size_t p = spectrum->n_columns;
     const size_t r = ridge > 0 && rank > 0 ? spectrum->n_values : rank;
     memset(leverage, 0, sizeof(double) * source.n_rows);
     if (r == 0)
-        return;
-    const double *V = basis(spectrum, r, ridge);
+        return CA_OK;
     const size_t ld = min_size(block, source.n_rows);
-    double *J = ca_doubles(ld * p), *Q = ca_doubles(ld * r);
+    struct basis_source basis = {.rows = source, .V = basis_vectors(spectrum, r, ridge), .p = p, .r = r};
+    basis.J = ca_doubles(ld * p);
+    basis.ld = (int)ld;
+    const struct ca_rows_source rows = {&basis, fill_basis, source.n_rows};
+    double *triangle = NULL;
+    if (ridge == 0 && spectrum->values[0] > WELL_CONDITIONED * spectrum->values[r - 1]) {
+        triangle = ca_doubles(r * r);
+        const enum ca_status status = restore(rows, r, block, triangle);
+        if (status != CA_OK)
+            return status;
+    }
+    double *Q = ca_doubles(ld * r);
     for (size_t begin = 0; begin < source.n_rows;) {
-        const size_t end = min_size(begin + block, source.n_rows), rows = end - begin;
-        source.fill(source.context, begin, end, J, (int)ld);
-        memset(Q, 0, sizeof(double) * ld * r);
-        ca_gemm_nn((int)rows, (int)r, (int)p, J, (int)ld, V, (int)p, Q, (int)ld);
+        const size_t end = min_size(begin + block, source.n_rows), n = end - begin;
+        rows.fill(rows.context, begin, end, Q, (int)ld);
+        if (triangle != NULL)
+            ca_solve_right((int)n, (int)r, triangle, Q, (int)ld);
         for (size_t l = 0; l < r; l++)
-            for (size_t i = 0; i < rows; i++)
+            for (size_t i = 0; i < n; i++)
                 leverage[begin + i] += Q[i + l * ld] * Q[i + l * ld];
         begin = end;
     }
+    return CA_OK;
 }

@@ -13,7 +13,8 @@
  * gives row i of the orthonormal basis as J_i V / s, so
  *   leverage_i = sum_l w_l (J_i V_l / s_l)^2,  w_l = 1 up to the rank, or
  *   s_l^2 / (s_l^2 + ridge s_1^2).
- * A row basis other than the first pass's may be used in the second, as long as
+ * Where s_1 / s_r is large, that basis is made orthonormal once more, so that the leverages sum to
+ * the rank. A row basis other than the first pass's may be used in the second, as long as
  * the two differ by an orthogonal map of the rows.
  */
 
@@ -45,7 +46,7 @@ enum ca_status ca_spectrum(struct ca_rows_source source, size_t n_columns, const
 size_t ca_rank(const struct ca_spectrum *spectrum, double tol);
 
 /* Second pass: leverage of every row (ridge 0), or soft leverage. */
-void ca_leverage(struct ca_rows_source source, const struct ca_spectrum *spectrum, size_t rank,
-                 double ridge, size_t block, double *leverage);
+enum ca_status ca_leverage(struct ca_rows_source source, const struct ca_spectrum *spectrum,
+                           size_t rank, double ridge, size_t block, double *leverage);
 
 #endif

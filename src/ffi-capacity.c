@@ -103,7 +103,7 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, S
     ca_tangent_at(&tangent, th);
     struct ca_rows_source source = {&tangent, fill, n_rows * m};
     struct ca_spectrum spectrum;
-    const enum ca_status status =
+    enum ca_status status =
         ca_spectrum(source, n_columns, of_column, n_layers, block, &spectrum);
     if (status != CA_OK)
         ffi_stop(status, "finding the rank of the tangent");
@@ -118,7 +118,9 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, S
         ca_tangent_at(&tangent, th);
         source.n_rows = n_turned * m;
     }
-    ca_leverage(source, &spectrum, rank, ridge, block, REAL(leverage));
+    status = ca_leverage(source, &spectrum, rank, ridge, block, REAL(leverage));
+    if (status != CA_OK)
+        ffi_stop(status, "finding an orthonormal basis of the tangent");
     for (size_t i = 0; i < spectrum.n_values; i++)
         REAL(values)[i] = spectrum.values[i];
     SET_VECTOR_ELT(out, 0, leverage);

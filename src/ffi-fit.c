@@ -66,7 +66,7 @@ static double control_value(SEXP control, const char *name) {
 static struct ca_control read_control(SEXP control) {
     const double iterations = control_value(control, "max_iterations");
     const double memory = control_value(control, "memory");
-    if (!(iterations >= 0 && iterations <= 1e6) || !(memory >= 1 && memory <= 1e4))
+    if (!(iterations >= 0 && iterations <= 1e6) || !(memory >= 1 && memory <= 100))
         ffi_bug("the control of a fit");
     return (struct ca_control){.max_iterations = (int)iterations,
                                .tol = control_value(control, "tol"),

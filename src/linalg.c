@@ -146,3 +146,9 @@ void ca_solve_lower(int n, const double *R, int ld, double *x) {
     const int inc = 1;
     F77_CALL(dtrsv)("U", "T", "N", &n, R, &ld, x, &inc FCONE FCONE FCONE);
 }
+
+void ca_solve_right(int m, int n, const double *R, double *B, int ldb) {
+    const double one = 1;
+    F77_CALL(dtrsm)
+    ("R", "U", "N", "N", &m, &n, &one, R, &n, B, &ldb FCONE FCONE FCONE FCONE);
+}

@@ -47,6 +47,8 @@ void ca_chol_solve(int n, const double *R, double *x);
 /* Pivoted Cholesky P'AP = R'R of a positive semi-definite A (n x n), in place: R in the upper
  * triangle of its first *rank rows, pivot from 1. work: 2 n. */
 enum ca_status ca_pivoted_chol(int n, double *A, int *pivot, int *rank, double *work);
+/* B (m x n) := B R^-1 for the upper triangle R (n x n) */
+void ca_solve_right(int m, int n, const double *R, double *B, int ldb);
 /* x := R'^-1 x for the upper triangle R (n x n) */
 void ca_solve_lower(int n, const double *R, int ld, double *x);
 

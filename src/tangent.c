@@ -180,10 +180,10 @@ static int contract_stretch(const struct ca_tangent *tangent, int node, int k, i
     }
     const int filters = op->shape.channels, fg = filters / op->groups;
     const int cg = tap.channels / op->groups;
+    if (x_step > INT_MAX || b_step > INT_MAX) /* too far apart for BLAS: the first site alone */
+        n = 1, v = u + 1;
     if (n == 1)
         x_step = (size_t)rows, b_step = (size_t)filters;
-    if (x_step > INT_MAX || b_step > INT_MAX)
-        return 0;
     double *base = target.out + (tap.theta - op->theta) * (size_t)target.ld;
     for (int g = 0; g < op->groups; g++)
         for (int i = 0; i < cg; i++)

@@ -1,0 +1,649 @@
+# compare_architectures(): the design, its runs against fit() and capacity() called by hand, losses
+# against lm(), what is said of runs that fail, and the result's summaries.
+
+nets <- list(
+  dense = arch_dense(8), dilated = arch_dilated(8, filters = 1), conv = arch_conv(8, 2, kernel = 3)
+)
+diagonal <- list(diagonal = arch_recurrent(8, 2, "diagonal"))
+tasks <- classical_tasks(8)[c("ar", "sparse")]
+
+# Held-out rows, a mean, and networks with the constant that it asks for.
+sunspots <- list(sunspots = task_series(sunspot.month[1:120], length = 8))
+with_bias <- list(dense = arch_dense(8, bias = TRUE), conv = arch_conv(8, 1, 3, bias = TRUE))
+
+timeless <- function(cmp) {
+  cmp$runs$seconds <- NULL
+  cmp
+}
+
+# `code`, calling `act` with the number of runs that are reported to be done.
+with_steps <- function(code, act) {
+  skip_if_not_installed("progressr")
+  withr::local_options(progressr.enable = TRUE)
+  done <- 0
+  withCallingHandlers(code, progression = function(p) {
+    if (p$type != "update") return()
+    done <<- done + p$amount
+    act(done)
+  })
+  done
+}
+
+# Puts `value` in the place of an internal function until the test ends.
+local_internal <- function(name, value, env = parent.frame()) {
+  ns <- asNamespace("capalloc")
+  old <- get(name, ns)
+  put <- function(value) {
+    unlockBinding(name, ns)
+    assign(name, value, ns)
+    lockBinding(name, ns)
+  }
+  put(value)
+  withr::defer(put(old), envir = env)
+}
+
+# A task that counts its samples and does something else than drawing the one at `at`.
+counted <- new.env()
+registerS3method("simulate", "counted_task", function(object, nsim, seed = NULL, ...) {
+  counted$n <- counted$n + 1L
+  if (counted$n == counted$at) counted$act()
+  NextMethod()
+}, envir = asNamespace("stats"))
+
+counted_task <- function(task, at = 0L, act = NULL) {
+  counted$n <- 0L
+  counted$at <- at
+  counted$act <- act
+  class(task) <- c("counted_task", class(task))
+  task
+}
+
+# ---- the result ----------------------------------------------------------------------------------
+
+run_types <- c(
+  network = "character", task = "character", replicate = "integer", seed = "integer",
+  n_params = "integer", total_capacity = "double", loss = "double", train_loss = "double",
+  bayes_loss = "double", linear_loss = "double", excess_loss = "double", converged = "logical",
+  gradient_norm = "double", iterations = "integer", seconds = "double", error = "character",
+  rank_low = "integer", rank_high = "integer"
+)
+
+test_that("a comparison holds what its help says", {
+  cmp <- compare_architectures(nets, tasks, replicates = 2)
+  expect_s3_class(cmp, "ca_comparison")
+  expect_named(cmp, c(
+    "runs", "allocation", "demand", "networks", "tasks", "n_obs", "seed", "replicates"
+  ))
+  expect_identical(class(cmp$runs), "data.frame")
+  expect_identical(vapply(cmp$runs, typeof, ""), run_types)
+  expect_identical(class(cmp$allocation), "data.frame")
+  expect_identical(vapply(cmp$allocation, typeof, ""), c(
+    network = "character", task = "character", replicate = "integer", input = "character",
+    position = "integer", lag = "integer", channel = "integer", capacity = "double"
+  ))
+  expect_identical(class(cmp$demand), "data.frame")
+  expect_identical(vapply(cmp$demand, typeof, ""), c(
+    task = "character", input = "character", position = "integer", lag = "integer",
+    channel = "integer", demand = "double"
+  ))
+  expect_identical(cmp[c("networks", "tasks", "n_obs", "seed", "replicates")], list(
+    networks = nets, tasks = tasks, n_obs = Inf, seed = 1L, replicates = 2L
+  ))
+})
+
+test_that("every network meets every task in every replicate", {
+  smooth <- classical_tasks(8)[c("fgn", "ar")]
+  cmp <- compare_architectures(nets, smooth, replicates = 3)
+  cells <- expand.grid(replicate = 1:3, network = names(nets), task = names(smooth),
+    stringsAsFactors = FALSE)
+  expect_identical(cmp$runs[c("replicate", "network", "task")], cells, ignore_attr = TRUE)
+  expect_true(all(cmp$runs$converged))
+  expect_true(all(is.na(cmp$runs$error)))
+  inputs <- aggregate(position ~ replicate + network + task, cmp$allocation, paste, collapse = " ")
+  expect_identical(nrow(inputs), 18L)
+  expect_identical(unique(inputs$position), "1 2 3 4 5 6 7 8")
+  expect_identical(cmp$allocation$lag, 9L - cmp$allocation$position)
+  totals <- aggregate(capacity ~ replicate + network + task, cmp$allocation, sum)
+  expect_equal(merge(cmp$runs, totals)$capacity, merge(cmp$runs, totals)$total_capacity,
+    tolerance = 1e-12)
+})
+
+test_that("seeds are one per task and replicate, from the seed alone", {
+  runs <- compare_architectures(nets, tasks, replicates = 3)$runs
+  seeds <- tapply(runs$seed, runs[c("replicate", "task")], unique, simplify = FALSE)
+  expect_true(all(lengths(seeds) == 1L))
+  expect_identical(anyDuplicated(unlist(seeds)), 0L)
+  other <- compare_architectures(nets["dense"], tasks, replicates = 3, n_obs = 20)$runs
+  expect_identical(other$seed, runs$seed[runs$network == "dense"])
+  other <- compare_architectures(nets, tasks, replicates = 3, seed = 2)$runs
+  expect_identical(intersect(other$seed, runs$seed), integer())
+})
+
+test_that("the constant is the last row of each allocation", {
+  cmp <- compare_architectures(with_bias, sunspots, replicates = 2)
+  constant <- cmp$allocation$input == "(Intercept)"
+  expect_identical(which(constant), 9L * 1:4)
+  expect_true(all(is.na(cmp$allocation[constant, c("position", "lag", "channel")])))
+  expect_false(anyNA(cmp$allocation[!constant, ]))
+})
+
+test_that("demand is that of task_demand(), and sits on the lags of a sparse task", {
+  cmp <- compare_architectures(nets["dense"], tasks, replicates = 1)
+  for (name in names(tasks)) {
+    own <- cmp$demand[cmp$demand$task == name, -1]
+    expect_identical(own, as.data.frame(task_demand(tasks[[name]])), ignore_attr = "row.names")
+  }
+  sparse <- cmp$demand[cmp$demand$task == "sparse", ]
+  # white inputs: the squares of the weights 1/2 at lags 1, 4 and 8
+  expect_equal(sparse$demand, ifelse(sparse$lag %in% c(1, 4, 8), 0.25, 0), tolerance = 1e-12)
+})
+
+# ---- runs by hand --------------------------------------------------------------------------------
+
+expect_by_hand <- function(cmp, ...) {
+  columns <- c(
+    "n_params", "loss", "train_loss", "bayes_loss", "converged", "gradient_norm", "iterations"
+  )
+  for (i in seq_len(nrow(cmp$runs))) {
+    run <- cmp$runs[i, ]
+    quiet <- function(code) suppressWarnings(code, classes = "capalloc_warning")
+    trained <- quiet(fit(cmp$networks[[run$network]], cmp$tasks[[run$task]], seed = run$seed,
+      n_obs = cmp$n_obs, ...))
+    expect_identical(run[columns], glance(trained)[columns], ignore_attr = TRUE)
+    k <- quiet(capacity(trained))
+    g <- glance(k)
+    expect_identical(
+      run[c("total_capacity", "rank_low", "rank_high")], g[c("total", "rank_low", "rank_high")],
+      ignore_attr = TRUE
+    )
+    here <- cmp$allocation$network == run$network & cmp$allocation$task == run$task &
+      cmp$allocation$replicate == run$replicate
+    expect_identical(cmp$allocation[here, -(1:3)], tidy(k), ignore_attr = "row.names")
+  }
+}
+
+test_that("a run's numbers are those of fit() and capacity() called by hand", {
+  expect_by_hand(compare_architectures(nets, tasks, replicates = 2))
+  expect_by_hand(compare_architectures(nets, tasks, replicates = 2, n_obs = 40))
+  expect_by_hand(compare_architectures(with_bias, sunspots, replicates = 2))
+  expect_by_hand(compare_architectures(with_bias, sunspots, replicates = 2, n_obs = 50))
+})
+
+test_that("method, restarts and control go to fit()", {
+  control <- list(max_iterations = 7, learning_rate = 0.1)
+  cmp <- compare_architectures(diagonal, tasks, replicates = 2, n_obs = 30, method = "adam",
+    restarts = 3, control = control)
+  expect_by_hand(cmp, method = "adam", restarts = 3, control = control)
+  expect_identical(unique(cmp$runs$iterations), 7L)
+})
+
+test_that("networks with coefficients start from them", {
+  begun <- list(dense = set_coef(nets$dense, rep(0.5, 8)))
+  cmp <- compare_architectures(begun, tasks["ar"], replicates = 2)
+  expect_by_hand(cmp)
+  expect_identical(cmp$runs$gradient_norm[[1]], cmp$runs$gradient_norm[[2]])
+})
+
+test_that("with finite n_obs the networks of a replicate share one sample", {
+  cmp <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30)
+  rows <- lapply(seq_len(nrow(cmp$runs)), function(i) {
+    run <- cmp$runs[i, ]
+    fit(nets[[run$network]], tasks[[run$task]], seed = run$seed, n_obs = 30)$rows
+  })
+  cell <- paste(cmp$runs$task, cmp$runs$replicate)
+  for (of in split(rows, cell)) expect_identical(unique(of), of[1])
+  expect_length(unique(rows), 4)
+  # what depends on the sample alone says the same of the comparison itself
+  expect_identical(tapply(cmp$runs$linear_loss, cell, \(x) length(unique(x))), c(
+    `ar 1` = 1L, `ar 2` = 1L, `sparse 1` = 1L, `sparse 2` = 1L
+  ), ignore_attr = TRUE)
+  expect_length(unique(cmp$runs$linear_loss), 4)
+})
+
+# ---- losses --------------------------------------------------------------------------------------
+
+test_that("on the population the best linear model is the Bayes predictor", {
+  runs <- compare_architectures(nets, tasks, replicates = 1)$runs
+  expect_identical(runs$bayes_loss, rep(vapply(tasks, bayes_loss, 1), each = 3), ignore_attr = TRUE)
+  expect_identical(runs$linear_loss, runs$bayes_loss)
+  expect_identical(runs$loss, runs$train_loss)
+  expect_identical(runs$excess_loss, runs$loss - runs$bayes_loss)
+  # the free linear model loses nothing; rounding of a loss of order 1
+  expect_equal(runs$excess_loss[runs$network == "dense"], c(0, 0), tolerance = 1e-12)
+  expect_gt(runs$excess_loss[runs$network == "dilated" & runs$task == "sparse"], 0.1)
+})
+
+test_that("on a sample it is lm() without a constant, judged on the population", {
+  runs <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30)$runs
+  for (i in seq_len(nrow(runs))) {
+    task <- tasks[[runs$task[[i]]]]
+    drawn <- fit(nets$dense, task, seed = runs$seed[[i]], n_obs = 30)$rows
+    w <- coef(lm(drawn$y ~ drawn$x - 1))
+    of <- task$moments
+    loss <- of$target[[1]] - 2 * sum(w * of$cross) + drop(w %*% of$sigma %*% w)
+    # normal equations and QR differ by the condition of 30 rows, some hundreds
+    expect_equal(runs$linear_loss[[i]], loss, tolerance = 1e-10)
+  }
+  expect_identical(runs$excess_loss, runs$loss - runs$bayes_loss)
+  dense <- runs[runs$network == "dense", ]
+  expect_equal(dense$loss, dense$linear_loss, tolerance = 1e-8) # trained to 1e-10, not exactly
+  expect_true(all(dense$train_loss < dense$bayes_loss & dense$loss > dense$bayes_loss))
+})
+
+test_that("where means are not zero it has a constant", {
+  task <- task_moments(
+    sigma = diag(2) + tcrossprod(c(1, -2)), cross = c(0.5, 0.2) + 3 * c(1, -2), target = 10,
+    mean_x = c(1, -2), mean_y = 3
+  )
+  free <- list(free = arch_dense(input_vector(2), bias = TRUE))
+  cmp <- compare_architectures(free, list(t = task), replicates = 2, n_obs = 25)
+  for (i in 1:2) {
+    drawn <- fit(cmp$networks$free, task, seed = cmp$runs$seed[[i]], n_obs = 25)$rows
+    w <- coef(lm(drawn$y ~ drawn$x))[c(2, 3, 1)]
+    sigma <- rbind(cbind(task$moments$sigma, c(1, -2)), c(1, -2, 1))
+    loss <- 10 - 2 * sum(w * c(task$moments$cross, 3)) + drop(w %*% sigma %*% w)
+    expect_equal(cmp$runs$linear_loss[[i]], loss, tolerance = 1e-10) # a condition below 1e3
+  }
+  expect_equal(cmp$runs$bayes_loss, rep(1 - 0.29, 2), tolerance = 1e-12)
+})
+
+test_that("for data it is lm() on the training rows, judged on those held out", {
+  data <- sunspots$sunspots$data
+  held_out_loss <- function(x, y) {
+    w <- coef(lm(y ~ x))
+    mean((data$y_test - cbind(1, data$x_test) %*% w)^2)
+  }
+  runs <- compare_architectures(with_bias, sunspots, replicates = 2)$runs
+  # squares of sunspots: the condition of the rows is about 1e4
+  expect_equal(runs$linear_loss, rep(held_out_loss(data$x, data$y), 4), tolerance = 1e-8)
+  expect_identical(runs$bayes_loss, rep(NA_real_, 4))
+  expect_identical(runs$excess_loss, runs$loss - runs$linear_loss)
+  expect_equal(runs$excess_loss[1:2] / runs$loss[1:2], c(0, 0), tolerance = 1e-7)
+  runs <- compare_architectures(with_bias, sunspots, replicates = 2, n_obs = 60)$runs
+  for (i in 1:4) {
+    drawn <- fit(with_bias$dense, sunspots$sunspots, seed = runs$seed[[i]], n_obs = 60)$rows
+    expect_equal(runs$linear_loss[[i]], held_out_loss(drawn$x, drawn$y), tolerance = 1e-8)
+  }
+  expect_identical(runs$excess_loss, runs$loss - runs$linear_loss)
+})
+
+test_that("data of which nothing is held out have no loss, and their runs have not failed", {
+  all_rows <- list(mtcars = task_data(mpg ~ wt + hp, mtcars, test = 0))
+  free <- list(free = arch_dense(input_vector(2), bias = TRUE))
+  cmp <- compare_architectures(free, all_rows, replicates = 2)
+  expect_identical(cmp$runs$loss, c(NA_real_, NA_real_))
+  expect_identical(cmp$runs$excess_loss, c(NA_real_, NA_real_))
+  ls <- lm(mpg ~ wt + hp, mtcars)
+  expect_equal(cmp$runs$train_loss, rep(deviance(ls) / 32, 2), tolerance = 1e-8)
+  expect_identical(cmp$runs$error, c(NA_character_, NA_character_))
+  expect_identical(glance(cmp)$failed, 0L)
+  expect_identical(summary(cmp)$runs, 2L)
+  expect_identical(summary(cmp)$total_capacity, 3)
+})
+
+# ---- the same seed -------------------------------------------------------------------------------
+
+test_that("the same seed gives the same comparison and leaves the user's stream alone", {
+  withr::local_preserve_seed()
+  set.seed(3)
+  state <- .Random.seed
+  one <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30, seed = 5)
+  expect_identical(.Random.seed, state)
+  RNGkind("Wichmann-Hill")
+  two <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30, seed = 5)
+  expect_identical(timeless(two), timeless(one))
+})
+
+test_that("without a seed set.seed() governs, and the seed is kept", {
+  draw <- function() compare_architectures(nets["dense"], tasks["ar"], replicates = 2, seed = NULL)
+  withr::local_preserve_seed()
+  set.seed(3)
+  one <- draw()
+  two <- draw()
+  set.seed(3)
+  expect_identical(timeless(draw()), timeless(one))
+  expect_false(two$seed == one$seed)
+  again <- compare_architectures(nets["dense"], tasks["ar"], replicates = 2, seed = one$seed)
+  expect_identical(timeless(again), timeless(one))
+})
+
+# Workers load the installed package, so that code loaded otherwise would not be what they run.
+local_workers <- function(env = parent.frame()) {
+  skip_on_cran()
+  skip_if_not_installed("future")
+  skip_if(isNamespaceLoaded("pkgload") && pkgload::is_dev_package("capalloc"))
+  old <- future::plan("multisession", workers = 2)
+  withr::defer(future::plan(old), envir = env)
+}
+
+# As DESIGN 3 defines the same; bitwise only where BLAS has one thread everywhere.
+expect_same_runs <- function(a, b) {
+  said <- c("network", "task", "replicate", "seed", "n_params", "converged", "error")
+  expect_identical(a$runs[said], b$runs[said])
+  losses <- c("loss", "train_loss", "bayes_loss", "linear_loss", "total_capacity")
+  expect_equal(a$runs[losses], b$runs[losses], tolerance = 1e-8)
+  expect_equal(a$runs$excess_loss, b$runs$excess_loss, tolerance = 1e-8)
+  expect_equal(a$allocation, b$allocation, tolerance = 1e-6)
+  others <- setdiff(names(a), c("runs", "allocation"))
+  expect_identical(unclass(a)[others], unclass(b)[others])
+}
+
+test_that("two workers give the same runs as none, failed ones included", {
+  big <- set_coef(nets$dilated, rep(1e200, 7))
+  compare <- function(n_obs) {
+    compare_architectures(c(nets, list(big = big)), tasks, replicates = 3, n_obs = n_obs)
+  }
+  alone <- lapply(c(Inf, 30), compare)
+  local_workers()
+  expect_same_runs(compare(Inf), alone[[1]])
+  expect_same_runs(compare(30), alone[[2]])
+  expect_identical(glance(alone[[1]])$failed, 6L)
+  kept <- compare_architectures(with_bias, sunspots, replicates = 2)
+  future::plan("sequential")
+  expect_same_runs(kept, compare_architectures(with_bias, sunspots, replicates = 2))
+})
+
+test_that("an interrupt returns the runs that workers have finished", {
+  full <- compare_architectures(nets, tasks, replicates = 3)
+  local_workers()
+  collected <- 0
+  collect <- capalloc:::collect_chunk
+  local_internal("collect_chunk", function(...) {
+    collected <<- collected + 1
+    if (collected == 3) rlang::interrupt()
+    collect(...)
+  })
+  expect_message(stopped <- compare_architectures(nets, tasks, replicates = 3), "Interrupted")
+  done <- is.na(stopped$runs$error)
+  # two chunks of two runs: about eight chunks for each of two workers
+  expect_identical(sum(done), 4L)
+  expect_identical(unique(stopped$runs$error[!done]), "interrupted")
+  expect_true(all(is.na(stopped$runs$loss[!done])))
+  expect_equal(stopped$runs$loss[done], full$runs$loss[done], tolerance = 1e-8) # DESIGN 3
+  # the workers are free again
+  expect_same_runs(compare_architectures(nets, tasks, replicates = 3), full)
+})
+
+# ---- trouble -------------------------------------------------------------------------------------
+
+test_that("runs that fail stay as rows, with what was said", {
+  big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
+  expect_warning(cmp <- compare_architectures(c(nets["dense"], big), tasks, replicates = 2), NA)
+  failed <- cmp$runs$network == "big"
+  expect_identical(is.na(cmp$runs$error), !failed)
+  expect_match(cmp$runs$error[failed], "^Training diverged: the loss is not finite\\. [^\n]*$")
+  expect_false(any(cmp$runs$converged[failed]))
+  expect_true(all(cmp$runs$n_params[failed] == 7))
+  numbers <- setdiff(names(run_types), c(
+    "network", "task", "replicate", "seed", "n_params", "converged", "error"
+  ))
+  expect_true(all(is.na(cmp$runs[failed, numbers])))
+  expect_identical(unique(cmp$allocation$network), "dense")
+  without <- compare_architectures(nets["dense"], tasks, replicates = 2)
+  expect_equal(timeless(cmp)$runs[!failed, ], timeless(without)$runs, tolerance = 0,
+    ignore_attr = TRUE)
+  expect_identical(cmp$allocation, without$allocation)
+})
+
+test_that("columns have the same types when runs fail", {
+  big <- set_coef(nets$dilated, rep(1e200, 7))
+  some <- compare_architectures(list(dense = nets$dense, big = big), tasks["ar"], replicates = 1)
+  all <- compare_architectures(list(big = big), tasks["ar"], replicates = 2)
+  none <- compare_architectures(nets["dense"], tasks["ar"], replicates = 1)
+  for (cmp in list(some, all)) {
+    expect_identical(lapply(cmp$runs, typeof), lapply(none$runs, typeof))
+    expect_identical(lapply(cmp$allocation, typeof), lapply(none$allocation, typeof))
+  }
+  expect_identical(nrow(all$allocation), 0L)
+  expect_identical(glance(all)$failed, 2L)
+})
+
+test_that("an error in one task is a row of that task", {
+  stopping <- counted_task(tasks$ar, at = 2L, act = function() stop("no {more} rows"))
+  cmp <- compare_architectures(nets["dense"], list(stopping = stopping, ar = tasks$ar),
+    replicates = 3, n_obs = 30)
+  expect_identical(cmp$runs$error, c(NA, "no {more} rows", NA, NA, NA, NA))
+  expect_identical(is.na(cmp$runs$loss), !is.na(cmp$runs$error))
+})
+
+test_that("runs that do not converge are rows with their loss and what was said", {
+  expect_warning(
+    cmp <- compare_architectures(nets, tasks["sparse"], replicates = 2,
+      control = list(max_iterations = 1)),
+    NA
+  )
+  expect_identical(cmp$runs$converged, rep(FALSE, 6))
+  expect_identical(cmp$runs$error, rep("not converged: exhausted", 6))
+  expect_false(anyNA(cmp$runs$loss))
+  expect_identical(nrow(cmp$allocation), 6L * 8L)
+  zero <- list(zero = set_coef(nets$dilated, numeric(7)))
+  runs <- compare_architectures(zero, tasks["ar"], replicates = 1)$runs
+  expect_identical(runs$error, "not converged: degenerate")
+  expect_identical(runs[c("total_capacity", "loss")], list(0, 1), ignore_attr = TRUE)
+})
+
+test_that("ranks that are not clear are columns, not warnings", {
+  # states that nearly coincide: the fifth singular value is twice the tolerance
+  near <- arch_recurrent(16, 3, "diagonal") |>
+    set_coef(c(1, 1, 1, 0.5, 0.5 + 5e-4, 0.5 - 5e-4, 1, 1, 1))
+  task <- classical_tasks(16)["ar"]
+  still <- list(max_iterations = 0)
+  begun <- suppressWarnings(fit(near, task$ar, control = still),
+    classes = "capalloc_warning_not_converged")
+  expect_warning(k <- capacity(begun), class = "capalloc_warning_rank_gap")
+  expect_warning(
+    cmp <- compare_architectures(list(near = near), task, replicates = 1, control = still), NA
+  )
+  expect_lt(cmp$runs$rank_low, cmp$runs$rank_high)
+  expect_identical(cmp$runs$total_capacity, attr(k, "total"))
+})
+
+test_that("an interrupt in the middle of a run returns those before it", {
+  finished <- compare_architectures(nets[1:2], tasks["ar"], replicates = 3, n_obs = 30)
+  task <- counted_task(tasks$ar, at = 5L, act = rlang::interrupt)
+  expect_message(
+    cmp <- compare_architectures(nets[1:2], list(ar = task), replicates = 3, n_obs = 30),
+    "Interrupted"
+  )
+  expect_identical(counted$n, 5L)
+  expect_identical(cmp$runs$error, rep(c(NA, "interrupted"), c(4, 2)))
+  expect_equal(timeless(cmp)$runs[1:4, ], timeless(finished)$runs[1:4, ], tolerance = 0,
+    ignore_attr = TRUE)
+  expect_identical(cmp$runs$seed, finished$runs$seed)
+  expect_equal(cmp$runs$n_params, finished$runs$n_params)
+  expect_identical(cmp$allocation, finished$allocation[1:32, ], ignore_attr = TRUE)
+  expect_identical(glance(cmp)$failed, 2L)
+  expect_identical(summary(cmp)$runs, c(3L, 1L))
+})
+
+test_that("progress is reported, one step per run, and silent where nobody asked", {
+  seen <- NULL
+  compare <- function() compare_architectures(nets, tasks, replicates = 2)
+  expect_identical(with_steps(compare(), function(done) seen <<- c(seen, done)), 12)
+  expect_identical(seen, as.double(1:12))
+  withr::local_options(progressr.enable = NULL, capalloc.progress = NULL)
+  expect_silent(compare())
+})
+
+test_that("options(capalloc.progress = TRUE) shows progress in Rscript too", {
+  skip_if_not_installed("progressr")
+  withr::local_options(progressr.enable = FALSE, capalloc.progress = TRUE)
+  said <- NULL
+  withr::local_options(progressr.handlers = list(function(...) {
+    progressr::make_progression_handler("test", reporter = list(
+      update = function(config, state, ...) said <<- c(said, state$step)
+    ), intrusiveness = 0, interval = 0, enable = TRUE)
+  }))
+  compare_architectures(nets["dense"], tasks["ar"], replicates = 3)
+  expect_identical(max(said, 0), 3)
+})
+
+# ---- summaries -----------------------------------------------------------------------------------
+
+test_that("summary() has means and Student intervals over replicates", {
+  cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 30)
+  rows <- summary(cmp, level = 0.8)
+  expect_s3_class(rows, c("ca_comparison_summary", "ca_frame", "data.frame"), exact = TRUE)
+  expect_named(rows, c(
+    "task", "network", "runs", "failed", "unconverged", "n_params", "total_capacity", "loss",
+    "loss_low", "loss_high", "excess_loss", "excess_low", "excess_high", "seconds"
+  ))
+  expect_identical(rows$task, rep(names(tasks), each = 3))
+  expect_identical(rows$network, rep(names(nets), 2))
+  for (i in seq_len(nrow(rows))) {
+    runs <- cmp$runs[cmp$runs$task == rows$task[[i]] & cmp$runs$network == rows$network[[i]], ]
+    loss <- t.test(runs$loss, conf.level = 0.8)
+    excess <- t.test(runs$excess_loss, conf.level = 0.8)
+    expect_equal(unlist(rows[i, 6:14]), c(
+      runs$n_params[[1]], mean(runs$total_capacity), loss$estimate, loss$conf.int,
+      excess$estimate, excess$conf.int, mean(runs$seconds)
+    ), tolerance = 1e-12, ignore_attr = TRUE)
+  }
+  expect_true(all(rows$runs == 3 & rows$failed == 0 & rows$unconverged == 0))
+  wider <- summary(cmp)
+  expect_true(all(wider$loss_low < rows$loss_low & wider$loss_high > rows$loss_high))
+  # rows of it are no summary of the whole
+  expect_identical(class(rows[1:2, ]), "data.frame")
+})
+
+test_that("summary() counts what failed and leaves it out of the means", {
+  stopping <- counted_task(tasks$ar, at = 3L, act = function() stop("no more"))
+  cmp <- compare_architectures(nets["dense"], list(a = stopping), replicates = 3, n_obs = 30)
+  rows <- summary(cmp)
+  expect_identical(unlist(rows[c("runs", "failed", "unconverged")]), c(2L, 1L, 0L),
+    ignore_attr = TRUE)
+  expect_equal(rows$loss, mean(cmp$runs$loss[1:2]), tolerance = 1e-14)
+  expect_equal(c(rows$loss_low, rows$loss_high), t.test(cmp$runs$loss[1:2])$conf.int,
+    tolerance = 1e-12, ignore_attr = TRUE)
+  stopped <- compare_architectures(nets[1:2], tasks["sparse"], replicates = 2,
+    control = list(max_iterations = 1))
+  expect_identical(summary(stopped)$unconverged, c(2L, 2L))
+  expect_identical(glance(stopped)$unconverged, 4L)
+  single <- summary(compare_architectures(nets["dense"], tasks["ar"], replicates = 1, n_obs = 30))
+  expect_identical(unlist(single[c("loss_low", "loss_high", "excess_low", "excess_high")]),
+    rep(NA_real_, 4), ignore_attr = TRUE)
+  expect_false(is.na(single$loss))
+})
+
+test_that("means over no runs are missing", {
+  big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
+  rows <- as.data.frame(summary(compare_architectures(big, tasks["ar"], replicates = 2)))
+  expect_identical(unlist(rows[3:6]), c(0L, 2L, 0L, 7L), ignore_attr = TRUE)
+  expect_identical(unlist(rows[7:14]), rep(NA_real_, 8), ignore_attr = TRUE)
+  expect_false(any(vapply(rows, function(x) any(is.nan(x)), NA)))
+})
+
+test_that("what the intervals speak of is said", {
+  varies <- function(...) attr(summary(compare_architectures(..., replicates = 2)), "varies")
+  expect_match(varies(nets["dense"], tasks["ar"]), "only the starting weights")
+  expect_match(varies(with_bias["dense"], sunspots), "only the starting weights")
+  expect_match(varies(nets["dense"], tasks["ar"], n_obs = 30), "starting weights and the sample")
+  expect_match(varies(with_bias["dense"], sunspots, n_obs = 30), "with replacement")
+})
+
+test_that("tidy() gives the runs and glance() one row", {
+  cmp <- compare_architectures(nets, tasks, replicates = 2, n_obs = 20, seed = 9)
+  expect_identical(tidy(cmp), cmp$runs)
+  expect_identical(glance(cmp), data.frame(
+    networks = 3L, tasks = 2L, replicates = 2L, runs = 12L, failed = 0L, unconverged = 0L,
+    n_obs = 20L, seed = 9L
+  ))
+  population <- compare_architectures(nets["dense"], tasks["ar"], replicates = 1)
+  expect_identical(glance(population)$n_obs, Inf)
+})
+
+test_that("comparisons and summaries print", {
+  # on samples, so that no printed digit is rounding
+  cmp <- compare_architectures(nets[c("dense", "conv")], tasks, replicates = 2, n_obs = 30)
+  expect_snapshot({
+    cmp
+    summary(cmp)
+  })
+  mixed <- compare_architectures(with_bias["conv"], sunspots, replicates = 2, n_obs = 60)
+  expect_snapshot({
+    mixed
+    summary(mixed, level = 0.8)
+  })
+  expect_identical(withVisible(print(cmp))$visible, FALSE)
+})
+
+# ---- bad arguments -------------------------------------------------------------------------------
+
+test_that("lists of networks and tasks are checked", {
+  net <- nets$dense
+  ar <- tasks["ar"]
+  texts <- c(
+    bad(compare_architectures(list(net), ar), "value"),
+    bad(compare_architectures(list(a = net, b = net, a = net), ar), "value"),
+    bad(compare_architectures(list(), ar), "type"),
+    bad(compare_architectures(net, ar), "type"),
+    bad(compare_architectures("dense", ar), "type"),
+    bad(compare_architectures(NULL, ar), "type"),
+    bad(compare_architectures(list(a = net, b = lm(dist ~ speed, cars)), ar), "type"),
+    bad(compare_architectures(ar, nets), "type"),
+    bad(compare_architectures(nets, unname(tasks)), "value"),
+    bad(compare_architectures(nets, tasks$ar), "type"),
+    bad(compare_architectures(nets, list(ar = net)), "type"),
+    bad(compare_architectures(nets, c(ar, ar)), "value")
+  )
+  expect_snapshot(writeLines(texts))
+})
+
+test_that("elements without a name are said by number", {
+  net <- nets$dense
+  said <- function(networks) bad(compare_architectures(networks, tasks["ar"]), "value")
+  expect_match(said(list(a = net, net, b = net, net)), "Elements 2 and 4 have none", fixed = TRUE)
+  expect_match(said(list(a = net, net)), "Element 2 has none", fixed = TRUE)
+  missing <- stats::setNames(list(net, net), c("a", NA))
+  expect_match(said(missing), "Element 2 has none", fixed = TRUE)
+})
+
+test_that("networks that do not fit their tasks are named pair by pair", {
+  long <- list(`{long}` = arch_dense(16), two = arch_dense(8, outputs = 2))
+  texts <- c(
+    bad(compare_architectures(c(nets["dense"], long), tasks), "shape"),
+    bad(compare_architectures(nets, classical_tasks(9)), "shape"),
+    bad(compare_architectures(list(a = arch_dense(input_sequence(4, channels = 2))), tasks["ar"]),
+      "shape")
+  )
+  expect_snapshot(writeLines(texts))
+})
+
+test_that("pairs are checked before the first run", {
+  task <- counted_task(tasks$ar)
+  bad(compare_architectures(list(a = nets$dense, b = arch_dense(9)), list(t = task), 2, n_obs = 30),
+    "shape")
+  expect_identical(counted$n, 0L)
+  compare_architectures(nets["dense"], list(t = task), 2, n_obs = 30)
+  expect_identical(counted$n, 2L)
+})
+
+test_that("numbers of runs and observations, seeds and further arguments are checked", {
+  compare <- function(...) compare_architectures(nets["dense"], tasks["ar"], ...)
+  texts <- c(
+    bad(compare(replicates = 0), "value"),
+    bad(compare(replicates = 2.5), "value"),
+    bad(compare(replicates = Inf), "value"),
+    bad(compare(n_obs = 1.5), "value"),
+    bad(compare(n_obs = 0), "value"),
+    bad(compare(n_obs = -Inf), "value"),
+    bad(compare(n_obs = NULL), "value"),
+    bad(compare(seed = "a"), "value"),
+    bad(compare(seed = 1.5), "value"),
+    bad(compare(epochs = 3, method = "lm", rate = 1), "value"),
+    bad(compare(2, Inf, 1, "lm"), "value"),
+    bad(summary(compare(replicates = 1), level = 1), "value")
+  )
+  expect_snapshot(writeLines(texts))
+})
+
+test_that("arguments of fit() are checked before the first run", {
+  compare <- function(...) compare_architectures(nets["dense"], tasks["ar"], ...)
+  expect_match(bad(compare(method = "newton"), "value"), "`method`")
+  expect_match(bad(compare(restarts = 0), "value"), "`restarts`")
+  expect_match(bad(compare(control = list(epochs = 3)), "value"), "`control`")
+})
+
+test_that("calls made by do.call() get the same errors", {
+  bad(do.call(compare_architectures, list(list(a = 1), tasks)), "type")
+})

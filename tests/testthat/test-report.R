@@ -1,0 +1,184 @@
+# report(): one render that is looked at closely, and what is refused before any.
+
+skip_without_renderer <- function() {
+  for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
+  skip_if_not(rmarkdown::pandoc_available("1.12.3"), "pandoc is not there")
+}
+
+hostile <- c("<script>alert(1)</script>", "a*b*_c_")
+hostile_title <- "It's \"one\" <b>bold</b> & $HOME `date` *title*"
+
+small_comparison <- function() {
+  nets <- list(arch_dense(8), arch_dilated(8, filters = 1))
+  compare_architectures(stats::setNames(nets, hostile), classical_tasks(8)[c("sparse", "ar")],
+    replicates = 2, n_obs = 40, seed = 123
+  )
+}
+
+# What a browser shows of HTML: its text, entities resolved.
+shown_text <- function(html) {
+  text <- gsub("<(script|style)[^>]*>.*?</\\1>", " ", html, perl = TRUE)
+  text <- gsub("<[^>]*>", " ", text)
+  entities <- c(`&lt;` = "<", `&gt;` = ">", `&quot;` = "\"", `&#39;` = "'", `&amp;` = "&")
+  for (entity in names(entities)) text <- gsub(entity, entities[[entity]], text, fixed = TRUE)
+  gsub("\\s+", " ", text)
+}
+
+files_of_package <- function() {
+  files <- list.files(system.file(package = "capalloc"), recursive = TRUE, full.names = TRUE)
+  stats::setNames(file.mtime(files), files)
+}
+
+test_that("a report is one self-contained file that says what was asked for", {
+  skip_on_cran()
+  skip_without_renderer()
+  cmp <- small_comparison()
+  folder <- withr::local_tempdir()
+  withr::local_dir(withr::local_tempdir())
+  own_temporary <- list.files(tempdir())
+  installed <- files_of_package()
+  file <- file.path(folder, "a report.html")
+
+  expect_silent(out <- withVisible(report(cmp, file = file, title = hostile_title)))
+  expect_identical(out, list(value = file, visible = FALSE))
+
+  # nothing else is written
+  expect_identical(list.files(folder), "a report.html")
+  expect_identical(list.files(getwd(), all.files = TRUE, no.. = TRUE), character())
+  expect_identical(files_of_package(), installed)
+  left <- setdiff(list.files(tempdir()), own_temporary)
+  expect_identical(left[grepl("capacity-report", left)], character())
+
+  html <- paste(readLines(file, encoding = "UTF-8"), collapse = "\n")
+  # nothing is fetched: every source is in the file, every link a place in it
+  sources <- regmatches(html, gregexpr("(src|href)=\"[^\"]{0,40}", html))[[1]]
+  expect_gte(sum(grepl("^src=\"data:image", sources)), 2)
+  expect_match(sources, "=\"(data:|#)")
+  expect_no_match(html, "@import|url\\((?!['\"]?data:)", perl = TRUE)
+  expect_match(html, "<meta name=\"viewport\"", fixed = TRUE)
+
+  # names and title are text, whole, and never markup
+  expect_no_match(html, "<script>alert", fixed = TRUE)
+  expect_no_match(html, "<b>bold", fixed = TRUE)
+  expect_match(html, "<td[^>]*> *&lt;script&gt;alert\\(1\\)&lt;/script&gt; *</td>")
+  expect_match(html, "<td[^>]*> *a\\*b\\*_c_ *</td>")
+  text <- shown_text(html)
+  expect_match(text, hostile_title, fixed = TRUE)
+
+  headings <- regmatches(html, gregexpr("<h[23]>[^<]*", html))[[1]]
+  expect_identical(sub("<h[23]>", "", headings), c(
+    "What was compared", "Losses", "Convergence", "Where the capacity sits", "How to read them",
+    "Seeds and session"
+  ))
+  expect_match(text, "2 architectures on 2 tasks, 2 times each: 8 runs, of which 0 failed")
+  expect_match(text, attr(summary(cmp), "varies"), fixed = TRUE)
+  expect_match(text, "seed = 123", fixed = TRUE)
+  expect_match(text, R.version.string, fixed = TRUE)
+  expect_match(text, "Every run converged", fixed = TRUE)
+
+  rows <- summary(cmp)
+  for (i in seq_len(nrow(rows))) {
+    # task, architecture, loss (low to high), excess loss (..), parameters, total capacity
+    of <- signif(unlist(rows[i, c("loss", "loss_low", "loss_high")]), 4)
+    said <- paste0(
+      rows$task[[i]], " ", rows$network[[i]], " ", of[[1]], " (", of[[2]], " to ", of[[3]], ")"
+    )
+    expect_match(text, said, fixed = TRUE)
+    after <- strsplit(text, said, fixed = TRUE)[[1]][[2]]
+    sizes <- paste0(") ", rows$n_params[[i]], " ", round(rows$total_capacity[[i]], 2), " ")
+    expect_true(startsWith(sub("^ [^)]*", "", after), sizes))
+  }
+
+  # the demand of the sparse task, 1/4 each, sits on lags 8, 4 and 1 and nowhere else
+  demands <- sub(".*lag demand", "", text)
+  expect_match(gsub("0.2500", "0.25", demands, fixed = TRUE),
+    "^ sparse x\\[1\\] 8 0\\.25 sparse x\\[5\\] 4 0\\.25 sparse x\\[8\\] 1 0\\.25 ar ")
+})
+
+test_that("failed and unconverged runs are told, with what was said", {
+  skip_on_cran()
+  skip_without_renderer()
+  big <- set_coef(arch_dilated(8, 1), rep(1e200, 7))
+  cmp <- compare_architectures(list(dilated = arch_dilated(8, 1), big = big),
+    classical_tasks(8)["sparse"], replicates = 2, control = list(max_iterations = 1))
+  folder <- withr::local_tempdir()
+  withr::local_dir(folder)
+  writeLines("old", "report.html")
+  report(cmp, file = "report.html") # a relative path, and a file that is there
+  text <- shown_text(paste(readLines("report.html", encoding = "UTF-8"), collapse = "\n"))
+  expect_match(text, "Capacity report", fixed = TRUE)
+  expect_match(text, "4 runs, of which 2 failed and 2 did not converge", fixed = TRUE)
+  expect_match(text, "sparse dilated 2 0 2 ", fixed = TRUE)
+  expect_match(text, "sparse big 0 2 0 ", fixed = TRUE)
+  expect_match(text, "not converged: exhausted", fixed = TRUE)
+  expect_match(text, "Training diverged: the loss is not finite.", fixed = TRUE)
+  expect_match(text, as.character(cmp$runs$seed[[1]]), fixed = TRUE)
+})
+
+test_that("a title is never read by a shell", {
+  skip_on_cran()
+  skip_without_renderer()
+  cmp <- small_comparison()
+  file <- withr::local_tempfile(fileext = ".html")
+  # no blank or bracket in it that would make rmarkdown quote it
+  title <- "\"$HOME\"`date`"
+  report(cmp, file = file, title = title)
+  text <- shown_text(paste(readLines(file, encoding = "UTF-8"), collapse = "\n"))
+  expect_match(text, title, fixed = TRUE)
+})
+
+test_that("bad arguments are refused by class, before anything is written", {
+  for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
+  cmp <- small_comparison()
+  folder <- withr::local_tempdir()
+  withr::local_dir(folder)
+  dir.create("folder.html")
+  html <- "report.html"
+  failed <- cmp
+  failed$runs$loss <- failed$runs$train_loss <- NA_real_
+  failed$runs$error <- "no {rows}"
+  texts <- c(
+    bad(report(cmp), "value"),
+    bad(report(cmp, file = NULL), "value"),
+    bad(report(cmp, file = c("a.html", "b.html")), "value"),
+    bad(report(cmp, file = NA_character_), "value"),
+    bad(report(cmp, file = ""), "value"),
+    bad(report(cmp, file = 1), "value"),
+    bad(report(cmp, file = "not/there/report.html"), "file"),
+    bad(report(cmp, file = "folder.html"), "file"),
+    bad(report(cmp, file = html, title = 1), "type"),
+    bad(report(cmp, file = html, title = c("a", "b")), "type"),
+    bad(report(cmp, file = html, title = NA_character_), "type"),
+    bad(report(cmp$runs, file = html), "type"),
+    bad(report(NULL, file = html), "type"),
+    bad(report(arch_dense(8), file = html), "type")
+  )
+  expect_snapshot(writeLines(texts))
+  expect_error(report(cmp, "report.html"), class = "capalloc_error_value")
+  expect_error(report(cmp, file = html, colour = 2), class = "capalloc_error_value")
+  skip_if_not(rmarkdown::pandoc_available("1.12.3"))
+  expect_match(bad(report(failed, file = html), "value"), "no {rows}", fixed = TRUE)
+  expect_identical(list.files(), "folder.html")
+})
+
+test_that("a missing pandoc is said at once, with what to install", {
+  for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
+  cmp <- small_comparison()
+  nowhere <- withr::local_tempdir()
+  withr::defer(rmarkdown::find_pandoc(cache = FALSE))
+  withr::local_envvar(PATH = nowhere, RSTUDIO_PANDOC = nowhere, HOME = nowhere)
+  rmarkdown::find_pandoc(cache = FALSE)
+  skip_if(rmarkdown::pandoc_available())
+  file <- file.path(nowhere, "report.html")
+  expect_snapshot(writeLines(bad(report(cmp, file = file), "pandoc")))
+  expect_false(file.exists(file))
+})
+
+test_that("the template can be opened by itself", {
+  skip_if_not_installed("rmarkdown")
+  template <- system.file("rmarkdown", "templates", "capacity-report", package = "capalloc")
+  expect_true("create_dir: false" %in% readLines(file.path(template, "template.yaml")))
+  front <- rmarkdown::yaml_front_matter(file.path(template, "skeleton", "skeleton.Rmd"))
+  expect_true(file.exists(file.path(template, "skeleton", front$output$html_document$css)))
+  expect_true(front$output$html_document$self_contained)
+})
