@@ -311,7 +311,7 @@ test_that("without a seed set.seed() governs, and the seed is kept", {
 local_workers <- function(env = parent.frame()) {
   skip_on_cran()
   skip_if_not_installed("future")
-  skip_if(isNamespaceLoaded("pkgload") && pkgload::is_dev_package("capalloc"))
+  skip_if(nzchar(Sys.getenv("DEVTOOLS_LOAD")), "Workers load the installed package")
   old <- future::plan("multisession", workers = 2)
   withr::defer(future::plan(old), envir = env)
 }
