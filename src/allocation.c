@@ -15,7 +15,8 @@ static size_t max_size(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* Clears what QR left below the diagonal and brings the triangle to the top of an m x p block. */
+/* Clears what QR left below the diagonal and brings the triangle to the top of an m x p block.
+ */
 static void keep_triangle(double *stack, size_t ld, size_t rows, size_t p) {
     for (size_t k = 0; k < p; k++)
         for (size_t i = k + 1; i < rows; i++)
@@ -33,7 +34,8 @@ static enum ca_status triangularise(struct ca_rows_source source, size_t p, size
         source.fill(source.context, begin, end, stack + held, (int)ld);
         held += end - begin;
         begin = end;
-        const enum ca_status status = ca_qr((int)held, (int)p, stack, (int)ld, tau, work, n_work);
+        const enum ca_status status =
+            ca_qr((int)held, (int)p, stack, (int)ld, tau, work, n_work);
         if (status != CA_OK)
             return status;
         keep_triangle(stack, ld, held, p);
@@ -101,7 +103,8 @@ size_t ca_rank(const struct ca_spectrum *spectrum, double tol) {
 }
 
 /* p x r: scaled right vectors, column l over s_l, or over sqrt(s_l^2 + ridge s_1^2). */
-static const double *basis_vectors(const struct ca_spectrum *spectrum, size_t rank, double ridge) {
+static const double *basis_vectors(const struct ca_spectrum *spectrum, size_t rank,
+                                   double ridge) {
     const size_t p = spectrum->n_columns, k = spectrum->n_values;
     double *V = ca_doubles(p * rank);
     for (size_t l = 0; l < rank; l++) {
@@ -131,11 +134,12 @@ static void fill_basis(void *context, size_t begin, size_t end, double *out, int
                (int)basis->p, out, ld);
 }
 
-/* J V / s is orthonormal to about eps s_1 / s_r. Beyond this ratio its own triangle restores that:
- * the same product, made again in the same blocks, times the triangle's inverse. */
+/* J V / s is orthonormal to about eps s_1 / s_r. Beyond this ratio its own triangle restores
+ * that: the same product, made again in the same blocks, times the triangle's inverse. */
 static const double WELL_CONDITIONED = 1e3;
 
-static enum ca_status restore(struct ca_rows_source source, size_t r, size_t block, double *triangle) {
+static enum ca_status restore(struct ca_rows_source source, size_t r, size_t block,
+                              double *triangle) {
     const size_t ld = min_size(block, source.n_rows) + (block < source.n_rows ? r : 0);
     double *stack = ca_doubles(ld * r);
     const enum ca_status status = triangularise(source, r, block, stack, ld);
@@ -152,7 +156,8 @@ enum ca_status ca_leverage(struct ca_rows_source source, const struct ca_spectru
     if (r == 0)
         return CA_OK;
     const size_t ld = min_size(block, source.n_rows);
-    struct basis_source basis = {.rows = source, .V = basis_vectors(spectrum, r, ridge), .p = p, .r = r};
+    struct basis_source basis = {
+        .rows = source, .V = basis_vectors(spectrum, r, ridge), .p = p, .r = r};
     basis.J = ca_doubles(ld * p);
     basis.ld = (int)ld;
     const struct ca_rows_source rows = {&basis, fill_basis, source.n_rows};

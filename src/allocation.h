@@ -13,8 +13,8 @@
  * gives row i of the orthonormal basis as J_i V / s, so
  *   leverage_i = sum_l w_l (J_i V_l / s_l)^2,  w_l = 1 up to the rank, or
  *   s_l^2 / (s_l^2 + ridge s_1^2).
- * Where s_1 / s_r is large, that basis is made orthonormal once more, so that the leverages sum to
- * the rank. A row basis other than the first pass's may be used in the second, as long as
+ * Where s_1 / s_r is large, that basis is made orthonormal once more, so that the leverages sum
+ * to the rank. A row basis other than the first pass's may be used in the second, as long as
  * the two differ by an orthogonal map of the rows.
  */
 
@@ -22,8 +22,8 @@
 
 #include "status.h"
 
-/* Rows begin <= i < end of J (n_columns) into out, leading dimension ld. Blocks begin at multiples
- * of the block size that the caller chose. */
+/* Rows begin <= i < end of J (n_columns) into out, leading dimension ld. Blocks begin at
+ * multiples of the block size that the caller chose. */
 struct ca_rows_source {
     void *context;
     void (*fill)(void *context, size_t begin, size_t end, double *out, int ld);

@@ -17,7 +17,8 @@ static void fill(void *context, size_t begin, size_t end, double *out, int ld) {
 
 /* Which columns are kept: layer[k] is the layer of parameter k from 1, or 0 to leave it out. An
  * operation's slice is kept or left out as a whole. */
-static const long *kept_columns(const struct ca_graph *graph, const int *layer, size_t *n_columns) {
+static const long *kept_columns(const struct ca_graph *graph, const int *layer,
+                                size_t *n_columns) {
     long *column = ca_bytes((size_t)graph->n_nodes, sizeof(long));
     size_t *before = ca_sizes(graph->n_params);
     *n_columns = 0;
@@ -40,7 +41,8 @@ static const long *kept_columns(const struct ca_graph *graph, const int *layer, 
 }
 
 /* Layer numbers of the kept columns, from 0. */
-static const int *kept_layers(const int *layer, size_t n_params, size_t n_columns, int *n_layers) {
+static const int *kept_layers(const int *layer, size_t n_params, size_t n_columns,
+                              int *n_layers) {
     int *out = ca_ints(n_columns);
     size_t kept = 0;
     *n_layers = 1;
@@ -63,7 +65,8 @@ static const int *read_layers(SEXP layer, const struct ca_graph *graph) {
     return INTEGER(layer);
 }
 
-/* Rows for a pass: coordinates for NULL, or a matrix of seeds with one column per coordinate. */
+/* Rows for a pass: coordinates for NULL, or a matrix of seeds with one column per coordinate.
+ */
 static const double *read_seeds(SEXP seeds, const struct ca_graph *graph, size_t *n_rows) {
     *n_rows = ca_coordinates(graph);
     if (seeds == R_NilValue)
@@ -75,10 +78,10 @@ static const double *read_seeds(SEXP seeds, const struct ca_graph *graph, size_t
     return ffi_matrix(seeds, *n_rows, ca_coordinates(graph), "the rows of an allocation");
 }
 
-/* Capacity of the rows of J. `seeds`: NULL, or a matrix that turns the rows before anything else (a
- * metric); `turned`: NULL for the same, or the rows to report, an orthogonal map of the former.
- * options: tol, ridge, block (coordinates at a time).
- * list(leverage (m x rows), values, rank, n_columns). */
+/* Capacity of the rows of J. `seeds`: NULL, or a matrix that turns the rows before anything
+ * else (a metric); `turned`: NULL for the same, or the rows to report, an orthogonal map of the
+ * former. options: tol, ridge, block (coordinates at a time). list(leverage (m x rows), values,
+ * rank, n_columns). */
 SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, SEXP options) {
     const struct ca_graph g = ffi_graph(graph);
     const double *th = ffi_theta(theta, &g);
@@ -96,7 +99,8 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, S
     const long *column = kept_columns(&g, layers, &n_columns);
     const int *of_column = kept_layers(layers, g.n_params, n_columns, &n_layers);
     const size_t block = ((size_t)asked < n_rows ? (size_t)asked : n_rows) * m;
-    ffi_product(block + n_columns, n_columns + 1, "a block of rows beyond what LAPACK can index");
+    ffi_product(block + n_columns, n_columns + 1,
+                "a block of rows beyond what LAPACK can index");
     ffi_product(n_turned, m, "more rows than R can index");
 
     struct ca_tangent tangent = ca_tangent_new(&g, first, n_rows, column, n_columns, block / m);

@@ -9,18 +9,20 @@
 #include "optim.h"
 #include "workspace.h"
 
-static struct ca_moments read_moments(const struct ca_graph *graph, SEXP sigma, SEXP cross, SEXP total) {
+static struct ca_moments read_moments(const struct ca_graph *graph, SEXP sigma, SEXP cross,
+                                      SEXP total) {
     const size_t n = ca_coordinates(graph), m = graph->n_outputs;
     struct ca_moments moments;
-    const enum ca_status status = ca_moments_new(
-        n, m, ffi_matrix(sigma, n, n, "the second moments of the inputs"),
-        ffi_matrix(cross, n, m, "the moments of inputs and outputs"),
-        ffi_number(total, "the second moment of the outputs"), &moments);
+    const enum ca_status status =
+        ca_moments_new(n, m, ffi_matrix(sigma, n, n, "the second moments of the inputs"),
+                       ffi_matrix(cross, n, m, "the moments of inputs and outputs"),
+                       ffi_number(total, "the second moment of the outputs"), &moments);
     if (status != CA_OK)
         ffi_stop(status, "factoring the second moments of the inputs");
     if (moments.rank == 0)
         ffi_stop(CA_NONFINITE, "the inputs are all zero");
-    ffi_product(m * moments.rank, graph->n_params + 1, "a tangent beyond what LAPACK can index");
+    ffi_product(m * moments.rank, graph->n_params + 1,
+                "a tangent beyond what LAPACK can index");
     return moments;
 }
 
@@ -100,9 +102,10 @@ static SEXP history_matrix(const struct history *history) {
     return out;
 }
 
-/* Trains from theta. list(coef, loss, number, outcome, iterations, history), history a matrix with
- * columns iteration, loss, convergence number. */
-SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method, SEXP control) {
+/* Trains from theta. list(coef, loss, number, outcome, iterations, history), history a matrix
+ * with columns iteration, loss, convergence number. */
+SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
+             SEXP control) {
     const struct ca_graph g = ffi_graph(graph);
     const double *start = ffi_theta(theta, &g);
     minimiser *minimise = read_method(method);

@@ -119,7 +119,8 @@ static void read_op(SEXP x, struct ca_op *op) {
     op->groups = *integers(ffi_element(x, "groups"), 1, "groups");
     op->theta = slice(ffi_element(x, "theta"));
     op->loop = *integers(ffi_element(x, "loop"), 1, "a loop");
-    op->scale = reals(ffi_element(x, "scale"), op->kind == CA_OP_ADD ? op->n_from : 1, "a scale");
+    op->scale =
+        reals(ffi_element(x, "scale"), op->kind == CA_OP_ADD ? op->n_from : 1, "a scale");
 }
 
 struct ca_graph ffi_graph(SEXP x) {
@@ -200,7 +201,8 @@ SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x) {
         for (int u = 0; u < output->positions; u++) {
             const double *value = ca_at(&pass, g.first[g.output] + (size_t)u);
             for (int c = 0; c < output->shape.channels; c++)
-                memcpy(REAL(out) + begin + (size_t)(u * output->shape.channels + c) * (size_t)n_rows,
+                memcpy(REAL(out) + begin +
+                           (size_t)(u * output->shape.channels + c) * (size_t)n_rows,
                        value + (size_t)c * (size_t)count, sizeof(double) * (size_t)count);
         }
         R_CheckUserInterrupt();

@@ -20,7 +20,8 @@ SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_tangent(SEXP graph, SEXP theta);
 SEXP ffi_reach(SEXP graph);
 SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total);
-SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method, SEXP control);
+SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
+             SEXP control);
 SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, SEXP options);
 
 /* Raise an R error of the class that belongs to a status; `what` says what was being done. */

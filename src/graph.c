@@ -14,7 +14,8 @@ struct problem {
     int *where;
 };
 
-static enum ca_status fail(struct problem problem, int node, const char *why, enum ca_status status) {
+static enum ca_status fail(struct problem problem, int node, const char *why,
+                           enum ca_status status) {
     *problem.why = why;
     *problem.where = node;
     return status;
@@ -29,7 +30,8 @@ static enum ca_status check_shape(struct problem problem, int node, struct ca_sh
     return CA_OK;
 }
 
-static enum ca_status check_window(struct problem problem, int node, const struct ca_window *w) {
+static enum ca_status check_window(struct problem problem, int node,
+                                   const struct ca_window *w) {
     for (int d = 0; d < 2; d++)
         if (w->kernel[d] < 1 || w->stride[d] < 1 || w->dilation[d] < 1 || w->pad[d] < -INT_MAX)
             return fail(problem, node, "a window must be positive", CA_BAD_GRAPH);
@@ -37,7 +39,8 @@ static enum ca_status check_window(struct problem problem, int node, const struc
 }
 
 /* Where an operation reads: earlier nodes, or later ones of its own loop. */
-static enum ca_status check_from(struct problem problem, const struct ca_graph *graph, int node) {
+static enum ca_status check_from(struct problem problem, const struct ca_graph *graph,
+                                 int node) {
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
     if (op->n_from < row->min_from || op->n_from > row->max_from)
@@ -47,7 +50,8 @@ static enum ca_status check_from(struct problem problem, const struct ca_graph *
         if (from < 0 || from >= graph->n_nodes)
             return fail(problem, node, "an input that does not exist", CA_BAD_GRAPH);
         if (from >= node) {
-            const int delayed = row->windowed && op->loop > 0 && graph->op[from].loop == op->loop;
+            const int delayed =
+                row->windowed && op->loop > 0 && graph->op[from].loop == op->loop;
             if (!delayed)
                 return fail(problem, node, "an input that comes later", CA_BAD_GRAPH);
         }
@@ -56,7 +60,8 @@ static enum ca_status check_from(struct problem problem, const struct ca_graph *
 }
 
 /* A loop is a stretch of consecutive operations with one number of positions. */
-static enum ca_status check_loop(struct problem problem, const struct ca_graph *graph, int node) {
+static enum ca_status check_loop(struct problem problem, const struct ca_graph *graph,
+                                 int node) {
     const struct ca_op *op = &graph->op[node];
     if (op->loop < 0)
         return fail(problem, node, "a negative loop", CA_BAD_GRAPH);
@@ -71,9 +76,11 @@ static enum ca_status check_loop(struct problem problem, const struct ca_graph *
     return CA_OK;
 }
 
-static enum ca_status check_groups(struct problem problem, const struct ca_graph *graph, int node) {
+static enum ca_status check_groups(struct problem problem, const struct ca_graph *graph,
+                                   int node) {
     const struct ca_op *op = &graph->op[node];
-    if (op->groups < 1 || op->in_channels % op->groups != 0 || op->shape.channels % op->groups != 0)
+    if (op->groups < 1 || op->in_channels % op->groups != 0 ||
+        op->shape.channels % op->groups != 0)
         return fail(problem, node, "groups that do not divide the channels", CA_BAD_GRAPH);
     return CA_OK;
 }
@@ -87,7 +94,8 @@ static enum ca_status check_merge(struct problem problem, struct ca_graph *graph
         const struct ca_op *in = &graph->op[op->from[i]];
         offset[i] = (int)channels;
         channels += in->shape.channels;
-        const int same = in->shape.height == op->shape.height && in->shape.width == op->shape.width;
+        const int same =
+            in->shape.height == op->shape.height && in->shape.width == op->shape.width;
         if (op->kind == CA_OP_FLATTEN)
             channels = (int64_t)in->positions * in->shape.channels;
         else if (!same)
@@ -98,7 +106,8 @@ static enum ca_status check_merge(struct problem problem, struct ca_graph *graph
         if (channels > INT_MAX)
             return fail(problem, node, "too many channels", CA_TOO_LARGE);
     }
-    if ((op->kind == CA_OP_CONCAT || op->kind == CA_OP_FLATTEN) && channels != op->shape.channels)
+    if ((op->kind == CA_OP_CONCAT || op->kind == CA_OP_FLATTEN) &&
+        channels != op->shape.channels)
         return fail(problem, node, "channels that do not add up", CA_BAD_GRAPH);
     if (op->kind == CA_OP_FLATTEN && op->positions != 1)
         return fail(problem, node, "channels that do not add up", CA_BAD_GRAPH);
@@ -106,8 +115,8 @@ static enum ca_status check_merge(struct problem problem, struct ca_graph *graph
     return CA_OK;
 }
 
-static enum ca_status check_theta(struct problem problem, const struct ca_graph *graph, int node,
-                                  double n_theta) {
+static enum ca_status check_theta(struct problem problem, const struct ca_graph *graph,
+                                  int node, double n_theta) {
     struct ca_op *op = &graph->op[node];
     if (n_theta > (double)INT_MAX)
         return fail(problem, node, "too many parameters", CA_TOO_LARGE);
@@ -147,7 +156,8 @@ static enum ca_status build_map(struct problem problem, struct ca_graph *graph, 
 }
 
 /* In a loop, a node that is made later (or now) may only be read in the past. */
-static enum ca_status check_delay(struct problem problem, const struct ca_graph *graph, int node) {
+static enum ca_status check_delay(struct problem problem, const struct ca_graph *graph,
+                                  int node) {
     const struct ca_op *op = &graph->op[node];
     if (op->loop == 0)
         return CA_OK;
@@ -160,7 +170,8 @@ static enum ca_status check_delay(struct problem problem, const struct ca_graph 
             for (int k = 0; k < op->n_taps; k++) {
                 const int at = op->map[(size_t)k + (size_t)op->n_taps * (size_t)u];
                 if (at > u || (at == u && from >= node))
-                    return fail(problem, node, "a loop that reads its own future", CA_BAD_GRAPH);
+                    return fail(problem, node, "a loop that reads its own future",
+                                CA_BAD_GRAPH);
             }
     }
     return CA_OK;
@@ -223,7 +234,8 @@ static void build_steps(struct ca_graph *graph) {
 static void mark_live(struct ca_graph *graph) {
     graph->live = ca_bytes(graph->n_sites, 1);
     memset(graph->live, 0, graph->n_sites);
-    memset(graph->live + graph->first[graph->output], 1, (size_t)graph->op[graph->output].positions);
+    memset(graph->live + graph->first[graph->output], 1,
+           (size_t)graph->op[graph->output].positions);
     for (size_t s = graph->n_steps; s-- > 0;) {
         const struct ca_step *step = &graph->step[s];
         const struct ca_op *op = &graph->op[step->node];

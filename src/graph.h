@@ -19,7 +19,7 @@ struct ca_step {
 };
 
 struct ca_graph {
-    int n_nodes; /* with the input */
+    int n_nodes;      /* with the input */
     struct ca_op *op; /* n_nodes */
     int output;
     size_t n_params;

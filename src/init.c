@@ -3,11 +3,12 @@
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
-#define CALLDEF(name, n) {#name, (DL_FUNC)(void (*)(void))&name, n}
+#define CALLDEF(name, n)                                                                       \
+    { #name, (DL_FUNC)(void (*)(void)) & name, n }
 
 static const R_CallMethodDef calls[] = {
-    CALLDEF(ffi_weights, 2), CALLDEF(ffi_predict, 3), CALLDEF(ffi_tangent, 2),
-    CALLDEF(ffi_reach, 1),   CALLDEF(ffi_gradient, 5), CALLDEF(ffi_fit, 7),
+    CALLDEF(ffi_weights, 2),  CALLDEF(ffi_predict, 3),  CALLDEF(ffi_tangent, 2),
+    CALLDEF(ffi_reach, 1),    CALLDEF(ffi_gradient, 5), CALLDEF(ffi_fit, 7),
     CALLDEF(ffi_capacity, 6), {NULL, NULL, 0},
 };
 

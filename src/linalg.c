@@ -25,7 +25,8 @@ static void gemm_n(int m, int n, int k, const double *A, int lda, const double *
     if (!small(m, n, k) && k > 1) {
         const double one = 1;
         F77_CALL(dgemm)
-        ("N", transposed ? "T" : "N", &m, &n, &k, &one, A, &lda, B, &ldb, &one, C, &ldc FCONE FCONE);
+        ("N", transposed ? "T" : "N", &m, &n, &k, &one, A, &lda, B, &ldb, &one, C,
+         &ldc FCONE FCONE);
         return;
     }
     for (int j = 0; j < n; j++)
@@ -38,18 +39,18 @@ static void gemm_n(int m, int n, int k, const double *A, int lda, const double *
         }
 }
 
-void ca_gemm_nt(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
-                int ldc) {
+void ca_gemm_nt(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
+                double *C, int ldc) {
     gemm_n(m, n, k, A, lda, B, ldb, 1, C, ldc);
 }
 
-void ca_gemm_nn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
-                int ldc) {
+void ca_gemm_nn(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
+                double *C, int ldc) {
     gemm_n(m, n, k, A, lda, B, ldb, 0, C, ldc);
 }
 
-void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
-                int ldc) {
+void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
+                double *C, int ldc) {
     if (m == 0 || n == 0 || k == 0)
         return;
     if (small(m, n, k)) {
@@ -98,7 +99,8 @@ size_t ca_qr_work(int m, int n, int lda) {
     return (size_t)size;
 }
 
-enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work, size_t n_work) {
+enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work,
+                     size_t n_work) {
     int info, lwork = (int)n_work;
     F77_CALL(dgeqrf)(&m, &n, A, &lda, tau, work, &lwork, &info);
     return info == 0 ? CA_OK : CA_LAPACK;

@@ -11,14 +11,14 @@
 #include "status.h"
 
 /* C (m x n) += A (m x k) B' (B n x k) */
-void ca_gemm_nt(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
-                int ldc);
+void ca_gemm_nt(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
+                double *C, int ldc);
 /* C (m x n) += A (m x k) B (k x n) */
-void ca_gemm_nn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
-                int ldc);
+void ca_gemm_nn(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
+                double *C, int ldc);
 /* C (m x n) += A' (A k x m) B (k x n) */
-void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, int ldb, double *C,
-                int ldc);
+void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
+                double *C, int ldc);
 
 /* y (n) = A' x, A m x n */
 void ca_gemv_t(int m, int n, const double *A, int lda, const double *x, double *y);
@@ -32,14 +32,17 @@ void ca_gram(int n, int m, const double *A, int lda, int outer, double *G);
 
 /* Factor of A (m x n) by Householder QR, in place: R above the diagonal. */
 size_t ca_qr_work(int m, int n, int lda);
-enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work, size_t n_work);
+enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work,
+                     size_t n_work);
 
-/* Singular values s (k = min(m, n)) and right vectors Vt (k x n) of A (m x n), which is lost. */
+/* Singular values s (k = min(m, n)) and right vectors Vt (k x n) of A (m x n), which is lost.
+ */
 size_t ca_svd_work(int m, int n);
 enum ca_status ca_svd(int m, int n, double *A, double *s, double *U, double *Vt, double *work,
                       size_t n_work, int *iwork);
 
-/* Cholesky factor of a symmetric positive definite A (upper), in place; CA_LAPACK when it is not. */
+/* Cholesky factor of a symmetric positive definite A (upper), in place; CA_LAPACK when it is
+ * not. */
 enum ca_status ca_chol(int n, double *A);
 /* x := (R'R)^-1 x with the factor of ca_chol */
 void ca_chol_solve(int n, const double *R, double *x);

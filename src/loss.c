@@ -31,7 +31,8 @@ static void residuals(void *context, const double *theta, double *r) {
     for (size_t i = 0; i < rank; i++)
         for (size_t o = 0; o < m; o++)
             r[o + m * i] = -moments->T[i + o * rank];
-    ca_gemm_nt((int)m, (int)rank, (int)moments->n, loss->W, (int)m, moments->R, (int)rank, r, (int)m);
+    ca_gemm_nt((int)m, (int)rank, (int)moments->n, loss->W, (int)m, moments->R, (int)rank, r,
+               (int)m);
 }
 
 /* q x p, at the theta of the last call of residuals() */
@@ -49,7 +50,8 @@ static double gradient(void *context, const double *theta, double *g) {
     const size_t m = moments->m, n = moments->n, rank = moments->rank, p = graph->n_params;
     residuals(context, theta, loss->r);
     memset(loss->eps, 0, sizeof(double) * m * n);
-    ca_gemm_nn((int)m, (int)n, (int)rank, loss->r, (int)m, moments->R, (int)rank, loss->eps, (int)m);
+    ca_gemm_nn((int)m, (int)n, (int)rank, loss->r, (int)m, moments->R, (int)rank, loss->eps,
+               (int)m);
     const double *one = graph->has_bias ? loss->eps + m * graph->n_inputs : NULL;
     ca_forward_batch(&loss->value, theta, loss->eps, (int)m, one);
     memset(g, 0, sizeof(double) * p);

@@ -1,4 +1,5 @@
-/* See moments.h. Columns of the pivoted factor go back to the coordinates that they belong to. */
+/* See moments.h. Columns of the pivoted factor go back to the coordinates that they belong to.
+ */
 
 #include "moments.h"
 
@@ -30,7 +31,12 @@ enum ca_status ca_moments_new(size_t n, size_t m, const double *sigma, const dou
         ca_solve_lower(rank, A, (int)n, t);
         explained += ca_dot(r, t, t);
     }
-    *moments = (struct ca_moments){
-        .n = n, .m = m, .R = R, .rank = r, .T = T, .floor = explained < total ? total - explained : 0, .total = total};
+    *moments = (struct ca_moments){.n = n,
+                                   .m = m,
+                                   .R = R,
+                                   .rank = r,
+                                   .T = T,
+                                   .floor = explained < total ? total - explained : 0,
+                                   .total = total};
     return CA_OK;
 }

@@ -19,13 +19,14 @@ static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
     tap->channels = op->in_channels;
     tap->to = 0;
     tap->scale = 1;
-    tap->theta = op->theta + (size_t)k * (size_t)op->shape.channels * (size_t)ca_op_group_channels(op);
+    tap->theta =
+        op->theta + (size_t)k * (size_t)op->shape.channels * (size_t)ca_op_group_channels(op);
     return true;
 }
 
 /* out (rows x filters) += in (rows x channels) K' */
-static void push(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
-                 const double *in, int ld_in, double *out, int ld_out) {
+static void push(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                 int rows, const double *in, int ld_in, double *out, int ld_out) {
     const int filters = op->shape.channels, fg = filters / op->groups;
     const int cg = tap->channels / op->groups;
     for (int g = 0; g < op->groups; g++)
@@ -35,8 +36,8 @@ static void push(const struct ca_op *op, const struct ca_tap *tap, const double 
 }
 
 /* in (rows x channels) += out (rows x filters) K */
-static void pull(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
-                 const double *out, int ld_out, double *in, int ld_in) {
+static void pull(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                 int rows, const double *out, int ld_out, double *in, int ld_in) {
     const int filters = op->shape.channels, fg = filters / op->groups;
     const int cg = tap->channels / op->groups;
     for (int g = 0; g < op->groups; g++)

@@ -39,27 +39,27 @@ static bool tap_flatten(const struct ca_op *op, int u, int k, struct ca_tap *tap
     return true;
 }
 
-static void add_scaled(int rows, int columns, double scale, const double *restrict from, int ld_from,
-                       double *restrict to, int ld_to) {
+static void add_scaled(int rows, int columns, double scale, const double *restrict from,
+                       int ld_from, double *restrict to, int ld_to) {
     for (int c = 0; c < columns; c++, from += ld_from, to += ld_to)
         for (int i = 0; i < rows; i++)
             to[i] += scale * from[i];
 }
 
-static void push_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
-                      const double *in, int ld_in, double *out, int ld_out) {
+static void push_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                      int rows, const double *in, int ld_in, double *out, int ld_out) {
     (void)op;
     (void)theta;
-    add_scaled(rows, tap->channels, tap->scale, in, ld_in, out + (size_t)tap->to * (size_t)ld_out,
-               ld_out);
+    add_scaled(rows, tap->channels, tap->scale, in, ld_in,
+               out + (size_t)tap->to * (size_t)ld_out, ld_out);
 }
 
-static void pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
-                      const double *out, int ld_out, double *in, int ld_in) {
+static void pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                      int rows, const double *out, int ld_out, double *in, int ld_in) {
     (void)op;
     (void)theta;
-    add_scaled(rows, tap->channels, tap->scale, out + (size_t)tap->to * (size_t)ld_out, ld_out, in,
-               ld_in);
+    add_scaled(rows, tap->channels, tap->scale, out + (size_t)tap->to * (size_t)ld_out, ld_out,
+               in, ld_in);
 }
 
 static const struct ca_op_row row_input = {.name = "input"};
@@ -101,8 +101,9 @@ static const struct ca_op_row row_flatten = {.name = "flatten",
                                              .pull = pull_copy};
 
 static const struct ca_op_row *const table[] = {
-    [CA_OP_INPUT] = &row_input, [CA_OP_LINEAR] = &ca_row_linear, [CA_OP_FIXED] = &row_fixed,
-    [CA_OP_BIAS] = &row_bias,   [CA_OP_ADD] = &row_add,          [CA_OP_CONCAT] = &row_concat,
+    [CA_OP_INPUT] = &row_input,     [CA_OP_LINEAR] = &ca_row_linear,
+    [CA_OP_FIXED] = &row_fixed,     [CA_OP_BIAS] = &row_bias,
+    [CA_OP_ADD] = &row_add,         [CA_OP_CONCAT] = &row_concat,
     [CA_OP_FLATTEN] = &row_flatten,
 };
 _Static_assert(sizeof table / sizeof *table == CA_OP_COUNT, "one row per operation");

@@ -40,7 +40,7 @@ enum ca_op_kind {
 struct ca_op {
     enum ca_op_kind kind;
     int n_from;
-    const int *from;      /* nodes read */
+    const int *from;       /* nodes read */
     struct ca_shape shape; /* of the output */
     struct ca_window window;
     int groups;
@@ -49,11 +49,11 @@ struct ca_op {
     int loop;              /* 0, or the recurrence it belongs to */
 
     /* derived when the graph is built */
-    int in_channels;  /* of the first input */
-    int positions;    /* of the output */
-    int n_taps;       /* of one output position */
-    const int *map;   /* n_taps x positions: input position or -1 (windowed operations) */
-    const size_t *in; /* n_from: site of position 0 of each input */
+    int in_channels;   /* of the first input */
+    int positions;     /* of the output */
+    int n_taps;        /* of one output position */
+    const int *map;    /* n_taps x positions: input position or -1 (windowed operations) */
+    const size_t *in;  /* n_from: site of position 0 of each input */
     const int *offset; /* n_from: first output channel of each input (concat) */
 };
 
@@ -72,10 +72,10 @@ struct ca_op_row {
     int min_from, max_from;
     bool windowed;
     bool (*tap)(const struct ca_op *op, int u, int k, struct ca_tap *tap);
-    void (*push)(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
-                 const double *in, int ld_in, double *out, int ld_out);
-    void (*pull)(const struct ca_op *op, const struct ca_tap *tap, const double *theta, int rows,
-                 const double *out, int ld_out, double *in, int ld_in);
+    void (*push)(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                 int rows, const double *in, int ld_in, double *out, int ld_out);
+    void (*pull)(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                 int rows, const double *out, int ld_out, double *in, int ld_in);
 };
 
 const struct ca_op_row *ca_op_row(enum ca_op_kind kind);

@@ -60,8 +60,9 @@ static void gradient(int n, double *theta, double *g, void *context) {
         g[k] = isfinite(run->g[k]) ? run->g[k] : 0;
 }
 
-struct ca_result ca_lbfgs(const struct ca_objective *objective, const struct ca_control *control,
-                          const struct ca_trace *trace, double *theta) {
+struct ca_result ca_lbfgs(const struct ca_objective *objective,
+                          const struct ca_control *control, const struct ca_trace *trace,
+                          double *theta) {
     const size_t p = objective->p, bytes = sizeof(double) * p;
     struct run run = {.objective = objective,
                       .trace = trace,
@@ -77,9 +78,10 @@ struct ca_result ca_lbfgs(const struct ca_objective *objective, const struct ca_
     memcpy(run.best, theta, bytes);
     memset(bound, 0, bytes);
     memset(unbounded, 0, sizeof(int) * p);
-    lbfgsb((int)p, control->memory, theta, bound, bound, unbounded, &f, value, gradient, &fail, &run,
-           0, 0, &n_value, &n_gradient, INT_MAX, message, 0, 10);
+    lbfgsb((int)p, control->memory, theta, bound, bound, unbounded, &f, value, gradient, &fail,
+           &run, 0, 0, &n_value, &n_gradient, INT_MAX, message, 0, 10);
     memcpy(theta, run.best, bytes);
     const int exhausted = run.iteration >= control->max_iterations;
-    return ca_finish(objective, control, theta, run.iteration, exhausted ? CA_EXHAUSTED : CA_STALLED);
+    return ca_finish(objective, control, theta, run.iteration,
+                     exhausted ? CA_EXHAUSTED : CA_STALLED);
 }

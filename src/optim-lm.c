@@ -147,7 +147,8 @@ static double propose(struct lm *lm, double mu) {
 }
 
 /* Evaluates the trial point and says how good it is: decrease over predicted decrease, or, when
- * that is rounding, 1 or -1 as the convergence number falls or not. Linearised when positive. */
+ * that is rounding, 1 or -1 as the convergence number falls or not. Linearised when positive.
+ */
 static double judge(struct lm *lm, double predicted) {
     const struct point *now = &lm->now;
     struct point *trial = &lm->trial;

@@ -21,8 +21,9 @@ double ca_convergence(const struct ca_objective *objective, const double *r, con
     return worst == -1 ? -1 : worst / sqrt(objective->total);
 }
 
-struct ca_result ca_finish(const struct ca_objective *objective, const struct ca_control *control,
-                           const double *theta, int iterations, enum ca_outcome outcome) {
+struct ca_result ca_finish(const struct ca_objective *objective,
+                           const struct ca_control *control, const double *theta,
+                           int iterations, enum ca_outcome outcome) {
     double *r = ca_doubles(objective->q), *J = ca_doubles(objective->q * objective->p);
     objective->residuals(objective->context, theta, r);
     objective->jacobian(objective->context, J);

@@ -21,7 +21,8 @@ struct ca_objective {
     void *context;
     void (*residuals)(void *context, const double *theta, double *r);
     void (*jacobian)(void *context, double *J); /* at the theta of the last residuals() */
-    double (*gradient)(void *context, const double *theta, double *g); /* of |r|^2, which it returns */
+    double (*gradient)(void *context, const double *theta,
+                       double *g); /* of |r|^2, which it returns */
     /* r'', the second derivative of r along v, at the theta of the last residuals() */
     void (*bend)(void *context, const double *v, double *bent);
 };
@@ -58,8 +59,9 @@ struct ca_result {
 /* Each moves theta (p) to the best point found. */
 struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_control *control,
                        const struct ca_trace *trace, double *theta);
-struct ca_result ca_lbfgs(const struct ca_objective *objective, const struct ca_control *control,
-                          const struct ca_trace *trace, double *theta);
+struct ca_result ca_lbfgs(const struct ca_objective *objective,
+                          const struct ca_control *control, const struct ca_trace *trace,
+                          double *theta);
 struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_control *control,
                          const struct ca_trace *trace, double *theta);
 
@@ -67,7 +69,8 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
 double ca_convergence(const struct ca_objective *objective, const double *r, const double *J);
 
 /* What an optimiser without a tangent of its own reports at the theta where it ended. */
-struct ca_result ca_finish(const struct ca_objective *objective, const struct ca_control *control,
-                           const double *theta, int iterations, enum ca_outcome outcome);
+struct ca_result ca_finish(const struct ca_objective *objective,
+                           const struct ca_control *control, const double *theta,
+                           int iterations, enum ca_outcome outcome);
 
 #endif

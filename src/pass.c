@@ -104,15 +104,16 @@ void ca_plan_outputs(struct ca_pass *pass) {
     lay_out(pass);
 }
 
-static void add_constant(const struct ca_op *op, const double *theta, int rows, const double *one,
-                         double *out) {
+static void add_constant(const struct ca_op *op, const double *theta, int rows,
+                         const double *one, double *out) {
     for (int c = 0; c < op->shape.channels; c++, out += rows)
         for (int i = 0; i < rows; i++)
             out[i] += theta[op->theta + (size_t)c] * one[i];
 }
 
 /* out at a site += its taps applied to `in` */
-static void push_taps(const struct ca_pass *in, const double *theta, int node, int u, double *out) {
+static void push_taps(const struct ca_pass *in, const double *theta, int node, int u,
+                      double *out) {
     const struct ca_graph *graph = in->graph;
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -129,8 +130,8 @@ static void push_taps(const struct ca_pass *in, const double *theta, int node, i
 }
 
 /* what a site's taps read += their adjoint applied to the site's matrix in `from` */
-static void pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta, int node,
-                      int u) {
+static void pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta,
+                      int node, int u) {
     const struct ca_graph *graph = from->graph;
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -205,7 +206,8 @@ static void seed_outputs(struct ca_pass *pass, const double *r) {
             memcpy(value, r + (size_t)u * block, block * sizeof(double));
         else /* the span may be wider than the site's own outputs when later sites read it */
             for (int c = 0; c < channels; c++)
-                value[(size_t)(u * channels + c - pass->span[site].lo) + (size_t)c * (size_t)rows] = 1;
+                value[(size_t)(u * channels + c - pass->span[site].lo) +
+                      (size_t)c * (size_t)rows] = 1;
     }
 }
 

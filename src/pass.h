@@ -47,8 +47,8 @@ void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin,
  * r (rows x n_outputs) when it is not NULL (ca_plan_batch). */
 void ca_backward(struct ca_pass *pass, const double *theta, const double *r);
 
-/* The derivative of a backward pass (in `base`) along a change v of theta; `change` has the same
- * plan as base. The seeds stay as they are. */
+/* The derivative of a backward pass (in `base`) along a change v of theta; `change` has the
+ * same plan as base. The seeds stay as they are. */
 void ca_backward_along(struct ca_pass *change, const struct ca_pass *base, const double *theta,
                        const double *v);
 

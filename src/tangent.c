@@ -39,7 +39,8 @@ void ca_add_intercept(const struct ca_pass *back, const double *theta, double *W
             for (int c = 0; c < op->shape.channels; c++)
                 for (int o = 0; o < rows; o++)
                     intercept[back->span[site].lo + o] +=
-                        theta[op->theta + (size_t)c] * ca_at(back, site)[(size_t)o + (size_t)c * (size_t)rows];
+                        theta[op->theta + (size_t)c] *
+                        ca_at(back, site)[(size_t)o + (size_t)c * (size_t)rows];
         }
     }
 }
@@ -47,7 +48,8 @@ void ca_add_intercept(const struct ca_pass *back, const double *theta, double *W
 /* --- sums over rows: gradients ----------------------------------------------------------- */
 
 static void gradient_linear(const struct ca_op *op, const struct ca_tap *tap, int rows,
-                            const double *B, int ld_b, const double *X, int ld_x, double *grad) {
+                            const double *B, int ld_b, const double *X, int ld_x,
+                            double *grad) {
     const int filters = op->shape.channels, fg = filters / op->groups;
     const int cg = tap->channels / op->groups;
     for (int g = 0; g < op->groups; g++)
@@ -102,13 +104,15 @@ struct target {
 };
 
 /* out[o + m c, f + filters (i + cg k)] += B[o, f] X[c, i] for one tap of one site. */
-static void contract_tap(const struct ca_op *op, const struct ca_tap *tap, struct ca_span outputs,
-                         const double *B, struct ca_span span, const double *X, struct target target) {
+static void contract_tap(const struct ca_op *op, const struct ca_tap *tap,
+                         struct ca_span outputs, const double *B, struct ca_span span,
+                         const double *X, struct target target) {
     const int filters = op->shape.channels, fg = filters / op->groups;
     const int cg = tap->channels / op->groups;
     const int n_out = outputs.hi - outputs.lo, rows = span.hi - span.lo;
     const size_t ld = (size_t)target.ld, m = (size_t)target.m;
-    double *base = target.out + (tap->theta - op->theta) * ld + (size_t)outputs.lo + m * (size_t)span.lo;
+    double *base =
+        target.out + (tap->theta - op->theta) * ld + (size_t)outputs.lo + m * (size_t)span.lo;
     for (int i = 0; i < cg; i++)
         for (int f = 0; f < filters; f++) {
             const double *x = X + (size_t)((f / fg) * cg + i) * (size_t)rows;
@@ -139,7 +143,8 @@ static void contract_linear(const struct ca_tangent *tangent, int node, struct t
         for (int k = 0; k < op->n_taps; k++)
             if (row->tap(op, u, k, &tap) && ca_rows(&tangent->value, tap.site) > 0)
                 contract_tap(op, &tap, tangent->back.span[site], ca_at(&tangent->back, site),
-                             tangent->value.span[tap.site], ca_at(&tangent->value, tap.site), target);
+                             tangent->value.span[tap.site], ca_at(&tangent->value, tap.site),
+                             target);
     }
 }
 
@@ -202,8 +207,8 @@ static void contract_stretches(const struct ca_tangent *tangent, int node, int r
             u += contract_stretch(tangent, node, k, u, rows, target);
 }
 
-static void contract_bias(const struct ca_tangent *tangent, int node, const double *one, int rows,
-                          struct target target) {
+static void contract_bias(const struct ca_tangent *tangent, int node, const double *one,
+                          int rows, struct target target) {
     const struct ca_graph *graph = tangent->graph;
     const struct ca_op *op = &graph->op[node];
     const struct ca_pass *back = &tangent->back;
@@ -213,7 +218,8 @@ static void contract_bias(const struct ca_tangent *tangent, int node, const doub
         for (int f = 0; f < op->shape.channels; f++)
             for (int o = 0; o < n_out; o++) {
                 const double b = ca_at(back, site)[(size_t)o + (size_t)f * (size_t)n_out];
-                double *y = target.out + (size_t)f * (size_t)target.ld + back->span[site].lo + o;
+                double *y =
+                    target.out + (size_t)f * (size_t)target.ld + back->span[site].lo + o;
                 for (int c = 0; c < rows; c++)
                     y[(size_t)c * (size_t)target.m] += b * one[c];
             }
@@ -242,7 +248,8 @@ static void contract(const struct ca_tangent *tangent, const double *one, int ro
     }
 }
 
-static void fill_seeds(struct ca_tangent *tangent, size_t begin, size_t end, double *out, int ld) {
+static void fill_seeds(struct ca_tangent *tangent, size_t begin, size_t end, double *out,
+                       int ld) {
     const struct ca_graph *graph = tangent->graph;
     const int rows = (int)(end - begin);
     for (size_t j = 0; j < graph->n_inputs; j++)
@@ -256,7 +263,8 @@ static void fill_seeds(struct ca_tangent *tangent, size_t begin, size_t end, dou
     contract(tangent, one, rows, 1, out, ld);
 }
 
-static void fill_one_hot(struct ca_tangent *tangent, size_t begin, size_t end, double *out, int ld) {
+static void fill_one_hot(struct ca_tangent *tangent, size_t begin, size_t end, double *out,
+                         int ld) {
     ca_plan_one_hot(&tangent->value, begin, end);
     ca_forward_one_hot(&tangent->value, tangent->theta, begin, end);
     contract(tangent, NULL, (int)(end - begin), 0, out, ld);
@@ -271,7 +279,8 @@ static void fill_constant(struct ca_tangent *tangent, double *out, int ld) {
     contract(tangent, &one, 1, 1, out, ld);
 }
 
-void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, double *out, int ld) {
+void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, double *out,
+                     int ld) {
     const size_t m = tangent->graph->n_outputs, n = tangent->graph->n_inputs;
     for (size_t k = 0; k < tangent->n_columns; k++)
         memset(out + k * (size_t)ld, 0, sizeof(double) * m * (end - begin));
@@ -304,8 +313,9 @@ static size_t value_size(struct ca_tangent *tangent) {
     return tangent->value.size > size ? tangent->value.size : size;
 }
 
-struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *seeds, size_t n_seeds,
-                                 const long *column, size_t n_columns, size_t block) {
+struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *seeds,
+                                 size_t n_seeds, const long *column, size_t n_columns,
+                                 size_t block) {
     struct ca_tangent tangent = {.graph = graph,
                                  .seeds = seeds,
                                  .n_rows = seeds != NULL ? n_seeds : ca_coordinates(graph),

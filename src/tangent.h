@@ -28,8 +28,9 @@ struct ca_tangent {
 };
 
 /* Plans and allocates a tangent with at most `block` rows c at a time. */
-struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *seeds, size_t n_seeds,
-                                 const long *column, size_t n_columns, size_t block);
+struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *seeds,
+                                 size_t n_seeds, const long *column, size_t n_columns,
+                                 size_t block);
 
 /* Moves it to theta: the backward pass. */
 void ca_tangent_at(struct ca_tangent *tangent, const double *theta);

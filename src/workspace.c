@@ -2,7 +2,8 @@
 
 #include <R_ext/Memory.h>
 
-/* R_alloc checks n * size for overflow itself. One element more, so that a size of zero is valid. */
+/* R_alloc checks n * size for overflow itself. One element more, so that a size of zero is
+ * valid. */
 void *ca_bytes(size_t n, size_t size) {
     return R_alloc(n + 1, (int)size);
 }
