@@ -37,8 +37,8 @@
 #' @param ridge A number lambda >= 0. When positive, soft capacity: P becomes U
 #'   diag(s_i^2 / (s_i^2 + lambda s_1^2)) U'. It depends on the parametrisation.
 #' @param tol Relative tolerance of the rank, by default 10 max(m n, p) eps.
-#' @param data For the covariance metric of a bare network: a task, or inputs as in
-#'   [predict.ca_network()].
+#' @param data For the covariance metric of a bare network, and for [partition_pca()]: a task,
+#'   or inputs as in [predict.ca_network()].
 #' @param layers Names of layers, as in [summary.ca_network()], whose parameters count;
 #'   `NULL` for all. A residual or parallel layer means all that it holds.
 #' @param block Number of input coordinates that are worked on at a time, which
@@ -77,7 +77,9 @@ capacity <- function(x, metric = c("identity", "covariance"), partition = NULL, 
   tol <- check_number(tol, min = 0)
   block <- if (is.null(block)) block_size(m, n, n_kept) else check_count(block)
   inform_cost(m, n, n_kept, block)
-  core <- .Call(ffi_capacity, lower(network), network$coef, kept, seeds, NULL,
+  basis <- partition_basis(partition, x, network, data, intercept)
+  turned <- if (!is.null(basis)) if (is.null(seeds)) t(basis$Q) else crossprod(basis$Q, seeds)
+  core <- .Call(ffi_capacity, lower(network), network$coef, kept, seeds, turned,
     list(tol = tol, ridge = ridge, block = as.double(block)))
   evidence <- rank_evidence(core, tol)
   if (ridge == 0) warn_rank_gap(evidence)
@@ -85,7 +87,8 @@ capacity <- function(x, metric = c("identity", "covariance"), partition = NULL, 
   columns <- if (is.null(partition)) {
     c(input_frame(network$input, intercept), list(capacity = kappa))
   } else {
-    part_sums(kappa, partition, network$input, intercept)
+    part <- if (is.null(basis)) partition$part(input_frame(network$input)) else basis$part
+    part_sums(kappa, part, intercept)
   }
   new_frame(columns, "ca_capacity",
     total = if (ridge > 0) sum(kappa) else as.double(core$rank),
@@ -147,7 +150,7 @@ metric_moments <- function(x, network, data, call) {
   if (is.null(data)) {
     if (inherits(x, "ca_fit")) return(x$task$moments)
     abort(c(
-      "The covariance metric of a network needs {.arg data}: a task, or rows of inputs.",
+      "The second moments of a network's inputs are needed: pass {.arg data}, a task or rows of inputs.",
       i = "A fit uses its own task."
     ), "value", call = call)
   }

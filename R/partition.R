@@ -21,16 +21,20 @@ partition_regions <- function(breaks) {
       x = "It is {show_value(breaks)}."
     ), "value")
   }
-  ends <- vapply(breaks, format, "", digits = 15)
-  labels <- paste0("(", ends[-length(ends)], ",", ends[-1L], "]")
-  new_partition("regions", function(rows) {
-    part <- cut(rows$position, breaks, labels)
-    if (!anyNA(part)) return(part)
-    levels(part) <- c(levels(part), "(other)")
-    part[is.na(part)] <- "(other)"
-    part
-  })
+  new_partition("regions", function(rows) interval_parts(rows$position, breaks))
 }
+
+# Parts (b_i, b_(i+1)], named by their ends; values outside are "(other)".
+interval_parts <- function(x, breaks) {
+  ends <- format_each(breaks)
+  part <- cut(x, breaks, paste0("(", ends[-length(ends)], ",", ends[-1L], "]"))
+  if (!anyNA(part)) return(part)
+  levels(part) <- c(levels(part), "(other)")
+  part[is.na(part)] <- "(other)"
+  part
+}
+
+format_each <- function(x) vapply(x, format, "", digits = 15)
 
 #' @rdname partition_regions
 #' @export
@@ -75,9 +79,18 @@ octave_of <- function(lag) {
   factor(octave, levels = all, labels = ifelse(from == to, to, paste0(from, "-", to)))
 }
 
-# Capacities per part, the (Intercept) last.
-part_sums <- function(kappa, partition, input, intercept) {
-  part <- partition$part(input_frame(input))
+# The basis that a partition reports in, with the constant as a last coordinate where there is one;
+# NULL for partitions by inputs.
+partition_basis <- function(partition, x, network, data, intercept, call = rlang::caller_env()) {
+  if (is.null(partition$basis)) return(NULL)
+  moments <- if (partition$needs_moments) metric_moments(x, network, data, call)
+  basis <- partition$basis(network$input, moments)
+  if (intercept) basis$Q <- rbind(cbind(basis$Q, 0), c(numeric(ncol(basis$Q)), 1))
+  basis
+}
+
+# Capacities per part, the (Intercept) last. kappa: of inputs, or of the vectors of a basis.
+part_sums <- function(kappa, part, intercept) {
   if (intercept) {
     part <- factor(c(as.character(part), "(Intercept)"), levels = c(levels(part), "(Intercept)"))
   }

@@ -141,7 +141,7 @@ main <- function(arguments) {
     compare_tasks()
     compare_series("sunspots", "Monthly sunspots (sunspot.month)", sunspot.month, 64)
   }
-  cat("\nThe report and the pictures are in ", normalizePath(folder), "\n", sep = "")
+  cat("\nAll of it is in ", normalizePath(folder), "\n", sep = "")
 }
 
 tryCatch(main(commandArgs(TRUE)), error = function(e) {

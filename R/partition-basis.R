@@ -1,0 +1,195 @@
+# Partitions by subspaces that are not spanned by inputs: an orthonormal basis of the input space whose
+# vectors are grouped in parts. `basis(input, moments)` gives list(Q, part): Q (n x n), a coordinate a
+# row, a basis vector a column, and a factor with the part of each column.
+
+new_basis_partition <- function(kind, basis, needs = NULL, needs_moments = FALSE) {
+  structure(list(kind = kind, basis = basis, needs = needs, needs_moments = needs_moments),
+    class = "ca_partition"
+  )
+}
+
+#' Partitions by subspaces
+#'
+#' Cuts the input space into orthogonal subspaces, for the argument `partition` of [capacity()]. The
+#' capacity of a subspace with orthogonal projector P_S is tr((P_S (x) I_m) P); over all parts
+#' capacities sum to the total, and what no part holds is the part `"(rest)"`.
+#'
+#' @param bands Increasing frequencies b_1 < b_2 < .. in cycles per position, between 0 and 0.5: parts
+#'   are the frequencies in (b_i, b_(i+1)], the mean (frequency 0) is a part of its own. `NULL` gives one
+#'   part per frequency k / n.
+#' @param k Number of principal components that are parts of their own.
+#' @param subspaces A named list of matrices with n rows (one per input coordinate), whose columns span
+#'   subspaces that are orthogonal to each other.
+#' @returns An object of class `ca_partition`.
+#'
+#'   * `partition_fourier()`: by frequency, in the real orthonormal Fourier basis of the positions of
+#'     a sequence of any length, all channels together.
+#'   * `partition_haar()`: by scale, in the Haar wavelet basis of a sequence of 2^j positions: the
+#'     `"mean"`, then wavelets by the number of positions that they cover.
+#'   * `partition_pca()`: by principal components of the inputs' uncentred second moments, those of the
+#'     fit's task or of `data`.
+#'   * `partition_subspaces()`: by any subspaces.
+#' @seealso [partition_octaves()]
+#' @examples
+#' trained <- fit(arch_dilated(16, filters = 1), task_fgn(16, 0.8), seed = 1)
+#' capacity(trained, partition = partition_haar())
+#' capacity(trained, partition = partition_fourier(c(0, 1 / 8, 1 / 4, 1 / 2)))
+#' capacity(trained, partition = partition_pca(2))
+#' newest <- diag(16)[, 15:16]
+#' capacity(trained, partition = partition_subspaces(list(newest = newest)))
+#' @export
+partition_fourier <- function(bands = NULL) {
+  if (!is.null(bands)) {
+    bands <- check_vector(bands)
+    if (length(bands) < 2L || is.unsorted(bands, strictly = TRUE) || bands[[1L]] < 0 || max(bands) > 0.5) {
+      abort(c(
+        "{.arg bands} must be two or more increasing frequencies between 0 and 0.5.",
+        x = "It is {show_value(bands)}."
+      ), "value")
+    }
+  }
+  new_basis_partition("Fourier frequency", needs = "sequence", function(input, moments) {
+    n <- input$shape[[3L]]
+    waves <- fourier_basis(n)
+    frequency <- waves$cycles / n
+    part <- if (is.null(bands)) {
+      factor(frequency, labels = format_each(sort(unique(frequency))))
+    } else {
+      band_parts(frequency, bands)
+    }
+    over_channels(waves$Q, part, input)
+  })
+}
+
+# Real orthonormal Fourier basis of n points: cycles 0, 1, 1, 2, 2, .. per n, cosine before sine.
+fourier_basis <- function(n) {
+  t <- seq_len(n) - 1
+  cycles <- 0:(n %/% 2)
+  columns <- lapply(cycles, function(k) {
+    angle <- 2 * pi * k * t / n
+    if (k == 0 || 2 * k == n) cbind(cos(angle) / sqrt(n)) else cbind(cos(angle), sin(angle)) * sqrt(2 / n)
+  })
+  list(Q = do.call(cbind, columns), cycles = rep(cycles, vapply(columns, ncol, 0L)))
+}
+
+band_parts <- function(frequency, bands) {
+  waves <- interval_parts(frequency[frequency > 0], bands)
+  factor(c(rep("mean", sum(frequency == 0)), as.character(waves)), levels = c("mean", levels(waves)))
+}
+
+#' @rdname partition_fourier
+#' @export
+partition_haar <- function() {
+  new_basis_partition("Haar scale", needs = "sequence", function(input, moments) {
+    n <- input$shape[[3L]]
+    if (2^round(log2(n)) != n) {
+      abort(c(
+        "{.fn partition_haar} needs a sequence whose length is a power of two.",
+        x = "The network takes {describe_input(input)}."
+      ), "shape", call = NULL)
+    }
+    haar <- haar_basis(n)
+    part <- factor(haar$scale, levels = sort(unique(haar$scale)))
+    levels(part)[[1L]] <- "mean"
+    over_channels(haar$Q, part, input)
+  })
+}
+
+# Haar wavelets by the positions that they cover: 2, 4, .., n; the mean is scale 0.
+haar_basis <- function(n) {
+  Q <- matrix(1 / sqrt(n), n, 1L)
+  scale <- 0
+  width <- n
+  while (width > 1L) {
+    wavelet <- c(rep(1, width / 2), rep(-1, width / 2)) / sqrt(width)
+    Q <- cbind(Q, diag(n / width) %x% matrix(wavelet))
+    scale <- c(scale, rep(width, n / width))
+    width <- width / 2
+  }
+  list(Q = Q, scale = scale)
+}
+
+#' @rdname partition_fourier
+#' @export
+partition_pca <- function(k) {
+  k <- check_count(k)
+  new_basis_partition("principal component", needs_moments = TRUE, function(input, moments) {
+    n <- nrow(moments$sigma)
+    if (k > n) {
+      abort(c("{.arg k} must be at most the number of inputs, {n}.", x = "It is {k}."), "value", call = NULL)
+    }
+    labels <- c(paste0("component ", seq_len(k)), if (k < n) "(rest)")
+    part <- factor(labels[pmin(seq_len(n), k + 1L)], levels = labels)
+    list(Q = eigen(moments$sigma, symmetric = TRUE)$vectors, part = part)
+  })
+}
+
+#' @rdname partition_fourier
+#' @export
+partition_subspaces <- function(subspaces) {
+  check_named(subspaces, check_matrix_of)
+  call <- rlang::current_env()
+  bases <- Map(function(x, name) span_basis(x, name, call), subspaces, names(subspaces))
+  check_orthogonal(bases)
+  new_basis_partition("subspace", function(input, moments) {
+    n <- input_size(input)
+    if (nrow(bases[[1L]]) != n) {
+      abort(c(
+        "{.arg subspaces} must be of the network's {n} input coordinate{?s}.",
+        x = "They have {nrow(bases[[1]])} row{?s}."
+      ), "shape", call = NULL)
+    }
+    complete_basis(bases, n)
+  })
+}
+
+check_matrix_of <- function(x, arg, call) check_matrix(x, arg = arg, call = call)
+
+# Orthonormal columns that span what the columns of x span.
+span_basis <- function(x, name, call) {
+  x <- as.matrix(x)
+  s <- svd(x, nv = 0L)
+  rank <- sum(s$d > 10 * max(dim(x)) * .Machine$double.eps * max(s$d, 0))
+  if (rank == 0L) {
+    abort(c("{.arg subspaces${name}} must span something.", x = "It is zero."), "value", call = call)
+  }
+  s$u[, seq_len(rank), drop = FALSE]
+}
+
+check_orthogonal <- function(bases, call = rlang::caller_env()) {
+  sizes <- vapply(bases, nrow, 0L)
+  if (length(unique(sizes)) > 1L) {
+    abort(c(
+      "{.arg subspaces} must all have one row per input coordinate.",
+      x = "They have {sizes} rows."
+    ), "shape", call = call)
+  }
+  for (i in seq_along(bases)) {
+    for (j in seq_len(i - 1L)) {
+      # cosines of orthonormal vectors: rounding is far below 1e-8
+      cosine <- max(svd(crossprod(bases[[i]], bases[[j]]), 0L, 0L)$d)
+      if (cosine > 1e-8) {
+        abort(c(
+          "{.arg subspaces} must be orthogonal to each other.",
+          x = "{.val {names(bases)[[j]]}} and {.val {names(bases)[[i]]}} overlap: the cosine of their
+            smallest angle is {signif(cosine, 3)}."
+        ), "value", call = call)
+      }
+    }
+  }
+  invisible()
+}
+
+complete_basis <- function(bases, n) {
+  own <- do.call(cbind, unname(bases))
+  rest <- if (ncol(own) < n) qr.Q(qr(own), complete = TRUE)[, (ncol(own) + 1L):n, drop = FALSE]
+  labels <- c(names(bases), if (!is.null(rest)) "(rest)")
+  sizes <- c(vapply(bases, ncol, 0L), if (!is.null(rest)) ncol(rest))
+  list(Q = cbind(own, rest), part = factor(rep(labels, sizes), levels = labels))
+}
+
+# A basis of positions for every channel: coordinates are channel-fastest.
+over_channels <- function(Q, part, input) {
+  channels <- input$shape[[1L]]
+  list(Q = Q %x% diag(channels), part = rep(part, each = channels))
+}
