@@ -293,7 +293,7 @@ comparison_profile <- function(object) {
     ggplot2::facet_grid(ggplot2::vars(.data$task), ggplot2::vars(.data$network)) +
     ggplot2::labs(
       x = if (x == "lag") "lag (1 is the newest input)" else "input",
-      y = "mean capacity (effective parameters)", caption = "orange: demand of the task, scaled to 1"
+      y = "mean capacity", caption = "orange: demand of the task, scaled to 1"
     ) +
     picture_theme()
 }
