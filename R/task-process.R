@@ -40,6 +40,10 @@ named_process <- function(kind, name, length, variance, horizon, acf,
 #'   \doi{10.1137/1010093}), `(|k+1|^(2H) - 2 |k|^(2H) + |k-1|^(2H)) / 2`; long
 #'   memory for `H > 1/2`, white noise at `1/2`.
 #' - `task_ou()`: an Ornstein-Uhlenbeck process seen at unit times, `exp(-rate k)`.
+#' - `task_matern()`: a Matern process (Matern 1960; Stein 1999,
+#'   \doi{10.1007/978-1-4612-1494-6}) seen at unit times, `2^(1 - nu) / Gamma(nu) z^nu K_nu(z)` with
+#'   `z = sqrt(2 nu) k / range`, nu the smoothness; 1/2 is an Ornstein-Uhlenbeck process.
+#' - `task_powerlaw()`: power-law memory, `(1 + k)^-exponent`; long memory for exponents below 1.
 #' - `task_multiscale()`: a sum of independent Ornstein-Uhlenbeck processes,
 #'   `sum_i w_i exp(-k / scale_i)` with `w` the weights divided by their sum.
 #' - `task_periodic()`: a stochastic cycle and white noise,
@@ -49,6 +53,9 @@ named_process <- function(kind, name, length, variance, horizon, acf,
 #' @param acf Autocovariances at lags 0, 1, .., `length + horizon - 1` (more are
 #'   ignored), or a function of one lag that gives them.
 #' @param horizon How many steps ahead to predict.
+#' @param range,smoothness Of the Matern correlation: its length scale, and how smooth the process is
+#'   (at most 50).
+#' @param exponent Of the decay of the correlation.
 #' @param ar,ma Coefficients. The autoregression must be stationary: all roots of
 #'   `1 - ar_1 z - ar_2 z^2 - ..` outside the unit circle. `task_arma()` takes
 #'   either as `numeric()`. The moving average need not be invertible.
@@ -193,6 +200,34 @@ task_ou <- function(length, rate, variance = 1, horizon = 1) {
   rate <- check_number(rate, min = 0, open = TRUE)
   name <- paste0("Ornstein-Uhlenbeck process (rate = ", label_numbers(rate), ")")
   named_process("ou", name, length, variance, horizon, \(lag) exp(-rate * lag))
+}
+
+#' @rdname task_process
+#' @export
+task_matern <- function(length, range, smoothness = 1.5, variance = 1, horizon = 1) {
+  range <- check_number(range, min = 0, open = TRUE)
+  smoothness <- check_number(smoothness, min = 0, open = TRUE)
+  check_number(smoothness, max = 50)
+  name <- paste0("Matern process (range = ", label_numbers(range), ", smoothness = ", label_numbers(smoothness), ")")
+  named_process("matern", name, length, variance, horizon, \(lag) matern_acf(lag, range, smoothness))
+}
+
+# The exponentially scaled Bessel function and logarithms keep far lags from underflow. Where z is so
+# small that it overflows (smoothness far above 1), the first terms of the series are exact to rounding.
+matern_acf <- function(lag, range, smoothness) {
+  z <- sqrt(2 * smoothness) * lag / range
+  bessel <- besselK(z, smoothness, expon.scaled = TRUE)
+  log_acf <- (1 - smoothness) * log(2) - lgamma(smoothness) + smoothness * log(z) - z +
+    log(bessel)
+  ifelse(lag == 0, 1, ifelse(is.finite(bessel), exp(log_acf), 1 - z^2 / (4 * (smoothness - 1))))
+}
+
+#' @rdname task_process
+#' @export
+task_powerlaw <- function(length, exponent, variance = 1, horizon = 1) {
+  exponent <- check_number(exponent, min = 0, open = TRUE)
+  name <- paste0("power-law memory (exponent = ", label_numbers(exponent), ")")
+  named_process("powerlaw", name, length, variance, horizon, \(lag) (1 + lag)^-exponent)
 }
 
 #' @rdname task_process

@@ -158,3 +158,29 @@ test_that("bad arguments are refused by class", {
   )
   expect_snapshot(writeLines(texts))
 })
+
+test_that("Matern correlations have their closed forms at half-integers", {
+  lag <- 0:12
+  a <- sqrt(3) * lag / 4
+  b <- sqrt(5) * lag / 4
+  # Bessel functions of half-integer order are elementary: rounding only.
+  expect_equal(matern_acf(lag, 4, 1.5), (1 + a) * exp(-a), tolerance = 1e-12)
+  expect_equal(matern_acf(lag, 4, 2.5), (1 + b + b^2 / 3) * exp(-b), tolerance = 1e-12)
+  expect_equal(task_matern(6, range = 3, smoothness = 0.5)$moments, task_ou(6, rate = 1 / 3)$moments,
+    tolerance = 1e-12)
+  expect_true(all(is.finite(matern_acf(c(1e-8, 1, 1e4), 1, 40))))
+  # Where the Bessel function overflows, next to where it does not: the difference is the series' next
+  # term, z^4 / 3e4 with z near 1e-5.
+  near <- matern_acf(c(4e-6, 6e-6, 8e-6), 1, 50)
+  expect_equal(1 - near, 100 * c(4e-6, 6e-6, 8e-6)^2 / 196, tolerance = 1e-3)
+  expect_error(task_matern(6, range = 0), class = "capalloc_error_value")
+  expect_error(task_matern(6, range = 2, smoothness = 60), class = "capalloc_error_value")
+})
+
+test_that("power-law memory has the correlations it says and is a process", {
+  task <- task_powerlaw(16, exponent = 0.5, variance = 2)
+  expect_equal(task$moments$sigma[1, ], 2 / sqrt(1:16))
+  expect_equal(drop(task$moments$cross), 2 / sqrt(17:2))
+  expect_gt(min(eigen(task$moments$sigma, only.values = TRUE)$values), 0)
+  expect_error(task_powerlaw(16, exponent = 0), class = "capalloc_error_value")
+})
