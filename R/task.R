@@ -8,7 +8,7 @@
 # All answers come from one factorisation of the centred Sigma, scaled to unit
 # diagonal so that the units of an input decide nothing:
 #   W* = C' Sigma^+,  Bayes loss = tr(V - C' Sigma^+ C),
-#   demand_j = |w_j|^2 / (Sigma^-1)_jj   (DESIGN 1.2, one input as the region).
+#   demand_j = |w_j|^2 / (Sigma^-1)_jj for one input j.
 
 # `data` is NULL or list(x, y, x_test, y_test); `...` are further fields.
 new_task <- function(kind, label, input, moments, data = NULL, output_labels = NULL, ...) {

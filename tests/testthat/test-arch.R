@@ -167,7 +167,7 @@ test_that("a stack of shared filters has the rank of what it sees, and nothing e
   }
 })
 
-test_that("a single-channel dilated stack has rank L + 1, and the profile of DESIGN 1.2", {
+test_that("a single-channel dilated stack has rank L + 1, and the profile of its closed form", {
   for (L in 3:5) {
     net <- initialise(arch_dilated(2^L, filters = 1), seed = L)
     taps <- matrix(coef(net)[seq_len(2 * L)], 2)
