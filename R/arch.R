@@ -128,14 +128,7 @@ read_out <- function(net, outputs, bias, call = rlang::caller_env()) {
 # Layers until a dilated stack sees n positions, or a strided one has one left.
 dilated_depth <- function(n) max(1L, as.integer(floor(log2(n))))
 
-strided_depth <- function(n, kernel) {
-  depth <- 0L
-  while (n > 1L) {
-    n <- n %/% min(kernel, n)
-    depth <- depth + 1L
-  }
-  max(depth, 1L)
-}
+strided_depth <- function(n, stride) max(1L, length(cut_kernels(n, stride, stride)))
 
 filters_of <- function(filters, depth, call = rlang::caller_env()) {
   filters <- check_vector(filters, arg = "filters", call = call)

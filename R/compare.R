@@ -204,8 +204,7 @@ linear_loss <- function(trained) {
   learnt <- new_task("sample", "sample", task$input, row_moments(rows$x, rows$y), data = rows)
   W <- oracle_weights(learnt, intercept = has_intercept(task))
   if (is.null(task$data)) return(moment_loss(W, augment_moments(task$moments, has_intercept(task))))
-  if (nrow(task$data$x_test) == 0L) return(NA_real_)
-  mean(rowSums((task$data$y_test - cbind(task$data$x_test, 1) %*% t(W))^2))
+  held_out_loss(task, cbind(task$data$x_test, rep(1, nrow(task$data$x_test))) %*% t(W))
 }
 
 # ---- all runs ------------------------------------------------------------------------------------
@@ -242,23 +241,17 @@ has_workers <- function() {
   isNamespaceLoaded("future") && !inherits(future::plan(), "sequential")
 }
 
-# As many chunks under way as there are workers; each is kept as soon as it is done.
+# future() itself waits until a worker is free; what is done by then is kept.
 run_on_workers <- function(cells, n_obs, fitting, keep) {
-  workers <- future::nbrOfWorkers()
-  chunks <- run_chunks(length(cells), workers)
+  keep_all <- function(chunks) for (chunk in chunks) keep(chunk$rows, collect_chunk(chunk, cells))
   running <- list()
-  begun <- 0L
-  while (begun < length(chunks) || length(running) > 0L) {
-    while (length(running) < workers && begun < length(chunks)) {
-      begun <- begun + 1L
-      rows <- chunks[[begun]]
-      running <- c(running, list(list(rows = rows, future = start_chunk(cells[rows], n_obs, fitting))))
-    }
+  for (rows in run_chunks(length(cells), future::nbrOfWorkers())) {
+    running <- c(running, list(list(rows = rows, future = start_chunk(cells[rows], n_obs, fitting))))
     ready <- vapply(running, function(chunk) future::resolved(chunk$future), NA)
-    for (chunk in running[ready]) keep(chunk$rows, collect_chunk(chunk, cells))
+    keep_all(running[ready])
     running <- running[!ready]
-    if (!any(ready)) Sys.sleep(0.01)
   }
+  keep_all(running)
 }
 
 # About eight chunks per worker, so that slow runs even out; never more than 50 runs in one.

@@ -216,8 +216,12 @@ task_loss <- function(network, task) {
     moments <- augment_moments(task$moments, has_bias(network))
     return(moment_loss(.Call(ffi_weights, lower(network), network$coef), moments))
   }
-  if (nrow(task$data$x_test) == 0L) return(NA_real_)
-  yhat <- .Call(ffi_predict, lower(network), network$coef, task$data$x_test)
+  held_out_loss(task, .Call(ffi_predict, lower(network), network$coef, task$data$x_test))
+}
+
+# yhat: predictions of the rows held out; NA when there are none.
+held_out_loss <- function(task, yhat) {
+  if (nrow(yhat) == 0L) return(NA_real_)
   mean(rowSums((task$data$y_test - yhat)^2))
 }
 

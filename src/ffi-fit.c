@@ -126,8 +126,6 @@ SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP me
     SEXP coef = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)g.n_params));
     memcpy(REAL(coef), start, sizeof(double) * g.n_params);
     const struct ca_result result = minimise(&objective, &options, &trace, REAL(coef));
-    if (result.status != CA_OK)
-        ffi_stop(result.status, "training");
     SET_VECTOR_ELT(out, 0, coef);
     SET_VECTOR_ELT(out, 1, Rf_ScalarReal(result.loss));
     SET_VECTOR_ELT(out, 2, Rf_ScalarReal(result.number));

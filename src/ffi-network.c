@@ -166,7 +166,7 @@ SEXP ffi_weights(SEXP graph, SEXP theta) {
     struct ca_pass back = ca_pass_new(&g);
     ca_plan_outputs(&back);
     back.value = ca_doubles(back.size);
-    ca_backward(&back, th, NULL);
+    ca_backward(&back, th);
     ffi_product(g.n_outputs, ca_coordinates(&g), "effective weights beyond what R can index");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)g.n_outputs, (int)ca_coordinates(&g)));
     ca_weights(&back, th, REAL(out));

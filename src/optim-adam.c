@@ -15,7 +15,7 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
     const double beta1 = 0.9, beta2 = 0.999, pi = 3.14159265358979323846;
     double *g = ca_doubles(p), *first = ca_doubles(p), *second = ca_doubles(p);
     double *best = ca_doubles(p), f_best = INFINITY;
-    struct ca_result result = {.outcome = CA_EXHAUSTED, .status = CA_OK};
+    enum ca_outcome outcome = CA_EXHAUSTED;
     memset(first, 0, sizeof(double) * p);
     memset(second, 0, sizeof(double) * p);
     memcpy(best, theta, sizeof(double) * p);
@@ -24,7 +24,7 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
         const double f = objective->gradient(objective->context, theta, g);
         trace->tick(trace->context, iteration, objective->floor + f, NAN);
         if (!isfinite(f)) {
-            result.outcome = CA_DIVERGED;
+            outcome = CA_DIVERGED;
             break;
         }
         if (f < f_best) {
@@ -44,5 +44,5 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
         }
     }
     memcpy(theta, best, sizeof(double) * p);
-    return ca_finish(objective, control, theta, iteration, result.outcome);
+    return ca_finish(objective, control, theta, iteration, outcome);
 }

@@ -212,7 +212,7 @@ static enum ca_outcome minimise(struct lm *lm, const struct ca_control *control,
 struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_control *control,
                        const struct ca_trace *trace, double *theta) {
     struct lm lm = lm_new(objective);
-    struct ca_result result = {.status = CA_OK};
+    struct ca_result result;
     memcpy(lm.now.theta, theta, sizeof(double) * objective->p);
     result.outcome = minimise(&lm, control, trace, &result.iterations);
     memcpy(theta, lm.now.theta, sizeof(double) * objective->p);

@@ -35,7 +35,6 @@ struct ca_result ca_finish(const struct ca_objective *objective,
             outcome = CA_CONVERGED;
     }
     return (struct ca_result){.outcome = outcome,
-                              .status = CA_OK,
                               .iterations = iterations,
                               .loss = objective->floor + ca_dot(objective->q, r, r),
                               .number = number};

@@ -13,8 +13,6 @@
 
 #include <stddef.h>
 
-#include "status.h"
-
 struct ca_objective {
     size_t p, q;
     double floor, total;
@@ -50,7 +48,6 @@ struct ca_trace {
 
 struct ca_result {
     enum ca_outcome outcome;
-    enum ca_status status;
     int iterations;
     double loss;   /* with the floor */
     double number; /* convergence */

@@ -176,10 +176,9 @@ void ca_forward_batch(struct ca_pass *pass, const double *theta, const double *x
     forward(pass, theta, one);
 }
 
-void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin, size_t end) {
+void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin) {
     const struct ca_op *input = &pass->graph->op[0];
     const int channels = input->shape.channels;
-    (void)end;
     for (int u = 0; u < input->positions; u++) {
         const int rows = ca_rows(pass, (size_t)u);
         double *value = ca_at(pass, (size_t)u);
@@ -193,28 +192,25 @@ void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin,
     forward(pass, theta, NULL);
 }
 
-static void seed_outputs(struct ca_pass *pass, const double *r) {
+/* The span of a site may be wider than its own outputs, when later sites read it. */
+static void seed_outputs(struct ca_pass *pass) {
     const struct ca_graph *graph = pass->graph;
     const struct ca_op *output = &graph->op[graph->output];
     const int channels = output->shape.channels;
     for (int u = 0; u < output->positions; u++) {
         const size_t site = graph->first[graph->output] + (size_t)u;
-        const int rows = ca_rows(pass, site);
-        double *value = ca_at(pass, site);
-        const size_t block = (size_t)rows * (size_t)channels;
-        if (r != NULL)
-            memcpy(value, r + (size_t)u * block, block * sizeof(double));
-        else /* the span may be wider than the site's own outputs when later sites read it */
-            for (int c = 0; c < channels; c++)
-                value[(size_t)(u * channels + c - pass->span[site].lo) +
-                      (size_t)c * (size_t)rows] = 1;
+        const size_t rows = (size_t)ca_rows(pass, site);
+        for (int c = 0; c < channels; c++) {
+            const int row = u * channels + c - pass->span[site].lo;
+            ca_at(pass, site)[(size_t)row + (size_t)c * rows] = 1;
+        }
     }
 }
 
-void ca_backward(struct ca_pass *pass, const double *theta, const double *r) {
+void ca_backward(struct ca_pass *pass, const double *theta) {
     const struct ca_graph *graph = pass->graph;
     memset(pass->value, 0, pass->size * sizeof(double));
-    seed_outputs(pass, r);
+    seed_outputs(pass);
     for (size_t s = graph->n_steps; s-- > 0;) {
         const struct ca_step *step = &graph->step[s];
         for (int u = step->end; u-- > step->begin;)

@@ -42,10 +42,10 @@ void ca_plan_outputs(struct ca_pass *pass);
 /* Forward values of rows x (rows x n_inputs). `one` as above. */
 void ca_forward_batch(struct ca_pass *pass, const double *theta, const double *x, int rows,
                       const double *one);
-void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin, size_t end);
-/* Sensitivities of the outputs (ca_plan_outputs), or of sum_o y_o r_o per row for
- * r (rows x n_outputs) when it is not NULL (ca_plan_batch). */
-void ca_backward(struct ca_pass *pass, const double *theta, const double *r);
+/* Of the coordinates planned from `begin` on. */
+void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin);
+/* Sensitivities of the outputs (ca_plan_outputs). */
+void ca_backward(struct ca_pass *pass, const double *theta);
 
 /* The derivative of a backward pass (in `base`) along a change v of theta; `change` has the
  * same plan as base. The seeds stay as they are. */

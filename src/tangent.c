@@ -266,7 +266,7 @@ static void fill_seeds(struct ca_tangent *tangent, size_t begin, size_t end, dou
 static void fill_one_hot(struct ca_tangent *tangent, size_t begin, size_t end, double *out,
                          int ld) {
     ca_plan_one_hot(&tangent->value, begin, end);
-    ca_forward_one_hot(&tangent->value, tangent->theta, begin, end);
+    ca_forward_one_hot(&tangent->value, tangent->theta, begin);
     contract(tangent, NULL, (int)(end - begin), 0, out, ld);
 }
 
@@ -333,5 +333,5 @@ struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *see
 
 void ca_tangent_at(struct ca_tangent *tangent, const double *theta) {
     tangent->theta = theta;
-    ca_backward(&tangent->back, theta, NULL);
+    ca_backward(&tangent->back, theta);
 }
