@@ -41,21 +41,25 @@ input_frame <- function(input, intercept = FALSE) {
   }
   position <- rep(seq_len(positions), each = channels)
   channel <- rep(seq_len(channels), times = positions)
-  label <- input$labels
-  if (is.null(label)) {
-    label <- if (channels == 1L) paste0("x[", position, "]") else paste0("x[", position, ",", channel, "]")
-  }
   lag <- if (input$kind == "sequence") positions + 1L - position else rep(NA_integer_, length(position))
-  columns <- list(input = label, position = position, lag = lag, channel = channel)
+  columns <- list(input = input$labels, position = position, lag = lag, channel = channel)
   if (input$kind == "grid") {
     columns$row <- (position - 1L) %% input$shape[[2L]] + 1L
     columns$column <- (position - 1L) %/% input$shape[[2L]] + 1L
   }
+  if (is.null(input$labels)) columns$input <- coordinate_labels(columns, channels)
   if (intercept) {
     columns <- lapply(columns, function(x) c(x, NA))
     columns$input[[length(columns$input)]] <- "(Intercept)"
   }
   light_frame(columns)
+}
+
+# "x[3]", of a grid "x[2,5]" (row, column), the channel last where there are several.
+coordinate_labels <- function(columns, channels) {
+  place <- if (is.null(columns$row)) columns["position"] else columns[c("row", "column")]
+  if (channels > 1L) place$channel <- columns$channel
+  paste0("x[", do.call(paste, c(unname(place), sep = ",")), "]")
 }
 
 # data.frame() without its cost: `columns` are a named list of equal lengths.
@@ -69,10 +73,14 @@ light_frame <- function(columns, class = NULL) {
 #' bare input is a network without layers; pipe layers onto it.
 #'
 #' Position 1 of a sequence is the oldest value and position `length` the newest,
-#' so that `lag = length + 1 - position`. Data are matrices with one row per
-#' observation and one column per coordinate, channel-fastest, then position.
+#' so that `lag = length + 1 - position`. A grid is an image, a map or any other field
+#' on rows and columns; its positions run down the columns, `position = row + height
+#' (column - 1)`, as a matrix is stored in R, and have no lag. Data are matrices with
+#' one row per observation and one column per coordinate, channel-fastest, then
+#' position.
 #'
 #' @param length Number of positions (time steps) of the sequence.
+#' @param height,width Rows and columns of the grid.
 #' @param channels Number of values at each position.
 #' @param size Number of entries of the vector. Its position is the index and
 #'   its lag `NA`.
@@ -80,12 +88,21 @@ light_frame <- function(columns, class = NULL) {
 #' @seealso [layer_dense()] and the other layers, [summary.ca_network()].
 #' @examples
 #' input_sequence(64) |> layer_conv(filters = 1, kernel = 2)
+#' input_grid(8, 8, channels = 3) |> layer_conv(filters = 2, kernel = 3)
 #' input_vector(10) |> layer_dense(1, bias = TRUE)
 #' @export
 input_sequence <- function(length, channels = 1) {
   length <- check_count(length)
   channels <- check_count(channels)
   new_network(new_input("sequence", channels, 1L, length))
+}
+
+#' @rdname input_sequence
+#' @export
+input_grid <- function(height, width, channels = 1) {
+  height <- check_count(height)
+  width <- check_count(width)
+  new_network(new_input("grid", check_count(channels), height, width))
 }
 
 #' @rdname input_sequence

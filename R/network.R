@@ -46,7 +46,7 @@ check_network <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_en
   abort(c(
     "{.arg {arg}} must be a capalloc network.",
     x = "It is {show_value(x)} of class {.cls {class(x)}}.",
-    i = "Start one with {.fn input_sequence} or {.fn input_vector}.",
+    i = "Start one with {.fn input_sequence}, {.fn input_grid} or {.fn input_vector}.",
     i = if (startsWith(fn, "layer_")) {
       "If another package masks {.fn {fn}}, write {.code capalloc::{fn}()}."
     }

@@ -59,3 +59,16 @@ test_that("sizes that are not whole numbers of one or more are refused", {
     input_vector(NULL)
   })
 })
+
+test_that("a grid's positions run down the columns, without lags", {
+  rows <- input_frame(input_grid(2, 3, channels = 2)$input, intercept = TRUE)
+  expect_equal(names(rows), c("input", "position", "lag", "channel", "row", "column"))
+  expect_equal(rows$position, c(rep(1:6, each = 2), NA))
+  expect_equal(rows$row, c(rep(c(1, 2), each = 2, times = 3), NA))
+  expect_equal(rows$column, c(rep(1:3, each = 4), NA))
+  expect_true(all(is.na(rows$lag)))
+  expect_equal(rows$input[c(1, 2, 3, 12, 13)], c("x[1,1,1]", "x[1,1,2]", "x[2,1,1]", "x[2,3,2]", "(Intercept)"))
+  expect_equal(input_frame(input_grid(2, 2)$input)$input, c("x[1,1]", "x[2,1]", "x[1,2]", "x[2,2]"))
+  expect_error(input_grid(0, 3), "`height`", class = "capalloc_error_value")
+  expect_error(input_grid(2, "a"), "`width`", class = "capalloc_error_value")
+})
