@@ -1,18 +1,5 @@
-# Pictures: ggplot2's autoplot() (registered when ggplot2 is loaded) and base
-# graphics' plot(). Both read one description of what is to be drawn, so that
-# they show the same.
-
-ink <- "#0072B2" # Okabe and Ito's blue, safe for colour-blind readers and in print
-grey <- "grey60"
-palette <- c("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#999999")
-
-# On white, so that a saved picture can be read on any page.
-picture_theme <- function() {
-  ggplot2::theme_minimal() + ggplot2::theme(
-    panel.grid.minor = ggplot2::element_blank(), legend.position = "bottom",
-    plot.background = ggplot2::element_rect(fill = "white", colour = NA)
-  )
-}
+# Pictures of capacities and fits: ggplot2's autoplot() (registered when ggplot2 is loaded) and
+# base graphics' plot(). Both read one description of what is to be drawn, so that they show the same.
 
 # What a profile shows: x, capacity and perhaps network, and the most that a position can have over its
 # channels (a part has no such bound). The constant is said, not drawn.
@@ -44,12 +31,15 @@ constant_note <- function(rows) {
 #' In a profile, the height at an input is the effective number of parameters
 #' that act on it, and the heights sum to the total capacity. The dashed line is
 #' the most a position can have, one per output and channel: every dependency on it is
-#' then fully modelled. Channels are stacked.
+#' then fully modelled. Channels are stacked. On a grid the profile is a heat map, a panel
+#' for each channel.
 #'
 #' @param object,x A capacity, several of them (`c(a = , b = )`), or a fit.
 #' @param type For a capacity `"profile"` (capacity against lag, position or part) or
 #'   `"spectrum"` (singular values of the tangent, the tolerance of the rank drawn
-#'   in).
+#'   in). For a fit `"loss"` (training loss by iteration) or `"allocation"` (capacity of
+#'   each input beside the [task_demand()] of the task; on a grid both as shares of their
+#'   largest).
 #' @param ... Not used.
 #' @returns `autoplot()`: a ggplot. `plot()`: its argument, invisibly.
 #' @name autoplot.ca_capacity
@@ -72,13 +62,16 @@ NULL
 autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), ...) {
   type <- check_choice(type, c("profile", "spectrum"))
   if (type == "spectrum") return(spectrum_ggplot(object))
-  profile_ggplot(object) +
-    ggplot2::labs(title = paste("Total capacity", format(attr(object, "total"), digits = 4)))
+  if (is_grid_profile(object)) return(heat_ggplot(grid_heat(object)))
+  profile_ggplot(object) + ggplot2::labs(title = total_title(object))
 }
+
+total_title <- function(object) paste("Total capacity", format(attr(object, "total"), digits = 4))
 
 #' @rdname autoplot.ca_capacity
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_capacities <- function(object, ...) {
+  if (is_grid_profile(object)) return(heat_ggplot(grid_heat(object)))
   profile_ggplot(object) +
     ggplot2::facet_wrap(ggplot2::vars(.data$network), ncol = 1, labeller = totals_labeller(object))
 }
@@ -105,6 +98,26 @@ profile_ggplot <- function(object) {
     (if (channels > 1L) ggplot2::scale_fill_manual("channel", values = rep_len(palette, channels))) +
     ggplot2::labs(x = shown$label, y = "capacity (effective parameters)", caption = shown$note) +
     picture_theme()
+}
+
+# Capacities of the pixels of a grid.
+is_grid_profile <- function(object) attr(object, "input_kind") == "grid" && !is.null(object$row)
+
+# Rows from the top, as an image; a panel for each network and channel.
+grid_heat <- function(object) {
+  rows <- plain_frame(object)
+  constant <- is.na(rows$position)
+  shown <- rows[!constant, , drop = FALSE]
+  totals <- attr(object, "totals")
+  channel <- if (max(shown$channel) > 1L) paste("channel", shown$channel)
+  network <- if (!is.null(totals)) paste0(shown$network, ": total ", format(totals, digits = 4)[shown$network])
+  panel <- if (is.null(channel)) network else if (is.null(network)) channel else paste(network, channel, sep = ", ")
+  tiles <- list(x = shown$column, y = shown$row, value = shown$capacity)
+  if (!is.null(panel)) tiles$panel <- factor(panel, levels = unique(panel))
+  new_heat(light_frame(tiles), "column", "row", "capacity (effective parameters)",
+    square = TRUE, flip_y = TRUE, note = constant_note(rows[constant, , drop = FALSE]),
+    title = if (is.null(totals)) total_title(object)
+  )
 }
 
 spectrum_ggplot <- function(object) {
@@ -137,7 +150,9 @@ spectrum_data <- function(object) {
 
 #' @rdname autoplot.ca_capacity
 #' @exportS3Method ggplot2::autoplot
-autoplot.ca_fit <- function(object, ...) {
+autoplot.ca_fit <- function(object, type = c("loss", "allocation"), ...) {
+  type <- check_choice(type, c("loss", "allocation"))
+  if (type == "allocation") return(allocation_ggplot(object))
   rows <- history_data(object)
   ggplot2::ggplot(rows, ggplot2::aes(
     x = .data$iteration, y = .data$excess, group = .data$restart
@@ -169,8 +184,10 @@ plot.ca_capacity <- function(x, type = c("profile", "spectrum"), ...) {
       xlab = "index", ylab = "singular value / largest", main = paste("Rank", shown$rank)
     )
     graphics::abline(h = shown$tol, lty = 2, col = grey)
+  } else if (is_grid_profile(x)) {
+    heat_plot(grid_heat(x))
   } else {
-    base_profile(profile_data(x), paste("Total capacity", format(attr(x, "total"), digits = 4)))
+    base_profile(profile_data(x), total_title(x))
   }
   invisible(x)
 }
@@ -178,6 +195,10 @@ plot.ca_capacity <- function(x, type = c("profile", "spectrum"), ...) {
 #' @rdname autoplot.ca_capacity
 #' @export
 plot.ca_capacities <- function(x, ...) {
+  if (is_grid_profile(x)) {
+    heat_plot(grid_heat(x))
+    return(invisible(x))
+  }
   shown <- profile_data(x)
   totals <- attr(x, "totals")
   old <- graphics::par(mfrow = c(length(totals), 1L), mar = c(5, 4, 2, 1))
@@ -224,104 +245,3 @@ plot.ca_fit <- function(x, ...) {
   invisible(x)
 }
 
-#' Pictures of comparisons
-#'
-#' @param object A comparison, from [compare_architectures()].
-#' @param type `"profile"`: mean capacity by lag, a row of panels per task and a column per
-#'   architecture, all on one scale, with the task's demand, scaled to its largest, as an
-#'   orange line. `"loss"`: excess loss against total capacity, a panel per task, a small point
-#'   per run and a large one per architecture; on a logarithmic scale where all losses allow it.
-#' @param ... Not used.
-#' @returns A ggplot.
-#' @examples
-#' cmp <- compare_architectures(
-#'   list(dense = arch_dense(16), dilated = arch_dilated(16)), classical_tasks(16)["fgn"],
-#'   replicates = 2
-#' )
-#' if (requireNamespace("ggplot2", quietly = TRUE)) {
-#'   ggplot2::autoplot(cmp)
-#'   ggplot2::autoplot(cmp, type = "loss")
-#' }
-#' @exportS3Method ggplot2::autoplot
-autoplot.ca_comparison <- function(object, type = c("profile", "loss"), ...) {
-  type <- check_choice(type, c("profile", "loss"))
-  drawn <- if (type == "loss") object$runs$loss else object$runs$total_capacity
-  if (all(is.na(drawn))) {
-    abort(c("{.arg object} must have runs to draw.", x = "None of its {length(drawn)} run{?s} gave a {type}."),
-      "value")
-  }
-  if (type == "loss") comparison_loss(object) else comparison_profile(object)
-}
-
-orange <- "#D55E00"
-pale <- "#9CC7E5" # under a line of demand
-
-# Mean capacity of each input over the runs of a network on a task.
-mean_profiles <- function(object) {
-  rows <- object$allocation[!is.na(object$allocation$position), , drop = FALSE]
-  keys <- c("network", "task", "position", "lag", "channel")
-  cell <- do.call(paste, c(rows[keys], sep = "\r"))
-  first <- rows[!duplicated(cell), keys, drop = FALSE]
-  first$capacity <- as.double(tapply(rows$capacity, factor(cell, unique(cell)), mean))
-  first
-}
-
-# One row per task, network and position: the demand of the task there, its largest scaled to 1.
-scaled_demands <- function(object) {
-  rows <- object$demand
-  key <- paste(rows$task, rows$position)
-  first <- rows[!duplicated(key), , drop = FALSE]
-  first$demand <- as.double(tapply(rows$demand, factor(key, unique(key)), sum))
-  first$demand <- first$demand / stats::ave(first$demand, first$task, FUN = function(x) max(x, 1e-300))
-  do.call(rbind, lapply(names(object$networks), function(network) cbind(network = network, first)))
-}
-
-# Panels in the order that the user gave.
-in_order <- function(rows, object) {
-  rows$network <- factor(rows$network, levels = names(object$networks))
-  rows$task <- factor(rows$task, levels = names(object$tasks))
-  rows
-}
-
-comparison_profile <- function(object) {
-  profiles <- in_order(mean_profiles(object), object)
-  demands <- in_order(scaled_demands(object), object)
-  x <- if (anyNA(profiles$lag)) "position" else "lag"
-  ggplot2::ggplot(profiles, ggplot2::aes(x = .data[[x]], y = .data$capacity)) +
-    ggplot2::geom_col(fill = pale, width = 1) +
-    ggplot2::geom_line(ggplot2::aes(y = .data$demand), data = demands, colour = orange, linewidth = 0.5) +
-    ggplot2::facet_grid(ggplot2::vars(.data$task), ggplot2::vars(.data$network)) +
-    ggplot2::labs(
-      x = if (x == "lag") "lag (1 is the newest input)" else "input",
-      y = "mean capacity", caption = "orange: demand of the task, scaled to 1"
-    ) +
-    picture_theme()
-}
-
-comparison_loss <- function(object) {
-  runs <- in_order(object$runs[!is.na(object$runs$loss), , drop = FALSE], object)
-  means <- in_order(plain_frame(summary(object)), object)
-  means <- means[means$runs > 0, , drop = FALSE]
-  shapes <- rep_len(c(16, 17, 15, 18, 1, 2, 0, 5, 6, 8), length(object$networks))
-  # exact zeros have no logarithm: they are drawn at a millionth of the largest
-  floor <- 1e-6 * max(runs$excess_loss, 0)
-  logarithmic <- floor > 0 && all(runs$excess_loss > -1e-9)
-  if (logarithmic) {
-    runs$excess_loss <- pmax(runs$excess_loss, floor)
-    means$excess_loss <- pmax(means$excess_loss, floor)
-  }
-  ggplot2::ggplot(runs, ggplot2::aes(
-    x = .data$total_capacity, y = .data$excess_loss, colour = .data$network, shape = .data$network
-  )) +
-    ggplot2::geom_point(alpha = 0.4, size = 1) +
-    ggplot2::geom_point(data = means, size = 3) +
-    ggplot2::scale_shape_manual(values = shapes) +
-    ggplot2::scale_colour_manual(values = rep_len(palette, length(object$networks))) +
-    ggplot2::facet_wrap(ggplot2::vars(.data$task)) +
-    (if (logarithmic) ggplot2::scale_y_log10() else ggplot2::scale_y_continuous()) +
-    ggplot2::labs(
-      x = "total capacity", y = "excess loss", colour = NULL, shape = NULL,
-      caption = if (logarithmic) paste("losses below", format(floor, digits = 1), "are drawn there")
-    ) +
-    picture_theme()
-}

@@ -242,7 +242,8 @@ moment_loss <- function(W, moments) {
 #'   `n_params`, `loss`, `train_loss`, `bayes_loss`, `excess_loss` (loss -
 #'   bayes_loss, `NA` for data), `converged`, `gradient_norm`, `iterations`,
 #'   `seconds`, `method`, `seed`, `nobs`. `tidy()`: one row per parameter: `term`,
-#'   `layer`, `estimate`.
+#'   `layer`, `estimate`, `capacity` (its effective capacity in the identity metric, the sum of its
+#'   column of [capacity_table()]: between 0 and 1, and the total over all of them).
 #' @name ca_fit
 #' @examples
 #' net <- input_sequence(8) |> layer_dense(1)

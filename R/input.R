@@ -22,7 +22,7 @@ describe_input <- function(input) {
 }
 
 describe_shape <- function(shape, kind) {
-  channels <- if (shape[[1L]] > 1L) paste(" x", shape[[1L]], "channels") else ""
+  channels <- if (shape[[1L]] > 1L) paste0(" with ", shape[[1L]], " channels") else ""
   switch(kind,
     vector = paste("a vector of", shape[[1L]]),
     sequence = paste0("a sequence of ", shape[[3L]], channels),

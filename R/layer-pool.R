@@ -1,39 +1,68 @@
-#' Pooling
+#' Pooling and upsampling
 #'
-#' Averages windows of `size` positions, channel by channel. It has no parameters.
+#' `layer_pool()` averages windows of `size` positions, channel by channel.
+#' `layer_upsample()` repeats every position `factor` times. Neither has parameters.
 #'
 #' @inheritParams layer_dense
-#' @param size Number of positions in a window.
-#' @param stride Step between windows; they are aligned to the newest input.
+#' @param size Number of positions in a window; on a grid one number, or two for rows
+#'   and columns. In `layer_upsample()` the number of positions to keep, the newest (on
+#'   a grid the last rows and columns), by default all: it undoes a shortening of a
+#'   length that the factor does not divide.
+#' @param stride Step between windows, as `size`; they are aligned to the newest input.
+#' @param factor Number of copies of each position, as `size` in `layer_pool()`.
 #' @returns The network with one more layer.
 #' @examples
 #' input_sequence(16) |> layer_pool(4) |> layer_dense(1)
+#' input_grid(8, 8) |> layer_pool(2) |> layer_dense(1)
+#' input_sequence(7) |> layer_conv(1, 2, stride = 2, padding = "same") |> layer_upsample(2, size = 7)
 #' @export
 layer_pool <- function(network, size, stride = size) {
   check_network(network)
-  check_sequence(network)
-  size <- check_count(size)
-  stride <- check_count(stride)
-  shape <- output_shape(network)
-  if (size > shape[[3L]]) {
-    abort(c(
-      "{.arg size} must fit into the {shape[[3]]} position{?s} of its input.",
-      x = "It is {size}."
-    ), "shape")
-  }
-  along <- slide(shape[[3L]], size, stride, 1L, "valid")
-  add_layer(network, new_layer("pool", network, c(shape[[1L]], 1L, along$outputs), "sequence",
-    size = size, stride = stride, pad = along$pad
-  ))
+  slide <- check_slide(network, size, stride, arg = "size")
+  add_layer(network, slide_layer("pool", network, output_shape(network)[[1L]], slide))
 }
 
 #' @export
 describe_layer.ca_layer_pool <- function(layer) {
-  paste0("average pool, size ", layer$size, if (layer$stride != layer$size) paste(", stride", layer$stride))
+  paste0(
+    "average pool, size ", extent_text(layer$kernel),
+    if (any(layer$stride != layer$kernel)) paste(", stride", extent_text(layer$stride))
+  )
 }
 
 #' @export
 lower_layer.ca_layer_pool <- function(layer, graph, from) {
-  window <- new_window(kernel = c(1L, layer$size), stride = c(1L, layer$stride), pad = c(0L, layer$pad))
-  emit(graph, "fixed", from, layer$out_shape, window = window, scale = 1 / layer$size)
+  emit(graph, "fixed", from, layer$out_shape, window = layer$window, scale = 1 / prod(layer$kernel))
+}
+
+#' @rdname layer_pool
+#' @export
+layer_upsample <- function(network, factor, size = NULL) {
+  check_network(network)
+  check_spatial(network)
+  factor <- check_extent(factor, network)
+  whole <- extent_of(network) * as.double(factor)
+  if (any(whole > .Machine$integer.max)) {
+    abort(c("{.arg factor} makes too many positions.", x = "They are {extent_text(whole)}."), "size")
+  }
+  if (is.null(size)) size <- whole
+  size <- check_extent(size, network)
+  if (any(size > whole)) {
+    abort(c(
+      "{.arg size} must be at most {extent_text(whole)}, the positions that {.arg factor} gives.",
+      x = "It is {extent_text(size)}."
+    ), "shape")
+  }
+  window <- new_window(pad = as.integer(size - whole), expand = factor)
+  add_layer(network, new_layer("upsample", network, c(output_shape(network)[[1L]], two(size)),
+    output_kind(network), factor = factor, window = window
+  ))
+}
+
+#' @export
+describe_layer.ca_layer_upsample <- function(layer) paste("upsample by", extent_text(layer$factor))
+
+#' @export
+lower_layer.ca_layer_upsample <- function(layer, graph, from) {
+  emit(graph, "fixed", from, layer$out_shape, window = layer$window)
 }

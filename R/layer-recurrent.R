@@ -60,7 +60,7 @@ lower_layer.ca_layer_recurrent <- function(layer, graph, from) {
   loop <- new_loop(graph)
   state <- next_node(graph, 1L)
   memory <- emit(graph, "linear", state, states,
-    window = new_window(pad = c(0L, 1L)), theta = delayed,
+    window = new_window(pad = 1L), theta = delayed,
     groups = if (layer$cell == "diagonal") units else 1L, loop = loop
   )
   emit(graph, "add", c(drive, memory), states, scale = c(1, 1), loop = loop)

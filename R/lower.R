@@ -6,9 +6,11 @@
 #   kind    "linear", "fixed", "bias", "add", "concat" or "flatten"
 #   from    nodes that it reads
 #   shape   of its output
-#   window  kernel, stride, dilation, pad, each (height, width): output u, tap k
-#           meets position u stride + k dilation - pad, or nothing outside
+#   window  kernel, stride, dilation, pad, expand, each (height, width): output u,
+#           tap k meets position floor((u stride + k dilation - pad) / expand), or
+#           nothing outside
 #   groups  of channels (linear)
+#   shared  whether all positions use one block of theta, or each its own (linear, bias)
 #   theta   where its slice of theta begins, from 0 (linear, bias)
 #   scale   of each input (add), of the sum over taps (fixed)
 #   loop    0, or the number of the recurrence that it belongs to: such
@@ -33,11 +35,11 @@ lower_layers <- function(layers, graph, from) {
 
 lower_layer <- function(layer, graph, from) UseMethod("lower_layer")
 
-emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, theta = 0, scale = 1,
-                 loop = 0L) {
+emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, shared = TRUE, theta = 0,
+                 scale = 1, loop = 0L) {
   op <- list(
-    kind = kind, from = from, shape = shape, window = window, groups = groups, theta = theta,
-    scale = scale, loop = loop
+    kind = kind, from = from, shape = shape, window = window, groups = groups, shared = shared,
+    theta = theta, scale = scale, loop = loop
   )
   node <- length(graph$ops) + 1L
   graph$ops[[node]] <- op
@@ -59,17 +61,18 @@ take <- function(graph, dim) {
   first
 }
 
-new_window <- function(kernel = c(1L, 1L), stride = c(1L, 1L), dilation = c(1L, 1L), pad = c(0L, 0L)) {
-  c(kernel, stride, dilation, pad)
+# Each of one number on a sequence, of two on a grid.
+new_window <- function(kernel = 1L, stride = 1L, dilation = 1L, pad = 0L, expand = 1L) {
+  c(two(kernel), two(stride), two(dilation), two(pad, 0L), two(expand))
 }
 
 # A linear map and, where the layer has one, its bias.
-lower_linear <- function(layer, graph, from, dim, window, groups = 1L) {
-  node <- emit(graph, "linear", from, layer$out_shape, window, groups, take(graph, dim))
+lower_linear <- function(layer, graph, from, dim, window, groups = 1L, shared = TRUE) {
+  node <- emit(graph, "linear", from, layer$out_shape, window, groups, shared, take(graph, dim))
   if (is.null(layer$params$bias)) return(node)
-  emit(graph, "bias", node, layer$out_shape, theta = take(graph, layer$params$bias))
+  emit(graph, "bias", node, layer$out_shape, shared = shared, theta = take(graph, layer$params$bias))
 }
 
 lower_last <- function(graph, from, shape) {
-  emit(graph, "fixed", from, c(shape[[1L]], 1L, 1L), window = new_window(pad = c(0L, 1L - shape[[3L]])))
+  emit(graph, "fixed", from, c(shape[[1L]], 1L, 1L), window = new_window(pad = 1L - shape[[3L]]))
 }

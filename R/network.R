@@ -222,16 +222,19 @@ coef.ca_network <- function(object, ...) {
 #' Look at a network
 #'
 #' `print()` shows a network layer by layer, `summary()` gives the same as a data
-#' frame, `plot()` draws it with base graphics, the input at the bottom.
+#' frame, `plot()` (base graphics) and `autoplot()` (ggplot2) draw it, the input at the
+#' bottom.
 #'
 #' @param x,object A network.
 #' @param ... Not used.
 #' @returns `summary()`: a data frame with one row per layer, nested layers
 #'   after the layer that holds them: `layer` (name), `kind` (what it does),
-#'   `output` (its output: channels x positions), `parameters` (its own, and
+#'   `output` (its output: channels x positions, on a grid
+#'   channels x rows x columns), `parameters` (its own, and
 #'   for a residual or parallel layer those of its blocks are on the blocks' own
 #'   rows), `depth` (0 for the network's own layers, 1 inside a block, ...).
-#'   `print()` and `plot()` return their argument.
+#'   `print()` and `plot()` return their argument, `autoplot()`
+#'   a ggplot.
 #' @examples
 #' net <- input_sequence(16) |>
 #'   layer_residual(\(x) x |> layer_conv(1, kernel = 3, padding = "same")) |>
@@ -244,10 +247,15 @@ summary.ca_network <- function(object, ...) {
   light_frame(list(
     layer = vapply(rows, function(row) row$name, ""),
     kind = vapply(rows, function(row) describe_layer(row$layer), ""),
-    output = vapply(rows, function(row) paste(row$layer$out_shape[c(1, 3)], collapse = " x "), ""),
+    output = vapply(rows, function(row) shape_text(row$layer), ""),
     parameters = vapply(rows, function(row) own_params(row$layer), 0),
     depth = vapply(rows, function(row) row$depth, 0L)
   ))
+}
+
+# Channels x positions, on a grid channels x rows x columns.
+shape_text <- function(layer) {
+  extent_text(if (layer$out_kind == "grid") layer$out_shape else layer$out_shape[c(1, 3)])
 }
 
 # One line that says what a layer does, without its name.
@@ -270,30 +278,3 @@ print.ca_network <- function(x, ...) {
 }
 
 count_text <- function(n, noun) paste0(format(n, big.mark = ","), " ", noun, if (n == 1) "" else "s")
-
-#' @rdname summary.ca_network
-#' @export
-plot.ca_network <- function(x, ...) {
-  rows <- summary(x)
-  labels <- c("input", rows$layer)
-  detail <- c(describe_input(x$input), sprintf("%s   -> %s   (%g)", rows$kind, rows$output, rows$parameters))
-  depth <- c(0L, rows$depth)
-  n <- length(labels)
-  old <- graphics::par(mar = c(0.5, 0.5, 1.5, 0.5))
-  on.exit(graphics::par(old))
-  graphics::plot.new()
-  graphics::plot.window(xlim = c(0, 1), ylim = c(0.4, n + 0.6))
-  left <- 0.04 + 0.04 * depth
-  graphics::rect(left, seq_len(n) - 0.38, 0.98, seq_len(n) + 0.38,
-    col = ifelse(depth > 0L, "#EAF1F8", "white"), border = "#34618C")
-  own <- which(depth == 0L)
-  # Layers follow each other; what is nested belongs to the layer below it.
-  if (length(own) > 1L) {
-    graphics::arrows(0.02, own[-length(own)], 0.02, own[-1L] - 0.3, length = 0.06, col = "#34618C")
-    graphics::segments(0.02, own, 0.04, own, col = "#34618C")
-  }
-  graphics::text(left + 0.02, seq_len(n), labels, adj = 0, font = 2)
-  graphics::text(0.3, seq_len(n), detail, adj = 0)
-  graphics::title(main = count_text(n_params(x), "parameter"), line = 0.3, font.main = 1)
-  invisible(x)
-}

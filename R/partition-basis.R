@@ -1,12 +1,5 @@
 # Partitions by subspaces that are not spanned by inputs: an orthonormal basis of the input space whose
-# vectors are grouped in parts. `basis(input, moments)` gives list(Q, part): Q (n x n), a coordinate a
-# row, a basis vector a column, and a factor with the part of each column.
-
-new_basis_partition <- function(kind, basis, needs = NULL, needs_moments = FALSE) {
-  structure(list(kind = kind, basis = basis, needs = needs, needs_moments = needs_moments),
-    class = "ca_partition"
-  )
-}
+# vectors are grouped in parts.
 
 #' Partitions by subspaces
 #'
@@ -48,7 +41,7 @@ partition_fourier <- function(bands = NULL) {
       ), "value")
     }
   }
-  new_basis_partition("Fourier frequency", needs = "sequence", function(input, moments) {
+  new_partition("Fourier frequency", needs = "sequence", cut = function(input, moments) {
     n <- input$shape[[3L]]
     waves <- fourier_basis(n)
     frequency <- waves$cycles / n
@@ -80,7 +73,7 @@ band_parts <- function(frequency, bands) {
 #' @rdname partition_fourier
 #' @export
 partition_haar <- function() {
-  new_basis_partition("Haar scale", needs = "sequence", function(input, moments) {
+  new_partition("Haar scale", needs = "sequence", cut = function(input, moments) {
     n <- input$shape[[3L]]
     if (2^round(log2(n)) != n) {
       abort(c(
@@ -113,7 +106,7 @@ haar_basis <- function(n) {
 #' @export
 partition_pca <- function(k) {
   k <- check_count(k)
-  new_basis_partition("principal component", needs_moments = TRUE, function(input, moments) {
+  new_partition("principal component", needs_moments = TRUE, cut = function(input, moments) {
     n <- nrow(moments$sigma)
     if (k > n) {
       abort(c("{.arg k} must be at most the number of inputs, {n}.", x = "It is {k}."), "value", call = NULL)
@@ -131,7 +124,7 @@ partition_subspaces <- function(subspaces) {
   call <- rlang::current_env()
   bases <- Map(function(x, name) span_basis(x, name, call), subspaces, names(subspaces))
   check_orthogonal(bases)
-  new_basis_partition("subspace", function(input, moments) {
+  new_partition("subspace", function(input, moments) {
     n <- input_size(input)
     if (nrow(bases[[1L]]) != n) {
       abort(c(

@@ -1,4 +1,14 @@
-#' Partitions of the input space
+# Partitions of the space of inputs and outputs: list(kind, cut, needs, needs_moments), `needs` a
+# kind of input or NULL. cut(input, moments) gives list(part, Q, over):
+#   part   a factor, the part of each coordinate, basis vector or output (not of the constant)
+#   Q      NULL, or an orthonormal basis of the input space, a vector a column
+#   over   "inputs" (the default) or "outputs"
+
+new_partition <- function(kind, cut, needs = NULL, needs_moments = FALSE) {
+  structure(list(kind = kind, cut = cut, needs = needs, needs_moments = needs_moments), class = "ca_partition")
+}
+
+#' Partitions by inputs and outputs
 #'
 #' Ways of cutting up the inputs, for the argument `partition` of [capacity()]. The
 #' capacities of the parts sum to the total; the `(Intercept)` of a network with a
@@ -6,22 +16,44 @@
 #'
 #' @param breaks Increasing numbers b_1 < b_2 < ..: parts are the positions in
 #'   (b_i, b_(i+1)]. Positions outside are the part `"(other)"`.
-#' @returns An object of class `ca_partition`. `partition_octaves()` cuts a sequence
-#'   by octaves of the lag, ceiling(log2(lag)): lags 1, 2, 3-4, 5-8, ...
+#' @param columns `NULL`, or on a grid breaks of its columns: then `breaks` are those of its rows,
+#'   and parts are rectangles.
+#' @returns An object of class `ca_partition`.
+#'
+#'   * `partition_regions()`: by regions of positions.
+#'   * `partition_octaves()`: a sequence by octaves of the lag, ceiling(log2(lag)): lags 1, 2, 3-4,
+#'     5-8, ...
+#'   * `partition_positions()`: one part per position, its channels together.
+#'   * `partition_channels()`: one part per channel.
+#'   * `partition_outputs()`: one part per output o of the network: sum over inputs j of
+#'     P_(o,j),(o,j).
+#' @seealso [partition_fourier()] and the like for subspaces that are not spanned by inputs.
 #' @examples
-#' net <- initialise(input_sequence(16) |> layer_conv(2, 4, stride = 4) |> layer_dense(1), seed = 1)
+#' net <- initialise(input_sequence(16) |> layer_conv(2, 4, stride = 4) |> layer_dense(2), seed = 1)
 #' capacity(net, partition = partition_octaves())
 #' capacity(net, partition = partition_regions(c(0, 4, 16)))
+#' capacity(net, partition = partition_outputs())
+#' image <- initialise(input_grid(8, 8) |> layer_conv(2, 3, stride = 2) |> layer_dense(1), seed = 1)
+#' capacity(image, partition = partition_regions(c(0, 4, 8), columns = c(0, 4, 8)))
 #' @export
-partition_regions <- function(breaks) {
-  breaks <- check_vector(breaks)
+partition_regions <- function(breaks, columns = NULL) {
+  breaks <- check_breaks(breaks)
+  if (is.null(columns)) return(coordinate_partition("regions", function(rows) interval_parts(rows$position, breaks)))
+  columns <- check_breaks(columns)
+  coordinate_partition("rows and columns", needs = "grid", function(rows) {
+    interaction(interval_parts(rows$row, breaks), interval_parts(rows$column, columns), sep = " x ", lex.order = TRUE)
+  })
+}
+
+check_breaks <- function(breaks, arg = rlang::caller_arg(breaks), call = rlang::caller_env()) {
+  breaks <- check_vector(breaks, arg = arg, call = call)
   if (length(breaks) < 2L || is.unsorted(breaks, strictly = TRUE)) {
     abort(c(
-      "{.arg breaks} must be two or more increasing numbers.",
+      "{.arg {arg}} must be two or more increasing numbers.",
       x = "It is {show_value(breaks)}."
-    ), "value")
+    ), "value", call = call)
   }
-  new_partition("regions", function(rows) interval_parts(rows$position, breaks))
+  breaks
 }
 
 # Parts (b_i, b_(i+1)], named by their ends; values outside are "(other)".
@@ -36,15 +68,42 @@ interval_parts <- function(x, breaks) {
 
 format_each <- function(x) vapply(x, format, "", digits = 15)
 
+# By the columns of input_frame().
+coordinate_partition <- function(kind, part, needs = NULL) {
+  new_partition(kind, function(input, moments) list(part = part(input_frame(input))), needs = needs)
+}
+
 #' @rdname partition_regions
 #' @export
 partition_octaves <- function() {
-  new_partition("octaves", function(rows) octave_of(rows$lag), needs = "sequence")
+  coordinate_partition("octaves", function(rows) octave_of(rows$lag), needs = "sequence")
 }
 
-# `part` maps rows of input_frame() to a factor; `needs` is a kind of input, or NULL.
-new_partition <- function(kind, part, needs = NULL) {
-  structure(list(kind = kind, part = part, needs = needs), class = "ca_partition")
+# "1", "2", "3-4", "5-8", .. in the order of the lag.
+octave_of <- function(lag) {
+  octave <- ceiling(log2(lag))
+  all <- seq(0, max(octave, na.rm = TRUE))
+  from <- floor(2^(all - 1)) + 1
+  to <- 2^all
+  factor(octave, levels = all, labels = ifelse(from == to, to, paste0(from, "-", to)))
+}
+
+#' @rdname partition_regions
+#' @export
+partition_positions <- function() {
+  coordinate_partition("positions", function(rows) factor(rows$position))
+}
+
+#' @rdname partition_regions
+#' @export
+partition_channels <- function() {
+  coordinate_partition("channels", function(rows) factor(rows$channel))
+}
+
+#' @rdname partition_regions
+#' @export
+partition_outputs <- function() {
+  new_partition("outputs", function(input, moments) list(over = "outputs"))
 }
 
 #' @export
@@ -70,31 +129,35 @@ check_partition <- function(partition, input, call = rlang::caller_env()) {
   invisible()
 }
 
-# "1", "2", "3-4", "5-8", .. in the order of the lag.
-octave_of <- function(lag) {
-  octave <- ceiling(log2(lag))
-  all <- seq(0, max(octave, na.rm = TRUE))
-  from <- floor(2^(all - 1)) + 1
-  to <- 2^all
-  factor(octave, levels = all, labels = ifelse(from == to, to, paste0(from, "-", to)))
+# What a partition makes of the inputs of an allocation; NULL for none.
+cut_inputs <- function(partition, about, call = rlang::caller_env()) {
+  if (is.null(partition)) return(NULL)
+  moments <- if (partition$needs_moments) metric_moments(about$x, about$network, about$data, call)
+  partition$cut(about$network$input, moments)
 }
 
-# The basis that a partition reports in, with the constant as a last coordinate where there is one;
-# NULL for partitions by inputs.
-partition_basis <- function(partition, x, network, data, intercept, call = rlang::caller_env()) {
-  if (is.null(partition$basis)) return(NULL)
-  moments <- if (partition$needs_moments) metric_moments(x, network, data, call)
-  basis <- partition$basis(network$input, moments)
-  if (intercept) basis$Q <- rbind(cbind(basis$Q, 0), c(numeric(ncol(basis$Q)), 1))
-  basis
+# The rows of the tangent in a basis Q (the constant last, where there is one), after the metric.
+turned_rows <- function(Q, about) {
+  if (is.null(Q)) return(NULL)
+  if (about$intercept) Q <- rbind(cbind(Q, 0), c(numeric(ncol(Q)), 1))
+  if (is.null(about$seeds)) t(Q) else crossprod(Q, about$seeds)
 }
 
-# Capacities per part, the (Intercept) last. kappa: of inputs, or of the vectors of a basis.
-part_sums <- function(kappa, part, intercept) {
-  if (intercept) {
-    part <- factor(c(as.character(part), "(Intercept)"), levels = c(levels(part), "(Intercept)"))
+# Capacities per part, the (Intercept) last. kappa: outputs x coordinates (or basis vectors).
+part_sums <- function(kappa, cut, intercept) {
+  inputs <- seq_len(ncol(kappa) - intercept)
+  if (identical(cut$over, "outputs")) {
+    sums <- rowSums(kappa[, inputs, drop = FALSE])
+    names <- paste0("y[", seq_along(sums), "]")
+  } else {
+    sums <- group_sums(colSums(kappa)[inputs], cut$part)$capacity
+    names <- levels(cut$part)
   }
-  group_sums(kappa, part)
+  if (intercept) {
+    sums <- c(sums, sum(kappa[, -inputs]))
+    names <- c(names, "(Intercept)")
+  }
+  list(part = factor(names, levels = names), capacity = sums)
 }
 
 group_sums <- function(values, part) {

@@ -1,17 +1,43 @@
 # Tasks that predict a stationary process from its past. With autocovariance
-# acf(k), Sigma is Toeplitz and the input at lag l has C = acf(l + horizon - 1).
+# acf(k), Sigma is Toeplitz, the input at lag l and the output at horizon h have
+# C = acf(l + h - 1), and two outputs V = acf(|h - h'|).
 
-# `acf` holds lags 0 to length + horizon - 1.
+# `acf` holds lags 0 to length + max(horizon) - 1.
 new_process <- function(kind, name, length, horizon, acf) {
   lag <- seq(length, 1L)
-  moments <- new_moments(stats::toeplitz(acf[seq_len(length)]), acf[lag + horizon], acf[[1L]])
+  sigma <- stats::toeplitz(acf[seq_len(length)])
+  cross <- matrix(acf[outer(lag, horizon, `+`)], length)
+  target <- matrix(acf[abs(outer(horizon, horizon, `-`)) + 1L], length(horizon))
   label <- process_label(name, length, horizon)
-  new_task(kind, label, new_input("sequence", 1L, 1L, length), moments)
+  input <- new_input("sequence", 1L, 1L, length)
+  new_task(kind, label, input, new_moments(sigma, cross, target), output_labels = horizon_labels(horizon))
 }
 
 process_label <- function(name, length, horizon) {
-  ahead <- if (horizon == 1L) "next value" else paste(horizon, "steps ahead")
+  steps <- shorten(sprintf("%d", horizon), 4L)
+  ahead <- if (length(horizon) > 1L) paste("horizons", steps) else paste(steps, "steps ahead")
+  if (identical(horizon, 1L)) ahead <- "next value"
   paste0(name, ", length ", length, ", ", ahead)
+}
+
+# One horizon needs no names: outputs keep those of the channels, if any.
+horizon_labels <- function(horizon, channels = NULL) {
+  if (length(horizon) == 1L) return(channels)
+  labels <- sprintf("h = %d", horizon)
+  if (is.null(channels)) labels else paste(channels, "at", rep(labels, each = length(channels)))
+}
+
+# Steps ahead, one output each, as integers.
+check_horizon <- function(horizon, call = rlang::caller_env()) {
+  ok <- is.numeric(horizon) && length(horizon) > 0L && all(is.finite(horizon)) &&
+    all(horizon == floor(horizon), horizon >= 1, horizon <= .Machine$integer.max, diff(horizon) > 0)
+  if (!ok) {
+    abort(c(
+      "{.arg horizon} must be one whole number, 1 or more, or several in increasing order.",
+      x = "It is {show_value(horizon)}."
+    ), "value", call = call)
+  }
+  as.integer(horizon)
 }
 
 # `acf(lag)` is the autocorrelation at a vector of lags, positive semi-definite
@@ -20,8 +46,8 @@ named_process <- function(kind, name, length, variance, horizon, acf,
                           call = rlang::caller_env()) {
   length <- check_count(length, call = call)
   variance <- check_number(variance, min = 0, open = TRUE, call = call)
-  horizon <- check_count(horizon, call = call)
-  lags <- seq(0, as.numeric(length) + horizon - 1)
+  horizon <- check_horizon(horizon, call = call)
+  lags <- seq(0, as.numeric(length) + max(horizon) - 1)
   new_process(kind, name, length, horizon, variance * acf(lags))
 }
 
@@ -29,8 +55,11 @@ named_process <- function(kind, name, length, variance, horizon, acf,
 #'
 #' The inputs are the last `length` values of a zero-mean stationary Gaussian
 #' process, position 1 the oldest, and the output is the next value, or the value
-#' `horizon` steps after the newest input. All moments are exact. The named
-#' processes have variance 1 unless `variance` says otherwise.
+#' `horizon` steps after the newest input; several horizons make several outputs.
+#' All moments are exact: with autocovariance `acf(k)` at lag k, two inputs have
+#' `acf(|i - j|)`, the input at lag l and the output at horizon h
+#' `acf(l + h - 1)`, and two outputs `acf(|h - h'|)`. The named processes have
+#' variance 1 unless `variance` says otherwise.
 #'
 #' Autocorrelations at lag k:
 #' - `task_process()`: any, given as `acf`.
@@ -50,9 +79,10 @@ named_process <- function(kind, name, length, variance, horizon, acf,
 #'   `(1 - noise) damping^k cos(2 pi k / period)`, and 1 at k = 0.
 #'
 #' @param length Number of past values that are seen.
-#' @param acf Autocovariances at lags 0, 1, .., `length + horizon - 1` (more are
-#'   ignored), or a function of one lag that gives them.
-#' @param horizon How many steps ahead to predict.
+#' @param acf Autocovariances at lags 0, 1, .., `length + max(horizon) - 1` (more
+#'   are ignored), or a function of one lag that gives them.
+#' @param horizon How many steps ahead to predict: one whole number, or several in
+#'   increasing order.
 #' @param range,smoothness Of the Matern correlation: its length scale, and how smooth the process is
 #'   (at most 50).
 #' @param exponent Of the decay of the correlation.
@@ -69,23 +99,27 @@ named_process <- function(kind, name, length, variance, horizon, acf,
 #' @param damping Factor by which the cycle's memory decays in one step, between 0
 #'   and 1. At 1 the cycle never changes.
 #' @param noise Share of the variance that is white noise, between 0 and 1.
-#' @returns A task of class `ca_task` with one output and a sequence of `length`
-#'   inputs.
+#' @returns A task of class `ca_task` with a sequence of `length` inputs and one
+#'   output for each horizon; where there are several they are named `h = 1` and
+#'   so on.
 #' @section Errors:
 #' An `acf` too short (class `capalloc_error_shape`) or not that of any process,
 #' because its Toeplitz matrix has a negative eigenvalue, and an autoregression
-#' that is not stationary (`capalloc_error_value`).
+#' that is not stationary (`capalloc_error_value`); horizons that are not whole
+#' numbers in increasing order (`capalloc_error_value`).
 #' @seealso [bayes_loss()], [oracle_weights()], [task_demand()],
-#'   [simulate.ca_task()]; [task_series()] for a series of your own.
+#'   [simulate.ca_task()]; [task_seasonal()] for a trend and a season,
+#'   [task_series()] for a series of your own.
 #' @examples
 #' task_process(length = 8, acf = function(lag) 0.5^lag)
 #' task_fgn(length = 64, hurst = 0.8)
+#' task_fgn(length = 64, hurst = 0.8, horizon = c(1, 4, 12))
 #' task_demand(task_arma(length = 6, ar = 0.7, ma = 0.4))
 #' @export
 task_process <- function(length, acf, horizon = 1) {
   length <- check_count(length)
-  horizon <- check_count(horizon)
-  acf <- process_acf(acf, as.numeric(length) + horizon)
+  horizon <- check_horizon(horizon)
+  acf <- process_acf(acf, as.numeric(length) + max(horizon))
   task <- new_process("process", "stationary process", length, horizon, acf)
   check_psd(
     joint_moments(task$moments),
@@ -206,10 +240,14 @@ task_ou <- function(length, rate, variance = 1, horizon = 1) {
 #' @export
 task_matern <- function(length, range, smoothness = 1.5, variance = 1, horizon = 1) {
   range <- check_number(range, min = 0, open = TRUE)
-  smoothness <- check_number(smoothness, min = 0, open = TRUE)
-  check_number(smoothness, max = 50)
+  smoothness <- check_smoothness(smoothness)
   name <- paste0("Matern process (range = ", label_numbers(range), ", smoothness = ", label_numbers(smoothness), ")")
   named_process("matern", name, length, variance, horizon, \(lag) matern_acf(lag, range, smoothness))
+}
+
+check_smoothness <- function(smoothness, call = rlang::caller_env()) {
+  smoothness <- check_number(smoothness, min = 0, open = TRUE, call = call)
+  check_number(smoothness, max = 50, call = call)
 }
 
 # The exponentially scaled Bessel function and logarithms keep far lags from underflow. Where z is so

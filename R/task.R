@@ -60,7 +60,7 @@ task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
   space <- input$input
   if (input_size(space) != n) {
     abort(c(
-      "{.arg input} must have {n} coordinate{?s}, one for each input of the task.",
+      "{.arg input} must have {n} coordinate{?s}, one for each input.",
       x = "It is {describe_input(space)}: {input_size(space)} coordinate{?s}."
     ), "shape", call = call)
   }

@@ -102,12 +102,34 @@ size_t ca_rank(const struct ca_spectrum *spectrum, double tol) {
     return rank;
 }
 
+/* w_l of the header: how much of direction l counts. */
+static double weight(const struct ca_spectrum *spectrum, size_t l, double ridge) {
+    const double s = spectrum->values[l], d = hypot(s, sqrt(ridge) * spectrum->values[0]);
+    return ridge > 0 ? (s / d) * (s / d) : 1;
+}
+
+/* Directions that count: the rank, or all of a soft capacity. */
+static size_t n_directions(const struct ca_spectrum *spectrum, size_t rank, double ridge) {
+    return ridge > 0 && rank > 0 ? spectrum->n_values : rank;
+}
+
+void ca_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge,
+                   double *capacity) {
+    const size_t k = spectrum->n_values, r = n_directions(spectrum, rank, ridge);
+    for (size_t j = 0; j < spectrum->n_columns; j++) {
+        capacity[j] = 0;
+        for (size_t l = 0; l < r; l++) {
+            const double v = spectrum->Vt[l + j * k];
+            capacity[j] += weight(spectrum, l, ridge) * v * v;
+        }
+    }
+}
+
 /* p x r: scaled right vectors, column l over s_l, or over sqrt(s_l^2 + ridge s_1^2). */
-static const double *basis_vectors(const struct ca_spectrum *spectrum, size_t rank,
-                                   double ridge) {
+static double *basis_vectors(const struct ca_spectrum *spectrum, size_t r, double ridge) {
     const size_t p = spectrum->n_columns, k = spectrum->n_values;
-    double *V = ca_doubles(p * rank);
-    for (size_t l = 0; l < rank; l++) {
+    double *V = ca_doubles(p * r);
+    for (size_t l = 0; l < r; l++) {
         const double s = spectrum->values[l];
         const double d = ridge > 0 ? hypot(s, sqrt(ridge) * spectrum->values[0]) : s;
         for (size_t j = 0; j < p; j++)
@@ -116,68 +138,125 @@ static const double *basis_vectors(const struct ca_spectrum *spectrum, size_t ra
     return V;
 }
 
-/* Rows of J times V: what the second pass sums the squares of. */
-struct basis_source {
-    struct ca_rows_source rows;
-    const double *V; /* p x r */
-    size_t p, r;
-    double *J; /* a block of rows x p */
-    int ld;
-};
-
+/* Rows of J V. */
 static void fill_basis(void *context, size_t begin, size_t end, double *out, int ld) {
-    const struct basis_source *basis = context;
-    basis->rows.fill(basis->rows.context, begin, end, basis->J, basis->ld);
-    for (size_t l = 0; l < basis->r; l++)
+    const struct ca_projector *projector = context;
+    const struct ca_rows_source *rows = &projector->rows;
+    rows->fill(rows->context, begin, end, projector->J, projector->ld);
+    for (size_t l = 0; l < projector->r; l++)
         memset(out + l * (size_t)ld, 0, sizeof(double) * (end - begin));
-    ca_gemm_nn((int)(end - begin), (int)basis->r, (int)basis->p, basis->J, basis->ld, basis->V,
-               (int)basis->p, out, ld);
+    ca_gemm_nn((int)(end - begin), (int)projector->r, (int)projector->p, projector->J,
+               projector->ld, projector->V, (int)projector->p, out, ld);
 }
 
 /* J V / s is orthonormal to about eps s_1 / s_r. Beyond this ratio its own triangle restores
  * that: the same product, made again in the same blocks, times the triangle's inverse. */
 static const double WELL_CONDITIONED = 1e3;
 
-static enum ca_status restore(struct ca_rows_source source, size_t r, size_t block,
-                              double *triangle) {
-    const size_t ld = min_size(block, source.n_rows) + (block < source.n_rows ? r : 0);
+static enum ca_status restore(struct ca_projector *projector) {
+    const size_t r = projector->r, block = projector->block, n = projector->rows.n_rows;
+    const struct ca_rows_source source = {projector, fill_basis, n};
+    const size_t ld = min_size(block, n) + (block < n ? r : 0);
     double *stack = ca_doubles(ld * r);
     const enum ca_status status = triangularise(source, r, block, stack, ld);
-    for (size_t l = 0; l < r && status == CA_OK; l++)
-        memcpy(triangle + l * r, stack + l * ld, sizeof(double) * r);
-    return status;
+    if (status != CA_OK)
+        return status;
+    projector->triangle = ca_doubles(r * r);
+    for (size_t l = 0; l < r; l++)
+        memcpy(projector->triangle + l * r, stack + l * ld, sizeof(double) * r);
+    return CA_OK;
 }
 
-enum ca_status ca_leverage(struct ca_rows_source source, const struct ca_spectrum *spectrum,
-                           size_t rank, double ridge, size_t block, double *leverage) {
-    const size_t p = spectrum->n_columns;
-    const size_t r = ridge > 0 && rank > 0 ? spectrum->n_values : rank;
-    memset(leverage, 0, sizeof(double) * source.n_rows);
+enum ca_status ca_projector_new(struct ca_rows_source source,
+                                const struct ca_spectrum *spectrum, size_t rank, double ridge,
+                                size_t block, struct ca_projector *projector) {
+    const size_t p = spectrum->n_columns, r = n_directions(spectrum, rank, ridge);
+    const size_t ld = min_size(block, source.n_rows);
+    *projector = (struct ca_projector){.rows = source, .p = p, .r = r, .block = block};
     if (r == 0)
         return CA_OK;
-    const size_t ld = min_size(block, source.n_rows);
-    struct basis_source basis = {
-        .rows = source, .V = basis_vectors(spectrum, r, ridge), .p = p, .r = r};
-    basis.J = ca_doubles(ld * p);
-    basis.ld = (int)ld;
-    const struct ca_rows_source rows = {&basis, fill_basis, source.n_rows};
-    double *triangle = NULL;
-    if (ridge == 0 && spectrum->values[0] > WELL_CONDITIONED * spectrum->values[r - 1]) {
-        triangle = ca_doubles(r * r);
-        const enum ca_status status = restore(rows, r, block, triangle);
-        if (status != CA_OK)
-            return status;
-    }
-    double *Q = ca_doubles(ld * r);
-    for (size_t begin = 0; begin < source.n_rows;) {
-        const size_t end = min_size(begin + block, source.n_rows), n = end - begin;
-        rows.fill(rows.context, begin, end, Q, (int)ld);
-        if (triangle != NULL)
-            ca_solve_right((int)n, (int)r, triangle, Q, (int)ld);
-        for (size_t l = 0; l < r; l++)
-            for (size_t i = 0; i < n; i++)
-                leverage[begin + i] += Q[i + l * ld] * Q[i + l * ld];
-        begin = end;
-    }
+    projector->V = basis_vectors(spectrum, r, ridge);
+    projector->J = ca_doubles(ld * p);
+    projector->Q = ca_doubles(ld * r);
+    projector->ld = (int)ld;
+    if (ridge == 0 && spectrum->values[0] > WELL_CONDITIONED * spectrum->values[r - 1])
+        return restore(projector);
     return CA_OK;
+}
+
+/* The rows begin <= i < end of the basis into projector->Q; those of J stay in projector->J.
+ * Returns end, the first row of the next block. */
+static size_t next_rows(struct ca_projector *projector, size_t begin) {
+    const size_t end = min_size(begin + projector->block, projector->rows.n_rows);
+    fill_basis(projector, begin, end, projector->Q, projector->ld);
+    if (projector->triangle != NULL)
+        ca_solve_right((int)(end - begin), (int)projector->r, projector->triangle, projector->Q,
+                       projector->ld);
+    return end;
+}
+
+void ca_leverage(struct ca_projector *projector, double *leverage) {
+    const size_t n_rows = projector->rows.n_rows, ld = (size_t)projector->ld;
+    memset(leverage, 0, sizeof(double) * n_rows);
+    for (size_t begin = 0, end; begin < n_rows && projector->r > 0; begin = end) {
+        end = next_rows(projector, begin);
+        for (size_t l = 0; l < projector->r; l++)
+            for (size_t i = begin; i < end; i++) {
+                const double q = projector->Q[i - begin + l * ld];
+                leverage[i] += q * q;
+            }
+    }
+}
+
+void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_t n_places,
+               double *K) {
+    const size_t n_rows = projector->rows.n_rows, r = projector->r;
+    double *U = ca_doubles(n_places * m * r); /* n_places x r for each output */
+    memset(K, 0, sizeof(double) * n_places * n_places);
+    for (size_t begin = 0, end; begin < n_rows && r > 0; begin = end) {
+        end = next_rows(projector, begin);
+        for (size_t i = begin; i < end; i++) {
+            if (place[i / m] < 0)
+                continue;
+            double *to = U + (size_t)place[i / m] + (i % m) * n_places * r;
+            for (size_t l = 0; l < r; l++)
+                to[l * n_places] = projector->Q[i - begin + l * (size_t)projector->ld];
+        }
+    }
+    for (size_t o = 0; o < m && r > 0; o++) {
+        const double *own = U + o * n_places * r;
+        ca_gemm_nt((int)n_places, (int)n_places, (int)r, own, (int)n_places, own, (int)n_places,
+                   K, (int)n_places);
+    }
+}
+
+/* T[row, group] += J_(row,k) (J^+)_(k,row) with J^+ = W Q', over blocks of rows. */
+static void two_way_blocks(struct ca_projector *projector, const double *W, size_t m,
+                           const int *group, double *T) {
+    const size_t n_rows = projector->rows.n_rows, p = projector->p, ld = (size_t)projector->ld;
+    double *inverse = ca_doubles(ld * p); /* (J^+)' of a block */
+    for (size_t begin = 0, end; begin < n_rows; begin = end) {
+        end = next_rows(projector, begin);
+        memset(inverse, 0, sizeof(double) * ld * p);
+        ca_gemm_nt((int)(end - begin), (int)p, (int)projector->r, projector->Q, projector->ld,
+                   W, (int)p, inverse, projector->ld);
+        for (size_t k = 0; k < p; k++)
+            for (size_t i = begin; i < end; i++)
+                T[i / m + (size_t)group[k] * (n_rows / m)] +=
+                    projector->J[i - begin + k * ld] * inverse[i - begin + k * ld];
+    }
+}
+
+void ca_two_way(struct ca_projector *projector, size_t m, const int *group, size_t n_groups,
+                double *T) {
+    const size_t p = projector->p, r = projector->r;
+    memset(T, 0, sizeof(double) * (projector->rows.n_rows / m) * n_groups);
+    if (r == 0)
+        return;
+    /* J = Q R (diag(s) V'), so the right vectors take the triangle's inverse as well */
+    double *W = ca_doubles(p * r);
+    memcpy(W, projector->V, sizeof(double) * p * r);
+    if (projector->triangle != NULL)
+        ca_solve_right((int)p, (int)r, projector->triangle, W, (int)p);
+    two_way_blocks(projector, W, m, group, T);
 }

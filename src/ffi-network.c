@@ -93,13 +93,22 @@ static struct ca_shape shape(SEXP x) {
 }
 
 static struct ca_window window(SEXP x) {
-    const int *d = integers(x, 8, "a window");
-    return (struct ca_window){{d[0], d[1]}, {d[2], d[3]}, {d[4], d[5]}, {d[6], d[7]}};
+    const int *d = integers(x, 10, "a window");
+    return (struct ca_window){
+        {d[0], d[1]}, {d[2], d[3]}, {d[4], d[5]}, {d[6], d[7]}, {d[8], d[9]}};
+}
+
+static int flag(SEXP x, const char *what) {
+    if (TYPEOF(x) != LGLSXP || XLENGTH(x) != 1 || LOGICAL(x)[0] == NA_LOGICAL)
+        ffi_bug(what);
+    return LOGICAL(x)[0] != 0;
 }
 
 static size_t slice(SEXP x) {
     const double first = ffi_number(x, "a slice of theta");
-    if (!(first >= 0 && first <= INT_MAX))
+    if (first > INT_MAX)
+        ffi_stop(CA_TOO_LARGE, "more parameters than can be indexed");
+    if (!(first >= 0))
         ffi_bug("a slice of theta");
     return (size_t)first;
 }
@@ -117,6 +126,7 @@ static void read_op(SEXP x, struct ca_op *op) {
     op->shape = shape(ffi_element(x, "shape"));
     op->window = window(ffi_element(x, "window"));
     op->groups = *integers(ffi_element(x, "groups"), 1, "groups");
+    op->shared = flag(ffi_element(x, "shared"), "whether theta is shared");
     op->theta = slice(ffi_element(x, "theta"));
     op->loop = *integers(ffi_element(x, "loop"), 1, "a loop");
     op->scale =
@@ -226,19 +236,20 @@ SEXP ffi_tangent(SEXP graph, SEXP theta) {
     return out;
 }
 
-/* For each output position the first and last input position that it depends on: 2 x positions,
- * from 1; NA where it depends on none. */
+/* For each output position the rows and columns of the input that it depends on: first row,
+ * last row, first column, last column (4 x positions), from 1; NA where it depends on none. */
 SEXP ffi_reach(SEXP graph) {
     const struct ca_graph g = ffi_graph(graph);
-    struct ca_pass pass = ca_pass_new(&g);
-    ca_plan_one_hot(&pass, 0, g.n_inputs);
-    const int positions = g.op[g.output].positions, channels = g.op[0].shape.channels;
-    SEXP out = PROTECT(Rf_allocMatrix(INTSXP, 2, positions));
+    const struct ca_box *box = ca_graph_reach(&g);
+    const int positions = g.op[g.output].positions;
+    SEXP out = PROTECT(Rf_allocMatrix(INTSXP, 4, positions));
     for (int u = 0; u < positions; u++) {
-        const struct ca_span span = pass.span[g.first[g.output] + (size_t)u];
-        const int any = span.hi > span.lo;
-        INTEGER(out)[2 * u] = any ? span.lo / channels + 1 : NA_INTEGER;
-        INTEGER(out)[2 * u + 1] = any ? (span.hi - 1) / channels + 1 : NA_INTEGER;
+        const struct ca_box at = box[g.first[g.output] + (size_t)u];
+        for (int d = 0; d < 2; d++) {
+            const int any = at.hi[d] > at.lo[d];
+            INTEGER(out)[4 * u + 2 * d] = any ? at.lo[d] + 1 : NA_INTEGER;
+            INTEGER(out)[4 * u + 2 * d + 1] = any ? at.hi[d] : NA_INTEGER;
+        }
     }
     UNPROTECT(1); /* out */
     return out;

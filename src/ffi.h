@@ -23,6 +23,8 @@ SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total);
 SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
              SEXP control);
 SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, SEXP options);
+SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP at, SEXP options);
+SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP group, SEXP options);
 
 /* Raise an R error of the class that belongs to a status; `what` says what was being done. */
 void ffi_stop(enum ca_status status, const char *what);

@@ -23,7 +23,7 @@ static enum ca_status fail(struct problem problem, int node, const char *why,
 
 static enum ca_status check_shape(struct problem problem, int node, struct ca_shape shape) {
     if (shape.channels < 1 || shape.height < 1 || shape.width < 1)
-        return fail(problem, node, "a shape must be positive", CA_BAD_GRAPH);
+        return fail(problem, node, "a shape that is not positive", CA_BAD_GRAPH);
     if ((int64_t)shape.height * shape.width > MAX_SITES ||
         (int64_t)shape.height * shape.width * shape.channels > INT_MAX)
         return fail(problem, node, "too many positions", CA_TOO_LARGE);
@@ -33,8 +33,9 @@ static enum ca_status check_shape(struct problem problem, int node, struct ca_sh
 static enum ca_status check_window(struct problem problem, int node,
                                    const struct ca_window *w) {
     for (int d = 0; d < 2; d++)
-        if (w->kernel[d] < 1 || w->stride[d] < 1 || w->dilation[d] < 1 || w->pad[d] < -INT_MAX)
-            return fail(problem, node, "a window must be positive", CA_BAD_GRAPH);
+        if (w->kernel[d] < 1 || w->stride[d] < 1 || w->dilation[d] < 1 ||
+            w->pad[d] < -INT_MAX || w->expand[d] < 1)
+            return fail(problem, node, "a window that is not positive", CA_BAD_GRAPH);
     return CA_OK;
 }
 
@@ -115,12 +116,15 @@ static enum ca_status check_merge(struct problem problem, struct ca_graph *graph
     return CA_OK;
 }
 
+/* The slice of theta of an operation that has `block` parameters at a position. */
 static enum ca_status check_theta(struct problem problem, const struct ca_graph *graph,
-                                  int node, double n_theta) {
+                                  int node, double block) {
     struct ca_op *op = &graph->op[node];
+    const double n_theta = op->shared ? block : block * op->positions;
     if (n_theta > (double)INT_MAX)
         return fail(problem, node, "too many parameters", CA_TOO_LARGE);
     op->n_theta = (size_t)n_theta;
+    op->theta_step = op->shared ? 0 : (size_t)block;
     if (op->theta > graph->n_params || op->n_theta > graph->n_params - op->theta)
         return fail(problem, node, "a slice of theta out of range", CA_BAD_GRAPH);
     return CA_OK;
@@ -129,7 +133,7 @@ static enum ca_status check_theta(struct problem problem, const struct ca_graph 
 /* The input position that output u, tap k meets along one dimension, or -1. */
 static int meet(const struct ca_window *w, int d, int u, int k, int size) {
     const int64_t at = (int64_t)u * w->stride[d] + (int64_t)k * w->dilation[d] - w->pad[d];
-    return at < 0 || at >= size ? -1 : (int)at;
+    return at < 0 || at / w->expand[d] >= size ? -1 : (int)(at / w->expand[d]);
 }
 
 static enum ca_status build_map(struct problem problem, struct ca_graph *graph, int node) {
@@ -286,4 +290,36 @@ enum ca_status ca_graph_build(struct ca_graph *graph, const char **why, int *whe
     build_steps(graph);
     mark_live(graph);
     return CA_OK;
+}
+
+static void widen(struct ca_box *box, struct ca_box by) {
+    if (by.lo[0] == by.hi[0])
+        return;
+    if (box->lo[0] == box->hi[0])
+        *box = by;
+    for (int d = 0; d < 2; d++) {
+        box->lo[d] = box->lo[d] < by.lo[d] ? box->lo[d] : by.lo[d];
+        box->hi[d] = box->hi[d] > by.hi[d] ? box->hi[d] : by.hi[d];
+    }
+}
+
+const struct ca_box *ca_graph_reach(const struct ca_graph *graph) {
+    struct ca_box *box = ca_bytes(graph->n_sites, sizeof(struct ca_box));
+    memset(box, 0, graph->n_sites * sizeof(struct ca_box));
+    const int height = graph->op[0].shape.height;
+    for (int u = 0; u < graph->op[0].positions; u++) {
+        const int i = u % height, j = u / height;
+        box[u] = (struct ca_box){{i, j}, {i + 1, j + 1}};
+    }
+    for (size_t s = 0; s < graph->n_steps; s++) {
+        const struct ca_step *step = &graph->step[s];
+        const struct ca_op *op = &graph->op[step->node];
+        const struct ca_op_row *row = ca_op_row(op->kind);
+        struct ca_tap tap;
+        for (int u = step->begin; u < step->end; u++)
+            for (int k = 0; k < op->n_taps; k++)
+                if (row->tap(op, u, k, &tap))
+                    widen(&box[graph->first[step->node] + (size_t)u], box[tap.site]);
+    }
+    return box;
 }

@@ -38,4 +38,12 @@ struct ca_graph {
  * completely, and derives the rest. On failure *why says what is wrong, *where which node. */
 enum ca_status ca_graph_build(struct ca_graph *graph, const char **why, int *where);
 
+/* Rows lo[0] <= i < hi[0] and columns lo[1] <= j < hi[1] of the input. */
+struct ca_box {
+    int lo[2], hi[2];
+};
+
+/* For every site the smallest box of input positions that holds all it depends on: n_sites. */
+const struct ca_box *ca_graph_reach(const struct ca_graph *graph);
+
 #endif

@@ -9,7 +9,8 @@
 static const R_CallMethodDef calls[] = {
     CALLDEF(ffi_weights, 2),  CALLDEF(ffi_predict, 3),  CALLDEF(ffi_tangent, 2),
     CALLDEF(ffi_reach, 1),    CALLDEF(ffi_gradient, 5), CALLDEF(ffi_fit, 7),
-    CALLDEF(ffi_capacity, 6), {NULL, NULL, 0},
+    CALLDEF(ffi_capacity, 6), CALLDEF(ffi_kernel, 6),   CALLDEF(ffi_two_way, 6),
+    {NULL, NULL, 0},
 };
 
 attribute_visible void R_init_capalloc(DllInfo *dll) {

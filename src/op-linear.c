@@ -1,7 +1,8 @@
 /*
- * linear: y_u += K_k x_pos(u,k) over taps k; dense, convolution, grouped and
- * recurrent matrices. A block K_k is filters x group channels, first index
- * fastest, blocks in tap order; filter f belongs to group f / (filters/groups).
+ * linear: y_u += K_k x_pos(u,k) over taps k; dense, convolution, grouped, local
+ * and recurrent matrices. A block K_k is filters x group channels, first index
+ * fastest, blocks in tap order, and where positions do not share theta one such
+ * stretch per position; filter f belongs to group f / (filters/groups).
  */
 
 #include "linalg.h"
@@ -19,8 +20,8 @@ static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
     tap->channels = op->in_channels;
     tap->to = 0;
     tap->scale = 1;
-    tap->theta =
-        op->theta + (size_t)k * (size_t)op->shape.channels * (size_t)ca_op_group_channels(op);
+    tap->theta = ca_op_theta(op, u) +
+                 (size_t)k * (size_t)op->shape.channels * (size_t)ca_op_group_channels(op);
     return true;
 }
 

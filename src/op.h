@@ -21,9 +21,10 @@ struct ca_shape {
     int channels, height, width;
 };
 
-/* Output u, tap k meets input u stride + k dilation - pad, in (height, width). */
+/* Output u, tap k meets input floor((u stride + k dilation - pad) / expand), in (height,
+ * width). */
 struct ca_window {
-    int kernel[2], stride[2], dilation[2], pad[2];
+    int kernel[2], stride[2], dilation[2], pad[2], expand[2];
 };
 
 enum ca_op_kind {
@@ -44,6 +45,7 @@ struct ca_op {
     struct ca_shape shape; /* of the output */
     struct ca_window window;
     int groups;
+    int shared;            /* every position uses the same theta, or one block of its own */
     size_t theta, n_theta; /* its slice of theta */
     const double *scale;   /* n_from (add) or 1 (fixed) */
     int loop;              /* 0, or the recurrence it belongs to */
@@ -52,6 +54,7 @@ struct ca_op {
     int in_channels;   /* of the first input */
     int positions;     /* of the output */
     int n_taps;        /* of one output position */
+    size_t theta_step; /* from one position's block of theta to the next one's */
     const int *map;    /* n_taps x positions: input position or -1 (windowed operations) */
     const size_t *in;  /* n_from: site of position 0 of each input */
     const int *offset; /* n_from: first output channel of each input (concat) */
@@ -85,6 +88,11 @@ int ca_op_kind(const char *name);
 
 /* Channels of the input that one filter of a linear operation sees. */
 int ca_op_group_channels(const struct ca_op *op);
+
+/* Where the block of theta of an output position begins. */
+static inline size_t ca_op_theta(const struct ca_op *op, int u) {
+    return op->theta + (size_t)u * op->theta_step;
+}
 
 extern const struct ca_op_row ca_row_linear;
 

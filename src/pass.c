@@ -104,11 +104,12 @@ void ca_plan_outputs(struct ca_pass *pass) {
     lay_out(pass);
 }
 
-static void add_constant(const struct ca_op *op, const double *theta, int rows,
+static void add_constant(const struct ca_op *op, int u, const double *theta, int rows,
                          const double *one, double *out) {
+    const double *own = theta + ca_op_theta(op, u);
     for (int c = 0; c < op->shape.channels; c++, out += rows)
         for (int i = 0; i < rows; i++)
-            out[i] += theta[op->theta + (size_t)c] * one[i];
+            out[i] += own[c] * one[i];
 }
 
 /* out at a site += its taps applied to `in` */
@@ -161,7 +162,7 @@ static void forward(struct ca_pass *pass, const double *theta, const double *one
             memset(out, 0, sizeof(double) * (size_t)rows * (size_t)op->shape.channels);
             push_taps(pass, theta, step->node, u, out);
             if (op->kind == CA_OP_BIAS && one != NULL)
-                add_constant(op, theta, rows, one, out);
+                add_constant(op, u, theta, rows, one, out);
         }
     }
 }

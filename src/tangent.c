@@ -36,11 +36,11 @@ void ca_add_intercept(const struct ca_pass *back, const double *theta, double *W
         for (int u = 0; u < op->positions; u++) {
             const size_t site = graph->first[node] + (size_t)u;
             const int rows = ca_rows(back, site);
+            const double *own = theta + ca_op_theta(op, u);
             for (int c = 0; c < op->shape.channels; c++)
                 for (int o = 0; o < rows; o++)
                     intercept[back->span[site].lo + o] +=
-                        theta[op->theta + (size_t)c] *
-                        ca_at(back, site)[(size_t)o + (size_t)c * (size_t)rows];
+                        own[c] * ca_at(back, site)[(size_t)o + (size_t)c * (size_t)rows];
         }
     }
 }
@@ -76,7 +76,7 @@ void ca_gradient(const struct ca_pass *back, const struct ca_pass *value, const 
             const double *B = ca_at(back, site);
             if (op->kind == CA_OP_BIAS) {
                 for (int c = 0; c < op->shape.channels; c++)
-                    grad[op->theta + (size_t)c] +=
+                    grad[ca_op_theta(op, u) + (size_t)c] +=
                         ca_dot((size_t)ld_b, B + (size_t)c * (size_t)ld_b, one + span.lo);
                 continue;
             }
@@ -168,7 +168,7 @@ static int contract_stretch(const struct ca_tangent *tangent, int node, int k, i
     for (; v < op->positions; v++) {
         if (!graph->live[first + (size_t)v])
             continue;
-        if (!row->tap(op, v, k, &next))
+        if (!row->tap(op, v, k, &next) || next.theta != tap.theta)
             break;
         const size_t x = value->at[next.site], b = back->at[first + (size_t)v];
         if (n == 1) {
@@ -215,11 +215,12 @@ static void contract_bias(const struct ca_tangent *tangent, int node, const doub
     for (int u = 0; u < op->positions; u++) {
         const size_t site = graph->first[node] + (size_t)u;
         const int n_out = ca_rows(back, site);
+        const size_t own = ca_op_theta(op, u) - op->theta;
         for (int f = 0; f < op->shape.channels; f++)
             for (int o = 0; o < n_out; o++) {
                 const double b = ca_at(back, site)[(size_t)o + (size_t)f * (size_t)n_out];
-                double *y =
-                    target.out + (size_t)f * (size_t)target.ld + back->span[site].lo + o;
+                double *y = target.out + (own + (size_t)f) * (size_t)target.ld +
+                            back->span[site].lo + o;
                 for (int c = 0; c < rows; c++)
                     y[(size_t)c * (size_t)target.m] += b * one[c];
             }

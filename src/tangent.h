@@ -23,7 +23,7 @@ struct ca_tangent {
     const long *column;   /* n_nodes: first column of an operation's slice, -1 when left out */
     struct ca_pass back;  /* outputs */
     struct ca_pass value; /* forward, planned block by block */
-    double *x, *one;      /* seeds of a block: block x n_inputs, block */
+    double *x;            /* seeds of a block: block x n_inputs */
     size_t block;         /* most rows c in one block */
 };
 

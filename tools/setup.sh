@@ -287,7 +287,8 @@ run_tests() { # [filter]
   cp -R "$top/tests" "$work/"
   chmod -R u+w "$work/tests"
   NOT_CRAN=true
-  export NOT_CRAN
+  CAPALLOC_SOURCE=$top
+  export NOT_CRAN CAPALLOC_SOURCE
   {
     status=0
     (cd "$work" && Rscript "$top/tools/run-tests.R" tests/testthat "$@") < /dev/null 2>&1 || status=$?

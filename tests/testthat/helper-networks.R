@@ -94,15 +94,114 @@ named_networks <- function() {
     last = input_sequence(4, channels = 2) |> layer_conv(2, 2) |> layer_last(),
     flatten = input_sequence(4, channels = 2) |> layer_flatten() |> layer_dense(3) |> layer_dense(2)
   )
+  networks <- c(networks, sequence_networks(), grid_networks())
   Map(with_test_coef, networks, seq_along(networks))
 }
 
+# Down to half the positions and up again, twice, with a skip around each.
+u_shape <- function(x, channels, depth, padding = "same") {
+  short <- pmin(2, test_extent(x))
+  if (depth == 0L) return(layer_conv(x, channels, short, padding = padding))
+  down_and_up <- function(x) {
+    inner <- x |> layer_conv(channels, short, stride = short, padding = padding) |>
+      u_shape(channels, depth - 1L, padding)
+    layer_upsample(inner, short, size = test_extent(x))
+  }
+  layer_parallel(x, identity, down_and_up, merge = "concat") |> layer_conv(channels, 1)
+}
+
+sequence_networks <- function() {
+  list(
+    local = input_sequence(6) |> layer_local(1, kernel = 2, stride = 2) |> layer_dense(1),
+    local_free = input_sequence(5) |> layer_local(2, kernel = 1),
+    local_same = input_sequence(7, channels = 2) |>
+      layer_local(3, kernel = 3, stride = 2, padding = "same", bias = TRUE) |> layer_dense(1),
+    local_grouped = input_sequence(5, channels = 4) |>
+      layer_local(2, kernel = 2, dilation = 2, groups = 2, bias = TRUE) |> layer_dense(2),
+    local_causal = input_sequence(6) |> layer_local(1, 3, dilation = 2, padding = "causal") |>
+      layer_conv(1, 2) |> layer_last(),
+    local_stack = input_sequence(8) |> layer_local(2, 2, stride = 2) |> layer_local(1, 2, stride = 2) |>
+      layer_dense(1, bias = TRUE),
+    upsample = input_sequence(3) |> layer_conv(2, 1) |> layer_upsample(3) |> layer_dense(1),
+    upsample_short = input_sequence(7) |> layer_conv(1, 2, stride = 2, padding = "same") |>
+      layer_upsample(2, size = 7) |> layer_conv(1, 3, bias = TRUE) |> layer_dense(1),
+    upsample_once = input_sequence(4, channels = 2) |> layer_upsample(1) |> layer_conv(1, 2),
+    u_shape = input_sequence(7) |> u_shape(2, 2) |> layer_dense(1),
+    u_shape_sequence = input_sequence(6) |> u_shape(1, 1, padding = "causal"),
+    recurrent_sequences = input_sequence(6) |>
+      layer_recurrent(2, "elman", output = "sequence") |>
+      layer_recurrent(2, "diagonal", output = "sequence", bias = TRUE) |>
+      layer_recurrent(1, "elman", output = "sequence"),
+    conv_recurrent = input_sequence(9) |> layer_conv(2, 3, stride = 2, bias = TRUE) |>
+      layer_recurrent(2) |> layer_dense(1),
+    local_recurrent = input_sequence(6) |> layer_local(2, 2, stride = 2) |>
+      layer_recurrent(1, "diagonal", output = "sequence"),
+    residual_sequence = input_sequence(5) |>
+      layer_residual(\(x) x |> layer_local(1, 3, padding = "same", bias = TRUE)) |> conv_same(2)
+  )
+}
+
+# Grids that are not square, with kernels that are not either.
+grid_networks <- function() {
+  list(
+    grid_dense = input_grid(2, 3, channels = 2) |> layer_dense(2, bias = TRUE),
+    grid_conv = input_grid(4, 3) |> layer_conv(1, kernel = c(2, 3)) |> layer_dense(1),
+    grid_outputs = input_grid(3, 4) |> layer_conv(2, kernel = 2, bias = TRUE),
+    grid_deep = input_grid(5, 4) |> layer_conv(2, 2) |> layer_conv(1, c(2, 1), bias = TRUE) |>
+      layer_conv(1, 2) |> layer_dense(1),
+    grid_strided = input_grid(6, 5) |> layer_conv(2, c(3, 2), stride = c(2, 3)) |> layer_dense(1),
+    grid_dilated = input_grid(4, 8) |> layer_conv(1, 2) |> layer_conv(1, 2, dilation = c(1, 2)) |>
+      layer_conv(1, 2, dilation = c(1, 4)),
+    grid_same = input_grid(4, 3) |> conv_same(1, c(2, 3), stride = c(2, 1), dilation = c(1, 2)) |>
+      layer_dense(2),
+    grid_channels = input_grid(3, 3, channels = 2) |> conv_same(3, c(3, 2), bias = TRUE) |>
+      layer_conv(1, c(1, 3)) |> layer_dense(1),
+    grid_grouped = input_grid(3, 4, channels = 4) |> layer_conv(2, c(2, 3), groups = 2, bias = TRUE) |>
+      layer_dense(1),
+    grid_depthwise = input_grid(3, 3, channels = 2) |> conv_same(2, 2, groups = 2) |> layer_conv(2, 1),
+    grid_row = input_grid(1, 6) |> layer_conv(2, c(1, 3), stride = c(1, 2)) |> layer_dense(1),
+    grid_column = input_grid(6, 1) |> layer_conv(1, c(3, 1)) |> layer_conv(1, c(2, 1)),
+    grid_pool = input_grid(5, 4, channels = 2) |> layer_pool(2) |> layer_dense(1),
+    grid_pool_overlapping = input_grid(5, 6) |> layer_conv(1, 2) |> layer_pool(c(3, 2), stride = c(1, 2)) |>
+      layer_dense(1, bias = TRUE),
+    grid_local = input_grid(4, 4) |> layer_local(1, 2, stride = 2) |> layer_dense(1),
+    grid_local_same = input_grid(3, 2, channels = 2) |>
+      layer_local(2, c(3, 2), stride = c(2, 1), padding = "same", bias = TRUE) |> layer_dense(1),
+    grid_local_grouped = input_grid(3, 4, channels = 2) |>
+      layer_local(2, c(2, 2), stride = c(1, 2), groups = 2, bias = TRUE) |> layer_conv(1, c(2, 1)),
+    grid_upsample = input_grid(2, 3) |> layer_conv(1, c(2, 1)) |> layer_upsample(c(3, 2), size = c(2, 5)) |>
+      layer_dense(1),
+    grid_upsample_conv = input_grid(2, 2) |> layer_upsample(2) |> layer_conv(2, c(3, 2), bias = TRUE) |>
+      layer_dense(1),
+    grid_residual = input_grid(3, 4) |> layer_residual(\(x) conv_same(x, 1), scale = 0.5) |>
+      layer_residual(\(x) x |> conv_same(2, c(1, 3), bias = TRUE) |> conv_same(1, c(3, 1)), scale = -0.3) |>
+      layer_dense(1),
+    grid_parallel_sum = input_grid(4, 4) |>
+      layer_parallel(\(x) layer_pool(x, 2), \(x) layer_conv(x, 1, 2, stride = 2)) |> layer_dense(2),
+    grid_parallel_concat = input_grid(3, 4) |>
+      layer_parallel(identity, \(x) conv_same(x, 2, c(1, 2)), merge = "concat") |>
+      layer_conv(1, 2, bias = TRUE) |> layer_dense(1),
+    grid_nested = input_grid(4, 4) |> layer_conv(2, 2) |>
+      layer_parallel(
+        \(x) layer_residual(x, \(y) layer_parallel(y, \(z) conv_same(z, 2, 2), identity)),
+        \(x) layer_local(x, 1, 1, bias = TRUE),
+        merge = "concat"
+      ) |>
+      layer_dense(1),
+    grid_u_shape = input_grid(5, 4) |> u_shape(1, 2) |> layer_dense(1),
+    grid_u_shape_grid = input_grid(3, 3) |> u_shape(2, 1),
+    grid_flatten = input_grid(2, 3, channels = 2) |> conv_same(2, 2) |> layer_flatten() |> layer_dense(2)
+  )
+}
+
 # A nested architecture over every kind of layer: at most 120 parameters and 150
-# effective weights, so that the twin stays quick. The same for the same seed.
+# effective weights, so that the twin stays quick. The same for the same seed: every
+# third is on a grid, and of the others every other one knows all that sequences know.
 random_network <- function(seed) {
+  draw <- if (seed %% 3 == 0) random_grid else if (seed %% 2 == 0) random_architecture else random_sequence
   network <- withr::with_seed(seed, {
     repeat {
-      candidate <- random_architecture()
+      candidate <- draw()
       if (is_small_enough(candidate)) break
     }
     candidate
@@ -222,5 +321,101 @@ random_shrinking <- function(network, merge) {
     function(x) layer_pool(x, size, stride),
     function(x) layer_conv(x, shape[[1L]], size, stride = stride, bias = random_flag()),
     merge = merge
+  )
+}
+
+# Every other network on a sequence has local layers and upsampling too.
+random_sequence <- function() {
+  network <- input_sequence(pick(4:14), channels = pick(1:3, prob = c(3, 1, 1)))
+  for (i in seq_len(pick(1:3))) network <- random_wide_layer(network, random_layer)
+  if (random_flag(0.7)) network <- random_head(network)
+  network
+}
+
+random_grid <- function() {
+  network <- input_grid(pick(1:6), pick(2:6), channels = pick(1:3, prob = c(4, 1, 1)))
+  for (i in seq_len(pick(1:3))) network <- random_wide_layer(network, random_grid_layer)
+  if (random_flag(0.7)) network <- layer_dense(network, pick(1:2), bias = random_flag())
+  network
+}
+
+# What sequences and grids have in common, or what `others` draws.
+random_wide_layer <- function(network, others) {
+  switch(pick(c("local", "upsample", "others"), prob = c(1, 1, 2)),
+    local = random_slide(network, layer_local, pick(1:2)),
+    upsample = random_upsample(network),
+    others = others(network)
+  )
+}
+
+random_grid_layer <- function(network) {
+  switch(pick(c("conv", "pool", "residual", "parallel", "shrinking"), prob = c(3, 1, 1.5, 1.5, 1)),
+    conv = random_slide(network, layer_conv, pick(1:3)),
+    pool = layer_pool(network, random_extent(network, 3), stride = random_extent(network, 3)),
+    residual = random_grid_residual(network),
+    parallel = random_grid_parallel(network),
+    shrinking = random_grid_shrinking(network)
+  )
+}
+
+# Rows and columns, or positions, of a network's output.
+test_extent <- function(network) {
+  shape <- shape_of(network)
+  if (network$input$kind == "grid") shape[2:3] else shape[[3L]]
+}
+
+# From one to `most` along each dimension, and no more than there are.
+random_extent <- function(network, most) {
+  vapply(test_extent(network), function(n) pick(seq_len(min(most, n))), 0L)
+}
+
+random_slide <- function(network, layer, filters, padding = pick(c("valid", "same")),
+                         stride = random_extent(network, 3)) {
+  kernel <- random_extent(network, 3)
+  widest <- if (padding == "same") 3 else ifelse(kernel == 1, 3, (test_extent(network) - 1) %/% (kernel - 1))
+  dilation <- vapply(rep_len(pmin(3, widest), length(kernel)), function(most) pick(seq_len(most)), 0L)
+  layer(network, filters, kernel, stride = stride, dilation = dilation, padding = padding,
+    groups = random_groups(shape_of(network)[[1L]], filters), bias = random_flag())
+}
+
+random_upsample <- function(network) {
+  factor <- vapply(test_extent(network), function(n) pick(if (n > 4) 1:2 else 1:3), 0L)
+  whole <- test_extent(network) * factor
+  size <- if (random_flag(0.5)) pmax(1, whole - vapply(factor, function(f) pick(seq_len(f)) - 1, 0))
+  layer_upsample(network, factor, size)
+}
+
+# Keeps the rows and columns.
+random_grid_keeping <- function(network, channels) {
+  layer <- if (random_flag()) layer_local else layer_conv
+  random_slide(network, layer, channels, padding = "same", stride = 1)
+}
+
+random_grid_residual <- function(network) {
+  channels <- shape_of(network)[[1L]]
+  layer_residual(network, function(x) {
+    if (random_flag(0.4)) x <- random_grid_keeping(x, pick(1:3))
+    if (random_flag(0.2)) x <- layer_residual(x, function(y) random_grid_keeping(y, shape_of(y)[[1L]]))
+    random_grid_keeping(x, channels)
+  }, scale = pick(c(1, 0.5, -0.7)))
+}
+
+random_grid_parallel <- function(network) {
+  channels <- pick(1:2)
+  layer_parallel(network,
+    function(x) random_grid_keeping(x, channels),
+    function(x) random_grid_keeping(x, channels),
+    merge = pick(c("sum", "concat"))
+  )
+}
+
+random_grid_shrinking <- function(network) {
+  channels <- shape_of(network)[[1L]]
+  size <- random_extent(network, 3)
+  stride <- random_extent(network, 3)
+  layer_parallel(network,
+    function(x) layer_pool(x, size, stride),
+    function(x) layer_conv(x, channels, size, stride = stride, bias = random_flag()),
+    merge = pick(c("sum", "concat"))
   )
 }

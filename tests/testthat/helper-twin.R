@@ -16,17 +16,17 @@ twin_tape <- function(theta) {
   )
 }
 
-# x is N x n, one row per observation, columns channel-fastest then position;
-# the result is N x m in the same order.
+# x is N x n, one row per observation, columns channel-fastest then position (on
+# a grid down the columns); the result is N x m in the same order.
 twin_predict <- function(network, x, theta = network$coef) {
-  channels <- network$input$shape[[1L]]
   tape <- twin_tape(theta)
-  y <- twin_run(network$layers, array(x, c(nrow(x), channels, ncol(x) / channels)), tape)
+  y <- twin_run(network$layers, array(x, c(nrow(x), network$input$shape)), tape)
   stopifnot(tape$is_spent())
   matrix(y, nrow(x))
 }
 
-# Tensors are observations x channels x positions.
+# Tensors are observations x channels x rows x columns; a sequence is one row, a
+# vector the channels of one position.
 twin_run <- function(layers, x, tape) {
   for (layer in layers) x <- twin_layer(layer, x, tape)
   x
@@ -36,18 +36,20 @@ twin_layer <- function(layer, x, tape) {
   switch(layer$kind,
     dense = twin_dense(layer, x, tape),
     conv = twin_conv(layer, x, tape),
+    local = twin_conv(layer, x, tape),
     pool = twin_pool(layer, x),
+    upsample = twin_upsample(layer, x),
     recurrent = twin_recurrent(layer, x, tape),
     residual = x + layer$scale * twin_run(layer$blocks[[1L]], x, tape),
     parallel = twin_parallel(layer, x, tape),
-    last = x[, , dim(x)[[3L]], drop = FALSE],
-    flatten = array(x, c(dim(x)[[1L]], prod(dim(x)[-1L]), 1L)),
+    last = x[, , , dim(x)[[4L]], drop = FALSE],
+    flatten = array(x, c(dim(x)[[1L]], prod(dim(x)[-1L]), 1L, 1L)),
     stop("The twin does not know the layer ", layer$kind)
   )
 }
 
-# One position of a tensor: observations x channels.
-twin_at <- function(x, position) matrix(x[, , position], dim(x)[[1L]])
+# One place of a tensor: observations x channels.
+twin_at <- function(x, row, column) matrix(x[, , row, column], dim(x)[[1L]])
 
 # Adds a layer's bias, where it has one, to the rows of observations x units.
 twin_add_bias <- function(y, bias) if (is.null(bias)) y else y + rep(bias, each = nrow(y))
@@ -60,7 +62,7 @@ twin_dense <- function(layer, x, tape) {
   weight <- tape$take(layer$params$weight)
   bias <- twin_take_bias(layer, tape)
   y <- matrix(x, dim(x)[[1L]]) %*% t(weight)
-  array(twin_add_bias(y, bias), c(dim(y), 1L))
+  array(twin_add_bias(y, bias), c(dim(y), 1L, 1L))
 }
 
 # The position that tap k of output u meets (outputs x taps), some of them
@@ -76,43 +78,93 @@ twin_windows <- function(n, kernel, stride, dilation, padding) {
   })
 }
 
+# What a layer says of rows and columns: of a sequence it only speaks of columns.
+twin_both <- function(x) if (length(x) == 1L) c(1, x) else x
+
+# The windows of a layer over the rows and over the columns of its input.
+twin_layer_windows <- function(layer, x, padding = layer$padding) {
+  kernel <- twin_both(layer$kernel)
+  stride <- twin_both(layer$stride)
+  dilation <- twin_both(layer$dilation)
+  list(
+    rows = twin_windows(dim(x)[[3L]], kernel[[1L]], stride[[1L]], dilation[[1L]], padding),
+    columns = twin_windows(dim(x)[[4L]], kernel[[2L]], stride[[2L]], dilation[[2L]], padding)
+  )
+}
+
 # Filters see only the channels of their own group: elsewhere the tap is zero.
+# kernel: filters x channels of a group x anything.
 twin_full_kernel <- function(kernel, channels, groups) {
   filters <- dim(kernel)[[1L]]
-  full <- array(kernel[[1L]] * 0, c(filters, channels, dim(kernel)[[3L]]))
+  rest <- dim(kernel)[-(1:2)]
+  kernel <- array(kernel, c(dim(kernel)[1:2], prod(rest)))
+  full <- array(kernel[[1L]] * 0, c(filters, channels, prod(rest)))
   for (f in seq_len(filters)) {
     group <- ceiling(f / (filters / groups))
     for (c in seq_len(channels / groups)) {
       full[f, (group - 1) * (channels / groups) + c, ] <- kernel[f, c, ]
     }
   }
-  full
+  array(full, c(filters, channels, rest))
 }
 
+# A kernel as filters x channels x tap's row x tap's column x output's row x its
+# column, where a convolution says the same at every output; a bias likewise.
+twin_kernel_everywhere <- function(layer, kernel, places) {
+  array(kernel, c(dim(kernel)[1:2], twin_both(layer$kernel), places))
+}
+
+twin_bias_everywhere <- function(bias, filters, places) {
+  if (is.null(bias)) return(array(0, c(filters, places)))
+  array(bias, c(filters, places))
+}
+
+# Convolutions, and those that share nothing.
 twin_conv <- function(layer, x, tape) {
   kernel <- twin_full_kernel(tape$take(layer$params$kernel), dim(x)[[2L]], layer$groups)
-  bias <- twin_take_bias(layer, tape)
-  meets <- twin_windows(dim(x)[[3L]], layer$kernel, layer$stride, layer$dilation, layer$padding)
-  y <- array(kernel[[1L]] * 0, c(dim(x)[[1L]], dim(kernel)[[1L]], nrow(meets)))
-  for (u in seq_len(nrow(meets))) {
-    total <- twin_at(y, u)
-    for (k in seq_len(ncol(meets))) {
-      if (meets[u, k] < 1 || meets[u, k] > dim(x)[[3L]]) next
-      taps <- matrix(kernel[, , k], dim(kernel)[[1L]])
-      total <- total + twin_at(x, meets[u, k]) %*% t(taps)
-    }
-    y[, , u] <- twin_add_bias(total, bias)
+  filters <- dim(kernel)[[1L]]
+  meets <- twin_layer_windows(layer, x)
+  places <- c(nrow(meets$rows), nrow(meets$columns))
+  kernel <- twin_kernel_everywhere(layer, kernel, places)
+  bias <- twin_bias_everywhere(twin_take_bias(layer, tape), filters, places)
+  y <- array(kernel[[1L]] * 0, c(dim(x)[[1L]], filters, places))
+  for (i in seq_len(places[[1L]])) for (j in seq_len(places[[2L]])) {
+    y[, , i, j] <- twin_add_bias(twin_taps(x, kernel, meets, i, j), bias[, i, j])
   }
   y
+}
+
+# The sum over the window of the output in row i and column j.
+twin_taps <- function(x, kernel, meets, i, j) {
+  rows <- meets$rows[i, ]
+  columns <- meets$columns[j, ]
+  total <- matrix(kernel[[1L]] * 0, dim(x)[[1L]], dim(kernel)[[1L]])
+  for (k in which(rows >= 1 & rows <= dim(x)[[3L]])) {
+    for (l in which(columns >= 1 & columns <= dim(x)[[4L]])) {
+      taps <- matrix(kernel[, , k, l, i, j], dim(kernel)[[1L]])
+      total <- total + twin_at(x, rows[[k]], columns[[l]]) %*% t(taps)
+    }
+  }
+  total
 }
 
 twin_pool <- function(layer, x) {
-  meets <- twin_windows(dim(x)[[3L]], layer$size, layer$stride, 1, "valid")
-  y <- array(x[[1L]] * 0, c(dim(x)[1:2], nrow(meets)))
-  for (u in seq_len(nrow(meets))) {
-    for (position in meets[u, ]) y[, , u] <- y[, , u] + x[, , position] / layer$size
+  meets <- twin_layer_windows(layer, x, "valid")
+  y <- array(x[[1L]] * 0, c(dim(x)[1:2], nrow(meets$rows), nrow(meets$columns)))
+  for (i in seq_len(nrow(meets$rows))) for (j in seq_len(nrow(meets$columns))) {
+    for (row in meets$rows[i, ]) for (column in meets$columns[j, ]) {
+      y[, , i, j] <- y[, , i, j] + x[, , row, column] / (ncol(meets$rows) * ncol(meets$columns))
+    }
   }
   y
+}
+
+# Copies of every row and column, of which the last are kept.
+twin_upsample <- function(layer, x) {
+  factor <- twin_both(layer$factor)
+  rows <- utils::tail(rep(seq_len(dim(x)[[3L]]), each = factor[[1L]]), layer$out_shape[[2L]])
+  columns <- utils::tail(rep(seq_len(dim(x)[[4L]]), each = factor[[2L]]), layer$out_shape[[3L]])
+  x[, , rows, columns, drop = FALSE]
 }
 
 twin_recurrent <- function(layer, x, tape) {
@@ -121,22 +173,23 @@ twin_recurrent <- function(layer, x, tape) {
   if (layer$cell == "diagonal") recurrent <- diag(c(recurrent), nrow(input))
   bias <- twin_take_bias(layer, tape)
   state <- matrix(input[[1L]] * 0, dim(x)[[1L]], nrow(input))
-  y <- array(state[[1L]], c(dim(state), dim(x)[[3L]]))
-  for (position in seq_len(dim(x)[[3L]])) {
-    state <- state %*% t(recurrent) + twin_at(x, position) %*% t(input)
+  y <- array(state[[1L]], c(dim(state), 1L, dim(x)[[4L]]))
+  for (position in seq_len(dim(x)[[4L]])) {
+    state <- state %*% t(recurrent) + twin_at(x, 1L, position) %*% t(input)
     state <- twin_add_bias(state, bias)
-    y[, , position] <- state
+    y[, , 1L, position] <- state
   }
-  if (layer$output == "last") y[, , dim(x)[[3L]], drop = FALSE] else y
+  if (layer$output == "last") y[, , , dim(x)[[4L]], drop = FALSE] else y
 }
 
 twin_parallel <- function(layer, x, tape) {
   outputs <- lapply(layer$blocks, function(block) twin_run(block, x, tape))
   if (layer$merge == "sum") return(Reduce(`+`, outputs))
   channels <- vapply(outputs, function(y) dim(y)[[2L]], 0L)
-  y <- array(outputs[[1L]][[1L]] * 0, c(dim(x)[[1L]], sum(channels), dim(outputs[[1L]])[[3L]]))
+  places <- dim(outputs[[1L]])[3:4]
+  y <- array(outputs[[1L]][[1L]] * 0, c(dim(x)[[1L]], sum(channels), places))
   for (i in seq_along(outputs)) {
-    y[, sum(channels[seq_len(i - 1L)]) + seq_len(channels[[i]]), ] <- outputs[[i]]
+    y[, sum(channels[seq_len(i - 1L)]) + seq_len(channels[[i]]), , ] <- outputs[[i]]
   }
   y
 }

@@ -324,3 +324,46 @@ test_that("a network that sees nothing has no capacity", {
   expect_equal(total(net), 0)
   expect_equal(kappa(net), c(0, 0))
 })
+
+test_that("on a grid each input is told by its row and column", {
+  k <- capacity(named_networks()$grid_dense)
+  expect_equal(names(k), c("input", "position", "lag", "channel", "row", "column", "capacity"))
+  expect_equal(nrow(k), 13)
+  expect_equal(k$input[c(1, 3, 12, 13)], c("x[1,1,1]", "x[2,1,1]", "x[2,3,2]", "(Intercept)"))
+  expect_equal(k$row[c(1, 3, 12, 13)], c(1, 2, 2, NA))
+  expect_equal(k$column[c(1, 3, 12, 13)], c(1, 1, 3, NA))
+  # A free layer of two outputs.
+  expect_equal(k$capacity, rep(2, 13))
+})
+
+test_that("a filter down the rows and one across the columns have the capacity of a rank-one picture", {
+  # W = a b': the tangent space is a y' + x b', of dimension h + w - 1.
+  for (size in list(c(4, 3), c(2, 6), c(1, 5), c(3, 3))) {
+    h <- size[[1L]]
+    w <- size[[2L]]
+    net <- input_grid(h, w) |> layer_conv(1, c(h, 1)) |> layer_conv(1, c(1, w)) |> with_test_coef(h)
+    a <- coef(net)[seq_len(h)]^2 / sum(coef(net)[seq_len(h)]^2)
+    b <- coef(net)[h + seq_len(w)]^2 / sum(coef(net)[h + seq_len(w)]^2)
+    expect_equal(total(net), h + w - 1)
+    expect_equal(kappa(net), c(outer(a, b, function(a, b) a + b - a * b)), ignore_attr = TRUE, tolerance = close)
+  }
+})
+
+test_that("what is pooled shares one parameter, what is copied keeps its own", {
+  pooled <- input_grid(4, 6) |> layer_pool(c(2, 3)) |> layer_dense(1) |> with_test_coef(1)
+  expect_equal(kappa(pooled), rep(1 / 6, 24))
+  copied <- input_grid(2, 3) |> layer_upsample(2) |> layer_dense(1) |> with_test_coef(1)
+  expect_equal(kappa(copied), rep(1, 6))
+  # The copies that are dropped are not missed.
+  short <- input_sequence(4) |> layer_upsample(3, size = 10) |> layer_dense(1) |> with_test_coef(1)
+  expect_equal(kappa(short), rep(1, 4))
+})
+
+test_that("untying the places of a convolution frees it: the local layer has all that its taps meet", {
+  tied <- input_grid(4, 4) |> layer_conv(1, 2, stride = 2) |> layer_dense(1) |> with_test_coef(1)
+  free <- input_grid(4, 4) |> layer_local(1, 2, stride = 2) |> layer_dense(1) |> with_test_coef(1)
+  # A kernel of four taps and four places: a rank-one 4 x 4 matrix, or any.
+  expect_equal(total(tied), 4 + 4 - 1)
+  expect_equal(total(free), 16)
+  expect_equal(kappa(free), rep(1, 16))
+})

@@ -15,7 +15,13 @@ ffi_networks <- function() {
       layer_parallel(
         \(x) layer_pool(x, 2), \(x) layer_conv(x, 2, 2, stride = 2), merge = "concat"
       ) |>
-      layer_last() |> layer_dense(2, bias = TRUE)
+      layer_last() |> layer_dense(2, bias = TRUE),
+    grid = input_grid(4, 7, channels = 2) |>
+      layer_conv(2, c(2, 3), stride = c(1, 2), dilation = c(2, 1), padding = "same", groups = 2) |>
+      layer_parallel(identity, \(x) x |> layer_pool(2) |> layer_upsample(2, size = 4), merge = "concat") |>
+      layer_conv(1, 2, bias = TRUE) |> layer_dense(1),
+    local = input_grid(3, 4) |> layer_local(2, 2, stride = c(1, 2), bias = TRUE) |>
+      layer_upsample(c(1, 2), size = c(2, 3)) |> layer_conv(1, 2)
   )
 }
 
@@ -42,7 +48,9 @@ ffi_calls <- function(network) {
     ffi_fit = list(graph, theta, sigma, cross, 2, pick(c("lm", "lbfgs", "adam")), control),
     ffi_capacity = list(
       graph, theta, layer, pick(list(NULL, sigma)), pick(list(NULL, sigma)), options
-    )
+    ),
+    ffi_kernel = list(graph, theta, layer, pick(list(NULL, sigma)), as.integer(seq(1, n, by = 2)), options),
+    ffi_two_way = list(graph, theta, layer, pick(list(NULL, sigma)), rep(1:2, length.out = p), options)
   )
 }
 
@@ -79,13 +87,18 @@ tamper <- function(x) {
   switch(pick(ways),
     junk = ffi_junk(),
     set = if (is.numeric(x)) replace(as.double(x), i, number) else ffi_junk(),
-    near = if (is.numeric(x)) replace(x, i, x[[i]] + pick(c(-1L, 1L, 2L))) else pick(ffi_kinds),
+    near = tamper_slightly(x, i),
     shorter = x[-i],
     longer = c(x, x[[i]]),
     integer = suppressWarnings(as.integer(x)),
     double = suppressWarnings(as.double(x)),
     text = as.character(x)
   )
+}
+
+tamper_slightly <- function(x, i) {
+  if (is.logical(x)) return(!x)
+  if (is.numeric(x)) replace(x, i, x[[i]] + pick(c(-1L, 1L, 2L))) else pick(ffi_kinds)
 }
 
 ffi_kinds <- c("linear", "fixed", "bias", "add", "concat", "flatten", "input", "scan")
@@ -164,10 +177,12 @@ tamper_arguments <- function(arguments) {
 
 is_answer <- function(x, routine) {
   switch(routine,
-    ffi_reach = is.integer(x) && is.matrix(x) && nrow(x) == 2L,
+    ffi_reach = is.integer(x) && is.matrix(x) && nrow(x) == 4L,
     ffi_gradient = identical(names(x), c("loss", "gradient")) && is.double(x$gradient),
     ffi_fit = is.list(x) && is.double(x$coef) && ncol(x$history) == 3L && x$outcome %in% 0:4,
-    ffi_capacity = is.list(x) && is.matrix(x$leverage) && x$rank <= length(x$values),
+    ffi_capacity = ,
+    ffi_kernel = ,
+    ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$parameters),
     is.double(x) && is.matrix(x)
   )
 }
@@ -271,11 +286,23 @@ test_that("errors of the core are classed conditions with the text of the fault"
     class = "capalloc_error_internal")
   expect_error(fault(op(1, groups = 2L)), "groups that do not divide the channels",
     class = "capalloc_error_internal")
+  for (i in c(1:6, 9:10)) {
+    window <- replace(graph$ops[[1L]]$window, i, 0L)
+    expect_error(fault(op(1, window = window)), "a window that is not positive",
+      class = "capalloc_error_internal")
+  }
+  for (window in list(integer(), rep(1L, 8), rep(1L, 11), rep(NA_integer_, 10), rep("1", 10))) {
+    expect_error(fault(op(1, window = window)), "a window", class = "capalloc_error_internal")
+  }
+  for (shared in list(NA, 1L, c(TRUE, TRUE), "TRUE", logical())) {
+    expect_error(fault(op(1, shared = shared)), "whether theta is shared",
+      class = "capalloc_error_internal")
+  }
   expect_error(fault(with(output = 4L)), "an output that does not exist",
     class = "capalloc_error_internal")
   expect_error(fault(with(input = c(2^30, 1, 4))), "too many positions",
     class = "capalloc_error_size")
-  expect_error(fault(with(input = c(3L, 0L, 1L))), "a shape must be positive",
+  expect_error(fault(with(input = c(3L, 0L, 1L))), "a shape that is not positive",
     class = "capalloc_error_internal")
   expect_error(call_core("ffi_weights", list(graph, numeric(3))), "the coefficients",
     class = "capalloc_error_internal")
@@ -300,5 +327,34 @@ test_that("a loop cannot read its own future", {
     class = "capalloc_error_internal")
   graph$ops[[1L]]$loop <- 0L
   # Two steps back is still the past.
-  expect_equal(loop(window = replace(window, 8L, 2L))[, 1L], c(1L, 5L))
+  expect_equal(loop(window = replace(window, 8L, 2L))[, 1L], c(1L, 1L, 1L, 5L))
+})
+
+test_that("what does not share theta needs a stretch of it for every position", {
+  graph <- capalloc:::lower(input_sequence(5) |> layer_conv(2, 2, bias = TRUE))
+  fault <- function(i, n_params) {
+    graph$ops[[i]]$shared <- FALSE
+    graph$n_params <- n_params
+    call_core("ffi_reach", list(graph))
+  }
+  # Four positions: 4 parameters each in the kernel (from 0), 2 in the constants (from 4).
+  expect_error(fault(1L, 15), "a slice of theta out of range", class = "capalloc_error_internal")
+  expect_equal(dim(fault(1L, 16)), c(4, 4))
+  expect_error(fault(2L, 11), "a slice of theta out of range", class = "capalloc_error_internal")
+  expect_equal(dim(fault(2L, 12)), c(4, 4))
+  huge <- capalloc:::lower(input_sequence(2^20) |> layer_conv(50, 50))
+  huge$ops[[1L]]$shared <- FALSE
+  huge$n_params <- 2^31 - 1
+  expect_error(call_core("ffi_reach", list(huge)), "too many parameters", class = "capalloc_error_size")
+})
+
+test_that("the rows and columns that are reached are numbered from one, blind places NA", {
+  reach <- function(network) call_core("ffi_reach", list(capalloc:::lower(network)))
+  expect_equal(reach(input_grid(3, 4) |> layer_conv(1, c(2, 3))), rbind(
+    c(1, 2, 1, 2), c(2, 3, 2, 3), c(1, 1, 2, 2), c(3, 3, 4, 4)
+  ))
+  expect_equal(reach(input_sequence(3) |> layer_conv(1, 2, padding = "causal")), rbind(1, 1, c(1, 1, 2), c(1, 2, 3)),
+    ignore_attr = TRUE)
+  blind <- input_grid(2, 1) |> layer_conv(1, c(2, 1), dilation = c(4, 1), padding = "same")
+  expect_equal(reach(blind), matrix(NA_integer_, 4, 2))
 })

@@ -221,6 +221,63 @@ test_that("scales of layers and data do not change convergence", {
   expect_equal(b$loss, 1e8 * a$loss, tolerance = 1e-10)
 })
 
+test_that("free layers on a grid are least squares", {
+  picture <- input_grid(3, 4, channels = 2)
+  task <- moments_task(24, 2, 11, mean = 1)
+  free <- list(
+    dense = picture |> layer_dense(2, bias = TRUE),
+    conv = picture |> layer_conv(2, c(3, 4), bias = TRUE),
+    local = picture |> layer_local(2, c(3, 4), bias = TRUE),
+    # Each place has two filters of its own, which the read-out can pass on.
+    places = picture |> layer_local(2, 1) |> layer_dense(2, bias = TRUE)
+  )
+  wanted <- t(solve(twin_moments(task$moments, TRUE)$sigma, twin_moments(task$moments, TRUE)$cross))
+  for (name in names(free)) {
+    trained <- fit(free[[name]], task, seed = 1)
+    expect_true(trained$converged, label = name)
+    # Normal equations of a well conditioned Sigma.
+    expect_equal(unname(effective_weights(trained$network)), wanted, tolerance = 1e-7, label = name)
+    expect_equal(trained$loss, bayes_loss(task), tolerance = 1e-10, label = name)
+  }
+})
+
+test_that("a convolution of a grid is fitted as least squares on the sums that it sees", {
+  # y is the sum over places of a 2 x 2 kernel: one regressor for each tap.
+  net <- input_grid(4, 3) |> layer_conv(1, 2) |> layer_pool(c(3, 2))
+  x <- withr::with_seed(1, matrix(rnorm(60 * 12), 60))
+  y <- withr::with_seed(2, rnorm(60))
+  at <- function(row, column) (row + 0:2) + 4 * rep(column + 0:1 - 1, each = 3)
+  taps <- sapply(list(at(1, 1), at(2, 1), at(1, 2), at(2, 2)), function(places) rowMeans(x[, places]))
+  by_hand <- lm.fit(taps, y)
+  trained <- fit(net, task_data(x, y, test = 0), seed = 1)
+  expect_true(trained$converged)
+  expect_equal(unname(coef(trained)), unname(by_hand$coefficients), tolerance = 1e-8)
+  expect_equal(trained$train_loss, mean(by_hand$residuals^2), tolerance = 1e-10)
+})
+
+test_that("local layers, upsampling and grids have the gradient of their tangent and converge", {
+  networks <- named_networks()[c("local_same", "u_shape", "grid_local_grouped", "grid_u_shape", "grid_nested")]
+  for (i in seq_along(networks)) {
+    net <- networks[[i]]
+    n <- prod(net$input$shape)
+    W <- twin_weights(net)
+    task <- moments_task(n, nrow(W), i + 20, mean = 1)
+    moments <- twin_moments(task$moments, twin_has_bias(net$layers))
+    eps <- t(moments$cross) - W %*% moments$sigma
+    found <- core_gradient(net, task)
+    expect_equal(found$loss, twin_loss(W, moments), tolerance = 1e-12)
+    expect_equal(found$gradient, -2 * c(crossprod(twin_tangent(net), c(eps))), tolerance = 1e-10)
+    start <- quiet_fit(net, task, control = list(max_iterations = 3, tol = 0))
+    expect_equal(start$gradient_norm, twin_convergence(start$network, task$moments), tolerance = 1e-8)
+    trained <- fit(net, task)
+    expect_true(trained$converged)
+    expect_lt(trained$loss, found$loss)
+    expect_equal(trained$loss, twin_loss(twin_weights(trained$network), moments), tolerance = 1e-10)
+    # The number is itself rounding there: both are below the tolerance of 1e-10.
+    expect_lt(twin_convergence(trained$network, task$moments), 2e-10)
+  }
+})
+
 test_that("all methods reach the same loss", {
   task <- task_fgn(16, 0.8)
   net <- named_networks()$conv_dilated
@@ -452,7 +509,8 @@ test_that("glance, tidy and the history have the columns of their documentation"
   expect_gte(glanced$seconds, 0)
   tidied <- generics::tidy(trained)
   expect_identical(class(tidied), "data.frame")
-  expect_equal(names(tidied), c("term", "layer", "estimate"))
+  expect_equal(names(tidied), c("term", "layer", "estimate", "capacity"))
+  expect_equal(sum(tidied$capacity), generics::glance(capacity(trained))$total)
   expect_equal(tidied$term, names(coef(trained)))
   expect_equal(tidied$layer, rep(c("conv1", "dense1"), c(10, 9)))
   expect_equal(tidied$estimate, unname(coef(trained)))

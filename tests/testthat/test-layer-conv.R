@@ -1,7 +1,3 @@
-windows_of <- function(layer) {
-  twin_windows(layer$in_shape[[3L]], layer$kernel, layer$stride, layer$dilation, layer$padding)
-}
-
 test_that("shapes, parameters and names of a convolution", {
   net <- input_sequence(10, channels = 4) |>
     layer_conv(6, kernel = 3, stride = 2, dilation = 2, groups = 2, bias = TRUE)
@@ -16,28 +12,56 @@ test_that("shapes, parameters and names of a convolution", {
   ))
 })
 
-test_that("the geometry is the twin's over a grid of lengths, kernels, strides and dilations", {
-  grid <- expand.grid(
-    n = c(1, 2, 5, 8, 13), kernel = 1:4, stride = 1:5, dilation = 1:4,
-    padding = c("valid", "same", "causal"), stringsAsFactors = FALSE
-  )
-  span <- (grid$kernel - 1) * grid$dilation + 1
-  fits <- grid$kernel <= grid$n & grid$stride <= grid$n & (grid$padding != "valid" | span <= grid$n)
-  expect_gt(sum(fits), 300)
-  layers <- Map(
-    function(n, ...) layer_conv(input_sequence(n), 1, ...)$layers[[1L]],
-    grid$n[fits], grid$kernel[fits], grid$stride[fits], grid$dilation[fits], grid$padding[fits]
-  )
-  meets <- lapply(layers, windows_of)
-  expect_equal(vapply(layers, function(layer) layer$out_shape[[3L]], 0L), vapply(meets, nrow, 0L))
-  # Output u, tap k meets u stride + k dilation - pad, all counted from 0.
-  expect_equal(vapply(layers, function(layer) 1 - layer$pad, 0), vapply(meets, `[[`, 0, 1L))
+test_that("on a grid a kernel has rows and columns, given once or twice", {
+  net <- input_grid(8, 10, channels = 4) |>
+    layer_conv(6, kernel = c(3, 2), stride = c(1, 2), dilation = 2, groups = 2, bias = TRUE)
+  layer <- net$layers[[1L]]
+  expect_equal(layer$params, list(kernel = c(6L, 2L, 3L, 2L), bias = 6L))
+  expect_equal(layer$out_shape, c(6, 4, 4))
+  expect_equal(layer$out_kind, "grid")
+  expect_equal(summary(net), data.frame(
+    layer = "conv1", kind = "conv, kernel 3 x 2, stride 1 x 2, dilation 2 x 2, groups 2 + bias",
+    output = "6 x 4 x 4", parameters = 6 * 2 * 3 * 2 + 6, depth = 0L
+  ))
+  expect_equal(names(coef(initialise(net, seed = 1)))[c(1, 2, 7, 13, 37, 72, 78)], c(
+    "conv1.kernel[1,1,1,1]", "conv1.kernel[2,1,1,1]", "conv1.kernel[1,2,1,1]", "conv1.kernel[1,1,2,1]",
+    "conv1.kernel[1,1,1,2]", "conv1.kernel[6,2,3,2]", "conv1.bias[6]"
+  ))
+  plain <- input_grid(4, 4) |> layer_conv(1, 2, padding = "same")
+  expect_equal(summary(plain)$kind, "conv, kernel 2 x 2, same")
+})
+
+test_that("a kernel on a grid is a picture of its weights, the first row and column first", {
+  picture <- matrix(c(1, 2, 3, 4), 2)
+  net <- input_grid(3, 2) |> layer_conv(1, 2) |> set_coef(c(picture))
+  # Two places, one below the other.
+  expect_equal(unname(effective_weights(net)), rbind(
+    c(rbind(picture, 0)), c(rbind(0, picture))
+  ))
+  expect_equal(colnames(effective_weights(net)), paste0("x[", c("1,1", "2,1", "3,1", "1,2", "2,2", "3,2"), "]"))
+  # Aligned to the last row and column, the first row is left over.
+  strided <- input_grid(4, 3) |> layer_conv(1, 1, stride = 2) |> set_coef(5)
+  expect_equal(unname(effective_weights(strided)), 5 * diag(12)[c(2, 4, 10, 12), ])
+})
+
+test_that("the product of two lines is a grid's kernel of rank one", {
+  # A convolution down the rows and one across the columns, in either order.
+  down <- c(1, -2, 3)
+  across <- c(5, 7)
+  one <- input_grid(5, 4) |> layer_conv(1, c(3, 2), padding = "same") |> set_coef(c(outer(down, across)))
+  two <- input_grid(5, 4) |> layer_conv(1, c(3, 1), padding = "same") |>
+    layer_conv(1, c(1, 2), padding = "same") |> set_coef(c(down, across))
+  expect_equal(effective_weights(one), effective_weights(two), tolerance = 1e-14)
+  expect_equal(unname(effective_weights(one)), kronecker(
+    unname(effective_weights(input_sequence(4) |> layer_conv(1, 2, padding = "same") |> set_coef(across))),
+    unname(effective_weights(input_sequence(5) |> layer_conv(1, 3, padding = "same") |> set_coef(down)))
+  ), tolerance = 1e-14)
 })
 
 test_that("a valid convolution that fits exactly drops nothing", {
   layer <- layer_conv(input_sequence(7), 1, kernel = 3, stride = 2)$layers[[1L]]
   expect_equal(layer$out_shape[[3L]], 3)
-  expect_equal(layer$pad, 0)
+  expect_equal(layer$window[7:8], c(0, 0))
   whole <- layer_conv(input_sequence(7), 1, kernel = 3, dilation = 3)$layers[[1L]]
   expect_equal(whole$out_shape[[3L]], 1)
 })

@@ -2,6 +2,7 @@
 # held to the twin, which only knows the layers: so a fault of lowering shows
 # apart from one of the C core.
 
+# Nodes are observations x channels x positions, which run down the columns.
 run_graph <- function(graph, x, theta) {
   input <- array(x, c(nrow(x), graph$input[[1L]], prod(graph$input[-1L])))
   nodes <- list()
@@ -13,11 +14,14 @@ run_graph <- function(graph, x, theta) {
   for (group in op_groups(graph$ops)) {
     # The operations of a loop run together, position by position.
     for (u in seq_len(dim(nodes[[group[[1L]]]])[[3L]])) for (i in group) {
-      nodes[[i]][, , u] <- op_at(graph$ops[[i]], lapply(graph$ops[[i]]$from, node), u, theta)
+      op <- graph$ops[[i]]
+      nodes[[i]][, , u] <- op_at(op, lapply(op$from, node), u, theta, op_shape(graph, op$from[[1L]]))
     }
   }
   matrix(node(graph$output), nrow(x))
 }
+
+op_shape <- function(graph, i) if (i == 0) graph$input else graph$ops[[i]]$shape
 
 # Operations outside loops alone, those of a loop together, in order.
 op_groups <- function(ops) {
@@ -25,40 +29,57 @@ op_groups <- function(ops) {
   unname(split(seq_along(ops), ifelse(loops == 0L, seq_along(ops), match(loops, loops))))
 }
 
-# Output position u of one operation: observations x channels.
-op_at <- function(op, from, u, theta) {
-  channels <- op$shape[[1L]]
+# One position of a node: observations x channels.
+node_at <- function(x, u) matrix(x[, , u], dim(x)[[1L]])
+
+# Output position u of one operation: observations x channels; `shape` is that of
+# its first input.
+op_at <- function(op, from, u, theta, shape) {
   switch(op$kind,
-    linear = linear_at(op, from[[1L]], u, theta),
-    fixed = fixed_at(op, from[[1L]], u),
-    bias = sweep(twin_at(from[[1L]], u), 2L, theta[op$theta + seq_len(channels)], `+`),
-    add = Reduce(`+`, Map(function(x, scale) scale * twin_at(x, u), from, op$scale)),
-    concat = do.call(cbind, lapply(from, twin_at, u)),
+    linear = linear_at(op, from[[1L]], u, theta, shape),
+    fixed = fixed_at(op, from[[1L]], u, shape),
+    bias = sweep(node_at(from[[1L]], u), 2L, theta[theta_at(op, u, op$shape[[1L]])], `+`),
+    add = Reduce(`+`, Map(function(x, scale) scale * node_at(x, u), from, op$scale)),
+    concat = do.call(cbind, lapply(from, node_at, u)),
     flatten = matrix(from[[1L]], dim(from[[1L]])[[1L]])
   )
 }
 
-# Positions that the taps meet; 0 where there is none. All are one high here.
-op_taps <- function(op, x, u) {
-  window <- matrix(op$window, ncol = 4L) # height and width x kernel, stride, dilation, pad
-  w <- window[2L, ]
-  at <- (u - 1) * w[[2L]] + (seq_len(w[[1L]]) - 1) * w[[3L]] - w[[4L]] + 1
-  ifelse(at >= 1 & at <= dim(x)[[3L]], at, 0)
+# The entries of theta that output position u reads, `size` of them, from 1: a
+# stretch for all positions, or one for each in turn.
+theta_at <- function(op, u, size) {
+  op$theta + seq_len(size) + (if (op$shared) 0 else (u - 1) * size)
 }
 
-fixed_at <- function(op, x, u) {
-  meets <- setdiff(op_taps(op, x, u), 0)
-  Reduce(`+`, lapply(meets, function(at) op$scale * twin_at(x, at)))
+# Positions that the taps of output position u meet, the taps of a column first; 0
+# where there is none.
+op_taps <- function(op, shape, u) {
+  # height and width x kernel, stride, dilation, pad, expand
+  window <- matrix(op$window, 2L, 5L)
+  along <- function(dimension, u, n) {
+    w <- window[dimension, ]
+    at <- floor((u * w[[2L]] + (seq_len(w[[1L]]) - 1) * w[[3L]] - w[[4L]]) / w[[5L]])
+    ifelse(at >= 0 & at < n, at, NA)
+  }
+  rows <- along(1L, (u - 1) %% op$shape[[2L]], shape[[2L]])
+  columns <- along(2L, (u - 1) %/% op$shape[[2L]], shape[[3L]])
+  at <- c(outer(rows, columns, function(row, column) row + shape[[2L]] * column + 1))
+  ifelse(is.na(at), 0, at)
 }
 
-linear_at <- function(op, x, u, theta) {
+fixed_at <- function(op, x, u, shape) {
+  meets <- op_taps(op, shape, u)
+  Reduce(`+`, lapply(meets[meets > 0], function(at) op$scale * node_at(x, at)))
+}
+
+linear_at <- function(op, x, u, theta, shape) {
   channels <- dim(x)[[2L]]
-  taps <- op_taps(op, x, u)
+  taps <- op_taps(op, shape, u)
   dim <- c(op$shape[[1L]], channels / op$groups, length(taps))
-  kernel <- twin_full_kernel(array(theta[op$theta + seq_len(prod(dim))], dim), channels, op$groups)
+  kernel <- twin_full_kernel(array(theta[theta_at(op, u, prod(dim))], dim), channels, op$groups)
   y <- matrix(0, dim(x)[[1L]], op$shape[[1L]])
   for (k in which(taps > 0)) {
-    y <- y + twin_at(x, taps[[k]]) %*% t(matrix(kernel[, , k], op$shape[[1L]]))
+    y <- y + node_at(x, taps[[k]]) %*% t(matrix(kernel[, , k], op$shape[[1L]]))
   }
   y
 }
@@ -78,19 +99,20 @@ test_that("every named network is lowered to what its layers say", {
 })
 
 test_that("so is every random one", {
-  for (seed in 1:100) expect_same_graph(random_network(seed), paste("seed", seed))
+  for (seed in 1:120) expect_same_graph(random_network(seed), paste("seed", seed))
 })
 
 # Entries of theta that each operation reads, from 1.
 theta_of <- function(graph, op) {
-  if (op$kind == "bias") return(op$theta + seq_len(op$shape[[1L]]))
-  if (op$kind != "linear") return(integer())
-  channels <- (if (op$from == 0) graph$input else graph$ops[[op$from]]$shape)[[1L]]
-  op$theta + seq_len(op$shape[[1L]] * channels / op$groups * prod(op$window[1:2]))
+  if (!op$kind %in% c("linear", "bias")) return(integer())
+  block <- op$shape[[1L]]
+  if (op$kind == "linear") block <- block * op_shape(graph, op$from)[[1L]] / op$groups * prod(op$window[1:2])
+  places <- if (op$shared) 1 else seq_len(prod(op$shape[2:3]))
+  unlist(lapply(places, function(u) theta_at(op, u, block)))
 }
 
 test_that("slices of theta cover it once, and nodes read what is there", {
-  for (network in c(named_networks(), lapply(1:50, random_network))) {
+  for (network in c(named_networks(), lapply(1:60, random_network))) {
     graph <- lower(network)
     slices <- unlist(lapply(graph$ops, theta_of, graph = graph))
     expect_equal(sort(slices), as.numeric(seq_along(network$coef)))
@@ -124,4 +146,32 @@ test_that("a network without layers is its input", {
   graph <- lower(input_sequence(5))
   expect_equal(graph$output, 0)
   expect_length(graph$ops, 0)
+})
+
+test_that("a window is ten whole numbers, (height, width) in turn", {
+  ops <- function(network) lower(network)$ops
+  grid <- ops(input_grid(7, 9) |> layer_conv(2, c(2, 3), stride = c(3, 1), dilation = c(1, 2), padding = "same"))
+  # Outputs 3 x 9: nothing is missing of 3 x 3 rows, four columns are.
+  expect_equal(grid[[1L]]$window, c(2, 3, 3, 1, 1, 2, 1, 2, 1, 1))
+  line <- ops(input_sequence(9) |> layer_conv(2, 3, dilation = 2, padding = "causal"))
+  expect_equal(line[[1L]]$window, c(1, 3, 1, 1, 1, 2, 0, 4, 1, 1))
+  up <- ops(input_grid(2, 3) |> layer_upsample(c(2, 3), size = c(3, 9)))
+  expect_equal(up[[1L]]$window, c(1, 1, 1, 1, 1, 1, -1, 0, 2, 3))
+  expect_equal(up[[1L]]$kind, "fixed")
+  expect_equal(up[[1L]]$scale, 1)
+  pool <- ops(input_grid(4, 6) |> layer_pool(c(2, 3)))
+  expect_equal(pool[[1L]]$window, c(2, 3, 2, 3, 1, 1, 0, 0, 1, 1))
+  expect_equal(pool[[1L]]$scale, 1 / 6)
+  # A dense layer is one place that sees all of them.
+  expect_equal(ops(input_grid(4, 6) |> layer_dense(1))[[1L]]$window, c(4, 6, 1, 1, 1, 1, 0, 0, 1, 1))
+})
+
+test_that("only a local layer's theta is not shared, nor that of its constants", {
+  shared <- function(network) vapply(lower(network)$ops, function(op) op$shared, NA)
+  expect_equal(shared(input_sequence(4) |> layer_local(1, 2, bias = TRUE)), c(FALSE, FALSE))
+  expect_equal(shared(input_grid(4, 4) |> layer_conv(1, 2, bias = TRUE)), c(TRUE, TRUE))
+  for (network in named_networks()) {
+    kinds <- vapply(walk_layers(network$layers), function(layer) layer$kind, "")
+    expect_equal(any(!shared(network)), "local" %in% kinds)
+  }
 })

@@ -65,6 +65,9 @@ test_that("plot() draws every network and returns it", {
   net <- nested()
   expect_no_warning(drawn <- withVisible(plot(net)))
   expect_identical(drawn, list(value = net, visible = FALSE))
+  for (net in named_networks()[c("u_shape", "local_same", "grid_nested", "grid_outputs")]) {
+    expect_no_warning(plot(net))
+  }
 })
 
 test_that("plot() writes a name and a line for each layer, and none for no layer", {
@@ -76,9 +79,10 @@ test_that("plot() writes a name and a line for each layer, and none for no layer
     grDevices::dev.off()
     sum(grepl("\\001$", readLines(file, warn = FALSE), useBytes = TRUE))
   }
-  # The input has two as well, and the title is one.
-  expect_equal(texts(nested()), 2 * 7 + 2 + 1)
-  expect_equal(texts(input_vector(3)), 2 + 1)
+  # A box has its name, what it does, its shape and its parameters (the input the first two); two
+  # headings and a title.
+  expect_equal(texts(nested()), 4 * 7 + 2 + 3)
+  expect_equal(texts(input_vector(3)), 2 + 3)
 })
 
 test_that("coefficients go in and come out unchanged", {
@@ -155,6 +159,10 @@ test_that("the schemes have the variance that they name", {
   conv <- input_sequence(8, channels = 64) |> layer_conv(32, kernel = 5, groups = 2)
   expect_equal(mean(coef(initialise(conv, "lecun", seed = 1))^2), 1 / 160, tolerance = 0.06)
   expect_equal(mean(coef(initialise(conv, seed = 1))^2), 2 / (160 + 80), tolerance = 0.06)
+  # On a grid taps are rows times columns. 5760 draws.
+  grid <- input_grid(6, 6, channels = 64) |> layer_conv(30, kernel = c(3, 2), groups = 2)
+  expect_equal(mean(coef(initialise(grid, "he", seed = 1))^2), 2 / (32 * 6), tolerance = 0.06)
+  expect_equal(mean(coef(initialise(grid, seed = 1))^2), 2 / (32 * 6 + 15 * 6), tolerance = 0.06)
 })
 
 test_that("biases start at zero, recurrences near radius 0.9 or with spread memories", {
@@ -176,7 +184,8 @@ test_that("a foreign first argument is refused, naming capalloc::", {
   layers <- list(
     \(x) layer_conv(x, 1, 1), \(x) layer_dense(x, 1), \(x) layer_flatten(x),
     \(x) layer_last(x), \(x) layer_parallel(x, identity, identity), \(x) layer_pool(x, 1),
-    \(x) layer_recurrent(x, 1), \(x) layer_residual(x, identity)
+    \(x) layer_recurrent(x, 1), \(x) layer_residual(x, identity), \(x) layer_local(x, 1, 1),
+    \(x) layer_upsample(x, 2)
   )
   for (layer in layers) for (foreign in list(1, NULL, "net", mean, list(input = 1))) {
     expect_error(layer(foreign), "capalloc::layer_", class = "capalloc_error_type")

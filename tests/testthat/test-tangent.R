@@ -86,6 +86,13 @@ test_that("weights far below and above one keep their accuracy", {
   }
 })
 
+test_that("outputs of a grid run channels first, then down the columns", {
+  net <- input_grid(2, 2, channels = 2) |> layer_conv(2, 1, groups = 2) |> set_coef(c(2, 3))
+  expect_equal(unname(effective_weights(net)), diag(rep(c(2, 3), 4)))
+  expect_equal(c(predict(net, 1:8)), c(2, 6, 6, 12, 10, 18, 14, 24))
+  expect_equal(colnames(effective_weights(net))[c(1, 2, 3, 5)], c("x[1,1,1]", "x[1,1,2]", "x[2,1,1]", "x[1,2,1]"))
+})
+
 test_that("sequences longer than a block of rows are predicted alike", {
   net <- input_sequence(6) |> layer_conv(2, 3, bias = TRUE) |> layer_dense(2) |> with_test_coef(1)
   x <- some_rows(net, 1100)
@@ -146,25 +153,84 @@ test_that("recurrences, blocks and dense layers see what they should", {
   expect_equal(unname(field_of(input_vector(4) |> layer_dense(2))), cbind(4, NA, 1, 4))
 })
 
-# First and last position with a weight that is not zero in the newest output.
+test_that("on a grid rows and columns have a field of their own", {
+  net <- input_grid(9, 16) |> layer_conv(2, c(2, 3), stride = c(2, 1), padding = "same") |>
+    layer_conv(1, 2, dilation = c(1, 4)) |> layer_pool(c(1, 2), stride = c(1, 3)) |> layer_dense(1)
+  field <- receptive_field(net)
+  expect_named(field, c("layer", "dimension", "size", "stride", "from", "to"))
+  expect_equal(field$layer, rep(c("conv1", "conv2", "pool1", "dense1"), each = 2))
+  expect_equal(field$dimension, rep(c("row", "column"), 4))
+  # Rows: 2, + 1 x 2, then all; columns: 3 of which one lies in the padding, + 4, + 1, then all.
+  expect_equal(field$size, c(2, 2, 4, 6, 4, 7, 9, 16))
+  expect_equal(field$stride, c(2, 1, 2, 1, 2, 3, NA, NA))
+  expect_equal(field$from, c(8, 15, 6, 11, 6, 10, 1, 1))
+  expect_equal(field$to, c(9, 16, 9, 16, 9, 16, 9, 16))
+})
+
+test_that("copies see what they are copies of, and the largest step between outputs counts", {
+  up <- input_sequence(8) |> layer_conv(1, 2, stride = 2) |> layer_upsample(2)
+  expect_equal(unname(field_of(up)), cbind(c(2, 2), c(2, 2), c(7, 7), c(8, 8)))
+  grid <- input_grid(2, 3) |> layer_upsample(c(3, 1), size = c(2, 3))
+  # The two rows that are kept are copies of the last one.
+  expect_equal(receptive_field(grid)$stride, c(0, 1))
+  expect_equal(receptive_field(grid)$from, c(2, 3))
+})
+
+# First and last row and column of the input that each output depends on: 4 x outputs
+# (rows fastest), by weights that are not zero; NA where all are.
 twin_reach <- function(network) {
-  n <- prod(network$input$shape)
-  channels <- rev(network$layers)[[1L]]$out_shape[[1L]]
-  newest <- utils::tail(twin_weights(network)[, seq_len(n), drop = FALSE], channels)
-  seen <- ceiling(which(colSums(newest != 0) > 0) / network$input$shape[[1L]])
-  if (length(seen) == 0L) c(NA_real_, NA_real_) else as.numeric(range(seen))
+  shape <- network$input$shape
+  seen <- twin_weights(network)[, seq_len(prod(shape)), drop = FALSE] != 0
+  out <- shape_of(network)
+  vapply(seq_len(prod(out[-1L])), function(u) {
+    any <- array(colSums(seen[(u - 1) * out[[1L]] + seq_len(out[[1L]]), , drop = FALSE]) > 0, shape)
+    at <- which(any, arr.ind = TRUE)
+    if (nrow(at) == 0L) return(rep(NA_real_, 4L))
+    as.numeric(c(range(at[, 2L]), range(at[, 3L])))
+  }, numeric(4L))
 }
 
-test_that("the last layer's field is where the effective weights are not zero", {
-  for (seed in 1:100) {
-    network <- random_network(seed)
-    field <- utils::tail(receptive_field(network), 1L)
-    expect_equal(c(field$from, field$to), twin_reach(network), label = paste("seed", seed))
-  }
+# The steps of the first and last input seen, from output to output along the last
+# column or the last row: padding narrows them, so the largest counts.
+twin_stride <- function(reach) {
+  steps <- apply(reach, 1L, diff)
+  if (length(steps) == 0L || all(is.na(steps))) NA_real_ else max(steps, na.rm = TRUE)
+}
+
+# size, stride, from, to of the newest output along the dimensions of the input.
+twin_field <- function(network) {
+  reach <- array(twin_reach(network), c(4L, shape_of(network)[-1L]))
+  down <- matrix(reach[1:2, , dim(reach)[[3L]]], 2L)
+  across <- matrix(reach[3:4, dim(reach)[[2L]], ], 2L)
+  fields <- lapply(list(down, across), function(reach) {
+    ends <- reach[, ncol(reach)]
+    c(ends[[2L]] - ends[[1L]] + 1, twin_stride(reach), ends)
+  })
+  if (network$input$kind == "grid") do.call(rbind, fields) else rbind(fields[[2L]])
+}
+
+expect_same_field <- function(network, label) {
+  found <- field_of(network)
+  wanted <- lapply(seq_along(network$layers), function(i) {
+    prefix <- structure(list(input = network$input, layers = network$layers[seq_len(i)]), class = "ca_network")
+    twin_field(with_test_coef(prefix, i))
+  })
+  expect_equal(unname(found), do.call(rbind, wanted), label = label)
+}
+
+test_that("each layer's field is where its effective weights are not zero", {
+  # A vector has no positions along which to step.
+  networks <- Filter(function(network) network$input$kind != "vector", named_networks())
+  for (name in names(networks)) expect_same_field(networks[[name]], name)
+  for (seed in 1:120) expect_same_field(random_network(seed), paste("seed", seed))
 })
 
 test_that("an input alone has no rows, and a blind layer an empty field", {
   expect_equal(nrow(receptive_field(input_sequence(3))), 0)
   blind <- input_sequence(2) |> layer_conv(1, 2, dilation = 4, padding = "same")
   expect_true(is.na(receptive_field(blind)$size))
+  expect_named(receptive_field(input_grid(3, 3)), c("layer", "dimension", "size", "stride", "from", "to"))
+  expect_equal(nrow(receptive_field(input_grid(3, 3))), 0)
+  grid <- input_grid(2, 3) |> layer_conv(1, c(2, 1), dilation = c(4, 1), padding = "same")
+  expect_equal(receptive_field(grid)$size, c(NA_integer_, NA_integer_))
 })

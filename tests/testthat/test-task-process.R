@@ -127,6 +127,111 @@ test_that("a process of length one works", {
   expect_equal(task_demand(task_ar(1, 0.5))$demand, 0.25)
 })
 
+# Every process, as a function of its horizon.
+processes <- function() {
+  list(
+    process = \(h) task_process(5, 0.6^(0:40), horizon = h),
+    ar = \(h) task_ar(5, c(0.5, 0.3), variance = 2, horizon = h),
+    arma = \(h) task_arma(5, 0.7, 0.4, horizon = h),
+    fgn = \(h) task_fgn(5, 0.8, horizon = h),
+    ou = \(h) task_ou(5, 0.2, horizon = h),
+    matern = \(h) task_matern(5, 3, horizon = h),
+    powerlaw = \(h) task_powerlaw(5, 0.5, horizon = h),
+    multiscale = \(h) task_multiscale(5, c(1, 10), horizon = h),
+    periodic = \(h) task_periodic(5, 5.5, horizon = h)
+  )
+}
+
+test_that("several horizons are several outputs of one process", {
+  horizon <- c(1, 4, 12)
+  for (task_at in processes()) {
+    task <- task_at(horizon)
+    # the same process seen at all times from 1 to 17, of which these are chosen
+    whole <- task_at(1:12)$moments
+    expect_identical(task$outputs, 3L)
+    expect_identical(task$moments$sigma, whole$sigma)
+    expect_identical(task$moments$cross, whole$cross[, horizon])
+    expect_identical(task$moments$target, whole$target[horizon, horizon])
+    for (k in 1:3) {
+      one <- task_at(horizon[[k]])$moments
+      expect_identical(task$moments$cross[, k], one$cross[, 1])
+      expect_identical(task$moments$target[k, k], one$target[1, 1])
+    }
+    # outputs h and h' are |h - h'| apart, as two inputs are
+    longer <- task_at(1)$moments$sigma
+    expect_identical(whole$target[1:5, 1:5], longer)
+    alone <- vapply(horizon, \(h) bayes_loss(task_at(h)), 0)
+    expect_equal(bayes_loss(task), sum(alone), tolerance = 1e-12)
+    # the conditions of these 5 x 5 covariances are below 1e3
+    expect_equal(bayes_loss(task), twin_bayes_loss(task$moments), tolerance = 1e-11)
+    expect_equal(task_demand(task)$demand, twin_demand(task$moments), tolerance = 1e-9)
+    expect_lt(largest_deviation(task), 5)
+  }
+})
+
+test_that("the moments of several horizons are acf at the times between", {
+  acf <- function(k) 3 * 0.7^k * cos(k)
+  for (length in c(1, 4)) {
+    for (horizon in list(1, 3, 2:4, c(1, 6), c(2, 3, 9))) {
+      task <- task_process(length, acf, horizon = horizon)
+      time <- c(seq_len(length), length + horizon)
+      joint <- matrix(0, length(time), length(time))
+      for (i in seq_along(time)) for (j in seq_along(time)) joint[i, j] <- acf(abs(time[[i]] - time[[j]]))
+      x <- seq_len(length)
+      expect_identical(task$moments$sigma, joint[x, x, drop = FALSE])
+      expect_identical(task$moments$cross, joint[x, -x, drop = FALSE])
+      expect_identical(task$moments$target, joint[-x, -x, drop = FALSE])
+    }
+  }
+})
+
+test_that("outputs of several horizons are named, and those of one are not", {
+  task <- task_ar(4, 0.5, horizon = c(1, 4, 12))
+  expect_identical(task$output_labels, c("h = 1", "h = 4", "h = 12"))
+  expect_identical(rownames(oracle_weights(task)), task$output_labels)
+  expect_identical(format(task)[c(1, 3)], c(
+    "<task> AR(1) process (ar = 0.5), length 4, horizons 1, 4, 12", "Outputs: 3 (h = 1, h = 4, h = 12)"
+  ))
+  expect_identical(task_ar(4, 0.5, horizon = 1:6)$label, "AR(1) process (ar = 0.5), length 4, horizons 1, 2, 3, 4, ...")
+  expect_null(task_ar(4, 0.5, horizon = 100000)$output_labels)
+  expect_identical(task_ar(4, 0.5, horizon = 100000)$label, "AR(1) process (ar = 0.5), length 4, 100000 steps ahead")
+  expect_identical(task_ar(4, 0.5)$label, "AR(1) process (ar = 0.5), length 4, next value")
+  # AR(1): the weight of the newest input at horizon h
+  expect_equal(oracle_weights(task)[, 4], 0.5^c(1, 4, 12), tolerance = 1e-13, ignore_attr = TRUE)
+})
+
+test_that("a network with one output per horizon reaches their Bayes loss", {
+  task <- task_ar(6, c(0.5, 0.3), horizon = c(1, 3))
+  trained <- fit(input_sequence(6) |> layer_dense(2), task, seed = 1)
+  expect_true(trained$converged)
+  # the loss is quadratic about its minimum, whose gradient is below 1e-10
+  expect_equal(trained$loss, bayes_loss(task), tolerance = 1e-12)
+  expect_equal(effective_weights(trained$network), oracle_weights(task), tolerance = 1e-8, ignore_attr = TRUE)
+})
+
+test_that("a process that never changes loses nothing at any horizon", {
+  task <- task_periodic(8, 5, damping = 1, noise = 0, horizon = c(1, 5, 7))
+  expect_equal(bayes_loss(task), 0, tolerance = 1e-12)
+  drawn <- simulate(task, 20, seed = 1)
+  # a period of 5: five steps ahead is the newest value, and times 9 and 15 are inputs 4 and 5
+  expect_equal(drawn$y, drawn$x[, c(4, 8, 5)], tolerance = 1e-12)
+})
+
+test_that("horizons that are not whole numbers in increasing order are refused by class", {
+  texts <- vapply(
+    list(c(4, 1), c(2, 2), numeric(), c(1, NA), c(1, 2.5), 0:2, Inf, "next", NULL, TRUE, list(1, 2), factor(1:2),
+      data.frame(h = 1:2), 3e9),
+    \(h) bad(task_ar(4, 0.5, horizon = h), "value"), ""
+  )
+  expect_snapshot(writeLines(texts))
+  for (task_at in processes()) {
+    expect_error(task_at(c(4, 1)), class = "capalloc_error_value")
+    call <- conditionCall(tryCatch(task_at("a"), error = identity))
+    expect_match(deparse(call)[[1L]], "^task_")
+  }
+  expect_snapshot(writeLines(bad(task_process(2, c(1, 0.5, 0.1, 0), horizon = c(1, 4)), "shape")))
+})
+
 test_that("bad arguments are refused by class", {
   texts <- c(
     bad(task_process(0, 1), "value"),

@@ -24,6 +24,67 @@ test_that("held-out values lie after everything trained on", {
   }
 })
 
+# Rows from the definition: one for each time whose window and outputs are all there.
+twin_windows <- function(series, length, horizon) {
+  series <- as.matrix(series)
+  x <- y <- NULL
+  for (t in seq_len(nrow(series))) {
+    if (t < length || t + max(horizon) > nrow(series)) next
+    x <- rbind(x, as.vector(t(series[(t - length + 1):t, , drop = FALSE])))
+    y <- rbind(y, as.vector(t(series[t + horizon, , drop = FALSE])))
+  }
+  list(x = unname(x), y = unname(y))
+}
+
+test_that("several horizons are several outputs, of rows that have them all", {
+  two <- cbind(up = 1:40 + 0, down = -(1:40) / 3)
+  for (series in list(1:40 + 0, two, unname(two))) {
+    for (horizon in list(1, 3, c(1, 2), c(2, 5, 9))) {
+      task <- task_series(series, 4, horizon, test = 0)
+      expect_identical(task$data[c("x", "y")], twin_windows(series, 4, horizon))
+      expect_identical(task$outputs, length(horizon) * NCOL(series))
+      expect_equal(task$moments$target, crossprod(task$data$y) / nrow(task$data$y), tolerance = 1e-13)
+    }
+  }
+  expect_identical(task_series(1:12, 3, c(2, 4), test = 0)$data$y, cbind(5:10, 7:12) + 0)
+})
+
+test_that("with several horizons held-out values still lie after everything trained on", {
+  for (horizon in list(c(1, 2), c(1, 4), 2:5)) {
+    all <- twin_windows(1:60, 4, horizon)
+    rows <- nrow(all$x)
+    for (test in c(0, 0.2, 0.5)) {
+      task <- task_series(1:60, 4, horizon, test)
+      held_out <- as.integer(round(test * rows))
+      between <- if (held_out > 0) max(horizon) - min(horizon) else 0
+      train <- rows - held_out - between
+      expect_identical(task$data$x, all$x[seq_len(train), ] + 0)
+      expect_identical(task$data$y, all$y[seq_len(train), ] + 0)
+      # held out is the last part
+      expect_identical(task$data$x_test, all$x[rows - held_out + seq_len(held_out), , drop = FALSE] + 0)
+      expect_identical(task$data$y_test, all$y[rows - held_out + seq_len(held_out), , drop = FALSE] + 0)
+      expect_lt(max(task$data$x, task$data$y), min(task$data$y_test, Inf))
+      # and no row more is left out than that takes
+      if (held_out > 0) expect_identical(max(task$data$y) + 1, min(task$data$y_test))
+    }
+  }
+})
+
+test_that("outputs of several horizons are named after channel and horizon", {
+  named <- cbind(up = 1:9, down = 9:1)
+  expect_identical(
+    task_series(named, 2, c(1, 3))$output_labels,
+    c("up at h = 1", "down at h = 1", "up at h = 3", "down at h = 3")
+  )
+  expect_identical(
+    task_series(unname(named), 2, c(1, 3))$output_labels,
+    c("channel 1 at h = 1", "channel 2 at h = 1", "channel 1 at h = 3", "channel 2 at h = 3")
+  )
+  expect_identical(task_series(1:9, 2, c(1, 3))$output_labels, c("h = 1", "h = 3"))
+  expect_null(task_series(1:9, 2, 3)$output_labels)
+  expect_identical(task_series(1:9, 2, c(1, 3))$label, "series of 9 values, length 2, horizons 1, 3")
+})
+
 test_that("a ts is its values", {
   series <- ts(c(3, 1, 4, 1, 5, 9), start = 2000, frequency = 12)
   expect_identical(task_series(series, 2), task_series(c(3, 1, 4, 1, 5, 9), 2))
@@ -73,7 +134,11 @@ test_that("bad series are refused by class", {
     bad(task_series(1:10, 0), "value"),
     bad(task_series(1:10, 2, horizon = 0.5), "value"),
     bad(task_series(1:10, 2, test = 1), "value"),
-    bad(task_series(1:10, 2, test = NA), "value")
+    bad(task_series(1:10, 2, test = NA), "value"),
+    bad(task_series(1:14, 3, horizon = c(1, 12)), "shape"),
+    bad(task_series(1:17, 3, horizon = c(1, 12)), "value"),
+    bad(task_series(1:20, 3, horizon = c(1, 9), test = 0.5), "value"),
+    bad(task_series(1:10, 2, horizon = c(2, 1)), "value")
   )
   expect_snapshot(writeLines(texts))
 })

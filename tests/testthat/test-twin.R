@@ -55,6 +55,60 @@ test_that("a pool averages windows aligned to the newest", {
   expect_equal(by_hand(two, numeric(), c(1, 10, 3, 30)), c(2, 20))
 })
 
+test_that("convolutions of a grid are those on paper", {
+  # 1 3 5
+  # 2 4 6
+  conv <- function(taps, kernel, ...) by_hand(layer_conv(input_grid(2, 3), 1, kernel, ...), taps, 1:6)
+  # Taps run down the columns: 1 10 / 100 1000 from the first two columns, then the last two.
+  expect_equal(conv(c(1, 10, 100, 1000), 2), c(4321, 6543))
+  expect_equal(conv(c(1, 10), c(2, 1)), c(21, 43, 65))
+  expect_equal(conv(c(1, 10), c(1, 2)), c(31, 42, 53, 64))
+  expect_equal(conv(c(1, 10), c(1, 2), dilation = c(1, 2)), c(51, 62))
+  # Aligned to the last row and column.
+  expect_equal(conv(1, 1, stride = 2), c(2, 6))
+  # The odd zero is above, and to the left.
+  expect_equal(conv(c(1, 10, 100, 1000), 2, padding = "same"), c(1000, 2100, 3010, 4321, 5030, 6543))
+  expect_equal(conv(c(1, 10, 100), c(1, 3), padding = "same", stride = c(2, 2)), c(420, 64))
+})
+
+test_that("channels of a grid stand before its rows, and groups see their own", {
+  x <- c(1, 10, 2, 20, 3, 30, 4, 40) # channels 1 3 / 2 4 and 10 30 / 20 40
+  full <- input_grid(2, 2, channels = 2) |> layer_conv(1, kernel = c(2, 1), bias = TRUE)
+  # kernel[filter, channel, row, column].
+  expect_equal(by_hand(full, c(1, 0, 0, 1, 0.5), x), c(21.5, 43.5))
+  grouped <- input_grid(2, 2, channels = 2) |> layer_conv(2, kernel = c(1, 2), groups = 2)
+  expect_equal(by_hand(grouped, c(1, 2, 100, 200), x), c(301, 6020, 402, 8040))
+})
+
+test_that("a local layer has a kernel for every place, in their order", {
+  line <- input_sequence(3) |> layer_local(1, 2, bias = TRUE)
+  expect_equal(by_hand(line, c(1, 10, 2, 20, 0.5, 0.25), 1:3), c(21.5, 64.25))
+  # kernel[filter, channel, row, column, place's row, place's column].
+  grid <- input_grid(2, 2) |> layer_local(2, c(1, 2), bias = TRUE)
+  expect_equal(
+    by_hand(grid, c(1, 2, 10, 20, 3, 4, 30, 40, 0.1, 0.2, 0.3, 0.4), 1:4),
+    c(1 + 30 + 0.1, 2 + 60 + 0.2, 6 + 120 + 0.3, 8 + 160 + 0.4)
+  )
+  # Padded: the first tap of the first place meets nothing.
+  padded <- input_sequence(3) |> layer_local(1, 2, padding = "causal")
+  expect_equal(by_hand(padded, c(9, 1, 2, 10, 3, 100), 1:3), c(1, 2 + 20, 6 + 300))
+  grouped <- input_sequence(2, channels = 2) |> layer_local(2, 1, groups = 2)
+  expect_equal(by_hand(grouped, c(1, 2, 3, 4), c(1, 10, 2, 20)), c(1, 20, 6, 80))
+})
+
+test_that("a pool of a grid averages, upsampling copies and keeps the last", {
+  expect_equal(by_hand(layer_pool(input_grid(2, 3), 2), numeric(), 1:6), 4.5)
+  expect_equal(by_hand(layer_pool(input_grid(2, 3), c(1, 2), stride = 1), numeric(), 1:6), c(2, 3, 4, 5))
+  expect_equal(by_hand(layer_upsample(input_sequence(3), 2, size = 5), numeric(), 1:3), c(1, 2, 2, 3, 3))
+  both <- layer_upsample(input_sequence(2, channels = 2), 2)
+  expect_equal(by_hand(both, numeric(), c(1, 10, 2, 20)), c(1, 10, 1, 10, 2, 20, 2, 20))
+  # 1 3   ->  1 3 3
+  # 2 4       2 4 4
+  #           2 4 4
+  grid <- layer_upsample(input_grid(2, 2), 2, size = 3)
+  expect_equal(by_hand(grid, numeric(), 1:4), c(1, 2, 2, 3, 4, 4, 3, 4, 4))
+})
+
 test_that("recurrences start from zero and run towards the newest", {
   diagonal <- input_sequence(3) |> layer_recurrent(1, "diagonal", output = "sequence")
   expect_equal(by_hand(diagonal, c(2, 0.5), 1:3), c(2, 5, 8.5))

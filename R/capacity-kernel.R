@@ -1,0 +1,95 @@
+# Capacity kernel: which inputs share parameters.
+
+#' Capacity kernel
+#'
+#' K_ij = sum over outputs o of P_(o,i),(o,j), with P the orthogonal projector on the column
+#' space of the [tangent()]: how far parameters act on inputs i and j together. Its diagonal
+#' is the capacity of each input ([capacity()]). K is positive semi-definite; for one output
+#' it is a projector itself, so that the sum of squares along a row is the capacity of that
+#' input. Where every input has parameters of its own, K is diagonal.
+#'
+#' @inheritParams capacity
+#' @param inputs Which inputs to show: names, or numbers of coordinates as in the rows of
+#'   [capacity()]. `NULL` means all of them, or where there are more than 400 about 400 that
+#'   are evenly spaced and end with the newest, which a message of class
+#'   `capalloc_message_thinned` says. P is that of all inputs in any case.
+#' @param row.names,optional Not used.
+#' @param ... Not used.
+#' @returns A data frame of class `ca_kernel` with one row for each pair of inputs: `input1`,
+#'   `position1`, `lag1`, `channel1` (on a grid also `row1`, `column1`), the same for the second
+#'   input, and `kernel` (effective parameters). `as.matrix()` gives K, named after the inputs.
+#' @inherit capacity references
+#' @seealso [capacity()], [capacity_table()]; `autoplot()` and `plot()` draw it.
+#' @examples
+#' net <- input_sequence(16) |> layer_conv(1, kernel = 4, stride = 4) |> layer_dense(1)
+#' K <- capacity_kernel(initialise(net, seed = 1))
+#' K
+#' round(as.matrix(K)[1:4, 1:8], 2)
+#' plot(K)
+#' @export
+capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "covariance"), ridge = 0, tol = NULL,
+                            data = NULL, layers = NULL, block = NULL) {
+  about <- new_allocation(x, metric, ridge, tol, data, layers, block)
+  rows <- input_frame(about$network$input, about$intercept)
+  at <- shown_inputs(inputs, rows)
+  core <- allocate(about, ffi_kernel, at)
+  rows <- as.list(rows)
+  first <- lapply(rows, function(column) rep(column[at], times = length(at)))
+  second <- lapply(rows, function(column) rep(column[at], each = length(at)))
+  names(first) <- paste0(names(rows), "1")
+  names(second) <- paste0(names(rows), "2")
+  new_frame(c(first, second, list(kernel = c(core$answer))), "ca_kernel",
+    evidence = core$evidence, total = as.double(core$rank), metric = about$metric, ridge = about$ridge,
+    n_inputs = about$n, n_outputs = about$m, input_kind = about$network$input$kind
+  )
+}
+
+most_shown <- 400
+
+# Numbers of the coordinates to show, increasing.
+shown_inputs <- function(inputs, rows, call = rlang::caller_env()) {
+  n <- nrow(rows)
+  if (is.null(inputs)) {
+    if (n <= most_shown) return(seq_len(n))
+    at <- rev(seq(n, 1, by = -ceiling(n / most_shown)))
+    cli::cli_inform(c(
+      "Showing {length(at)} of {n} inputs, one in {at[[2]] - at[[1]]}.",
+      i = "Choose others with {.arg inputs}."
+    ), class = "capalloc_message_thinned")
+    return(as.integer(at))
+  }
+  at <- if (is.character(inputs)) match(inputs, rows$input) else inputs
+  ok <- is.numeric(at) && length(at) > 0L && !anyNA(at) && all(at >= 1 & at <= n & at == floor(at))
+  if (!ok) {
+    abort(c(
+      "{.arg inputs} must be names of inputs, or whole numbers between 1 and {n}.",
+      x = if (is.character(inputs)) "There is no {.val {inputs[is.na(at)]}}." else "It is {show_value(inputs)}."
+    ), "value", call = call)
+  }
+  sort(unique(as.integer(at)))
+}
+
+#' @rdname capacity_kernel
+#' @export
+as.matrix.ca_kernel <- function(x, ...) {
+  n <- as.integer(round(sqrt(nrow(x))))
+  names <- x$input1[seq_len(n)]
+  matrix(x$kernel, n, dimnames = list(names, names))
+}
+
+#' @rdname capacity_kernel
+#' @export
+print.ca_kernel <- function(x, ...) {
+  n <- as.integer(round(sqrt(nrow(x))))
+  cat("<capacity kernel> of ", count_text(n, "input"),
+    if (n < attr(x, "n_inputs")) paste(" of", attr(x, "n_inputs")),
+    ", ", if (attr(x, "ridge") > 0) paste0("soft (ridge ", format(attr(x, "ridge")), "), "),
+    attr(x, "metric"), " metric\n", sep = "")
+  print(plain_frame(x)[seq_len(min(nrow(x), 6L)), c("input1", "input2", "kernel")], row.names = FALSE, digits = 4)
+  if (nrow(x) > 6L) cat("  ... and ", nrow(x) - 6L, " more pairs\n", sep = "")
+  invisible(x)
+}
+
+#' @rdname capacity_kernel
+#' @export
+tidy.ca_kernel <- function(x, ...) plain_frame(x)

@@ -1,0 +1,88 @@
+# Two-way capacity: which layer models which inputs.
+
+#' Capacity of layers at inputs
+#'
+#' With J the [tangent()], its columns scaled to unit norm, and J^+ its pseudo-inverse, the entries
+#' T_(row,k) = J_(row,k) (J^+)_(k,row) cut the total capacity by inputs and parameters at once. Over
+#' the parameters they sum to the capacity of an input, over the inputs to the effective capacity of a
+#' parameter; over the parameters of a layer they say which inputs that layer models. With a ridge,
+#' J^+ is (J'J + lambda s_1^2 I)^-1 J'.
+#'
+#' Entries may be negative: parameters that act against each other. Unlike [capacity()], the table
+#' depends on the parametrisation. What a layer can model on its own is `capacity(layers = )`, which
+#' does not sum to the total.
+#'
+#' @inheritParams capacity
+#' @param groups How parameters are put together: `"layer"` (by the layer that owns them), `"array"`
+#'   (kernels, recurrent matrices and biases apart), `"parameter"` (each one), or a vector with a name
+#'   for every parameter, in the order of `coef()`.
+#' @param ... Not used.
+#' @returns A data frame of class `ca_table` with one row for each group and input: `layer` (a factor in
+#'   the order of the network; `group` when `groups` is not `"layer"`), the columns of an input as in
+#'   [capacity()], and `capacity` (effective parameters). `as.matrix()` gives T, inputs x groups.
+#' @inherit capacity references
+#' @seealso [capacity()], [capacity_kernel()]; `autoplot()` and `plot()` draw it.
+#' @examples
+#' net <- initialise(arch_dilated(16, filters = 2), seed = 1)
+#' T <- capacity_table(net)
+#' T
+#' colSums(as.matrix(T)) # effective parameters of each layer
+#' plot(T)
+#' @export
+capacity_table <- function(x, groups = c("layer", "array", "parameter"), metric = c("identity", "covariance"),
+                           ridge = 0, tol = NULL, data = NULL, layers = NULL, block = NULL) {
+  about <- new_allocation(x, metric, ridge, tol, data, layers, block)
+  if (identical(groups, c("layer", "array", "parameter"))) groups <- "layer"
+  group <- parameter_groups(about$network, groups)[about$kept > 0L]
+  group <- factor(group, levels = unique(group))
+  core <- allocate(about, ffi_two_way, as.integer(group))
+  rows <- as.list(input_frame(about$network$input, about$intercept))
+  first <- list(factor(rep(levels(group), each = about$n), levels = levels(group)))
+  names(first) <- if (identical(groups, "layer")) "layer" else "group"
+  columns <- lapply(rows, rep, times = nlevels(group))
+  new_frame(c(first, columns, list(capacity = c(core$answer))), "ca_table",
+    evidence = core$evidence, total = if (about$ridge > 0) sum(core$answer) else as.double(core$rank),
+    metric = about$metric, ridge = about$ridge, n_inputs = about$n, n_outputs = about$m,
+    input_kind = about$network$input$kind
+  )
+}
+
+# A name for every parameter.
+parameter_groups <- function(network, groups, call = rlang::caller_env()) {
+  names <- coef_names(network)
+  if (identical(groups, "layer")) return(sub("[.].*", "", names))
+  if (identical(groups, "array")) return(sub("\\[.*", "", names))
+  if (identical(groups, "parameter")) return(names)
+  if (is.atomic(groups) && length(groups) == length(names) && !anyNA(groups)) return(as.character(groups))
+  abort(c(
+    "{.arg groups} must be {.val layer}, {.val array}, {.val parameter}, or a name for each of the
+      {length(names)} parameter{?s}.",
+    x = "It is {show_value(groups)}."
+  ), "value", call = call)
+}
+
+#' @rdname capacity_table
+#' @export
+as.matrix.ca_table <- function(x, ...) {
+  groups <- levels(x[[1L]])
+  matrix(x$capacity, ncol = length(groups),
+    dimnames = list(x$input[seq_len(nrow(x) / length(groups))], groups))
+}
+
+#' @rdname capacity_table
+#' @export
+print.ca_table <- function(x, ...) {
+  sums <- colSums(as.matrix(x))
+  cat("<capacity table> total ", format(attr(x, "total"), digits = 6), " over ",
+    count_text(length(sums), names(x)[[1L]]), " and ", count_text(attr(x, "n_inputs"), "input"), ", ",
+    if (attr(x, "ridge") > 0) paste0("soft (ridge ", format(attr(x, "ridge")), "), "),
+    attr(x, "metric"), " metric\n", sep = "")
+  shown <- sums[seq_len(min(length(sums), 20L))]
+  print(data.frame(group = names(shown), capacity = shown), row.names = FALSE, digits = 4)
+  if (length(sums) > length(shown)) cat("  ... and ", length(sums) - length(shown), " more\n", sep = "")
+  invisible(x)
+}
+
+#' @rdname capacity_table
+#' @export
+tidy.ca_table <- function(x, ...) plain_frame(x)

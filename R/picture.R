@@ -1,0 +1,128 @@
+# What all pictures share: colours, theme, and heat maps in ggplot2 and in base graphics.
+
+ink <- "#0072B2" # Okabe and Ito's blue, safe for colour-blind readers and in print
+orange <- "#D55E00"
+pale <- "#9CC7E5" # under a line of demand
+grey <- "grey60"
+palette <- c("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#999999")
+depths <- c("#FFFFFF", "#A6D5F2", "#0072B2", "#00263B") # from nothing to the most
+signs <- c("#7A3300", "#D55E00", "#FFFFFF", "#0072B2", "#00263B") # negative, zero, positive
+
+# On white, so that a saved picture can be read on any page.
+picture_theme <- function() {
+  ggplot2::theme_minimal() + ggplot2::theme(
+    panel.grid.minor = ggplot2::element_blank(), legend.position = "bottom",
+    plot.background = ggplot2::element_rect(fill = "white", colour = NA)
+  )
+}
+
+# A heat map: list(rows, xlab, ylab, what, signed, square, flip, note). `rows` is a data frame of x, y,
+# value and perhaps panel; y may be a factor. `what` is the value's name and unit, `signed` says
+# whether it has two signs, `square` that x and y are in one unit, `flip_y` that y runs downwards.
+new_heat <- function(rows, xlab, ylab, what, signed = FALSE, square = FALSE, flip_y = FALSE, note = NULL,
+                     title = NULL) {
+  list(
+    rows = rows, xlab = xlab, ylab = ylab, what = what, signed = signed, square = square, flip_y = flip_y,
+    note = note, title = title
+  )
+}
+
+# One scale for all panels, from zero or symmetric around it.
+heat_limits <- function(heat) {
+  most <- max(abs(heat$rows$value), 1e-300)
+  if (heat$signed) c(-most, most) else c(0, most)
+}
+
+# The step between neighbours on an axis: tiles of thinned inputs stay side by side.
+tile_size <- function(x) {
+  if (is.factor(x)) return(1)
+  at <- sort(unique(x))
+  if (length(at) > 1L) min(diff(at)) else 1
+}
+
+heat_ggplot <- function(heat) {
+  rows <- heat$rows
+  limits <- heat_limits(heat)
+  rows$value <- pmin(pmax(rows$value, limits[[1L]]), limits[[2L]])
+  ggplot2::ggplot(rows, ggplot2::aes(x = .data$x, y = .data$y, fill = .data$value)) +
+    ggplot2::geom_tile(width = tile_size(rows$x), height = tile_size(rows$y)) +
+    ggplot2::scale_fill_gradientn(heat$what,
+      colours = if (heat$signed) signs else depths, limits = limits,
+      guide = ggplot2::guide_colourbar(
+        title.position = "top", barwidth = 10, barheight = 0.6, frame.colour = "grey70"
+      )
+    ) +
+    heat_scale(rows$x, ggplot2::scale_x_discrete, ggplot2::scale_x_continuous) +
+    heat_scale(rows$y, ggplot2::scale_y_discrete, if (heat$flip_y) ggplot2::scale_y_reverse else
+      ggplot2::scale_y_continuous) +
+    (if (heat$square) ggplot2::coord_equal() else ggplot2::coord_cartesian()) +
+    (if (!is.null(rows$panel)) ggplot2::facet_wrap(ggplot2::vars(.data$panel))) +
+    ggplot2::labs(x = heat$xlab, y = heat$ylab, caption = heat$note, title = heat$title) +
+    picture_theme() +
+    ggplot2::theme(
+      panel.grid = ggplot2::element_blank(),
+      panel.border = ggplot2::element_rect(colour = "grey70", fill = NA)
+    )
+}
+
+heat_scale <- function(x, discrete, continuous) {
+  if (is.factor(x)) return(discrete(expand = c(0, 0)))
+  continuous(expand = c(0, 0), breaks = function(limits) {
+    at <- pretty(limits)
+    at[at == floor(at)]
+  })
+}
+
+# The same with base graphics, a panel each; the scale is said under the picture.
+heat_plot <- function(heat) {
+  panels <- if (is.null(heat$rows$panel)) list(heat$rows) else split(heat$rows, heat$rows$panel)
+  columns <- ceiling(sqrt(length(panels)))
+  old <- graphics::par(
+    mfrow = c(ceiling(length(panels) / columns), columns),
+    mar = c(5, if (is.factor(heat$rows$y)) 7 else 4, 2.5, 1)
+  )
+  on.exit(graphics::par(old))
+  for (name in seq_along(panels)) {
+    title <- if (is.null(names(panels))) heat$title else names(panels)[[name]]
+    heat_panel(heat, panels[[name]], title)
+  }
+}
+
+heat_panel <- function(heat, rows, title) {
+  x <- as_axis(rows$x)
+  y <- as_axis(rows$y)
+  z <- matrix(NA_real_, length(x$at), length(y$at))
+  z[cbind(match(as.numeric(rows$x), x$at), match(as.numeric(rows$y), y$at))] <- rows$value
+  limits <- heat_limits(heat)
+  colours <- grDevices::colorRampPalette(if (heat$signed) signs else depths)(101)
+  graphics::image(x$at, y$at, z,
+    col = colours, zlim = limits, xlab = heat$xlab, ylab = if (is.factor(rows$y)) "" else heat$ylab,
+    main = title, font.main = 1, yaxt = if (is.factor(rows$y)) "n" else "s",
+    xlim = axis_limits(x$at), ylim = axis_limits(y$at, heat$flip_y), asp = if (heat$square) 1 else NA, bty = "n"
+  )
+  if (is.factor(rows$y)) graphics::axis(2, y$at, y$labels, las = 1, tick = FALSE)
+  graphics::mtext(paste0(
+    heat$what, ": ", if (heat$signed) paste0("orange ", format(limits[[1L]], digits = 2), ", "),
+    "white 0, blue ", format(limits[[2L]], digits = 2), if (!is.null(heat$note)) paste0("; ", heat$note)
+  ), side = 1, line = 3.8, cex = 0.7)
+}
+
+as_axis <- function(x) {
+  if (is.factor(x)) return(list(at = seq_along(levels(x)), labels = levels(x)))
+  list(at = sort(unique(x)))
+}
+
+axis_limits <- function(at, flip = FALSE) {
+  half <- tile_size(at) / 2
+  limits <- range(at) + c(-half, half)
+  if (flip) rev(limits) else limits
+}
+
+# Where an input stands on an axis: its lag, its position, or where there are several channels or it is a
+# grid the number of its coordinate. list(at, label).
+input_axis <- function(rows, kind) {
+  if (kind == "sequence" && max(rows$channel, 1, na.rm = TRUE) == 1) {
+    return(list(at = rows$lag, label = "lag (1 is the newest input)"))
+  }
+  list(at = seq_len(nrow(rows)), label = "input")
+}

@@ -1,0 +1,243 @@
+# What must not change hard capacity, over random nested networks on sequences, grids
+# and vectors: each has a pair of consecutive layers, alone or inside a block, on the
+# hidden units between which the four operations act.
+
+# The pair is drawn once, and then built with any number of units. It is marked, so
+# that its parameters are found again wherever it stands.
+marked <- function(network, tag) {
+  network$layers[[length(network$layers)]]$tag <- tag
+  network
+}
+
+# keep: rows, columns and channels stay, as in a residual block.
+random_pair <- function(start, keep) {
+  spatial <- output_kind(start) != "vector"
+  line <- output_kind(start) == "sequence"
+  channels <- output_shape(start)[[1L]]
+  first <- if (keep && spatial) random_placed("same", 1) else random_first(start, line, spatial, keep)
+  between <- if (keep || !spatial) identity else pick(list(identity, identity, random_pause(start)))
+  filters <- if (keep) channels else pick(1:2)
+  dense <- !spatial || (!keep && random_flag(0.4))
+  bias <- random_flag()
+  second <- if (dense) \(x, filters) layer_dense(x, filters, bias = bias) else random_placed("same", 1)
+  function(x, units) {
+    x <- marked(first(x, units), "first")
+    if (output_kind(x) != "vector") x <- between(x)
+    # Nothing has positions after a dense layer.
+    last <- if (output_kind(x) == "vector") \(x, filters) layer_dense(x, filters, bias = bias) else second
+    marked(last(x, filters), "second")
+  }
+}
+
+random_first <- function(start, line, spatial, keep) {
+  kinds <- c("dense", if (spatial) c("placed", "placed", "placed"), if (line) "diagonal")
+  bias <- random_flag()
+  output <- pick(c("last", "sequence"))
+  switch(pick(kinds),
+    dense = \(x, units) layer_dense(x, units, bias = bias),
+    diagonal = \(x, units) layer_recurrent(x, units, "diagonal", output = output, bias = bias),
+    placed = random_placed(pick(c("valid", "same")), pick(1:2))
+  )
+}
+
+# A convolution or a local layer, of any number of filters, small enough for one
+# that stands before it.
+random_placed <- function(padding, stride) {
+  layer <- if (random_flag(0.35)) layer_local else layer_conv
+  size <- c(pick(1:3), pick(1:3))
+  bias <- random_flag()
+  function(x, filters) {
+    most <- test_extent(x)
+    kernel <- pmin(if (length(most) == 1L) size[[2L]] else size, most)
+    layer(x, filters, kernel, stride = pmin(stride, most), padding = padding, bias = bias)
+  }
+}
+
+random_pause <- function(start) {
+  if (random_flag(0.5)) return(function(x) layer_upsample(x, 2))
+  function(x) layer_pool(x, pmin(2, test_extent(x)))
+}
+
+# A function that builds the network around the pair with so many hidden units, or
+# with the pair twice, side by side.
+random_builder <- function() {
+  start <- switch(pick(c("sequence", "grid", "grid", "vector"), prob = c(3, 2, 2, 1.5)),
+    sequence = input_sequence(pick(4:8), channels = pick(1:2)),
+    grid = input_grid(pick(2:4), pick(2:4), channels = pick(1:2)),
+    vector = input_vector(pick(3:6))
+  )
+  if (random_flag(0.5)) start <- random_any(start)
+  place <- pick(c("plain", "residual", "parallel"))
+  pair <- random_pair(start, keep = place != "plain")
+  scale <- pick(c(1, 0.5, -0.7))
+  merge <- pick(c("sum", "concat"))
+  suffix <- random_flag(0.5)
+  seed <- sample.int(1e6, 1L)
+  function(units, twice = FALSE) {
+    inside <- function(x) pair(x, units)
+    both <- if (twice) \(x) layer_parallel(x, inside, inside) else inside
+    network <- switch(place,
+      plain = both(start),
+      residual = layer_residual(start, both, scale = scale),
+      parallel = layer_parallel(start, both, identity, merge = merge)
+    )
+    # The suffix is drawn alike, whatever the pair.
+    if (suffix) withr::with_seed(seed, random_any(network)) else network
+  }
+}
+
+random_any <- function(network) {
+  switch(output_kind(network),
+    vector = layer_dense(network, pick(1:3), bias = random_flag()),
+    sequence = random_wide_layer(network, random_layer),
+    grid = random_wide_layer(network, random_grid_layer)
+  )
+}
+
+# The parameter arrays in the order of theta: tag of the layer ("" for one that is not
+# of the pair), name, dimensions and entries.
+theta_parts <- function(network) {
+  parts <- list()
+  used <- 0
+  for (layer in walk_layers(network$layers)) for (name in names(layer$params)) {
+    dim <- layer$params[[name]]
+    tag <- if (is.null(layer$tag)) "" else layer$tag
+    parts[[length(parts) + 1L]] <- list(tag = tag, name = name, dim = dim, at = used + seq_len(prod(dim)))
+    used <- used + prod(dim)
+  }
+  parts
+}
+
+tags_of <- function(parts) vapply(parts, function(part) part$tag, "")
+
+# New unit i is the old one map[[i]], with what comes in times `incoming` and what
+# goes out times `outgoing`; `constant` scales what the second layer adds of its own.
+moved <- function(part, theta, map, incoming, outgoing, constant) {
+  x <- theta[part$at]
+  if (part$tag == "first") {
+    rows <- matrix(x, max(map))[map, , drop = FALSE]
+    return(if (part$name == "recurrent") rows else rows * incoming)
+  }
+  if (part$name == "bias") return(constant * x)
+  x <- array(x, c(part$dim[[1L]], max(map), length(x) / part$dim[[1L]] / max(map)))
+  sweep(x[, map, , drop = FALSE], 2L, outgoing, `*`)
+}
+
+# The coefficients of `network` moved to `other`, in which the pair stands once or twice.
+move_coef <- function(network, other, map, incoming = rep(1, length(map)), outgoing = rep(1, length(map)),
+                      constant = 1) {
+  old <- theta_parts(network)
+  new <- theta_parts(other)
+  source <- match(paste(tags_of(new), vapply(new, function(part) part$name, "")),
+    paste(tags_of(old), vapply(old, function(part) part$name, "")))
+  others <- which(tags_of(old) == "")
+  source[tags_of(new) == ""] <- others
+  values <- lapply(source, function(i) {
+    if (old[[i]]$tag == "") return(network$coef[old[[i]]$at])
+    moved(old[[i]], network$coef, map, incoming, outgoing, constant)
+  })
+  set_coef(other, unlist(values))
+}
+
+unchanged_by <- list(
+  permute = function(network, build, units) move_coef(network, network, c(seq_len(units)[-1L], 1L)),
+  rescale = function(network, build, units) {
+    by <- 10^runif(1, -4, 4) * pick(c(-1, 1))
+    move_coef(network, network, seq_len(units), rep(by, units), rep(1 / by, units))
+  },
+  split = function(network, build, units) {
+    share <- runif(1, 0.2, 0.8)
+    move_coef(network, build(units + 1), c(seq_len(units), units),
+      outgoing = c(rep(1, units - 1), share, 1 - share))
+  },
+  # Every column of the pair is there twice, those of what it reads halved.
+  repeated = function(network, build, units) {
+    move_coef(network, build(units, twice = TRUE), seq_len(units), outgoing = rep(0.5, units), constant = 0.5)
+  }
+)
+
+# A network that is not too large, with what builds it again.
+random_hidden <- function(seed) {
+  withr::with_seed(seed, {
+    units <- pick(2:3)
+    repeat {
+      build <- random_builder()
+      network <- build(units)
+      if (is_small_enough(network)) break
+    }
+    list(network = with_test_coef(network, seed), build = build, units = units)
+  }, .rng_kind = "Mersenne-Twister", .rng_normal_kind = "Inversion", .rng_sample_kind = "Rejection")
+}
+
+quiet_capacity <- function(...) suppressWarnings(capacity(...), classes = "capalloc_warning_rank_gap")
+
+# The rank is clear, and the smallest value kept far enough from rounding for the
+# projector to be good to 1e-8.
+is_sharp <- function(k) {
+  evidence <- generics::glance(k)
+  values <- attr(k, "spectrum")
+  kept <- values[[max(1, round(evidence$total))]] / values[[1L]]
+  evidence$rank_low == evidence$rank_high && isTRUE(kept > 1e-6)
+}
+
+# One row per operation: how far weights and capacity have moved. No row where the
+# rank is in doubt.
+moves_of <- function(seed, ...) {
+  hidden <- random_hidden(seed)
+  network <- hidden$network
+  k <- quiet_capacity(network, ...)
+  weights <- effective_weights(network)
+  tags <- vapply(walk_layers(network$layers), function(layer) !is.null(layer$tag), NA)
+  rows <- lapply(names(unchanged_by), function(name) {
+    other <- withr::with_seed(seed, unchanged_by[[name]](network, hidden$build, hidden$units))
+    found <- quiet_capacity(other, ...)
+    data.frame(
+      seed = seed, operation = name, kind = network$input$kind, sharp = is_sharp(k) && is_sharp(found),
+      nested = !any(vapply(network$layers, function(layer) !is.null(layer$tag), NA)),
+      moved = !identical(other$coef, network$coef),
+      free = attr(k, "spectrum")[[1L]] > 0 && round(generics::glance(k)$total) == length(weights),
+      total = generics::glance(found)$total - generics::glance(k)$total,
+      weights = max(abs(effective_weights(other) - weights)) / max(1, abs(weights)),
+      kappa = max(abs(found$capacity - k$capacity))
+    )
+  })
+  do.call(rbind, rows)
+}
+
+expect_unmoved <- function(moves) {
+  expect_true(all(moves$moved))
+  # The same function, summed in another order.
+  expect_lt(max(moves$weights), 1e-12)
+  sharp <- moves[moves$sharp, ]
+  expect_equal(sharp$total, numeric(nrow(sharp)), tolerance = 1e-8)
+  expect_equal(sharp$seed[sharp$kappa >= 1e-8], integer(), label = "seeds of networks that moved")
+}
+
+# Networks in which all four operations could be compared.
+compared <- function(moves) {
+  all_sharp <- tapply(moves$sharp, moves$seed, all)
+  unique(moves[moves$seed %in% names(all_sharp)[all_sharp], c("seed", "kind", "nested", "free")])
+}
+
+test_that("permuted, rescaled, split and repeated units leave capacity as it is", {
+  moves <- do.call(rbind, lapply(1:230, moves_of))
+  expect_unmoved(moves)
+  networks <- compared(moves)
+  expect_gte(nrow(networks), 200)
+  expect_gte(sum(networks$kind == "grid"), 60)
+  expect_gte(sum(networks$kind == "sequence"), 50)
+  expect_gte(sum(networks$kind == "vector"), 20)
+  expect_gte(sum(networks$nested), 80)
+  # A network that can do anything has one everywhere, which says little.
+  expect_gte(sum(!networks$free), 150)
+})
+
+test_that("nor do they move it in the metric of the loss", {
+  moves <- do.call(rbind, lapply(1001:1030, function(seed) {
+    n <- prod(random_hidden(seed)$network$input$shape)
+    x <- withr::with_seed(seed, matrix(rnorm(4 * n * n), 4 * n) %*% (diag(n) + matrix(rnorm(n * n), n) / (2 * sqrt(n))))
+    moves_of(seed, metric = "covariance", data = x)
+  }))
+  expect_unmoved(moves)
+  expect_gte(nrow(compared(moves)), 25)
+})
