@@ -1,32 +1,70 @@
 # What every question about a tangent's column space needs: the network, the
 # metric, the parameters that count, the rank and its evidence.
 
-# list(network, metric, seeds, ridge, tol, kept, n_kept, m, n, intercept, block, x, data):
-# `seeds` is NULL or the root of the metric, `kept` the layer of each parameter or 0.
+# list(network, metric, seeds, ridge, tol, kept, n_kept, m, n, intercept, block, samples, x, data):
+# `seeds` is NULL or the root of the metric, `kept` the layer of each parameter or 0, `samples` the
+# inputs (N x n) at which a network that is not linear is looked at, n the coordinates with the constant.
 new_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rlang::caller_env()) {
   network <- capacity_network(x, call)
   metric <- check_choice(metric, c("identity", "covariance"), arg = "metric", call = call)
   ridge <- check_number(ridge, min = 0, arg = "ridge", call = call)
   kept <- kept_layers(network, layers, call)
   n_kept <- sum(kept > 0L)
-  intercept <- has_bias(network)
+  samples <- if (!is_linear(network)) sample_inputs(x, network, data, call)
+  intercept <- has_bias(network) || !is.null(samples)
   m <- output_size(network)
   n <- input_size(network$input) + intercept
-  if (is.null(tol)) tol <- 10 * max(m * n, n_kept) * .Machine$double.eps
+  n_rows <- m * n * max(nrow(samples), 1)
+  if (is.null(tol)) tol <- 10 * max(n_rows, n_kept) * .Machine$double.eps
   list(
     network = network, metric = metric, ridge = ridge, kept = kept, n_kept = n_kept, m = m, n = n,
-    intercept = intercept, x = x, data = data,
-    seeds = if (metric == "covariance") metric_root(x, network, data, call),
+    n_rows = n_rows, intercept = intercept, samples = samples, x = x, data = data,
+    seeds = if (metric == "covariance") metric_root(x, network, data, samples, call),
     tol = check_number(tol, min = 0, arg = "tol", call = call),
-    block = if (is.null(block)) block_size(m, n, n_kept) else check_count(block, arg = "block", call = call)
+    block = if (!is.null(block)) {
+      check_count(block, arg = "block", call = call)
+    } else if (is.null(samples)) {
+      block_size(m, n, n_kept)
+    } else {
+      block_size(m * n, nrow(samples), n_kept)
+    }
   )
+}
+
+# Inputs at which a network that is not linear is asked: rows that the user passes, or those that a fit
+# was trained on.
+sample_inputs <- function(x, network, data, call) {
+  if (is.null(data) && inherits(x, "ca_fit")) return(fit_rows(x, call)$x)
+  if (is.null(data)) {
+    abort(c(
+      "The network is not linear: what it allocates depends on its inputs. Pass {.arg data}.",
+      i = "Rows of inputs, as in {.fn predict}, such as {.code simulate(task, 1000)$x}."
+    ), "no_data", call = call)
+  }
+  if (inherits(data, "ca_task")) {
+    check_pair_input(network, data, call)
+    if (is_data_task(data)) return(data$data$x)
+    abort(c(
+      "{.arg data} must be rows of inputs: the network is not linear, and moments are not enough.",
+      i = "Draw them from the task with {.code simulate(task, 1000)$x}."
+    ), "type", call = call)
+  }
+  rows <- check_inputs(data, network$input, arg = "data", call = call)
+  if (nrow(rows) == 0L) {
+    abort(c("{.arg data} must have rows of inputs.", x = "It has none."), "shape", call = call)
+  }
+  rows
 }
 
 # Asks C: list(answer, values, rank, parameters), with the evidence of the rank.
 allocate <- function(about, routine, what) {
-  inform_cost(about$m, about$n, about$n_kept, about$block)
-  options <- list(tol = about$tol, ridge = about$ridge, block = as.double(about$block))
-  core <- .Call(routine, lower(about$network), about$network$coef, about$kept, about$seeds, what, options)
+  own <- if (is.null(about$samples)) about$m else about$m * about$n
+  inform_cost(about$n_rows, about$n_kept, own * about$block)
+  setting <- list(
+    layer = about$kept, x = about$samples, rows = about$seeds, tol = about$tol, ridge = about$ridge,
+    block = as.double(about$block)
+  )
+  core <- .Call(routine, lower(about$network), about$network$coef, setting, what)
   core$evidence <- rank_evidence(core, about$tol)
   if (about$ridge == 0) warn_rank_gap(core$evidence)
   core
@@ -71,14 +109,18 @@ kept_layers <- function(network, layers, call = rlang::caller_env()) {
 }
 
 # Symmetric root of the augmented second moments. Eigenvalues that are rounding
-# next to the largest are zero: their roots would not be.
-metric_root <- function(x, network, data, call = rlang::caller_env()) {
-  moments <- metric_moments(x, network, data, call)
-  sigma <- augment_moments(moments, has_bias(network))$sigma
+# next to the largest are zero: their roots would not be. Where the network has no use for the constant,
+# its coordinate (of samples) stays by itself.
+metric_root <- function(x, network, data, samples, call = rlang::caller_env()) {
+  moments <- if (is.null(samples)) metric_moments(x, network, data, call) else input_moments(samples)
+  augmented <- if (is.null(samples)) has_bias(network) else !is_homogeneous(network)
+  sigma <- augment_moments(moments, augmented)$sigma
   e <- eigen(sigma, symmetric = TRUE)
   floor <- 10 * nrow(sigma) * .Machine$double.eps * max(e$values, 0)
   root <- sqrt(ifelse(e$values > floor, e$values, 0))
-  e$vectors %*% (root * t(e$vectors))
+  root <- e$vectors %*% (root * t(e$vectors))
+  if (is.null(samples) || augmented) return(root)
+  rbind(cbind(root, 0), c(numeric(ncol(root)), 1))
 }
 
 metric_moments <- function(x, network, data, call) {
@@ -97,6 +139,10 @@ metric_moments <- function(x, network, data, call) {
   if (nrow(rows) == 0L) {
     abort(c("{.arg data} must have rows of inputs.", x = "It has none."), "shape", call = call)
   }
+  input_moments(rows)
+}
+
+input_moments <- function(rows) {
   list(
     sigma = crossprod(rows) / nrow(rows), cross = matrix(0, ncol(rows), 1L), target = matrix(1),
     mean_x = colMeans(rows), mean_y = 0
@@ -110,15 +156,14 @@ block_size <- function(m, n, p) {
   as.integer(min(ceiling(rows / m), n))
 }
 
-# Before a long run: what it will need.
-inform_cost <- function(m, n, p, block) {
-  rows <- as.double(m) * n
-  flops <- 2 * rows * p^2 * (1 + p / (as.double(m) * block)) + 2 * rows * p * min(rows, p)
+# Before a long run: what it will need. `block`: rows at a time.
+inform_cost <- function(rows, p, block) {
+  flops <- 2 * rows * p^2 * (1 + p / block) + 2 * rows * p * min(rows, p)
   if (flops < 2e11) return(invisible())
-  megabytes <- 8 * p * (2 * as.double(m) * block + 3 * p) / 2^20
+  megabytes <- 8 * p * (2 * block + 3 * p) / 2^20
   cli::cli_inform(c(
     "Allocating a tangent of {format(rows, big.mark = ',')} x {format(p, big.mark = ',')} in blocks of
-      {format(block, big.mark = ',')} inputs.",
+      {format(block, big.mark = ',')} rows.",
     i = "About {signif(flops / 1e9, 2)} billion operations and {signif(megabytes, 2)} MB."
   ), class = "capalloc_message_cost")
 }

@@ -13,6 +13,16 @@
 #' fully modelled). Over the inputs, or over the parts of any orthogonal partition
 #' of the input space, capacities sum to the total.
 #'
+#' @section Networks that are not linear:
+#' At a sample x_s a network has the tangent map yhat(x) ~ w_s' x + b_s. The input space is extended by the
+#' samples: D stacks D_s = d^2 yhat / (dx dtheta) at x_s, rows (s, o, j), with the row
+#' d/dtheta \[yhat - (dyhat/dx) x\] for the `(Intercept)`, which is always there. At a stationary point of the
+#' mean squared error on these samples D' eps = 0 with eps_soj = x_sj r_so. With P the projector on the columns of D, the
+#' total capacity is rank(D) and the capacity of an input the sum over samples and outputs of P_(s,o,j),(s,o,j),
+#' which may exceed the number of outputs: one input can carry several gated dependencies. For a linear
+#' network both definitions agree, for any samples. D is never stored: it is made twice, in blocks of samples, by exact
+#' second-order derivatives.
+#'
 #' @section Metric:
 #' `"identity"` measures angles between inputs as they are: where the network is
 #' constrained, the allocation depends on the units of the inputs. `"covariance"`
@@ -37,12 +47,15 @@
 #' @param ridge A number lambda >= 0. When positive, soft capacity: P becomes U
 #'   diag(s_i^2 / (s_i^2 + lambda s_1^2)) U'. It depends on the parametrisation.
 #' @param tol Relative tolerance of the rank, by default 10 max(m n, p) eps.
-#' @param data For the covariance metric of a bare network, and for [partition_pca()]: a task,
-#'   or inputs as in [predict.ca_network()].
+#' @param data Inputs as in [predict.ca_network()], at which a network that is not linear is asked (a fit
+#'   uses those that it was trained on). For linear networks, a task or inputs for the covariance metric
+#'   of a bare network and for [partition_pca()].
 #' @param layers Names of layers, as in [summary.ca_network()], whose parameters count;
 #'   `NULL` for all. A residual or parallel layer means all that it holds.
-#' @param block Number of input coordinates that are worked on at a time, which
-#'   bounds memory: about 8 p (p + m block) bytes. `NULL` chooses it.
+#' @param by For networks that are not linear: `"sample"`, or a group for each row of `data`. The
+#'   result has one row for each group and input; over groups capacities sum to those of all samples.
+#' @param block Number of input coordinates (for networks that are not linear: of samples) that are
+#'   worked on at a time, which bounds memory: about 8 p (p + rows of a block) bytes. `NULL` chooses it.
 #' @returns A data frame of class `ca_capacity`. Without a partition one row per
 #'   input coordinate: `input` (its name), `position` (1 is the oldest), `lag` (`NA`
 #'   for vectors), `channel`, `capacity` (effective parameters). With one: `part` (a
@@ -62,22 +75,56 @@
 #' glance(capacity(net))
 #' @export
 capacity <- function(x, metric = c("identity", "covariance"), partition = NULL, ridge = 0, tol = NULL,
-                     data = NULL, layers = NULL, block = NULL) {
+                     data = NULL, layers = NULL, by = NULL, block = NULL) {
   about <- new_allocation(x, metric, ridge, tol, data, layers, block)
   input <- about$network$input
   check_partition(partition, input)
+  group <- sample_groups(by, about)
   cut <- cut_inputs(partition, about)
-  core <- allocate(about, ffi_capacity, turned_rows(cut$Q, about))
-  columns <- if (is.null(partition)) {
-    c(input_frame(input, about$intercept), list(capacity = colSums(core$answer)))
-  } else {
-    part_sums(core$answer, cut, about$intercept)
-  }
-  new_frame(columns, "ca_capacity",
+  core <- allocate(about, ffi_capacity, list(turned = turned_rows(cut$Q, about), group = if (!is.null(group)) as.integer(group)))
+  frames <- lapply(seq_len(ncol(core$answer)), function(g) {
+    kappa <- matrix(core$answer[, g], about$m)
+    if (is.null(partition)) {
+      c(input_frame(input, about$intercept), list(capacity = colSums(kappa)))
+    } else {
+      part_sums(kappa, cut, about$intercept)
+    }
+  })
+  new_frame(bind_groups(frames, group), "ca_capacity",
     total = if (about$ridge > 0) sum(core$answer) else as.double(core$rank),
     evidence = core$evidence, spectrum = core$values, metric = about$metric, ridge = about$ridge,
-    n_params = about$n_kept, n_inputs = about$n, n_outputs = about$m, input_kind = input$kind
+    n_params = about$n_kept, n_inputs = about$n, n_outputs = about$m, input_kind = input$kind,
+    n_samples = max(nrow(about$samples), 1)
   )
+}
+
+# The group of each sample as a factor, NULL for all together.
+sample_groups <- function(by, about, call = rlang::caller_env()) {
+  if (is.null(by)) return(NULL)
+  if (is.null(about$samples)) {
+    abort(c(
+      "{.arg by} must be {.code NULL} for a linear network: it allocates the same at every input."
+    ), "value", call = call)
+  }
+  n <- nrow(about$samples)
+  if (identical(by, "sample")) return(factor(seq_len(n)))
+  if (!is.atomic(by) || length(by) != n || anyNA(by)) {
+    abort(c(
+      "{.arg by} must be {.val sample}, or a group for each of the {n} row{?s} of {.arg data}.",
+      x = "It is {show_value(by)}."
+    ), "value", call = call)
+  }
+  droplevels(as.factor(by))
+}
+
+bind_groups <- function(frames, group) {
+  if (is.null(group)) return(frames[[1L]])
+  columns <- lapply(stats::setNames(nm = names(frames[[1L]])), function(column) {
+    all <- lapply(frames, function(frame) frame[[column]])
+    if (is.factor(all[[1L]])) factor(unlist(lapply(all, as.character)), levels = levels(all[[1L]])) else unlist(all)
+  })
+  names <- levels(group)
+  c(list(group = factor(rep(names, each = length(columns[[1L]]) / length(names)), levels = names)), columns)
 }
 
 #' Methods for capacities

@@ -1,6 +1,6 @@
 #' Pooling and upsampling
 #'
-#' `layer_pool()` averages windows of `size` positions, channel by channel.
+#' `layer_pool()` takes the average or the largest value of windows of `size` positions, channel by channel.
 #' `layer_upsample()` repeats every position `factor` times. Neither has parameters.
 #'
 #' @inheritParams layer_dense
@@ -9,6 +9,7 @@
 #'   a grid the last rows and columns), by default all: it undoes a shortening of a
 #'   length that the factor does not divide.
 #' @param stride Step between windows, as `size`; they are aligned to the newest input.
+#' @param type `"average"` or `"max"`, which is not linear. Of equal values the first counts as the largest.
 #' @param factor Number of copies of each position, as `size` in `layer_pool()`.
 #' @returns The network with one more layer.
 #' @examples
@@ -16,22 +17,24 @@
 #' input_grid(8, 8) |> layer_pool(2) |> layer_dense(1)
 #' input_sequence(7) |> layer_conv(1, 2, stride = 2, padding = "same") |> layer_upsample(2, size = 7)
 #' @export
-layer_pool <- function(network, size, stride = size) {
+layer_pool <- function(network, size, stride = size, type = c("average", "max")) {
   check_network(network)
+  type <- check_choice(type, c("average", "max"))
   slide <- check_slide(network, size, stride, arg = "size")
-  add_layer(network, slide_layer("pool", network, output_shape(network)[[1L]], slide))
+  add_layer(network, slide_layer("pool", network, output_shape(network)[[1L]], slide, type = type))
 }
 
 #' @export
 describe_layer.ca_layer_pool <- function(layer) {
   paste0(
-    "average pool, size ", extent_text(layer$kernel),
+    layer$type, " pool, size ", extent_text(layer$kernel),
     if (any(layer$stride != layer$kernel)) paste(", stride", extent_text(layer$stride))
   )
 }
 
 #' @export
 lower_layer.ca_layer_pool <- function(layer, graph, from) {
+  if (layer$type == "max") return(emit(graph, "max", from, layer$out_shape, window = layer$window))
   emit(graph, "fixed", from, layer$out_shape, window = layer$window, scale = 1 / prod(layer$kernel))
 }
 

@@ -1,47 +1,68 @@
 #' Recurrent layer
 #'
-#' Runs over a sequence from the oldest position to the newest with the linear
-#' state h_t = A h_(t-1) + B x_t (+ bias), h_0 = 0. In an `elman` cell A is a full
-#' matrix, in a `diagonal` cell it has one entry per unit (independent
-#' exponential memories).
+#' Runs over a sequence from the oldest position to the newest, h_0 = 0.
+#'
+#' With A the recurrent and B the input weights, x_t the input and b the constant (if there is one), the
+#' state h_t is, for a cell
+#'
+#' * `"elman"`: f(A h_(t-1) + B x_t + b), A a full matrix;
+#' * `"diagonal"`: the same with one entry of A per unit (independent exponential memories);
+#' * `"lstm"` (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000, without
+#'   peepholes): with gates i, f, o = sigmoid(A_. h_(t-1) + B_. x_t + b_.) and candidate
+#'   g = f(A_g h_(t-1) + B_g x_t + b_g), the memory is c_t = f c_(t-1) + i g and h_t = o f(c_t);
+#' * `"gru"` (Cho et al. 2014): gates r, z as above, candidate n = f(A_n (r h_(t-1)) + B_n x_t + b_n), and
+#'   h_t = (1 - z) n + z h_(t-1): the reset gate is applied before the product.
+#'
+#' The last dimension of the weights of a gated cell is the gate, in the order i, f, g, o and r, z, n.
 #'
 #' @inheritParams layer_dense
 #' @param units Number of states.
-#' @param cell `"elman"` or `"diagonal"`.
-#' @param activation Only `"linear"` so far.
+#' @param cell `"elman"`, `"diagonal"`, `"lstm"` or `"gru"`.
+#' @param activation The function f above: `"linear"`, or one of [activations()]. For gated cells it is
+#'   `"tanh"` unless given.
 #' @param output `"last"` gives the newest state, `"sequence"` the state at every
 #'   position.
-#' @param bias Whether the state has a constant, added at every step.
+#' @param bias Whether the state (or each gate) has a constant, added at every step.
 #' @returns The network with one more layer, without coefficients; its output is
 #'   a sequence with `units` channels, of one position for `output = "last"`.
+#' @references Elman, J. L. (1990). Finding structure in time. \doi{10.1207/s15516709cog1402_1}.
+#'   Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory.
+#'   \doi{10.1162/neco.1997.9.8.1735}. Gers, F. A., Schmidhuber, J. and Cummins, F. (2000). Learning to
+#'   forget. \doi{10.1162/089976600300015015}. Cho, K. et al. (2014). Learning phrase representations using
+#'   RNN encoder-decoder. \doi{10.48550/arXiv.1406.1078}.
 #' @examples
 #' input_sequence(32) |> layer_recurrent(4, cell = "diagonal") |> layer_dense(1)
+#' input_sequence(32) |> layer_recurrent(4, cell = "lstm", bias = TRUE) |> layer_dense(1)
 #' @export
-layer_recurrent <- function(network, units, cell = c("elman", "diagonal"), activation = "linear",
+layer_recurrent <- function(network, units, cell = c("elman", "diagonal", "lstm", "gru"), activation = "linear",
                             output = c("last", "sequence"), bias = FALSE) {
   check_network(network)
   check_sequence(network)
   units <- check_count(units)
-  cell <- check_choice(cell, c("elman", "diagonal"))
-  check_choice(activation, "linear")
+  cell <- check_choice(cell, c("elman", "diagonal", "lstm", "gru"))
+  if (missing(activation) && cell %in% c("lstm", "gru")) activation <- "tanh"
+  activation <- check_activation(activation, also = "linear")
   output <- check_choice(output, c("last", "sequence"))
   check_flag(bias)
   shape <- output_shape(network)
+  gates <- switch(cell, lstm = 4L, gru = 3L) # NULL: one matrix of each kind
   params <- list(
-    input = c(units, shape[[1L]]),
-    recurrent = if (cell == "diagonal") units else c(units, units)
+    input = c(units, shape[[1L]], gates),
+    recurrent = c(units, if (cell != "diagonal") units, gates)
   )
-  if (bias) params$bias <- units
+  if (bias) params$bias <- c(units, gates)
   positions <- if (output == "last") 1L else shape[[3L]]
   add_layer(network, new_layer("recurrent", network, c(units, 1L, positions), "sequence", params,
-    cell = cell, output = output
+    cell = cell, activation = activation, output = output
   ))
 }
 
 #' @export
 describe_layer.ca_layer_recurrent <- function(layer) {
+  usual <- if (layer$cell %in% c("lstm", "gru")) "tanh" else "linear"
   paste0(
-    layer$cell, " recurrence, ", layer$output, if (!is.null(layer$params$bias)) " + bias"
+    layer$cell, " recurrence, ", if (layer$activation != usual) paste0(layer$activation, ", "),
+    layer$output, if (!is.null(layer$params$bias)) " + bias"
   )
 }
 
@@ -50,35 +71,99 @@ describe_layer.ca_layer_recurrent <- function(layer) {
 # position.
 #' @export
 lower_layer.ca_layer_recurrent <- function(layer, graph, from) {
-  units <- layer$params$input[[1L]]
-  states <- c(units, 1L, layer$in_shape[[3L]])
-  drive <- emit(graph, "linear", from, states, theta = take(graph, layer$params$input))
-  delayed <- take(graph, layer$params$recurrent)
-  if (!is.null(layer$params$bias)) {
-    drive <- emit(graph, "bias", drive, states, theta = take(graph, layer$params$bias))
-  }
-  loop <- new_loop(graph)
-  state <- next_node(graph, 1L)
-  memory <- emit(graph, "linear", state, states,
-    window = new_window(pad = 1L), theta = delayed,
-    groups = if (layer$cell == "diagonal") units else 1L, loop = loop
-  )
-  emit(graph, "add", c(drive, memory), states, scale = c(1, 1), loop = loop)
-  if (layer$output == "last") lower_last(graph, state, states) else state
+  cell <- new_cell(layer, graph, from)
+  state <- switch(layer$cell, lstm = lower_lstm(cell), gru = lower_gru(cell), lower_elman(cell))
+  if (layer$output == "last") lower_last(graph, state, cell$shape) else state
 }
 
-# Spectral radius near 0.9, or memory times log-uniform over the sequence.
+# What the cells are made of: the drive of every gate (from the input, with its constant), where the
+# recurrent weights of every gate begin, and the loop that its operations belong to.
+new_cell <- function(layer, graph, from) {
+  dim <- layer$params$input
+  gates <- if (length(dim) == 3L) dim[[3L]] else 1L
+  shape <- c(dim[[1L]], 1L, layer$in_shape[[3L]])
+  slices <- function(dim) {
+    if (is.null(dim)) return(NULL)
+    take(graph, dim) + (seq_len(gates) - 1) * prod(dim) / gates
+  }
+  input <- slices(dim)
+  recurrent <- slices(layer$params$recurrent)
+  bias <- slices(layer$params$bias)
+  drives <- vapply(seq_len(gates), function(g) {
+    drive <- emit(graph, "linear", from, shape, theta = input[[g]])
+    if (is.null(bias)) drive else emit(graph, "bias", drive, shape, theta = bias[[g]])
+  }, 0L)
+  list(
+    graph = graph, shape = shape, drives = drives, recurrent = recurrent, loop = new_loop(graph),
+    groups = if (layer$cell == "diagonal") dim[[1L]] else 1L, activation = layer$activation
+  )
+}
+
+# An operation of a cell's loop.
+emit_cell <- function(cell, kind, from, ...) emit(cell$graph, kind, from, cell$shape, ..., loop = cell$loop)
+
+# f(drive + A past), `past` a node of the loop and `pad` how many positions back.
+emit_gate <- function(cell, g, past, activation, pad = 1L) {
+  memory <- emit_cell(cell, "linear", past,
+    window = new_window(pad = pad), groups = cell$groups, theta = cell$recurrent[[g]])
+  sum <- emit_cell(cell, "add", c(cell$drives[[g]], memory), scale = c(1, 1))
+  lower_activation(cell$graph, sum, cell$shape, activation, loop = cell$loop)
+}
+
+lower_elman <- function(cell) {
+  ahead <- if (cell$activation %in% c("linear", "identity")) 1L else 2L
+  emit_gate(cell, 1L, next_node(cell$graph, ahead), cell$activation)
+}
+
+# Nodes of the cell in order: three for each gate, then the past memory, two products, the memory, its
+# activation and the state.
+lower_lstm <- function(cell) {
+  linear <- cell$activation %in% c("linear", "identity")
+  first <- next_node(cell$graph)
+  memory <- first + 12L - linear + 3L
+  state <- memory + 2L - linear
+  input <- emit_gate(cell, 1L, state, "sigmoid")
+  forget <- emit_gate(cell, 2L, state, "sigmoid")
+  candidate <- emit_gate(cell, 3L, state, cell$activation)
+  output <- emit_gate(cell, 4L, state, "sigmoid")
+  past <- emit_cell(cell, "fixed", memory, window = new_window(pad = 1L))
+  kept <- emit_cell(cell, "product", c(forget, past))
+  new <- emit_cell(cell, "product", c(input, candidate))
+  sum <- emit_cell(cell, "add", c(kept, new), scale = c(1, 1))
+  shown <- lower_activation(cell$graph, sum, cell$shape, cell$activation, loop = cell$loop)
+  emit_cell(cell, "product", c(output, shown))
+}
+
+# Two gates of three nodes, the past state, its product with the reset gate, the candidate, and
+# n + z (h - n).
+lower_gru <- function(cell) {
+  linear <- cell$activation %in% c("linear", "identity")
+  state <- next_node(cell$graph) + 6L + 2L + 3L - linear + 2L
+  reset <- emit_gate(cell, 1L, state, "sigmoid")
+  update <- emit_gate(cell, 2L, state, "sigmoid")
+  past <- emit_cell(cell, "fixed", state, window = new_window(pad = 1L))
+  seen <- emit_cell(cell, "product", c(reset, past))
+  candidate <- emit_gate(cell, 3L, seen, cell$activation, pad = 0L)
+  step <- emit_cell(cell, "add", c(past, candidate), scale = c(1, -1))
+  moved <- emit_cell(cell, "product", c(update, step))
+  emit_cell(cell, "add", c(candidate, moved), scale = c(1, 1))
+}
+
+# Spectral radius near 0.9, or memory times log-uniform over the sequence. The forget gate of an lstm
+# starts open.
 #' @export
 draw_layer.ca_layer_recurrent <- function(layer, scheme) {
   dim <- layer$params$input
   units <- dim[[1L]]
+  recurrent <- layer$params$recurrent
   list(
     draw_weights(prod(dim), fan_in = dim[[2L]], fan_out = units, scheme),
     if (layer$cell == "diagonal") {
       exp(-exp(-stats::runif(units, 0, log(max(2, layer$in_shape[[3L]])))))
     } else {
-      stats::rnorm(units^2, sd = 0.9 / sqrt(units))
+      stats::rnorm(prod(recurrent), sd = 0.9 / sqrt(units))
     },
-    if (!is.null(layer$params$bias)) numeric(units)
+    if (!is.null(layer$params$bias)) c(outer(rep(1, units), if (layer$cell == "lstm") c(0, 1, 0, 0) else
+      numeric(prod(layer$params$bias) / units)))
   )
 }

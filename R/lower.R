@@ -3,7 +3,7 @@
 # A graph is list(input, ops, output, n_params): `input` a shape c(channels,
 # height, width), node 0; operation i of `ops` makes node i. An operation is a
 # list of
-#   kind    "linear", "fixed", "bias", "add", "concat" or "flatten"
+#   kind    "linear", "fixed", "bias", "add", "concat", "flatten"; not linear: "phi", "product", "max"
 #   from    nodes that it reads
 #   shape   of its output
 #   window  kernel, stride, dilation, pad, expand, each (height, width): output u,
@@ -12,7 +12,8 @@
 #   groups  of channels (linear)
 #   shared  whether all positions use one block of theta, or each its own (linear, bias)
 #   theta   where its slice of theta begins, from 0 (linear, bias)
-#   scale   of each input (add), of the sum over taps (fixed)
+#   scale   of each input (add), of the sum over taps (fixed), the parameter of an activation (phi)
+#   phi     the name of an activation
 #   loop    0, or the number of the recurrence that it belongs to: such
 #           operations run position by position and may read later nodes of
 #           their own loop at earlier positions.
@@ -35,11 +36,26 @@ lower_layers <- function(layers, graph, from) {
 
 lower_layer <- function(layer, graph, from) UseMethod("lower_layer")
 
+# Whether outputs are linear (affine) in inputs, and whether f(c x) = c f(x) for c > 0.
+is_linear <- function(network) {
+  kinds <- vapply(lower(network)$ops, function(op) op$kind, "")
+  !any(kinds %in% c("phi", "product", "max"))
+}
+
+is_homogeneous <- function(network) {
+  known <- activations()
+  curved <- vapply(lower(network)$ops, function(op) {
+    op$kind %in% c("bias", "product") ||
+      (op$kind == "phi" && !known$homogeneous[known$activation == op$phi])
+  }, NA)
+  !any(curved)
+}
+
 emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, shared = TRUE, theta = 0,
-                 scale = 1, loop = 0L) {
+                 scale = 1, loop = 0L, phi = NULL) {
   op <- list(
     kind = kind, from = from, shape = shape, window = window, groups = groups, shared = shared,
-    theta = theta, scale = scale, loop = loop
+    theta = theta, scale = scale, loop = loop, phi = phi
   )
   node <- length(graph$ops) + 1L
   graph$ops[[node]] <- op

@@ -26,6 +26,7 @@
 #' @export
 effective_weights <- function(network) {
   check_coefficients(network)
+  check_linear(network)
   W <- .Call(ffi_weights, lower(network), network$coef)
   colnames(W) <- input_frame(network$input, has_bias(network))$input
   W
@@ -35,9 +36,19 @@ effective_weights <- function(network) {
 #' @export
 tangent <- function(network) {
   check_coefficients(network)
+  check_linear(network)
   J <- .Call(ffi_tangent, lower(network), network$coef)
   colnames(J) <- coef_names(network)
   J
+}
+
+# Weights that do not depend on the inputs.
+check_linear <- function(network, call = rlang::caller_env()) {
+  if (is_linear(network)) return(invisible())
+  abort(c(
+    "{.arg network} must be linear: others have no effective weights, only a tangent map at each input.",
+    i = "{.fn linearise} gives it, and {.code capacity(network, data = )} the allocation over inputs."
+  ), "nonlinear", call = call)
 }
 
 #' Predict

@@ -155,7 +155,7 @@ static const double WELL_CONDITIONED = 1e3;
 
 static enum ca_status restore(struct ca_projector *projector) {
     const size_t r = projector->r, block = projector->block, n = projector->rows.n_rows;
-    const struct ca_rows_source source = {projector, fill_basis, n};
+    const struct ca_rows_source source = {projector, fill_basis, NULL, n};
     const size_t ld = min_size(block, n) + (block < n ? r : 0);
     double *stack = ca_doubles(ld * r);
     const enum ca_status status = triangularise(source, r, block, stack, ld);
@@ -195,16 +195,21 @@ static size_t next_rows(struct ca_projector *projector, size_t begin) {
     return end;
 }
 
-void ca_leverage(struct ca_projector *projector, double *leverage) {
+void ca_leverage(struct ca_projector *projector,
+                 void (*take)(void *context, size_t begin, size_t end, const double *leverage),
+                 void *context) {
     const size_t n_rows = projector->rows.n_rows, ld = (size_t)projector->ld;
-    memset(leverage, 0, sizeof(double) * n_rows);
-    for (size_t begin = 0, end; begin < n_rows && projector->r > 0; begin = end) {
-        end = next_rows(projector, begin);
+    double *leverage = ca_doubles(min_size(projector->block, n_rows));
+    for (size_t begin = 0, end; begin < n_rows; begin = end) {
+        end = projector->r > 0 ? next_rows(projector, begin)
+                               : min_size(begin + projector->block, n_rows);
+        memset(leverage, 0, sizeof(double) * (end - begin));
         for (size_t l = 0; l < projector->r; l++)
-            for (size_t i = begin; i < end; i++) {
-                const double q = projector->Q[i - begin + l * ld];
+            for (size_t i = 0; i < end - begin; i++) {
+                const double q = projector->Q[i + l * ld];
                 leverage[i] += q * q;
             }
+        take(context, begin, end, leverage);
     }
 }
 
@@ -230,27 +235,31 @@ void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_
     }
 }
 
-/* T[row, group] += J_(row,k) (J^+)_(k,row) with J^+ = W Q', over blocks of rows. */
-static void two_way_blocks(struct ca_projector *projector, const double *W, size_t m,
-                           const int *group, double *T) {
+/* T[coordinate, group] += J_(row,k) (J^+)_(k,row) with J^+ = W Q', over blocks of rows. */
+static void two_way_blocks(struct ca_projector *projector, const double *W,
+                           size_t n_coordinates, const int *group, double *T) {
     const size_t n_rows = projector->rows.n_rows, p = projector->p, ld = (size_t)projector->ld;
+    const struct ca_rows_source *rows = &projector->rows;
     double *inverse = ca_doubles(ld * p); /* (J^+)' of a block */
+    size_t *place = ca_sizes(ld);
     for (size_t begin = 0, end; begin < n_rows; begin = end) {
         end = next_rows(projector, begin);
         memset(inverse, 0, sizeof(double) * ld * p);
         ca_gemm_nt((int)(end - begin), (int)p, (int)projector->r, projector->Q, projector->ld,
                    W, (int)p, inverse, projector->ld);
+        for (size_t i = 0; i < end - begin; i++)
+            place[i] = rows->coordinate(rows->context, begin, end, i);
         for (size_t k = 0; k < p; k++)
-            for (size_t i = begin; i < end; i++)
-                T[i / m + (size_t)group[k] * (n_rows / m)] +=
-                    projector->J[i - begin + k * ld] * inverse[i - begin + k * ld];
+            for (size_t i = 0; i < end - begin; i++)
+                T[place[i] + (size_t)group[k] * n_coordinates] +=
+                    projector->J[i + k * ld] * inverse[i + k * ld];
     }
 }
 
-void ca_two_way(struct ca_projector *projector, size_t m, const int *group, size_t n_groups,
-                double *T) {
+void ca_two_way(struct ca_projector *projector, size_t n_coordinates, const int *group,
+                size_t n_groups, double *T) {
     const size_t p = projector->p, r = projector->r;
-    memset(T, 0, sizeof(double) * (projector->rows.n_rows / m) * n_groups);
+    memset(T, 0, sizeof(double) * n_coordinates * n_groups);
     if (r == 0)
         return;
     /* J = Q R (diag(s) V'), so the right vectors take the triangle's inverse as well */
@@ -258,5 +267,5 @@ void ca_two_way(struct ca_projector *projector, size_t m, const int *group, size
     memcpy(W, projector->V, sizeof(double) * p * r);
     if (projector->triangle != NULL)
         ca_solve_right((int)p, (int)r, projector->triangle, W, (int)p);
-    two_way_blocks(projector, W, m, group, T);
+    two_way_blocks(projector, W, n_coordinates, group, T);
 }

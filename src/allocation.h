@@ -29,6 +29,8 @@
 struct ca_rows_source {
     void *context;
     void (*fill)(void *context, size_t begin, size_t end, double *out, int ld);
+    /* which coordinate row i of the block begin .. end belongs to */
+    size_t (*coordinate)(const void *context, size_t begin, size_t end, size_t i);
     size_t n_rows;
 };
 
@@ -67,17 +69,19 @@ enum ca_status ca_projector_new(struct ca_rows_source source,
                                 const struct ca_spectrum *spectrum, size_t rank, double ridge,
                                 size_t block, struct ca_projector *projector);
 
-/* P_ii of every row. */
-void ca_leverage(struct ca_projector *projector, double *leverage);
+/* P_ii of every row, handed to `take` block by block. */
+void ca_leverage(struct ca_projector *projector,
+                 void (*take)(void *context, size_t begin, size_t end, const double *leverage),
+                 void *context);
 
 /* K (n_places x n_places): sum over o of P_(o,i),(o,j) for rows o + m j, j at place[j] (one j a
  * place), -1 to leave it out. */
 void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_t n_places,
                double *K);
 
-/* T (n_rows / m x n_groups): J_(row,k) (J^+)_(k,row), summed over outputs and the columns k of
- * a group. */
-void ca_two_way(struct ca_projector *projector, size_t m, const int *group, size_t n_groups,
-                double *T);
+/* T (n_coordinates x n_groups): J_(row,k) (J^+)_(k,row), summed over the rows of a coordinate
+ * and the columns k of a group. */
+void ca_two_way(struct ca_projector *projector, size_t n_coordinates, const int *group,
+                size_t n_groups, double *T);
 
 #endif

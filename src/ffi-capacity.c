@@ -1,18 +1,44 @@
 #include "ffi.h"
 
 #include <limits.h>
-#include <math.h>
+#include <string.h>
 
 #include <R_ext/Utils.h>
 
 #include "allocation.h"
+#include "extended.h"
 #include "workspace.h"
 
-static void fill(void *context, size_t begin, size_t end, double *out, int ld) {
+/* Rows of the tangent of a linear network: o + m j. */
+static void fill_tangent(void *context, size_t begin, size_t end, double *out, int ld) {
     struct ca_tangent *tangent = context;
     const size_t m = tangent->graph->n_outputs;
     ca_tangent_fill(tangent, begin / m, end / m, out, ld);
     R_CheckUserInterrupt();
+}
+
+static size_t tangent_coordinate(const void *context, size_t begin, size_t end, size_t i) {
+    const struct ca_tangent *tangent = context;
+    (void)end;
+    return (begin + i) / tangent->graph->n_outputs;
+}
+
+/* Rows of the extended tangent: in a block of b samples s + b (o + m j). */
+static size_t sample_rows(const struct ca_extended *extended) {
+    return extended->jet.graph->n_outputs * extended->n_rows;
+}
+
+static void fill_extended(void *context, size_t begin, size_t end, double *out, int ld) {
+    struct ca_extended *extended = context;
+    const size_t own = sample_rows(extended);
+    ca_extended_fill(extended, begin / own, end / own, out, ld);
+    R_CheckUserInterrupt();
+}
+
+static size_t extended_coordinate(const void *context, size_t begin, size_t end, size_t i) {
+    const struct ca_extended *extended = context;
+    const size_t b = (end - begin) / sample_rows(extended);
+    return i / (b * extended->jet.graph->n_outputs);
 }
 
 /* Which columns are kept: layer[k] is the layer of parameter k from 1, or 0 to leave it out. An
@@ -65,59 +91,92 @@ static const int *read_layers(SEXP layer, const struct ca_graph *graph) {
     return INTEGER(layer);
 }
 
-/* Rows for a pass: coordinates for NULL, or a matrix of seeds with one column per coordinate.
- */
-static const double *read_seeds(SEXP seeds, const struct ca_graph *graph, size_t *n_rows) {
-    *n_rows = ca_coordinates(graph);
-    if (seeds == R_NilValue)
+/* Rows for a pass: the coordinates for NULL, or a matrix with one column per coordinate. */
+static const double *read_rows(SEXP rows, size_t n_coordinates, size_t *n_rows) {
+    *n_rows = n_coordinates;
+    if (rows == R_NilValue)
         return NULL;
-    SEXP dim = Rf_getAttrib(seeds, R_DimSymbol);
+    SEXP dim = Rf_getAttrib(rows, R_DimSymbol);
     if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2)
         ffi_bug("the rows of an allocation");
     *n_rows = (size_t)INTEGER(dim)[0];
-    return ffi_matrix(seeds, *n_rows, ca_coordinates(graph), "the rows of an allocation");
+    return ffi_matrix(rows, *n_rows, n_coordinates, "the rows of an allocation");
 }
 
-/* A network's tangent, its spectrum and its rank: what every question begins with. */
+static const double *read_samples(SEXP x, const struct ca_graph *graph, size_t *n_samples) {
+    SEXP dim = Rf_getAttrib(x, R_DimSymbol);
+    if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2 || INTEGER(dim)[0] < 1)
+        ffi_bug("the samples of an allocation");
+    *n_samples = (size_t)INTEGER(dim)[0];
+    return ffi_matrix(x, *n_samples, graph->n_inputs, "the samples of an allocation");
+}
+
+/* A network's tangent (linear, or extended over samples), its spectrum and its rank: what every
+ * question begins with. */
 struct problem {
     struct ca_graph graph;
     const double *theta;
+    const double *x; /* samples, NULL for the tangent of a linear network */
+    size_t n_samples, n_coordinates;
     struct ca_tangent tangent;
+    struct ca_extended extended;
     struct ca_rows_source source;
     struct ca_spectrum spectrum;
     const long *column;
-    size_t n_columns, rank, block; /* block: rows of J */
+    size_t n_columns, rank;
+    size_t asked, block; /* coordinates or samples at a time; rows of J */
     double ridge;
 };
 
-static void point_source(struct problem *problem, const double *seeds, size_t n_rows) {
-    const size_t m = problem->graph.n_outputs;
-    problem->tangent = ca_tangent_new(&problem->graph, seeds, n_rows, problem->column,
-                                      problem->n_columns, problem->block / m);
-    ca_tangent_at(&problem->tangent, problem->theta);
-    problem->source = (struct ca_rows_source){&problem->tangent, fill, n_rows * m};
+/* Rows that the metric, or a partition, asks for. */
+static void point_source(struct problem *problem, const double *rows, size_t n_rows) {
+    const struct ca_graph *g = &problem->graph;
+    if (problem->x == NULL) {
+        problem->tangent = ca_tangent_new(g, rows, n_rows, problem->column, problem->n_columns,
+                                          problem->asked);
+        ca_tangent_at(&problem->tangent, problem->theta);
+        problem->source = (struct ca_rows_source){&problem->tangent, fill_tangent,
+                                                  tangent_coordinate, n_rows * g->n_outputs};
+        return;
+    }
+    problem->extended =
+        ca_extended_new(g, problem->theta, problem->x, problem->n_samples, rows, n_rows,
+                        problem->column, problem->n_columns, problem->asked);
+    problem->source =
+        (struct ca_rows_source){&problem->extended, fill_extended, extended_coordinate,
+                                problem->n_samples * n_rows * g->n_outputs};
 }
 
-/* `seeds`: NULL, or a matrix that turns the rows before anything else (a metric). options: tol,
- * ridge, block (coordinates at a time). */
-static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP layer, SEXP seeds,
-                  SEXP options) {
+/* about: list(layer, x, rows, tol, ridge, block) with the layer of every parameter, or 0;
+ * samples (N x n), or NULL for a linear network; the rows of a metric, or NULL; coordinates, or
+ * samples, at a time. */
+static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     *problem = (struct problem){.graph = ffi_graph(graph)};
     const struct ca_graph *g = &problem->graph;
     problem->theta = ffi_theta(theta, g);
-    const int *layers = read_layers(layer, g);
-    const double tol = ffi_number(ffi_element(options, "tol"), "tol");
-    const double ridge = ffi_number(ffi_element(options, "ridge"), "ridge");
-    const double asked = ffi_number(ffi_element(options, "block"), "block");
+    const int *layers = read_layers(ffi_element(about, "layer"), g);
+    const double tol = ffi_number(ffi_element(about, "tol"), "tol");
+    const double ridge = ffi_number(ffi_element(about, "ridge"), "ridge");
+    const double asked = ffi_number(ffi_element(about, "block"), "block");
     if (!(tol >= 0) || !(ridge >= 0) || !(asked >= 1 && asked <= INT_MAX))
         ffi_bug("the options of an allocation");
     size_t n_rows;
     int n_layers;
-    const double *rows = read_seeds(seeds, g, &n_rows);
     problem->ridge = ridge;
+    problem->n_coordinates = ca_coordinates(g);
+    if (ffi_element(about, "x") != R_NilValue) {
+        problem->x = read_samples(ffi_element(about, "x"), g, &problem->n_samples);
+        problem->n_coordinates = g->n_inputs + 1;
+    } else if (!g->is_linear) {
+        ffi_bug("a non-linear network without samples");
+    }
+    const double *rows = read_rows(ffi_element(about, "rows"), problem->n_coordinates, &n_rows);
     problem->column = kept_columns(g, layers, &problem->n_columns);
     const int *of_column = kept_layers(layers, g->n_params, problem->n_columns, &n_layers);
-    problem->block = ((size_t)asked < n_rows ? (size_t)asked : n_rows) * g->n_outputs;
+    const size_t most = problem->x == NULL ? n_rows : problem->n_samples;
+    const size_t own = problem->x == NULL ? g->n_outputs : g->n_outputs * n_rows;
+    problem->asked = (size_t)asked < most ? (size_t)asked : most;
+    problem->block = (size_t)ffi_product(problem->asked, own, "a block of rows");
     ffi_product(problem->block + problem->n_columns, problem->n_columns + 1,
                 "a block of rows beyond what LAPACK can index");
     point_source(problem, rows, n_rows);
@@ -157,32 +216,85 @@ static SEXP result(const struct problem *problem, SEXP answer) {
     return out;
 }
 
-/* Capacity of rows, m x rows. `turned`: NULL for the rows of the metric, or the rows to report,
- * an orthogonal map of those. */
-SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, SEXP options) {
+/* Numbers of groups from 0, one for each of n; NULL for none. */
+static const int *read_groups(SEXP group, size_t n, const char *what, int *n_groups) {
+    *n_groups = 1;
+    if (group == R_NilValue)
+        return NULL;
+    if (TYPEOF(group) != INTSXP || (size_t)XLENGTH(group) != n)
+        ffi_bug(what);
+    int *of = ca_ints(n);
+    for (size_t k = 0; k < n; k++) {
+        const int own = INTEGER(group)[k];
+        if (own < 1 || (size_t)own > n)
+            ffi_bug(what);
+        of[k] = own - 1;
+        if (own > *n_groups)
+            *n_groups = own;
+    }
+    return of;
+}
+
+/* Where leverages are summed: outputs x rows x groups of samples. */
+struct sums {
+    const struct problem *problem;
+    const int *group; /* of each sample, NULL for one group */
+    size_t n_rows;
+    double *sum;
+};
+
+static void take(void *context, size_t begin, size_t end, const double *leverage) {
+    const struct sums *sums = context;
+    const size_t own = sums->problem->graph.n_outputs * sums->n_rows;
+    if (sums->problem->x == NULL) {
+        for (size_t i = begin; i < end; i++)
+            sums->sum[i] += leverage[i - begin];
+        return;
+    }
+    const size_t b = (end - begin) / own, first = begin / own;
+    for (size_t i = 0; i < end - begin; i++) {
+        const size_t group = sums->group == NULL ? 0 : (size_t)sums->group[first + i % b];
+        sums->sum[i / b + own * group] += leverage[i];
+    }
+}
+
+/* Capacity of rows: (outputs x rows) x groups of samples, outputs fastest. what: list(turned,
+ * group) with the rows to report, an orthogonal map of those of the metric, or NULL for these,
+ * and the group of each sample, or NULL. */
+SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what) {
     struct problem problem;
-    solve(&problem, graph, theta, layer, seeds, options);
-    const size_t m = problem.graph.n_outputs;
-    size_t n_turned;
-    const double *rows =
-        read_seeds(turned == R_NilValue ? seeds : turned, &problem.graph, &n_turned);
-    ffi_product(n_turned, m, "more rows than R can index");
-    SEXP leverage = PROTECT(Rf_allocMatrix(REALSXP, (int)m, (int)n_turned));
-    if (turned != R_NilValue)
-        point_source(&problem, rows, n_turned);
+    solve(&problem, graph, theta, about);
+    size_t n_rows;
+    int n_groups;
+    SEXP metric = ffi_element(about, "rows"), turned = ffi_element(what, "turned");
+    read_rows(metric, problem.n_coordinates, &n_rows);
+    if (turned != R_NilValue) {
+        size_t n_turned;
+        const double *rows = read_rows(turned, problem.n_coordinates, &n_turned);
+        if (n_turned != n_rows)
+            ffi_bug("the rows of a partition");
+        point_source(&problem, rows, n_rows);
+    }
+    struct sums sums = {.problem = &problem, .n_rows = n_rows};
+    sums.group = read_groups(ffi_element(what, "group"), problem.n_samples,
+                             "the groups of the samples", &n_groups);
+    const int size = ffi_product(n_rows, problem.graph.n_outputs, "more rows than R can index");
+    SEXP leverage = PROTECT(Rf_allocMatrix(REALSXP, size, n_groups));
+    sums.sum = REAL(leverage);
+    memset(sums.sum, 0, sizeof(double) * (size_t)size * (size_t)n_groups);
     struct ca_projector projector = project(&problem);
-    ca_leverage(&projector, REAL(leverage));
+    ca_leverage(&projector, take, &sums);
     SEXP out = PROTECT(result(&problem, leverage));
     UNPROTECT(2); /* leverage, out */
     return out;
 }
 
-/* Capacity kernel between the coordinates at `at` (from 1, increasing). */
-SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP at, SEXP options) {
+/* Capacity kernel of a linear network between the coordinates `at` (from 1, increasing). */
+SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
     struct problem problem;
-    solve(&problem, graph, theta, layer, seeds, options);
+    solve(&problem, graph, theta, about);
     const size_t m = problem.graph.n_outputs, n = problem.source.n_rows / m;
-    if (TYPEOF(at) != INTSXP || XLENGTH(at) < 1 || (size_t)XLENGTH(at) > n)
+    if (problem.x != NULL || TYPEOF(at) != INTSXP || XLENGTH(at) < 1 || (size_t)XLENGTH(at) > n)
         ffi_bug("the inputs of a kernel");
     const size_t n_places = (size_t)XLENGTH(at);
     int *place = ca_ints(n);
@@ -205,26 +317,61 @@ SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP at, SEXP op
 
 /* Two-way capacity: rows x groups. `group`: for every kept parameter the number of its group.
  */
-SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP group, SEXP options) {
+SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group) {
     struct problem problem;
-    solve(&problem, graph, theta, layer, seeds, options);
-    const size_t m = problem.graph.n_outputs, n = problem.source.n_rows / m;
-    if (TYPEOF(group) != INTSXP || (size_t)XLENGTH(group) != problem.n_columns)
+    solve(&problem, graph, theta, about);
+    const size_t n = problem.x == NULL ? problem.tangent.n_rows : problem.extended.n_rows;
+    int n_groups;
+    if (group == R_NilValue)
         ffi_bug("the groups of a table");
-    int *of = ca_ints(problem.n_columns), n_groups = 1;
-    for (size_t k = 0; k < problem.n_columns; k++) {
-        const int own = INTEGER(group)[k];
-        if (own < 1 || (size_t)own > problem.n_columns)
-            ffi_bug("the groups of a table");
-        of[k] = own - 1;
-        if (own > n_groups)
-            n_groups = own;
-    }
+    const int *of = read_groups(group, problem.n_columns, "the groups of a table", &n_groups);
     ffi_product(n, (size_t)n_groups, "a table beyond what R can index");
     SEXP T = PROTECT(Rf_allocMatrix(REALSXP, (int)n, n_groups));
     struct ca_projector projector = project(&problem);
-    ca_two_way(&projector, m, of, (size_t)n_groups, REAL(T));
+    ca_two_way(&projector, n, of, (size_t)n_groups, REAL(T));
     SEXP out = PROTECT(result(&problem, T));
     UNPROTECT(2); /* T, out */
+    return out;
+}
+
+/* The extended tangent at samples x (N x n): (N m (n + 1)) x p, rows s + N (o + m j). */
+SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x) {
+    const struct ca_graph g = ffi_graph(graph);
+    const double *th = ffi_theta(theta, &g);
+    size_t n_samples;
+    const double *samples = read_samples(x, &g, &n_samples);
+    const int own = ffi_product(g.n_outputs, g.n_inputs + 1, "an extended tangent");
+    const int rows =
+        ffi_product(n_samples, (size_t)own, "an extended tangent beyond what R can index");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, rows, (int)g.n_params));
+    struct ca_extended extended = ca_extended_new(&g, th, samples, n_samples, NULL, 0,
+                                                  ffi_all_columns(&g), g.n_params, n_samples);
+    ca_extended_fill(&extended, 0, n_samples, REAL(out), rows);
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* The tangent map at one sample x (1 x n): m x (n + 1), the constant of yhat ~ w'x + b last. */
+SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x) {
+    const struct ca_graph g = ffi_graph(graph);
+    const double *th = ffi_theta(theta, &g);
+    const double *sample = ffi_matrix(x, 1, g.n_inputs, "the sample of a tangent map");
+    ffi_product(g.n_outputs, g.n_inputs + 1, "a tangent map beyond what R can index");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)g.n_outputs, (int)g.n_inputs + 1));
+    struct ca_extended extended = ca_extended_new(&g, th, sample, 1, NULL, 0, NULL, 0, 1);
+    ca_extended_linearise(&extended, REAL(out));
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* Names of the activations. */
+SEXP ffi_activations(void) {
+    int n = 0;
+    while (ca_phi_name(n) != NULL)
+        n++;
+    SEXP out = PROTECT(Rf_allocVector(STRSXP, n));
+    for (int i = 0; i < n; i++)
+        SET_STRING_ELT(out, i, Rf_mkChar(ca_phi_name(i)));
+    UNPROTECT(1); /* out */
     return out;
 }

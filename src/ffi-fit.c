@@ -28,7 +28,7 @@ static struct ca_moments read_moments(const struct ca_graph *graph, SEXP sigma, 
 
 /* list(loss, gradient) at theta. */
 SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total) {
-    const struct ca_graph g = ffi_graph(graph);
+    const struct ca_graph g = ffi_linear_graph(graph);
     const double *th = ffi_theta(theta, &g);
     const struct ca_moments moments = read_moments(&g, sigma, cross, total);
     struct ca_loss loss = ca_loss_new(&g, &moments, ffi_all_columns(&g));
@@ -106,7 +106,7 @@ static SEXP history_matrix(const struct history *history) {
  * with columns iteration, loss, convergence number. */
 SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
              SEXP control) {
-    const struct ca_graph g = ffi_graph(graph);
+    const struct ca_graph g = ffi_linear_graph(graph);
     const double *start = ffi_theta(theta, &g);
     minimiser *minimise = read_method(method);
     const struct ca_control options = read_control(control);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jet.h"
 #include "workspace.h"
 
 /* --- raising ----------------------------------------------------------------------------- */
@@ -113,14 +114,20 @@ static size_t slice(SEXP x) {
     return (size_t)first;
 }
 
-static void read_op(SEXP x, struct ca_op *op) {
-    SEXP kind = ffi_element(x, "kind"), from = ffi_element(x, "from");
-    if (TYPEOF(kind) != STRSXP || XLENGTH(kind) != 1 || STRING_ELT(kind, 0) == NA_STRING)
-        ffi_bug("the kind of an operation");
-    const int found = ca_op_kind(CHAR(STRING_ELT(kind, 0)));
+/* The number of a name. */
+static int named(SEXP x, int (*number)(const char *), const char *what) {
+    if (TYPEOF(x) != STRSXP || XLENGTH(x) != 1 || STRING_ELT(x, 0) == NA_STRING)
+        ffi_bug(what);
+    const int found = number(CHAR(STRING_ELT(x, 0)));
     if (found < 0)
-        ffi_bug("the kind of an operation");
-    op->kind = (enum ca_op_kind)found;
+        ffi_bug(what);
+    return found;
+}
+
+static void read_op(SEXP x, struct ca_op *op) {
+    SEXP from = ffi_element(x, "from");
+    op->kind =
+        (enum ca_op_kind)named(ffi_element(x, "kind"), ca_op_kind, "the kind of an operation");
     op->from = integers(from, -1, "the inputs of an operation");
     op->n_from = (int)XLENGTH(from);
     op->shape = shape(ffi_element(x, "shape"));
@@ -131,6 +138,8 @@ static void read_op(SEXP x, struct ca_op *op) {
     op->loop = *integers(ffi_element(x, "loop"), 1, "a loop");
     op->scale =
         reals(ffi_element(x, "scale"), op->kind == CA_OP_ADD ? op->n_from : 1, "a scale");
+    op->phi =
+        op->kind == CA_OP_PHI ? named(ffi_element(x, "phi"), ca_phi_kind, "an activation") : 0;
 }
 
 struct ca_graph ffi_graph(SEXP x) {
@@ -156,6 +165,13 @@ struct ca_graph ffi_graph(SEXP x) {
     return graph;
 }
 
+struct ca_graph ffi_linear_graph(SEXP x) {
+    const struct ca_graph graph = ffi_graph(x);
+    if (!graph.is_linear)
+        ffi_bug("a non-linear operation");
+    return graph;
+}
+
 const double *ffi_theta(SEXP theta, const struct ca_graph *graph) {
     return reals(theta, (R_xlen_t)graph->n_params, "the coefficients");
 }
@@ -171,7 +187,7 @@ const long *ffi_all_columns(const struct ca_graph *graph) {
 
 /* Effective weights: m x n, with a last column for the constant when there is a bias. */
 SEXP ffi_weights(SEXP graph, SEXP theta) {
-    const struct ca_graph g = ffi_graph(graph);
+    const struct ca_graph g = ffi_linear_graph(graph);
     const double *th = ffi_theta(theta, &g);
     struct ca_pass back = ca_pass_new(&g);
     ca_plan_outputs(&back);
@@ -194,22 +210,13 @@ SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x) {
     const int n_rows = INTEGER(dim)[0], block = n_rows < 512 ? n_rows : 512;
     const double *from = ffi_matrix(x, (size_t)n_rows, g.n_inputs, "the rows to predict");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, n_rows, (int)g.n_outputs));
-    struct ca_pass pass = ca_pass_new(&g);
-    ca_plan_batch(&pass, block);
-    pass.value = ca_doubles(pass.size);
-    double *rows = ca_doubles((size_t)block * g.n_inputs), *one = ca_doubles((size_t)block);
+    struct ca_jet jet = ca_jet_new(&g, block);
     const struct ca_op *output = &g.op[g.output];
-    for (int i = 0; i < block; i++)
-        one[i] = 1;
     for (int begin = 0; begin < n_rows; begin += block) {
         const int count = n_rows - begin < block ? n_rows - begin : block;
-        for (size_t j = 0; j < g.n_inputs; j++)
-            memcpy(rows + j * (size_t)count, from + begin + j * (size_t)n_rows,
-                   sizeof(double) * (size_t)count);
-        ca_plan_batch(&pass, count);
-        ca_forward_batch(&pass, th, rows, count, one);
+        ca_jet_at(&jet, th, from + begin, (size_t)n_rows, count);
         for (int u = 0; u < output->positions; u++) {
-            const double *value = ca_at(&pass, g.first[g.output] + (size_t)u);
+            const double *value = ca_at(&jet.X, g.first[g.output] + (size_t)u);
             for (int c = 0; c < output->shape.channels; c++)
                 memcpy(REAL(out) + begin +
                            (size_t)(u * output->shape.channels + c) * (size_t)n_rows,
@@ -223,7 +230,7 @@ SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x) {
 
 /* J: (m n) x p, rows output-fastest. */
 SEXP ffi_tangent(SEXP graph, SEXP theta) {
-    const struct ca_graph g = ffi_graph(graph);
+    const struct ca_graph g = ffi_linear_graph(graph);
     const double *th = ffi_theta(theta, &g);
     const size_t coordinates = ca_coordinates(&g);
     const int rows = ffi_product(g.n_outputs, coordinates, "a tangent beyond what R can index");

@@ -22,9 +22,12 @@ SEXP ffi_reach(SEXP graph);
 SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total);
 SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
              SEXP control);
-SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, SEXP options);
-SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP at, SEXP options);
-SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP group, SEXP options);
+SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what);
+SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at);
+SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group);
+SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x);
+SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x);
+SEXP ffi_activations(void);
 
 /* Raise an R error of the class that belongs to a status; `what` says what was being done. */
 void ffi_stop(enum ca_status status, const char *what);
@@ -32,6 +35,8 @@ void ffi_stop(enum ca_status status, const char *what);
 void ffi_bug(const char *what);
 
 struct ca_graph ffi_graph(SEXP graph);
+/* The same, of linear operations only. */
+struct ca_graph ffi_linear_graph(SEXP graph);
 const double *ffi_theta(SEXP theta, const struct ca_graph *graph);
 /* A double matrix with these dimensions, every entry finite. */
 const double *ffi_matrix(SEXP x, size_t nrow, size_t ncol, const char *what);

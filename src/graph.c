@@ -200,7 +200,8 @@ static enum ca_status check_op(struct problem problem, struct ca_graph *graph, i
         if ((status = check_merge(problem, graph, node)) != CA_OK)
             return status;
     }
-    if (op->kind == CA_OP_FIXED && op->in_channels != op->shape.channels)
+    if ((op->kind == CA_OP_FIXED || op->kind == CA_OP_MAX) &&
+        op->in_channels != op->shape.channels)
         return fail(problem, node, "inputs with other channels", CA_BAD_GRAPH);
     if (op->kind == CA_OP_BIAS)
         return check_theta(problem, graph, node, op->shape.channels);
@@ -261,6 +262,7 @@ enum ca_status ca_graph_build(struct ca_graph *graph, const char **why, int *whe
     int64_t sites = 0;
     graph->first = ca_sizes((size_t)graph->n_nodes);
     graph->has_bias = 0;
+    graph->is_linear = 1;
     if (graph->output < 0 || graph->output >= graph->n_nodes)
         return fail(problem, graph->n_nodes, "an output that does not exist", CA_BAD_GRAPH);
     for (int node = 0; node < graph->n_nodes; node++) {
@@ -273,6 +275,7 @@ enum ca_status ca_graph_build(struct ca_graph *graph, const char **why, int *whe
         if (sites > MAX_SITES)
             return fail(problem, node, "too many positions", CA_TOO_LARGE);
         graph->has_bias |= op->kind == CA_OP_BIAS;
+        graph->is_linear &= ca_op_is_linear(ca_op_row(op->kind));
     }
     graph->n_sites = (size_t)sites;
     for (int node = 1; node < graph->n_nodes; node++) {

@@ -31,7 +31,7 @@ struct ca_graph {
     size_t n_steps;
     struct ca_step *step;
     unsigned char *live; /* n_sites: the output depends on it */
-    int has_bias;
+    int has_bias, is_linear;
 };
 
 /* Checks op[].{kind, from, shape, window, groups, theta, scale, loop}, output and n_params

@@ -101,10 +101,16 @@ static const struct ca_op_row row_flatten = {.name = "flatten",
                                              .pull = pull_copy};
 
 static const struct ca_op_row *const table[] = {
-    [CA_OP_INPUT] = &row_input,     [CA_OP_LINEAR] = &ca_row_linear,
-    [CA_OP_FIXED] = &row_fixed,     [CA_OP_BIAS] = &row_bias,
-    [CA_OP_ADD] = &row_add,         [CA_OP_CONCAT] = &row_concat,
+    [CA_OP_INPUT] = &row_input,
+    [CA_OP_LINEAR] = &ca_row_linear,
+    [CA_OP_FIXED] = &row_fixed,
+    [CA_OP_BIAS] = &row_bias,
+    [CA_OP_ADD] = &row_add,
+    [CA_OP_CONCAT] = &row_concat,
     [CA_OP_FLATTEN] = &row_flatten,
+    [CA_OP_PHI] = &ca_row_phi,
+    [CA_OP_PRODUCT] = &ca_row_product,
+    [CA_OP_MAX] = &ca_row_max,
 };
 _Static_assert(sizeof table / sizeof *table == CA_OP_COUNT, "one row per operation");
 

@@ -4,11 +4,15 @@
 /*
  * Operations on tensors of channels x positions, one row each in one table.
  *
- * An operation makes every output position as a sum over taps: a tap brings the
- * channels of one position of one input, either through a block of theta
+ * A linear operation makes every output position as a sum over taps: a tap brings
+ * the channels of one position of one input, either through a block of theta
  * (linear) or scaled and copied to some of the output channels (the others). So
  * forward, backward and contraction are each one loop over taps, and an
  * operation only says where its taps come from.
+ *
+ * A non-linear operation works channel by channel on what its taps read. Around
+ * values it is linear as well: tap k has a gain for every row and channel, and
+ * the gain changes (bends) with the values.
  *
  * A position's values in a pass are a matrix of rows x channels, rows fastest;
  * the rows are observations, or input coordinates, or outputs.
@@ -35,6 +39,9 @@ enum ca_op_kind {
     CA_OP_ADD,
     CA_OP_CONCAT,
     CA_OP_FLATTEN,
+    CA_OP_PHI,
+    CA_OP_PRODUCT,
+    CA_OP_MAX,
     CA_OP_COUNT
 };
 
@@ -47,7 +54,8 @@ struct ca_op {
     int groups;
     int shared;            /* every position uses the same theta, or one block of its own */
     size_t theta, n_theta; /* its slice of theta */
-    const double *scale;   /* n_from (add) or 1 (fixed) */
+    const double *scale;   /* n_from (add) or 1 (fixed; phi: its parameter) */
+    int phi;               /* which activation (phi) */
     int loop;              /* 0, or the recurrence it belongs to */
 
     /* derived when the graph is built */
@@ -69,7 +77,10 @@ struct ca_tap {
     size_t theta; /* linear: where its block of theta begins */
 };
 
-/* One row of the table. Kernels handle `rows` rows; ld are leading dimensions. */
+/* One row of the table. Kernels handle `rows` rows; ld are leading dimensions. Non-linear
+ * operations have `value` instead of push and pull, and matrices of rows x channels: in[k] is
+ * what tap k reads (NULL where it reads nothing), slope and curve are what the operation keeps
+ * of its derivatives. */
 struct ca_op_row {
     const char *name;
     int min_from, max_from;
@@ -79,7 +90,20 @@ struct ca_op_row {
                  int rows, const double *in, int ld_in, double *out, int ld_out);
     void (*pull)(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
                  int rows, const double *out, int ld_out, double *in, int ld_in);
+    void (*value)(const struct ca_op *op, int rows, const double *const *in, double *out,
+                  double *slope, double *curve);
+    /* The gain of tap k, perhaps made in `scratch`. */
+    const double *(*gain)(const struct ca_op *op, int k, int rows, const double *const *in,
+                          const double *slope, double *scratch);
+    /* Its derivative along a change `d_in` (NULL where nothing changes) of what the taps read;
+     * NULL for zero, and where the row has no `bend`. */
+    const double *(*bend)(const struct ca_op *op, int k, int rows, const double *const *d_in,
+                          const double *curve, double *scratch);
 };
+
+static inline bool ca_op_is_linear(const struct ca_op_row *row) {
+    return row->value == NULL;
+}
 
 const struct ca_op_row *ca_op_row(enum ca_op_kind kind);
 
@@ -94,6 +118,13 @@ static inline size_t ca_op_theta(const struct ca_op *op, int u) {
     return op->theta + (size_t)u * op->theta_step;
 }
 
-extern const struct ca_op_row ca_row_linear;
+extern const struct ca_op_row ca_row_linear, ca_row_phi, ca_row_product, ca_row_max;
+
+/* Activations by number; -1 and NULL when there is none. */
+int ca_phi_kind(const char *name);
+const char *ca_phi_name(int kind);
+/* Value, slope and curvature of activation `kind` with its parameter at n points. */
+void ca_phi(int kind, double parameter, size_t n, const double *u, double *value, double *slope,
+            double *curve);
 
 #endif

@@ -17,7 +17,7 @@ struct ca_pass ca_pass_like(const struct ca_pass *pass) {
     return other;
 }
 
-static void lay_out(struct ca_pass *pass) {
+void ca_plan_spans(struct ca_pass *pass) {
     const struct ca_graph *graph = pass->graph;
     pass->size = 0;
     for (int node = 0; node < graph->n_nodes; node++)
@@ -43,7 +43,7 @@ static struct ca_span hull(struct ca_span a, struct ca_span b) {
 void ca_plan_batch(struct ca_pass *pass, int rows) {
     for (size_t site = 0; site < pass->graph->n_sites; site++)
         pass->span[site] = (struct ca_span){0, pass->graph->live[site] ? rows : 0};
-    lay_out(pass);
+    ca_plan_spans(pass);
 }
 
 /* The rows of `channels` coordinates from `from` on, within begin .. end. */
@@ -76,7 +76,7 @@ void ca_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end) {
                     pass->span[site] = hull(pass->span[site], pass->span[tap.site]);
         }
     }
-    lay_out(pass);
+    ca_plan_spans(pass);
 }
 
 void ca_plan_outputs(struct ca_pass *pass) {
@@ -101,20 +101,18 @@ void ca_plan_outputs(struct ca_pass *pass) {
                     pass->span[tap.site] = hull(pass->span[tap.site], pass->span[site]);
         }
     }
-    lay_out(pass);
+    ca_plan_spans(pass);
 }
 
-static void add_constant(const struct ca_op *op, int u, const double *theta, int rows,
-                         const double *one, double *out) {
+void ca_add_constant(const struct ca_op *op, int u, const double *theta, int rows,
+                     const double *one, double *out) {
     const double *own = theta + ca_op_theta(op, u);
     for (int c = 0; c < op->shape.channels; c++, out += rows)
         for (int i = 0; i < rows; i++)
             out[i] += own[c] * one[i];
 }
 
-/* out at a site += its taps applied to `in` */
-static void push_taps(const struct ca_pass *in, const double *theta, int node, int u,
-                      double *out) {
+void ca_push_taps(const struct ca_pass *in, const double *theta, int node, int u, double *out) {
     const struct ca_graph *graph = in->graph;
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -130,9 +128,8 @@ static void push_taps(const struct ca_pass *in, const double *theta, int node, i
     }
 }
 
-/* what a site's taps read += their adjoint applied to the site's matrix in `from` */
-static void pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta,
-                      int node, int u) {
+void ca_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta, int node,
+                  int u) {
     const struct ca_graph *graph = from->graph;
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -160,9 +157,9 @@ static void forward(struct ca_pass *pass, const double *theta, const double *one
                 continue;
             double *out = ca_at(pass, site);
             memset(out, 0, sizeof(double) * (size_t)rows * (size_t)op->shape.channels);
-            push_taps(pass, theta, step->node, u, out);
+            ca_push_taps(pass, theta, step->node, u, out);
             if (op->kind == CA_OP_BIAS && one != NULL)
-                add_constant(op, u, theta, rows, one, out);
+                ca_add_constant(op, u, theta, rows, one, out);
         }
     }
 }
@@ -216,7 +213,7 @@ void ca_backward(struct ca_pass *pass, const double *theta) {
         const struct ca_step *step = &graph->step[s];
         for (int u = step->end; u-- > step->begin;)
             if (ca_rows(pass, graph->first[step->node] + (size_t)u) > 0)
-                pull_taps(pass, pass, theta, step->node, u);
+                ca_pull_taps(pass, pass, theta, step->node, u);
     }
 }
 
@@ -230,9 +227,9 @@ void ca_backward_along(struct ca_pass *change, const struct ca_pass *base, const
         for (int u = step->end; u-- > step->begin;) {
             if (ca_rows(change, graph->first[step->node] + (size_t)u) == 0)
                 continue;
-            pull_taps(change, change, theta, step->node, u);
+            ca_pull_taps(change, change, theta, step->node, u);
             if (own)
-                pull_taps(change, base, v, step->node, u);
+                ca_pull_taps(change, base, v, step->node, u);
         }
     }
 }

@@ -34,6 +34,8 @@ struct ca_pass ca_pass_new(const struct ca_graph *graph);
 struct ca_pass ca_pass_like(const struct ca_pass *pass);
 
 void ca_plan_batch(struct ca_pass *pass, int rows);
+/* Offsets for the spans as they are. */
+void ca_plan_spans(struct ca_pass *pass);
 /* Input coordinates begin <= j < end, which become rows 0, 1, .. */
 void ca_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end);
 /* All outputs, backwards. */
@@ -51,6 +53,16 @@ void ca_backward(struct ca_pass *pass, const double *theta);
  * same plan as base. The seeds stay as they are. */
 void ca_backward_along(struct ca_pass *change, const struct ca_pass *base, const double *theta,
                        const double *v);
+
+/* out at a site of a linear operation += its taps applied to `in` */
+void ca_push_taps(const struct ca_pass *in, const double *theta, int node, int u, double *out);
+/* what a site's taps read += their adjoint applied to the site's matrix in `from`, which has
+ * the same plan */
+void ca_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta, int node,
+                  int u);
+/* out (rows x channels) += theta of a bias times one (rows) */
+void ca_add_constant(const struct ca_op *op, int u, const double *theta, int rows,
+                     const double *one, double *out);
 
 static inline int ca_rows(const struct ca_pass *pass, size_t site) {
     return pass->span[site].hi - pass->span[site].lo;

@@ -1,0 +1,81 @@
+#' Activations
+#'
+#' `layer_activation()` applies a function to every entry of its input. `activations()` lists
+#' those that there are; they also serve as the `activation` of [layer_recurrent()].
+#'
+#' @inheritParams layer_dense
+#' @param activation A name, as in `activations()`.
+#' @param parameter A number for those that have one (the slope of `"leaky_relu"` below zero, alpha of
+#'   `"elu"`, the frequency of `"sin"`), or `NULL` for its default.
+#' @returns `layer_activation()`: the network with one more layer, of the same shape and without
+#'   parameters. `activations()`: a data frame with one row per activation: `activation` (its name),
+#'   `formula` (of u), `parameter` (its default, `NA` where there is none), `homogeneous` (whether
+#'   f(c u) = c f(u) for all c > 0).
+#' @references Hendrycks and Gimpel (2016) \doi{10.48550/arXiv.1606.08415} for gelu; Clevert, Unterthiner
+#'   and Hochreiter (2015) \doi{10.48550/arXiv.1511.07289} for elu.
+#' @examples
+#' activations()
+#' input_vector(4) |> layer_dense(8, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1)
+#' @export
+layer_activation <- function(network, activation, parameter = NULL) {
+  check_network(network)
+  activation <- check_activation(activation)
+  add_layer(network, new_layer("activation", network, output_shape(network), output_kind(network),
+    activation = activation, parameter = check_parameter(parameter, activation)
+  ))
+}
+
+#' @rdname layer_activation
+#' @export
+activations <- function() {
+  light_frame(list(
+    activation = c(
+      "identity", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh", "erf", "sin", "abs"
+    ),
+    formula = c(
+      "u", "max(u, 0)", "max(u, 0) + parameter min(u, 0)", "u for u > 0, parameter (exp(u) - 1) below",
+      "u pnorm(u)", "u / (1 + exp(-u))", "log(1 + exp(u))", "1 / (1 + exp(-u))", "tanh(u)",
+      "2 pnorm(sqrt(2) u) - 1", "sin(parameter u)", "|u|"
+    ),
+    parameter = c(NA, NA, 0.01, 1, NA, NA, NA, NA, NA, NA, 1, NA),
+    homogeneous = c(TRUE, TRUE, TRUE, FALSE, FALSE, FALSE, FALSE, FALSE, FALSE, FALSE, FALSE, TRUE)
+  ))
+}
+
+check_activation <- function(activation, also = NULL, call = rlang::caller_env()) {
+  known <- c(also, activations()$activation)
+  if (is.character(activation) && length(activation) == 1L && activation %in% known) return(activation)
+  abort(c(
+    "{.arg activation} must be one of {.or {.val {known}}}.",
+    x = "It is {show_value(activation)}."
+  ), "value", call = call)
+}
+
+check_parameter <- function(parameter, activation, call = rlang::caller_env()) {
+  default <- activations()$parameter[activations()$activation == activation]
+  if (is.null(parameter)) return(if (is.na(default)) 1 else default)
+  if (is.na(default)) {
+    abort(c(
+      "{.arg parameter} must be {.code NULL}: {.val {activation}} has none.",
+      x = "It is {show_value(parameter)}."
+    ), "value", call = call)
+  }
+  check_number(parameter, arg = "parameter", call = call)
+}
+
+#' @export
+describe_layer.ca_layer_activation <- function(layer) {
+  default <- activations()$parameter[activations()$activation == layer$activation]
+  paste0(layer$activation, if (!is.na(default)) paste0(" (", format(layer$parameter, digits = 3), ")"))
+}
+
+#' @export
+lower_layer.ca_layer_activation <- function(layer, graph, from) {
+  lower_activation(graph, from, layer$out_shape, layer$activation, layer$parameter)
+}
+
+# The identity is no operation at all.
+lower_activation <- function(graph, from, shape, activation, parameter = 1, loop = 0L) {
+  if (activation %in% c("linear", "identity")) return(from)
+  emit(graph, "phi", from, shape, phi = activation, scale = parameter, loop = loop)
+}

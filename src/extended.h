@@ -1,0 +1,49 @@
+#ifndef CAPALLOC_EXTENDED_H
+#define CAPALLOC_EXTENDED_H
+
+/*
+ * The extended tangent D of any network at samples x_s (N x n): with B the
+ * sensitivities of output o and X the values of sample s,
+ *   D_(s,o,j) = d/dtheta dyhat_o/dx_j = contract(B_s, dX_(s,j)) + contract(dB_(s,j), X_s),
+ * contract(B, X)_(f,i) = sum_u B_u[f] X_pos(u)[i] for a linear operation, and
+ *   D_(s,o,0) = d/dtheta [yhat_o - (dyhat_o/dx) x]
+ * for the constant, always the last coordinate. A change of basis of the
+ * coordinates (a metric) is a direction (v, v0) per row: D along v - v0 x_s, plus v0
+ * times the gradient of yhat.
+ *
+ * Rows come in blocks of samples; within a block of b samples row (s, o, i) is
+ * s + b (o + m i).
+ */
+
+#include "jet.h"
+
+struct ca_extended {
+    struct ca_jet jet;
+    const double *theta;
+    const double *x; /* N x n_inputs */
+    size_t n_samples, block;
+    const double *rows; /* NULL for the coordinates, or n_rows x (n_inputs + 1) */
+    size_t n_rows;
+    const long *column; /* n_nodes: first column of an operation's slice, -1 when left out */
+    size_t n_columns;
+    struct ca_pass *B; /* m */
+    struct ca_pass dX, dB, shifted;
+};
+
+struct ca_extended ca_extended_new(const struct ca_graph *graph, const double *theta,
+                                   const double *x, size_t n_samples, const double *rows,
+                                   size_t n_rows, const long *column, size_t n_columns,
+                                   size_t block);
+
+/* Rows of samples begin <= s < end (at most a block) into out, leading dimension ld. */
+void ca_extended_fill(struct ca_extended *extended, size_t begin, size_t end, double *out,
+                      int ld);
+
+/* W (m x (n_inputs + 1)) at the only sample: yhat ~ W_1 x + .. + W_0, the constant last. */
+void ca_extended_linearise(struct ca_extended *extended, double *W);
+
+/* out (rows x columns) += contract(B, X): the gradients of the output that B belongs to. */
+void ca_contract(const struct ca_graph *graph, const long *column, const struct ca_pass *B,
+                 const struct ca_pass *X, int rows, double *out, int ld);
+
+#endif

@@ -1,0 +1,280 @@
+#include "jet.h"
+
+#include <string.h>
+
+#include "workspace.h"
+
+static const struct ca_op_row *row_of(const struct ca_graph *graph, int node) {
+    return ca_op_row(graph->op[node].kind);
+}
+
+static int is_linear(const struct ca_graph *graph, int node) {
+    return node == 0 || ca_op_is_linear(row_of(graph, node));
+}
+
+/* Non-linear sites only: that is where slopes and curvatures are kept. */
+static void plan_derivatives(struct ca_pass *pass, int rows) {
+    const struct ca_graph *graph = pass->graph;
+    for (int node = 0; node < graph->n_nodes; node++)
+        for (int u = 0; u < graph->op[node].positions; u++) {
+            const size_t site = graph->first[node] + (size_t)u;
+            const int kept = !is_linear(graph, node) && graph->live[site];
+            pass->span[site] = (struct ca_span){0, kept ? rows : 0};
+        }
+    ca_plan_spans(pass);
+}
+
+static void plan(struct ca_jet *jet, int rows) {
+    jet->rows = rows;
+    ca_plan_batch(&jet->X, rows);
+    plan_derivatives(&jet->slope, rows);
+    plan_derivatives(&jet->curve, rows);
+}
+
+struct ca_jet ca_jet_new(const struct ca_graph *graph, int rows) {
+    struct ca_jet jet = {.graph = graph};
+    int most_taps = 1, most_channels = 1;
+    for (int node = 1; node < graph->n_nodes; node++) {
+        const struct ca_op *op = &graph->op[node];
+        if (is_linear(graph, node))
+            continue;
+        most_taps = op->n_taps > most_taps ? op->n_taps : most_taps;
+        most_channels = op->shape.channels > most_channels ? op->shape.channels : most_channels;
+    }
+    jet.X = ca_pass_new(graph);
+    jet.slope = ca_pass_new(graph);
+    jet.curve = ca_pass_new(graph);
+    plan(&jet, rows);
+    jet.X.value = ca_doubles(jet.X.size);
+    jet.slope.value = ca_doubles(jet.slope.size);
+    jet.curve.value = ca_doubles(jet.curve.size);
+    jet.in = ca_bytes((size_t)most_taps, sizeof(double *));
+    jet.d_in = ca_bytes((size_t)most_taps, sizeof(double *));
+    jet.scratch = ca_doubles((size_t)rows * (size_t)most_channels);
+    jet.one = ca_doubles((size_t)rows);
+    for (int i = 0; i < rows; i++)
+        jet.one[i] = 1;
+    return jet;
+}
+
+struct ca_pass ca_jet_pass(const struct ca_jet *jet) {
+    struct ca_pass pass = ca_pass_new(jet->graph);
+    ca_plan_batch(&pass, jet->rows);
+    pass.value = ca_doubles(pass.size);
+    return pass;
+}
+
+/* What the taps of one position read in a pass: in[k], NULL where there is nothing. */
+static void gather(const struct ca_pass *pass, int node, int u, const double **in) {
+    const struct ca_op *op = &pass->graph->op[node];
+    const struct ca_op_row *row = row_of(pass->graph, node);
+    struct ca_tap tap;
+    for (int k = 0; k < op->n_taps; k++) {
+        in[k] = NULL;
+        if (row->tap(op, u, k, &tap) && ca_rows(pass, tap.site) > 0)
+            in[k] = ca_at(pass, tap.site);
+    }
+}
+
+static void clear(struct ca_pass *pass, size_t site, int channels) {
+    memset(ca_at(pass, site), 0,
+           sizeof(double) * (size_t)ca_rows(pass, site) * (size_t)channels);
+}
+
+/* y += a b, entry by entry */
+static void add_product(size_t n, const double *a, const double *restrict b,
+                        double *restrict y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] += a[i] * b[i];
+}
+
+void ca_jet_at(struct ca_jet *jet, const double *theta, const double *x, size_t ld, int rows) {
+    const struct ca_graph *graph = jet->graph;
+    const struct ca_op *input = &graph->op[0];
+    plan(jet, rows);
+    jet->theta = theta;
+    for (int u = 0; u < input->positions; u++)
+        for (int c = 0; c < input->shape.channels && ca_rows(&jet->X, (size_t)u) > 0; c++)
+            memcpy(ca_at(&jet->X, (size_t)u) + (size_t)c * (size_t)rows,
+                   x + (size_t)(u * input->shape.channels + c) * ld,
+                   sizeof(double) * (size_t)rows);
+    for (size_t s = 0; s < graph->n_steps; s++) {
+        const struct ca_step *step = &graph->step[s];
+        const struct ca_op *op = &graph->op[step->node];
+        for (int u = step->begin; u < step->end; u++) {
+            const size_t site = graph->first[step->node] + (size_t)u;
+            if (!graph->live[site])
+                continue;
+            double *out = ca_at(&jet->X, site);
+            if (!is_linear(graph, step->node)) {
+                gather(&jet->X, step->node, u, jet->in);
+                row_of(graph, step->node)
+                    ->value(op, rows, jet->in, out, ca_at(&jet->slope, site),
+                            ca_at(&jet->curve, site));
+                continue;
+            }
+            clear(&jet->X, site, op->shape.channels);
+            ca_push_taps(&jet->X, theta, step->node, u, out);
+            if (op->kind == CA_OP_BIAS)
+                ca_add_constant(op, u, theta, rows, jet->one, out);
+        }
+    }
+}
+
+/* A site changes with what it reads. */
+void ca_jet_plan_tangent(const struct ca_jet *jet, struct ca_pass *dX, int only) {
+    const struct ca_graph *graph = jet->graph;
+    memset(dX->span, 0, graph->n_sites * sizeof(struct ca_span));
+    for (int u = 0; u < graph->op[0].positions; u++)
+        if (graph->live[u] && (only < 0 || u == only))
+            dX->span[u].hi = jet->rows;
+    for (size_t s = 0; s < graph->n_steps; s++) {
+        const struct ca_step *step = &graph->step[s];
+        const struct ca_op *op = &graph->op[step->node];
+        struct ca_tap tap;
+        for (int u = step->begin; u < step->end; u++) {
+            struct ca_span *span = &dX->span[graph->first[step->node] + (size_t)u];
+            if (!graph->live[graph->first[step->node] + (size_t)u])
+                continue;
+            for (int k = 0; k < op->n_taps && span->hi == 0; k++)
+                if (row_of(graph, step->node)->tap(op, u, k, &tap))
+                    span->hi = dX->span[tap.site].hi;
+        }
+    }
+    ca_plan_spans(dX);
+}
+
+void ca_jet_tangent(const struct ca_jet *jet, struct ca_pass *dX) {
+    const struct ca_graph *graph = jet->graph;
+    for (size_t s = 0; s < graph->n_steps; s++) {
+        const struct ca_step *step = &graph->step[s];
+        const struct ca_op *op = &graph->op[step->node];
+        const struct ca_op_row *row = row_of(graph, step->node);
+        for (int u = step->begin; u < step->end; u++) {
+            const size_t site = graph->first[step->node] + (size_t)u;
+            if (ca_rows(dX, site) == 0)
+                continue;
+            clear(dX, site, op->shape.channels);
+            if (is_linear(graph, step->node)) {
+                ca_push_taps(dX, jet->theta, step->node, u, ca_at(dX, site));
+                continue;
+            }
+            gather(&jet->X, step->node, u, jet->in);
+            gather(dX, step->node, u, jet->d_in);
+            for (int k = 0; k < op->n_taps; k++)
+                if (jet->d_in[k] != NULL)
+                    add_product((size_t)jet->rows * (size_t)op->shape.channels,
+                                row->gain(op, k, jet->rows, jet->in, ca_at(&jet->slope, site),
+                                          jet->scratch),
+                                jet->d_in[k], ca_at(dX, site));
+        }
+    }
+}
+
+void ca_jet_plan_back(const struct ca_jet *jet, struct ca_pass *B) {
+    ca_plan_batch(B, jet->rows);
+    memset(B->value, 0, sizeof(double) * B->size);
+}
+
+/* What the taps of a non-linear site read in `to` += gain . from. */
+static void pull_gains(const struct ca_jet *jet, int node, int u, const struct ca_pass *from,
+                       struct ca_pass *to) {
+    const struct ca_graph *graph = jet->graph;
+    const struct ca_op *op = &graph->op[node];
+    const struct ca_op_row *row = row_of(graph, node);
+    const size_t site = graph->first[node] + (size_t)u;
+    struct ca_tap tap;
+    gather(&jet->X, node, u, jet->in);
+    for (int k = 0; k < op->n_taps; k++)
+        if (row->tap(op, u, k, &tap))
+            add_product(
+                (size_t)jet->rows * (size_t)op->shape.channels,
+                row->gain(op, k, jet->rows, jet->in, ca_at(&jet->slope, site), jet->scratch),
+                ca_at(from, site), ca_at(to, tap.site));
+}
+
+void ca_jet_back(const struct ca_jet *jet, struct ca_pass *B) {
+    const struct ca_graph *graph = jet->graph;
+    for (size_t s = graph->n_steps; s-- > 0;) {
+        const struct ca_step *step = &graph->step[s];
+        for (int u = step->end; u-- > step->begin;) {
+            if (!graph->live[graph->first[step->node] + (size_t)u])
+                continue;
+            if (is_linear(graph, step->node))
+                ca_pull_taps(B, B, jet->theta, step->node, u);
+            else
+                pull_gains(jet, step->node, u, B, B);
+        }
+    }
+}
+
+/* Whether the gain of tap k at a site changes along dX; the change, when `d_in` has been
+ * gathered. */
+static int bends(const struct ca_jet *jet, int node, int u, const struct ca_pass *dX) {
+    const struct ca_op *op = &jet->graph->op[node];
+    const struct ca_op_row *row = row_of(jet->graph, node);
+    if (is_linear(jet->graph, node) || row->bend == NULL)
+        return 0;
+    gather(dX, node, u, jet->d_in);
+    for (int k = 0; k < op->n_taps; k++)
+        if (jet->d_in[k] != NULL)
+            return 1;
+    return 0;
+}
+
+/* Sensitivities change below every bend. */
+static void plan_back_tangent(const struct ca_jet *jet, const struct ca_pass *dX,
+                              struct ca_pass *dB) {
+    const struct ca_graph *graph = jet->graph;
+    memset(dB->span, 0, graph->n_sites * sizeof(struct ca_span));
+    for (size_t s = graph->n_steps; s-- > 0;) {
+        const struct ca_step *step = &graph->step[s];
+        const struct ca_op *op = &graph->op[step->node];
+        struct ca_tap tap;
+        for (int u = step->end; u-- > step->begin;) {
+            const size_t site = graph->first[step->node] + (size_t)u;
+            if (!graph->live[site] ||
+                (dB->span[site].hi == 0 && !bends(jet, step->node, u, dX)))
+                continue;
+            for (int k = 0; k < op->n_taps; k++)
+                if (row_of(graph, step->node)->tap(op, u, k, &tap))
+                    dB->span[tap.site].hi = jet->rows;
+        }
+    }
+    ca_plan_spans(dB);
+}
+
+void ca_jet_back_tangent(const struct ca_jet *jet, const struct ca_pass *B,
+                         const struct ca_pass *dX, struct ca_pass *dB) {
+    const struct ca_graph *graph = jet->graph;
+    plan_back_tangent(jet, dX, dB);
+    memset(dB->value, 0, sizeof(double) * dB->size);
+    for (size_t s = graph->n_steps; s-- > 0;) {
+        const struct ca_step *step = &graph->step[s];
+        const struct ca_op *op = &graph->op[step->node];
+        const struct ca_op_row *row = row_of(graph, step->node);
+        struct ca_tap tap;
+        for (int u = step->end; u-- > step->begin;) {
+            const size_t site = graph->first[step->node] + (size_t)u;
+            if (!graph->live[site])
+                continue;
+            if (ca_rows(dB, site) > 0) {
+                if (is_linear(graph, step->node))
+                    ca_pull_taps(dB, dB, jet->theta, step->node, u);
+                else
+                    pull_gains(jet, step->node, u, dB, dB);
+            }
+            if (!bends(jet, step->node, u, dX))
+                continue;
+            for (int k = 0; k < op->n_taps; k++) {
+                if (!row->tap(op, u, k, &tap))
+                    continue;
+                const double *change = row->bend(op, k, jet->rows, jet->d_in,
+                                                 ca_at(&jet->curve, site), jet->scratch);
+                if (change != NULL)
+                    add_product((size_t)jet->rows * (size_t)op->shape.channels, change,
+                                ca_at(B, site), ca_at(dB, tap.site));
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/*
+ * max over a window, channel by channel. `slope` holds the tap that is largest (the first of
+ * equals), whose gain is 1; where the window is empty the value is 0.
+ */
+
+#include "op.h"
+
+static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
+    const int position = op->map[(size_t)k + (size_t)op->n_taps * (size_t)u];
+    if (position < 0)
+        return false;
+    *tap = (struct ca_tap){.site = op->in[0] + (size_t)position, .channels = op->in_channels};
+    return true;
+}
+
+static void value(const struct ca_op *op, int rows, const double *const *in, double *out,
+                  double *slope, double *curve) {
+    (void)curve;
+    for (size_t i = 0; i < (size_t)rows * (size_t)op->shape.channels; i++) {
+        int best = -1;
+        for (int k = 0; k < op->n_taps; k++)
+            if (in[k] != NULL && (best < 0 || in[k][i] > in[best][i]))
+                best = k;
+        out[i] = best < 0 ? 0 : in[best][i];
+        slope[i] = best;
+    }
+}
+
+static const double *gain(const struct ca_op *op, int k, int rows, const double *const *in,
+                          const double *slope, double *scratch) {
+    (void)in;
+    for (size_t i = 0; i < (size_t)rows * (size_t)op->shape.channels; i++)
+        scratch[i] = slope[i] == k;
+    return scratch;
+}
+
+const struct ca_op_row ca_row_max = {.name = "max",
+                                     .min_from = 1,
+                                     .max_from = 1,
+                                     .windowed = true,
+                                     .tap = tap,
+                                     .value = value,
+                                     .gain = gain};

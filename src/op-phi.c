@@ -1,0 +1,153 @@
+/* phi: an activation, entry by entry. Every activation's value, first and second derivative is
+ * here. */
+
+#include <math.h>
+#include <string.h>
+
+#include "op.h"
+
+static const double SQRT_2 = 1.41421356237309504880, SQRT_PI = 1.77245385090551602730;
+
+struct jet {
+    double value, slope, curve;
+};
+
+static double logistic(double u) {
+    return u >= 0 ? 1 / (1 + exp(-u)) : exp(u) / (1 + exp(u));
+}
+
+static struct jet identity_at(double u, double a) {
+    (void)a;
+    return (struct jet){u, 1, 0};
+}
+
+static struct jet relu_at(double u, double a) {
+    (void)a;
+    return u > 0 ? (struct jet){u, 1, 0} : (struct jet){0, 0, 0};
+}
+
+static struct jet leaky_relu_at(double u, double a) {
+    return u > 0 ? (struct jet){u, 1, 0} : (struct jet){a * u, a, 0};
+}
+
+static struct jet elu_at(double u, double a) {
+    return u > 0 ? (struct jet){u, 1, 0} : (struct jet){a * expm1(u), a * exp(u), a * exp(u)};
+}
+
+/* u Phi(u), Phi the standard normal distribution */
+static struct jet gelu_at(double u, double a) {
+    (void)a;
+    const double Phi = 0.5 * erfc(-u / SQRT_2), density = exp(-u * u / 2) / (SQRT_2 * SQRT_PI);
+    return (struct jet){u * Phi, Phi + u * density, density * (2 - u * u)};
+}
+
+static struct jet silu_at(double u, double a) {
+    (void)a;
+    const double s = logistic(u), d = s * (1 - s);
+    return (struct jet){u * s, s + u * d, d * (2 + u * (1 - 2 * s))};
+}
+
+static struct jet softplus_at(double u, double a) {
+    (void)a;
+    const double s = logistic(u);
+    return (struct jet){fmax(u, 0) + log1p(exp(-fabs(u))), s, s * (1 - s)};
+}
+
+static struct jet sigmoid_at(double u, double a) {
+    (void)a;
+    const double s = logistic(u), d = s * (1 - s);
+    return (struct jet){s, d, d * (1 - 2 * s)};
+}
+
+static struct jet tanh_at(double u, double a) {
+    (void)a;
+    const double t = tanh(u), d = 1 - t * t;
+    return (struct jet){t, d, -2 * t * d};
+}
+
+static struct jet erf_at(double u, double a) {
+    (void)a;
+    const double d = 2 / SQRT_PI * exp(-u * u);
+    return (struct jet){erf(u), d, -2 * u * d};
+}
+
+static struct jet sin_at(double u, double a) {
+    const double s = sin(a * u);
+    return (struct jet){s, a * cos(a * u), -a * a * s};
+}
+
+static struct jet abs_at(double u, double a) {
+    (void)a;
+    return (struct jet){fabs(u), (u > 0) - (u < 0), 0};
+}
+
+static const struct {
+    const char *name;
+    struct jet (*at)(double u, double parameter);
+} activations[] = {
+    {"identity", identity_at}, {"relu", relu_at},       {"leaky_relu", leaky_relu_at},
+    {"elu", elu_at},           {"gelu", gelu_at},       {"silu", silu_at},
+    {"softplus", softplus_at}, {"sigmoid", sigmoid_at}, {"tanh", tanh_at},
+    {"erf", erf_at},           {"sin", sin_at},         {"abs", abs_at},
+};
+enum { N_ACTIVATIONS = sizeof activations / sizeof *activations };
+
+int ca_phi_kind(const char *name) {
+    for (int kind = 0; kind < N_ACTIVATIONS; kind++)
+        if (strcmp(name, activations[kind].name) == 0)
+            return kind;
+    return -1;
+}
+
+const char *ca_phi_name(int kind) {
+    return kind >= 0 && kind < N_ACTIVATIONS ? activations[kind].name : NULL;
+}
+
+void ca_phi(int kind, double parameter, size_t n, const double *u, double *value, double *slope,
+            double *curve) {
+    for (size_t i = 0; i < n; i++) {
+        const struct jet jet = activations[kind].at(u[i], parameter);
+        value[i] = jet.value;
+        slope[i] = jet.slope;
+        curve[i] = jet.curve;
+    }
+}
+
+static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
+    (void)k;
+    *tap = (struct ca_tap){.site = op->in[0] + (size_t)u, .channels = op->shape.channels};
+    return true;
+}
+
+static size_t entries(const struct ca_op *op, int rows) {
+    return (size_t)rows * (size_t)op->shape.channels;
+}
+
+static void value(const struct ca_op *op, int rows, const double *const *in, double *out,
+                  double *slope, double *curve) {
+    ca_phi(op->phi, op->scale[0], entries(op, rows), in[0], out, slope, curve);
+}
+
+static const double *gain(const struct ca_op *op, int k, int rows, const double *const *in,
+                          const double *slope, double *scratch) {
+    (void)op, (void)k, (void)rows, (void)in, (void)scratch;
+    return slope;
+}
+
+static const double *bend(const struct ca_op *op, int k, int rows, const double *const *d_in,
+                          const double *curve, double *scratch) {
+    (void)k;
+    if (d_in[0] == NULL)
+        return NULL;
+    for (size_t i = 0; i < entries(op, rows); i++)
+        scratch[i] = curve[i] * d_in[0][i];
+    return scratch;
+}
+
+const struct ca_op_row ca_row_phi = {.name = "phi",
+                                     .min_from = 1,
+                                     .max_from = 1,
+                                     .tap = tap,
+                                     .value = value,
+                                     .gain = gain,
+                                     .bend = bend};
