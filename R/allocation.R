@@ -11,7 +11,7 @@ new_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rl
   kept <- kept_layers(network, layers, call)
   n_kept <- sum(kept > 0L)
   samples <- if (!is_linear(network)) sample_inputs(x, network, data, call)
-  intercept <- has_bias(network) || !is.null(samples)
+  intercept <- has_constant(network)
   m <- output_size(network)
   n <- input_size(network$input) + intercept
   n_rows <- m * n * max(nrow(samples), 1)
@@ -56,15 +56,21 @@ sample_inputs <- function(x, network, data, call) {
   rows
 }
 
-# Asks C: list(answer, values, rank, parameters), with the evidence of the rank.
-allocate <- function(about, routine, what) {
+# Asks C a question: list(answer, values, rank, parameters), with the evidence of the rank.
+allocate <- function(about, question, what) {
   own <- if (is.null(about$samples)) about$m else about$m * about$n
   inform_cost(about$n_rows, about$n_kept, own * about$block)
   setting <- list(
     layer = about$kept, x = about$samples, rows = about$seeds, tol = about$tol, ridge = about$ridge,
     block = as.double(about$block)
   )
-  core <- .Call(routine, lower(about$network), about$network$coef, setting, what)
+  graph <- lower(about$network)
+  theta <- about$network$coef
+  core <- switch(question,
+    capacity = .Call(ffi_capacity, graph, theta, setting, what),
+    kernel = .Call(ffi_kernel, graph, theta, setting, what),
+    table = .Call(ffi_two_way, graph, theta, setting, what)
+  )
   core$evidence <- rank_evidence(core, about$tol)
   if (about$ridge == 0) warn_rank_gap(core$evidence)
   core

@@ -201,10 +201,17 @@ linear_loss <- function(trained) {
   task <- trained$task
   rows <- trained$rows
   if (is.null(rows)) return(trained$bayes_loss)
+  if (has_classes(task)) return(linear_class_loss(task, trained$seed))
   learnt <- new_task("sample", "sample", task$input, row_moments(rows$x, rows$y), data = rows)
   W <- oracle_weights(learnt, intercept = has_intercept(task))
   if (is.null(task$data)) return(moment_loss(W, augment_moments(task$moments, has_intercept(task))))
   held_out_loss(task, cbind(task$data$x_test, rep(1, nrow(task$data$x_test))) %*% t(W))
+}
+
+# Multinomial regression, trained on the same rows.
+linear_class_loss <- function(task, seed) {
+  network <- new_network(task$input) |> layer_dense(task$outputs, bias = TRUE)
+  quietly_warned(fit(network, task, seed = seed))$loss
 }
 
 # ---- all runs ------------------------------------------------------------------------------------
@@ -313,7 +320,7 @@ new_comparison <- function(design, done, networks, tasks, n_obs, seed, replicate
 bind_allocations <- function(design, done, networks, tasks) {
   coordinates <- function(i) {
     net <- networks[[design$network[[i]]]]
-    plain_frame(input_frame(label_input(net$input, tasks[[design$task[[i]]]]$input), has_bias(net)))
+    plain_frame(input_frame(label_input(net$input, tasks[[design$task[[i]]]]$input), has_constant(net)))
   }
   rows <- vapply(done, function(run) length(run$allocation), 0L)
   kept <- which(rows > 0L)

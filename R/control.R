@@ -1,9 +1,10 @@
 # Settings of the optimisers, one set of defaults.
 
-fit_control <- function(control, method, call = rlang::caller_env()) {
+fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env()) {
   defaults <- list(
     max_iterations = switch(method, lm = 1000L, lbfgs = 5000L, adam = 5000L),
-    tol = 1e-10, learning_rate = 0.01, memory = 10L
+    tol = if (linear) 1e-10 else 1e-6, learning_rate = 0.01, memory = 10L,
+    decay = 0, batch = Inf, validation = 0, patience = 20L
   )
   if (!is.list(control) || (length(control) > 0L && is.null(names(control)))) {
     abort(c(
@@ -25,5 +26,17 @@ fit_control <- function(control, method, call = rlang::caller_env()) {
   check_number(defaults$learning_rate, min = 0, arg = "control$learning_rate", call = call, open = TRUE)
   check_count(defaults$memory, arg = "control$memory", call = call)
   check_number(defaults$memory, max = 100, arg = "control$memory", call = call)
+  check_number(defaults$decay, min = 0, arg = "control$decay", call = call)
+  check_number(defaults$validation, min = 0, max = 0.9, arg = "control$validation", call = call)
+  check_count(defaults$patience, arg = "control$patience", call = call)
+  if (!identical(defaults$batch, Inf)) {
+    check_count(defaults$batch, arg = "control$batch", call = call)
+    if (method != "adam") {
+      abort(c(
+        "{.arg control$batch} must be {.code Inf} for {.code method = \"{method}\"}: only {.val adam} takes mini-batches.",
+        x = "It is {defaults$batch}."
+      ), "value", call = call)
+    }
+  }
   lapply(defaults, as.double)
 }

@@ -2,9 +2,16 @@
 
 #' Train a network on a task
 #'
-#' Minimises the mean squared error E|y - yhat|^2. A linear network meets its data
+#' Minimises the mean squared error E|y - yhat|^2, or for a task whose response is a factor
+#' ([task_data()]) the mean cross-entropy. A linear network meets its data
 #' only through moments: with `n_obs = Inf` those of the population (or all
-#' training rows of a data task), otherwise those of a simulated sample.
+#' training rows of a data task), otherwise those of a simulated sample. Networks that are
+#' not linear, cross-entropy, weight decay and early stopping need rows: a task of data, or a
+#' finite `n_obs`.
+#'
+#' @section Cross-entropy:
+#' The outputs are logits: one per level of the response (multinomial), or a single one for two levels
+#' (logistic, of the second level). The residual is r = onehot - p.
 #'
 #' @section Convergence:
 #' At a stationary point every column of the tangent is orthogonal to the
@@ -12,7 +19,10 @@
 #' the largest of |J_k' eps| / (|J~_k| sqrt(tr V)) over parameters k, where J~ is the
 #' tangent in the metric of the inputs' second moments and tr V = E|y|^2, so that
 #' neither the scale of a layer nor that of the data matters. A fit has converged
-#' when it is at most `control$tol`, 1e-10. Otherwise a warning of class
+#' when it is at most `control$tol`, 1e-10. Over samples x_s, y_s, with d_sk = dyhat_s / dtheta_k, it is
+#' the largest of |sum_s r_s' d_sk| / sqrt(sum_s |d_sk|^2 sum_s |y_s|^2), and the bound 1e-6; with weight decay
+#' the sum is less N lambda theta_k (squared error) or 2 N lambda theta_k (cross-entropy). Early stopping and
+#' mini-batches never count as converged. Otherwise a warning of class
 #' `capalloc_warning_not_converged` says whether it stalled (no step improves any
 #' more), ran out of iterations, or is degenerate (the tangent is zero); the fit is
 #' returned all the same, with `converged = FALSE`.
@@ -28,13 +38,18 @@
 #' @param n_obs Number of simulated observations to train on, or `Inf`.
 #' @param control A named list: `max_iterations` (1000, 5000 for lbfgs and adam,
 #'   where each is one evaluation of the gradient; at most 1e6),
-#'   `tol` (1e-10), `learning_rate` (0.01, adam, falling as a half cosine),
-#'   `memory` (10, lbfgs, at most 100).
+#'   `tol` (1e-10, or 1e-6 on samples), `learning_rate` (0.01, adam, falling as a half cosine),
+#'   `memory` (10, lbfgs, at most 100). On samples also `decay` (0: lambda of lambda |theta|^2, which is part of
+#'   the loss), `batch` (`Inf`: rows of a mini-batch, adam, where an iteration is a pass over all of them),
+#'   `validation` (0: share of the training rows that is set aside, the last ones of a series, others at random)
+#'   and `patience` (20: iterations without a lower validation loss after which training stops; the
+#'   coefficients are those of the lowest).
 #' @param ... Not used.
 #' @returns A list of class `ca_fit`: `network` (with the trained coefficients),
-#'   `task`, `loss` (population loss, or the loss on held-out rows), `train_loss`,
+#'   `task`, `loss` (population loss, or the loss on held-out rows; of a network that is not linear on a
+#'   synthetic task the loss on 10000 fresh rows), `train_loss`,
 #'   `bayes_loss`, `converged`, `outcome` (`"converged"`, `"stalled"`,
-#'   `"exhausted"` or `"degenerate"`), `gradient_norm`, `iterations`, `seconds`,
+#'   `"exhausted"`, `"stopped"` early or `"degenerate"`), `gradient_norm`, `iterations`, `seconds`,
 #'   `method`, `seed`, `nobs`, `runs` (a data frame with one row per restart) and
 #'   `history` (a data frame: restart, iteration, set, loss, gradient_norm).
 #' @references Levenberg (1944) \doi{10.1090/qam/10666}; Marquardt (1963)
@@ -54,16 +69,21 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
   check_task(task)
   method <- check_choice(method, fit_methods)
   restarts <- check_count(restarts)
-  control <- fit_control(control, method)
   check_pair(object, task)
   if (n_params(object) == 0) {
     abort(c("{.arg object} must have parameters to train.", x = "This network has none."), "value")
   }
+  control <- fit_control(control, method, linear = is_linear(object) && !has_classes(task))
   seed <- draw_seed(seed)
   began <- proc.time()[[3L]]
   seeds <- derive_seeds(seed, restarts + 1L)
   sample <- training_sample(task, n_obs, seeds[[1L]])
-  runs <- train_restarts(object, sample$moments, method, control, seeds[-1L])
+  runs <- if (needs_rows(object, task, control)) {
+    sample <- split_sample(sample, object, task, control, seeds[[1L]])
+    train_on_rows(object, sample, loss_of(task), method, control, seeds[-1L])
+  } else {
+    train_restarts(object, sample$moments, method, control, seeds[-1L])
+  }
   new_fit(object, task, sample, runs, method, seed, proc.time()[[3L]] - began)
 }
 
@@ -76,7 +96,8 @@ generics::fit
 # A network and a task must be about the same inputs and outputs.
 check_pair <- function(network, task, call = rlang::caller_env()) {
   check_pair_input(network, task, call)
-  if (output_size(network) != task$outputs) {
+  logistic <- has_classes(task) && task$outputs == 2L && output_size(network) == 1L
+  if (output_size(network) != task$outputs && !logistic) {
     abort(c(
       "The network must have one output per output of the {.arg task}.",
       x = "The network has {output_size(network)}, the task {task$outputs}.",
@@ -124,7 +145,7 @@ augment_moments <- function(moments, intercept) {
   )
 }
 
-outcomes <- c("converged", "stalled", "exhausted", "degenerate", "diverged")
+outcomes <- c("converged", "stalled", "exhausted", "degenerate", "diverged", "stopped")
 
 train_restarts <- function(network, moments, method, control, seeds, call = rlang::caller_env()) {
   graph <- lower(network)
@@ -143,17 +164,13 @@ train_restarts <- function(network, moments, method, control, seeds, call = rlan
   })
 }
 
-new_fit <- function(network, task, sample, runs, method, seed, seconds) {
-  losses <- vapply(runs, function(run) run$loss, 0)
-  if (all(!is.finite(losses))) {
-    abort(c(
-      "Training diverged: the loss is not finite.",
-      i = "Start from smaller coefficients, or rescale the task."
-    ), "diverged", call = rlang::caller_env())
-  }
+new_fit <- function(object, task, sample, runs, method, seed, seconds) {
+  losses <- vapply(runs, function(run) if (run$outcome == "diverged") Inf else run$loss, 0)
   best <- runs[[which.min(losses)]]
+  network <- object
   network$coef <- best$coef
   network$input <- label_input(network$input, task$input)
+  if (!is.finite(min(losses))) abort_diverged(network, best)
   object <- structure(list(
     network = network, task = task, rows = sample$rows, moments = sample$moments,
     loss = NA_real_, train_loss = best$loss, bayes_loss = bayes_loss(task),
@@ -165,10 +182,18 @@ new_fit <- function(network, task, sample, runs, method, seed, seconds) {
   object$loss <- if (identical(sample$moments, task$moments) && is.null(task$data)) {
     best$loss
   } else {
-    task_loss(network, task)
+    task_loss(network, task, seed)
   }
   if (!object$converged) warn_not_converged(object)
   object
+}
+
+# Nothing is lost: the condition holds the last coefficients at which the loss was finite.
+abort_diverged <- function(network, run, call = rlang::caller_env(2L)) {
+  abort(c(
+    "Training diverged at iteration {run$iterations}: the loss is not finite.",
+    i = "Start from smaller coefficients, rescale the task, or lower {.code control$learning_rate}."
+  ), "diverged", call = call, coef = stats::setNames(run$coef, coef_names(network)), iteration = run$iterations)
 }
 
 run_frame <- function(runs) {
@@ -182,21 +207,25 @@ run_frame <- function(runs) {
 }
 
 history_frame <- function(runs) {
-  rows <- vapply(runs, function(run) nrow(run$history), 0L)
-  all <- do.call(rbind, lapply(runs, function(run) run$history))
-  light_frame(list(
-    restart = rep(seq_along(runs), rows),
-    iteration = as.integer(all[, 1L]),
-    set = rep("train", sum(rows)),
-    loss = all[, 2L],
-    gradient_norm = all[, 3L]
-  ))
+  frames <- lapply(seq_along(runs), function(i) {
+    rows <- runs[[i]]$history
+    checked <- if (ncol(rows) > 3L) which(!is.na(rows[, 4L])) # moments have no validation
+    light_frame(list(
+      restart = rep(i, nrow(rows) + length(checked)),
+      iteration = as.integer(c(rows[, 1L], rows[checked, 1L])),
+      set = rep(c("train", "validation"), c(nrow(rows), length(checked))),
+      loss = c(rows[, 2L], if (length(checked) > 0L) rows[checked, 4L]),
+      gradient_norm = c(rows[, 3L], rep(NA, length(checked)))
+    ))
+  })
+  stack_frames(frames)
 }
 
 warn_not_converged <- function(object) {
   what <- switch(object$outcome,
     stalled = "it stalled, no step improves it any more",
     exhausted = "it used all its iterations",
+    stopped = "it was stopped early, by the validation loss",
     degenerate = "it is degenerate, the network's tangent is zero"
   )
   warn(c(
@@ -210,19 +239,26 @@ warn_not_converged <- function(object) {
   ), "not_converged", outcome = object$outcome)
 }
 
-# The loss that a user cares about: over the population, or on the rows held out.
-task_loss <- function(network, task) {
-  if (is.null(task$data)) {
+# The loss that a user cares about: over the population, on the rows held out, or on fresh rows that are
+# the same for all networks of a seed.
+task_loss <- function(network, task, seed) {
+  if (!is.null(task$data)) {
+    return(held_out_loss(task, .Call(ffi_predict, lower(network), network$coef, task$data$x_test)))
+  }
+  if (is_linear(network)) {
     moments <- augment_moments(task$moments, has_bias(network))
     return(moment_loss(.Call(ffi_weights, lower(network), network$coef), moments))
   }
-  held_out_loss(task, .Call(ffi_predict, lower(network), network$coef, task$data$x_test))
+  fresh <- simulate(task, fresh_rows, seed = derive_seeds(seed, 1L) %/% 2L)
+  row_loss(.Call(ffi_predict, lower(network), network$coef, fresh$x), fresh$y, "squared")
 }
+
+fresh_rows <- 10000L
 
 # yhat: predictions of the rows held out; NA when there are none.
 held_out_loss <- function(task, yhat) {
   if (nrow(yhat) == 0L) return(NA_real_)
-  mean(rowSums((task$data$y_test - yhat)^2))
+  row_loss(yhat, task$data$y_test, loss_of(task))
 }
 
 # tr V - 2 tr(W C) + tr(W Sigma W')
@@ -234,10 +270,12 @@ moment_loss <- function(W, moments) {
 #'
 #' @param object,x A fit, from [fit.ca_network()].
 #' @param newdata Inputs, as in [predict.ca_network()], or `NULL`.
+#' @param type For a task with classes `"response"` gives probabilities, `"link"` the outputs of the network
+#'   (logits), `"class"` a factor. Otherwise the first two are the same.
 #' @param ... Not used.
 #' @returns `fitted()` and `residuals()`: matrices, observations x outputs, for the
-#'   rows that the fit was trained on; a fit on population moments has none, which
-#'   is an error. `nobs()`: their number, `Inf` for a population. `coef()`: the
+#'   rows that the fit was trained on (of a task with classes, probabilities and onehot - p); a fit
+#'   on population moments has none, which is an error. `nobs()`: their number, `Inf` for a population. `coef()`: the
 #'   trained coefficients, named. `glance()`: a data frame with one row, columns
 #'   `n_params`, `loss`, `train_loss`, `bayes_loss`, `excess_loss` (loss -
 #'   bayes_loss, `NA` for data), `converged`, `gradient_norm`, `iterations`,
@@ -271,9 +309,7 @@ print.ca_fit <- function(x, ...) {
 #' @rdname ca_fit
 #' @importFrom stats fitted
 #' @export
-fitted.ca_fit <- function(object, ...) {
-  .Call(ffi_predict, lower(object$network), object$network$coef, fit_rows(object)$x)
-}
+fitted.ca_fit <- function(object, ...) respond(object, fit_rows(object)$x)
 
 #' @rdname ca_fit
 #' @importFrom stats residuals
@@ -301,6 +337,29 @@ coef.ca_fit <- function(object, ...) coef(object$network)
 
 #' @rdname ca_fit
 #' @export
-predict.ca_fit <- function(object, newdata = NULL, ...) {
-  if (is.null(newdata)) fitted(object) else predict(object$network, newdata)
+predict.ca_fit <- function(object, newdata = NULL, type = c("response", "link", "class"), ...) {
+  type <- check_choice(type, c("response", "link", "class"))
+  x <- if (is.null(newdata)) fit_rows(object)$x else {
+    check_inputs(newdata, object$network$input, arg = "newdata")
+  }
+  if (type == "class") return(most_likely(object, x))
+  if (type == "response") return(respond(object, x))
+  .Call(ffi_predict, lower(object$network), object$network$coef, x)
+}
+
+# Outputs, or of a task with classes one probability per level.
+respond <- function(object, x) {
+  yhat <- .Call(ffi_predict, lower(object$network), object$network$coef, x)
+  if (!has_classes(object$task)) return(yhat)
+  p <- class_probabilities(yhat)
+  colnames(p) <- object$task$levels
+  p
+}
+
+most_likely <- function(object, x, call = rlang::caller_env()) {
+  if (!has_classes(object$task)) {
+    abort(c("{.arg type} can be {.val class} only where the response of the task is a factor."), "value", call = call)
+  }
+  levels <- object$task$levels
+  factor(levels[max.col(respond(object, x), ties.method = "first")], levels = levels)
 }

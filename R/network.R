@@ -109,6 +109,9 @@ n_params <- function(network) layers_params(network$layers)
 # Whether the tangent has an (Intercept) coordinate.
 has_bias <- function(network) layers_have_bias(network$layers)
 
+# Whether its capacities have an (Intercept): networks that are not linear always do.
+has_constant <- function(network) has_bias(network) || !is_linear(network)
+
 layers_have_bias <- function(layers) {
   for (layer in layers) {
     if (!is.null(layer$params$bias)) return(TRUE)

@@ -50,10 +50,13 @@ count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #' @returns A task of class `ca_task`; column names are kept as names of inputs
 #'   and outputs. Its moments are those of the training rows, and its field `data`
 #'   is a list of matrices `x`, `y`, `x_test`, `y_test`.
+#' @section Classes:
+#' A response that is a factor (or logical, or character) makes a task with classes: its outputs are one
+#' column per level, 1 where a row is of that level, in the field `levels` their names. Networks for it have
+#' one output per level, or a single one for two levels, and are trained on cross-entropy ([fit.ca_network()]).
 #' @section Errors:
 #' Missing and infinite values are refused, by row and column, never dropped
-#' silently. A response that is not numeric, a factor among them, is refused:
-#' outputs are numbers.
+#' silently, and so is a factor of which only one level occurs.
 #' @seealso [task_series()] for a series, [task_moments()] for moments alone.
 #' @examples
 #' task_data(mpg ~ wt + hp + factor(cyl), mtcars, seed = 1)
@@ -73,10 +76,15 @@ task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, ...) 
       i = "Use {.code task_data(x, y)}, or {.code task_data(formula, data)}."
     ), "type")
   }
-  check_numeric_response(y, "y")
   x <- check_matrix(x, arg = "x")
+  levels <- NULL
+  if (is_class_response(y)) {
+    y <- one_hot(y, "y")
+    levels <- colnames(y)
+  }
+  check_numeric_response(y, "y")
   y <- check_matrix(y, nrow = nrow(x), arg = "y")
-  new_rows(x, y, test, seed, input)
+  new_rows(x, y, test, seed, input, levels = levels)
 }
 
 #' @rdname task_data
@@ -91,7 +99,13 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
   terms <- attr(frame, "terms")
   x <- stats::model.matrix(terms, frame)
   x <- x[, colnames(x) != "(Intercept)", drop = FALSE]
-  y <- as.matrix(stats::model.response(frame))
+  y <- stats::model.response(frame)
+  levels <- NULL
+  if (is_class_response(y)) {
+    y <- one_hot(y, names(frame)[[1L]])
+    levels <- colnames(y)
+  }
+  y <- as.matrix(y)
   if (ncol(y) == 1L) colnames(y) <- names(frame)[[1L]]
   if (ncol(x) == 0L) {
     abort(c(
@@ -101,10 +115,10 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
   }
   x <- check_finite(x, "data")
   y <- check_finite(y, "data")
-  new_rows(x, y, test, seed, input, formula_text(formula))
+  new_rows(x, y, test, seed, input, formula_text(formula), levels)
 }
 
-new_rows <- function(x, y, test, seed, input, label = NULL, call = rlang::caller_env()) {
+new_rows <- function(x, y, test, seed, input, label = NULL, levels = NULL, call = rlang::caller_env()) {
   if (length(x) == 0L || length(y) == 0L) {
     abort(c(
       "{.arg x} and {.arg y} must not be empty.",
@@ -119,8 +133,29 @@ new_rows <- function(x, y, test, seed, input, label = NULL, call = rlang::caller
   if (is.null(label)) label <- paste0(ncol(x), " input", if (ncol(x) > 1L) "s")
   new_data_task(
     "data", paste0("data, ", label), input, plain_matrix(x), plain_matrix(y), held_out,
-    output_labels = colnames(y), seed = seed
+    output_labels = colnames(y), seed = seed, levels = levels
   )
+}
+
+is_class_response <- function(y) is.factor(y) || is.character(y) || is.logical(y)
+
+# A column per level that occurs.
+one_hot <- function(y, arg, call = rlang::caller_env()) {
+  missing <- which(is.na(y))
+  if (length(missing) > 0L) {
+    abort(c(
+      "The response {.arg {arg}} must have no missing values.",
+      x = "It has {length(missing)}; the first is at row {missing[[1]]}."
+    ), "value", call = call)
+  }
+  y <- droplevels(as.factor(y))
+  if (nlevels(y) < 2L) {
+    abort(c(
+      "The response {.arg {arg}} must have two levels or more.",
+      x = if (length(y) == 0L) "It is empty." else "Only {.val {levels(y)}} occurs."
+    ), "value", call = call)
+  }
+  outer(as.integer(y), seq_len(nlevels(y)), `==`) |> plain_matrix() |> `colnames<-`(levels(y))
 }
 
 # The model frame with every row kept, complete, with a numeric response.
@@ -147,16 +182,16 @@ formula_frame <- function(formula, data, call = rlang::caller_env()) {
       i = "Subtract it from the response."
     ), "value", call = call)
   }
-  check_numeric_response(stats::model.response(frame), names(frame)[[1L]], call)
+  y <- stats::model.response(frame)
+  if (!is_class_response(y)) check_numeric_response(y, names(frame)[[1L]], call)
   check_complete(frame, call)
 }
 
 check_numeric_response <- function(y, arg, call = rlang::caller_env()) {
   if (is.numeric(y) || is.data.frame(y)) return(y)
   abort(c(
-    "The response {.arg {arg}} must be numeric: a vector, or a matrix of several outputs.",
-    x = "It is {show_value(y)}.",
-    i = "Tasks with classes as outputs are not supported yet; code them as numbers (0 and 1)."
+    "The response {.arg {arg}} must be numeric (a vector, or a matrix of several outputs), or a factor.",
+    x = "It is {show_value(y)}."
   ), "type", call = call)
 }
 

@@ -3,10 +3,12 @@
 #include <math.h>
 #include <string.h>
 
+#include <R_ext/Random.h>
 #include <R_ext/Utils.h>
 
 #include "loss.h"
 #include "optim.h"
+#include "sample.h"
 #include "workspace.h"
 
 static struct ca_moments read_moments(const struct ca_graph *graph, SEXP sigma, SEXP cross,
@@ -45,20 +47,38 @@ SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total) {
 
 /* --- training ---------------------------------------------------------------------------- */
 
+/* What is kept of every iteration, and of the best point on samples set aside. */
 struct history {
     int capacity, n;
-    double *iteration, *loss, *number;
+    double *iteration, *loss, *number, *validation;
+    struct ca_sample *held_out; /* NULL for none */
+    size_t n_params;
+    int patience, waited;
+    double least; /* validation loss */
+    double *best; /* p: where it was */
 };
 
-static void tick(void *context, int iteration, double loss, double number) {
+static int tick(void *context, int iteration, const double *theta, double loss, double number) {
     struct history *history = context;
+    double validation = NA_REAL;
+    if (history->held_out != NULL) {
+        validation = ca_sample_loss(history->held_out, theta);
+        history->waited++;
+        if (validation < history->least) {
+            history->least = validation;
+            history->waited = 0;
+            memcpy(history->best, theta, sizeof(double) * history->n_params);
+        }
+    }
     if (history->n < history->capacity) {
         history->iteration[history->n] = iteration;
         history->loss[history->n] = loss;
         history->number[history->n] = number;
+        history->validation[history->n] = validation;
         history->n++;
     }
     R_CheckUserInterrupt();
+    return history->held_out != NULL && history->waited >= history->patience;
 }
 
 static double control_value(SEXP control, const char *name) {
@@ -79,11 +99,12 @@ static struct ca_control read_control(SEXP control) {
 typedef struct ca_result minimiser(const struct ca_objective *, const struct ca_control *,
                                    const struct ca_trace *, double *);
 
-static minimiser *read_method(SEXP method) {
-    static const struct {
+/* The minimiser of that name; `lm` differs for moments and for samples. */
+static minimiser *read_method(SEXP method, minimiser *lm) {
+    const struct {
         const char *name;
         minimiser *run;
-    } methods[] = {{"lm", ca_lm}, {"lbfgs", ca_lbfgs}, {"adam", ca_adam}};
+    } methods[] = {{"lm", lm}, {"lbfgs", ca_lbfgs}, {"adam", ca_adam}};
     if (TYPEOF(method) == STRSXP && XLENGTH(method) == 1)
         for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
             if (strcmp(CHAR(STRING_ELT(method, 0)), methods[i].name) == 0)
@@ -92,46 +113,143 @@ static minimiser *read_method(SEXP method) {
     return NULL;
 }
 
-static SEXP history_matrix(const struct history *history) {
-    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, history->n, 3));
-    const size_t n = (size_t)history->n;
-    memcpy(REAL(out), history->iteration, sizeof(double) * n);
-    memcpy(REAL(out) + n, history->loss, sizeof(double) * n);
-    memcpy(REAL(out) + 2 * n, history->number, sizeof(double) * n);
-    UNPROTECT(1); /* out */
-    return out;
-}
-
-/* Trains from theta. list(coef, loss, number, outcome, iterations, history), history a matrix
- * with columns iteration, loss, convergence number. */
-SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
-             SEXP control) {
-    const struct ca_graph g = ffi_linear_graph(graph);
-    const double *start = ffi_theta(theta, &g);
-    minimiser *minimise = read_method(method);
-    const struct ca_control options = read_control(control);
-    const struct ca_moments moments = read_moments(&g, sigma, cross, total);
-    struct ca_loss loss = ca_loss_new(&g, &moments, ffi_all_columns(&g));
-    const struct ca_objective objective = ca_loss_objective(&loss);
-
-    struct history history = {.capacity = options.max_iterations + 1};
+static struct history new_history(const struct ca_control *control, size_t n_params) {
+    struct history history = {
+        .capacity = control->max_iterations + 1, .n_params = n_params, .least = INFINITY};
     const size_t capacity = (size_t)history.capacity;
     history.iteration = ca_doubles(capacity);
     history.loss = ca_doubles(capacity);
     history.number = ca_doubles(capacity);
-    const struct ca_trace trace = {&history, tick};
+    history.validation = ca_doubles(capacity);
+    history.best = ca_doubles(n_params);
+    return history;
+}
 
+static SEXP history_matrix(const struct history *history) {
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, history->n, 4));
+    const size_t n = (size_t)history->n;
+    memcpy(REAL(out), history->iteration, sizeof(double) * n);
+    memcpy(REAL(out) + n, history->loss, sizeof(double) * n);
+    memcpy(REAL(out) + 2 * n, history->number, sizeof(double) * n);
+    memcpy(REAL(out) + 3 * n, history->validation, sizeof(double) * n);
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* list(coef, loss, number, outcome, iterations, history), history a matrix with columns
+ * iteration, loss, convergence number, validation loss. */
+static SEXP run(minimiser *minimise, const struct ca_objective *objective, const double *start,
+                const struct ca_control *control, struct history *history) {
+    const size_t p = objective->p;
+    const struct ca_trace trace = {history, tick};
     const char *names[] = {"coef", "loss", "number", "outcome", "iterations", "history", ""};
     SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-    SEXP coef = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)g.n_params));
-    memcpy(REAL(coef), start, sizeof(double) * g.n_params);
-    const struct ca_result result = minimise(&objective, &options, &trace, REAL(coef));
+    SEXP coef = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)p));
+    memcpy(REAL(coef), start, sizeof(double) * p);
+    struct ca_result result = minimise(objective, control, &trace, REAL(coef));
+    if (isfinite(history->least)) {
+        memcpy(REAL(coef), history->best, sizeof(double) * p);
+        result.number = objective->number(objective->context, history->best, &result.loss);
+    }
     SET_VECTOR_ELT(out, 0, coef);
     SET_VECTOR_ELT(out, 1, Rf_ScalarReal(result.loss));
     SET_VECTOR_ELT(out, 2, Rf_ScalarReal(result.number));
     SET_VECTOR_ELT(out, 3, Rf_ScalarInteger((int)result.outcome));
     SET_VECTOR_ELT(out, 4, Rf_ScalarInteger(result.iterations));
-    SET_VECTOR_ELT(out, 5, history_matrix(&history));
+    SET_VECTOR_ELT(out, 5, history_matrix(history));
     UNPROTECT(2); /* out, coef */
+    return out;
+}
+
+/* Trains a linear network on moments, from theta. */
+SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
+             SEXP control) {
+    const struct ca_graph g = ffi_linear_graph(graph);
+    const double *start = ffi_theta(theta, &g);
+    minimiser *minimise = read_method(method, ca_lm);
+    const struct ca_control options = read_control(control);
+    const struct ca_moments moments = read_moments(&g, sigma, cross, total);
+    struct ca_loss loss = ca_loss_new(&g, &moments, ffi_all_columns(&g));
+    const struct ca_objective objective = ca_loss_objective(&loss);
+    struct history history = new_history(&options, g.n_params);
+    return run(minimise, &objective, start, &options, &history);
+}
+
+/* --- on samples -------------------------------------------------------------------------- */
+
+static enum ca_loss_kind read_loss(SEXP loss) {
+    if (TYPEOF(loss) == STRSXP && XLENGTH(loss) == 1) {
+        if (strcmp(CHAR(STRING_ELT(loss, 0)), "squared") == 0)
+            return CA_SQUARED;
+        if (strcmp(CHAR(STRING_ELT(loss, 0)), "cross_entropy") == 0)
+            return CA_CROSS_ENTROPY;
+    }
+    ffi_bug("the loss of a fit");
+    return CA_SQUARED;
+}
+
+/* data: list(x, y), N x n and N x m. */
+static struct ca_sample read_sample(const struct ca_graph *graph, SEXP data,
+                                    enum ca_loss_kind kind, double decay, double batch) {
+    SEXP x = ffi_element(data, "x"), dim = Rf_getAttrib(x, R_DimSymbol);
+    if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2 || INTEGER(dim)[0] < 1)
+        ffi_bug("the samples of a fit");
+    const size_t n_samples = (size_t)INTEGER(dim)[0];
+    const double *inputs = ffi_matrix(x, n_samples, graph->n_inputs, "the samples of a fit");
+    const double *outputs =
+        ffi_matrix(ffi_element(data, "y"), n_samples, graph->n_outputs, "the samples of a fit");
+    if (!(decay >= 0) || !(batch >= 0))
+        ffi_bug("the control of a fit");
+    ffi_product(graph->n_params, graph->n_params + 1, "more parameters than LAPACK can index");
+    const size_t size = batch >= (double)n_samples ? 0 : (size_t)batch;
+    return ca_sample_new(graph, ffi_all_columns(graph), inputs, outputs, n_samples, kind, decay,
+                         size, unif_rand);
+}
+
+/* Trains any network on samples, from theta. held_out: NULL, or samples whose loss ends the
+ * training early. control has also decay, batch (0: all samples) and patience. */
+SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss, SEXP method,
+                     SEXP control) {
+    const struct ca_graph g = ffi_graph(graph);
+    const double *start = ffi_theta(theta, &g);
+    minimiser *minimise = read_method(method, ca_normal);
+    const struct ca_control options = read_control(control);
+    const enum ca_loss_kind kind = read_loss(loss);
+    const double patience = control_value(control, "patience");
+    struct ca_sample sample = read_sample(&g, data, kind, control_value(control, "decay"),
+                                          control_value(control, "batch")),
+                     validation;
+    const struct ca_objective objective = ca_sample_objective(&sample);
+    struct history history = new_history(&options, g.n_params);
+    if (!(patience >= 1 && patience <= 1e6))
+        ffi_bug("the control of a fit");
+    if (held_out != R_NilValue) {
+        validation = read_sample(&g, held_out, kind, 0, 0);
+        history.held_out = &validation;
+        history.patience = (int)patience;
+    }
+    GetRNGstate();
+    SEXP out = PROTECT(run(minimise, &objective, start, &options, &history));
+    PutRNGstate();
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* list(loss, gradient, number) of the mean loss with its decay at theta. */
+SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP decay) {
+    const struct ca_graph g = ffi_graph(graph);
+    const double *th = ffi_theta(theta, &g);
+    struct ca_sample sample =
+        read_sample(&g, data, read_loss(loss), ffi_number(decay, "decay"), 0);
+    const struct ca_objective objective = ca_sample_objective(&sample);
+    const char *names[] = {"loss", "gradient", "number", ""};
+    double f;
+    SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+    SEXP gradient = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)g.n_params));
+    SET_VECTOR_ELT(out, 0,
+                   Rf_ScalarReal(objective.gradient(objective.context, th, REAL(gradient))));
+    SET_VECTOR_ELT(out, 1, gradient);
+    SET_VECTOR_ELT(out, 2, Rf_ScalarReal(objective.number(objective.context, th, &f)));
+    UNPROTECT(2); /* out, gradient */
     return out;
 }

@@ -22,6 +22,9 @@ SEXP ffi_reach(SEXP graph);
 SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total);
 SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
              SEXP control);
+SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss, SEXP method,
+                     SEXP control);
+SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP decay);
 SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what);
 SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at);
 SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group);

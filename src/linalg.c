@@ -92,6 +92,11 @@ void ca_gram(int n, int m, const double *A, int lda, int outer, double *G) {
     F77_CALL(dsyrk)("U", outer ? "N" : "T", &n, &m, &one, A, &lda, &zero, G, &n FCONE FCONE);
 }
 
+void ca_gram_add(int n, int m, const double *A, int lda, double *G) {
+    const double one = 1;
+    F77_CALL(dsyrk)("U", "T", &n, &m, &one, A, &lda, &one, G, &n FCONE FCONE);
+}
+
 size_t ca_qr_work(int m, int n, int lda) {
     double size;
     int info, query = -1;

@@ -30,6 +30,9 @@ double ca_norm(int n, const double *x);
 /* Upper triangle of G (n x n) = A'A (A m x n), or of AA' (A n x m) with outer = 1. */
 void ca_gram(int n, int m, const double *A, int lda, int outer, double *G);
 
+/* Upper triangle of G (n x n) += A'A (A m x n) */
+void ca_gram_add(int n, int m, const double *A, int lda, double *G);
+
 /* Factor of A (m x n) by Householder QR, in place: R above the diagonal. */
 size_t ca_qr_work(int m, int n, int lda);
 enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work,

@@ -81,6 +81,16 @@ static void bend(void *context, const double *v, double *bent) {
                (int)m);
 }
 
+static double number(void *context, const double *theta, double *f) {
+    struct ca_loss *loss = context;
+    const struct ca_objective objective = ca_loss_objective(loss);
+    double *J = ca_doubles(objective.q * objective.p);
+    residuals(context, theta, loss->r);
+    jacobian(context, J);
+    *f = ca_dot(objective.q, loss->r, loss->r);
+    return ca_convergence(&objective, loss->r, J);
+}
+
 struct ca_objective ca_loss_objective(struct ca_loss *loss) {
     return (struct ca_objective){.p = loss->tangent.graph->n_params,
                                  .q = loss->moments.m * loss->moments.rank,
@@ -90,5 +100,6 @@ struct ca_objective ca_loss_objective(struct ca_loss *loss) {
                                  .residuals = residuals,
                                  .jacobian = jacobian,
                                  .gradient = gradient,
+                                 .number = number,
                                  .bend = bend};
 }

@@ -1,6 +1,8 @@
 /*
- * Adam (Kingma and Ba 2015) on the full gradient, beta = (0.9, 0.999), with the
- * learning rate falling as a half cosine over the iterations.
+ * Adam (Kingma and Ba 2015), beta = (0.9, 0.999), with the learning rate falling as
+ * a half cosine over the iterations. An iteration is a pass over the data: one step
+ * on the full gradient, from which the best point is kept, or one step per mini-batch,
+ * in an order drawn anew each time.
  */
 
 #include <math.h>
@@ -9,40 +11,73 @@
 #include "optim.h"
 #include "workspace.h"
 
+struct adam {
+    size_t p;
+    double *g, *first, *second; /* p: gradient, and running means of it and its square */
+    double steps;
+};
+
+static void move(struct adam *adam, double rate, double *theta) {
+    const double beta1 = 0.9, beta2 = 0.999, t = ++adam->steps;
+    for (size_t k = 0; k < adam->p; k++) {
+        adam->first[k] = beta1 * adam->first[k] + (1 - beta1) * adam->g[k];
+        adam->second[k] = beta2 * adam->second[k] + (1 - beta2) * adam->g[k] * adam->g[k];
+        theta[k] -= rate * (adam->first[k] / (1 - pow(beta1, t))) /
+                    (sqrt(adam->second[k] / (1 - pow(beta2, t))) + 1e-8);
+    }
+}
+
+/* One pass over the mini-batches: the mean of the losses met on the way. */
+static double epoch(const struct ca_objective *objective, struct adam *adam, double rate,
+                    double *theta) {
+    double sum = 0;
+    objective->shuffle(objective->context);
+    for (size_t i = 0; i < objective->n_batches && isfinite(sum); i++) {
+        sum += objective->batch(objective->context, theta, i, adam->g);
+        move(adam, rate, theta);
+    }
+    return sum / (double)objective->n_batches;
+}
+
 struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_control *control,
                          const struct ca_trace *trace, double *theta) {
-    const size_t p = objective->p;
-    const double beta1 = 0.9, beta2 = 0.999, pi = 3.14159265358979323846;
-    double *g = ca_doubles(p), *first = ca_doubles(p), *second = ca_doubles(p);
+    const size_t p = objective->p, bytes = sizeof(double) * p;
+    const double pi = 3.14159265358979323846;
+    const int batches = objective->n_batches > 1;
+    struct adam adam = {
+        .p = p, .g = ca_doubles(p), .first = ca_doubles(p), .second = ca_doubles(p)};
     double *best = ca_doubles(p), f_best = INFINITY;
     enum ca_outcome outcome = CA_EXHAUSTED;
-    memset(first, 0, sizeof(double) * p);
-    memset(second, 0, sizeof(double) * p);
-    memcpy(best, theta, sizeof(double) * p);
+    memset(adam.first, 0, bytes);
+    memset(adam.second, 0, bytes);
+    memcpy(best, theta, bytes);
     int iteration = 0;
     for (;; iteration++) {
-        const double f = objective->gradient(objective->context, theta, g);
-        trace->tick(trace->context, iteration, objective->floor + f, NAN);
+        const double rate = control->learning_rate * 0.5 *
+                            (1 + cos(pi * iteration / fmax(1, control->max_iterations)));
+        const int last = iteration >= control->max_iterations;
+        double f;
+        if (batches && iteration > 0)
+            f = epoch(objective, &adam, rate, theta);
+        else
+            f = objective->gradient(objective->context, theta, adam.g);
+        const int stop =
+            trace->tick(trace->context, iteration, theta, objective->floor + f, NAN);
         if (!isfinite(f)) {
             outcome = CA_DIVERGED;
             break;
         }
-        if (f < f_best) {
+        if (batches || f < f_best) { /* the mean over an epoch is of no one point */
             f_best = f;
-            memcpy(best, theta, sizeof(double) * p);
+            memcpy(best, theta, bytes);
         }
-        if (iteration >= control->max_iterations)
+        if (stop)
+            outcome = CA_STOPPED;
+        if (last || stop)
             break;
-        const double t = iteration + 1.0;
-        const double rate = control->learning_rate * 0.5 *
-                            (1 + cos(pi * iteration / fmax(1, control->max_iterations)));
-        for (size_t k = 0; k < p; k++) {
-            first[k] = beta1 * first[k] + (1 - beta1) * g[k];
-            second[k] = beta2 * second[k] + (1 - beta2) * g[k] * g[k];
-            theta[k] -= rate * (first[k] / (1 - pow(beta1, t))) /
-                        (sqrt(second[k] / (1 - pow(beta2, t))) + 1e-8);
-        }
+        if (!batches)
+            move(&adam, rate, theta);
     }
-    memcpy(theta, best, sizeof(double) * p);
+    memcpy(theta, best, bytes);
     return ca_finish(objective, control, theta, iteration, outcome);
 }

@@ -19,9 +19,10 @@ struct run {
     const struct ca_objective *objective;
     const struct ca_trace *trace;
     int iteration, most; /* evaluations so far, from 0, and allowed */
-    double *theta, *g;   /* p: the last point that was asked for, and its gradient */
-    double f;            /* value there */
-    double *best;        /* p: the best point so far */
+    int stopped;
+    double *theta, *g; /* p: the last point that was asked for, and its gradient */
+    double f;          /* value there */
+    double *best;      /* p: the best point so far */
     double f_best;
 };
 
@@ -38,10 +39,14 @@ static void evaluate(struct run *run, const double *theta) {
     }
     run->iteration++;
     run->f = run->objective->gradient(run->objective->context, theta, run->g);
-    run->trace->tick(run->trace->context, run->iteration, run->objective->floor + run->f, NAN);
     if (run->f < run->f_best) {
         run->f_best = run->f;
         memcpy(run->best, theta, bytes);
+    }
+    if (run->trace->tick(run->trace->context, run->iteration, theta,
+                         run->objective->floor + run->f, NAN)) {
+        run->stopped = 1;
+        run->most = run->iteration;
     }
 }
 
@@ -83,5 +88,7 @@ struct ca_result ca_lbfgs(const struct ca_objective *objective,
     memcpy(theta, run.best, bytes);
     const int exhausted = run.iteration >= control->max_iterations;
     return ca_finish(objective, control, theta, run.iteration,
-                     exhausted ? CA_EXHAUSTED : CA_STALLED);
+                     run.stopped ? CA_STOPPED
+                     : exhausted ? CA_EXHAUSTED
+                                 : CA_STALLED);
 }

@@ -195,13 +195,16 @@ static enum ca_outcome minimise(struct lm *lm, const struct ca_control *control,
     evaluate(lm, &lm->now);
     linearise(lm, &lm->now);
     for (*iteration = 0;; ++*iteration) {
-        trace->tick(trace->context, *iteration, objective->floor + lm->now.f, lm->now.number);
+        const int stop = trace->tick(trace->context, *iteration, lm->now.theta,
+                                     objective->floor + lm->now.f, lm->now.number);
         if (!isfinite(lm->now.f) || isnan(lm->now.number))
             return CA_DIVERGED;
         if (lm->now.number < 0)
             return CA_DEGENERATE;
         if (lm->now.number <= control->tol)
             return CA_CONVERGED;
+        if (stop)
+            return CA_STOPPED;
         if (*iteration >= control->max_iterations)
             return CA_EXHAUSTED;
         if (!step(lm, &mu))

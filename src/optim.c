@@ -24,18 +24,16 @@ double ca_convergence(const struct ca_objective *objective, const double *r, con
 struct ca_result ca_finish(const struct ca_objective *objective,
                            const struct ca_control *control, const double *theta,
                            int iterations, enum ca_outcome outcome) {
-    double *r = ca_doubles(objective->q), *J = ca_doubles(objective->q * objective->p);
-    objective->residuals(objective->context, theta, r);
-    objective->jacobian(objective->context, J);
-    const double number = ca_convergence(objective, r, J);
-    if (outcome != CA_DIVERGED) {
+    double f;
+    const double number = objective->number(objective->context, theta, &f);
+    if (outcome != CA_DIVERGED && outcome != CA_STOPPED) {
         if (number == -1)
             outcome = CA_DEGENERATE;
-        else if (number <= control->tol)
+        else if (number <= control->tol && objective->n_batches <= 1)
             outcome = CA_CONVERGED;
     }
     return (struct ca_result){.outcome = outcome,
                               .iterations = iterations,
-                              .loss = objective->floor + ca_dot(objective->q, r, r),
+                              .loss = objective->floor + f,
                               .number = number};
 }

@@ -2,8 +2,8 @@
 #define CAPALLOC_OPTIM_H
 
 /*
- * Minimisers of floor + |r(theta)|^2. They know nothing of networks: only the
- * residuals r (q), their tangent (q x p) and the gradient.
+ * Minimisers of floor + f(theta). They know nothing of networks: only f and its
+ * gradient, and of least squares f = |r|^2 the residuals r (q) and their tangent (q x p).
  *
  * Convergence of a least-squares problem is judged by
  *   max_k |J_k' r| / (|J_k| sqrt(total)),
@@ -14,15 +14,30 @@
 #include <stddef.h>
 
 struct ca_objective {
-    size_t p, q;
+    size_t p;
     double floor, total;
     void *context;
+    /* of f, which it returns */
+    double (*gradient)(void *context, const double *theta, double *g);
+    /* the convergence number at theta, and f */
+    double (*number)(void *context, const double *theta, double *f);
+
+    /* least squares, f = |r|^2 (ca_lm) */
+    size_t q;
     void (*residuals)(void *context, const double *theta, double *r);
     void (*jacobian)(void *context, double *J); /* at the theta of the last residuals() */
-    double (*gradient)(void *context, const double *theta,
-                       double *g); /* of |r|^2, which it returns */
     /* r'', the second derivative of r along v, at the theta of the last residuals() */
     void (*bend)(void *context, const double *v, double *bent);
+
+    /* any sum of losses: f alone; f, half its gradient, half its Gauss-Newton matrix G (upper
+     * triangle) and the convergence number (ca_normal) */
+    double (*value)(void *context, const double *theta);
+    double (*normal)(void *context, const double *theta, double *G, double *g, double *number);
+
+    /* mini-batches: f and its gradient on the i-th of n_batches (ca_adam), 0 or 1 for none */
+    size_t n_batches;
+    double (*batch)(void *context, const double *theta, size_t i, double *g);
+    void (*shuffle)(void *context);
 };
 
 struct ca_control {
@@ -37,13 +52,15 @@ enum ca_outcome {
     CA_STALLED,    /* no step improves any more */
     CA_EXHAUSTED,  /* max_iterations */
     CA_DEGENERATE, /* the tangent is zero: every direction is flat */
-    CA_DIVERGED    /* a loss that is not finite */
+    CA_DIVERGED,   /* a loss that is not finite */
+    CA_STOPPED     /* early, by the caller */
 };
 
-/* What an optimiser reports once per iteration; `tick` may leave by an interrupt. */
+/* What an optimiser reports once per iteration; `tick` may leave by an interrupt, and returns
+ * whether to stop. */
 struct ca_trace {
     void *context;
-    void (*tick)(void *context, int iteration, double loss, double number);
+    int (*tick)(void *context, int iteration, const double *theta, double loss, double number);
 };
 
 struct ca_result {
@@ -56,6 +73,9 @@ struct ca_result {
 /* Each moves theta (p) to the best point found. */
 struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_control *control,
                        const struct ca_trace *trace, double *theta);
+struct ca_result ca_normal(const struct ca_objective *objective,
+                           const struct ca_control *control, const struct ca_trace *trace,
+                           double *theta);
 struct ca_result ca_lbfgs(const struct ca_objective *objective,
                           const struct ca_control *control, const struct ca_trace *trace,
                           double *theta);

@@ -1,0 +1,70 @@
+# Training on rows: networks that are not linear, classes, weight decay, mini-batches and early stopping.
+
+has_classes <- function(task) !is.null(task$levels)
+
+loss_of <- function(task) if (has_classes(task)) "cross_entropy" else "squared"
+
+needs_rows <- function(network, task, control) {
+  !is_linear(network) || has_classes(task) || control$decay > 0 || is.finite(control$batch) || control$validation > 0
+}
+
+# The rows to train on, and those set aside; y as the network's outputs have it.
+split_sample <- function(sample, network, task, control, seed, call = rlang::caller_env()) {
+  if (is.null(sample$rows)) {
+    abort(c(
+      "{.arg n_obs} must be finite: the population's moments are enough only for a linear network that is
+        trained on its squared error alone.",
+      x = "It is {.code Inf}, and the task has no rows of its own.",
+      i = "Simulate some with {.code n_obs = 1000}."
+    ), "n_obs", call = call)
+  }
+  rows <- list(x = sample$rows$x, y = network_response(sample$rows$y, network, task))
+  n <- nrow(rows$x)
+  aside <- round(control$validation * n)
+  if (aside > 0L) {
+    held <- if (task$kind == "series") n - aside + seq_len(aside) else with_seed(seed, sort(sample.int(n, aside)))
+    keep <- setdiff(seq_len(n), held)
+    sample$validation <- lapply(rows, function(z) z[held, , drop = FALSE])
+    rows <- lapply(rows, function(z) z[keep, , drop = FALSE])
+    sample$rows <- lapply(sample$rows, function(z) z[keep, , drop = FALSE])
+    sample$nobs <- length(keep)
+    sample$moments <- row_moments(sample$rows$x, sample$rows$y)
+  }
+  sample$trained_on <- rows
+  sample
+}
+
+# One logit stands for the second of two levels.
+network_response <- function(y, network, task) {
+  if (has_classes(task) && output_size(network) == 1L) y[, 2L, drop = FALSE] else y
+}
+
+train_on_rows <- function(network, sample, loss, method, control, seeds) {
+  graph <- lower(network)
+  if (is.infinite(control$batch)) control$batch <- 0
+  lapply(seq_along(seeds), function(i) {
+    own <- i == 1L && !is.null(network$coef)
+    start <- if (own) network$coef else draw_coef(network, "glorot", seeds[[i]])
+    run <- with_seed(seeds[[i]], .Call(
+      ffi_fit_samples, graph, start, sample$trained_on, sample$validation, loss, method, control
+    ))
+    run$outcome <- outcomes[[run$outcome + 1L]]
+    run
+  })
+}
+
+# Mean loss of outputs yhat (N x m) for y: squared error, or cross-entropy of logits.
+row_loss <- function(yhat, y, loss) {
+  if (loss == "squared") return(mean(rowSums((y - yhat)^2)))
+  logits <- if (ncol(yhat) == 1L) cbind(0, yhat) else yhat
+  top <- do.call(pmax, lapply(seq_len(ncol(logits)), function(k) logits[, k]))
+  mean(top + log(rowSums(exp(logits - top))) - rowSums(y * logits))
+}
+
+# Probabilities of the levels from logits: one stands for the second of two.
+class_probabilities <- function(yhat) {
+  logits <- if (ncol(yhat) == 1L) cbind(0, yhat) else yhat
+  top <- do.call(pmax, lapply(seq_len(ncol(logits)), function(k) logits[, k]))
+  p <- exp(logits - top)
+  p / rowSums(p)
+}

@@ -1,0 +1,152 @@
+/*
+ * Levenberg-Marquardt on normal equations, for objectives that hand out their
+ * Gauss-Newton matrix instead of residuals. In coordinates scaled by its diagonal
+ *   (G + mu I) z = -g,
+ * with G and g half the matrix and half the gradient of f. Damping rises until
+ * a step brings f down, and falls with how well the model foretold by how much.
+ */
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "linalg.h"
+#include "optim.h"
+#include "workspace.h"
+
+/* As in optim-lm.c: the least scale beside the largest, and where a decrease drowns in
+ * rounding. */
+static const double SCALE_FLOOR = 1e-2, LATE = 1e-9;
+
+struct point {
+    double *theta, *g; /* p */
+    double *G;         /* p x p, upper triangle */
+    double f, number;
+};
+
+struct normal {
+    const struct ca_objective *objective;
+    struct point now, trial;
+    double *scale, *z; /* p */
+    double *factor;    /* p x p */
+};
+
+static struct point point_new(size_t p) {
+    return (struct point){.theta = ca_doubles(p), .g = ca_doubles(p), .G = ca_doubles(p * p)};
+}
+
+static void evaluate(const struct normal *lm, struct point *at) {
+    at->f = lm->objective->normal(lm->objective->context, at->theta, at->G, at->g, &at->number);
+}
+
+static void set_scales(struct normal *lm) {
+    const size_t p = lm->objective->p;
+    double largest = 0;
+    for (size_t k = 0; k < p; k++) {
+        lm->scale[k] = sqrt(fmax(lm->now.G[k + k * p], 0));
+        largest = fmax(largest, lm->scale[k]);
+    }
+    for (size_t k = 0; k < p; k++)
+        lm->scale[k] = largest > 0 ? 1 / fmax(lm->scale[k], SCALE_FLOOR * largest) : 1;
+}
+
+static int factorise(struct normal *lm, double mu) {
+    const size_t p = lm->objective->p;
+    for (size_t k = 0; k < p; k++) {
+        for (size_t i = 0; i <= k; i++)
+            lm->factor[i + k * p] = lm->now.G[i + k * p] * lm->scale[i] * lm->scale[k];
+        lm->factor[k + k * p] += mu;
+    }
+    return ca_chol((int)p, lm->factor) == CA_OK;
+}
+
+/* The step into trial.theta; the decrease of f that the model foretells. */
+static double propose(struct normal *lm, double mu) {
+    const size_t p = lm->objective->p;
+    double predicted = 0;
+    for (size_t k = 0; k < p; k++)
+        lm->z[k] = -lm->scale[k] * lm->now.g[k];
+    ca_chol_solve((int)p, lm->factor, lm->z);
+    for (size_t k = 0; k < p; k++) {
+        predicted += lm->z[k] * (mu * lm->z[k] - lm->scale[k] * lm->now.g[k]);
+        lm->trial.theta[k] = lm->now.theta[k] + lm->scale[k] * lm->z[k];
+    }
+    return predicted;
+}
+
+/* Decrease over foretold decrease; where that is rounding, 1 or -1 as the convergence number
+ * falls or not. The trial point is evaluated completely when positive. */
+static double judge(struct normal *lm, double predicted) {
+    const struct point *now = &lm->now;
+    struct point *trial = &lm->trial;
+    if (fabs(predicted) < LATE * fabs(now->f)) {
+        evaluate(lm, trial);
+        return trial->number < now->number && trial->f <= now->f + LATE * fabs(now->f) ? 1 : -1;
+    }
+    const double f = lm->objective->value(lm->objective->context, trial->theta);
+    const double gain = (now->f - f) / predicted;
+    if (!isfinite(f) || !(gain > 1e-4))
+        return -1;
+    evaluate(lm, trial);
+    return gain;
+}
+
+static int step(struct normal *lm, double *mu) {
+    double grow = 2;
+    set_scales(lm);
+    for (; *mu < 1e16; *mu *= grow, grow *= 2) {
+        if (!factorise(lm, *mu))
+            continue;
+        const double gain = judge(lm, propose(lm, *mu));
+        if (gain > 0) {
+            const struct point swap = lm->now;
+            lm->now = lm->trial;
+            lm->trial = swap;
+            *mu = fmax(*mu * fmax(0.1, 1 - pow(2 * gain - 1, 3)), DBL_EPSILON);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static enum ca_outcome minimise(struct normal *lm, const struct ca_control *control,
+                                const struct ca_trace *trace, int *iteration) {
+    double mu = 1e-2;
+    evaluate(lm, &lm->now);
+    for (*iteration = 0;; ++*iteration) {
+        const struct point *now = &lm->now;
+        const int stop =
+            trace->tick(trace->context, *iteration, now->theta, now->f, now->number);
+        if (!isfinite(now->f) || isnan(now->number))
+            return CA_DIVERGED;
+        if (now->number < 0)
+            return CA_DEGENERATE;
+        if (now->number <= control->tol)
+            return CA_CONVERGED;
+        if (stop)
+            return CA_STOPPED;
+        if (*iteration >= control->max_iterations)
+            return CA_EXHAUSTED;
+        if (!step(lm, &mu))
+            return CA_STALLED;
+    }
+}
+
+struct ca_result ca_normal(const struct ca_objective *objective,
+                           const struct ca_control *control, const struct ca_trace *trace,
+                           double *theta) {
+    const size_t p = objective->p;
+    struct normal lm = {.objective = objective,
+                        .now = point_new(p),
+                        .trial = point_new(p),
+                        .scale = ca_doubles(p),
+                        .z = ca_doubles(p),
+                        .factor = ca_doubles(p * p)};
+    struct ca_result result;
+    memcpy(lm.now.theta, theta, sizeof(double) * p);
+    result.outcome = minimise(&lm, control, trace, &result.iterations);
+    memcpy(theta, lm.now.theta, sizeof(double) * p);
+    result.loss = lm.now.f;
+    result.number = lm.now.number;
+    return result;
+}

@@ -1,0 +1,308 @@
+#include "sample.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "extended.h"
+#include "tangent.h"
+#include "linalg.h"
+#include "workspace.h"
+
+/* A block of J stays in cache, and is worth a call of BLAS. */
+enum { BLOCK_ENTRIES = 1 << 18, LEAST_BLOCK = 16, MOST_BLOCK = 512 };
+
+static size_t block_of(const struct ca_graph *graph, size_t n_samples, size_t batch) {
+    size_t block = BLOCK_ENTRIES / (graph->n_params * graph->n_outputs + 1);
+    if (block < LEAST_BLOCK)
+        block = LEAST_BLOCK;
+    if (block > MOST_BLOCK)
+        block = MOST_BLOCK;
+    if (batch > 0 && block > batch)
+        block = batch;
+    return block < n_samples ? block : n_samples;
+}
+
+static double total_of(const struct ca_sample *sample, size_t m) {
+    if (sample->kind == CA_CROSS_ENTROPY)
+        return (double)sample->n_samples;
+    return ca_dot(sample->n_samples * m, sample->y, sample->y);
+}
+
+struct ca_sample ca_sample_new(const struct ca_graph *graph, const long *column,
+                               const double *x, const double *y, size_t n_samples,
+                               enum ca_loss_kind kind, double decay, size_t batch,
+                               double (*uniform)(void)) {
+    const size_t m = graph->n_outputs, p = graph->n_params;
+    struct ca_sample sample = {.x = x,
+                               .y = y,
+                               .n_samples = n_samples,
+                               .kind = kind,
+                               .decay = decay,
+                               .batch = batch < n_samples ? batch : 0,
+                               .uniform = uniform,
+                               .column = column};
+    const size_t block = block_of(graph, n_samples, sample.batch);
+    sample.block = block;
+    sample.jet = ca_jet_new(graph, (int)block);
+    sample.B = ca_jet_pass(&sample.jet);
+    sample.order = ca_sizes(n_samples);
+    for (size_t i = 0; i < n_samples; i++)
+        sample.order[i] = i;
+    sample.xb = ca_doubles(block * graph->n_inputs);
+    sample.yb = ca_doubles(block * m);
+    sample.r = ca_doubles(block * m);
+    sample.p = ca_doubles(block * m);
+    sample.J = ca_doubles(block * m * p);
+    sample.norm2 = ca_doubles(p);
+    sample.total = total_of(&sample, m);
+    return sample;
+}
+
+static double *output_of(const struct ca_pass *pass, size_t o) {
+    const struct ca_graph *graph = pass->graph;
+    const size_t channels = (size_t)graph->op[graph->output].shape.channels;
+    const size_t site = graph->first[graph->output] + o / channels;
+    return ca_at(pass, site) + (o % channels) * (size_t)ca_rows(pass, site);
+}
+
+/* log(1 + exp(u)) and log(sum exp) do not overflow. */
+static double logistic_loss(double u, double y) {
+    return fmax(u, 0) - u * y + log1p(exp(-fabs(u)));
+}
+
+/* Cross-entropy of sample s of a block; probabilities into p. */
+static double cross_entropy(struct ca_sample *sample, size_t s, size_t b) {
+    const size_t m = sample->jet.graph->n_outputs;
+    const struct ca_pass *X = &sample->jet.X;
+    if (m == 1) {
+        const double u = output_of(X, 0)[s];
+        sample->p[s] = u >= 0 ? 1 / (1 + exp(-u)) : exp(u) / (1 + exp(u));
+        return logistic_loss(u, sample->yb[s]);
+    }
+    double largest = output_of(X, 0)[s], sum = 0, loss = 0;
+    for (size_t o = 1; o < m; o++)
+        largest = fmax(largest, output_of(X, o)[s]);
+    for (size_t o = 0; o < m; o++) {
+        sample->p[s + b * o] = exp(output_of(X, o)[s] - largest);
+        sum += sample->p[s + b * o];
+    }
+    for (size_t o = 0; o < m; o++) {
+        sample->p[s + b * o] /= sum;
+        loss -= sample->yb[s + b * o] * (output_of(X, o)[s] - largest - log(sum));
+    }
+    return loss;
+}
+
+/* Samples order[begin .. begin + b) to the jet; their residuals; the sum of their losses. */
+static double at_block(struct ca_sample *sample, const double *theta, size_t begin, size_t b) {
+    const struct ca_graph *graph = sample->jet.graph;
+    const size_t n = graph->n_inputs, m = graph->n_outputs, N = sample->n_samples;
+    double loss = 0;
+    for (size_t j = 0; j < n; j++)
+        for (size_t s = 0; s < b; s++)
+            sample->xb[s + b * j] = sample->x[sample->order[begin + s] + N * j];
+    for (size_t o = 0; o < m; o++)
+        for (size_t s = 0; s < b; s++)
+            sample->yb[s + b * o] = sample->y[sample->order[begin + s] + N * o];
+    ca_jet_at(&sample->jet, theta, sample->xb, b, (int)b);
+    if (sample->kind == CA_CROSS_ENTROPY)
+        for (size_t s = 0; s < b; s++)
+            loss += cross_entropy(sample, s, b);
+    for (size_t o = 0; o < m; o++) {
+        const double *value =
+            sample->kind == CA_CROSS_ENTROPY ? sample->p + b * o : output_of(&sample->jet.X, o);
+        for (size_t s = 0; s < b; s++)
+            sample->r[s + b * o] = sample->yb[s + b * o] - value[s];
+    }
+    return sample->kind == CA_CROSS_ENTROPY ? loss : ca_dot(b * m, sample->r, sample->r);
+}
+
+/* What D' eps is divided by to give half (squared error) or all of minus the gradient. */
+static double share(const struct ca_sample *sample) {
+    return sample->kind == CA_CROSS_ENTROPY ? 1 : 2;
+}
+
+static double add_decay(const struct ca_sample *sample, const double *theta, double *g) {
+    const size_t p = sample->jet.graph->n_params;
+    if (sample->decay == 0)
+        return 0;
+    for (size_t k = 0; g != NULL && k < p; k++)
+        g[k] += 2 * sample->decay * theta[k];
+    return sample->decay * ca_dot(p, theta, theta);
+}
+
+double ca_sample_loss(struct ca_sample *sample, const double *theta) {
+    const size_t N = sample->n_samples;
+    double loss = 0;
+    for (size_t begin = 0, b; begin < N; begin += b) {
+        b = N - begin < sample->block ? N - begin : sample->block;
+        loss += at_block(sample, theta, begin, b);
+    }
+    return loss / (double)N;
+}
+
+static double value(void *context, const double *theta) {
+    struct ca_sample *sample = context;
+    const double loss = ca_sample_loss(sample, theta);
+    return loss + add_decay(sample, theta, NULL);
+}
+
+/* Mean loss and its gradient over the samples order[begin .. end). */
+static double gradient_of(struct ca_sample *sample, const double *theta, size_t begin,
+                          size_t end, double *g) {
+    const struct ca_graph *graph = sample->jet.graph;
+    const size_t m = graph->n_outputs;
+    const double n = (double)(end - begin);
+    double loss = 0;
+    memset(g, 0, sizeof(double) * graph->n_params);
+    for (size_t b; begin < end; begin += b) {
+        b = end - begin < sample->block ? end - begin : sample->block;
+        loss += at_block(sample, theta, begin, b);
+        ca_jet_plan_back(&sample->jet, &sample->B);
+        for (size_t o = 0; o < m; o++)
+            for (size_t s = 0; s < b; s++)
+                output_of(&sample->B, o)[s] = -share(sample) / n * sample->r[s + b * o];
+        ca_jet_back(&sample->jet, &sample->B);
+        ca_gradient(&sample->B, &sample->jet.X, sample->jet.one, g);
+    }
+    return loss / n + add_decay(sample, theta, g);
+}
+
+static double gradient(void *context, const double *theta, double *g) {
+    struct ca_sample *sample = context;
+    return gradient_of(sample, theta, 0, sample->n_samples, g);
+}
+
+/* --- mini-batches ------------------------------------------------------------------------- */
+
+static size_t n_batches(const struct ca_sample *sample) {
+    if (sample->batch == 0)
+        return 1;
+    return (sample->n_samples + sample->batch - 1) / sample->batch;
+}
+
+static double batch(void *context, const double *theta, size_t i, double *g) {
+    struct ca_sample *sample = context;
+    const size_t begin = i * sample->batch, end = begin + sample->batch;
+    return gradient_of(sample, theta, begin, end < sample->n_samples ? end : sample->n_samples,
+                       g);
+}
+
+/* Fisher and Yates. */
+static void shuffle(void *context) {
+    struct ca_sample *sample = context;
+    for (size_t i = sample->n_samples; i > 1; i--) {
+        size_t j = (size_t)(sample->uniform() * (double)i);
+        if (j >= i)
+            j = i - 1;
+        const size_t swap = sample->order[i - 1];
+        sample->order[i - 1] = sample->order[j];
+        sample->order[j] = swap;
+    }
+}
+
+/* --- normal equations --------------------------------------------------------------------- */
+
+/* d_s of all outputs of a block: rows s + b o. */
+static void gradients(struct ca_sample *sample, size_t b) {
+    const struct ca_graph *graph = sample->jet.graph;
+    const size_t m = graph->n_outputs;
+    memset(sample->J, 0, sizeof(double) * b * m * graph->n_params);
+    for (size_t o = 0; o < m; o++) {
+        ca_jet_plan_back(&sample->jet, &sample->B);
+        for (size_t s = 0; s < b; s++)
+            output_of(&sample->B, o)[s] = 1;
+        ca_jet_back(&sample->jet, &sample->B);
+        ca_contract(graph, sample->column, &sample->B, &sample->jet.X, (int)b,
+                    sample->J + b * o, (int)(b * m));
+    }
+}
+
+/* Rows of J so weighted that J'J is half the Gauss-Newton matrix of the loss. */
+static void weigh(struct ca_sample *sample, size_t b) {
+    const size_t m = sample->jet.graph->n_outputs, p = sample->jet.graph->n_params;
+    const double *prob = sample->p;
+    if (sample->kind == CA_SQUARED)
+        return;
+    for (size_t k = 0; k < p; k++)
+        for (size_t s = 0; s < b; s++) {
+            double *d = sample->J + s + k * b * m;
+            if (m == 1) {
+                d[0] *= sqrt(prob[s] * (1 - prob[s]) / 2);
+                continue;
+            }
+            double mean = 0;
+            for (size_t o = 0; o < m; o++)
+                mean += prob[s + b * o] * d[b * o];
+            for (size_t o = 0; o < m; o++)
+                d[b * o] = sqrt(prob[s + b * o] / 2) * (d[b * o] - mean);
+        }
+}
+
+static double worst_cosine(const struct ca_sample *sample, const double *half_gradient) {
+    const size_t p = sample->jet.graph->n_params;
+    const double scale = 2 / share(sample) * (double)sample->n_samples;
+    double worst = -1;
+    for (size_t k = 0; k < p; k++) {
+        if (sample->norm2[k] == 0)
+            continue;
+        const double cosine = scale * fabs(half_gradient[k]) / sqrt(sample->norm2[k]);
+        if (!(cosine <= worst)) /* a NaN counts as the worst */
+            worst = cosine;
+    }
+    return worst == -1 ? -1 : worst / sqrt(sample->total);
+}
+
+/* f, half its gradient g, half its Gauss-Newton matrix G (upper triangle), convergence number.
+ * G may be NULL. */
+static double normal(void *context, const double *theta, double *G, double *g, double *number) {
+    struct ca_sample *sample = context;
+    const struct ca_graph *graph = sample->jet.graph;
+    const size_t p = graph->n_params, m = graph->n_outputs, N = sample->n_samples;
+    double loss = 0;
+    memset(g, 0, sizeof(double) * p);
+    memset(sample->norm2, 0, sizeof(double) * p);
+    if (G != NULL)
+        memset(G, 0, sizeof(double) * p * p);
+    for (size_t begin = 0, b; begin < N; begin += b) {
+        b = N - begin < sample->block ? N - begin : sample->block;
+        loss += at_block(sample, theta, begin, b);
+        gradients(sample, b);
+        for (size_t k = 0; k < p; k++) {
+            const double *column = sample->J + k * b * m;
+            g[k] -= ca_dot(b * m, column, sample->r);
+            sample->norm2[k] += ca_dot(b * m, column, column);
+        }
+        if (G != NULL) {
+            weigh(sample, b);
+            ca_gram_add((int)p, (int)(b * m), sample->J, (int)(b * m), G);
+        }
+    }
+    for (size_t k = 0; k < p; k++) {
+        g[k] = share(sample) / 2 * g[k] / (double)N + sample->decay * theta[k];
+        for (size_t i = 0; G != NULL && i <= k; i++)
+            G[i + k * p] = G[i + k * p] / (double)N + (i == k ? sample->decay : 0);
+    }
+    *number = worst_cosine(sample, g);
+    return loss / (double)N + add_decay(sample, theta, NULL);
+}
+
+static double number(void *context, const double *theta, double *f) {
+    struct ca_sample *sample = context;
+    double *g = ca_doubles(sample->jet.graph->n_params), out;
+    *f = normal(context, theta, NULL, g, &out);
+    return out;
+}
+
+struct ca_objective ca_sample_objective(struct ca_sample *sample) {
+    return (struct ca_objective){.p = sample->jet.graph->n_params,
+                                 .total = sample->total,
+                                 .context = sample,
+                                 .gradient = gradient,
+                                 .number = number,
+                                 .value = value,
+                                 .normal = normal,
+                                 .n_batches = n_batches(sample),
+                                 .batch = batch,
+                                 .shuffle = shuffle};
+}
