@@ -166,6 +166,8 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP layer, SEXP seeds, SEXP turned, S
     size_t n_turned;
     const double *rows =
         read_seeds(turned == R_NilValue ? seeds : turned, &problem.graph, &n_turned);
+    if (n_turned != problem.source.n_rows / m)
+        ffi_bug("the rows of an allocation");
     ffi_product(n_turned, m, "more rows than R can index");
     SEXP leverage = PROTECT(Rf_allocMatrix(REALSXP, (int)m, (int)n_turned));
     if (turned != R_NilValue)
