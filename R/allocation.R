@@ -22,11 +22,17 @@ new_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rl
   )
 }
 
-# Asks C: list(answer, values, rank, parameters), with the evidence of the rank.
-allocate <- function(about, routine, what) {
+# Asks C a question: list(answer, values, rank, parameters), with the evidence of the rank.
+allocate <- function(about, question, what) {
   inform_cost(about$m, about$n, about$n_kept, about$block)
   options <- list(tol = about$tol, ridge = about$ridge, block = as.double(about$block))
-  core <- .Call(routine, lower(about$network), about$network$coef, about$kept, about$seeds, what, options)
+  graph <- lower(about$network)
+  theta <- about$network$coef
+  core <- switch(question,
+    capacity = .Call(ffi_capacity, graph, theta, about$kept, about$seeds, what, options),
+    kernel = .Call(ffi_kernel, graph, theta, about$kept, about$seeds, what, options),
+    table = .Call(ffi_two_way, graph, theta, about$kept, about$seeds, what, options)
+  )
   core$evidence <- rank_evidence(core, about$tol)
   if (about$ridge == 0) warn_rank_gap(core$evidence)
   core

@@ -254,4 +254,3 @@ plot.ca_fit <- function(x, type = c("loss", "allocation"), ...) {
   for (run in split(rows, rows$restart)) graphics::lines(run$iteration, run$excess, col = ink)
   invisible(x)
 }
-

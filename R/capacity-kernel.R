@@ -13,7 +13,6 @@
 #'   [capacity()]. `NULL` means all of them, or where there are more than 400 at most 400 that
 #'   are evenly spaced and end with the newest (and the constant), which a message of class
 #'   `capalloc_message_thinned` says. P is that of all inputs in any case.
-#' @param row.names,optional Not used.
 #' @param ... Not used.
 #' @returns A data frame of class `ca_kernel` with one row for each pair of inputs: `input1`,
 #'   `position1`, `lag1`, `channel1` (on a grid also `row1`, `column1`), the same for the second
@@ -32,7 +31,7 @@ capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "covariance
   about <- new_allocation(x, metric, ridge, tol, data, layers, block)
   rows <- input_frame(about$network$input, about$intercept)
   at <- shown_inputs(inputs, rows)
-  core <- allocate(about, ffi_kernel, at)
+  core <- allocate(about, "kernel", at)
   rows <- as.list(rows)
   first <- lapply(rows, function(column) rep(column[at], times = length(at)))
   second <- lapply(rows, function(column) rep(column[at], each = length(at)))

@@ -35,7 +35,7 @@ capacity_table <- function(x, groups = c("layer", "array", "parameter"), metric 
   if (identical(groups, c("layer", "array", "parameter"))) groups <- "layer"
   group <- parameter_groups(about$network, groups)[about$kept > 0L]
   group <- factor(group, levels = unique(group))
-  core <- allocate(about, ffi_two_way, as.integer(group))
+  core <- allocate(about, "table", as.integer(group))
   rows <- as.list(input_frame(about$network$input, about$intercept))
   first <- list(factor(rep(levels(group), each = about$n), levels = levels(group)))
   names(first) <- if (identical(groups, "layer")) "layer" else "group"

@@ -67,7 +67,7 @@ capacity <- function(x, metric = c("identity", "covariance"), partition = NULL, 
   input <- about$network$input
   check_partition(partition, input)
   cut <- cut_inputs(partition, about)
-  core <- allocate(about, ffi_capacity, turned_rows(cut$Q, about))
+  core <- allocate(about, "capacity", turned_rows(cut$Q, about))
   columns <- if (is.null(partition)) {
     c(input_frame(input, about$intercept), list(capacity = colSums(core$answer)))
   } else {

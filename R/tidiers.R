@@ -29,7 +29,7 @@ tidy.ca_fit <- function(x, ...) {
     term = coef_names(x$network),
     layer = rep(names, vapply(rows, function(row) own_params(row$layer), 0)),
     estimate = x$network$coef,
-    capacity = allocate(about, ffi_capacity, NULL)$parameters
+    capacity = allocate(about, "capacity", NULL)$parameters
   ))
 }
 
