@@ -5,8 +5,9 @@
 #' @param object A comparison, from [compare_architectures()].
 #' @param type `"profile"`: mean capacity by lag, a row of panels per task and a column per
 #'   architecture, all on one scale, with the task's demand, scaled to its largest, as an
-#'   orange line; on a grid a heat map each. `"loss"`: excess loss against total capacity, a panel per task, a small point
-#'   per run and a large one per architecture; on a logarithmic scale where all losses allow it.
+#'   orange line; on a grid a heat map each. `"loss"`: excess loss against total capacity, a panel per
+#'   task, a small point per run and a large one per architecture; on a logarithmic scale where all
+#'   losses allow it.
 #' @param ... Not used.
 #' @returns A ggplot.
 #' @examples
@@ -39,14 +40,21 @@ mean_profiles <- function(object) {
   first
 }
 
-# One row per task, network and position: the demand of the task there, its largest scaled to 1.
+# One row per task, network and position: the demand of the task there, its largest scaled to 1. Positions are
+# the network's, which may take as a sequence what the task gives as a vector.
 scaled_demands <- function(object) {
-  rows <- object$demand
-  key <- paste(rows$task, rows$position)
-  first <- rows[!duplicated(key), , drop = FALSE]
-  first$demand <- as.double(tapply(rows$demand, factor(key, unique(key)), sum))
-  first$demand <- first$demand / stats::ave(first$demand, first$task, FUN = function(x) max(x, 1e-300))
-  do.call(rbind, lapply(names(object$networks), function(network) cbind(network = network, first)))
+  per_network <- lapply(names(object$networks), function(name) {
+    places <- input_frame(object$networks[[name]]$input)
+    per_task <- lapply(split(object$demand$demand, factor(object$demand$task, names(object$tasks))), function(demand) {
+      sums <- as.double(tapply(demand, places$position, sum))
+      first <- places[!duplicated(places$position), c("position", "lag")]
+      light_frame(list(position = first$position, lag = first$lag, demand = sums / max(sums, 1e-300)))
+    })
+    rows <- do.call(rbind, unname(per_task))
+    task <- rep(names(per_task), vapply(per_task, nrow, 0L))
+    light_frame(c(list(network = rep(name, nrow(rows)), task = task), as.list(rows)))
+  })
+  do.call(rbind, per_network)
 }
 
 # Panels in the order that the user gave.
@@ -57,10 +65,10 @@ in_order <- function(rows, object) {
 }
 
 comparison_profile <- function(object) {
-  if (!is.null(object$allocation$row)) return(comparison_maps(object))
+  if (has_grids(object)) return(comparison_maps(object))
   profiles <- in_order(mean_profiles(object), object)
   demands <- in_order(scaled_demands(object), object)
-  x <- if (anyNA(profiles$lag)) "position" else "lag"
+  x <- if (anyNA(profiles$lag) || anyNA(demands$lag)) "position" else "lag"
   ggplot2::ggplot(profiles, ggplot2::aes(x = .data[[x]], y = .data$capacity)) +
     ggplot2::geom_col(fill = pale, width = 1) +
     ggplot2::geom_line(ggplot2::aes(y = .data$demand), data = demands, colour = orange, linewidth = 0.5) +
@@ -111,4 +119,9 @@ comparison_loss <- function(object) {
       caption = if (logarithmic) paste("losses below", format(floor, digits = 1), "are drawn there")
     ) +
     picture_theme()
+}
+
+# Whether every network is on a grid.
+has_grids <- function(object) {
+  all(vapply(object$networks, function(network) network$input$kind == "grid", NA))
 }

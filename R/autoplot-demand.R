@@ -17,6 +17,7 @@ autoplot.ca_demand <- function(object, ...) {
   shown <- demand_data(object)
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$x, y = .data$demand)) +
     ggplot2::geom_col(fill = orange, width = 0.9) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
     ggplot2::labs(x = shown$label, y = demand_label) +
     picture_theme()
 }
@@ -30,11 +31,14 @@ plot.ca_demand <- function(x, ...) {
     shown <- demand_data(x)
     plot(shown$rows$x, shown$rows$demand,
       type = "h", lwd = 3, lend = 1, col = orange, bty = "n", xlab = shown$label, ylab = demand_label,
-      ylim = c(0, max(shown$rows$demand, 1e-300))
+      ylim = c(0, highest(shown$rows$demand)), xaxt = "n"
     )
+    graphics::axis(1, whole_breaks(range(shown$rows$x)))
   }
   invisible(x)
 }
+
+highest <- function(heights) if (max(heights) > 0) max(heights) else 1
 
 demand_label <- "demand (rise of the best loss)"
 
@@ -59,28 +63,56 @@ demand_heat <- function(object) {
 
 # ---- beside an allocation --------------------------------------------------------------------------
 
-# Panels of one x: capacity above, demand below, each in its own unit. On a grid, shares of the largest.
-allocation_ggplot <- function(object) {
+# A heat map, or list(rows, label, note, title): the height of each position in two panels, capacity above
+# and demand below, each in its own unit. On a grid, shares of the largest.
+allocation_data <- function(object) {
+  input <- object$network$input
   allocated <- capacity(object)
-  demanded <- task_demand(object$task)
-  if (object$network$input$kind == "grid" && !is.null(demanded$row)) {
-    return(heat_ggplot(beside_heat(allocated, demanded)))
-  }
+  # a task may give as a vector what its network takes as a sequence or a grid: places are the network's
+  demanded <- light_frame(c(as.list(input_frame(input)), list(demand = task_demand(object$task)$demand)))
+  if (input$kind == "grid") return(beside_heat(allocated, demanded))
   shown <- profile_data(allocated)
   demand <- demand_data(demanded)
-  heights <- tapply(shown$rows$capacity, factor(shown$rows[[shown$x]], unique(shown$rows[[shown$x]])), sum)
+  heights <- stacked(shown$rows, shown$x)
   panels <- c("capacity (effective parameters)", demand_label)
-  rows <- light_frame(list(
-    x = c(as.numeric(names(heights)), demand$rows$x),
-    height = c(as.double(heights), demand$rows$demand),
-    panel = factor(rep(panels, c(length(heights), nrow(demand$rows))), levels = panels)
-  ))
-  ggplot2::ggplot(rows, ggplot2::aes(x = .data$x, y = .data$height, fill = .data$panel)) +
+  list(
+    rows = light_frame(list(
+      x = c(unique(shown$rows[[shown$x]]), demand$rows$x), height = c(heights, demand$rows$demand),
+      panel = factor(rep(panels, c(length(heights), nrow(demand$rows))), levels = panels)
+    )),
+    label = shown$label, note = shown$note, title = total_title(allocated)
+  )
+}
+
+allocation_ggplot <- function(object) {
+  shown <- allocation_data(object)
+  if (object$network$input$kind == "grid") return(heat_ggplot(shown))
+  ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$x, y = .data$height, fill = .data$panel)) +
     ggplot2::geom_col(width = 0.9) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
     ggplot2::scale_fill_manual(values = c(ink, orange), guide = "none") +
-    ggplot2::labs(x = shown$label, y = NULL, caption = shown$note, title = total_title(allocated)) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::labs(x = shown$label, y = NULL, caption = shown$note, title = shown$title) +
     picture_theme()
+}
+
+allocation_plot <- function(object) {
+  shown <- allocation_data(object)
+  if (object$network$input$kind == "grid") return(heat_plot(shown))
+  old <- graphics::par(mfrow = c(2L, 1L), mar = c(2.5, 4, 2, 1), oma = c(3, 0, 0, 0))
+  on.exit(graphics::par(old))
+  panels <- split(shown$rows, shown$rows$panel)
+  for (i in 1:2) {
+    x <- panels[[i]]$x
+    plot(x, panels[[i]]$height,
+      type = "h", lwd = 3, lend = 1, col = c(ink, orange)[[i]], bty = "n", xaxt = "n", xlab = "",
+      ylab = c("capacity", "demand")[[i]], ylim = c(0, highest(panels[[i]]$height)),
+      main = if (i == 1L) shown$title, font.main = 1
+    )
+    graphics::axis(1, whole_breaks(range(x)))
+  }
+  graphics::mtext(shown$label, side = 1, line = 0.5, outer = TRUE)
+  graphics::mtext(shown$note, side = 1, line = 1.7, outer = TRUE, cex = 0.8)
 }
 
 beside_heat <- function(allocated, demanded) {
@@ -97,5 +129,6 @@ beside_heat <- function(allocated, demanded) {
     panel = factor(rep(panels, each = nrow(first)), levels = panels)
   ))
   new_heat(tiles, "column", "row", "share of the largest", square = TRUE, flip_y = TRUE,
+    note = constant_note(plain_frame(allocated)[is.na(allocated$position), , drop = FALSE]),
     title = total_title(allocated))
 }

@@ -42,7 +42,7 @@ kernel_heat <- function(object) {
   n <- as.integer(round(sqrt(nrow(object))))
   own <- plain_frame(object)[seq_len(n), , drop = FALSE]
   inputs <- light_frame(list(lag = own$lag1, position = own$position1, channel = own$channel1))
-  axis <- input_axis(inputs, attr(object, "input_kind"))
+  axis <- input_axis(inputs, attr(object, "input_kind"), attr(object, "at"))
   constant <- is.na(inputs$position)
   at <- axis$at
   at[constant] <- NA

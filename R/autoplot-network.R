@@ -35,11 +35,12 @@ plot.ca_network <- function(x, ...) {
     graphics::arrows(0.02, shown$arrows$from, 0.02, shown$arrows$to - 0.1, length = 0.06, col = ink)
     graphics::segments(0.02, boxes$y[!boxes$inside], 0.04, boxes$y[!boxes$inside], col = ink)
   }
-  graphics::text(boxes$left + 0.02, boxes$y, boxes$label, adj = 0, font = 2)
-  graphics::text(0.3, boxes$y, boxes$what, adj = 0)
-  graphics::text(0.82, boxes$y, boxes$shape, adj = 1)
-  graphics::text(0.96, boxes$y, boxes$parameters, adj = 1)
-  graphics::text(c(0.82, 0.96), n + 0.75, c("output", "parameters"), adj = 1, cex = 0.8, col = "grey40")
+  size <- min(0.8, 14 / n)
+  graphics::text(boxes$left + 0.02, boxes$y, boxes$label, adj = 0, font = 2, cex = size)
+  graphics::text(0.3, boxes$y, boxes$what, adj = 0, cex = size)
+  graphics::text(0.82, boxes$y, boxes$shape, adj = 1, cex = size)
+  graphics::text(0.96, boxes$y, boxes$parameters, adj = 1, cex = size)
+  graphics::text(c(0.82, 0.96), n + 0.75, c("output", "parameters"), adj = 1, cex = 0.7, col = "grey40")
   graphics::title(main = shown$title, line = 0.6, font.main = 1)
   invisible(x)
 }

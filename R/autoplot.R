@@ -9,7 +9,8 @@ profile_data <- function(object) {
     return(list(rows = rows, x = "part", label = "part of the input space", note = NULL, most = NULL))
   }
   constant <- is.na(rows$position)
-  x <- if (attr(object, "input_kind") == "sequence") "lag" else "position"
+  # a sequence beside a vector, which has no lags, is drawn by position
+  x <- if (attr(object, "input_kind") == "sequence" && !anyNA(rows$lag[!constant])) "lag" else "position"
   list(
     rows = rows[!constant, , drop = FALSE], x = x, note = constant_note(rows[constant, , drop = FALSE]),
     label = if (x == "lag") "lag (1 is the newest input)" else "input",
@@ -96,6 +97,8 @@ profile_ggplot <- function(object) {
     ggplot2::geom_hline(yintercept = shown$most, colour = grey, linetype = "dashed") +
     columns +
     (if (channels > 1L) ggplot2::scale_fill_manual("channel", values = rep_len(palette, channels))) +
+    (if (shown$x == "part") ggplot2::scale_x_discrete(guide = ggplot2::guide_axis(check.overlap = TRUE)) else
+      ggplot2::scale_x_continuous(breaks = whole_breaks)) +
     ggplot2::labs(x = shown$label, y = "capacity (effective parameters)", caption = shown$note) +
     picture_theme()
 }
@@ -110,7 +113,9 @@ grid_heat <- function(object) {
   shown <- rows[!constant, , drop = FALSE]
   totals <- attr(object, "totals")
   channel <- if (max(shown$channel) > 1L) paste("channel", shown$channel)
-  network <- if (!is.null(totals)) paste0(shown$network, ": total ", format(totals, digits = 4)[shown$network])
+  network <- if (!is.null(totals)) {
+    paste0(shown$network, ": total ", format(totals, digits = 4, trim = TRUE)[shown$network])
+  }
   panel <- if (is.null(channel)) network else if (is.null(network)) channel else paste(network, channel, sep = ", ")
   tiles <- list(x = shown$column, y = shown$row, value = shown$capacity)
   if (!is.null(panel)) tiles$panel <- factor(panel, levels = unique(panel))
@@ -223,17 +228,22 @@ base_profile <- function(shown, title, highest = max(stacked(shown$rows, shown$x
   x <- unique(shown$rows[[shown$x]])
   at <- if (is.factor(x)) as.integer(x) else x
   plot(at, stacked(shown$rows, shown$x),
-    type = "h", lwd = if (is.factor(x)) 12 else 3, lend = 1, col = ink, ylim = c(0, highest), bty = "n",
-    xaxt = if (is.factor(x)) "n" else "s", xlab = shown$label, ylab = "capacity", main = title,
-    sub = shown$note, font.main = 1
+    type = "h", lwd = if (is.factor(x)) max(2, min(12, 240 / length(x))) else 3, lend = 1, col = ink,
+    ylim = c(0, if (highest > 0) highest else 1), bty = "n", xaxt = "n", xlab = shown$label, ylab = "capacity",
+    main = title, sub = shown$note, font.main = 1
   )
-  if (is.factor(x)) graphics::axis(1, at, as.character(x))
+  if (is.factor(x)) graphics::axis(1, at, as.character(x)) else graphics::axis(1, whole_breaks(range(at)))
   if (!is.null(shown$most)) graphics::abline(h = shown$most, lty = 2, col = grey)
 }
 
 #' @rdname autoplot.ca_capacity
 #' @export
-plot.ca_fit <- function(x, ...) {
+plot.ca_fit <- function(x, type = c("loss", "allocation"), ...) {
+  type <- check_choice(type, c("loss", "allocation"))
+  if (type == "allocation") {
+    allocation_plot(x)
+    return(invisible(x))
+  }
   rows <- history_data(x)
   any <- nrow(rows) > 0L
   plot(
@@ -244,4 +254,3 @@ plot.ca_fit <- function(x, ...) {
   for (run in split(rows, rows$restart)) graphics::lines(run$iteration, run$excess, col = ink)
   invisible(x)
 }
-

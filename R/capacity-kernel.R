@@ -10,8 +10,8 @@
 #'
 #' @inheritParams capacity
 #' @param inputs Which inputs to show: names, or numbers of coordinates as in the rows of
-#'   [capacity()]. `NULL` means all of them, or where there are more than 400 about 400 that
-#'   are evenly spaced and end with the newest, which a message of class
+#'   [capacity()]. `NULL` means all of them, or where there are more than 400 at most 400 that
+#'   are evenly spaced and end with the newest (and the constant), which a message of class
 #'   `capalloc_message_thinned` says. P is that of all inputs in any case.
 #' @param ... Not used.
 #' @returns A data frame of class `ca_kernel` with one row for each pair of inputs: `input1`,
@@ -39,8 +39,9 @@ capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "covariance
   names(first) <- paste0(names(rows), "1")
   names(second) <- paste0(names(rows), "2")
   new_frame(c(first, second, list(kernel = c(core$answer))), "ca_kernel",
-    evidence = core$evidence, total = as.double(core$rank), metric = about$metric, ridge = about$ridge,
-    n_inputs = about$n, n_outputs = about$m, input_kind = about$network$input$kind
+    evidence = core$evidence, total = if (about$ridge > 0) sum(core$parameters) else as.double(core$rank),
+    metric = about$metric, ridge = about$ridge, at = at, n_inputs = about$n, n_outputs = about$m,
+    input_kind = about$network$input$kind
   )
 }
 
@@ -48,25 +49,43 @@ most_shown <- 400
 
 # Numbers of the coordinates to show, increasing.
 shown_inputs <- function(inputs, rows, call = rlang::caller_env()) {
+  if (is.null(inputs)) return(thinned_inputs(rows))
   n <- nrow(rows)
-  if (is.null(inputs)) {
-    if (n <= most_shown) return(seq_len(n))
-    at <- rev(seq(n, 1, by = -ceiling(n / most_shown)))
-    cli::cli_inform(c(
-      "Showing {length(at)} of {n} inputs, one in {at[[2]] - at[[1]]}.",
-      i = "Choose others with {.arg inputs}."
-    ), class = "capalloc_message_thinned")
-    return(as.integer(at))
-  }
   at <- if (is.character(inputs)) match(inputs, rows$input) else inputs
   ok <- is.numeric(at) && length(at) > 0L && !anyNA(at) && all(at >= 1 & at <= n & at == floor(at))
   if (!ok) {
     abort(c(
       "{.arg inputs} must be names of inputs, or whole numbers between 1 and {n}.",
-      x = if (is.character(inputs)) "There is no {.val {inputs[is.na(at)]}}." else "It is {show_value(inputs)}."
+      x = if (anyNA(at) && is.character(inputs)) "There is no {.val {inputs[is.na(at)]}}." else
+        "It is {show_value(inputs)}."
     ), "value", call = call)
   }
   sort(unique(as.integer(at)))
+}
+
+# All coordinates, or evenly spaced ones that end with the newest input; the constant always.
+thinned_inputs <- function(rows) {
+  constant <- which(is.na(rows$position))
+  n <- nrow(rows) - length(constant)
+  if (n <= most_shown) return(seq_len(nrow(rows)))
+  # a step that shares a divisor with the channels, or the rows of a grid, would never meet some of them
+  step <- ceiling(n / most_shown)
+  while (!coprime(step, max(rows$channel, na.rm = TRUE) * max(rows$row, 1, na.rm = TRUE))) step <- step + 1
+  at <- rev(seq(n, 1, by = -step))
+  cli::cli_inform(c(
+    "Showing {length(at)} of {n} inputs, one in {step}.",
+    i = "Choose others with {.arg inputs}."
+  ), class = "capalloc_message_thinned")
+  as.integer(c(at, constant))
+}
+
+coprime <- function(a, b) {
+  while (b > 0) {
+    rest <- a %% b
+    a <- b
+    b <- rest
+  }
+  a == 1
 }
 
 #' @rdname capacity_kernel

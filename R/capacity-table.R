@@ -40,7 +40,9 @@ capacity_table <- function(x, groups = c("layer", "array", "parameter"), metric 
   first <- list(factor(rep(levels(group), each = about$n), levels = levels(group)))
   names(first) <- if (identical(groups, "layer")) "layer" else "group"
   columns <- lapply(rows, rep, times = nlevels(group))
-  new_frame(c(first, columns, list(capacity = c(core$answer))), "ca_table",
+  # a network without parameters has no groups, and C an empty one
+  values <- core$answer[seq_len(about$n * nlevels(group))]
+  new_frame(c(first, columns, list(capacity = values)), "ca_table",
     evidence = core$evidence, total = if (about$ridge > 0) sum(core$answer) else as.double(core$rank),
     metric = about$metric, ridge = about$ridge, n_inputs = about$n, n_outputs = about$m,
     input_kind = about$network$input$kind
@@ -57,7 +59,8 @@ parameter_groups <- function(network, groups, call = rlang::caller_env()) {
   abort(c(
     "{.arg groups} must be {.val layer}, {.val array}, {.val parameter}, or a name for each of the
       {length(names)} parameter{?s}.",
-    x = "It is {show_value(groups)}."
+    x = if (is.atomic(groups) && length(groups) > 1L && anyNA(groups)) "It has missing values." else
+      "It is {show_value(groups)}."
   ), "value", call = call)
 }
 
@@ -66,7 +69,7 @@ parameter_groups <- function(network, groups, call = rlang::caller_env()) {
 as.matrix.ca_table <- function(x, ...) {
   groups <- levels(x[[1L]])
   matrix(x$capacity, ncol = length(groups),
-    dimnames = list(x$input[seq_len(nrow(x) / length(groups))], groups))
+    dimnames = list(x$input[seq_len(nrow(x) / max(length(groups), 1L))], groups))
 }
 
 #' @rdname capacity_table
@@ -78,7 +81,7 @@ print.ca_table <- function(x, ...) {
     if (attr(x, "ridge") > 0) paste0("soft (ridge ", format(attr(x, "ridge")), "), "),
     attr(x, "metric"), " metric\n", sep = "")
   shown <- sums[seq_len(min(length(sums), 20L))]
-  print(data.frame(group = names(shown), capacity = shown), row.names = FALSE, digits = 4)
+  if (length(shown) > 0L) print(data.frame(group = names(shown), capacity = shown), row.names = FALSE, digits = 4)
   if (length(sums) > length(shown)) cat("  ... and ", length(sums) - length(shown), " more\n", sep = "")
   invisible(x)
 }

@@ -81,7 +81,9 @@ capacity <- function(x, metric = c("identity", "covariance"), partition = NULL, 
   check_partition(partition, input)
   group <- sample_groups(by, about)
   cut <- cut_inputs(partition, about)
-  core <- allocate(about, "capacity", list(turned = turned_rows(cut$Q, about), group = if (!is.null(group)) as.integer(group)))
+  core <- allocate(about, "capacity", list(
+    turned = turned_rows(cut$Q, about), group = if (!is.null(group)) as.integer(group)
+  ))
   frames <- lapply(seq_len(ncol(core$answer)), function(g) {
     kappa <- matrix(core$answer[, g], about$m)
     if (is.null(partition)) {

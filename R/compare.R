@@ -42,7 +42,7 @@
 #'     was said), `rank_low` and `rank_high` (the rank at ten times and a tenth of its
 #'     tolerance);
 #'   * `allocation`, a data frame: `network`, `task`, `replicate`, `input`, `position`,
-#'     `lag`, `channel`, `capacity`;
+#'     `lag`, `channel` (on grids `row`, `column`), `capacity`;
 #'   * `demand`, a data frame of [task_demand()] for each task;
 #'   * `networks`, `tasks`, `n_obs`, `seed`, `replicates`.
 #' @seealso [report()], [summary.ca_comparison()].
@@ -324,7 +324,7 @@ bind_allocations <- function(design, done, networks, tasks) {
   }
   rows <- vapply(done, function(run) length(run$allocation), 0L)
   kept <- which(rows > 0L)
-  inputs <- if (length(kept) > 0L) do.call(rbind, lapply(kept, coordinates)) else coordinates(1L)[0L, ]
+  inputs <- if (length(kept) > 0L) stack_frames(lapply(kept, coordinates)) else coordinates(1L)[0L, ]
   own <- design[rep(kept, rows[kept]), c("network", "task", "replicate")]
   light_frame(c(
     as.list(own), as.list(inputs),
@@ -334,7 +334,7 @@ bind_allocations <- function(design, done, networks, tasks) {
 
 bind_demands <- function(tasks) {
   demands <- lapply(tasks, function(task) plain_frame(task_demand(task)))
-  rows <- do.call(rbind, unname(demands))
+  rows <- stack_frames(unname(demands))
   light_frame(c(list(task = rep(names(tasks), vapply(demands, nrow, 0L))), as.list(rows)))
 }
 

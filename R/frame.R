@@ -36,3 +36,13 @@ as.data.frame.ca_frame <- function(x, ...) plain_frame(x)
 
 #' @exportS3Method dplyr::dplyr_reconstruct
 dplyr_reconstruct.ca_frame <- function(data, template) plain_frame(data)
+
+# Rows of several frames of plain vectors, one after the other; NA in a column that a frame has not.
+stack_frames <- function(frames) {
+  names <- unique(unlist(lapply(frames, names)))
+  light_frame(lapply(stats::setNames(nm = names), function(name) {
+    unlist(lapply(frames, function(frame) {
+      if (is.null(frame[[name]])) rep(NA, nrow(frame)) else frame[[name]]
+    }), use.names = FALSE)
+  }))
+}

@@ -66,7 +66,7 @@ fourier_basis <- function(n) {
 }
 
 band_parts <- function(frequency, bands) {
-  waves <- interval_parts(frequency[frequency > 0], bands)
+  waves <- interval_parts(frequency[frequency > 0], bands, outside = "(rest)")
   factor(c(rep("mean", sum(frequency == 0)), as.character(waves)), levels = c("mean", levels(waves)))
 }
 
@@ -121,6 +121,11 @@ partition_pca <- function(k) {
 #' @export
 partition_subspaces <- function(subspaces) {
   check_named(subspaces, check_matrix_of)
+  taken <- intersect(names(subspaces), c("(rest)", "(Intercept)"))
+  if (length(taken) > 0L) {
+    abort(c("{.arg subspaces} must have names of their own.", x = "{.val {taken}} is a part that capacities add."),
+      "value")
+  }
   call <- rlang::current_env()
   bases <- Map(function(x, name) span_basis(x, name, call), subspaces, names(subspaces))
   check_orthogonal(bases)

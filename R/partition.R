@@ -41,7 +41,7 @@ partition_regions <- function(breaks, columns = NULL) {
   if (is.null(columns)) return(coordinate_partition("regions", function(rows) interval_parts(rows$position, breaks)))
   columns <- check_breaks(columns)
   coordinate_partition("rows and columns", needs = "grid", function(rows) {
-    interaction(interval_parts(rows$row, breaks), interval_parts(rows$column, columns), sep = " x ", lex.order = TRUE)
+    rectangle_parts(interval_parts(rows$row, breaks), interval_parts(rows$column, columns))
   })
 }
 
@@ -56,14 +56,23 @@ check_breaks <- function(breaks, arg = rlang::caller_arg(breaks), call = rlang::
   breaks
 }
 
-# Parts (b_i, b_(i+1)], named by their ends; values outside are "(other)".
-interval_parts <- function(x, breaks) {
+# Parts (b_i, b_(i+1)], named by their ends; values outside are a part of their own.
+interval_parts <- function(x, breaks, outside = "(other)") {
   ends <- format_each(breaks)
   part <- cut(x, breaks, paste0("(", ends[-length(ends)], ",", ends[-1L], "]"))
   if (!anyNA(part)) return(part)
-  levels(part) <- c(levels(part), "(other)")
-  part[is.na(part)] <- "(other)"
+  levels(part) <- c(levels(part), outside)
+  part[is.na(part)] <- outside
   part
+}
+
+# Rectangles; what is outside in rows or columns is one part.
+rectangle_parts <- function(rows, columns) {
+  part <- interaction(rows, columns, sep = " x ", lex.order = TRUE)
+  outside <- grepl("(other)", levels(part), fixed = TRUE)
+  inside <- levels(part)[!outside]
+  levels(part)[outside] <- "(other)"
+  factor(part, levels = c(inside, if (any(outside)) "(other)"))
 }
 
 format_each <- function(x) vapply(x, format, "", digits = 15)

@@ -21,6 +21,8 @@ picture_theme <- function() {
 # whether it has two signs, `square` that x and y are in one unit, `flip_y` that y runs downwards.
 new_heat <- function(rows, xlab, ylab, what, signed = FALSE, square = FALSE, flip_y = FALSE, note = NULL,
                      title = NULL) {
+  # nothing to draw: no panels, and no names on an axis
+  if (nrow(rows) == 0L) rows <- light_frame(list(x = numeric(), y = numeric(), value = numeric()))
   list(
     rows = rows, xlab = xlab, ylab = ylab, what = what, signed = signed, square = square, flip_y = flip_y,
     note = note, title = title
@@ -29,7 +31,8 @@ new_heat <- function(rows, xlab, ylab, what, signed = FALSE, square = FALSE, fli
 
 # One scale for all panels, from zero or symmetric around it.
 heat_limits <- function(heat) {
-  most <- max(abs(heat$rows$value), 1e-300)
+  most <- max(abs(heat$rows$value), 0)
+  if (most == 0) most <- 1
   if (heat$signed) c(-most, most) else c(0, most)
 }
 
@@ -66,63 +69,71 @@ heat_ggplot <- function(heat) {
 }
 
 heat_scale <- function(x, discrete, continuous) {
-  if (is.factor(x)) return(discrete(expand = c(0, 0)))
-  continuous(expand = c(0, 0), breaks = function(limits) {
-    at <- pretty(limits)
-    at[at == floor(at)]
-  })
+  if (is.factor(x)) return(discrete(expand = c(0, 0), guide = ggplot2::guide_axis(check.overlap = TRUE)))
+  continuous(expand = c(0, 0), breaks = whole_breaks)
+}
+
+# Lags, positions, rows and columns are whole numbers.
+whole_breaks <- function(limits) {
+  at <- pretty(limits)
+  at[at == floor(at) & at >= min(limits) & at <= max(limits)]
 }
 
 # The same with base graphics, a panel each; the scale is said under the picture.
 heat_plot <- function(heat) {
   panels <- if (is.null(heat$rows$panel)) list(heat$rows) else split(heat$rows, heat$rows$panel)
   columns <- ceiling(sqrt(length(panels)))
+  widest <- max(nchar(levels(heat$rows$y)), 0L)
   old <- graphics::par(
-    mfrow = c(ceiling(length(panels) / columns), columns),
-    mar = c(5, if (is.factor(heat$rows$y)) 7 else 4, 2.5, 1)
+    mfrow = c(ceiling(length(panels) / columns), columns), oma = c(1.5, 0, if (length(panels) > 1L) 1.5 else 0, 0),
+    mar = c(4, if (is.factor(heat$rows$y)) min(2 + 0.45 * widest, 12) else 4, 2.5, 1)
   )
   on.exit(graphics::par(old))
-  for (name in seq_along(panels)) {
-    title <- if (is.null(names(panels))) heat$title else names(panels)[[name]]
-    heat_panel(heat, panels[[name]], title)
+  for (i in seq_along(panels)) {
+    heat_panel(heat, panels[[i]], if (is.null(names(panels))) heat$title else names(panels)[[i]])
   }
-}
-
-heat_panel <- function(heat, rows, title) {
-  x <- as_axis(rows$x)
-  y <- as_axis(rows$y)
-  z <- matrix(NA_real_, length(x$at), length(y$at))
-  z[cbind(match(as.numeric(rows$x), x$at), match(as.numeric(rows$y), y$at))] <- rows$value
+  if (length(panels) > 1L) graphics::mtext(heat$title, side = 3, outer = TRUE)
   limits <- heat_limits(heat)
-  colours <- grDevices::colorRampPalette(if (heat$signed) signs else depths)(101)
-  graphics::image(x$at, y$at, z,
-    col = colours, zlim = limits, xlab = heat$xlab, ylab = if (is.factor(rows$y)) "" else heat$ylab,
-    main = title, font.main = 1, yaxt = if (is.factor(rows$y)) "n" else "s",
-    xlim = axis_limits(x$at), ylim = axis_limits(y$at, heat$flip_y), asp = if (heat$square) 1 else NA, bty = "n"
-  )
-  if (is.factor(rows$y)) graphics::axis(2, y$at, y$labels, las = 1, tick = FALSE)
   graphics::mtext(paste0(
     heat$what, ": ", if (heat$signed) paste0("orange ", format(limits[[1L]], digits = 2), ", "),
     "white 0, blue ", format(limits[[2L]], digits = 2), if (!is.null(heat$note)) paste0("; ", heat$note)
-  ), side = 1, line = 3.8, cex = 0.7)
+  ), side = 1, outer = TRUE, cex = 0.7)
 }
 
-as_axis <- function(x) {
-  if (is.factor(x)) return(list(at = seq_along(levels(x)), labels = levels(x)))
-  list(at = sort(unique(x)))
+# Tiles where they belong: image() would stretch those of inputs that are not evenly spaced.
+heat_panel <- function(heat, rows, title) {
+  x <- as_axis(rows$x)
+  y <- as_axis(rows$y, heat$flip_y)
+  graphics::plot.new()
+  graphics::plot.window(x$limits, y$limits, xaxs = "i", yaxs = "i", asp = if (heat$square) 1 else NA)
+  limits <- heat_limits(heat)
+  colours <- grDevices::colorRampPalette(if (heat$signed) signs else depths, space = "Lab")(101)
+  shade <- 1 + round(100 * (rows$value - limits[[1L]]) / diff(limits))
+  at_x <- as.numeric(rows$x)
+  at_y <- as.numeric(rows$y)
+  graphics::rect(at_x - x$half, at_y - y$half, at_x + x$half, at_y + y$half,
+    col = colours[pmin(pmax(shade, 1), 101)], border = NA)
+  graphics::rect(x$limits[[1L]], y$limits[[1L]], x$limits[[2L]], y$limits[[2L]], border = "grey70")
+  graphics::axis(1, x$at, x$labels, pos = y$limits[[1L]], lwd = 0, lwd.ticks = 1)
+  graphics::axis(2, y$at, y$labels, pos = x$limits[[1L]], lwd = 0, lwd.ticks = 1, las = 1,
+    cex.axis = if (is.factor(rows$y)) 0.8 else 1)
+  graphics::title(main = title, xlab = heat$xlab, ylab = if (is.factor(rows$y)) "" else heat$ylab, font.main = 1)
 }
 
-axis_limits <- function(at, flip = FALSE) {
-  half <- tile_size(at) / 2
-  limits <- range(at) + c(-half, half)
-  if (flip) rev(limits) else limits
+# list(at, labels, limits, half): ticks, the ends of the axis, and half a tile.
+as_axis <- function(x, flip = FALSE) {
+  half <- tile_size(x) / 2
+  ends <- if (is.factor(x)) c(1, nlevels(x)) else if (length(x) > 0L) range(x) else c(1, 1)
+  limits <- ends + c(-half, half)
+  at <- if (is.factor(x)) seq_len(nlevels(x)) else whole_breaks(limits)
+  list(at = at, labels = if (is.factor(x)) levels(x) else at, limits = if (flip) rev(limits) else limits, half = half)
 }
 
 # Where an input stands on an axis: its lag, its position, or where there are several channels or it is a
 # grid the number of its coordinate. list(at, label).
-input_axis <- function(rows, kind) {
+input_axis <- function(rows, kind, number) {
   if (kind == "sequence" && max(rows$channel, 1, na.rm = TRUE) == 1) {
     return(list(at = rows$lag, label = "lag (1 is the newest input)"))
   }
-  list(at = seq_len(nrow(rows)), label = "input")
+  list(at = number, label = "input")
 }

@@ -1,5 +1,5 @@
-# Pictures: what they are made of, by ggplot_build() for ggplot2 and by the recorded calls of a
-# null device for base graphics. Four are compared as SVG where CAPALLOC_VDIFFR is set.
+# Pictures of capacities and fits: what they are made of, by ggplot_build() for ggplot2 and by the recorded
+# calls of a null device for base graphics. Some are compared as SVG where CAPALLOC_VDIFFR is set.
 
 dilated <- set_coef(arch_dilated(8, filters = 1), c(1, 2, 3, -1, 1, 1, 1))
 recurrent <- set_coef(arch_recurrent(8, 2, "diagonal"), c(1, 2, 0.9, -0.5, 1, 1))
@@ -7,36 +7,6 @@ with_bias <- set_coef(arch_conv(8, 1, 3, bias = TRUE), c(1, 2, 3, -1, 1, 1, 1, 4
 two_outputs <- set_coef(arch_dilated(8, filters = 2, outputs = 2), sin(1:24))
 
 profile <- capacity(dilated)
-
-# Layers of a ggplot, built; no warning may come of it.
-built <- function(plot) {
-  expect_warning(b <- ggplot2::ggplot_build(plot), NA)
-  b
-}
-
-layers <- function(plot) built(plot)$data
-
-# What base graphics were told: list(points = lists of x and y, h = lines across, texts).
-drawn <- function(code) {
-  grDevices::pdf(NULL)
-  device <- grDevices::dev.cur()
-  withr::defer(grDevices::dev.off(device))
-  grDevices::dev.control("enable")
-  before <- graphics::par(no.readonly = TRUE)
-  expect_warning(code, NA)
-  after <- graphics::par(no.readonly = TRUE)
-  kept <- setdiff(names(before), c("usr", "xaxp", "yaxp", "mfg", "page", "xlog", "ylog"))
-  expect_identical(after[kept], before[kept])
-  calls <- lapply(grDevices::recordPlot()[[1]], function(call) as.list(call[[2]]))
-  named <- function(name) Filter(function(call) identical(call[[1]]$name, name), calls)
-  list(
-    points = lapply(named("C_plotXY"), function(call) call[[2]][c("x", "y")]),
-    h = unlist(lapply(named("C_abline"), function(call) call[[4]])),
-    titles = lapply(named("C_title"), function(call) unlist(call[2:5])),
-    windows = lapply(named("C_plot_window"), function(call) call[[3]]),
-    margins = unlist(lapply(named("C_par"), function(call) call[[2]]$mar))
-  )
-}
 
 # ---- capacities ----------------------------------------------------------------------------------
 
@@ -128,7 +98,8 @@ test_that("constants of several capacities are said with their networks", {
   base <- drawn(plot(both))
   expect_match(unlist(base$titles), "(Intercept)", fixed = TRUE, all = FALSE)
   # a subtitle stands on line 4 of the margin below, which must be there
-  expect_gte(base$margins[[1]], 5)
+  expect_length(base$margins, 2)
+  for (margins in base$margins) expect_gte(margins[[1]], 5)
 })
 
 test_that("several partitioned capacities are drawn", {
@@ -217,109 +188,201 @@ test_that("a fit that has not converged says so, also after no iteration", {
   drawn(plot(stopped(0)))
 })
 
-# ---- comparisons ---------------------------------------------------------------------------------
-
-nets <- list(dilated = arch_dilated(8, 1), dense = arch_dense(8), conv = arch_conv(8, 2, 3))
-tasks <- classical_tasks(8)[c("sparse", "ar")]
-
-test_that("a comparison shows mean capacities and scaled demands, a panel for each pair", {
+test_that("a sequence beside a vector is drawn by position", {
   skip_if_not_installed("ggplot2")
-  cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
-  b <- built(ggplot2::autoplot(cmp))
-  layout <- b$layout$layout
-  expect_identical(as.character(layout$task), rep(names(tasks), each = 3))
-  expect_identical(as.character(layout$network), rep(names(nets), 2))
-  for (panel in seq_len(6)) {
-    task <- names(tasks)[[layout$ROW[[panel]]]]
-    network <- names(nets)[[layout$COL[[panel]]]]
-    rows <- cmp$allocation[cmp$allocation$task == task & cmp$allocation$network == network, ]
-    columns <- b$data[[1]][b$data[[1]]$PANEL == panel, ]
-    means <- tapply(rows$capacity, rows$lag, mean)
-    expect_equal(columns$y[order(columns$x)], unname(c(means)), tolerance = 1e-14)
-    demand <- task_demand(tasks[[task]])
-    line <- b$data[[2]][b$data[[2]]$PANEL == panel, ]
-    expect_identical(line$y[order(line$x)], rev(demand$demand / max(demand$demand)))
+  vector <- capacity(set_coef(input_vector(8) |> layer_dense(1), 1:8))
+  for (both in list(c(a = profile, b = vector), c(b = vector, a = profile))) {
+    plot <- ggplot2::autoplot(both)
+    expect_identical(plot$labels$x, "input")
+    expect_equal(as.numeric(layers(plot)[[2]]$x), c(1:8, 1:8))
+    expect_equal(lapply(drawn(plot(both))$points, `[[`, "x"), list(1:8, 1:8))
   }
-  ranges <- lapply(b$layout$panel_params, function(panel) panel$y.range)
-  expect_length(unique(ranges), 1)
 })
 
-test_that("a comparison on data without an order is drawn by position", {
+test_that("places are marked at whole numbers", {
   skip_if_not_installed("ggplot2")
-  cmp <- compare_architectures(
-    list(free = arch_dense(input_vector(2), bias = TRUE)),
-    list(cars = task_data(mpg ~ wt + hp, mtcars, seed = 1)), replicates = 2
-  )
-  plot <- ggplot2::autoplot(cmp)
-  shown <- layers(plot)
-  expect_identical(plot$labels$x, "input")
-  expect_equal(as.numeric(shown[[1]]$x), 1:2) # the constant is left out
-  loss <- layers(ggplot2::autoplot(cmp, type = "loss"))
-  # excess losses of data may be negative: no logarithms
-  expect_identical(loss[[1]]$y, cmp$runs$excess_loss)
+  one <- capacity(set_coef(input_vector(1) |> layer_dense(1), 2))
+  two <- capacity(set_coef(input_vector(2) |> layer_dense(1), 1:2))
+  for (k in list(one, two, profile)) {
+    breaks <- built(ggplot2::autoplot(k))$layout$panel_params[[1]]$x$breaks
+    breaks <- breaks[!is.na(breaks)]
+    expect_gte(length(breaks), 1)
+    expect_identical(breaks, floor(breaks))
+    marks <- marks_along(drawn(plot(k)), 1)
+    expect_gte(length(marks), 1)
+    expect_equal(marks, floor(marks))
+  }
 })
 
-test_that("losses are drawn against capacity, runs small and means large", {
+test_that("many parts are still told apart", {
   skip_if_not_installed("ggplot2")
-  cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
-  plot <- ggplot2::autoplot(cmp, type = "loss")
-  shown <- layers(plot)
-  expect_identical(shown[[1]]$x, cmp$runs$total_capacity)
-  floor <- 1e-6 * max(cmp$runs$excess_loss)
-  expect_equal(shown[[1]]$y, log10(pmax(cmp$runs$excess_loss, floor)), tolerance = 1e-12)
-  means <- summary(cmp)
-  expect_identical(shown[[2]]$x, means$total_capacity)
-  expect_equal(shown[[2]]$y, log10(pmax(means$excess_loss, floor)), tolerance = 1e-12)
-  expect_gt(min(shown[[2]]$size), max(shown[[1]]$size))
-  # each architecture has a colour and a shape of its own, the same in both layers
-  look <- function(layer, network) unique(paste(layer$colour, layer$shape)[network])
-  looks <- vapply(names(nets), \(name) look(shown[[1]], cmp$runs$network == name), "")
-  expect_length(unique(looks), 3)
-  expect_identical(vapply(names(nets), \(name) look(shown[[2]], means$network == name), ""), looks)
+  net <- set_coef(input_sequence(64) |> layer_pool(2) |> layer_dense(1), 1:32)
+  k <- capacity(net, partition = partition_positions())
+  b <- built(ggplot2::autoplot(k))
+  expect_identical(b$data[[2]]$y, k$capacity)
+  expect_identical(b$layout$panel_params[[1]]$x$get_labels(), as.character(1:64))
+  expect_identical(drawn(plot(k))$points[[1]]$y, k$capacity)
+  zero <- capacity(set_coef(net, numeric(32)), partition = partition_positions())
+  # all of nothing: the axis begins at 0 still
+  expect_gte(min(drawn(plot(zero))$windows[[1]]), 0)
 })
 
-test_that("exact zeros are drawn at a millionth of the largest loss, and it is said", {
+# ---- grids ---------------------------------------------------------------------------------------
+
+image <- with_test_coef(input_grid(4, 6) |> layer_conv(2, 3) |> layer_dense(1, bias = TRUE), 1)
+pooled <- with_test_coef(input_grid(4, 6) |> layer_pool(2) |> layer_dense(1), 2)
+colours <- with_test_coef(input_grid(3, 5, channels = 2) |> layer_conv(2, 2) |> layer_dense(1), 3)
+
+test_that("a grid is a heat map with the first row at the top", {
   skip_if_not_installed("ggplot2")
-  cmp <- compare_architectures(nets[c("dilated", "dense")], tasks["sparse"], replicates = 1)
-  cmp$runs$excess_loss <- c(0.25, 0)
-  plot <- ggplot2::autoplot(cmp, type = "loss")
-  expect_equal(layers(plot)[[1]]$y, log10(c(0.25, 2.5e-7)), tolerance = 1e-12)
-  expect_match(plot$labels$caption, "2e-07|3e-07")
+  k <- capacity(image)
+  plot <- ggplot2::autoplot(k)
+  expect_identical(plot$labels$title, paste("Total capacity", glance(k)$total))
+  expect_match(plot$labels$caption, "^not drawn: \\(Intercept\\) 1$")
+  tiles <- heat_tiles(plot, plot(k))
+  pixels <- k[!is.na(k$position), ]
+  expect_equal(tiles[c("x", "y", "value")], data.frame(x = pixels$column, y = pixels$row, value = pixels$capacity),
+    ignore_attr = TRUE)
+  # ggplot2 reverses the scale, base graphics the window
+  expect_lt(max(layers(plot)[[1]]$y), 0)
+  expect_identical(drawn(plot(k))$windows[[1]], c(4.5, 0.5))
+  expect_match(drawn(plot(k))$texts, "capacity .effective parameters.: white 0, blue [01].*; not drawn: .Intercept. 1",
+    all = FALSE)
+  expect_s3_class(plot$coordinates, "CoordFixed")
 })
 
-test_that("failed runs are left out of pictures", {
+test_that("channels and networks of grids have panels of their own, on one scale", {
   skip_if_not_installed("ggplot2")
-  big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
-  cmp <- compare_architectures(c(nets["dense"], big), tasks, replicates = 2, n_obs = 40)
-  expect_identical(nrow(layers(ggplot2::autoplot(cmp, type = "loss"))[[1]]), 4L)
-  b <- built(ggplot2::autoplot(cmp))
-  expect_identical(nrow(b$data[[1]]), 2L * 8L)
-  expect_setequal(as.character(b$layout$layout$network), c("dense", "big"))
+  k <- capacity(colours)
+  tiles <- heat_tiles(ggplot2::autoplot(k), plot(k))
+  expect_equal(as.integer(tiles$panel), k$channel)
+  expect_identical(tiles$value, k$capacity)
+  told <- drawn(plot(k))
+  expect_match(unlist(told$titles), "channel 2", all = FALSE)
+  expect_match(told$texts, "Total capacity", all = FALSE)
+  # the scale is said once for all panels
+  expect_length(grep("white 0", told$texts), 1)
+
+  both <- c(conv = capacity(image), pooled = capacity(pooled))
+  plot <- ggplot2::autoplot(both)
+  tiles <- heat_tiles(plot, plot(both))
+  expect_identical(levels(plot$data$panel), c(paste("conv: total", glance(capacity(image))$total), "pooled: total 6"))
+  expect_equal(tiles$value, both$capacity[!is.na(both$position)])
+  expect_identical(plot$labels$caption, "not drawn: (Intercept) conv 1")
+  two <- c(a = k, b = k)
+  expect_identical(levels(ggplot2::autoplot(two)$data$panel),
+    paste0(rep(c("a", "b"), each = 2), ": total ", glance(k)$total, ", channel ", c(1, 2)))
+  expect_length(unique(heat_tiles(ggplot2::autoplot(two), plot(two))$panel), 4)
 })
 
-test_that("where every run has failed there is a plain error or an empty picture", {
+test_that("totals of different lengths are not padded", {
   skip_if_not_installed("ggplot2")
-  big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
-  cmp <- compare_architectures(big, tasks, replicates = 2)
-  for (type in c("profile", "loss")) {
-    said <- tryCatch(
-      {
-        ggplot2::ggplot_build(ggplot2::autoplot(cmp, type = type))
-        "empty"
-      },
-      error = function(e) class(e)[[1]]
-    )
-    expect_match(said, "^(empty|capalloc_error.*)$")
+  big <- with_test_coef(input_grid(4, 6) |> layer_dense(1), 1)
+  both <- c(big = capacity(big), pooled = capacity(pooled))
+  expect_identical(levels(ggplot2::autoplot(both)$data$panel), c("big: total 24", "pooled: total 6"))
+})
+
+test_that("parts of a grid are columns", {
+  skip_if_not_installed("ggplot2")
+  k <- capacity(image, partition = partition_regions(c(0, 2, 4), columns = c(0, 3, 6)))
+  b <- built(ggplot2::autoplot(k))
+  expect_identical(b$data[[2]]$y, k$capacity)
+  expect_identical(b$layout$panel_params[[1]]$x$get_labels(), levels(k$part))
+  expect_identical(drawn(plot(k))$points[[1]]$y, k$capacity)
+  built(ggplot2::autoplot(c(a = k, b = k)))
+})
+
+test_that("a grid of no capacity at all is white", {
+  skip_if_not_installed("ggplot2")
+  k <- capacity(set_coef(colours, numeric(length(coef(colours)))))
+  tiles <- heat_tiles(ggplot2::autoplot(k), plot(k))
+  expect_identical(tiles$value, numeric(30))
+  expect_identical(unique(layers(ggplot2::autoplot(k))[[1]]$fill), "#FFFFFF")
+  # a scale from 0 to 1, not to the smallest number
+  expect_match(drawn(plot(k))$texts, "blue 1$", all = FALSE)
+})
+
+# ---- a fit's allocation --------------------------------------------------------------------------
+
+# Rows of the two panels, in ggplot2 and in base graphics.
+expect_beside <- function(trained, x, capacity, demand, label) {
+  plot <- ggplot2::autoplot(trained, type = "allocation")
+  shown <- split(layers(plot)[[1]], layers(plot)[[1]]$PANEL)
+  expect_equal(lapply(shown, function(panel) as.numeric(panel$x)), list(x, x), ignore_attr = TRUE)
+  expect_equal(shown[[1]]$y, capacity, tolerance = 1e-12)
+  expect_equal(shown[[2]]$y, demand, tolerance = 1e-12)
+  expect_identical(plot$labels$x, label)
+  told <- drawn(plot(trained, type = "allocation"))
+  expect_equal(lapply(told$points, `[[`, "x"), list(x, x))
+  expect_equal(lapply(told$points, `[[`, "y"), list(capacity, demand), tolerance = 1e-12)
+  expect_match(told$texts, label, fixed = TRUE, all = FALSE)
+}
+
+test_that("a fit's allocation is drawn beside the demand of its task", {
+  skip_if_not_installed("ggplot2")
+  task <- task_fgn(8, 0.8)
+  trained <- fit(arch_dilated(8, 1), task, seed = 1)
+  k <- capacity(trained)
+  lag <- "lag (1 is the newest input)"
+  expect_beside(trained, as.double(8:1), k$capacity, task_demand(task)$demand, lag)
+  # The same task, given as a vector, is at the same lags.
+  vector <- with(task$moments, task_moments(sigma, cross, target))
+  same <- fit(arch_dilated(8, 1), vector, seed = 1)
+  expect_beside(same, as.double(8:1), capacity(same)$capacity, task_demand(task)$demand, lag)
+  # And a vector network on the sequence at its positions.
+  free <- fit(input_vector(8) |> layer_dense(1), task, seed = 1)
+  expect_beside(free, as.double(1:8), rep(1, 8), task_demand(task)$demand, "input")
+})
+
+test_that("channels are summed in both panels, also where the task is a vector of them", {
+  skip_if_not_installed("ggplot2")
+  moments <- withr::with_seed(1, random_moments(8, 1))
+  task <- task_moments(moments$sigma, moments$cross, moments$target)
+  trained <- fit(input_sequence(4, channels = 2) |> layer_conv(1, 2) |> layer_dense(1), task, seed = 1)
+  pairs <- rep(1:4, each = 2)
+  expect_beside(trained, as.double(4:1), c(rowsum(capacity(trained)$capacity, pairs)),
+    c(rowsum(task_demand(task)$demand, pairs)), "lag (1 is the newest input)")
+})
+
+test_that("an allocation on data says what it leaves out", {
+  skip_if_not_installed("ggplot2")
+  trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task_data(mpg ~ wt + hp, mtcars, seed = 1), seed = 1)
+  expect_beside(trained, c(1, 2), c(1, 1), task_demand(trained$task)$demand, "input")
+  expect_identical(ggplot2::autoplot(trained, type = "allocation")$labels$caption, "not drawn: (Intercept) 1")
+  expect_match(drawn(plot(trained, type = "allocation"))$texts, "not drawn: (Intercept) 1", fixed = TRUE, all = FALSE)
+})
+
+test_that("on a grid both are maps of shares, channels summed, also where the task is a vector", {
+  skip_if_not_installed("ggplot2")
+  for (channels in 1:2) {
+    grid <- grid_task(4, 4, channels)
+    for (task in list(grid, with(grid$moments, task_moments(sigma, cross, target)))) {
+      net <- input_grid(4, 4, channels) |> layer_conv(1, 2, stride = 2) |> layer_dense(1, bias = TRUE)
+      trained <- fit(net, task, seed = 1)
+      plot <- ggplot2::autoplot(trained, type = "allocation")
+      tiles <- heat_tiles(plot, plot(trained, type = "allocation"))
+      k <- capacity(trained)
+      share <- function(value) {
+        sums <- c(rowsum(value, rep(1:16, each = channels)))
+        sums / max(sums)
+      }
+      expect_equal(tiles$value, c(share(utils::head(k$capacity, -1)), share(task_demand(grid)$demand)),
+        tolerance = 1e-10)
+      expect_equal(tiles$x[1:16], rep(1:4, each = 4))
+      expect_equal(tiles$y[1:16], rep(1:4, 4))
+      expect_identical(plot$labels$caption, "not drawn: (Intercept) 1")
+    }
   }
 })
 
 test_that("unknown types are refused by class", {
   skip_if_not_installed("ggplot2")
-  cmp <- compare_architectures(nets["dense"], tasks["ar"], replicates = 1)
+  trained <- fit(arch_dense(8), classical_tasks(8)$ar, seed = 1)
   texts <- c(
     bad(ggplot2::autoplot(profile, type = "heat"), "value"),
     bad(plot(profile, type = "l"), "value"),
-    bad(ggplot2::autoplot(cmp, type = "spectrum"), "value"),
+    bad(ggplot2::autoplot(trained, type = "profile"), "value"),
+    bad(plot(trained, type = "l"), "value"),
     bad(c(profile, profile), "value"),
     bad(c(a = profile, b = 1), "type"),
     bad(c(a = profile, b = capacity(dilated, partition = partition_octaves())), "shape")
@@ -338,7 +401,7 @@ test_that("plots return their argument, invisibly", {
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
 test_that("pictures look as they did", {
-  names <- c("profile", "several-capacities", "spectrum", "comparison-profile")
+  names <- c("profile", "several-capacities", "spectrum", "grid")
   for (name in names) announce_snapshot_file(name = paste0(name, ".svg"))
   skip_if_not_installed("vdiffr")
   skip_if_not_installed("ggplot2")
@@ -348,6 +411,5 @@ test_that("pictures look as they did", {
     "several capacities", ggplot2::autoplot(c(dilated = profile, recurrent = capacity(recurrent)))
   )
   vdiffr::expect_doppelganger("spectrum", function() plot(capacity(recurrent), type = "spectrum"))
-  cmp <- compare_architectures(nets[1:2], tasks, replicates = 2, n_obs = 40)
-  vdiffr::expect_doppelganger("comparison profile", ggplot2::autoplot(cmp))
+  vdiffr::expect_doppelganger("grid", ggplot2::autoplot(capacity(image)))
 })

@@ -647,3 +647,15 @@ test_that("arguments of fit() are checked before the first run", {
 test_that("calls made by do.call() get the same errors", {
   bad(do.call(compare_architectures, list(list(a = 1), tasks)), "type")
 })
+
+test_that("networks on grids and on vectors stand beside each other", {
+  task <- task_image(3, 3, range = 2)
+  networks <- list(grid = input_grid(3, 3) |> layer_dense(1), vector = input_vector(9) |> layer_dense(1))
+  cmp <- compare_architectures(networks, list(image = task), replicates = 1)
+  expect_true(all(cmp$runs$converged))
+  rows <- cmp$allocation
+  expect_equal(rows$row, c(rep(1:3, 3), rep(NA, 9)))
+  expect_equal(rows$column, c(rep(1:3, each = 3), rep(NA, 9)))
+  expect_equal(rows$capacity, rep(1, 18))
+  expect_equal(cmp$demand$demand, task_demand(task)$demand)
+})

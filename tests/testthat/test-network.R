@@ -70,21 +70,6 @@ test_that("plot() draws every network and returns it", {
   }
 })
 
-test_that("plot() writes a name and a line for each layer, and none for no layer", {
-  texts <- function(net) {
-    file <- withr::local_tempfile()
-    # The one device whose files hold each text as it is; it warns of its defaults.
-    suppressWarnings(grDevices::xfig(file))
-    suppressWarnings(plot(net))
-    grDevices::dev.off()
-    sum(grepl("\\001$", readLines(file, warn = FALSE), useBytes = TRUE))
-  }
-  # A box has its name, what it does, its shape and its parameters (the input the first two); two
-  # headings and a title.
-  expect_equal(texts(nested()), 4 * 7 + 2 + 3)
-  expect_equal(texts(input_vector(3)), 2 + 3)
-})
-
 test_that("coefficients go in and come out unchanged", {
   net <- nested()
   values <- seq_len(34) / 7

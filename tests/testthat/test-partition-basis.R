@@ -94,15 +94,34 @@ test_that("subspaces are spanned, completed by the rest and checked", {
     tolerance = 1e-10)
   whole <- capacity(net, partition = partition_subspaces(list(all = diag(8))))
   expect_equal(as.character(whole$part), "all")
-  expect_snapshot(error = TRUE, {
-    partition_subspaces(list(a = diag(4)[, 1:2], b = diag(4)[, 2:3]))
-    partition_subspaces(list(diag(4)))
-    partition_subspaces(list(a = matrix(0, 4, 1)))
-    partition_subspaces(list(a = diag(4)[, 1], b = diag(5)[, 2]))
-    capacity(net, partition = partition_subspaces(list(a = diag(4))))
-    capacity(cases()$odd, partition = partition_haar())
-    partition_fourier(c(0, 0.7))
-    capacity(initialise(input_vector(4) |> layer_dense(1), seed = 1), partition = partition_fourier())
+  expect_snapshot({
+    cat(bad(partition_subspaces(list(a = diag(4)[, 1:2], b = diag(4)[, 2:3])), "value"))
+    cat(bad(partition_subspaces(list(diag(4))), "value"))
+    cat(bad(partition_subspaces(list(a = matrix(0, 4, 1))), "value"))
+    cat(bad(partition_subspaces(list(a = diag(4)[, 1], b = diag(5)[, 2])), "shape"))
+    cat(bad(capacity(net, partition = partition_subspaces(list(a = diag(4)))), "shape"))
+    cat(bad(capacity(cases()$odd, partition = partition_haar()), "shape"))
+    cat(bad(partition_fourier(c(0, 0.7)), "value"))
+    cat(bad(capacity(named_networks()$dense, partition = partition_fourier()), "shape"))
+    cat(bad(capacity(small_grids()$plain, partition = partition_haar()), "shape"))
+    cat(bad(partition_subspaces(list(`(rest)` = diag(4)[, 1:2])), "value"))
+    cat(bad(partition_subspaces(list(`(Intercept)` = diag(4)[, 1:2])), "value"))
+    cat(bad(partition_subspaces(list()), "type"))
+    cat(bad(partition_subspaces(diag(4)), "type"))
+    cat(bad(partition_subspaces(NULL), "type"))
+    cat(bad(partition_subspaces(list(a = "x")), "type"))
+    cat(bad(partition_subspaces(list(a = NULL)), "type"))
+    cat(bad(partition_subspaces(list(a = c(1, NA))), "value"))
+    cat(bad(partition_subspaces(list(a = diag(4)[, 1], a = diag(4)[, 2])), "value"))
+    cat(bad(partition_fourier("a"), "type"))
+    cat(bad(partition_fourier(c(0.2, 0.1)), "value"))
+    cat(bad(partition_fourier(0.1), "value"))
+    cat(bad(partition_fourier(c(-0.1, 0.1)), "value"))
+    cat(bad(partition_fourier(c(0, NA)), "value"))
+    cat(bad(partition_pca(0), "value"))
+    cat(bad(partition_pca(1.5), "value"))
+    cat(bad(partition_pca("a"), "value"))
+    cat(bad(partition_pca(1:2), "value"))
   })
 })
 
@@ -117,4 +136,115 @@ test_that("with a bias the constant is a part of its own in every basis", {
       expect_equal(sum(k$capacity), attr(k, "total"), tolerance = 1e-10)
     }
   }
+})
+
+# The bases of the documentation, written out anew: the real waves of n points, and boxes halved.
+twin_waves <- function(n) {
+  t <- seq_len(n) - 1
+  lapply(stats::setNames(nm = 0:(n %/% 2)), function(k) {
+    waves <- cbind(cos(2 * pi * k * t / n), sin(2 * pi * k * t / n))
+    waves[, colSums(waves^2) > 1e-8, drop = FALSE]
+  })
+}
+
+twin_haar <- function(n) {
+  scales <- 2^seq_len(log2(n))
+  details <- lapply(scales, function(scale) {
+    vapply(seq_len(n / scale), function(i) {
+      at <- (i - 1) * scale + seq_len(scale)
+      replace(numeric(n), at, rep(c(1, -1), each = scale / 2))
+    }, numeric(n))
+  })
+  c(list(mean = matrix(1, n, 1)), stats::setNames(details, scales))
+}
+
+# With every channel by itself.
+in_channels <- function(Q, channels) kronecker(Q, diag(channels))
+
+expect_subspaces <- function(network, partition, parts, label) {
+  x <- some_moments(network)
+  J <- unname(tangent(network))
+  for (metric in c("identity", "covariance")) for (ridge in c(0, 0.1)) {
+    space <- twin_column_space(network, ridge, sigma = if (metric == "covariance") x$sigma, J = J)
+    wanted <- vapply(parts, function(Q) twin_subspace(space, without_constant(Q, network)), 0)
+    if (twin_has_bias(network$layers)) wanted <- c(wanted, `(Intercept)` = space$total - sum(wanted))
+    k <- capacity(network, metric, partition, ridge, data = x$rows)
+    expect_identical(levels(k$part), names(wanted), label = label)
+    expect_near(k$capacity, unname(wanted), if (metric == "identity") 1e-10 else 1e-8, label)
+    expect_equal(sum(k$capacity), space$total, tolerance = 1e-9, label = label)
+  }
+}
+
+test_that("Fourier, Haar and any subspaces are the naive twin's, with channels, outputs and the constant", {
+  networks <- c(
+    named_networks()[c("conv_channels", "dense_on_sequence", "diagonal_bias", "nested", "conv_strided")],
+    list(one = input_sequence(1, channels = 2) |> layer_dense(2, bias = TRUE) |> with_test_coef(1))
+  )
+  for (name in names(networks)) {
+    network <- networks[[name]]
+    channels <- network$input$shape[[1]]
+    n <- network$input$shape[[3]]
+    waves <- lapply(twin_waves(n), in_channels, channels)
+    names(waves) <- vapply(as.numeric(names(waves)) / n, format, "", digits = 15)
+    expect_subspaces(network, partition_fourier(), waves, name)
+    if (log2(n) == round(log2(n))) {
+      expect_subspaces(network, partition_haar(), lapply(twin_haar(n), in_channels, channels), name)
+    }
+    some <- withr::with_seed(n, qr.Q(qr(matrix(rnorm((n * channels)^2), n * channels))))
+    # Not orthonormal by themselves, and one with a column too many.
+    a <- some[, 1, drop = FALSE] %*% cbind(2, -3)
+    parts <- list(a = some[, 1, drop = FALSE], `b c` = some[, 2, drop = FALSE])
+    if (ncol(some) > 2) parts$`(rest)` <- some[, -(1:2), drop = FALSE]
+    expect_subspaces(network, partition_subspaces(list(a = a, `b c` = 5 * some[, 2])), parts, name)
+  }
+})
+
+test_that("any subspaces of a grid and of a vector are the naive twin's", {
+  for (network in c(small_grids(), named_networks()[c("dense_bias", "dense_deep")])) {
+    n <- prod(network$input$shape)
+    smooth <- cbind(1, seq_len(n))
+    parts <- list(smooth = smooth, `(rest)` = qr.Q(qr(smooth), complete = TRUE)[, -(1:2)])
+    expect_subspaces(network, partition_subspaces(list(smooth = smooth)), parts, "grid")
+    expect_subspaces(network, partition_subspaces(list(smooth = as.data.frame(smooth))), parts, "data frame")
+  }
+})
+
+test_that("bands are half open, the mean is apart, and what is in no band is the rest", {
+  net <- named_networks()$pool # 9 positions: frequencies 0, 1/9, .., 4/9
+  fine <- capacity(net, partition = partition_fourier())$capacity
+  some <- capacity(net, partition = partition_fourier(c(1 / 9, 3 / 9)))
+  expect_identical(levels(some$part), c("mean", "(0.111111111111111,0.333333333333333]", "(rest)"))
+  expect_near(some$capacity, c(fine[[1]], sum(fine[3:4]), sum(fine[c(2, 5)])))
+  whole <- capacity(net, partition = partition_fourier(c(0, 0.5)))
+  expect_near(whole$capacity, c(fine[[1]], sum(fine[-1])))
+})
+
+test_that("principal components are the naive twin's with channels, a constant and on a grid", {
+  networks <- c(named_networks()[c("conv_channels", "diagonal_bias")], small_grids())
+  for (network in networks) {
+    n <- prod(network$input$shape)
+    x <- some_moments(network)
+    V <- svd(x$rows)$v
+    for (k in c(1, 3, n)) {
+      parts <- lapply(seq_len(k), function(i) V[, i, drop = FALSE])
+      names(parts) <- paste("component", seq_len(k))
+      if (k < n) parts$`(rest)` <- V[, -seq_len(k), drop = FALSE]
+      space <- twin_column_space(network, J = unname(tangent(network)))
+      wanted <- vapply(parts, function(Q) twin_subspace(space, without_constant(Q, network)), 0)
+      found <- capacity(network, partition = partition_pca(k), data = x$rows)
+      own <- found[as.character(found$part) != "(Intercept)", ]
+      expect_identical(as.character(own$part), names(wanted))
+      expect_near(own$capacity, unname(wanted), 1e-8) # gaps between the moments' eigenvalues
+      expect_equal(sum(found$capacity), space$total, tolerance = 1e-9)
+    }
+  }
+})
+
+test_that("partitions by a basis print what they are", {
+  expect_snapshot({
+    partition_fourier()
+    partition_haar()
+    partition_pca(2)
+    partition_subspaces(list(a = diag(4)[, 1]))
+  })
 })

@@ -101,10 +101,150 @@ test_that("names of regions tell their breaks apart", {
   expect_equal(as.character(found$part), c("(0,1024]", "(1024,2048]"))
 })
 
+# Subspaces of the input space that the parts of a partition are, from the words of the documentation: a
+# named list of sets of coordinates, or of matrices of columns.
+twin_parts <- function(network, parts, sigma = NULL) {
+  n <- prod(network$input$shape)
+  J <- if (network$input$kind == "grid") unname(tangent(network)) else twin_tangent(network)
+  space <- twin_column_space(network, sigma = sigma, J = J)
+  sums <- vapply(parts, function(at) {
+    if (length(at) == 0L) return(0)
+    twin_subspace(space, without_constant(if (is.matrix(at)) at else unit_vectors(at, n), network))
+  }, 0)
+  # The constant by itself.
+  if (twin_has_bias(network$layers)) {
+    sums <- c(sums, `(Intercept)` = twin_subspace(space, unit_vectors(n + 1, n + 1)))
+  }
+  list(sums = sums, total = space$total)
+}
+
+expect_parts <- function(network, partition, parts, label) {
+  x <- some_moments(network)
+  for (metric in c("identity", "covariance")) {
+    sigma <- if (metric == "covariance") x$sigma
+    k <- capacity(network, metric, partition, data = x$rows)
+    twin <- twin_parts(network, parts, sigma)
+    expect_identical(as.character(k$part), names(twin$sums), label = label)
+    expect_identical(levels(k$part), names(twin$sums), label = label)
+    # In the metric of the loss J loses the condition of Sigma's root, up to 1e3.
+    expect_near(k$capacity, unname(twin$sums), if (metric == "identity") 1e-10 else 1e-8, label)
+    expect_equal(sum(k$capacity), twin$total, tolerance = 1e-9, label = label)
+    expect_equal(attr(k, "total"), twin$total, tolerance = 1e-9, label = label)
+  }
+}
+
+several_networks <- function() {
+  c(named_networks()[c("conv_channels", "dense_on_sequence", "diagonal_bias", "nested", "residual_deep")],
+    small_grids())
+}
+
+test_that("positions and channels are the naive twin's, on sequences, grids and vectors", {
+  networks <- c(several_networks(), named_networks()[c("dense_bias", "dense_deep")])
+  for (name in names(networks)) {
+    shape <- networks[[name]]$input$shape
+    vector <- networks[[name]]$input$kind == "vector"
+    channels <- if (vector) 1 else shape[[1]]
+    at <- seq_len(prod(shape))
+    positions <- split(at, ceiling(at / channels))
+    expect_parts(networks[[name]], partition_positions(), positions, name)
+    expect_parts(networks[[name]], partition_channels(), split(at, (at - 1) %% channels + 1), name)
+  }
+})
+
+test_that("regions and octaves are the naive twin's", {
+  networks <- several_networks()
+  for (name in names(networks)) {
+    shape <- networks[[name]]$input$shape
+    position <- rep(seq_len(shape[[2]] * shape[[3]]), each = shape[[1]])
+    at <- seq_along(position)
+    parts <- list(`(1,3]` = at[position %in% 2:3], `(3,5]` = at[position %in% 4:5],
+      `(other)` = at[!position %in% 2:5])
+    if (length(parts[[3]]) == 0) parts <- parts[1:2]
+    expect_parts(networks[[name]], partition_regions(c(1, 3, 5)), parts, name)
+    if (networks[[name]]$input$kind != "sequence") next
+    lag <- shape[[3]] + 1 - position
+    octaves <- list(`1` = at[lag == 1], `2` = at[lag == 2], `3-4` = at[lag %in% 3:4], `5-8` = at[lag %in% 5:8])
+    expect_parts(networks[[name]], partition_octaves(), octaves, name)
+  }
+})
+
+test_that("rectangles of a grid are the naive twin's", {
+  for (network in small_grids()) {
+    rows <- capacity(network)
+    rows <- rows[!is.na(rows$position), ]
+    inside <- function(a, b) which(rows$row %in% a & rows$column %in% b)
+    width <- network$input$shape[[3]]
+    height <- network$input$shape[[2]]
+    whole <- partition_regions(c(0, 2, height), columns = c(0, 1, width))
+    names <- c(outer(paste0(c("(0,1]", paste0("(1,", width, "]"))),
+      paste0(c("(0,2]", paste0("(2,", height, "]"))), function(b, a) paste(a, "x", b)))
+    parts <- list(inside(1:2, 1), inside(1:2, 2:width), inside(3:height, 1), inside(3:height, 2:width))
+    expect_parts(network, whole, stats::setNames(parts, names), "whole")
+    some <- partition_regions(c(1, 3), columns = c(1, 2, 3))
+    own <- list(`(1,3] x (1,2]` = inside(2:3, 2), `(1,3] x (2,3]` = inside(2:3, 3))
+    own$`(other)` <- setdiff(seq_len(nrow(rows)), unlist(own))
+    expect_parts(network, some, own, "some")
+    # Breaks alone are of the position, which runs down the columns.
+    expect_equal(capacity(network, partition = partition_regions(c(0, height)))$capacity[[1]],
+      sum(rows$capacity[rows$column == 1]), tolerance = 1e-12)
+  }
+})
+
+test_that("outputs are the naive twin's, the constant apart", {
+  networks <- several_networks()
+  for (name in names(networks)) {
+    network <- networks[[name]]
+    n <- prod(network$input$shape)
+    J <- unname(tangent(network))
+    for (sigma in list(NULL, some_moments(network)$sigma)) for (ridge in c(0, 0.1)) {
+      space <- twin_column_space(network, ridge, sigma = sigma, J = J)
+      m <- space$m
+      inputs <- diag(rep(c(1, 0), c(n, nrow(space$P) / m - n)), nrow(space$P) / m)
+      wanted <- vapply(seq_len(m), function(o) {
+        sum(diag(kronecker(inputs, diag(as.numeric(seq_len(m) == o), m)) %*% space$P))
+      }, 0)
+      names <- paste0("y[", seq_len(m), "]")
+      if (twin_has_bias(network$layers)) {
+        wanted <- c(wanted, space$total - sum(wanted))
+        names <- c(names, "(Intercept)")
+      }
+      metric <- if (is.null(sigma)) "identity" else "covariance"
+      k <- capacity(network, metric, partition_outputs(), ridge, data = some_moments(network)$rows)
+      expect_identical(levels(k$part), names, label = name)
+      expect_near(k$capacity, wanted, if (is.null(sigma)) 1e-10 else 1e-8, name)
+    }
+  }
+})
+
+test_that("partitions go with a ridge, layers and blocks", {
+  net <- named_networks()$residual_deep
+  J <- twin_tangent(net)
+  keep <- grepl("^conv", names(coef(net)))
+  space <- twin_column_space(net, 0.2, keep, J = J)
+  own <- diag(twin_kernel(space))
+  for (block in c(1, 4, 5, 100)) {
+    of <- function(partition) {
+      capacity(net, partition = partition, ridge = 0.2, layers = c("conv1", "conv2"), block = block)$capacity
+    }
+    expect_near(of(partition_channels()), c(sum(own[c(1, 3, 5, 7, 9, 11)]), sum(own[c(2, 4, 6, 8, 10, 12)]), own[[13]]))
+    expect_near(of(partition_positions()), c(rowSums(matrix(own[1:12], ncol = 2, byrow = TRUE)), own[[13]]))
+  }
+})
+
+test_that("a vector has one channel and its own positions", {
+  net <- named_networks()$dense
+  expect_identical(as.character(capacity(net, partition = partition_channels())$part), "1")
+  expect_identical(as.character(capacity(net, partition = partition_positions())$part), as.character(1:5))
+})
+
 test_that("a partition prints what it is", {
   expect_snapshot({
     partition_octaves()
     partition_regions(c(0, 4, 8))
+    partition_regions(c(0, 4, 8), columns = c(0, 8))
+    partition_positions()
+    partition_channels()
+    partition_outputs()
   })
 })
 
@@ -119,6 +259,14 @@ test_that("bad partitions are refused", {
     cat(bad(partition_regions("a"), "type"))
     cat(bad(partition_regions(NULL), "type"))
     cat(bad(partition_regions(numeric()), "value"))
+    cat(bad(partition_regions(data.frame(1:3)), "type"))
+    cat(bad(partition_regions(c(0, 4), columns = 4), "value"))
+    cat(bad(partition_regions(c(0, 4), columns = c(4, 0)), "value"))
+    cat(bad(partition_regions(c(0, 4), columns = "a"), "type"))
+    cat(bad(partition_regions(c(0, 4), columns = c(0, NA)), "value"))
+    cat(bad(capacity(vector, partition = partition_regions(c(0, 4), columns = c(0, 4))), "shape"))
+    cat(bad(capacity(wide(8), partition = partition_regions(c(0, 4), columns = c(0, 4))), "shape"))
+    cat(bad(capacity(small_grids()$plain, partition = partition_octaves()), "shape"))
     cat(bad(capacity(vector, partition = partition_octaves()), "shape"))
     cat(bad(capacity(vector, partition = c(0, 2, 4)), "type"))
     cat(bad(capacity(vector, partition = list(1:2, 3:4)), "type"))

@@ -1,0 +1,235 @@
+# What tests of the C core's routines share: small networks, valid calls, and ways to tamper with them.
+
+ffi_networks <- function() {
+  list(
+    dense = input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_dense(2),
+    dilated = input_sequence(8) |> layer_conv(2, 2) |> layer_conv(2, 2, dilation = 2, groups = 2) |>
+      layer_conv(1, 2, dilation = 4, bias = TRUE),
+    elman = input_sequence(5, channels = 2) |>
+      layer_recurrent(2, output = "sequence", bias = TRUE) |> layer_flatten() |> layer_dense(1),
+    diagonal = input_sequence(6) |> layer_recurrent(3, cell = "diagonal") |> layer_dense(1),
+    nested = input_sequence(6) |>
+      layer_residual(\(x) layer_conv(x, 1, 3, padding = "same"), scale = 0.5) |>
+      layer_parallel(
+        \(x) layer_pool(x, 2), \(x) layer_conv(x, 2, 2, stride = 2), merge = "concat"
+      ) |>
+      layer_last() |> layer_dense(2, bias = TRUE),
+    grid = input_grid(4, 7, channels = 2) |>
+      layer_conv(2, c(2, 3), stride = c(1, 2), dilation = c(2, 1), padding = "same", groups = 2) |>
+      layer_parallel(identity, \(x) x |> layer_pool(2) |> layer_upsample(2, size = 4), merge = "concat") |>
+      layer_conv(1, 2, bias = TRUE) |> layer_dense(1),
+    local = input_grid(3, 4) |> layer_local(2, 2, stride = c(1, 2), bias = TRUE) |>
+      layer_upsample(c(1, 2), size = c(2, 3)) |> layer_conv(1, 2)
+  )
+}
+
+# A valid list of arguments for every registered routine.
+ffi_calls <- function(network) {
+  graph <- capalloc:::lower(network)
+  p <- graph$n_params
+  n <- prod(graph$input) + capalloc:::has_bias(network)
+  m <- prod(graph$ops[[graph$output]]$shape)
+  theta <- with_test_coef(network, 1)$coef
+  rows <- matrix(sin(seq_len(3 * n * n)), 3 * n)
+  sigma <- crossprod(rows) / (3 * n)
+  cross <- matrix(cos(seq_len(n * m)), n) / n
+  control <- list(max_iterations = 5, tol = 1e-10, learning_rate = 0.01, memory = 3)
+  options <- list(tol = 1e-12, ridge = 0.1, block = 2)
+  layer <- rep(1L, p)
+  x <- rows[, seq_len(prod(graph$input)), drop = FALSE]
+  list(
+    ffi_weights = list(graph, theta),
+    ffi_predict = list(graph, theta, x),
+    ffi_tangent = list(graph, theta),
+    ffi_reach = list(graph),
+    ffi_gradient = list(graph, theta, sigma, cross, 2),
+    ffi_fit = list(graph, theta, sigma, cross, 2, pick(c("lm", "lbfgs", "adam")), control),
+    ffi_capacity = list(
+      graph, theta, layer, pick(list(NULL, sigma)), pick(list(NULL, sigma)), options
+    ),
+    ffi_kernel = list(graph, theta, layer, pick(list(NULL, sigma)), as.integer(seq(1, n, by = 2)), options),
+    ffi_two_way = list(graph, theta, layer, pick(list(NULL, sigma)), rep(1:2, length.out = p), options)
+  )
+}
+
+call_core <- function(routine, arguments) {
+  symbol <- utils::getFromNamespace(routine, "capalloc")
+  do.call(".Call", c(list(symbol), unname(arguments)), quote = TRUE)
+}
+
+# Sizes far beyond the network's, up to those that no index holds. None between
+# 2e4 and 2^28: those are sizes of a large network, which would be computed.
+ffi_numbers <- c(0, 1, -1, 2, 3, 7, 0.5, 2e4, 2^28, 2^31 - 1, 2^31, -2^31, 2^53, 1e300, NA, NaN,
+  Inf, -Inf)
+
+ffi_junk <- function() {
+  pick(list(
+    NULL, NA, NA_integer_, NA_real_, NaN, Inf, TRUE, 0L, 1L, -1L, 1e300, -1.5, 1i, "1", "",
+    "linear", NA_character_, as.raw(1), numeric(), integer(), character(), list(), list(1),
+    list(NULL),
+    list(ops = NULL), list(input = 1:3, ops = list(), output = 0L, n_params = 0), matrix(0, 0, 0),
+    matrix(1, 1, 1), matrix(1L, 2, 2), array(1, c(2, 2, 2)), matrix(numeric(), 0, 4), 1:3, rnorm(3),
+    rep(NA_real_, 3), c(a = 1), factor("a"), globalenv(), new.env(), function(x) x, sum, quote(a),
+    quote(a + b), y ~ x, expression(1), data.frame(a = 1), as.Date("2020-01-01"), pairlist(a = 1),
+    structure(list(), names = character()), structure(1, class = "ca_network"), 1:1000,
+    numeric(1000), rep(list(list()), 50), structure(list(input = 1), class = "ca_network")
+  ))
+}
+
+# One entry of a value changed, or its length, type or names.
+tamper <- function(x) {
+  if (length(x) == 0L || !is.atomic(x)) return(ffi_junk())
+  i <- sample.int(length(x), 1L)
+  number <- pick(ffi_numbers)
+  ways <- c("junk", "set", "set", "near", "near", "shorter", "longer", "integer", "double", "text")
+  switch(pick(ways),
+    junk = ffi_junk(),
+    set = if (is.numeric(x)) replace(as.double(x), i, number) else ffi_junk(),
+    near = tamper_slightly(x, i),
+    shorter = x[-i],
+    longer = c(x, x[[i]]),
+    integer = suppressWarnings(as.integer(x)),
+    double = suppressWarnings(as.double(x)),
+    text = as.character(x)
+  )
+}
+
+tamper_slightly <- function(x, i) {
+  if (is.logical(x)) return(!x)
+  if (is.numeric(x)) replace(x, i, x[[i]] + pick(c(-1L, 1L, 2L))) else pick(ffi_kinds)
+}
+
+ffi_kinds <- c("linear", "fixed", "bias", "add", "concat", "flatten", "input", "scan")
+
+tamper_op <- function(ops) {
+  i <- sample.int(length(ops), 1L)
+  j <- sample.int(length(ops), 1L)
+  field <- pick(names(ops[[i]]))
+  op <- ops[[i]]
+  ways <- c(rep("field", 4), "kind", "from", "loop", "drop", "swap", "repeat", "missing", "other",
+    "borrow")
+  switch(pick(ways),
+    field = op[field] <- list(tamper(op[[field]])),
+    kind = op$kind <- pick(ffi_kinds),
+    from = op$from <- sample(-1:(length(ops) + 1L), pick(c(0:3, 40L)), replace = TRUE),
+    loop = op$loop <- pick(0:3),
+    drop = return(ops[-i]),
+    swap = return(replace(ops, c(i, j), ops[c(j, i)])),
+    `repeat` = return(append(ops, ops[i], j)),
+    missing = op[[field]] <- NULL,
+    other = op <- ffi_junk(),
+    borrow = op[field] <- ops[[j]][field]
+  )
+  ops[i] <- list(op)
+  ops
+}
+
+is_op <- function(x) is.list(x) && !is.data.frame(x) && length(x) > 0L && !is.null(names(x))
+
+tamper_graph <- function(graph) {
+  field <- pick(c("input", "ops", "ops", "ops", "ops", "ops", "output", "n_params"))
+  if (is.list(graph$ops) && length(graph$ops) > 0L && field == "ops" && runif(1) < 0.97) {
+    if (!all(vapply(graph$ops, is_op, NA))) return(graph)
+    graph$ops <- tamper_op(graph$ops)
+  } else if (runif(1) < 0.9) {
+    graph[field] <- list(tamper(graph[[field]]))
+  } else {
+    graph[[field]] <- NULL
+  }
+  if (is.list(graph) && runif(1) < 0.02) names(graph) <- NULL
+  graph
+}
+
+# A list of settings with one of them changed, or missing.
+tamper_list <- function(x) {
+  i <- sample.int(length(x), 1L)
+  if (runif(1) < 0.1) x[-i] else replace(x, i, list(tamper(x[[i]])))
+}
+
+tamper_matrix <- function(x) {
+  pick(list(
+    t(x), x[-1L, , drop = FALSE], x[, -1L, drop = FALSE], x[0L, , drop = FALSE],
+    x[, 0L, drop = FALSE], cbind(x, 1), rbind(x, 1), 0 * x, -x, 1e200 * x, 1e-320 * x, round(x),
+    replace(x, 1L, NA), replace(x, length(x), Inf), `storage.mode<-`(round(x), "integer"), c(x),
+    as.data.frame(x), array(x, c(dim(x), 1L))
+  ))
+}
+
+tamper_arguments <- function(arguments) {
+  i <- sample.int(length(arguments), 1L, prob = c(3, rep(1, length(arguments) - 1L)))
+  old <- arguments[[i]]
+  if (runif(1) < 0.1) {
+    arguments[i] <- list(ffi_junk())
+  } else if (i == 1L && is.list(old)) {
+    for (times in seq_len(pick(c(1, 1, 2, 3)))) if (is.list(old)) old <- tamper_graph(old)
+    arguments[1L] <- list(old)
+  } else if (is.matrix(old)) {
+    arguments[i] <- list(tamper_matrix(old))
+  } else if (is.list(old)) {
+    arguments[i] <- list(tamper_list(old))
+  } else {
+    arguments[i] <- list(tamper(old))
+  }
+  arguments
+}
+
+is_answer <- function(x, routine) {
+  switch(routine,
+    ffi_reach = is.integer(x) && is.matrix(x) && nrow(x) == 4L,
+    ffi_gradient = identical(names(x), c("loss", "gradient")) && is.double(x$gradient),
+    ffi_fit = is.list(x) && is.double(x$coef) && ncol(x$history) == 3L && x$outcome %in% 0:4,
+    ffi_capacity = ,
+    ffi_kernel = ,
+    ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$parameters),
+    is.double(x) && is.matrix(x)
+  )
+}
+
+# How one call ended: a value, an error of the package's own, or what else came of it.
+ffi_outcome <- function(routine, arguments) {
+  tryCatch(
+    if (is_answer(call_core(routine, arguments), routine)) "value" else "not an answer",
+    capalloc_error = function(e) "error",
+    error = function(e) paste("foreign error:", conditionMessage(e)),
+    warning = function(w) paste("warning:", conditionMessage(w))
+  )
+}
+
+# Without the layout of messages, which takes most of the time of an error.
+with_plain_errors <- function(code) {
+  real <- capalloc:::stop_core
+  plain <- function(code, what) stop(structure(class = c("capalloc_error", "error", "condition"),
+    list(message = what, call = NULL)))
+  utils::assignInNamespace("stop_core", plain, "capalloc")
+  on.exit(utils::assignInNamespace("stop_core", real, "capalloc"))
+  code
+}
+
+# The outcomes of `calls` tampered calls. They depend on the seed alone, so that a crash
+# can be found again: set `trace` to a file, which then holds the last call.
+ffi_storm <- function(seed, calls, trace = NULL) {
+  networks <- ffi_networks()
+  withr::with_seed(seed, {
+    bases <- unlist(lapply(seq_len(20), function(i) {
+      lapply(unname(networks), ffi_calls)
+    }), recursive = FALSE)
+    outcomes <- lapply(seq_len(calls), function(i) {
+      base <- pick(bases)
+      routine <- pick(names(base))
+      arguments <- tamper_arguments(base[[routine]])
+      if (!is.null(trace)) saveRDS(list(i = i, routine = routine, arguments = arguments), trace)
+      data.frame(routine = routine, outcome = ffi_outcome(routine, arguments))
+    })
+    do.call(rbind, outcomes)
+  }, .rng_kind = "Mersenne-Twister", .rng_normal_kind = "Inversion", .rng_sample_kind = "Rejection")
+}
+
+expect_no_surprise <- function(found, seed, calls) {
+  expect_equal(nrow(found), calls)
+  foreign <- found[!found$outcome %in% c("value", "error"), ]
+  expect_equal(
+    paste(foreign$routine, foreign$outcome), character(),
+    label = paste("unexpected outcomes of seed", seed)
+  )
+}
+

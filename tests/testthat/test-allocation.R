@@ -1,0 +1,143 @@
+# The set-up that all questions share: metric, layers, tolerance, evidence, cost. What each question makes
+# of it is in test-capacity.R, test-capacity-kernel.R and test-capacity-table.R.
+
+# Moments of rows that span only `rank` dimensions, so that Sigma is singular.
+singular_rows <- function(n, rank, seed = 1) {
+  withr::with_seed(seed, matrix(rnorm(5 * n * rank), 5 * n) %*% matrix(rnorm(rank * n), rank))
+}
+
+rank_of <- function(A) {
+  d <- svd(A, 0L, 0L)$d
+  sum(d > 1e-10 * d[[1L]])
+}
+
+test_that("the metric of the loss is that of the symmetric root, also with a constant and means", {
+  networks <- c(named_networks()[c("dense_bias", "conv_channels", "dense_deep", "diagonal_bias", "nested")],
+    small_grids())
+  for (name in names(networks)) {
+    network <- networks[[name]]
+    J <- unname(tangent(network))
+    x <- some_moments(network)
+    space <- twin_column_space(network, sigma = x$sigma, J = J)
+    k <- capacity(network, "covariance", data = x$rows)
+    expect_near(k$capacity, diag(twin_kernel(space)), 1e-8, name) # the root's condition is up to 1e3
+    # As stated moments, whose means make the column of the constant.
+    n <- ncol(x$rows)
+    task <- task_moments(x$sigma[seq_len(n), seq_len(n)], numeric(n), 1, mean_x = colMeans(x$rows))
+    if (network$input$kind == "vector") {
+      expect_near(capacity(network, "covariance", data = task)$capacity, k$capacity, 1e-9, name)
+    }
+  }
+})
+
+test_that("with singular moments the total is the rank of the product", {
+  networks <- c(named_networks()[c("dense_bias", "conv_sequence", "conv_channels", "recurrent_stack")], small_grids())
+  for (name in names(networks)) {
+    network <- networks[[name]]
+    n <- prod(network$input$shape)
+    rows <- singular_rows(n, 3)
+    constant <- if (twin_has_bias(network$layers)) 1
+    sigma <- crossprod(cbind(rows, constant)) / nrow(rows)
+    J <- unname(tangent(network))
+    product <- kronecker(twin_root(sigma), diag(prod(shape_of(network)))) %*% J
+    k <- capacity(network, "covariance", data = rows)
+    expect_equal(glance(k)$total, rank_of(product), label = name)
+    expect_lte(glance(k)$total, rank_of(J))
+    if (name == "dense_bias") expect_lt(glance(k)$total, rank_of(J))
+    expect_near(k$capacity, diag(twin_kernel(twin_column_space(network, sigma = sigma, J = J))), 1e-7, name)
+    expect_equal(sum(k$capacity), glance(k)$total, tolerance = 1e-10)
+    expect_near(diag(as.matrix(capacity_kernel(network, metric = "covariance", data = rows))),
+      k$capacity, 1e-8, name)
+    T <- as.matrix(capacity_table(network, metric = "covariance", data = rows))
+    expect_near(rowSums(T), k$capacity, 1e-8, name)
+  }
+})
+
+test_that("inputs that never vary from zero have no capacity in the metric of the loss", {
+  net <- input_vector(3) |> layer_dense(1) |> set_coef(1:3)
+  rows <- cbind(1:5, 0, c(1, -1, 1, 0, 2))
+  expect_near(capacity(net, "covariance", data = rows)$capacity, c(1, 0, 1), 1e-12)
+  none <- capacity(net, "covariance", data = 0 * rows)
+  expect_near(none$capacity, numeric(3), 0)
+  expect_identical(glance(none)$total, 0)
+})
+
+test_that("a fit answers every question with its task's moments", {
+  for (case in list(
+    list(arch_conv(8, 2, 3, bias = TRUE), task_fgn(8, 0.8)),
+    list(input_grid(4, 4) |> layer_conv(1, 2, stride = 2) |> layer_dense(1), grid_task(4, 4)),
+    list(input_vector(2) |> layer_dense(1, bias = TRUE), task_data(mpg ~ wt + hp, mtcars, seed = 1))
+  )) {
+    trained <- fit(case[[1]], case[[2]], seed = 1)
+    network <- trained$network
+    for (ask in list(capacity, capacity_kernel, capacity_table)) {
+      expect_identical(ask(trained), ask(network))
+      expect_identical(ask(trained, metric = "covariance"), ask(network, metric = "covariance", data = case[[2]]))
+    }
+    moments <- case[[2]]$moments
+    sigma <- if (!twin_has_bias(network$layers)) moments$sigma else {
+      rbind(cbind(moments$sigma, moments$mean_x), c(moments$mean_x, 1))
+    }
+    space <- twin_column_space(network, sigma = sigma, J = unname(tangent(network)))
+    expect_near(capacity(trained, "covariance")$capacity, diag(twin_kernel(space)), 1e-8)
+  }
+})
+
+test_that("all questions of a network report one evidence", {
+  net <- named_networks()$nested
+  evidence <- attr(capacity(net), "evidence")
+  expect_named(evidence, c("tol", "gap", "rank", "rank_low", "rank_high"))
+  expect_identical(attr(capacity_kernel(net), "evidence"), evidence)
+  expect_identical(attr(capacity_table(net), "evidence"), evidence)
+  expect_identical(attr(capacity(net, partition = partition_octaves()), "evidence"), evidence)
+})
+
+test_that("every question warns of a rank that is not clear, unless it is soft", {
+  net <- steep_networks()$filters5
+  s <- twin_column_space(net)$s$d
+  tol <- s[[3]] / s[[1]] / 2
+  for (ask in list(capacity, capacity_kernel, capacity_table)) {
+    expect_warning(ask(net, tol = tol), class = "capalloc_warning_rank_gap")
+    expect_warning(ask(net, tol = tol, ridge = 0.1), NA)
+    expect_warning(ask(net), NA)
+  }
+})
+
+test_that("a tolerance that cuts the spectrum cuts every answer", {
+  net <- steep_networks()$filters3
+  J <- twin_unit_columns(twin_tangent(net), twin_theta_layer(net))
+  s <- svd(J)
+  U <- s$u[, 1:2]
+  cut <- sqrt(s$d[[2]] * s$d[[3]]) / s$d[[1]]
+  expect_near(unname(as.matrix(capacity_kernel(net, tol = cut))), tcrossprod(U), 1e-9)
+  expect_near(capacity(net, tol = cut)$capacity, rowSums(U^2), 1e-9)
+  inverse <- s$v[, 1:2] %*% (t(U) / s$d[1:2])
+  expect_near(unname(as.matrix(capacity_table(net, "parameter", tol = cut))), J * t(inverse), 1e-9)
+  # Nothing is above the largest.
+  expect_identical(glance(capacity(net, tol = 100))$total, 0)
+  expect_near(unname(as.matrix(capacity_kernel(net, 1, tol = 100))), matrix(0, 1, 1), 0)
+  expect_near(unname(as.matrix(capacity_table(net, tol = 100))), matrix(0, 3, 2), 0)
+  expect_near(capacity(net, tol = 100, ridge = 1)$capacity, numeric(3), 0)
+})
+
+test_that("what counts per parameter does not hang on the size of layers", {
+  net <- named_networks()$nested
+  grown <- coef(net)
+  grown[grepl("^dense1.weight", names(grown))] <- 1e9 * grown[grepl("^dense1.weight", names(grown))]
+  for (ask in list(capacity, capacity_kernel)) {
+    expect_near(utils::tail(as.list(ask(set_coef(net, grown))), 1)[[1]], utils::tail(as.list(ask(net)), 1)[[1]], 1e-8)
+  }
+})
+
+test_that("a long run says before what it will need", {
+  expect_message(inform_cost(1, 1e5, 1e4, 1e4), class = "capalloc_message_cost")
+  expect_message(inform_cost(10, 100, 100, 100), NA)
+})
+
+test_that("blocks hold about 64 MB and no more rows than there are", {
+  expect_identical(block_size(1, 10, 5), 10L)
+  expect_lte(block_size(1, 1e6, 1000) * 1000 * 8, 2^26)
+  # at least as many rows as parameters, or the work would be that of copying the triangle
+  expect_gte(block_size(1, 1e6, 5000), 5000)
+  expect_identical(block_size(3, 1e6, 1), as.integer(ceiling(512 / 3)))
+})

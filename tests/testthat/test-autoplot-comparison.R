@@ -1,0 +1,154 @@
+# Pictures of comparisons, by what they are built of.
+
+dilated <- set_coef(arch_dilated(8, filters = 1), c(1, 2, 3, -1, 1, 1, 1))
+nets <- list(dilated = arch_dilated(8, 1), dense = arch_dense(8), conv = arch_conv(8, 2, 3))
+tasks <- classical_tasks(8)[c("sparse", "ar")]
+
+test_that("a comparison shows mean capacities and scaled demands, a panel for each pair", {
+  skip_if_not_installed("ggplot2")
+  cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
+  b <- built(ggplot2::autoplot(cmp))
+  layout <- b$layout$layout
+  expect_identical(as.character(layout$task), rep(names(tasks), each = 3))
+  expect_identical(as.character(layout$network), rep(names(nets), 2))
+  for (panel in seq_len(6)) {
+    task <- names(tasks)[[layout$ROW[[panel]]]]
+    network <- names(nets)[[layout$COL[[panel]]]]
+    rows <- cmp$allocation[cmp$allocation$task == task & cmp$allocation$network == network, ]
+    columns <- b$data[[1]][b$data[[1]]$PANEL == panel, ]
+    means <- tapply(rows$capacity, rows$lag, mean)
+    expect_equal(columns$y[order(columns$x)], unname(c(means)), tolerance = 1e-14)
+    demand <- task_demand(tasks[[task]])
+    line <- b$data[[2]][b$data[[2]]$PANEL == panel, ]
+    expect_identical(line$y[order(line$x)], rev(demand$demand / max(demand$demand)))
+  }
+  ranges <- lapply(b$layout$panel_params, function(panel) panel$y.range)
+  expect_length(unique(ranges), 1)
+})
+
+test_that("a comparison on data without an order is drawn by position", {
+  skip_if_not_installed("ggplot2")
+  cmp <- compare_architectures(
+    list(free = arch_dense(input_vector(2), bias = TRUE)),
+    list(cars = task_data(mpg ~ wt + hp, mtcars, seed = 1)), replicates = 2
+  )
+  plot <- ggplot2::autoplot(cmp)
+  shown <- layers(plot)
+  expect_identical(plot$labels$x, "input")
+  expect_equal(as.numeric(shown[[1]]$x), 1:2) # the constant is left out
+  loss <- layers(ggplot2::autoplot(cmp, type = "loss"))
+  # excess losses of data may be negative: no logarithms
+  expect_identical(loss[[1]]$y, cmp$runs$excess_loss)
+})
+
+test_that("losses are drawn against capacity, runs small and means large", {
+  skip_if_not_installed("ggplot2")
+  cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
+  plot <- ggplot2::autoplot(cmp, type = "loss")
+  shown <- layers(plot)
+  expect_identical(shown[[1]]$x, cmp$runs$total_capacity)
+  floor <- 1e-6 * max(cmp$runs$excess_loss)
+  expect_equal(shown[[1]]$y, log10(pmax(cmp$runs$excess_loss, floor)), tolerance = 1e-12)
+  means <- summary(cmp)
+  expect_identical(shown[[2]]$x, means$total_capacity)
+  expect_equal(shown[[2]]$y, log10(pmax(means$excess_loss, floor)), tolerance = 1e-12)
+  expect_gt(min(shown[[2]]$size), max(shown[[1]]$size))
+  # each architecture has a colour and a shape of its own, the same in both layers
+  look <- function(layer, network) unique(paste(layer$colour, layer$shape)[network])
+  looks <- vapply(names(nets), \(name) look(shown[[1]], cmp$runs$network == name), "")
+  expect_length(unique(looks), 3)
+  expect_identical(vapply(names(nets), \(name) look(shown[[2]], means$network == name), ""), looks)
+})
+
+test_that("exact zeros are drawn at a millionth of the largest loss, and it is said", {
+  skip_if_not_installed("ggplot2")
+  cmp <- compare_architectures(nets[c("dilated", "dense")], tasks["sparse"], replicates = 1)
+  cmp$runs$excess_loss <- c(0.25, 0)
+  plot <- ggplot2::autoplot(cmp, type = "loss")
+  expect_equal(layers(plot)[[1]]$y, log10(c(0.25, 2.5e-7)), tolerance = 1e-12)
+  expect_match(plot$labels$caption, "2e-07|3e-07")
+})
+
+test_that("failed runs are left out of pictures", {
+  skip_if_not_installed("ggplot2")
+  big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
+  cmp <- compare_architectures(c(nets["dense"], big), tasks, replicates = 2, n_obs = 40)
+  expect_identical(nrow(layers(ggplot2::autoplot(cmp, type = "loss"))[[1]]), 4L)
+  b <- built(ggplot2::autoplot(cmp))
+  expect_identical(nrow(b$data[[1]]), 2L * 8L)
+  expect_setequal(as.character(b$layout$layout$network), c("dense", "big"))
+})
+
+test_that("where every run has failed there is a plain error or an empty picture", {
+  skip_if_not_installed("ggplot2")
+  big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
+  cmp <- compare_architectures(big, tasks, replicates = 2)
+  for (type in c("profile", "loss")) {
+    said <- tryCatch(
+      {
+        ggplot2::ggplot_build(ggplot2::autoplot(cmp, type = type))
+        "empty"
+      },
+      error = function(e) class(e)[[1]]
+    )
+    expect_match(said, "^(empty|capalloc_error.*)$")
+  }
+})
+
+test_that("demands are at the lags of each network, also where the task is a vector", {
+  skip_if_not_installed("ggplot2")
+  task <- task_fgn(8, 0.8)
+  vector <- with(task$moments, task_moments(sigma, cross, target))
+  share <- task_demand(task)$demand / max(task_demand(task)$demand)
+  plot <- ggplot2::autoplot(compare_architectures(nets["dilated"], list(a = vector), replicates = 1))
+  line <- layers(plot)[[2]]
+  expect_match(plot$labels$x, "lag")
+  expect_equal(line$y[order(line$x)], rev(share), tolerance = 1e-12)
+  # A vector among the networks: all by position.
+  mixed <- c(nets["dilated"], list(free = input_vector(8) |> layer_dense(1)))
+  plot <- ggplot2::autoplot(compare_architectures(mixed, list(a = task), replicates = 1))
+  line <- split(layers(plot)[[2]], layers(plot)[[2]]$PANEL)
+  expect_identical(plot$labels$x, "input")
+  for (panel in line) expect_equal(panel$y[order(panel$x)], share, tolerance = 1e-12)
+  # Two channels of four positions.
+  pairs <- list(pairs = input_sequence(4, channels = 2) |> layer_dense(1))
+  line <- layers(ggplot2::autoplot(compare_architectures(pairs, list(a = vector), replicates = 1)))[[2]]
+  sums <- c(rowsum(share, rep(1:4, each = 2)))
+  expect_equal(line$y[order(line$x)], rev(sums / max(sums)), tolerance = 1e-12)
+})
+
+test_that("on a grid there is a map of mean capacities for each pair, channels summed", {
+  skip_if_not_installed("ggplot2")
+  for (channels in 1:2) {
+    input <- input_grid(4, 4, channels)
+    maps <- list(conv = input |> layer_conv(1, 2, stride = 2) |> layer_dense(1), free = input |> layer_dense(1))
+    corner <- grid_task(4, 4, channels)
+    cmp <- compare_architectures(maps, list(one = corner, two = corner), replicates = 2, n_obs = 200)
+    b <- built(ggplot2::autoplot(cmp))
+    expect_identical(nrow(b$layout$layout), 4L)
+    for (panel in seq_len(4)) {
+      pair <- b$layout$layout[panel, ]
+      rows <- cmp$allocation[cmp$allocation$task == pair$task & cmp$allocation$network == pair$network, ]
+      wanted <- tapply(rows$capacity, list(rows$row, rows$column), sum) / 2
+      tiles <- b$data[[1]][b$data[[1]]$PANEL == panel, ]
+      expect_equal(tiles$fill, b$plot$scales$get_scales("fill")$map(wanted[cbind(-tiles$y, tiles$x)]))
+    }
+    built(ggplot2::autoplot(cmp, type = "loss"))
+  }
+})
+
+test_that("unknown types are refused by class", {
+  skip_if_not_installed("ggplot2")
+  cmp <- compare_architectures(nets["dense"], tasks["ar"], replicates = 1)
+  expect_snapshot(writeLines(bad(ggplot2::autoplot(cmp, type = "spectrum"), "value")))
+})
+
+# SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
+test_that("pictures look as they did", {
+  announce_snapshot_file(name = "comparison-profile.svg")
+  skip_if_not_installed("vdiffr")
+  skip_if_not_installed("ggplot2")
+  skip_if(Sys.getenv("CAPALLOC_VDIFFR") == "", "CAPALLOC_VDIFFR is not set")
+  cmp <- compare_architectures(nets[1:2], tasks, replicates = 2, n_obs = 40)
+  vdiffr::expect_doppelganger("comparison profile", ggplot2::autoplot(cmp))
+})
