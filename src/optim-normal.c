@@ -1,9 +1,11 @@
 /*
  * Levenberg-Marquardt on normal equations, for objectives that hand out their
- * Gauss-Newton matrix instead of residuals. In coordinates scaled by its diagonal
- *   (G + mu I) z = -g,
- * with G and g half the matrix and half the gradient of f. Damping rises until
- * a step brings f down, and falls with how well the model foretold by how much.
+ * Gauss-Newton matrix instead of residuals:
+ *   (G + mu d I) z = -g,
+ * with G and g half the matrix and half the gradient of f, and d the largest
+ * diagonal entry of G. Damping all coordinates alike keeps units that have hardly begun to act
+ * from being thrown far off, which a damping by each one's own diagonal entry does. mu rises
+ * until a step brings f down, and falls with how well the model foretold by how much.
  */
 
 #include <float.h>
@@ -27,8 +29,9 @@ struct point {
 struct normal {
     const struct ca_objective *objective;
     struct point now, trial;
-    double *scale, *z; /* p */
-    double *factor;    /* p x p */
+    double *z;      /* p: the step */
+    double *factor; /* p x p */
+    double largest; /* d */
 };
 
 static struct point point_new(size_t p) {
@@ -39,24 +42,11 @@ static void evaluate(const struct normal *lm, struct point *at) {
     at->f = lm->objective->normal(lm->objective->context, at->theta, at->G, at->g, &at->number);
 }
 
-static void set_scales(struct normal *lm) {
-    const size_t p = lm->objective->p;
-    double largest = 0;
-    for (size_t k = 0; k < p; k++) {
-        lm->scale[k] = sqrt(fmax(lm->now.G[k + k * p], 0));
-        largest = fmax(largest, lm->scale[k]);
-    }
-    for (size_t k = 0; k < p; k++)
-        lm->scale[k] = largest > 0 ? 1 / fmax(lm->scale[k], SCALE_FLOOR * largest) : 1;
-}
-
 static int factorise(struct normal *lm, double mu) {
     const size_t p = lm->objective->p;
-    for (size_t k = 0; k < p; k++) {
-        for (size_t i = 0; i <= k; i++)
-            lm->factor[i + k * p] = lm->now.G[i + k * p] * lm->scale[i] * lm->scale[k];
-        lm->factor[k + k * p] += mu;
-    }
+    memcpy(lm->factor, lm->now.G, sizeof(double) * p * p);
+    for (size_t k = 0; k < p; k++)
+        lm->factor[k + k * p] += mu * lm->largest;
     return ca_chol((int)p, lm->factor) == CA_OK;
 }
 
@@ -65,11 +55,11 @@ static double propose(struct normal *lm, double mu) {
     const size_t p = lm->objective->p;
     double predicted = 0;
     for (size_t k = 0; k < p; k++)
-        lm->z[k] = -lm->scale[k] * lm->now.g[k];
+        lm->z[k] = -lm->now.g[k];
     ca_chol_solve((int)p, lm->factor, lm->z);
     for (size_t k = 0; k < p; k++) {
-        predicted += lm->z[k] * (mu * lm->z[k] - lm->scale[k] * lm->now.g[k]);
-        lm->trial.theta[k] = lm->now.theta[k] + lm->scale[k] * lm->z[k];
+        predicted += lm->z[k] * (mu * lm->largest * lm->z[k] - lm->now.g[k]);
+        lm->trial.theta[k] = lm->now.theta[k] + lm->z[k];
     }
     return predicted;
 }
@@ -92,8 +82,11 @@ static double judge(struct normal *lm, double predicted) {
 }
 
 static int step(struct normal *lm, double *mu) {
+    const size_t p = lm->objective->p;
     double grow = 2;
-    set_scales(lm);
+    lm->largest = 0;
+    for (size_t k = 0; k < p; k++)
+        lm->largest = fmax(lm->largest, lm->now.G[k + k * p]);
     for (; *mu < 1e16; *mu *= grow, grow *= 2) {
         if (!factorise(lm, *mu))
             continue;
@@ -139,7 +132,6 @@ struct ca_result ca_normal(const struct ca_objective *objective,
     struct normal lm = {.objective = objective,
                         .now = point_new(p),
                         .trial = point_new(p),
-                        .scale = ca_doubles(p),
                         .z = ca_doubles(p),
                         .factor = ca_doubles(p * p)};
     struct ca_result result;
