@@ -16,9 +16,8 @@
 #include "optim.h"
 #include "workspace.h"
 
-/* As in optim-lm.c: the least scale beside the largest, and where a decrease drowns in
- * rounding. */
-static const double SCALE_FLOOR = 1e-2, LATE = 1e-9;
+/* As in optim-lm.c: a predicted decrease below this share of f drowns in its rounding. */
+static const double LATE = 1e-9;
 
 struct point {
     double *theta, *g; /* p */
