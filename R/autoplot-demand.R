@@ -71,7 +71,7 @@ allocation_data <- function(object) {
   # a task may give as a vector what its network takes as a sequence or a grid: places are the network's
   demanded <- light_frame(c(as.list(input_frame(input)), list(demand = task_demand(object$task)$demand)))
   if (input$kind == "grid") return(beside_heat(allocated, demanded))
-  shown <- profile_data(allocated)
+  shown <- profile_data(allocated, named = FALSE)
   demand <- demand_data(demanded)
   heights <- stacked(shown$rows, shown$x)
   panels <- c("capacity (effective parameters)", demand_label)

@@ -1,9 +1,10 @@
 # Pictures of capacities and fits: ggplot2's autoplot() (registered when ggplot2 is loaded) and
 # base graphics' plot(). Both read one description of what is to be drawn, so that they show the same.
 
-# What a profile shows: x, capacity and perhaps network, and the most that a position can have over its
-# channels (a part has no such bound). The constant is said, not drawn.
-profile_data <- function(object) {
+# What a profile shows: x, capacity and perhaps network or group, and the most that a position of a linear
+# network can have over its channels (a part has no such bound). The constant is said, not drawn. Inputs of a
+# vector that have names are drawn by name, unless all axes are to be numbers.
+profile_data <- function(object, named = TRUE) {
   rows <- plain_frame(object)
   if (!is.null(rows$part)) {
     return(list(rows = rows, x = "part", label = "part of the input space", note = NULL, most = NULL))
@@ -11,16 +12,22 @@ profile_data <- function(object) {
   constant <- is.na(rows$position)
   # a sequence beside a vector, which has no lags, is drawn by position
   x <- if (attr(object, "input_kind") == "sequence" && !anyNA(rows$lag[!constant])) "lag" else "position"
+  shown <- rows[!constant, , drop = FALSE]
+  if (named && attr(object, "input_kind") == "vector" && !all(startsWith(shown$input, "x["))) {
+    x <- "input"
+    shown$input <- factor(shown$input, levels = unique(shown$input))
+  }
   list(
-    rows = rows[!constant, , drop = FALSE], x = x, note = constant_note(rows[constant, , drop = FALSE]),
+    rows = shown, x = x, note = constant_note(rows[constant, , drop = FALSE]),
     label = if (x == "lag") "lag (1 is the newest input)" else "input",
-    most = attr(object, "n_outputs") * max(rows$channel, 1, na.rm = TRUE)
+    most = if (!isFALSE(attr(object, "linear"))) attr(object, "n_outputs") * max(rows$channel, 1, na.rm = TRUE)
   )
 }
 
 constant_note <- function(rows) {
   if (nrow(rows) == 0L) return(NULL)
-  what <- if (is.null(rows$network)) "" else paste0(rows$network, " ")
+  of <- if (is.null(rows$network)) rows$group else rows$network
+  what <- if (is.null(of)) "" else paste0(of, " ")
   paste0("not drawn: (Intercept) ", paste0(what, format(rows$capacity, digits = 2), collapse = ", "))
 }
 
@@ -31,8 +38,9 @@ constant_note <- function(rows) {
 #'
 #' In a profile, the height at an input is the effective number of parameters
 #' that act on it, and the heights sum to the total capacity. The dashed line is
-#' the most a position can have, one per output and channel: every dependency on it is
-#' then fully modelled. Channels are stacked. On a grid the profile is a heat map, a panel
+#' the most a position of a linear network can have, one per output and channel: every dependency
+#' on it is then fully modelled. Channels are stacked, and groups of samples (`capacity(by = )`) have a
+#' panel each. On a grid the profile is a heat map, a panel
 #' for each channel.
 #'
 #' @param object,x A capacity, several of them (`c(a = , b = )`), or a fit.
@@ -61,6 +69,7 @@ NULL
 #' @rdname autoplot.ca_capacity
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), ...) {
+  check_dots(...)
   type <- check_choice(type, c("profile", "spectrum"))
   if (type == "spectrum") return(spectrum_ggplot(object))
   if (is_grid_profile(object)) return(heat_ggplot(grid_heat(object)))
@@ -72,6 +81,7 @@ total_title <- function(object) paste("Total capacity", format(attr(object, "tot
 #' @rdname autoplot.ca_capacity
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_capacities <- function(object, ...) {
+  check_dots(...)
   if (is_grid_profile(object)) return(heat_ggplot(grid_heat(object)))
   profile_ggplot(object) +
     ggplot2::facet_wrap(ggplot2::vars(.data$network), ncol = 1, labeller = totals_labeller(object))
@@ -86,7 +96,8 @@ totals_labeller <- function(object) {
 #' @importFrom rlang .data
 profile_ggplot <- function(object) {
   shown <- profile_data(object)
-  width <- if (shown$x == "part") 0.7 else 0.9
+  discrete <- is.factor(shown$rows[[shown$x]])
+  width <- if (discrete) 0.7 else 0.9
   channels <- length(unique(shown$rows$channel))
   columns <- if (channels > 1L) {
     ggplot2::geom_col(ggplot2::aes(fill = factor(.data$channel)), width = width)
@@ -97,7 +108,8 @@ profile_ggplot <- function(object) {
     ggplot2::geom_hline(yintercept = shown$most, colour = grey, linetype = "dashed") +
     columns +
     (if (channels > 1L) ggplot2::scale_fill_manual("channel", values = rep_len(palette, channels))) +
-    (if (shown$x == "part") ggplot2::scale_x_discrete(guide = ggplot2::guide_axis(check.overlap = TRUE)) else
+    (if (!is.null(shown$rows$group)) ggplot2::facet_wrap(ggplot2::vars(.data$group))) +
+    (if (discrete) ggplot2::scale_x_discrete(guide = ggplot2::guide_axis(check.overlap = TRUE)) else
       ggplot2::scale_x_continuous(breaks = whole_breaks)) +
     ggplot2::labs(x = shown$label, y = "capacity (effective parameters)", caption = shown$note) +
     picture_theme()

@@ -96,7 +96,7 @@ capacity <- function(x, metric = c("identity", "covariance"), partition = NULL, 
     total = if (about$ridge > 0) sum(core$answer) else as.double(core$rank),
     evidence = core$evidence, spectrum = core$values, metric = about$metric, ridge = about$ridge,
     n_params = about$n_kept, n_inputs = about$n, n_outputs = about$m, input_kind = input$kind,
-    n_samples = max(nrow(about$samples), 1)
+    linear = is.null(about$samples), n_samples = max(nrow(about$samples), 1)
   )
 }
 
@@ -164,7 +164,9 @@ capacity_headline <- function(x) {
   paste0(
     "<capacity> ", if (soft) paste0("soft (ridge ", format(attr(x, "ridge")), ") "),
     "total ", format(attr(x, "total"), digits = 6), " of ", count_text(attr(x, "n_params"), "parameter"),
-    " over ", count_text(attr(x, "n_inputs"), "input"), ", ", attr(x, "metric"), " metric"
+    " over ", count_text(attr(x, "n_inputs"), "input"),
+    if (isFALSE(attr(x, "linear"))) paste(" at", count_text(attr(x, "n_samples"), "sample")),
+    ", ", attr(x, "metric"), " metric"
   )
 }
 
@@ -220,6 +222,7 @@ c.ca_capacity <- function(...) {
   network <- factor(rep(names, vapply(parts, nrow, 0L)), levels = names)
   new_frame(c(list(network = network), as.list(rows)), "ca_capacities",
     totals = vapply(parts, function(x) attr(x, "total"), 0),
+    linear = all(vapply(parts, function(x) !isFALSE(attr(x, "linear")), NA)),
     input_kind = attr(parts[[1L]], "input_kind"), n_outputs = attr(parts[[1L]], "n_outputs")
   )
 }
