@@ -124,7 +124,7 @@ static void sensitivities(struct ca_extended *extended) {
     const int rows = extended->jet.rows, channels = graph->op[graph->output].shape.channels;
     for (size_t o = 0; o < graph->n_outputs; o++) {
         struct ca_pass *B = &extended->B[o];
-        ca_jet_plan_back(&extended->jet, B);
+        ca_jet_plan_zero(&extended->jet, B);
         double *seed = ca_at(B, graph->first[graph->output] + o / (size_t)channels) +
                        (o % (size_t)channels) * (size_t)rows;
         for (int s = 0; s < rows; s++)

@@ -171,9 +171,9 @@ void ca_jet_tangent(const struct ca_jet *jet, struct ca_pass *dX) {
     }
 }
 
-void ca_jet_plan_back(const struct ca_jet *jet, struct ca_pass *B) {
-    ca_plan_batch(B, jet->rows);
-    memset(B->value, 0, sizeof(double) * B->size);
+void ca_jet_plan_zero(const struct ca_jet *jet, struct ca_pass *pass) {
+    ca_plan_batch(pass, jet->rows);
+    memset(pass->value, 0, sizeof(double) * pass->size);
 }
 
 /* What the taps of a non-linear site read in `to` += gain . from. */
@@ -275,6 +275,64 @@ void ca_jet_back_tangent(const struct ca_jet *jet, const struct ca_pass *B,
                     add_product((size_t)jet->rows * (size_t)op->shape.channels, change,
                                 ca_at(B, site), ca_at(dB, tap.site));
             }
+        }
+    }
+}
+
+/* One site of a linear operation: y = K x gives y' = K x' + V x and y'' = K x'' + 2 V x'. */
+static void along_linear(const struct ca_jet *jet, int node, int u, const double *v,
+                         const double *twice, struct ca_pass *first, struct ca_pass *second) {
+    const struct ca_op *op = &jet->graph->op[node];
+    const size_t site = jet->graph->first[node] + (size_t)u;
+    ca_push_taps(first, jet->theta, node, u, ca_at(first, site));
+    ca_push_taps(second, jet->theta, node, u, ca_at(second, site));
+    if (op->kind == CA_OP_BIAS)
+        ca_add_constant(op, u, v, jet->rows, jet->one, ca_at(first, site));
+    if (op->kind != CA_OP_LINEAR)
+        return;
+    ca_push_taps(&jet->X, v, node, u, ca_at(first, site));
+    ca_push_taps(first, twice, node, u, ca_at(second, site));
+}
+
+/* Of a non-linear one: y' = sum over taps of gain x', y'' = gain x'' + (gain' along x') x'. */
+static void along_curved(const struct ca_jet *jet, int node, int u, struct ca_pass *first,
+                         struct ca_pass *second) {
+    const struct ca_op *op = &jet->graph->op[node];
+    const struct ca_op_row *row = row_of(jet->graph, node);
+    const size_t site = jet->graph->first[node] + (size_t)u;
+    const size_t n = (size_t)jet->rows * (size_t)op->shape.channels;
+    struct ca_tap tap;
+    gather(&jet->X, node, u, jet->in);
+    gather(first, node, u, jet->d_in);
+    for (int k = 0; k < op->n_taps; k++) {
+        if (!row->tap(op, u, k, &tap))
+            continue;
+        const double *gain =
+            row->gain(op, k, jet->rows, jet->in, ca_at(&jet->slope, site), jet->scratch);
+        add_product(n, gain, jet->d_in[k], ca_at(first, site));
+        add_product(n, gain, ca_at(second, tap.site), ca_at(second, site));
+        if (row->bend == NULL)
+            continue;
+        const double *change =
+            row->bend(op, k, jet->rows, jet->d_in, ca_at(&jet->curve, site), jet->scratch);
+        add_product(n, change, jet->d_in[k], ca_at(second, site));
+    }
+}
+
+void ca_jet_along(const struct ca_jet *jet, const double *v, const double *twice,
+                  struct ca_pass *first, struct ca_pass *second) {
+    const struct ca_graph *graph = jet->graph;
+    ca_jet_plan_zero(jet, first);
+    ca_jet_plan_zero(jet, second);
+    for (size_t s = 0; s < graph->n_steps; s++) {
+        const struct ca_step *step = &graph->step[s];
+        for (int u = step->begin; u < step->end; u++) {
+            if (!graph->live[graph->first[step->node] + (size_t)u])
+                continue;
+            if (is_linear(graph, step->node))
+                along_linear(jet, step->node, u, v, twice, first, second);
+            else
+                along_curved(jet, step->node, u, first, second);
         }
     }
 }

@@ -38,12 +38,19 @@ struct ca_pass ca_jet_pass(const struct ca_jet *jet);
 void ca_jet_plan_tangent(const struct ca_jet *jet, struct ca_pass *dX, int only);
 void ca_jet_tangent(const struct ca_jet *jet, struct ca_pass *dX);
 
-/* B, from zero: the caller fills the output sites between the two calls. */
-void ca_jet_plan_back(const struct ca_jet *jet, struct ca_pass *B);
+/* All live sites, zero. */
+void ca_jet_plan_zero(const struct ca_jet *jet, struct ca_pass *pass);
+
+/* B, planned from zero, its output sites filled by the caller. */
 void ca_jet_back(const struct ca_jet *jet, struct ca_pass *B);
 
 /* dB along dX, planned and filled. */
 void ca_jet_back_tangent(const struct ca_jet *jet, const struct ca_pass *B,
                          const struct ca_pass *dX, struct ca_pass *dB);
+
+/* First and second derivative of the values along a change v of theta; `twice` is 2 v. Both
+ * passes hold all live sites. */
+void ca_jet_along(const struct ca_jet *jet, const double *v, const double *twice,
+                  struct ca_pass *first, struct ca_pass *second);
 
 #endif

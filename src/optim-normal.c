@@ -4,7 +4,8 @@
  *   (G + mu d I) z = -g,
  * with G and g half the matrix and half the gradient of f, and d the largest
  * diagonal entry of G. Damping all coordinates alike keeps units that have hardly begun to act
- * from being thrown far off, which a damping by each one's own diagonal entry does. mu rises
+ * from being thrown far off, which a damping by each one's own diagonal entry does. Of squared
+ * errors the step is z + a / 2 with its geodesic acceleration a (see optim-lm.c). mu rises
  * until a step brings f down, and falls with how well the model foretold by how much.
  */
 
@@ -16,8 +17,9 @@
 #include "optim.h"
 #include "workspace.h"
 
-/* As in optim-lm.c: a predicted decrease below this share of f drowns in its rounding. */
-static const double LATE = 1e-9;
+/* As in optim-lm.c: a predicted decrease below this share of f drowns in its rounding, and the
+ * acceleration is left out where it is not small against the step. */
+static const double LATE = 1e-9, MOST_ACCELERATION = 0.75;
 
 struct point {
     double *theta, *g; /* p */
@@ -28,7 +30,7 @@ struct point {
 struct normal {
     const struct ca_objective *objective;
     struct point now, trial;
-    double *z;      /* p: the step */
+    double *z, *a;  /* p: step and acceleration */
     double *factor; /* p x p */
     double largest; /* d */
 };
@@ -49,6 +51,20 @@ static int factorise(struct normal *lm, double mu) {
     return ca_chol((int)p, lm->factor) == CA_OK;
 }
 
+/* trial.theta += a / 2 with (G + mu d I) a = -J'r'', r'' the second derivative of the residuals
+ * along z. */
+static void accelerate(struct normal *lm) {
+    const size_t p = lm->objective->p;
+    if (lm->objective->bend_gradient == NULL)
+        return;
+    lm->objective->bend_gradient(lm->objective->context, lm->now.theta, lm->z, lm->a);
+    ca_chol_solve((int)p, lm->factor, lm->a);
+    if (!(2 * ca_norm((int)p, lm->a) <= MOST_ACCELERATION * ca_norm((int)p, lm->z)))
+        return;
+    for (size_t k = 0; k < p; k++)
+        lm->trial.theta[k] -= lm->a[k] / 2;
+}
+
 /* The step into trial.theta; the decrease of f that the model foretells. */
 static double propose(struct normal *lm, double mu) {
     const size_t p = lm->objective->p;
@@ -60,6 +76,7 @@ static double propose(struct normal *lm, double mu) {
         predicted += lm->z[k] * (mu * lm->largest * lm->z[k] - lm->now.g[k]);
         lm->trial.theta[k] = lm->now.theta[k] + lm->z[k];
     }
+    accelerate(lm);
     return predicted;
 }
 
@@ -132,6 +149,7 @@ struct ca_result ca_normal(const struct ca_objective *objective,
                         .now = point_new(p),
                         .trial = point_new(p),
                         .z = ca_doubles(p),
+                        .a = ca_doubles(p),
                         .factor = ca_doubles(p * p)};
     struct ca_result result;
     memcpy(lm.now.theta, theta, sizeof(double) * p);

@@ -33,6 +33,9 @@ struct ca_objective {
      * triangle) and the convergence number (ca_normal) */
     double (*value)(void *context, const double *theta);
     double (*normal)(void *context, const double *theta, double *G, double *g, double *number);
+    /* of squared errors, or NULL: J'r'' on the scale of g, r'' the second derivative of the
+     * residuals along v */
+    void (*bend_gradient)(void *context, const double *theta, const double *v, double *out);
 
     /* mini-batches: f and its gradient on the i-th of n_batches (ca_adam), 0 or 1 for none */
     size_t n_batches;

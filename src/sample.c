@@ -45,6 +45,9 @@ struct ca_sample ca_sample_new(const struct ca_graph *graph, const long *column,
     sample.block = block;
     sample.jet = ca_jet_new(graph, (int)block);
     sample.B = ca_jet_pass(&sample.jet);
+    sample.first = ca_jet_pass(&sample.jet);
+    sample.second = ca_jet_pass(&sample.jet);
+    sample.twice = ca_doubles(p);
     sample.order = ca_sizes(n_samples);
     for (size_t i = 0; i < n_samples; i++)
         sample.order[i] = i;
@@ -158,7 +161,7 @@ static double gradient_of(struct ca_sample *sample, const double *theta, size_t 
     for (size_t b; begin < end; begin += b) {
         b = end - begin < sample->block ? end - begin : sample->block;
         loss += at_block(sample, theta, begin, b);
-        ca_jet_plan_back(&sample->jet, &sample->B);
+        ca_jet_plan_zero(&sample->jet, &sample->B);
         for (size_t o = 0; o < m; o++)
             for (size_t s = 0; s < b; s++)
                 output_of(&sample->B, o)[s] = -share(sample) / n * sample->r[s + b * o];
@@ -209,7 +212,7 @@ static void gradients(struct ca_sample *sample, size_t b) {
     const size_t m = graph->n_outputs;
     memset(sample->J, 0, sizeof(double) * b * m * graph->n_params);
     for (size_t o = 0; o < m; o++) {
-        ca_jet_plan_back(&sample->jet, &sample->B);
+        ca_jet_plan_zero(&sample->jet, &sample->B);
         for (size_t s = 0; s < b; s++)
             output_of(&sample->B, o)[s] = 1;
         ca_jet_back(&sample->jet, &sample->B);
@@ -287,6 +290,28 @@ static double normal(void *context, const double *theta, double *G, double *g, d
     return loss / (double)N + add_decay(sample, theta, NULL);
 }
 
+/* The gradient pass once more, with the second derivative of the outputs along v for residuals.
+ */
+static void bend_gradient(void *context, const double *theta, const double *v, double *out) {
+    struct ca_sample *sample = context;
+    const struct ca_graph *graph = sample->jet.graph;
+    const size_t N = sample->n_samples, p = graph->n_params;
+    memset(out, 0, sizeof(double) * p);
+    for (size_t k = 0; k < p; k++)
+        sample->twice[k] = 2 * v[k];
+    for (size_t begin = 0, b; begin < N; begin += b) {
+        b = N - begin < sample->block ? N - begin : sample->block;
+        at_block(sample, theta, begin, b);
+        ca_jet_along(&sample->jet, v, sample->twice, &sample->first, &sample->second);
+        ca_jet_plan_zero(&sample->jet, &sample->B);
+        for (size_t o = 0; o < graph->n_outputs; o++)
+            for (size_t s = 0; s < b; s++)
+                output_of(&sample->B, o)[s] = output_of(&sample->second, o)[s] / (double)N;
+        ca_jet_back(&sample->jet, &sample->B);
+        ca_gradient(&sample->B, &sample->jet.X, sample->jet.one, out);
+    }
+}
+
 static double number(void *context, const double *theta, double *f) {
     struct ca_sample *sample = context;
     double *g = ca_doubles(sample->jet.graph->n_params), out;
@@ -302,6 +327,8 @@ struct ca_objective ca_sample_objective(struct ca_sample *sample) {
                                  .number = number,
                                  .value = value,
                                  .normal = normal,
+                                 .bend_gradient =
+                                     sample->kind == CA_SQUARED ? bend_gradient : NULL,
                                  .n_batches = n_batches(sample),
                                  .batch = batch,
                                  .shuffle = shuffle};

@@ -28,7 +28,8 @@ struct ca_sample {
     double *xb, *yb; /* a block of samples */
     double *r;       /* block x m: residuals */
     double *p;       /* block x m: probabilities */
-    struct ca_pass B;
+    struct ca_pass B, first, second;
+    double *twice; /* p: 2 v */
     const long *column;
     double *J;     /* (block m) x p */
     double *norm2; /* p: sum_s |d_sk|^2 */
