@@ -103,6 +103,7 @@ arch_pooled <- function(input, filters = 2, kernel = 3, outputs = 1, bias = FALS
 #' @rdname architectures
 #' @export
 arch_recurrent <- function(input, units = 4, cell = c("elman", "diagonal"), outputs = 1, bias = FALSE) {
+  cell <- check_choice(cell, c("elman", "diagonal"))
   arch_input(input) |> layer_recurrent(units, cell = cell) |> read_out(outputs, bias)
 }
 

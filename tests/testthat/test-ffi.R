@@ -25,6 +25,19 @@ ffi_networks <- function() {
   )
 }
 
+# Those that are not linear.
+ffi_curved_networks <- function() {
+  list(
+    deep = input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(2) |>
+      layer_activation("leaky_relu", 0.3),
+    lstm = input_sequence(4, channels = 2) |> layer_recurrent(2, "lstm", bias = TRUE) |> layer_dense(1),
+    gru = input_sequence(4) |> layer_recurrent(2, "gru", output = "sequence") |> layer_activation("sin", 2),
+    max = input_sequence(6) |> layer_conv(2, 2) |> layer_pool(2, stride = 1, type = "max") |> layer_dense(1),
+    grid_max = input_grid(3, 4, channels = 2) |> layer_conv(2, 2, groups = 2) |> layer_activation("relu") |>
+      layer_pool(2, type = "max") |> layer_dense(2, bias = TRUE)
+  )
+}
+
 # A valid list of arguments for every registered routine.
 ffi_calls <- function(network) {
   graph <- capalloc:::lower(network)
@@ -36,22 +49,43 @@ ffi_calls <- function(network) {
   sigma <- crossprod(rows) / (3 * n)
   cross <- matrix(cos(seq_len(n * m)), n) / n
   control <- list(max_iterations = 5, tol = 1e-10, learning_rate = 0.01, memory = 3)
-  options <- list(tol = 1e-12, ridge = 0.1, block = 2)
-  layer <- rep(1L, p)
+  about <- list(layer = rep(1L, p), x = NULL, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, block = 2)
+  what <- list(turned = pick(list(NULL, sigma)), group = NULL)
   x <- rows[, seq_len(prod(graph$input)), drop = FALSE]
-  list(
-    ffi_weights = list(graph, theta),
-    ffi_predict = list(graph, theta, x),
-    ffi_tangent = list(graph, theta),
-    ffi_reach = list(graph),
-    ffi_gradient = list(graph, theta, sigma, cross, 2),
-    ffi_fit = list(graph, theta, sigma, cross, 2, pick(c("lm", "lbfgs", "adam")), control),
-    ffi_capacity = list(
-      graph, theta, layer, pick(list(NULL, sigma)), pick(list(NULL, sigma)), options
+  groups <- rep(1:2, length.out = p)
+  c(
+    list(
+      ffi_weights = list(graph, theta),
+      ffi_tangent = list(graph, theta),
+      ffi_gradient = list(graph, theta, sigma, cross, 2),
+      ffi_fit = list(graph, theta, sigma, cross, 2, pick(c("lm", "lbfgs", "adam")), control),
+      ffi_kernel = list(graph, theta, about, as.integer(seq(1, n, by = 2))),
+      ffi_capacity = list(graph, theta, about, what),
+      ffi_two_way = list(graph, theta, about, groups)
     ),
-    ffi_kernel = list(graph, theta, layer, pick(list(NULL, sigma)), as.integer(seq(1, n, by = 2)), options),
-    ffi_two_way = list(graph, theta, layer, pick(list(NULL, sigma)), rep(1:2, length.out = p), options)
+    ffi_sample_calls(graph, theta, x)[c("ffi_predict", "ffi_reach", "ffi_extended", "ffi_linearise")]
   )
+}
+
+# Those of a network that need not be linear.
+ffi_sample_calls <- function(graph, theta, x) {
+  n <- ncol(x) + 1
+  sigma <- matrix(sin(seq_len(n * n)), n)
+  about <- list(layer = rep(1L, length(theta)), x = x, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, block = 2)
+  what <- list(turned = pick(list(NULL, sigma)), group = pick(list(NULL, rep(1:3, length.out = nrow(x)))))
+  list(
+    ffi_predict = list(graph, theta, x),
+    ffi_reach = list(graph),
+    ffi_capacity = list(graph, theta, about, what),
+    ffi_two_way = list(graph, theta, about, rep(1:2, length.out = length(theta))),
+    ffi_extended = list(graph, theta, x),
+    ffi_linearise = list(graph, theta, x[1L, , drop = FALSE])
+  )
+}
+
+ffi_curved_calls <- function(network) {
+  x <- matrix(cos(seq_len(5 * prod(network$input$shape))), 5)
+  ffi_sample_calls(capalloc:::lower(network), with_test_coef(network, 1)$coef, x)
 }
 
 call_core <- function(routine, arguments) {
@@ -101,7 +135,7 @@ tamper_slightly <- function(x, i) {
   if (is.numeric(x)) replace(x, i, x[[i]] + pick(c(-1L, 1L, 2L))) else pick(ffi_kinds)
 }
 
-ffi_kinds <- c("linear", "fixed", "bias", "add", "concat", "flatten", "input", "scan")
+ffi_kinds <- c("linear", "fixed", "bias", "add", "concat", "flatten", "phi", "product", "max", "input", "scan")
 
 tamper_op <- function(ops) {
   i <- sample.int(length(ops), 1L)
@@ -145,7 +179,8 @@ tamper_graph <- function(graph) {
 # A list of settings with one of them changed, or missing.
 tamper_list <- function(x) {
   i <- sample.int(length(x), 1L)
-  if (runif(1) < 0.1) x[-i] else replace(x, i, list(tamper(x[[i]])))
+  if (runif(1) < 0.1) return(x[-i])
+  replace(x, i, list(if (is.matrix(x[[i]])) tamper_matrix(x[[i]]) else tamper(x[[i]])))
 }
 
 tamper_matrix <- function(x) {
@@ -183,6 +218,7 @@ is_answer <- function(x, routine) {
     ffi_capacity = ,
     ffi_kernel = ,
     ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$parameters),
+    ffi_activations = is.character(x),
     is.double(x) && is.matrix(x)
   )
 }
@@ -210,10 +246,9 @@ with_plain_errors <- function(code) {
 # The outcomes of `calls` tampered calls. They depend on the seed alone, so that a crash
 # can be found again: set `trace` to a file, which then holds the last call.
 ffi_storm <- function(seed, calls, trace = NULL) {
-  networks <- ffi_networks()
   withr::with_seed(seed, {
     bases <- unlist(lapply(seq_len(20), function(i) {
-      lapply(unname(networks), ffi_calls)
+      c(lapply(unname(ffi_networks()), ffi_calls), lapply(unname(ffi_curved_networks()), ffi_curved_calls))
     }), recursive = FALSE)
     outcomes <- lapply(seq_len(calls), function(i) {
       base <- pick(bases)
@@ -237,7 +272,7 @@ expect_no_surprise <- function(found, seed, calls) {
 
 test_that("the calls that are tampered with are those of all registered routines", {
   registered <- getDLLRegisteredRoutines("capalloc")
-  base <- ffi_calls(ffi_networks()$dense)
+  base <- c(ffi_calls(ffi_networks()$dense), list(ffi_activations = list()))
   expect_setequal(names(base), names(registered$.Call))
   expect_equal(lengths(unclass(registered)[c(".C", ".Fortran", ".External")], FALSE), integer(3))
   for (routine in names(base)) {
@@ -254,12 +289,112 @@ test_that("calls that are not tampered with give an answer", {
   }
 })
 
+test_that("calls for networks that are not linear give an answer", {
+  for (network in ffi_curved_networks()) {
+    base <- ffi_curved_calls(network)
+    for (routine in names(base)) {
+      expect_equal(ffi_outcome(routine, base[[routine]]), "value", label = routine)
+    }
+  }
+  expect_equal(call_core("ffi_activations", list()), activations()$activation)
+})
+
+test_that("what is only for linear networks refuses others, and those without samples", {
+  network <- ffi_curved_networks()$deep
+  graph <- capalloc:::lower(network)
+  theta <- with_test_coef(network, 1)$coef
+  p <- length(theta)
+  refused <- function(routine, ...) {
+    expect_error(call_core(routine, list(graph, theta, ...)), class = "capalloc_error_internal")
+  }
+  control <- list(max_iterations = 5, tol = 1e-10, learning_rate = 0.01, memory = 3)
+  refused("ffi_weights")
+  refused("ffi_tangent")
+  refused("ffi_gradient", diag(4), matrix(1, 4, 2), 2)
+  refused("ffi_fit", diag(4), matrix(1, 4, 2), 2, "lm", control)
+  about <- function(x) list(layer = rep(1L, p), x = x, rows = NULL, tol = 1e-12, ridge = 0, block = 2)
+  refused("ffi_capacity", about(NULL), list(turned = NULL, group = NULL))
+  refused("ffi_two_way", about(NULL), rep(1L, p))
+  refused("ffi_kernel", about(NULL), 1L)
+  refused("ffi_kernel", about(matrix(0.5, 2, 3)), 1L)
+  for (x in list(matrix(0, 0, 3), matrix(0, 2, 4), matrix(1L, 2, 3), c(1, 2, 3), matrix(NA_real_, 2, 3), "x")) {
+    refused("ffi_extended", x)
+    refused("ffi_linearise", x)
+    refused("ffi_capacity", about(x), list(turned = NULL, group = NULL))
+  }
+  for (group in list(1:3, c(0L, 1L), c(1L, 5L), c(1L, NA), c(1, 2), "1")) {
+    refused("ffi_capacity", about(matrix(0.5, 2, 3)), list(turned = NULL, group = group))
+  }
+  refused("ffi_capacity", about(matrix(0.5, 2, 3)), list(turned = diag(3), group = NULL))
+})
+
+test_that("activations, products and maxima are checked", {
+  edit <- function(network, kind, ..., which = 1L) {
+    graph <- capalloc:::lower(ffi_curved_networks()[[network]])
+    at <- which(vapply(graph$ops, function(op) op$kind == kind, NA))[[which]]
+    graph$ops[[at]] <- utils::modifyList(graph$ops[[at]], list(...), keep.null = TRUE)
+    call_core("ffi_reach", list(graph))
+  }
+  fault <- function(..., text) expect_error(edit(...), text, class = "capalloc_error_internal")
+  for (phi in list("swish", "", "Tanh", NA_character_, NULL, 1L, c("tanh", "relu"), character())) {
+    fault("deep", "phi", phi = phi, text = "an activation")
+  }
+  for (scale in list(NULL, NA_real_, Inf, c(1, 1), "1", 1L)) {
+    fault("deep", "phi", scale = scale, text = "a scale")
+  }
+  fault("deep", "phi", from = integer(), text = "wrong number of inputs")
+  fault("deep", "phi", from = 1:2, text = "wrong number of inputs")
+  fault("deep", "phi", shape = c(3L, 1L, 1L), text = "inputs with other channels")
+  fault("deep", "phi", from = 0L, text = "inputs with other channels")
+  fault("lstm", "product", from = 1L, text = "wrong number of inputs")
+  fault("lstm", "product", from = c(1L, 1L, 1L), text = "wrong number of inputs")
+  fault("gru", "product", from = c(0L, 0L), shape = c(2L, 1L, 4L), text = "inputs with other channels")
+  fault("gru", "product", shape = c(1L, 1L, 3L), text = "a loop over different positions")
+  fault("max", "max", shape = c(1L, 1L, 4L), text = "inputs with other channels")
+  for (i in 1:2) fault("max", "max", window = replace(capalloc:::new_window(2L), i, 0L), text = "a window")
+  fault("max", "max", from = 1:2, text = "wrong number of inputs")
+})
+
+test_that("activations and products of a loop cannot read its future", {
+  for (network in c("lstm", "gru")) {
+    graph <- capalloc:::lower(ffi_curved_networks()[[network]])
+    for (kind in c("phi", "product")) {
+      members <- which(vapply(graph$ops, function(op) op$loop == 1L && op$kind == kind, NA))
+      for (at in members) for (later in c(at, at + 1L)) {
+        broken <- graph
+        broken$ops[[at]]$from[[1L]] <- later
+        if (later > length(graph$ops)) next
+        expect_error(call_core("ffi_reach", list(broken)), "an input that comes later", class = "capalloc_error_internal")
+      }
+    }
+    # The past memory, and the past state, one position back.
+    for (at in which(vapply(graph$ops, function(op) op$loop == 1L && op$kind %in% c("fixed", "linear"), NA))) {
+      if (graph$ops[[at]]$from < at) next
+      for (pad in 0:-1) {
+        broken <- graph
+        broken$ops[[at]]$window[[8L]] <- pad
+        expect_error(call_core("ffi_reach", list(broken)), "reads its own future", class = "capalloc_error_internal")
+      }
+    }
+  }
+})
+
+test_that("a maximum over an empty window is zero and does not change", {
+  graph <- capalloc:::lower(input_sequence(3) |> layer_pool(2, type = "max") |> layer_conv(1, 1))
+  graph$ops[[1L]]$window[[8L]] <- 9L # all before the sequence
+  theta <- 2
+  x <- matrix(c(1, 2, 3), 1)
+  expect_equal(call_core("ffi_predict", list(graph, theta, x)), matrix(0))
+  expect_equal(call_core("ffi_extended", list(graph, theta, x)), matrix(0, 4, 1))
+  expect_equal(call_core("ffi_linearise", list(graph, theta, x)), matrix(0, 1, 4))
+})
+
 test_that("no tampered call crashes, and what fails fails with the package's own error", {
   network <- ffi_networks()$nested
   before <- call_core("ffi_tangent", ffi_calls(network)$ffi_tangent)
   for (seed in 1:3) {
-    found <- with_plain_errors(ffi_storm(seed, 1000))
-    expect_no_surprise(found, seed, 1000)
+    found <- with_plain_errors(ffi_storm(seed, 1500))
+    expect_no_surprise(found, seed, 1500)
     # Every routine has met both: calls that it refused and calls that it answered.
     expect_true(all(table(found$routine, found$outcome) > 5))
   }
