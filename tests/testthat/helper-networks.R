@@ -516,3 +516,27 @@ random_grid_shrinking <- function(network) {
     merge = pick(c("sum", "concat"))
   )
 }
+
+# A random network made non-linear: activations after some layers and in recurrences, maxima for some
+# averages.
+random_curved_network <- function(seed) {
+  network <- random_network(seed)
+  layers <- withr::with_seed(seed, curve_layers(network$layers),
+    .rng_kind = "Mersenne-Twister", .rng_sample_kind = "Rejection")
+  with_test_coef(new_network(network$input, layers), seed)
+}
+
+curve_layers <- function(layers) {
+  do.call(c, lapply(layers, function(layer) {
+    if (!is.null(layer$blocks)) layer$blocks <- lapply(layer$blocks, curve_layers)
+    if (layer$kind == "recurrent") layer$activation <- pick(c("linear", all_activations))
+    if (layer$kind == "pool") layer$type <- pick(c("average", "max"))
+    if (random_flag(0.5)) list(layer) else list(layer, activation_after(layer))
+  }))
+}
+
+activation_after <- function(layer) {
+  shape <- layer$out_shape
+  start <- new_network(new_input(layer$out_kind, shape[[1L]], shape[[2L]], shape[[3L]]))
+  layer_activation(start, pick(all_activations))$layers[[1L]]
+}

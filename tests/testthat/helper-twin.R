@@ -175,7 +175,10 @@ twin_upsample <- function(layer, x) {
 # imaginary part, the real part decides on which side of a kink they are.
 twin_activate <- function(name, u, parameter = 1) {
   positive <- Re(u) > 0
-  logistic <- function(u) 1 / (1 + exp(-u))
+  logistic <- function(u) {
+    small <- exp(u * (1 - 2 * (Re(u) > 0))) # exp(-|u|)
+    ifelse_like(Re(u) > 0, 1 / (1 + small), small / (1 + small))
+  }
   switch(name,
     identity = , linear = u,
     relu = u * positive,
@@ -183,9 +186,9 @@ twin_activate <- function(name, u, parameter = 1) {
     elu = ifelse_like(positive, u, parameter * (exp(u * !positive) - 1)),
     gelu = u * (1 + twin_erf(u / sqrt(2))) / 2,
     silu = u * logistic(u),
-    softplus = log(1 + exp(u)),
+    softplus = u * positive + log(1 + exp(u * (1 - 2 * positive))),
     sigmoid = logistic(u),
-    tanh = (exp(u) - exp(-u)) / (exp(u) + exp(-u)),
+    tanh = 2 * logistic(2 * u) - 1,
     erf = twin_erf(u),
     sin = sin(parameter * u),
     abs = u * (positive - !positive),
@@ -199,15 +202,10 @@ ifelse_like <- function(test, yes, no) {
   yes
 }
 
-# erf(z) = 2 / sqrt(pi) exp(-z^2) sum_n 2^n z^(2n+1) / (1 3 5 .. (2n+1)): no term cancels.
+# Of complex numbers as of their complex steps: erf(a + ib) ~ erf(a) + ib erf'(a).
 twin_erf <- function(z) {
-  term <- z
-  total <- z
-  for (n in 1:300) {
-    term <- term * 2 * z^2 / (2 * n + 1)
-    total <- total + term
-  }
-  2 / sqrt(pi) * exp(-z^2) * total
+  value <- 2 * pnorm(sqrt(2) * Re(z)) - 1
+  if (is.complex(z)) value + 2 / sqrt(pi) * exp(-Re(z)^2) * 1i * Im(z) else value
 }
 
 twin_recurrent <- function(layer, x, tape) {
@@ -400,7 +398,7 @@ twin_slopes <- function(network, x, theta = network$coef) {
 
 # The extended tangent, (N m (n + 1)) x p with rows s + N (o + m j), the constant last: complex
 # steps in theta of central differences of fourth order in x.
-twin_extended <- function(network, x, theta = network$coef, step = 1e-3) {
+twin_extended <- function(network, x, theta = network$coef, step = 2e-4) {
   n_rows <- nrow(x)
   n <- ncol(x)
   rows <- list(x)

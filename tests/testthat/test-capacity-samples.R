@@ -436,7 +436,10 @@ test_that("weights that explode give a classed error", {
     input_sequence(50) |> layer_recurrent(2, activation = "relu") |> layer_dense(1) |>
       set_coef(c(1, 1, rep(1e10, 4), 1, 1)),
     input_vector(2) |> layer_dense(2) |> layer_activation("abs") |> layer_dense(1) |> set_coef(rep(1e300, 6)),
-    input_sequence(2) |> layer_pool(2, type = "max") |> layer_dense(1) |> layer_dense(1) |> set_coef(c(1e300, 1e300))
+    input_sequence(2) |> layer_pool(2, type = "max") |> layer_dense(1) |> layer_dense(1) |> set_coef(c(1e300, 1e300)),
+    # Inf - Inf, which relu must not take for a negative number.
+    input_vector(2) |> layer_dense(1) |> layer_dense(2) |> layer_dense(1) |> layer_activation("relu") |>
+      layer_dense(1) |> set_coef(c(1e300, 1e300, 1, -1, 1, 1, 1))
   )
   for (net in explode) {
     x <- matrix(1e10, 2, prod(net$input$shape))

@@ -128,6 +128,7 @@ test_that("every network that is not linear predicts what the twin does", {
 test_that("rows are predicted in blocks that do not show", {
   net <- curved_networks()$lstm_sequence
   x <- test_inputs(net, 1300)
+  expect_equal(dim(predict(net, x[0L, ])), c(0L, 6L))
   whole <- predict(net, x)
   expect_equal(whole, twin_predict(net, x), tolerance = 1e-13)
   expect_equal(whole[c(1, 511:515, 1024:1026, 1300), ], predict(net, x[c(1, 511:515, 1024:1026, 1300), ]), tolerance = 1e-14)

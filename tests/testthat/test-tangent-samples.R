@@ -15,7 +15,7 @@ test_that("D is the mixed derivative of the twin, with the constant's row", {
   for (name in names(networks)) {
     net <- networks[[name]]
     own <- extended_at(net)
-    # Fourth-order differences with a step of 1e-3: errors of 1e-12 f''''' / 30 and of 1e-13.
+    # Fourth-order differences with a step of 2e-4: 1e-15 by the step, 1e-11 by rounding.
     expect_lt(max(abs(own$D - twin_extended(net, own$x))), 2e-10, label = name)
     expect_gt(max(abs(own$D)), 0.05, label = name)
   }
@@ -94,4 +94,19 @@ test_that("ties of a maximum go to the first, and a dead unit has no derivative"
   dead <- input_vector(2) |> layer_dense(1, bias = TRUE) |> layer_activation("relu") |> layer_dense(1) |>
     set_coef(c(1, 1, -10, 2))
   expect_equal(core_extended(dead, matrix(c(1, 1), 1)), matrix(0, 3, 4))
+})
+
+test_that("random networks of all kinds have the twin's predictions, derivatives and capacity", {
+  for (seed in 1:60) {
+    net <- random_curved_network(seed)
+    own <- extended_at(net, 3, seed)
+    expect_equal(predict(net, own$x), twin_predict(net, own$x), tolerance = 1e-12, label = seed)
+    # A smaller step, so that no kink is met: 1e-10 by rounding.
+    expect_lt(max(abs(own$D - twin_extended(net, own$x, step = 2e-5))), 1e-9, label = seed)
+    if (is_linear(net)) next
+    twin <- twin_capacity(own$D, 3 * own$m, layer = twin_theta_layer(net))
+    found <- suppressWarnings(capacity(net, data = own$x, block = 2), classes = "capalloc_warning_rank_gap")
+    expect_equal(attr(found, "total"), twin$rank, label = seed)
+    expect_equal(found$capacity, twin$kappa, tolerance = 1e-8, label = seed)
+  }
 })
