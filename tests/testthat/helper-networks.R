@@ -119,7 +119,8 @@ curved_networks <- function() {
     activation_first = input_vector(3) |> layer_activation("tanh") |> layer_dense(2, bias = TRUE) |>
       layer_activation("silu"),
     residual_vector = input_vector(3) |>
-      layer_residual(\(x) x |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |> layer_dense(3), scale = 0.5) |>
+      layer_residual(\(x) x |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |>
+        layer_dense(3), scale = 0.5) |>
       layer_dense(1)
   ))
   Map(with_test_coef, networks, seq_along(networks))
@@ -136,7 +137,8 @@ curved_sequences <- function() {
       layer_dense(2, bias = TRUE),
     causal_elu = input_sequence(5) |> layer_conv(2, 3, dilation = 2, padding = "causal") |> layer_activation("elu") |>
       layer_last() |> layer_dense(1, bias = TRUE),
-    upsample_gelu = input_sequence(3) |> layer_conv(1, 2, bias = TRUE) |> layer_activation("gelu") |> layer_upsample(2) |>
+    upsample_gelu = input_sequence(3) |> layer_conv(1, 2, bias = TRUE) |> layer_activation("gelu") |>
+      layer_upsample(2) |>
       layer_conv(1, 2),
     max_pool = input_sequence(6, channels = 2) |> layer_conv(2, 2) |> layer_pool(2, type = "max") |> layer_dense(2),
     max_overlapping = input_sequence(7) |> layer_conv(2, 2, bias = TRUE) |> layer_activation("tanh") |>
@@ -168,7 +170,8 @@ curved_sequences <- function() {
         \(x) x |> layer_pool(2), merge = "concat"
       ) |>
       layer_dense(2, bias = TRUE),
-    blind = input_sequence(6) |> layer_conv(1, 2, stride = 3) |> layer_activation("tanh") |> layer_last() |> layer_dense(1)
+    blind = input_sequence(6) |> layer_conv(1, 2, stride = 3) |> layer_activation("tanh") |> layer_last() |>
+      layer_dense(1)
   )
 }
 

@@ -81,7 +81,8 @@ test_that("rescaling through what is positively homogeneous", {
   w[[2L]]$weight <- w[[2L]]$weight * c(0.1, 10)
   expect_same_capacity(pooled, pack(pooled, w), test_inputs(pooled, 40))
   # All of a layer, through elman cells of relu: the states are rescaled.
-  net <- input_sequence(4) |> layer_recurrent(2, activation = "relu", bias = TRUE) |> layer_dense(1) |> with_test_coef(7)
+  net <- input_sequence(4) |> layer_recurrent(2, activation = "relu", bias = TRUE) |> layer_dense(1) |>
+    with_test_coef(7)
   w <- unpack(net)
   w[[1L]]$input <- w[[1L]]$input * 100
   w[[1L]]$bias <- w[[1L]]$bias * 100

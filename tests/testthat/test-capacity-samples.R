@@ -33,7 +33,8 @@ test_that("the capacity of every network is that of the stacked projector, in bo
     expect_equal(own$capacity, twin$kappa, tolerance = 1e-8, label = name)
     expect_equal(attr(own, "total"), twin$rank, label = name)
     expect_equal(sum(own$capacity), twin$rank, tolerance = 1e-8, label = name)
-    expect_equal(unname(unlist(generics::glance(own)[c("rank_low", "rank_high")])), c(twin$rank_low, twin$rank_high), label = name)
+    expect_equal(unname(unlist(generics::glance(own)[c("rank_low", "rank_high")])), c(twin$rank_low,
+      twin$rank_high), label = name)
     expect_true(all(own$capacity >= 0))
     twin <- sample_capacity(net, x, sigma = sample_sigma(x, !name %in% homogeneous_networks))
     own <- suppressWarnings(capacity(net, data = x, metric = "covariance"), classes = "capalloc_warning_rank_gap")
@@ -93,7 +94,8 @@ test_that("groups of samples are partial sums", {
     by <- rep(c("b", "a", "c", "a"), length.out = 23)
     grouped <- capacity(net, data = x, by = by)
     for (g in c("a", "b", "c")) {
-      expect_equal(grouped$capacity[grouped$group == g], rowSums(matrix(each$capacity, n)[, by == g]), tolerance = 1e-10)
+      expect_equal(grouped$capacity[grouped$group == g], rowSums(matrix(each$capacity, n)[, by == g]),
+        tolerance = 1e-10)
     }
     expect_equal(levels(grouped$group), c("a", "b", "c"))
     # A factor keeps its order, and levels without samples are left out.
@@ -137,7 +139,8 @@ test_that("blocks do not show", {
       expect_equal(suppressWarnings(ask(4, by = "sample"), classes = "capalloc_warning_rank_gap")$capacity,
         each$capacity, tolerance = 1e-8)
       parts <- suppressWarnings(ask(NULL, partition = partition_pca(1)), classes = "capalloc_warning_rank_gap")
-      expect_equal(suppressWarnings(ask(3, partition = partition_pca(1)), classes = "capalloc_warning_rank_gap")$capacity,
+      expect_equal(suppressWarnings(ask(3, partition = partition_pca(1)),
+        classes = "capalloc_warning_rank_gap")$capacity,
         parts$capacity, tolerance = 1e-8)
     }
   }
@@ -185,7 +188,8 @@ test_that("one input may carry more dependencies than there are outputs", {
 })
 
 test_that("no more capacity than derivatives at few samples, and dead networks have none", {
-  net <- input_vector(2) |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |> with_test_coef(1)
+  net <- input_vector(2) |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |>
+    with_test_coef(1)
   # One sample has three rows.
   expect_equal(attr(capacity(net, data = c(1, 2)), "total"), 3)
   expect_equal(capacity(net, data = c(1, 2))$capacity, rep(1, 3), tolerance = 1e-10)
@@ -272,7 +276,8 @@ test_that("a bias, or what is not homogeneous, brings the constant into the metr
 })
 
 test_that("a singular metric gives the rank of the product", {
-  net <- input_vector(3) |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |> with_test_coef(3)
+  net <- input_vector(3) |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |>
+    with_test_coef(3)
   x <- test_inputs(net, 40)
   x[, 3] <- x[, 1] - x[, 2]
   twin <- sample_capacity(net, x, sigma = sample_sigma(x, TRUE))
@@ -325,7 +330,8 @@ test_that("a table has the capacities as its row sums, and sums to the total", {
       expect_equal(attr(table, "total"), attr(own, "total"), tolerance = 1e-8)
       expect_equal(rownames(T), own$input)
       for (block in c(1, 7)) {
-        expect_equal(ask(capacity_table, block = block)$capacity, table$capacity, tolerance = 1e-7, label = paste(name, block))
+        expect_equal(ask(capacity_table, block = block)$capacity, table$capacity, tolerance = 1e-7,
+          label = paste(name, block))
       }
     }
   }
@@ -353,7 +359,8 @@ test_that("its entries are those of the pseudo-inverse", {
 
 test_that("a fit and a task of data bring their own rows", {
   task <- task_data(cbind(a = sin(1:40), b = cos(1:40)), sin(1:40) * cos(1:40), test = 0)
-  net <- input_vector(2) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |> with_test_coef(1)
+  net <- input_vector(2) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |>
+    with_test_coef(1)
   expect_equal(capacity(net, data = task)$capacity, capacity(net, data = task$data$x)$capacity)
   expect_equal(capacity(net, data = as.data.frame(task$data$x)), capacity(net, data = task$data$x))
 })

@@ -71,7 +71,8 @@ ffi_calls <- function(network) {
 ffi_sample_calls <- function(graph, theta, x) {
   n <- ncol(x) + 1
   sigma <- matrix(sin(seq_len(n * n)), n)
-  about <- list(layer = rep(1L, length(theta)), x = x, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, block = 2)
+  about <- list(layer = rep(1L, length(theta)), x = x, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1,
+    block = 2)
   what <- list(turned = pick(list(NULL, sigma)), group = pick(list(NULL, rep(1:3, length.out = nrow(x)))))
   list(
     ffi_predict = list(graph, theta, x),
@@ -364,7 +365,8 @@ test_that("activations and products of a loop cannot read its future", {
         broken <- graph
         broken$ops[[at]]$from[[1L]] <- later
         if (later > length(graph$ops)) next
-        expect_error(call_core("ffi_reach", list(broken)), "an input that comes later", class = "capalloc_error_internal")
+        expect_error(call_core("ffi_reach", list(broken)), "an input that comes later",
+          class = "capalloc_error_internal")
       }
     }
     # The past memory, and the past state, one position back.

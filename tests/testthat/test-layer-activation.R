@@ -37,7 +37,8 @@ test_that("formulas in the table are what is computed", {
   for (i in seq_len(nrow(known))) {
     expected <- by_table[[i]](u, known$parameter[[i]])
     expect_equal(at_rows(known$activation[[i]], u), expected, tolerance = 1e-14, label = known$activation[[i]])
-    homogeneous <- isTRUE(all.equal(by_table[[i]](3 * u, known$parameter[[i]]), 3 * by_table[[i]](u, known$parameter[[i]])))
+    homogeneous <- isTRUE(all.equal(by_table[[i]](3 * u, known$parameter[[i]]), 3 * by_table[[i]](u,
+      known$parameter[[i]])))
     expect_equal(known$homogeneous[[i]], homogeneous, label = known$activation[[i]])
   }
 })
@@ -131,13 +132,15 @@ test_that("rows are predicted in blocks that do not show", {
   expect_equal(dim(predict(net, x[0L, ])), c(0L, 6L))
   whole <- predict(net, x)
   expect_equal(whole, twin_predict(net, x), tolerance = 1e-13)
-  expect_equal(whole[c(1, 511:515, 1024:1026, 1300), ], predict(net, x[c(1, 511:515, 1024:1026, 1300), ]), tolerance = 1e-14)
+  expect_equal(whole[c(1, 511:515, 1024:1026, 1300), ], predict(net, x[c(1, 511:515, 1024:1026, 1300), ]),
+    tolerance = 1e-14)
 })
 
 test_that("bad activations and parameters are refused", {
   net <- input_vector(3)
   expect_error(layer_activation(net), "activation")
-  for (bad in list("swish", "Relu", NA_character_, 1, NULL, c("relu", "tanh"), character(), quote(relu), factor("relu"), tanh)) {
+  for (bad in list("swish", "Relu", NA_character_, 1, NULL, c("relu", "tanh"), character(), quote(relu),
+    factor("relu"), tanh)) {
     expect_error(layer_activation(net, bad), class = "capalloc_error_value")
   }
   for (bad in list("1", NA, NaN, Inf, c(1, 2), numeric(), TRUE, list(1))) {

@@ -9,7 +9,8 @@ test_that("the tangent map is the network's value and slopes at the input", {
       expect_equal(dim(W), c(length(predict(net, x)), n + 1))
       # A few layers: rounding of values of size one.
       expect_equal(unname(c(W %*% c(x, 1))), c(predict(net, x)), tolerance = 1e-13, label = name)
-      expect_equal(unname(W[, seq_len(n), drop = FALSE]), matrix(twin_slopes(net, x), ncol = n), tolerance = 1e-12, label = name)
+      expect_equal(unname(W[, seq_len(n), drop = FALSE]), matrix(twin_slopes(net, x), ncol = n), tolerance = 1e-12,
+        label = name)
     }
   }
 })

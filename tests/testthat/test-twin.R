@@ -228,7 +228,8 @@ test_that("activations are those on paper", {
 
 test_that("a maximum takes the largest, a recurrence its activation", {
   expect_equal(by_hand(layer_pool(input_sequence(5), 2, type = "max"), numeric(), c(9, 1, 3, 8, 2)), c(3, 8))
-  expect_equal(by_hand(layer_pool(input_grid(2, 3), 2, stride = 1, type = "max"), numeric(), c(1, 5, 2, 3, 6, 0)), c(5, 6))
+  expect_equal(by_hand(layer_pool(input_grid(2, 3), 2, stride = 1, type = "max"), numeric(), c(1, 5, 2, 3, 6, 0)),
+    c(5, 6))
   relu <- input_sequence(3) |> layer_recurrent(1, activation = "relu", output = "sequence")
   expect_equal(by_hand(relu, c(1, 0.5), c(2, -3, 1)), c(2, 0, 1))
   # Without drive and weights all gates are half open.
@@ -250,7 +251,8 @@ test_that("the twin's mixed derivatives are those on paper", {
   along <- 1.5 * c(d + 0.7 * x * -2 * t * d, 0.7 * -2 * t * d, 0.7 * d / 1.5)
   gradient <- c(1.5 * d * x, 1.5 * d, t)
   # Differences of fourth order: 1e-12.
-  expect_equal(twin_extended(net, matrix(x)), unname(rbind(along, gradient - x * along)), tolerance = 1e-10, ignore_attr = TRUE)
+  expect_equal(twin_extended(net, matrix(x)), unname(rbind(along, gradient - x * along)), tolerance = 1e-10,
+    ignore_attr = TRUE)
   expect_equal(twin_gradients(net, matrix(x)), t(gradient), tolerance = 1e-14)
   expect_equal(c(twin_slopes(net, matrix(x))), 1.5 * 0.7 * d, tolerance = 1e-14)
 })
