@@ -35,7 +35,8 @@
 #' @inheritParams arch_conv
 #' @param input A sequence: an [input_sequence()], a network, or its length.
 #' @param units Number of states; in `arch_recurrent()` one number, or one per layer.
-#' @param cell `"elman"` or `"diagonal"`, see [layer_recurrent()].
+#' @param cell `"elman"`, `"diagonal"`, `"lstm"` or `"gru"` (the last two are not linear), see
+#'   [layer_recurrent()].
 #' @param depth Number of recurrences.
 #' @param filters Number of filters of the convolution.
 #' @param kernel Number of its taps.
@@ -56,7 +57,7 @@
 #' attr(capacity(net), "total") # 2 u
 #' arch_conv_recurrent(64, filters = 2, kernel = 4, units = 4)
 #' @export
-arch_recurrent <- function(input, units = 4, cell = c("elman", "diagonal"), outputs = 1, bias = FALSE,
+arch_recurrent <- function(input, units = 4, cell = c("elman", "diagonal", "lstm", "gru"), outputs = 1, bias = FALSE,
                            depth = 1) {
   net <- arch_input(input, "sequence")
   units <- per_layer(units, check_count(depth))
@@ -69,7 +70,8 @@ arch_recurrent <- function(input, units = 4, cell = c("elman", "diagonal"), outp
 
 #' @rdname arch_recurrent
 #' @export
-arch_conv_recurrent <- function(input, filters = 2, kernel = 4, units = 4, cell = c("elman", "diagonal"),
+arch_conv_recurrent <- function(input, filters = 2, kernel = 4, units = 4,
+                                cell = c("elman", "diagonal", "lstm", "gru"),
                                 stride = kernel, outputs = 1, bias = FALSE) {
   arch_input(input, "sequence") |>
     layer_conv(filters, kernel, stride = stride) |>

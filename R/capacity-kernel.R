@@ -28,8 +28,8 @@
 #' @export
 capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "covariance"), ridge = 0, tol = NULL,
                             data = NULL, layers = NULL, block = NULL) {
+  check_linear(capacity_network(x), "x")
   about <- new_allocation(x, metric, ridge, tol, data, layers, block)
-  if (!is.null(about$samples)) check_linear(about$network)
   rows <- input_frame(about$network$input, about$intercept)
   at <- shown_inputs(inputs, rows)
   core <- allocate(about, "kernel", at)

@@ -52,15 +52,20 @@ check_activation <- function(activation, also = NULL, call = rlang::caller_env()
 }
 
 check_parameter <- function(parameter, activation, call = rlang::caller_env()) {
-  default <- activations()$parameter[activations()$activation == activation]
-  if (is.null(parameter)) return(if (is.na(default)) 1 else default)
-  if (is.na(default)) {
+  if (is.null(parameter)) return(default_parameter(activation))
+  if (is.na(activations()$parameter[activations()$activation == activation])) {
     abort(c(
       "{.arg parameter} must be {.code NULL}: {.val {activation}} has none.",
       x = "It is {show_value(parameter)}."
     ), "value", call = call)
   }
   check_number(parameter, arg = "parameter", call = call)
+}
+
+# For those that have none, a number that is not looked at.
+default_parameter <- function(activation) {
+  default <- activations()$parameter[activations()$activation == activation]
+  if (is.na(default)) 1 else default
 }
 
 #' @export
@@ -75,7 +80,7 @@ lower_layer.ca_layer_activation <- function(layer, graph, from) {
 }
 
 # The identity is no operation at all.
-lower_activation <- function(graph, from, shape, activation, parameter = 1, loop = 0L) {
+lower_activation <- function(graph, from, shape, activation, parameter = default_parameter(activation), loop = 0L) {
   if (activation %in% c("linear", "identity")) return(from)
   emit(graph, "phi", from, shape, phi = activation, scale = parameter, loop = loop)
 }

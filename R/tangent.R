@@ -43,10 +43,10 @@ tangent <- function(network) {
 }
 
 # Weights that do not depend on the inputs.
-check_linear <- function(network, call = rlang::caller_env()) {
+check_linear <- function(network, arg = "network", call = rlang::caller_env()) {
   if (is_linear(network)) return(invisible())
   abort(c(
-    "{.arg network} must be linear: others have no effective weights, only a tangent map at each input.",
+    "{.arg {arg}} must be linear: others have no effective weights, only a tangent map at each input.",
     i = "{.fn linearise} gives it, and {.code capacity(network, data = )} the allocation over inputs."
   ), "nonlinear", call = call)
 }

@@ -3,6 +3,8 @@
  * equals), whose gain is 1; where the window is empty the value is 0.
  */
 
+#include <math.h>
+
 #include "op.h"
 
 static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
@@ -13,13 +15,18 @@ static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
     return true;
 }
 
+/* What is not a number is larger than all numbers: an overflow must not disappear. */
+static bool exceeds(double a, double b) {
+    return a > b || (isnan(a) && !isnan(b));
+}
+
 static void value(const struct ca_op *op, int rows, const double *const *in, double *out,
                   double *slope, double *curve) {
     (void)curve;
     for (size_t i = 0; i < (size_t)rows * (size_t)op->shape.channels; i++) {
         int best = -1;
         for (int k = 0; k < op->n_taps; k++)
-            if (in[k] != NULL && (best < 0 || in[k][i] > in[best][i]))
+            if (in[k] != NULL && (best < 0 || exceeds(in[k][i], in[best][i])))
                 best = k;
         out[i] = best < 0 ? 0 : in[best][i];
         slope[i] = best;

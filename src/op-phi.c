@@ -16,6 +16,12 @@ static double logistic(double u) {
     return u >= 0 ? 1 / (1 + exp(-u)) : exp(u) / (1 + exp(u));
 }
 
+/* Its derivative, to rounding where it is saturated as well: 1 - logistic(u) would cancel. */
+static double logistic_slope(double u) {
+    const double e = exp(-fabs(u));
+    return e / ((1 + e) * (1 + e));
+}
+
 static struct jet identity_at(double u, double a) {
     (void)a;
     return (struct jet){u, 1, 0};
@@ -23,6 +29,8 @@ static struct jet identity_at(double u, double a) {
 
 static struct jet relu_at(double u, double a) {
     (void)a;
+    if (isnan(u))
+        return (struct jet){u, u, u}; /* an overflow before it must not look like a zero */
     return u > 0 ? (struct jet){u, 1, 0} : (struct jet){0, 0, 0};
 }
 
@@ -43,25 +51,25 @@ static struct jet gelu_at(double u, double a) {
 
 static struct jet silu_at(double u, double a) {
     (void)a;
-    const double s = logistic(u), d = s * (1 - s);
+    const double s = logistic(u), d = logistic_slope(u);
     return (struct jet){u * s, s + u * d, d * (2 + u * (1 - 2 * s))};
 }
 
 static struct jet softplus_at(double u, double a) {
     (void)a;
     const double s = logistic(u);
-    return (struct jet){fmax(u, 0) + log1p(exp(-fabs(u))), s, s * (1 - s)};
+    return (struct jet){fmax(u, 0) + log1p(exp(-fabs(u))), s, logistic_slope(u)};
 }
 
 static struct jet sigmoid_at(double u, double a) {
     (void)a;
-    const double s = logistic(u), d = s * (1 - s);
-    return (struct jet){s, d, d * (1 - 2 * s)};
+    const double d = logistic_slope(u);
+    return (struct jet){logistic(u), d, -d * tanh(u / 2)};
 }
 
 static struct jet tanh_at(double u, double a) {
     (void)a;
-    const double t = tanh(u), d = 1 - t * t;
+    const double t = tanh(u), d = 4 * logistic_slope(2 * u); /* 1 - t^2 */
     return (struct jet){t, d, -2 * t * d};
 }
 

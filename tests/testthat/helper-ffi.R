@@ -23,6 +23,19 @@ ffi_networks <- function() {
   )
 }
 
+# Those that are not linear.
+ffi_curved_networks <- function() {
+  list(
+    deep = input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(2) |>
+      layer_activation("leaky_relu", 0.3),
+    lstm = input_sequence(4, channels = 2) |> layer_recurrent(2, "lstm", bias = TRUE) |> layer_dense(1),
+    gru = input_sequence(4) |> layer_recurrent(2, "gru", output = "sequence") |> layer_activation("sin", 2),
+    max = input_sequence(6) |> layer_conv(2, 2) |> layer_pool(2, stride = 1, type = "max") |> layer_dense(1),
+    grid_max = input_grid(3, 4, channels = 2) |> layer_conv(2, 2, groups = 2) |> layer_activation("relu") |>
+      layer_pool(2, type = "max") |> layer_dense(2, bias = TRUE)
+  )
+}
+
 # A valid list of arguments for every registered routine.
 ffi_calls <- function(network) {
   graph <- capalloc:::lower(network)
@@ -34,22 +47,53 @@ ffi_calls <- function(network) {
   sigma <- crossprod(rows) / (3 * n)
   cross <- matrix(cos(seq_len(n * m)), n) / n
   control <- list(max_iterations = 5, tol = 1e-10, learning_rate = 0.01, memory = 3)
-  options <- list(tol = 1e-12, ridge = 0.1, block = 2)
-  layer <- rep(1L, p)
+  about <- list(layer = rep(1L, p), x = NULL, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, block = 2)
+  what <- list(turned = pick(list(NULL, sigma)), group = NULL)
   x <- rows[, seq_len(prod(graph$input)), drop = FALSE]
-  list(
-    ffi_weights = list(graph, theta),
-    ffi_predict = list(graph, theta, x),
-    ffi_tangent = list(graph, theta),
-    ffi_reach = list(graph),
-    ffi_gradient = list(graph, theta, sigma, cross, 2),
-    ffi_fit = list(graph, theta, sigma, cross, 2, pick(c("lm", "lbfgs", "adam")), control),
-    ffi_capacity = list(
-      graph, theta, layer, pick(list(NULL, sigma)), pick(list(NULL, sigma)), options
+  groups <- rep(1:2, length.out = p)
+  c(
+    list(
+      ffi_weights = list(graph, theta),
+      ffi_tangent = list(graph, theta),
+      ffi_gradient = list(graph, theta, sigma, cross, 2),
+      ffi_fit = list(graph, theta, sigma, cross, 2, pick(c("lm", "lbfgs", "adam")), control),
+      ffi_kernel = list(graph, theta, about, as.integer(seq(1, n, by = 2))),
+      ffi_capacity = list(graph, theta, about, what),
+      ffi_two_way = list(graph, theta, about, groups)
     ),
-    ffi_kernel = list(graph, theta, layer, pick(list(NULL, sigma)), as.integer(seq(1, n, by = 2)), options),
-    ffi_two_way = list(graph, theta, layer, pick(list(NULL, sigma)), rep(1:2, length.out = p), options)
+    ffi_sample_calls(graph, theta, x, m)[c(
+      "ffi_predict", "ffi_reach", "ffi_extended", "ffi_linearise", "ffi_fit_samples", "ffi_sample_gradient"
+    )]
   )
+}
+
+# Those of a network that need not be linear.
+ffi_sample_calls <- function(graph, theta, x, m) {
+  n <- ncol(x) + 1
+  sigma <- matrix(sin(seq_len(n * n)), n)
+  about <- list(layer = rep(1L, length(theta)), x = x, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1,
+    block = 2)
+  what <- list(turned = pick(list(NULL, sigma)), group = pick(list(NULL, rep(1:3, length.out = nrow(x)))))
+  data <- list(x = x, y = matrix(seq_len(nrow(x) * m) %% 2, nrow(x)))
+  control <- list(max_iterations = 3, tol = 1e-6, learning_rate = 0.01, memory = 3, decay = 0.01,
+    batch = pick(c(0, 2)), patience = 2)
+  list(
+    ffi_predict = list(graph, theta, x),
+    ffi_reach = list(graph),
+    ffi_capacity = list(graph, theta, about, what),
+    ffi_two_way = list(graph, theta, about, rep(1:2, length.out = length(theta))),
+    ffi_fit_samples = list(graph, theta, data, pick(list(NULL, data)), pick(c("squared", "cross_entropy")),
+      pick(c("lm", "lbfgs", "adam")), control),
+    ffi_sample_gradient = list(graph, theta, data, "squared", 0.1),
+    ffi_extended = list(graph, theta, x),
+    ffi_linearise = list(graph, theta, x[1L, , drop = FALSE])
+  )
+}
+
+ffi_curved_calls <- function(network) {
+  x <- matrix(cos(seq_len(5 * prod(network$input$shape))), 5)
+  graph <- capalloc:::lower(network)
+  ffi_sample_calls(graph, with_test_coef(network, 1)$coef, x, prod(graph$ops[[graph$output]]$shape))
 }
 
 call_core <- function(routine, arguments) {
@@ -99,7 +143,7 @@ tamper_slightly <- function(x, i) {
   if (is.numeric(x)) replace(x, i, x[[i]] + pick(c(-1L, 1L, 2L))) else pick(ffi_kinds)
 }
 
-ffi_kinds <- c("linear", "fixed", "bias", "add", "concat", "flatten", "input", "scan")
+ffi_kinds <- c("linear", "fixed", "bias", "add", "concat", "flatten", "phi", "product", "max", "input", "scan")
 
 tamper_op <- function(ops) {
   i <- sample.int(length(ops), 1L)
@@ -143,7 +187,8 @@ tamper_graph <- function(graph) {
 # A list of settings with one of them changed, or missing.
 tamper_list <- function(x) {
   i <- sample.int(length(x), 1L)
-  if (runif(1) < 0.1) x[-i] else replace(x, i, list(tamper(x[[i]])))
+  if (runif(1) < 0.1) return(x[-i])
+  replace(x, i, list(if (is.matrix(x[[i]])) tamper_matrix(x[[i]]) else tamper(x[[i]])))
 }
 
 tamper_matrix <- function(x) {
@@ -177,10 +222,13 @@ is_answer <- function(x, routine) {
   switch(routine,
     ffi_reach = is.integer(x) && is.matrix(x) && nrow(x) == 4L,
     ffi_gradient = identical(names(x), c("loss", "gradient")) && is.double(x$gradient),
-    ffi_fit = is.list(x) && is.double(x$coef) && ncol(x$history) == 3L && x$outcome %in% 0:4,
+    ffi_fit = ,
+    ffi_fit_samples = is.list(x) && is.double(x$coef) && ncol(x$history) == 4L && x$outcome %in% 0:5,
+    ffi_sample_gradient = identical(names(x), c("loss", "gradient", "number")) && is.double(x$gradient),
     ffi_capacity = ,
     ffi_kernel = ,
     ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$parameters),
+    ffi_activations = is.character(x),
     is.double(x) && is.matrix(x)
   )
 }
@@ -208,10 +256,9 @@ with_plain_errors <- function(code) {
 # The outcomes of `calls` tampered calls. They depend on the seed alone, so that a crash
 # can be found again: set `trace` to a file, which then holds the last call.
 ffi_storm <- function(seed, calls, trace = NULL) {
-  networks <- ffi_networks()
   withr::with_seed(seed, {
     bases <- unlist(lapply(seq_len(20), function(i) {
-      lapply(unname(networks), ffi_calls)
+      c(lapply(unname(ffi_networks()), ffi_calls), lapply(unname(ffi_curved_networks()), ffi_curved_calls))
     }), recursive = FALSE)
     outcomes <- lapply(seq_len(calls), function(i) {
       base <- pick(bases)

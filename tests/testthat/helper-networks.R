@@ -16,6 +16,7 @@ test_weights <- function(array, dim, layer) {
   n <- prod(dim)
   if (array == "bias") return(rnorm(n))
   if (array != "recurrent") return(rnorm(n) / sqrt(max(1, n / dim[[1L]])))
+  if (!layer$cell %in% c("elman", "diagonal")) return(rnorm(n) / sqrt(dim[[1L]]))
   if (layer$cell == "diagonal") return(runif(n, 0.4, 0.95) * sample(c(-1, 1), n, replace = TRUE))
   0.8 * rnorm(n) / sqrt(dim[[1L]])
 }
@@ -96,6 +97,105 @@ named_networks <- function() {
   )
   networks <- c(networks, sequence_networks(), grid_networks())
   Map(with_test_coef, networks, seq_along(networks))
+}
+
+all_activations <- c("identity", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh",
+  "erf", "sin", "abs")
+
+# Networks that are not linear: every activation and cell, and what stands around them.
+curved_networks <- function() {
+  shallow <- lapply(stats::setNames(nm = all_activations), function(f) {
+    input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation(f) |> layer_dense(2, bias = TRUE)
+  })
+  shallow$identity <- NULL # linear
+  networks <- c(shallow, curved_sequences(), curved_grids(), list(
+    leaky_steep = input_vector(3) |> layer_dense(4) |> layer_activation("leaky_relu", -0.7) |> layer_dense(1),
+    elu_two = input_vector(3) |> layer_dense(4) |> layer_activation("elu", 2) |> layer_dense(1),
+    sin_fast = input_vector(2) |> layer_dense(4) |> layer_activation("sin", 3) |> layer_dense(1),
+    deep = input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(3) |>
+      layer_activation("gelu") |> layer_dense(2, bias = TRUE) |> layer_activation("sigmoid"),
+    relu_deep = input_vector(4) |> layer_dense(4) |> layer_activation("relu") |> layer_dense(3) |>
+      layer_activation("abs") |> layer_dense(2),
+    activation_first = input_vector(3) |> layer_activation("tanh") |> layer_dense(2, bias = TRUE) |>
+      layer_activation("silu"),
+    residual_vector = input_vector(3) |>
+      layer_residual(\(x) x |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |>
+        layer_dense(3), scale = 0.5) |>
+      layer_dense(1)
+  ))
+  Map(with_test_coef, networks, seq_along(networks))
+}
+
+curved_sequences <- function() {
+  list(
+    conv_tanh = input_sequence(5, channels = 2) |> layer_conv(2, 2, bias = TRUE) |> layer_activation("tanh") |>
+      conv_same(2) |> layer_activation("sin", 0.8) |> layer_dense(2),
+    conv_grouped_softplus = input_sequence(6, channels = 2) |> layer_conv(2, 2, dilation = 2, groups = 2) |>
+      layer_activation("softplus") |> layer_last(),
+    local_erf = input_sequence(5) |> layer_local(2, 2, bias = TRUE) |> layer_activation("erf") |> layer_dense(1),
+    strided_relu = input_sequence(7) |> layer_conv(2, 3, stride = 2, bias = TRUE) |> layer_activation("relu") |>
+      layer_dense(2, bias = TRUE),
+    causal_elu = input_sequence(5) |> layer_conv(2, 3, dilation = 2, padding = "causal") |> layer_activation("elu") |>
+      layer_last() |> layer_dense(1, bias = TRUE),
+    upsample_gelu = input_sequence(3) |> layer_conv(1, 2, bias = TRUE) |> layer_activation("gelu") |>
+      layer_upsample(2) |>
+      layer_conv(1, 2),
+    max_pool = input_sequence(6, channels = 2) |> layer_conv(2, 2) |> layer_pool(2, type = "max") |> layer_dense(2),
+    max_overlapping = input_sequence(7) |> layer_conv(2, 2, bias = TRUE) |> layer_activation("tanh") |>
+      layer_pool(3, stride = 2, type = "max") |> layer_dense(1),
+    max_first = input_sequence(6) |> layer_pool(2, stride = 1, type = "max") |> layer_dense(2, bias = TRUE),
+    elman_tanh = input_sequence(4) |> layer_recurrent(2, activation = "tanh", bias = TRUE) |> layer_dense(1),
+    elman_relu = input_sequence(4, channels = 2) |> layer_recurrent(2, activation = "relu", output = "sequence"),
+    elman_leaky = input_sequence(3) |> layer_recurrent(2, activation = "leaky_relu", bias = TRUE),
+    diagonal_tanh = input_sequence(5) |> layer_recurrent(3, "diagonal", activation = "tanh") |> layer_dense(2),
+    diagonal_sigmoid = input_sequence(4, channels = 2) |>
+      layer_recurrent(2, "diagonal", activation = "sigmoid", output = "sequence", bias = TRUE) |> layer_dense(1),
+    lstm = input_sequence(4) |> layer_recurrent(2, "lstm", bias = TRUE) |> layer_dense(1),
+    lstm_sequence = input_sequence(3, channels = 2) |> layer_recurrent(2, "lstm", output = "sequence"),
+    lstm_linear = input_sequence(4) |> layer_recurrent(2, "lstm", activation = "linear", bias = TRUE) |> layer_dense(2),
+    gru = input_sequence(4) |> layer_recurrent(2, "gru", bias = TRUE) |> layer_dense(1),
+    gru_sequence = input_sequence(3, channels = 2) |> layer_recurrent(2, "gru", output = "sequence"),
+    gru_linear = input_sequence(4) |> layer_recurrent(2, "gru", activation = "identity", bias = TRUE) |> layer_dense(2),
+    gru_softplus = input_sequence(3) |> layer_recurrent(1, "gru", activation = "softplus"),
+    one_step = input_sequence(1, channels = 2) |> layer_recurrent(2, "lstm", bias = TRUE),
+    recurrent_stack_curved = input_sequence(4) |> layer_recurrent(2, "gru", output = "sequence", bias = TRUE) |>
+      layer_recurrent(2, "lstm", output = "sequence") |> layer_recurrent(1, activation = "tanh"),
+    residual_curved = input_sequence(5) |>
+      layer_residual(\(x) x |> conv_same(2, bias = TRUE) |> layer_activation("tanh") |> conv_same(1), scale = -0.6) |>
+      layer_residual(\(x) x |> layer_recurrent(1, "gru", output = "sequence")) |> layer_dense(1),
+    parallel_curved = input_sequence(6) |>
+      layer_parallel(
+        \(x) x |> layer_pool(2, type = "max"),
+        \(x) x |> layer_conv(2, 2, stride = 2, bias = TRUE) |> layer_activation("silu"),
+        \(x) x |> layer_pool(2), merge = "concat"
+      ) |>
+      layer_dense(2, bias = TRUE),
+    blind = input_sequence(6) |> layer_conv(1, 2, stride = 3) |> layer_activation("tanh") |> layer_last() |>
+      layer_dense(1)
+  )
+}
+
+curved_grids <- function() {
+  list(
+    grid_tanh = input_grid(3, 4) |> layer_conv(2, c(2, 3), bias = TRUE) |> layer_activation("tanh") |> layer_dense(1),
+    grid_max = input_grid(4, 4) |> layer_conv(2, 2) |> layer_activation("relu") |>
+      layer_pool(2, stride = 1, type = "max") |> layer_dense(2, bias = TRUE),
+    grid_max_wide = input_grid(3, 5, channels = 2) |> layer_pool(c(2, 3), stride = c(1, 2), type = "max") |>
+      layer_conv(1, c(2, 1), bias = TRUE) |> layer_activation("erf"),
+    grid_local_sigmoid = input_grid(3, 3) |> layer_local(2, 2, stride = c(1, 2), padding = "same", bias = TRUE) |>
+      layer_activation("sigmoid") |> layer_dense(1),
+    grid_same_abs = input_grid(3, 3) |> conv_same(1, c(2, 3), stride = c(2, 1)) |> layer_activation("abs") |>
+      layer_upsample(2, size = c(3, 5)) |> layer_dense(1),
+    grid_residual_curved = input_grid(2, 3) |>
+      layer_residual(\(x) x |> conv_same(1, 2) |> layer_activation("elu", 0.5)) |>
+      layer_parallel(\(x) layer_activation(x, "sin"), \(x) conv_same(x, 1, 1)) |> layer_dense(2)
+  )
+}
+
+# The same inputs for the same seed.
+test_inputs <- function(network, n, seed = 1) {
+  withr::with_seed(seed, matrix(rnorm(n * prod(network$input$shape)), n),
+    .rng_kind = "Mersenne-Twister", .rng_normal_kind = "Inversion")
 }
 
 # Down to half the positions and up again, twice, with a skip around each.
@@ -418,4 +518,28 @@ random_grid_shrinking <- function(network) {
     function(x) layer_conv(x, channels, size, stride = stride, bias = random_flag()),
     merge = pick(c("sum", "concat"))
   )
+}
+
+# A random network made non-linear: activations after some layers and in recurrences, maxima for some
+# averages.
+random_curved_network <- function(seed) {
+  network <- random_network(seed)
+  layers <- withr::with_seed(seed, curve_layers(network$layers),
+    .rng_kind = "Mersenne-Twister", .rng_sample_kind = "Rejection")
+  with_test_coef(new_network(network$input, layers), seed)
+}
+
+curve_layers <- function(layers) {
+  do.call(c, lapply(layers, function(layer) {
+    if (!is.null(layer$blocks)) layer$blocks <- lapply(layer$blocks, curve_layers)
+    if (layer$kind == "recurrent") layer$activation <- pick(c("linear", all_activations))
+    if (layer$kind == "pool") layer$type <- pick(c("average", "max"))
+    if (random_flag(0.5)) list(layer) else list(layer, activation_after(layer))
+  }))
+}
+
+activation_after <- function(layer) {
+  shape <- layer$out_shape
+  start <- new_network(new_input(layer$out_kind, shape[[1L]], shape[[2L]], shape[[3L]]))
+  layer_activation(start, pick(all_activations))$layers[[1L]]
 }

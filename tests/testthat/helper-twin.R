@@ -1,7 +1,7 @@
-# The twin: a slow, obvious interpreter of linear networks, against which the
-# package is tested. It walks the tree of layers itself and works padding out
-# from the words of the documentation, so it shares no code with the package.
-# Every function also takes complex weights, which gives exact derivatives.
+# The twin: a slow, obvious interpreter of networks, against which the package is
+# tested. It walks the tree of layers itself and works padding out from the words
+# of the documentation, so it shares no code with the package. Every function also
+# takes complex weights and inputs, which gives exact derivatives.
 
 # A reader of theta that hands out its entries in order, as arrays.
 twin_tape <- function(theta) {
@@ -39,6 +39,7 @@ twin_layer <- function(layer, x, tape) {
     local = twin_conv(layer, x, tape),
     pool = twin_pool(layer, x),
     upsample = twin_upsample(layer, x),
+    activation = twin_activate(layer$activation, x, layer$parameter),
     recurrent = twin_recurrent(layer, x, tape),
     residual = x + layer$scale * twin_run(layer$blocks[[1L]], x, tape),
     parallel = twin_parallel(layer, x, tape),
@@ -150,14 +151,17 @@ twin_taps <- function(x, kernel, meets, i, j) {
 
 twin_pool <- function(layer, x) {
   meets <- twin_layer_windows(layer, x, "valid")
+  summary <- if (layer$type == "max") twin_largest else rowMeans
   y <- array(x[[1L]] * 0, c(dim(x)[1:2], nrow(meets$rows), nrow(meets$columns)))
   for (i in seq_len(nrow(meets$rows))) for (j in seq_len(nrow(meets$columns))) {
-    for (row in meets$rows[i, ]) for (column in meets$columns[j, ]) {
-      y[, , i, j] <- y[, , i, j] + x[, , row, column] / (ncol(meets$rows) * ncol(meets$columns))
-    }
+    window <- x[, , meets$rows[i, ], meets$columns[j, ], drop = FALSE]
+    y[, , i, j] <- summary(matrix(window, prod(dim(x)[1:2])))
   }
   y
 }
+
+# The largest of each row, the first of equals; complex numbers by their real parts.
+twin_largest <- function(x) x[cbind(seq_len(nrow(x)), apply(Re(x), 1L, which.max))]
 
 # Copies of every row and column, of which the last are kept.
 twin_upsample <- function(layer, x) {
@@ -167,19 +171,83 @@ twin_upsample <- function(layer, x) {
   x[, , rows, columns, drop = FALSE]
 }
 
+# Activations by their textbook formulas. Of complex numbers, values with a small
+# imaginary part, the real part decides on which side of a kink they are.
+twin_activate <- function(name, u, parameter = 1) {
+  positive <- Re(u) > 0
+  logistic <- function(u) {
+    small <- exp(u * (1 - 2 * (Re(u) > 0))) # exp(-|u|)
+    ifelse_like(Re(u) > 0, 1 / (1 + small), small / (1 + small))
+  }
+  switch(name,
+    identity = , linear = u,
+    relu = u * positive,
+    leaky_relu = u * (positive + parameter * !positive),
+    elu = ifelse_like(positive, u, parameter * (exp(u * !positive) - 1)),
+    gelu = u * (1 + twin_erf(u / sqrt(2))) / 2,
+    silu = u * logistic(u),
+    softplus = u * positive + log(1 + exp(u * (1 - 2 * positive))),
+    sigmoid = logistic(u),
+    tanh = 2 * logistic(2 * u) - 1,
+    erf = twin_erf(u),
+    sin = sin(parameter * u),
+    abs = u * (positive - !positive),
+    stop("The twin does not know the activation ", name)
+  )
+}
+
+# ifelse() that keeps the shape.
+ifelse_like <- function(test, yes, no) {
+  yes[!test] <- no[!test]
+  yes
+}
+
+# Of complex numbers as of their complex steps: erf(a + ib) ~ erf(a) + ib erf'(a).
+twin_erf <- function(z) {
+  value <- 2 * pnorm(sqrt(2) * Re(z)) - 1
+  if (is.complex(z)) value + 2 / sqrt(pi) * exp(-Re(z)^2) * 1i * Im(z) else value
+}
+
 twin_recurrent <- function(layer, x, tape) {
-  input <- tape$take(layer$params$input)
+  gates <- switch(layer$cell, lstm = 4, gru = 3, 1)
+  units <- layer$params$input[[1L]]
+  input <- array(tape$take(layer$params$input), c(units, dim(x)[[2L]], gates))
   recurrent <- tape$take(layer$params$recurrent)
-  if (layer$cell == "diagonal") recurrent <- diag(c(recurrent), nrow(input))
+  recurrent <- if (layer$cell == "diagonal") {
+    array(diag(c(recurrent), units), c(units, units, 1))
+  } else {
+    array(recurrent, c(units, units, gates))
+  }
   bias <- twin_take_bias(layer, tape)
-  state <- matrix(input[[1L]] * 0, dim(x)[[1L]], nrow(input))
-  y <- array(state[[1L]], c(dim(state), 1L, dim(x)[[4L]]))
+  bias <- if (is.null(bias)) matrix(0, units, gates) else matrix(bias, units, gates)
+  # A_g h + B_g x_t + b_g, observations x units.
+  at <- function(g, h, now) {
+    by <- function(weights, v) v %*% t(matrix(weights[, , g], units))
+    by(recurrent, h) + by(input, now) + rep(bias[, g], each = nrow(h))
+  }
+  f <- function(u) twin_activate(layer$activation, u, if (layer$activation == "leaky_relu") 0.01 else 1)
+  step <- switch(layer$cell, lstm = twin_lstm, gru = twin_gru, twin_elman)
+  state <- list(h = matrix(0, dim(x)[[1L]], units), c = matrix(0, dim(x)[[1L]], units))
+  y <- array(input[[1L]] * x[[1L]] * 0, c(dim(state$h), 1L, dim(x)[[4L]]))
   for (position in seq_len(dim(x)[[4L]])) {
-    state <- state %*% t(recurrent) + twin_at(x, 1L, position) %*% t(input)
-    state <- twin_add_bias(state, bias)
-    y[, , 1L, position] <- state
+    state <- step(state, at, twin_at(x, 1L, position), f)
+    y[, , 1L, position] <- state$h
   }
   if (layer$output == "last") y[, , , dim(x)[[4L]], drop = FALSE] else y
+}
+
+twin_elman <- function(state, at, now, f) list(h = f(at(1, state$h, now)))
+
+twin_lstm <- function(state, at, now, f) {
+  gate <- function(g) twin_activate("sigmoid", at(g, state$h, now))
+  c <- gate(2) * state$c + gate(1) * f(at(3, state$h, now))
+  list(h = gate(4) * f(c), c = c)
+}
+
+twin_gru <- function(state, at, now, f) {
+  gate <- function(g) twin_activate("sigmoid", at(g, state$h, now))
+  n <- f(at(3, gate(1) * state$h, now))
+  list(h = (1 - gate(2)) * n + gate(2) * state$h)
 }
 
 twin_parallel <- function(layer, x, tape) {
@@ -268,7 +336,7 @@ twin_capacity <- function(tangent, m, tol = NULL, ridge = 0, layer = rep(1, ncol
   weight <- if (ridge > 0) s$d^2 / (s$d^2 + ridge * s$d[[1L]]^2) else seq_along(s$d) <= rank_at(tol)
   leverage <- c(s$u^2 %*% weight)
   list(
-    kappa = colSums(matrix(leverage, m)), total = sum(weight), rank = rank_at(tol), values = s$d,
+    kappa = colSums(matrix(leverage, m)), leverage = leverage, total = sum(weight), rank = rank_at(tol), values = s$d,
     rank_low = rank_at(10 * tol), rank_high = rank_at(tol / 10), tol = tol
   )
 }
@@ -308,4 +376,44 @@ filter_with_roots <- function(roots) {
 twin_lcm_degree <- function(roots) {
   distinct <- unique(unlist(roots))
   sum(vapply(distinct, function(z) max(vapply(roots, function(r) sum(r == z), 0L)), 0L))
+}
+
+# --- networks that are not linear ---
+
+# dyhat_s/dtheta, (N m) x p, by complex steps.
+twin_gradients <- function(network, x, theta = network$coef) {
+  columns <- lapply(seq_along(theta), function(k) {
+    Im(c(twin_predict(network, x, theta + 1e-20i * (seq_along(theta) == k)))) / 1e-20
+  })
+  matrix(unlist(columns), ncol = length(theta))
+}
+
+# dyhat_o/dx_j at every row of x, N x m x n, by complex steps.
+twin_slopes <- function(network, x, theta = network$coef) {
+  slopes <- lapply(seq_len(ncol(x)), function(j) {
+    Im(twin_predict(network, x + 1e-20i * (col(x) == j), theta)) / 1e-20
+  })
+  array(unlist(slopes), c(nrow(x), length(slopes[[1L]]) / nrow(x), ncol(x)))
+}
+
+# The extended tangent, (N m (n + 1)) x p with rows s + N (o + m j), the constant last: complex
+# steps in theta of central differences of fourth order in x.
+twin_extended <- function(network, x, theta = network$coef, step = 2e-4) {
+  n_rows <- nrow(x)
+  n <- ncol(x)
+  rows <- list(x)
+  for (j in seq_len(n)) for (by in c(-2, -1, 1, 2)) rows <- c(rows, list(x + step * by * (col(x) == j)))
+  gradients <- twin_gradients(network, do.call(rbind, rows), theta)
+  p <- length(theta)
+  m <- nrow(gradients) / (n_rows * length(rows))
+  gradients <- aperm(array(gradients, c(n_rows, length(rows), m, p)), c(1, 3, 4, 2))
+  D <- array(0, c(n_rows, m, n + 1, p))
+  constant <- array(gradients[, , , 1L], c(n_rows, m, p))
+  for (j in seq_len(n)) {
+    at <- array(gradients[, , , 4 * j + -2:1], c(n_rows, m, p, 4))
+    D[, , j, ] <- (at[, , , 1] - 8 * at[, , , 2] + 8 * at[, , , 3] - at[, , , 4]) / (12 * step)
+    constant <- constant - x[, j] * array(D[, , j, ], c(n_rows, m, p))
+  }
+  D[, , n + 1, ] <- constant
+  matrix(D, ncol = p)
 }

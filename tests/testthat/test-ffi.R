@@ -4,7 +4,7 @@
 
 test_that("the calls that are tampered with are those of all registered routines", {
   registered <- getDLLRegisteredRoutines("capalloc")
-  base <- ffi_calls(ffi_networks()$dense)
+  base <- c(ffi_calls(ffi_networks()$dense), list(ffi_activations = list()))
   expect_setequal(names(base), names(registered$.Call))
   expect_equal(lengths(unclass(registered)[c(".C", ".Fortran", ".External")], FALSE), integer(3))
   for (routine in names(base)) {
@@ -21,12 +21,113 @@ test_that("calls that are not tampered with give an answer", {
   }
 })
 
+test_that("calls for networks that are not linear give an answer", {
+  for (network in ffi_curved_networks()) {
+    base <- ffi_curved_calls(network)
+    for (routine in names(base)) {
+      expect_equal(ffi_outcome(routine, base[[routine]]), "value", label = routine)
+    }
+  }
+  expect_equal(call_core("ffi_activations", list()), activations()$activation)
+})
+
+test_that("what is only for linear networks refuses others, and those without samples", {
+  network <- ffi_curved_networks()$deep
+  graph <- capalloc:::lower(network)
+  theta <- with_test_coef(network, 1)$coef
+  p <- length(theta)
+  refused <- function(routine, ...) {
+    expect_error(call_core(routine, list(graph, theta, ...)), class = "capalloc_error_internal")
+  }
+  control <- list(max_iterations = 5, tol = 1e-10, learning_rate = 0.01, memory = 3)
+  refused("ffi_weights")
+  refused("ffi_tangent")
+  refused("ffi_gradient", diag(4), matrix(1, 4, 2), 2)
+  refused("ffi_fit", diag(4), matrix(1, 4, 2), 2, "lm", control)
+  about <- function(x) list(layer = rep(1L, p), x = x, rows = NULL, tol = 1e-12, ridge = 0, block = 2)
+  refused("ffi_capacity", about(NULL), list(turned = NULL, group = NULL))
+  refused("ffi_two_way", about(NULL), rep(1L, p))
+  refused("ffi_kernel", about(NULL), 1L)
+  refused("ffi_kernel", about(matrix(0.5, 2, 3)), 1L)
+  for (x in list(matrix(0, 0, 3), matrix(0, 2, 4), matrix(1L, 2, 3), c(1, 2, 3), matrix(NA_real_, 2, 3), "x")) {
+    refused("ffi_extended", x)
+    refused("ffi_linearise", x)
+    refused("ffi_capacity", about(x), list(turned = NULL, group = NULL))
+  }
+  for (group in list(1:3, c(0L, 1L), c(1L, 5L), c(1L, NA), c(1, 2), "1")) {
+    refused("ffi_capacity", about(matrix(0.5, 2, 3)), list(turned = NULL, group = group))
+  }
+  refused("ffi_capacity", about(matrix(0.5, 2, 3)), list(turned = diag(3), group = NULL))
+})
+
+test_that("activations, products and maxima are checked", {
+  edit <- function(network, kind, ..., which = 1L) {
+    graph <- capalloc:::lower(ffi_curved_networks()[[network]])
+    at <- which(vapply(graph$ops, function(op) op$kind == kind, NA))[[which]]
+    graph$ops[[at]] <- utils::modifyList(graph$ops[[at]], list(...), keep.null = TRUE)
+    call_core("ffi_reach", list(graph))
+  }
+  fault <- function(..., text) expect_error(edit(...), text, class = "capalloc_error_internal")
+  for (phi in list("swish", "", "Tanh", NA_character_, NULL, 1L, c("tanh", "relu"), character())) {
+    fault("deep", "phi", phi = phi, text = "an activation")
+  }
+  for (scale in list(NULL, NA_real_, Inf, c(1, 1), "1", 1L)) {
+    fault("deep", "phi", scale = scale, text = "a scale")
+  }
+  fault("deep", "phi", from = integer(), text = "wrong number of inputs")
+  fault("deep", "phi", from = 1:2, text = "wrong number of inputs")
+  fault("deep", "phi", shape = c(3L, 1L, 1L), text = "inputs with other channels")
+  fault("deep", "phi", from = 0L, text = "inputs with other channels")
+  fault("lstm", "product", from = 1L, text = "wrong number of inputs")
+  fault("lstm", "product", from = c(1L, 1L, 1L), text = "wrong number of inputs")
+  fault("gru", "product", from = c(0L, 0L), shape = c(2L, 1L, 4L), text = "inputs with other channels")
+  fault("gru", "product", shape = c(1L, 1L, 3L), text = "a loop over different positions")
+  fault("max", "max", shape = c(1L, 1L, 4L), text = "inputs with other channels")
+  for (i in 1:2) fault("max", "max", window = replace(capalloc:::new_window(2L), i, 0L), text = "a window")
+  fault("max", "max", from = 1:2, text = "wrong number of inputs")
+})
+
+test_that("activations and products of a loop cannot read its future", {
+  for (network in c("lstm", "gru")) {
+    graph <- capalloc:::lower(ffi_curved_networks()[[network]])
+    for (kind in c("phi", "product")) {
+      members <- which(vapply(graph$ops, function(op) op$loop == 1L && op$kind == kind, NA))
+      for (at in members) for (later in c(at, at + 1L)) {
+        broken <- graph
+        broken$ops[[at]]$from[[1L]] <- later
+        if (later > length(graph$ops)) next
+        expect_error(call_core("ffi_reach", list(broken)), "an input that comes later",
+          class = "capalloc_error_internal")
+      }
+    }
+    # The past memory, and the past state, one position back.
+    for (at in which(vapply(graph$ops, function(op) op$loop == 1L && op$kind %in% c("fixed", "linear"), NA))) {
+      if (graph$ops[[at]]$from < at) next
+      for (pad in 0:-1) {
+        broken <- graph
+        broken$ops[[at]]$window[[8L]] <- pad
+        expect_error(call_core("ffi_reach", list(broken)), "reads its own future", class = "capalloc_error_internal")
+      }
+    }
+  }
+})
+
+test_that("a maximum over an empty window is zero and does not change", {
+  graph <- capalloc:::lower(input_sequence(3) |> layer_pool(2, type = "max") |> layer_conv(1, 1))
+  graph$ops[[1L]]$window[[8L]] <- 9L # all before the sequence
+  theta <- 2
+  x <- matrix(c(1, 2, 3), 1)
+  expect_equal(call_core("ffi_predict", list(graph, theta, x)), matrix(0))
+  expect_equal(call_core("ffi_extended", list(graph, theta, x)), matrix(0, 4, 1))
+  expect_equal(call_core("ffi_linearise", list(graph, theta, x)), matrix(0, 1, 4))
+})
+
 test_that("no tampered call crashes, and what fails fails with the package's own error", {
   network <- ffi_networks()$nested
   before <- call_core("ffi_tangent", ffi_calls(network)$ffi_tangent)
   for (seed in 1:3) {
-    found <- with_plain_errors(ffi_storm(seed, 1000))
-    expect_no_surprise(found, seed, 1000)
+    found <- with_plain_errors(ffi_storm(seed, 1500))
+    expect_no_surprise(found, seed, 1500)
     # Every routine has met both: calls that it refused and calls that it answered.
     expect_true(all(table(found$routine, found$outcome) > 5))
   }
@@ -124,4 +225,22 @@ test_that("the rows and columns that are reached are numbered from one, blind pl
     ignore_attr = TRUE)
   blind <- input_grid(2, 1) |> layer_conv(1, c(2, 1), dilation = c(4, 1), padding = "same")
   expect_equal(reach(blind), matrix(NA_integer_, 4, 2))
+})
+
+test_that("inputs of a kernel, groups of a table and rows of a partition are checked", {
+  base <- ffi_calls(ffi_networks()$dense) # 4 coordinates, 14 parameters
+  last <- function(routine, value) call_core(routine, replace(base[[routine]], 4L, list(value)))
+  internal <- function(code, text) expect_error(code, text, class = "capalloc_error_internal")
+  for (at in list(0L, 5L, -1L, c(2L, 1L), c(1L, 1L), 1:5, integer(), NA_integer_, c(1L, NA), 1, "1", NULL,
+    .Machine$integer.max, list(1L))) {
+    internal(last("ffi_kernel", at), "the inputs of a kernel")
+  }
+  p <- length(base$ffi_two_way[[2]])
+  for (group in list(1L, rep(0L, p), rep(p + 1L, p), rep(NA_integer_, p), rep(1, p), rep(1L, p + 1L), NULL,
+    integer(), replace(seq_len(p), 2, -1L), as.character(seq_len(p)))) {
+    internal(last("ffi_two_way", group), "the groups of a table")
+  }
+  for (rows in list(diag(4)[1:3, ], diag(4)[, 1:3], diag(5), matrix(0, 0, 4), 1:4, replace(diag(4), 3, NA), "1")) {
+    internal(last("ffi_capacity", list(turned = rows, group = NULL)), "the rows of a")
+  }
 })

@@ -127,3 +127,29 @@ test_that("pools and upsampling that do not fit are refused", {
     writeLines(bad(layer_pool(grid, 2, stride = 4), "shape"))
   })
 })
+
+test_that("a maximum is a maximum, of each channel by itself", {
+  net <- input_sequence(5, channels = 2) |> layer_pool(2, type = "max") |> set_coef(numeric())
+  expect_equal(summary(net)$kind, "max pool, size 2")
+  expect_equal(c(predict(net, c(9, 9, 1, -2, 3, -4, -5, 6, -7, 6))), c(3, -2, -5, 6))
+  overlapping <- input_sequence(5) |> layer_pool(3, stride = 1, type = "max") |> set_coef(numeric())
+  expect_equal(c(predict(overlapping, c(1, -1, 0, 5, 2))), c(1, 5, 5))
+  grid <- input_grid(3, 4) |> layer_pool(c(2, 3), stride = c(1, 1), type = "max") |> set_coef(numeric())
+  picture <- matrix(c(3, -1, 0, 2, 7, 1, -4, 0, 6, 5, 5, 9), 3)
+  windows <- sapply(1:2, function(j) sapply(1:2, function(i) max(picture[i:(i + 1), j:(j + 2)])))
+  expect_equal(c(predict(grid, c(picture))), c(windows))
+  expect_equal(c(predict(input_sequence(3) |> layer_pool(3, type = "max") |> set_coef(numeric()), c(-3, -1, -2))), -1)
+})
+
+test_that("maxima have the windows of averages", {
+  for (n in c(1, 4, 7)) for (size in seq_len(min(3, n))) for (stride in seq_len(min(3, n))) {
+    average <- layer_pool(input_sequence(n, channels = 2), size, stride)
+    largest <- layer_pool(input_sequence(n, channels = 2), size, stride, type = "max")
+    expect_equal(receptive_field(largest), receptive_field(average))
+    largest <- set_coef(largest, numeric())
+    x <- test_inputs(largest, 4, n)
+    expect_equal(predict(largest, x), twin_predict(largest, x))
+  }
+  expect_error(layer_pool(input_sequence(4), 2, type = "median"), class = "capalloc_error_value")
+  expect_error(layer_pool(input_sequence(4), 2, type = NA), class = "capalloc_error_value")
+})

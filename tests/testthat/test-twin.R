@@ -201,3 +201,58 @@ test_that("polynomials have the roots that they are given", {
   expect_equal(twin_lcm_degree(list(c(1, 2), 3)), 3)
   expect_equal(twin_lcm_degree(list(c(1, 1), 1, c(1, Inf), Inf)), 3)
 })
+
+test_that("activations are those on paper", {
+  at <- function(name, u, parameter = 1) twin_activate(name, u, parameter)
+  expect_equal(at("relu", c(-2, 0, 3)), c(0, 0, 3))
+  expect_equal(at("leaky_relu", c(-2, 3), 0.1), c(-0.2, 3))
+  expect_equal(at("elu", c(-log(2), 3), 4), c(-2, 3))
+  expect_equal(at("abs", c(-2, 0, 3)), c(2, 0, 3))
+  expect_equal(at("sigmoid", c(0, log(3))), c(0.5, 0.75))
+  expect_equal(at("softplus", c(0, log(7))), log(c(2, 8)))
+  expect_equal(at("silu", log(3)), 0.75 * log(3))
+  expect_equal(at("tanh", c(-2, 0.3, 5)), tanh(c(-2, 0.3, 5)))
+  # Integrals of exp(-t^2).
+  erf <- function(u) 2 / sqrt(pi) * integrate(function(t) exp(-t^2), 0, u, rel.tol = 1e-10)$value
+  expect_equal(at("erf", c(-2, 0.3, 5)), c(erf(-2), erf(0.3), erf(5)), tolerance = 1e-9)
+  expect_equal(at("gelu", 0.3), 0.3 * (1 + erf(0.3 / sqrt(2))) / 2, tolerance = 1e-9)
+  expect_equal(at("sin", pi / 6, 3), 1)
+  # Derivatives by complex steps.
+  slope <- function(name, u, ...) Im(at(name, u + 1e-20i, ...)) / 1e-20
+  expect_equal(slope("erf", c(-1, 2)), 2 * sqrt(2) * dnorm(sqrt(2) * c(-1, 2)))
+  expect_equal(slope("tanh", 0.7), 1 / cosh(0.7)^2)
+  expect_equal(slope("relu", c(-1, 1)), c(0, 1))
+  expect_equal(slope("abs", c(-1, 1)), c(-1, 1))
+  expect_equal(slope("elu", c(-1, 1), 2), c(2 * exp(-1), 1))
+})
+
+test_that("a maximum takes the largest, a recurrence its activation", {
+  expect_equal(by_hand(layer_pool(input_sequence(5), 2, type = "max"), numeric(), c(9, 1, 3, 8, 2)), c(3, 8))
+  expect_equal(by_hand(layer_pool(input_grid(2, 3), 2, stride = 1, type = "max"), numeric(), c(1, 5, 2, 3, 6, 0)),
+    c(5, 6))
+  relu <- input_sequence(3) |> layer_recurrent(1, activation = "relu", output = "sequence")
+  expect_equal(by_hand(relu, c(1, 0.5), c(2, -3, 1)), c(2, 0, 1))
+  # Without drive and weights all gates are half open.
+  lstm <- input_sequence(3) |> layer_recurrent(1, "lstm", activation = "linear", output = "sequence")
+  expect_equal(by_hand(lstm, c(0, 0, 1, 0, 0, 0, 0, 0), c(4, 8, 0)), c(1, 2.5, 1.25))
+  gru <- input_sequence(3) |> layer_recurrent(1, "gru", activation = "linear", output = "sequence")
+  expect_equal(by_hand(gru, c(0, 0, 1, 0, 0, 0), c(4, 8, 0)), c(2, 5, 2.5))
+  # The reset gate, half open, is before the product.
+  expect_equal(by_hand(gru, c(0, 0, 1, 0, 0, 2), c(4, 8, 0)), c(2, 6, 6))
+})
+
+test_that("the twin's mixed derivatives are those on paper", {
+  # yhat = v tanh(w x + b): d2 / dx dw and so on.
+  net <- input_vector(1) |> layer_dense(1, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |>
+    set_coef(c(0.7, 0.2, 1.5))
+  x <- 0.4
+  t <- tanh(0.7 * x + 0.2)
+  d <- 1 - t^2
+  along <- 1.5 * c(d + 0.7 * x * -2 * t * d, 0.7 * -2 * t * d, 0.7 * d / 1.5)
+  gradient <- c(1.5 * d * x, 1.5 * d, t)
+  # Differences of fourth order: 1e-12.
+  expect_equal(twin_extended(net, matrix(x)), unname(rbind(along, gradient - x * along)), tolerance = 1e-10,
+    ignore_attr = TRUE)
+  expect_equal(twin_gradients(net, matrix(x)), t(gradient), tolerance = 1e-14)
+  expect_equal(c(twin_slopes(net, matrix(x))), 1.5 * 0.7 * d, tolerance = 1e-14)
+})

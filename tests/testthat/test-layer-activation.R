@@ -1,0 +1,160 @@
+at_rows <- function(activation, u, parameter = NULL) {
+  net <- input_vector(1) |> layer_activation(activation, parameter) |> set_coef(numeric())
+  c(predict(net, matrix(u)))
+}
+
+slope_of <- function(activation, u, parameter = NULL) {
+  net <- input_vector(1) |> layer_activation(activation, parameter) |> set_coef(numeric())
+  vapply(u, function(u) linearise(net, u)[[1L]], 0)
+}
+
+test_that("activations are their textbook formulas", {
+  u <- c(-6, -2.5, -1, -1e-3, 0, 1e-9, 0.3, 1, 4, 6)
+  for (activation in activations()$activation) {
+    default <- activations()$parameter[activations()$activation == activation]
+    expected <- twin_activate(activation, u, default)
+    expect_equal(at_rows(activation, u), expected, tolerance = 1e-14, label = activation)
+    if (is.na(default)) next
+    for (parameter in c(-0.5, 0, 0.2, 3)) {
+      expected <- twin_activate(activation, u, parameter)
+      expect_equal(at_rows(activation, u, parameter), expected, tolerance = 1e-14, label = activation)
+    }
+  }
+})
+
+test_that("formulas in the table are what is computed", {
+  known <- activations()
+  expect_named(known, c("activation", "formula", "parameter", "homogeneous"))
+  expect_equal(nrow(known), 12)
+  by_table <- list(
+    identity = \(u, a) u, relu = \(u, a) pmax(u, 0), leaky_relu = \(u, a) pmax(u, 0) + a * pmin(u, 0),
+    elu = \(u, a) ifelse(u > 0, u, a * (exp(u) - 1)), gelu = \(u, a) u * pnorm(u),
+    silu = \(u, a) u / (1 + exp(-u)), softplus = \(u, a) log(1 + exp(u)), sigmoid = \(u, a) 1 / (1 + exp(-u)),
+    tanh = \(u, a) tanh(u), erf = \(u, a) 2 * pnorm(sqrt(2) * u) - 1, sin = \(u, a) sin(a * u), abs = \(u, a) abs(u)
+  )
+  expect_named(by_table, known$activation)
+  u <- seq(-3, 3, by = 0.37)
+  for (i in seq_len(nrow(known))) {
+    expected <- by_table[[i]](u, known$parameter[[i]])
+    expect_equal(at_rows(known$activation[[i]], u), expected, tolerance = 1e-14, label = known$activation[[i]])
+    f <- function(u) by_table[[i]](u, known$parameter[[i]])
+    homogeneous <- isTRUE(all.equal(f(3 * u), 3 * f(u)))
+    expect_equal(known$homogeneous[[i]], homogeneous, label = known$activation[[i]])
+  }
+})
+
+test_that("slopes are exact where a unit is saturated", {
+  u <- c(-300, -40, -20, -5, 0, 5, 20, 40, 300)
+  # A few operations: rounding relative to the slope itself, not to the value of the activation.
+  expect_equal(slope_of("sigmoid", u) / dlogis(u), rep(1, 9), tolerance = 1e-14)
+  expect_equal(slope_of("tanh", u) * cosh(u)^2, rep(1, 9), tolerance = 1e-14)
+  expect_equal(slope_of("softplus", u) / plogis(u), rep(1, 9), tolerance = 1e-14)
+  expect_equal(slope_of("erf", u[3:7]) / (2 * sqrt(2) * dnorm(sqrt(2) * u[3:7])), rep(1, 5), tolerance = 1e-13)
+  # d2 yhat / dx dw of f(w x) at w = 1 is f' + x f''.
+  mixed <- function(activation, u) {
+    net <- input_vector(1) |> layer_dense(1) |> layer_activation(activation) |> set_coef(1)
+    c(.Call(ffi_extended, lower(net), net$coef, matrix(u)))[seq_along(u)]
+  }
+  u <- c(-40, -20, -3, 3, 20, 40)
+  expect_equal(mixed("sigmoid", u) / (dlogis(u) * (1 - u * tanh(u / 2))), rep(1, 6), tolerance = 1e-14)
+  expect_equal(mixed("tanh", u) * cosh(u)^2 / (1 - 2 * u * tanh(u)), rep(1, 6), tolerance = 1e-14)
+})
+
+test_that("large values neither overflow nor lose the slope", {
+  limits <- cbind(
+    identity = c(1, 1), relu = c(0, 1), leaky_relu = c(0.01, 1), elu = c(0, 1), gelu = c(0, 1), silu = c(0, 1),
+    softplus = c(0, 1), sigmoid = c(0, 0), tanh = c(0, 0), erf = c(0, 0), abs = c(-1, 1)
+  )
+  for (activation in colnames(limits)) for (size in c(800, 1e10, 1e100)) {
+    expect_equal(slope_of(activation, c(-size, size)), limits[, activation], tolerance = 1e-14, label = activation)
+    expect_true(all(is.finite(at_rows(activation, c(-size, size)))), label = activation)
+  }
+  # At a kink the derivative from below, of abs their mean.
+  expect_equal(slope_of("relu", 0), 0)
+  expect_equal(slope_of("leaky_relu", 0, 0.3), 0.3)
+  expect_equal(slope_of("elu", 0, 0.3), 0.3)
+  expect_equal(slope_of("abs", 0), 0)
+})
+
+test_that("what is not a number is not hidden by an activation or a maximum", {
+  # Inf - Inf after the first layer.
+  for (activation in activations()$activation) {
+    net <- input_vector(2) |> layer_dense(1) |> layer_dense(2) |> layer_dense(1) |> layer_activation(activation) |>
+      set_coef(c(1e300, 1e300, 1, -1, 1, 1))
+    expect_true(is.nan(predict(net, c(1e10, 1e10))), label = activation)
+  }
+  for (order in list(c(1, -1), c(-1, 1))) {
+    net <- input_sequence(2) |> layer_pool(2, type = "max") |> set_coef(numeric())
+    first <- input_sequence(2, channels = 2) |> layer_conv(1, 1) |> layer_pool(2, type = "max") |>
+      set_coef(c(1e300, 1e300))
+    x <- if (order[[1L]] > 0) c(1e300, -1e300, 1, 1) else c(1, 1, 1e300, -1e300)
+    expect_true(is.nan(predict(first, x)))
+  }
+})
+
+test_that("the layer keeps shapes, has no parameters and says what it does", {
+  net <- input_sequence(5, channels = 2) |> layer_activation("tanh") |> layer_activation("leaky_relu") |>
+    layer_activation("sin", 2.5) |> layer_activation("identity")
+  expect_equal(summary(net)$kind, c("tanh", "leaky_relu (0.01)", "sin (2.5)", "identity"))
+  expect_equal(summary(net)$output, rep("2 x 5", 4))
+  expect_equal(summary(net)$parameters, numeric(4))
+  expect_equal(summary(net)$layer, paste0("activation", 1:4))
+  grid <- input_grid(2, 3) |> layer_activation("relu")
+  expect_equal(output_kind(grid), "grid")
+  expect_equal(output_kind(input_vector(2) |> layer_activation("relu")), "vector")
+  expect_equal(receptive_field(net)$size, rep(1, 4))
+  expect_output(print(net), "leaky_relu \\(0.01\\)")
+})
+
+test_that("the identity leaves a network linear, everything else does not", {
+  net <- input_vector(3) |> layer_dense(2, bias = TRUE)
+  for (activation in activations()$activation) {
+    expect_equal(is_linear(layer_activation(net, activation)), activation == "identity", label = activation)
+  }
+  with <- layer_activation(net, "identity") |> set_coef(1:8)
+  expect_identical(effective_weights(with), effective_weights(set_coef(net, 1:8)))
+  expect_identical(capacity(with), capacity(set_coef(net, 1:8)))
+})
+
+test_that("every network that is not linear predicts what the twin does", {
+  networks <- curved_networks()
+  for (name in names(networks)) {
+    net <- networks[[name]]
+    x <- test_inputs(net, 7)
+    # A few layers: rounding of values of size one.
+    expect_equal(predict(net, x), twin_predict(net, x), tolerance = 1e-13, label = name)
+  }
+})
+
+test_that("rows are predicted in blocks that do not show", {
+  net <- curved_networks()$lstm_sequence
+  x <- test_inputs(net, 1300)
+  expect_equal(dim(predict(net, x[0L, ])), c(0L, 6L))
+  whole <- predict(net, x)
+  expect_equal(whole, twin_predict(net, x), tolerance = 1e-13)
+  expect_equal(whole[c(1, 511:515, 1024:1026, 1300), ], predict(net, x[c(1, 511:515, 1024:1026, 1300), ]),
+    tolerance = 1e-14)
+})
+
+test_that("bad activations and parameters are refused", {
+  net <- input_vector(3)
+  expect_error(layer_activation(net), "activation")
+  for (bad in list("swish", "Relu", NA_character_, 1, NULL, c("relu", "tanh"), character(), quote(relu),
+    factor("relu"), tanh)) {
+    expect_error(layer_activation(net, bad), class = "capalloc_error_value")
+  }
+  for (bad in list("1", NA, NaN, Inf, c(1, 2), numeric(), TRUE, list(1))) {
+    expect_error(layer_activation(net, "sin", bad), class = "capalloc_error")
+  }
+  expect_error(layer_activation("net", "relu"), class = "capalloc_error_type")
+  expect_snapshot({
+    writeLines(bad(layer_activation(net, "swish"), "value"))
+    writeLines(bad(layer_activation(net, tanh), "value"))
+    writeLines(bad(layer_activation(net, NULL), "value"))
+    writeLines(bad(layer_activation(net, "tanh", 2), "value"))
+    writeLines(bad(layer_activation(net, "identity", 1), "value"))
+    writeLines(bad(layer_activation(net, "leaky_relu", "0.1"), "value"))
+    writeLines(bad(layer_activation(net, "elu", NA_real_), "value"))
+    writeLines(bad(layer_activation(mtcars, "relu"), "type"))
+  })
+})
