@@ -165,7 +165,9 @@ train_restarts <- function(network, moments, method, control, seeds, call = rlan
 }
 
 new_fit <- function(object, task, sample, runs, method, seed, seconds) {
-  losses <- vapply(runs, function(run) if (run$outcome == "diverged") Inf else run$loss, 0)
+  losses <- vapply(runs, function(run) {
+    if (run$outcome == "diverged" || !is.finite(run$loss)) Inf else run$loss
+  }, 0)
   best <- runs[[which.min(losses)]]
   network <- object
   network$coef <- best$coef

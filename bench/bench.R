@@ -21,13 +21,15 @@ machine <- function() {
   cat(R.version.string, "| BLAS", basename(extSoftVersion()[["BLAS"]]), "|", cpu, "x", parallel::detectCores(), "\n\n")
 }
 
-# Runs a Python script of this folder that prints "name value" lines; NULL where PyTorch is not there.
+# Runs a Python script of this folder (with python3, or the one that CAPALLOC_PYTHON names) that prints "name value" lines; NULL where PyTorch is not there.
 torch <- function(script, ...) {
-  python <- Sys.which("python3")
-  if (python == "" || system2(python, c("-c", shQuote("import torch")), stdout = FALSE, stderr = FALSE) != 0) {
+  has_torch <- function(python) system2(python, c("-c", shQuote("import torch")), stdout = FALSE, stderr = FALSE) == 0
+  python <- Filter(has_torch, setdiff(c(Sys.getenv("CAPALLOC_PYTHON"), Sys.which(c("python3", "/usr/bin/python3"))), ""))
+  if (length(python) == 0) {
     cat("PyTorch is not there: its side is skipped.\n")
     return(NULL)
   }
+  python <- python[[1]]
   out <- system2(python, c(file.path(bench_folder, script), ...), stdout = TRUE)
   words <- strsplit(grep("^[a-z_]+ [-0-9.e]+$", out, value = TRUE), " ")
   stats::setNames(lapply(words, function(w) as.numeric(w[[2]])), vapply(words, `[[`, "", 1L))

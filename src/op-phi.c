@@ -12,14 +12,19 @@ struct jet {
     double value, slope, curve;
 };
 
-static double logistic(double u) {
-    return u >= 0 ? 1 / (1 + exp(-u)) : exp(u) / (1 + exp(u));
-}
+/* The logistic function at u, its slope and tanh(u / 2), each to rounding wherever u is: with
+ * e = exp(-|u|), 1 - e by expm1 where it would cancel, and no 1 - logistic(u). */
+struct logistic {
+    double value, slope, lean;
+};
 
-/* Its derivative, to rounding where it is saturated as well: 1 - logistic(u) would cancel. */
-static double logistic_slope(double u) {
-    const double e = exp(-fabs(u));
-    return e / ((1 + e) * (1 + e));
+static struct logistic logistic(double u) {
+    const double away = fabs(u);
+    const double less = away < 1 ? -expm1(-away) : 1 - exp(-away);
+    const double e = away < 1 ? 1 - less : exp(-away);
+    return (struct logistic){.value = (u >= 0 ? 1 : e) / (1 + e),
+                             .slope = e / ((1 + e) * (1 + e)),
+                             .lean = copysign(less / (1 + e), u)};
 }
 
 static struct jet identity_at(double u, double a) {
@@ -51,26 +56,26 @@ static struct jet gelu_at(double u, double a) {
 
 static struct jet silu_at(double u, double a) {
     (void)a;
-    const double s = logistic(u), d = logistic_slope(u);
-    return (struct jet){u * s, s + u * d, d * (2 + u * (1 - 2 * s))};
+    const struct logistic l = logistic(u);
+    return (struct jet){u * l.value, l.value + u * l.slope, l.slope * (2 - u * l.lean)};
 }
 
 static struct jet softplus_at(double u, double a) {
     (void)a;
-    const double s = logistic(u);
-    return (struct jet){fmax(u, 0) + log1p(exp(-fabs(u))), s, logistic_slope(u)};
+    const struct logistic l = logistic(u);
+    return (struct jet){fmax(u, 0) + log1p(exp(-fabs(u))), l.value, l.slope};
 }
 
 static struct jet sigmoid_at(double u, double a) {
     (void)a;
-    const double d = logistic_slope(u);
-    return (struct jet){logistic(u), d, -d * tanh(u / 2)};
+    const struct logistic l = logistic(u);
+    return (struct jet){l.value, l.slope, -l.slope * l.lean};
 }
 
 static struct jet tanh_at(double u, double a) {
     (void)a;
-    const double t = tanh(u), d = 4 * logistic_slope(2 * u); /* 1 - t^2 */
-    return (struct jet){t, d, -2 * t * d};
+    const struct logistic l = logistic(2 * u);
+    return (struct jet){l.lean, 4 * l.slope, -8 * l.slope * l.lean};
 }
 
 static struct jet erf_at(double u, double a) {

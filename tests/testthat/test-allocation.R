@@ -130,8 +130,8 @@ test_that("what counts per parameter does not hang on the size of layers", {
 })
 
 test_that("a long run says before what it will need", {
-  expect_message(inform_cost(1, 1e5, 1e4, 1e4), class = "capalloc_message_cost")
-  expect_message(inform_cost(10, 100, 100, 100), NA)
+  expect_message(inform_cost(1e5, 1e4, 1e4), class = "capalloc_message_cost")
+  expect_message(inform_cost(1000, 100, 1000), NA)
 })
 
 test_that("blocks hold about 64 MB and no more rows than there are", {

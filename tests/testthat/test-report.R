@@ -111,7 +111,7 @@ test_that("failed and unconverged runs are told, with what was said", {
   expect_match(text, "sparse dilated 2 0 2 ", fixed = TRUE)
   expect_match(text, "sparse big 0 2 0 ", fixed = TRUE)
   expect_match(text, "not converged: exhausted", fixed = TRUE)
-  expect_match(text, "Training diverged: the loss is not finite.", fixed = TRUE)
+  expect_match(text, "Training diverged at iteration 0: the loss is not finite.", fixed = TRUE)
   expect_match(text, as.character(cmp$runs$seed[[1]]), fixed = TRUE)
 })
 
