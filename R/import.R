@@ -3,15 +3,17 @@
 #' Networks from fitted models
 #'
 #' Writes a model that you already have as a network with coefficients, so that
-#' [capacity()], [effective_weights()], [predict()][predict.ca_network()] and the
-#' like work on it.
+#' [capacity()], [predict()][predict.ca_network()], [fit()][fit.ca_network()], which starts from
+#' them, and the like work on it.
 #'
 #' @section What its capacity means:
 #' Capacity counts the coefficients of the *network* that is built, all of them
 #' free: 1 per output on each input of a regression or an autoregression, whatever
 #' its weight. What constrained the model beyond the shape of that network (zeros
 #' of a seasonal polynomial, fixed coefficients, unit roots, the companion form
-#' below) is kept in the values and not counted.
+#' below, weights that nnet's `mask` or neuralnet's `exclude` held fixed) is kept in the values
+#' and not counted. Networks with hidden units are not linear: `capacity(net, data = rows)` asks
+#' them at the rows of inputs that you give.
 #'
 #' @section Linear regression:
 #' One dense layer on a vector whose inputs are the columns of the model matrix
@@ -59,35 +61,79 @@
 #' the model itself is a Kalman filter from the first value of that series, whose own start fades at
 #' the same rate.
 #'
-#' @section Matrices:
+#' @section Package nnet:
+#' `nnet::nnet()` of one hidden layer (logistic units) or none, with `skip` connections or without, and
+#' any number of outputs: with u the inputs,
+#' \eqn{yhat = f(b + V sigmoid(a + W u) + S u)}, a [layer_parallel()] where both V and S are there.
+#' For `linout = TRUE` f is the identity, otherwise (`entropy` fits among them) logistic, so
+#' that predictions are those of `predict()` on the model. No layer is a softmax: with `softmax = TRUE`
+#' the outputs are the logits, of which the model's probabilities are the softmax, and a message of
+#' class `capalloc_message_logits` says so. A `multinom` model is a layer without hidden units: with two
+#' levels its output is the probability of the second one, with more (or a matrix of counts) the outputs are
+#' the logits of all but the first level against the first, which has 0, so that they have as
+#' many coefficients as the model. Intercept and bias of `multinom` are one bias.
+#'
+#' Inputs of a model made with a formula are the columns of its model matrix without the
+#' intercept, under their names (`coefnames`); the example makes the rows for new data. The matrix method of
+#' `nnet()` keeps no names.
+#'
+#' nnet sets its logistic function to 0 below -15 and to 1 above 15, which is wrong by 3.1e-7 at
+#' most; this package does not. Predictions agree to rounding where no unit is beyond, otherwise to
+#' 3.1e-7 times the weights of those units on what follows.
+#'
+#' @section Package neuralnet:
+#' `neuralnet::neuralnet()`, of class `nn`, with any number of hidden layers and `act.fct` one of
+#' `"logistic"`, `"tanh"` and `"relu"`; for `linear.output = FALSE` the outputs have it too. Inputs are its
+#' covariates, `model.list$variables`, in that order: columns of data, no factors. Weights that it excluded are `NA` in
+#' the object and 0 in the network.
+#'
+#' @section Weights:
 #' A list of matrices, units x inputs, the first layer first, or of lists `list(weight
-#' =, bias =)` where layers have biases: one dense layer each. Column names of the
-#' first matrix name the inputs.
+#' =, bias =, activation =, parameter =)`, all but the first optional: one dense layer each,
+#' followed by its activation, one of [activations()] (or `"linear"`), with the parameter that
+#' [layer_activation()] has. Column names of the first matrix name the inputs.
+#'
+#' @section Classes:
+#' [fit()][fit.ca_network()] on a task with classes trains logits. Give it the network of a logistic output
+#' with `link = TRUE`, and that of a softmax as it is. That of a `multinom` with more than two levels has an
+#' output less than [fit()][fit.ca_network()] wants.
 #'
 #' @section Errors:
 #' `capalloc_error_type`: objects of other classes, and of classes from other packages that
-#' inherit from `lm` or `glm` and may predict in their own way.
+#' inherit from `lm`, `glm`, `nnet` or `nn` and may predict in their own way, or lack what these
+#' packages put in them.
 #' `capalloc_error_unsupported`: a link other than the identity; an offset;
 #' regressors in an ARIMA (`xreg`, drift); a Box-Cox transformation; a model without inputs, which
 #' predicts a constant (an autoregression of order 0 among them); a moving average with a
-#' root inside the unit circle, on it, or so near that 1e5 steps do not fade to 1e-8.
+#' root inside the unit circle, on it, or so near that 1e5 steps do not fade to 1e-8; `censored = TRUE` of
+#' nnet; an `act.fct` of neuralnet that is a function of your own; a `neuralnet()` that did not converge
+#' and has no weights.
 #' `capalloc_error_shape`: matrices that do not fit each other, a `length` below the model's orders.
-#' `capalloc_error_value`: missing or infinite weights. `capalloc_error_no_coefficients`:
-#' a network without them.
+#' `capalloc_error_value`: missing or infinite weights, unknown activations, a `rep` that is not
+#' there. `capalloc_error_no_coefficients`: a network without them.
 #'
-#' @param x A model: `lm`, `mlm` or `glm`; `ar`; `Arima`; a list of weight matrices;
-#'   a fit of this package; or a network with coefficients, which is returned as it is.
+#' @param x A model: `lm`, `mlm` or `glm`; `ar`; `Arima`; `nnet` or `multinom` of package nnet; `nn` of
+#'   package neuralnet; a list of weights; a fit of this package; or a network with coefficients, which
+#'   is returned as it is.
 #' @param input `NULL` for a vector, or an input of the same size such as
 #'   `input_sequence(12)` where the columns have an order (channel-fastest, then
 #'   position, the oldest first).
 #' @param length Number of past values that the network sees. `NULL` takes the
 #'   model's order or, with a moving average, as many as are said below.
+#' @param activation For a list: one of [activations()] for each layer, or one for
+#'   all layers but the last; `NULL` where the list has them itself, or there are none.
+#' @param link Whether to leave out the activation of the outputs (logistic, or `act.fct`): `TRUE` gives the
+#'   logits of a logistic output. Linear outputs and those of a softmax are the same either way.
+#' @param rep Which repetition of a `neuralnet()`; `NULL` takes that of the least error.
 #' @param ... Not used.
 #' @returns A network of class `ca_network` with coefficients. Names that the model
 #'   has for its inputs (columns, several series) are kept.
 #' @references Hyndman, R. J., Koehler, A. B., Ord, J. K. and Snyder, R. D. (2008).
 #'   Forecasting with Exponential Smoothing: The State Space Approach. Springer.
 #'   \doi{10.1007/978-3-540-71918-2}
+#'
+#'   Venables, W. N. and Ripley, B. D. (2002). Modern Applied Statistics with S, fourth edition.
+#'   Springer (chapter 8.10, nnet). \doi{10.1007/978-0-387-21706-2}
 #' @seealso [set_coef()] for networks of any other kind.
 #' @examples
 #' model <- lm(mpg ~ wt + factor(cyl), mtcars)
@@ -117,6 +163,23 @@
 #' # A factorisation of rank 2: 2 (4 + 6 - 2) independent parameters
 #' set.seed(1)
 #' glance(capacity(as_network(list(matrix(rnorm(12), 2), matrix(rnorm(8), 4)))))$total
+#'
+#' # Weights from anywhere, with their activations
+#' hidden <- list(weight = matrix(c(1, -1, 0.5, 2), 2), bias = c(0, 1), activation = "tanh")
+#' as_network(list(hidden, list(weight = matrix(1, 1, 2), bias = 0)))
+#'
+#' if (requireNamespace("nnet", quietly = TRUE)) {
+#'   data <- transform(mtcars, cyl = factor(cyl), wt = wt - 3)
+#'   model <- nnet::nnet(mpg ~ wt + cyl, data, size = 2, linout = TRUE, decay = 0.01, trace = FALSE)
+#'   net <- as_network(model)
+#'
+#'   # Rows for new data, with the factors' levels and contrasts of the model
+#'   terms <- delete.response(model$terms)
+#'   frame <- model.frame(terms, data, xlev = model$xlevels)
+#'   x <- model.matrix(terms, frame, contrasts.arg = model$contrasts)[, model$coefnames, drop = FALSE]
+#'   print(all.equal(c(predict(net, x)), c(predict(model, data)), tolerance = 1e-6))
+#'   capacity(net, data = x)
+#' }
 #' @export
 as_network <- function(x, ...) {
   UseMethod("as_network")
@@ -126,13 +189,14 @@ as_network <- function(x, ...) {
 #' @export
 as_network.default <- function(x, ...) {
   abort(c(
-    "{.arg x} must be a model that can be written as a linear network.",
+    "{.arg x} must be a model that can be written as a network.",
     x = "It is {show_value(x)} of class {.cls {class(x)}}.",
     i = if (is.matrix(x)) "One matrix is a list of one: {.code as_network(list(x))}.",
     i = "Supported are {.cls lm} and {.cls mlm}, {.cls glm} with the identity link, {.cls ar}, {.cls Arima},
+      {.cls nnet} and {.cls multinom} of {.pkg nnet}, {.cls nn} of {.pkg neuralnet},
       lists of weight matrices, and the networks and fits of this package.",
-    i = "Any linear model can be given by its weights (units x inputs):
-      {.code as_network(list(list(weight =, bias =)))}."
+    i = "Any model of dense layers can be given by its weights (units x inputs):
+      {.code as_network(list(list(weight =, bias =, activation =)))}."
   ), "type")
 }
 
@@ -151,9 +215,11 @@ as_network.ca_fit <- function(x, ...) {
 }
 
 abort_unsupported <- function(message, call = rlang::caller_env(), .envir = parent.frame()) {
-  message <- c("{.arg x} must be a model that can be written as a linear network.", message)
+  message <- c("{.arg x} must be a model that can be written as a network.", message)
   abort(message, "unsupported", call = call, .envir = .envir)
 }
+
+abort_offset <- function(call) abort_unsupported(c(x = "It has an offset, which is no function of its inputs."), call)
 
 abort_constant <- function(call = rlang::caller_env()) {
   abort_unsupported(c(x = "It predicts a constant: it has no inputs."), call)
@@ -176,7 +242,7 @@ as_network.glm <- function(x, input = NULL, ...) {
   check_own_class(x, c("glm", "lm"))
   if (x$family$link != "identity") {
     abort_unsupported(c(
-      x = "It is a {.cls glm} with the {x$family$link} link; only the identity is linear."
+      x = "It is a {.cls glm} with the {x$family$link} link; only the identity is supported."
     ))
   }
   regression_network(x, input)
@@ -196,9 +262,7 @@ check_own_class <- function(x, known, call = rlang::caller_env()) {
 }
 
 regression_network <- function(x, input, call = rlang::caller_env()) {
-  if (!is.null(x$offset)) {
-    abort_unsupported(c(x = "It has an offset, which is no function of its inputs."), call)
-  }
+  if (!is.null(x$offset)) abort_offset(call)
   terms <- as.matrix(x$coefficients) # columns of the model matrix x outputs; coef() may drop NA
   constant <- rownames(terms) == "(Intercept)"
   aliased <- is.na(rowSums(terms))
@@ -217,23 +281,41 @@ inform_aliased <- function(names) {
   ), class = c("capalloc_message_aliased", "capalloc_message"))
 }
 
-# Layers are list(weight, bias), in the order of theta; bias may be NULL.
+# Layers are list(weight, bias, activation, parameter), all but the first may be NULL.
 stack_dense <- function(network, layers) {
-  for (layer in layers) network <- layer_dense(network, nrow(layer$weight), bias = !is.null(layer$bias))
-  set_coef(network, as.double(unlist(layers)))
+  set_coef(add_dense(network, layers), dense_coef(layers))
 }
 
-# ---- matrices ----------------------------------------------------------------
+add_dense <- function(network, layers) {
+  for (layer in layers) {
+    network <- layer_dense(network, nrow(layer$weight), bias = !is.null(layer$bias))
+    network <- add_activation(network, layer$activation, layer$parameter)
+  }
+  network
+}
+
+add_activation <- function(network, activation, parameter = NULL) {
+  if (is.null(activation) || activation %in% c("linear", "identity")) return(network)
+  layer_activation(network, activation, parameter)
+}
+
+# In the order of theta.
+dense_coef <- function(layers) {
+  as.double(unlist(lapply(layers, function(layer) layer[c("weight", "bias")])))
+}
+
+# ---- weights -----------------------------------------------------------------
 
 #' @rdname as_network
 #' @export
-as_network.list <- function(x, input = NULL, ...) {
+as_network.list <- function(x, input = NULL, activation = NULL, ...) {
   check_dots(...)
   if (length(x) == 0L) abort(c("{.arg x} must have at least one weight matrix.", x = "It is empty."), "shape")
   args <- element_args(x)
   call <- rlang::current_env()
   layers <- Map(function(layer, arg) check_dense(layer, arg, call), unname(x), args)
   check_chain(lapply(layers, function(layer) layer$weight), args)
+  layers <- spread_activation(layers, activation, args)
   first <- layers[[1L]]$weight
   stack_dense(new_network(task_input(input, ncol(first), colnames(first))), layers)
 }
@@ -246,21 +328,66 @@ element_args <- function(x) {
   args
 }
 
-# A matrix, or list(weight =, bias =), as list(weight, bias).
+# A matrix, or list(weight =, bias =, activation =, parameter =), as such a list.
 check_dense <- function(layer, arg, call) {
   if (!is.list(layer) || is.data.frame(layer)) return(list(weight = check_weight(layer, arg, call)))
-  unknown <- setdiff(names(layer), c("weight", "bias"))
+  unknown <- setdiff(names(layer), c("weight", "bias", "activation", "parameter"))
   if (is.null(layer[["weight"]]) || length(unknown) > 0L || anyDuplicated(names(layer))) {
     shown <- if (is.null(names(layer))) "nothing with a name" else names(layer)
     abort(c(
-      "{.arg {arg}} must be a matrix or {.code list(weight =, bias =)}.",
+      "{.arg {arg}} must be a matrix or {.code list(weight =, bias =, activation =, parameter =)}.",
       x = "It is a list of {.val {shown}}."
     ), "type", call = call)
   }
   weight <- check_weight(layer[["weight"]], paste0(arg, "$weight"), call)
   bias <- layer[["bias"]]
   if (!is.null(bias)) bias <- check_vector(bias, nrow(weight), paste0(arg, "$bias"), call)
-  list(weight = weight, bias = bias)
+  activation <- layer[["activation"]]
+  if (!is.null(activation)) activation <- check_known(activation, paste0(arg, "$activation"), call)
+  parameter <- layer[["parameter"]]
+  if (!is.null(parameter)) parameter <- check_dense_parameter(parameter, activation, paste0(arg, "$parameter"), call)
+  list(weight = weight, bias = bias, activation = activation, parameter = parameter)
+}
+
+check_known <- function(activation, arg, call) {
+  check_choice(activation, c("linear", activations()$activation), arg = arg, call = call)
+}
+
+check_dense_parameter <- function(parameter, activation, arg, call) {
+  if (is.null(activation)) activation <- "linear"
+  known <- activations()
+  if (activation %in% known$activation[!is.na(known$parameter)]) return(check_number(parameter, arg = arg, call = call))
+  abort(c(
+    "{.arg {arg}} must be {.code NULL}: {.val {activation}} has none.",
+    x = "It is {show_value(parameter)}."
+  ), "value", call = call)
+}
+
+# The argument `activation`: one for each layer, or one for all but the last.
+spread_activation <- function(layers, activation, args, call = rlang::caller_env()) {
+  if (is.null(activation)) return(layers)
+  n <- length(layers)
+  if (!is.character(activation) || !length(activation) %in% c(1L, n)) {
+    abort(c(
+      if (n == 1L) {
+        "{.arg activation} must be one name: there is one layer."
+      } else {
+        "{.arg activation} must be one name for all layers but the last, or one for each of the {n} layers."
+      },
+      x = "It is {show_value(activation)}."
+    ), "value", call = call)
+  }
+  arg <- if (length(activation) == 1L) "activation" else paste0("activation[[", seq_len(n), "]]")
+  Map(function(name, arg) check_known(name, arg, call), unname(activation), arg)
+  if (length(activation) < n) activation <- c(rep(activation, n - 1L), "linear")
+  own <- !vapply(layers, function(layer) is.null(layer$activation), NA)
+  if (any(own)) {
+    abort(c(
+      "{.arg activation} must be {.code NULL} where layers have their own.",
+      x = "{.arg {args[own]}} {?has/have} one."
+    ), "value", call = call)
+  }
+  Map(function(layer, name) replace(layer, "activation", name), layers, activation)
 }
 
 # A vector could be a row or a column, and a data frame would have its rows as units.
@@ -465,3 +592,172 @@ differenced_network <- function(network, state, delta) {
 }
 
 first_unit <- function(r) c(1, numeric(r - 1L))
+
+# ---- package nnet ------------------------------------------------------------
+
+#' @rdname as_network
+#' @export
+as_network.nnet <- function(x, input = NULL, link = FALSE, ...) {
+  check_dots(...)
+  check_own_class(x, c("nnet", "nnet.formula"))
+  check_flag(link)
+  weights <- nnet_weights(x) # checks x
+  blocks <- nnet_blocks(x, weights)
+  network <- new_network(task_input(input, x$n[[1L]], x$coefnames))
+  network <- if (length(blocks) == 1L) {
+    add_dense(network, blocks[[1L]])
+  } else {
+    layer_parallel(network, \(u) add_dense(u, blocks[[1L]]), \(u) add_dense(u, blocks[[2L]]))
+  }
+  if (x$softmax && !link) {
+    inform_logits("The outputs of the network are logits: their softmax is the model's probabilities.")
+  }
+  if (x$nsunits == x$nunits && !link) network <- add_activation(network, "sigmoid")
+  set_coef(network, dense_coef(unlist(blocks, recursive = FALSE)))
+}
+
+# Lists of layers whose outputs add up: through the hidden units, and from the inputs straight to the outputs.
+nnet_blocks <- function(x, weights) {
+  size <- x$n[[2L]]
+  inputs <- 1L + seq_len(x$n[[1L]])
+  outputs <- size + seq_len(x$n[[3L]])
+  bias <- weights[outputs, 1L]
+  across <- list(weight = weights[outputs, inputs, drop = FALSE])
+  if (size == 0) return(list(list(c(across, list(bias = bias)))))
+  hidden <- list(
+    weight = weights[-outputs, inputs, drop = FALSE], bias = weights[-outputs, 1L], activation = "sigmoid"
+  )
+  through <- list(hidden, list(weight = weights[outputs, -c(1L, inputs), drop = FALSE], bias = bias))
+  skips <- diff(x$nconn)[[x$nunits]] > 1L + size # all that the last output reads
+  if (skips) list(through, list(across)) else list(through)
+}
+
+# Hidden units and outputs x the constant, inputs and hidden units, from nnet's list of connections.
+# It counts units from 0: the constant, the inputs, the hidden units, the outputs. Unit i has the entries
+# nconn[i] .. nconn[i + 1] - 1 of wts, and `conn` are the units that they come from.
+nnet_weights <- function(x, call = rlang::caller_env()) {
+  check_fields(x, c("n", "nunits", "nconn", "conn", "nsunits", "softmax", "wts"), "nnet", call)
+  if (isTRUE(x$censored)) {
+    abort_unsupported(c(x = "It is censored: its responses are sets of classes."), call)
+  }
+  if (x$n[[1L]] == 0) abort_constant(call)
+  values <- check_vector(x$wts, length(x$conn), "x$wts", call)
+  to <- rep(seq_len(x$nunits), diff(x$nconn)) - 1L - x$n[[1L]]
+  weights <- matrix(0, sum(x$n[2:3]), 1 + sum(x$n[1:2]))
+  weights[cbind(to, x$conn + 1L)] <- values
+  weights
+}
+
+# Objects of that class that other packages, or hands, have made.
+check_fields <- function(x, fields, package, call) {
+  missing <- setdiff(fields, names(x))
+  if (length(missing) == 0L) return(invisible())
+  abort(c(
+    "{.arg x} must be as package {.pkg {package}} makes a {.cls {class(x)[[1L]]}}.",
+    x = "It has no {.or {.field {missing}}}.",
+    i = "Weights of dense layers can be given as they are:
+      {.code as_network(list(list(weight =, bias =, activation =)))}."
+  ), "type", call = call)
+}
+
+inform_logits <- function(message) {
+  cli::cli_inform(c(
+    message,
+    i = "{.code link = TRUE} asks for logits, and leaves out this message."
+  ), class = c("capalloc_message_logits", "capalloc_message"))
+}
+
+#' @rdname as_network
+#' @export
+as_network.multinom <- function(x, input = NULL, link = FALSE, ...) {
+  check_dots(...)
+  check_own_class(x, c("multinom", "nnet"))
+  check_flag(link)
+  check_fields(x, c("coefnames", "vcoefnames"), "nnet", rlang::current_env())
+  weights <- nnet_weights(x)
+  terms <- x$coefnames
+  if (length(terms) > length(x$vcoefnames)) abort_offset()
+  # Every level has weights, those of the first are held at zero; so are all biases of its own.
+  if (x$softmax) weights <- weights[-1L, , drop = FALSE] - rep(weights[1L, ], each = nrow(weights) - 1L)
+  constant <- c(TRUE, terms == "(Intercept)")
+  if (all(constant)) abort_constant()
+  layer <- list(
+    weight = weights[, !constant, drop = FALSE],
+    bias = if (sum(constant) > 1L) rowSums(weights[, constant, drop = FALSE]),
+    activation = if (!x$softmax && !link) "sigmoid"
+  )
+  if (x$softmax && !link) {
+    inform_logits(
+      "The outputs of the network are logits against the first level: the softmax of 0 and them is the model's
+        probabilities."
+    )
+  }
+  stack_dense(new_network(task_input(input, ncol(layer$weight), terms[terms != "(Intercept)"])), list(layer))
+}
+
+# ---- package neuralnet -------------------------------------------------------
+
+#' @rdname as_network
+#' @export
+as_network.nn <- function(x, input = NULL, link = FALSE, rep = NULL, ...) {
+  check_dots(...)
+  check_own_class(x, "nn")
+  check_flag(link)
+  check_fields(x, c("act.fct", "linear.output", "model.list"), "neuralnet", rlang::current_env())
+  layers <- neuralnet_layers(x, check_repetition(rep, x))
+  last <- length(layers)
+  curved <- c(rep.int(TRUE, last - 1L), !x$linear.output && !link)
+  if (any(curved)) {
+    activation <- neuralnet_activation(x)
+    layers[curved] <- lapply(layers[curved], c, activation = activation)
+  }
+  labels <- x$model.list$variables
+  inputs <- ncol(layers[[1L]]$weight)
+  if (length(labels) != inputs) labels <- NULL
+  stack_dense(new_network(task_input(input, inputs, labels)), layers)
+}
+
+# Repetitions that did not converge are not in the object.
+check_repetition <- function(rep, x, call = rlang::caller_env()) {
+  n <- sum(lengths(x$weights) > 0L)
+  if (n == 0L) {
+    abort_unsupported(c(x = "It has no weights: none of its repetitions reached its {.arg threshold}."), call)
+  }
+  if (!is.null(rep)) {
+    rep <- check_count(rep, call = call)
+    if (rep <= n) return(rep)
+    abort(c("{.arg rep} must be {n} or less, the number of repetitions.", x = "It is {rep}."), "value", call = call)
+  }
+  if (n == 1L) return(1L)
+  error <- if ("error" %in% rownames(x$result.matrix)) x$result.matrix["error", ]
+  if (length(error) == n && !all(is.na(error))) return(which.min(error)[[1L]])
+  abort(c(
+    "{.arg rep} must be given where the errors of the repetitions are not known.",
+    x = "There are {n}, and {.code x$result.matrix} has no error for {?it/each of them}."
+  ), "value", call = call)
+}
+
+# One matrix for each layer, the constant (first) and inputs x units. Weights that were excluded are NA: they were
+# held at zero.
+neuralnet_layers <- function(x, rep, call = rlang::caller_env()) {
+  units <- NULL
+  lapply(seq_along(x$weights[[rep]]), function(i) {
+    weight <- x$weights[[rep]][[i]]
+    if (is.numeric(weight)) weight[is.na(weight) & !is.nan(weight)] <- 0
+    weight <- check_matrix(weight, if (!is.null(units)) units + 1L, arg = paste0("x$weights[[", rep, "]][[", i, "]]"),
+      call = call)
+    units <<- ncol(weight)
+    list(weight = t(weight[-1L, , drop = FALSE]), bias = weight[1L, ])
+  })
+}
+
+neuralnet_activation <- function(x, call = rlang::caller_env()) {
+  type <- attr(x$act.fct, "type")
+  known <- c(logistic = "sigmoid", tanh = "tanh", relu = "relu", ReLu = "relu")
+  if (is.character(type) && length(type) == 1L && type %in% names(known)) return(known[[type]])
+  abort_unsupported(c(
+    x = "Its {.arg act.fct} is a function of its own; known are {.val {names(known)[1:3]}}.",
+    i = "If it is one of {.fn activations}, give it with the weights:
+      {.code as_network(list(list(weight =, bias =, activation =)))}."
+  ), call)
+}
