@@ -16,11 +16,13 @@
 #' | [layer_parallel()] | yes | yes | yes | - | yes |
 #' | [layer_last()] | yes | - | - | - | yes |
 #' | [layer_flatten()] | yes | yes | yes | - | yes |
+#' | [layer_activation()] | yes | yes | yes | - | yes |
 #'
 #' Layers without a bias of their own have no parameters; the blocks of a residual or parallel layer may
 #' have biases. Convolution and local layers take strides, dilations, `"valid"` and `"same"` padding (on
-#' sequences also `"causal"`) and groups; recurrences are `"elman"` or `"diagonal"`, read at the last
-#' position or at all of them, and stack.
+#' sequences also `"causal"`) and groups; recurrences are `"elman"`, `"diagonal"`, `"lstm"` or `"gru"`, read at
+#' the last position or at all of them, and stack; pooling is `"average"` or `"max"`. A network with an activation,
+#' a gated cell or max pooling is not linear: [capacity()] then asks for inputs.
 #'
 #' There is no attention, normalisation or dropout.
 #'
