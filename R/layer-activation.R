@@ -79,8 +79,13 @@ lower_layer.ca_layer_activation <- function(layer, graph, from) {
   lower_activation(graph, from, layer$out_shape, layer$activation, layer$parameter)
 }
 
+#' @export
+is_linear_layer.ca_layer_activation <- function(layer) is_identity(layer$activation)
+
+is_identity <- function(activation) activation %in% c("linear", "identity")
+
 # The identity is no operation at all.
 lower_activation <- function(graph, from, shape, activation, parameter = default_parameter(activation), loop = 0L) {
-  if (activation %in% c("linear", "identity")) return(from)
+  if (is_identity(activation)) return(from)
   emit(graph, "phi", from, shape, phi = activation, scale = parameter, loop = loop)
 }

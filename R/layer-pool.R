@@ -38,6 +38,9 @@ lower_layer.ca_layer_pool <- function(layer, graph, from) {
   emit(graph, "fixed", from, layer$out_shape, window = layer$window, scale = 1 / prod(layer$kernel))
 }
 
+#' @export
+is_linear_layer.ca_layer_pool <- function(layer) layer$type == "average"
+
 #' @rdname layer_pool
 #' @export
 layer_upsample <- function(network, factor, size = NULL) {

@@ -66,6 +66,11 @@ describe_layer.ca_layer_recurrent <- function(layer) {
   )
 }
 
+#' @export
+is_linear_layer.ca_layer_recurrent <- function(layer) {
+  layer$cell %in% c("elman", "diagonal") && is_identity(layer$activation)
+}
+
 # The state is a node of its own past: a delay is a one-tap window with one
 # missing position at the old end, and the loop runs its operations position by
 # position.
@@ -111,14 +116,14 @@ emit_gate <- function(cell, g, past, activation, pad = 1L) {
 }
 
 lower_elman <- function(cell) {
-  ahead <- if (cell$activation %in% c("linear", "identity")) 1L else 2L
+  ahead <- if (is_identity(cell$activation)) 1L else 2L
   emit_gate(cell, 1L, next_node(cell$graph, ahead), cell$activation)
 }
 
 # Nodes of the cell in order: three for each gate, then the past memory, two products, the memory, its
 # activation and the state.
 lower_lstm <- function(cell) {
-  linear <- cell$activation %in% c("linear", "identity")
+  linear <- is_identity(cell$activation)
   first <- next_node(cell$graph)
   memory <- first + 12L - linear + 3L
   state <- memory + 2L - linear
@@ -137,7 +142,7 @@ lower_lstm <- function(cell) {
 # Two gates of three nodes, the past state, its product with the reset gate, the candidate, and
 # n + z (h - n).
 lower_gru <- function(cell) {
-  linear <- cell$activation %in% c("linear", "identity")
+  linear <- is_identity(cell$activation)
   state <- next_node(cell$graph) + 6L + 2L + 3L - linear + 2L
   reset <- emit_gate(cell, 1L, state, "sigmoid")
   update <- emit_gate(cell, 2L, state, "sigmoid")

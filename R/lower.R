@@ -36,12 +36,7 @@ lower_layers <- function(layers, graph, from) {
 
 lower_layer <- function(layer, graph, from) UseMethod("lower_layer")
 
-# Whether outputs are linear (affine) in inputs, and whether f(c x) = c f(x) for c > 0.
-is_linear <- function(network) {
-  kinds <- vapply(lower(network)$ops, function(op) op$kind, "")
-  !any(kinds %in% c("phi", "product", "max"))
-}
-
+# Whether f(c x) = c f(x) for c > 0.
 is_homogeneous <- function(network) {
   known <- activations()
   curved <- vapply(lower(network)$ops, function(op) {

@@ -109,6 +109,23 @@ n_params <- function(network) layers_params(network$layers)
 # Whether the tangent has an (Intercept) coordinate.
 has_bias <- function(network) layers_have_bias(network$layers)
 
+# Whether its outputs are linear (affine) in its inputs.
+is_linear <- function(network) layers_are_linear(network$layers)
+
+layers_are_linear <- function(layers) {
+  for (layer in layers) {
+    if (!is_linear_layer(layer)) return(FALSE)
+    for (block in layer$blocks) if (!layers_are_linear(block)) return(FALSE)
+  }
+  TRUE
+}
+
+# Of one layer, without the blocks that it holds.
+is_linear_layer <- function(layer) UseMethod("is_linear_layer")
+
+#' @export
+is_linear_layer.default <- function(layer) TRUE
+
 # Whether its capacities have an (Intercept): networks that are not linear always do.
 has_constant <- function(network) has_bias(network) || !is_linear(network)
 
