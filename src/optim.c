@@ -26,6 +26,8 @@ struct ca_result ca_finish(const struct ca_objective *objective,
                            int iterations, enum ca_outcome outcome) {
     double f;
     const double number = objective->number(objective->context, theta, &f);
+    if (!isfinite(f))
+        outcome = CA_DIVERGED;
     if (outcome != CA_DIVERGED && outcome != CA_STOPPED) {
         if (number == -1)
             outcome = CA_DEGENERATE;
