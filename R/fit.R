@@ -21,9 +21,9 @@
 #' neither the scale of a layer nor that of the data matters. A fit has converged
 #' when it is at most `control$tol`, 1e-10. Over samples x_s, y_s, with d_sk = dyhat_s / dtheta_k, it is
 #' the largest of |sum_s r_s' d_sk| / sqrt(sum_s |d_sk|^2 sum_s |y_s|^2), y_s onehot for classes, and the bound 1e-6
-#' unless the network is linear and the loss squared; with weight decay
-#' the sum is less N lambda theta_k (squared error) or 2 N lambda theta_k (cross-entropy). Early stopping and
-#' mini-batches never count as converged. Otherwise a warning of class
+#' unless the network is linear and the loss squared. Weight decay is one more row for each parameter: with
+#' c = N lambda (squared error) or 2 N lambda (cross-entropy) the first sum is less c theta_k, and
+#' sum_s |d_sk|^2 more c. Early stopping and mini-batches never count as converged. Otherwise a warning of class
 #' `capalloc_warning_not_converged` says whether it stalled (no step improves any
 #' more), ran out of iterations, or is degenerate (the tangent is zero); the fit is
 #' returned all the same, with `converged = FALSE`.
