@@ -88,10 +88,11 @@ complex_step <- function(f, theta) {
   }, as.double(Re(f(theta + 0i))))
 }
 
-# The mean loss of outputs: written without care for overflow.
+# The mean loss of outputs; one logit stands beside a zero.
 plain_loss <- function(yhat, y, loss) {
   if (loss == "squared") return(sum((y - yhat)^2) / nrow(y))
-  if (ncol(yhat) == 1L) return(sum(log(1 + exp(yhat)) - y * yhat) / nrow(y))
+  if (ncol(yhat) == 1L) return(plain_loss(cbind(0, yhat), cbind(1 - y, y), loss))
+  yhat <- yhat - apply(Re(yhat), 1L, max)
   sum(log(rowSums(exp(yhat))) - rowSums(y * yhat)) / nrow(y)
 }
 
@@ -99,11 +100,12 @@ plain_loss <- function(yhat, y, loss) {
 plain_mean <- function(yhat, loss) {
   if (loss == "squared") return(yhat)
   if (ncol(yhat) == 1L) return(sigmoid(yhat))
-  exp(yhat) / rowSums(exp(yhat))
+  odds <- exp(yhat - apply(yhat, 1L, max))
+  odds / rowSums(odds)
 }
 
-# max_k |sum_s r_s' d_sk - c N lambda theta_k| / sqrt(sum_s |d_sk|^2 sum_s |y_s|^2), c = 1 or 2; a class is
-# onehot, so that sum_s |y_s|^2 = N.
+# max_k |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2), c = N or 2N times the decay; a
+# class is onehot, so that sum_s |y_s|^2 = N.
 row_convergence <- function(f, theta, x, y, loss, decay = 0) {
   N <- nrow(x)
   yhat <- f(theta, x)
@@ -111,9 +113,9 @@ row_convergence <- function(f, theta, x, y, loss, decay = 0) {
   if (!is.matrix(d)) d <- matrix(d, nrow = 1L)
   r <- y - plain_mean(yhat, loss)
   total <- if (loss == "squared") sum(y^2) else N
-  pull <- (if (loss == "squared") 1 else 2) * N * decay * theta
-  size <- sqrt(colSums(d^2) * total)
-  max((abs(colSums(d * c(r)) - pull) / size)[size > 0])
+  pull <- (if (loss == "squared") 1 else 2) * N * decay
+  size <- sqrt((colSums(d^2) + pull) * total)
+  max((abs(colSums(d * c(r)) - pull * theta) / size)[size > 0])
 }
 
 core_row_gradient <- function(net, theta, x, y, loss, decay = 0) {
