@@ -371,7 +371,7 @@ test_that("runs that fail stay as rows, with what was said", {
   expect_warning(cmp <- compare_architectures(c(nets["dense"], big), tasks, replicates = 2), NA)
   failed <- cmp$runs$network == "big"
   expect_identical(is.na(cmp$runs$error), !failed)
-  expect_match(cmp$runs$error[failed], "^Training diverged: the loss is not finite\\. [^\n]*$")
+  expect_match(cmp$runs$error[failed], "^Training diverged at iteration 0: the loss is not finite\\. [^\n]*$")
   expect_false(any(cmp$runs$converged[failed]))
   expect_true(all(cmp$runs$n_params[failed] == 7))
   numbers <- setdiff(names(run_types), c(

@@ -600,25 +600,6 @@ test_that("what cannot be trained is refused by name", {
   })
 })
 
-test_that("settings of the optimiser are checked", {
-  net <- input_sequence(8) |> layer_dense(1)
-  task <- task_ar(8, 0.5)
-  control <- function(...) fit(net, task, seed = 1, control = list(...))
-  expect_snapshot({
-    cat(bad(fit(net, task, control = 5), "type"))
-    cat(bad(control(5), "type"))
-    cat(bad(control(iterations = 5), "value"))
-    cat(bad(control(max_iterations = -1), "value"))
-    cat(bad(control(max_iterations = 2.5), "value"))
-    cat(bad(control(max_iterations = 1e7), "value"))
-    cat(bad(control(tol = -1), "value"))
-    cat(bad(control(tol = NA), "value"))
-    cat(bad(control(learning_rate = 0), "value"))
-    cat(bad(control(memory = 0), "value"))
-    cat(bad(control(memory = NULL), "value"))
-  })
-})
-
 test_that("a looser tolerance converges earlier", {
   task <- task_fgn(16, 0.8)
   tight <- fit(dilated_stack(1, 4), task, seed = 1)
