@@ -622,7 +622,7 @@ test_that("training can be interrupted, and the same call gives the same fit aft
     cat(identical(train(2)$history, before$history))
   '
   said <- suppressWarnings(system2(
-    "timeout", c("-s", "INT", "-k", "20", "6", file.path(R.home("bin"), "Rscript"), "-e", shQuote(code)),
+    "timeout", c("-s", "INT", "-k", "20", "3", file.path(R.home("bin"), "Rscript"), "-e", shQuote(code)),
     stdout = TRUE
   ))
   expect_identical(paste(said, collapse = ""), "interrupted TRUE")
