@@ -71,23 +71,28 @@ test_that("the history of mini-batches has the loss of the start, then the mean 
 })
 
 test_that("one step of Levenberg and Marquardt solves its damped normal equations", {
-  start <- withr::with_seed(1, stats::rnorm(20, sd = 0.5))
-  for (loss in c("squared", "cross_entropy")) {
-    rows <- random_rows(30, 3, 2, loss, 2)
-    y <- if (loss == "squared") rows$y else factor(max.col(rows$y))
-    trained <- quiet_fit(set_coef(net(), start), task_data(rows$x, y, test = 0), seed = 5,
+  for (m in 1:2) for (loss in c("squared", "cross_entropy")) {
+    network <- input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |>
+      layer_dense(m, bias = TRUE)
+    f <- function(theta, x) two_layers(theta, x, 3, m, tanh)
+    start <- withr::with_seed(1, stats::rnorm(12 + 4 * m, sd = 0.5))
+    rows <- random_rows(30, 3, m, loss, 2)
+    y <- if (loss == "squared") rows$y else factor(if (m == 1) rows$y else max.col(rows$y))
+    trained <- quiet_fit(set_coef(network, start), task_data(rows$x, y, test = 0), seed = 5,
       control = list(max_iterations = 1, decay = 0.02))
-    D <- array(complex_step(function(theta) f(theta, rows$x), start), c(30, 2, 20))
+    D <- array(complex_step(function(theta) f(theta, rows$x), start), c(30, m, length(start)))
     p <- plain_mean(f(start, rows$x), loss)
-    G <- 0.02 * diag(20)
+    G <- 0.02 * diag(length(start))
     for (s in 1:30) {
-      H <- if (loss == "squared") diag(2) else (diag(p[s, ]) - tcrossprod(p[s, ])) / 2
-      G <- G + t(D[s, , ]) %*% H %*% D[s, , ] / 30
+      # Half the second derivative of the loss by the outputs.
+      H <- if (loss == "squared") diag(m) else (diag(p[s, ], m) - tcrossprod(p[s, ])) / 2
+      d <- matrix(D[s, , ], m)
+      G <- G + t(d) %*% H %*% d / 30
     }
     g <- complex_step(function(theta) plain_loss(f(theta, rows$x), rows$y, loss) + 0.02 * sum(theta^2), start) / 2
-    step <- -solve(G + 0.01 * max(diag(G)) * diag(20), g)
+    step <- -solve(G + 0.01 * max(diag(G)) * diag(length(start)), g)
     # The damping 0.01 is the first that is tried, and here it is taken.
-    expect_equal(unname(coef(trained)) - start, step, tolerance = 1e-9, label = loss)
+    expect_equal(unname(coef(trained)) - start, step, tolerance = 1e-9, label = paste(m, loss))
     expect_lt(trained$train_loss, trained$history$loss[[1]])
   }
 })
