@@ -34,7 +34,8 @@ fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env
     check_count(defaults$batch, arg = "control$batch", call = call)
     if (method != "adam") {
       abort(c(
-        "{.arg control$batch} must be {.code Inf} for {.code method = \"{method}\"}: only {.val adam} takes mini-batches.",
+        "{.arg control$batch} must be {.code Inf} for {.code method = \"{method}\"}: only {.val adam} takes
+          mini-batches.",
         x = "It is {defaults$batch}."
       ), "value", call = call)
     }

@@ -39,7 +39,8 @@
 #' @param n_obs Number of simulated observations to train on, or `Inf`.
 #' @param control A named list: `max_iterations` (1000, 5000 for lbfgs and adam,
 #'   where each is one evaluation of the gradient; at most 1e6),
-#'   `tol` (1e-10 for a linear network and squared error, otherwise 1e-6), `learning_rate` (0.01, adam, falling as a half cosine),
+#'   `tol` (1e-10 for a linear network and squared error, otherwise 1e-6), `learning_rate` (0.01, adam, falling as
+#'   a half cosine),
 #'   `memory` (10, lbfgs, at most 100). On samples also `decay` (0: lambda of lambda |theta|^2, which is part of
 #'   the loss), `batch` (`Inf`: rows of a mini-batch, adam, where an iteration is a pass over all of them),
 #'   `validation` (0: share of the training rows that is set aside, the last ones of a series, others at random)
@@ -185,7 +186,7 @@ new_fit <- function(object, task, sample, runs, method, seed, seconds) {
     network = network, task = task, rows = sample$rows, moments = sample$moments,
     loss = NA_real_, train_loss = best$loss, bayes_loss = bayes_loss(task),
     converged = best$outcome == "converged", outcome = best$outcome,
-    gradient_norm = if (best$number < 0) NaN else best$number,
+    gradient_norm = if (is.na(best$number) || best$number < 0) NaN else best$number,
     iterations = best$iterations, seconds = seconds, method = method, seed = seed,
     nobs = sample$nobs, runs = run_frame(runs), history = history_frame(runs)
   ), class = "ca_fit")

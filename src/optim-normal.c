@@ -16,9 +16,9 @@
 #include "optim.h"
 #include "workspace.h"
 
-/* A foretold decrease below the first share of f drowns in its rounding, one below the second in
- * that of the gradient. A step that needs more damping than KINK to be that small is not near a
- * smooth minimum. */
+/* A foretold decrease below LATE times f drowns in its rounding, one below LAST times f in that
+ * of the gradient. A step that takes more damping than KINK to be late is not near a smooth
+ * minimum. */
 static const double LATE = 1e-9, LAST = 1e-28, KINK = 1e4;
 
 struct point {
@@ -65,8 +65,8 @@ static double propose(struct normal *lm, double mu) {
     return predicted;
 }
 
-/* The decrease of f along the step by the mean of the gradients at its two ends: it keeps the digits
- * that a difference of values has lost when the step is short. */
+/* The decrease of f along the step by the mean of the gradients at its ends: it keeps the
+ * digits that a difference of values has lost when the step is short. */
 static double decrease(const struct normal *lm) {
     double sum = 0;
     for (size_t k = 0; k < lm->objective->p; k++)
@@ -74,8 +74,8 @@ static double decrease(const struct normal *lm) {
     return sum;
 }
 
-/* Decrease over foretold decrease, -1 where it is too small; at a kink of f the convergence number
- * must fall. The trial point is evaluated completely when positive. */
+/* Decrease over foretold decrease, -1 where it is too small; at a kink of f the convergence
+ * number must fall. The trial point is evaluated completely when positive. */
 static double judge(struct normal *lm, double mu, double predicted) {
     const struct point *now = &lm->now;
     struct point *trial = &lm->trial;

@@ -239,8 +239,8 @@ static void weigh(struct ca_sample *sample, size_t b) {
         }
 }
 
-/* -1 when no output moves with any parameter. Decay is one more row for each parameter, so that one
- * which decays to zero and takes its column along has a number that goes to zero too. */
+/* -1 when no output moves with any parameter. Decay is one more row for each parameter, so that
+ * one which decays to zero and takes its column along has a number that goes to zero too. */
 static double worst_cosine(const struct ca_sample *sample, const double *half_gradient) {
     const size_t p = sample->jet.graph->n_params;
     const double scale = 2 / share(sample) * (double)sample->n_samples;
@@ -253,8 +253,8 @@ static double worst_cosine(const struct ca_sample *sample, const double *half_gr
         if (sample->norm2[k] != 0)
             flat = 0;
         const double cosine = scale * fabs(half_gradient[k]) / sqrt(norm2);
-        if (isnan(cosine)) /* the worst of all */
-            return cosine;
+        if (isnan(cosine) || !isfinite(norm2)) /* the worst of all */
+            return NAN;
         worst = fmax(worst, cosine);
     }
     return flat ? -1 : worst / sqrt(sample->total);

@@ -152,3 +152,15 @@ test_that("a step that overshoots is taken back", {
     expect_identical(trained$train_loss <= min(trained$history$loss) * (1 + 1e-12), TRUE)
   }
 })
+
+test_that("a convergence number that is beyond all numbers is not zero", {
+  # |d|^2 overflows, so that every cosine would seem to vanish.
+  task <- task_data(1e160 * sin(1:10), rep(c("a", "b"), 5), test = 0)
+  logit <- input_vector(1) |> layer_dense(1) |> set_coef(1e-160)
+  expect_error(fit(logit, task, seed = 1), class = "capalloc_error_diverged")
+  for (method in c("lbfgs", "adam")) {
+    trained <- quiet_fit(logit, task, method = method, seed = 1, control = list(max_iterations = 0))
+    expect_false(trained$converged)
+    expect_identical(trained$gradient_norm, NaN)
+  }
+})
