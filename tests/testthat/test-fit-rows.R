@@ -435,6 +435,22 @@ test_that("validation sets a share of the rows aside and keeps the coefficients 
   }
 })
 
+test_that("the history has a row of each set for every iteration, numbers of convergence where they are known", {
+  control <- list(validation = 0.25, max_iterations = 5)
+  trained <- quiet_fit(tanh_net(), sine_task(test = 0), seed = 3, restarts = 2, control = control)
+  history <- trained$history
+  expect_identical(vapply(history, typeof, ""), c(
+    restart = "integer", iteration = "integer", set = "character", loss = "double", gradient_norm = "double"
+  ))
+  expect_identical(history$set, rep(rep(c("train", "validation"), each = 6), 2))
+  expect_identical(history$restart, rep(1:2, each = 12))
+  expect_identical(history$iteration, rep(0:5, 4))
+  expect_identical(is.na(history$gradient_norm), history$set == "validation")
+  expect_false(anyNA(history$loss))
+  plain <- quiet_fit(tanh_net(), sine_task(test = 0), method = "adam", seed = 3, control = list(max_iterations = 5))
+  expect_identical(plain$history$set, rep("train", 6))
+})
+
 test_that("the rows set aside are those of the seed, and the last ones of a series", {
   rows_of <- function(task, seed, ...) {
     quiet_fit(tanh_net(), task, seed = seed, control = list(validation = 0.2, max_iterations = 2), ...)$rows$x
