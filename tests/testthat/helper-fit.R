@@ -147,3 +147,17 @@ dependencies_left <- function(net, f, theta, rows, loss) {
   stopifnot(nrow(D) == length(eps))
   drop(crossprod(D, c(eps)))
 }
+
+# What R code prints in a process of its own, where interrupt_soon() sends an interrupt half a second later.
+said_by_interrupted <- function(code) {
+  skip_on_cran()
+  skip_on_os("windows")
+  soon <- 'interrupt_soon <- function() {
+    system(sprintf("(sleep 0.5; kill -INT %d) > /dev/null 2>&1 &", Sys.getpid()))
+  }'
+  path <- withr::local_tempfile(fileext = ".R", lines = c("library(capalloc)", soon, code))
+  said <- suppressWarnings(
+    system2(file.path(R.home("bin"), "Rscript"), shQuote(path), stdout = TRUE, timeout = 60)
+  )
+  paste(said, collapse = "")
+}
