@@ -172,12 +172,15 @@ autoplot.ca_fit <- function(object, type = c("loss", "allocation"), ...) {
   if (type == "allocation") return(allocation_ggplot(object))
   rows <- history_data(object)
   ggplot2::ggplot(rows, ggplot2::aes(
-    x = .data$iteration, y = .data$excess, group = .data$restart
+    x = .data$iteration, y = .data$excess, group = paste(.data$restart, .data$set), linetype = .data$set
   )) +
     ggplot2::geom_line(colour = ink) +
+    ggplot2::scale_linetype_manual(NULL,
+      values = c(train = "solid", validation = "dashed"), guide = if (any(rows$set == "validation")) "legend" else "none"
+    ) +
     ggplot2::scale_y_log10() +
     ggplot2::labs(
-      x = "iteration", y = "training loss above the lowest",
+      x = "iteration", y = "loss above the lowest",
       title = if (object$converged) "Converged" else paste("Not converged:", object$outcome)
     ) +
     picture_theme()
@@ -260,9 +263,11 @@ plot.ca_fit <- function(x, type = c("loss", "allocation"), ...) {
   any <- nrow(rows) > 0L
   plot(
     if (any) range(rows$iteration) else 0:1, if (any) range(rows$excess) else c(0.1, 1),
-    log = "y", type = "n", xlab = "iteration", ylab = "training loss above the lowest", bty = "n",
+    log = "y", type = "n", xlab = "iteration", ylab = "loss above the lowest", bty = "n",
     main = if (x$converged) "Converged" else paste("Not converged:", x$outcome), font.main = 1
   )
-  for (run in split(rows, rows$restart)) graphics::lines(run$iteration, run$excess, col = ink)
+  for (run in split(rows, paste(rows$restart, rows$set))) {
+    graphics::lines(run$iteration, run$excess, col = ink, lty = if (run$set[[1L]] == "train") 1 else 2)
+  }
   invisible(x)
 }

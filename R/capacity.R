@@ -14,14 +14,14 @@
 #' of the input space, capacities sum to the total.
 #'
 #' @section Networks that are not linear:
-#' At a sample x_s a network has the tangent map yhat(x) ~ w_s' x + b_s. The input space is extended by the
-#' samples: D stacks D_s = d^2 yhat / (dx dtheta) at x_s, rows (s, o, j), with the row
-#' d/dtheta \[yhat - (dyhat/dx) x\] for the `(Intercept)`, which is always there. At a stationary point of the
-#' mean squared error on these samples D' eps = 0 with eps_soj = x_sj r_so. With P the projector on the columns of D, the
-#' total capacity is rank(D) and the capacity of an input the sum over samples and outputs of P_(s,o,j),(s,o,j),
-#' which may exceed the number of outputs: one input can carry several gated dependencies. For a linear
-#' network both definitions agree, for any samples. D is never stored: it is made twice, in blocks of samples, by exact
-#' second-order derivatives.
+#' At a sample x_s a network has the tangent map yhat(x) ~ w_s' x + b_s. The input space is extended by
+#' the samples: D stacks D_s = d^2 yhat / (dx dtheta) at x_s, rows (s, o, j), with the row
+#' d/dtheta \[yhat - (dyhat/dx) x\] for the `(Intercept)`, which is always there. At a stationary point of
+#' the mean squared error on these samples D' eps = 0 with eps_soj = x_sj r_so. With P the projector on the
+#' columns of D, the total capacity is rank(D) and the capacity of an input the sum over samples and
+#' outputs of P_(s,o,j),(s,o,j), which may exceed the number of outputs: one input can carry several gated
+#' dependencies. For a linear network both definitions agree, for any samples. D is never stored: it is made
+#' twice, in blocks of samples, by exact second-order derivatives.
 #'
 #' @section Metric:
 #' `"identity"` measures angles between inputs as they are: where the network is

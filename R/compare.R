@@ -100,7 +100,7 @@ check_pairs <- function(networks, tasks, call = rlang::caller_env()) {
   for (task in names(tasks)) {
     for (network in names(networks)) {
       fits <- same_input(networks[[network]]$input, tasks[[task]]$input) &&
-        output_size(networks[[network]]) == tasks[[task]]$outputs
+        same_outputs(networks[[network]], tasks[[task]])
       if (!fits) {
         bad <- c(bad, paste0(
           network, " (", describe_input(networks[[network]]$input), ", ",
@@ -201,7 +201,7 @@ linear_loss <- function(trained) {
   task <- trained$task
   rows <- trained$rows
   if (is.null(rows)) return(trained$bayes_loss)
-  if (has_classes(task)) return(linear_class_loss(task, trained$seed))
+  if (has_classes(task)) return(linear_class_loss(task, rows, trained$seed))
   learnt <- new_task("sample", "sample", task$input, row_moments(rows$x, rows$y), data = rows)
   W <- oracle_weights(learnt, intercept = has_intercept(task))
   if (is.null(task$data)) return(moment_loss(W, augment_moments(task$moments, has_intercept(task))))
@@ -209,7 +209,8 @@ linear_loss <- function(trained) {
 }
 
 # Multinomial regression, trained on the same rows.
-linear_class_loss <- function(task, seed) {
+linear_class_loss <- function(task, rows, seed) {
+  task$data[c("x", "y")] <- rows
   network <- new_network(task$input) |> layer_dense(task$outputs, bias = TRUE)
   quietly_warned(fit(network, task, seed = seed))$loss
 }

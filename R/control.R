@@ -29,11 +29,13 @@ fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env
   check_number(defaults$decay, min = 0, arg = "control$decay", call = call)
   check_number(defaults$validation, min = 0, max = 0.9, arg = "control$validation", call = call)
   check_count(defaults$patience, arg = "control$patience", call = call)
+  check_number(defaults$patience, max = 1e6, arg = "control$patience", call = call)
   if (!identical(defaults$batch, Inf)) {
     check_count(defaults$batch, arg = "control$batch", call = call)
     if (method != "adam") {
       abort(c(
-        "{.arg control$batch} must be {.code Inf} for {.code method = \"{method}\"}: only {.val adam} takes mini-batches.",
+        "{.arg control$batch} must be {.code Inf} for {.code method = \"{method}\"}: only {.val adam} takes
+          mini-batches.",
         x = "It is {defaults$batch}."
       ), "value", call = call)
     }

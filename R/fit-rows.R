@@ -20,8 +20,8 @@ split_sample <- function(sample, network, task, control, seed, call = rlang::cal
   }
   rows <- list(x = sample$rows$x, y = network_response(sample$rows$y, network, task))
   n <- nrow(rows$x)
-  aside <- round(control$validation * n)
-  if (aside > 0L) {
+  if (control$validation > 0) {
+    aside <- check_aside(round(control$validation * n), n, control$validation, call)
     held <- if (task$kind == "series") n - aside + seq_len(aside) else with_seed(seed, sort(sample.int(n, aside)))
     keep <- setdiff(seq_len(n), held)
     sample$validation <- lapply(rows, function(z) z[held, , drop = FALSE])
@@ -34,13 +34,22 @@ split_sample <- function(sample, network, task, control, seed, call = rlang::cal
   sample
 }
 
+check_aside <- function(aside, n, share, call) {
+  if (aside > 0L && aside < n) return(aside)
+  abort(c(
+    "{.arg control$validation} must set aside at least one row and leave at least one to train on.",
+    x = "It is {format(share)}, which sets aside {aside} of {n}."
+  ), "value", call = call)
+}
+
 # One logit stands for the second of two levels.
 network_response <- function(y, network, task) {
   if (has_classes(task) && output_size(network) == 1L) y[, 2L, drop = FALSE] else y
 }
 
-train_on_rows <- function(network, sample, loss, method, control, seeds) {
+train_on_rows <- function(network, sample, loss, method, control, seeds, call = rlang::caller_env()) {
   graph <- lower(network)
+  if (loss == "squared") check_outputs_vary(mean(rowSums(sample$trained_on$y^2)), call)
   if (is.infinite(control$batch)) control$batch <- 0
   lapply(seq_along(seeds), function(i) {
     own <- i == 1L && !is.null(network$coef)

@@ -20,9 +20,10 @@
 #' tangent in the metric of the inputs' second moments and tr V = E|y|^2, so that
 #' neither the scale of a layer nor that of the data matters. A fit has converged
 #' when it is at most `control$tol`, 1e-10. Over samples x_s, y_s, with d_sk = dyhat_s / dtheta_k, it is
-#' the largest of |sum_s r_s' d_sk| / sqrt(sum_s |d_sk|^2 sum_s |y_s|^2), and the bound 1e-6; with weight decay
-#' the sum is less N lambda theta_k (squared error) or 2 N lambda theta_k (cross-entropy). Early stopping and
-#' mini-batches never count as converged. Otherwise a warning of class
+#' the largest of |sum_s r_s' d_sk| / sqrt(sum_s |d_sk|^2 sum_s |y_s|^2), y_s onehot for classes, and the bound 1e-6
+#' unless the network is linear and the loss squared. Weight decay is one more row for each parameter: with
+#' c = N lambda (squared error) or 2 N lambda (cross-entropy) the first sum is less c theta_k, and
+#' sum_s |d_sk|^2 more c. Early stopping and mini-batches never count as converged. Otherwise a warning of class
 #' `capalloc_warning_not_converged` says whether it stalled (no step improves any
 #' more), ran out of iterations, or is degenerate (the tangent is zero); the fit is
 #' returned all the same, with `converged = FALSE`.
@@ -38,7 +39,8 @@
 #' @param n_obs Number of simulated observations to train on, or `Inf`.
 #' @param control A named list: `max_iterations` (1000, 5000 for lbfgs and adam,
 #'   where each is one evaluation of the gradient; at most 1e6),
-#'   `tol` (1e-10, or 1e-6 on samples), `learning_rate` (0.01, adam, falling as a half cosine),
+#'   `tol` (1e-10 for a linear network and squared error, otherwise 1e-6), `learning_rate` (0.01, adam, falling as
+#'   a half cosine),
 #'   `memory` (10, lbfgs, at most 100). On samples also `decay` (0: lambda of lambda |theta|^2, which is part of
 #'   the loss), `batch` (`Inf`: rows of a mini-batch, adam, where an iteration is a pass over all of them),
 #'   `validation` (0: share of the training rows that is set aside, the last ones of a series, others at random)
@@ -47,7 +49,7 @@
 #' @param ... Not used.
 #' @returns A list of class `ca_fit`: `network` (with the trained coefficients),
 #'   `task`, `loss` (population loss, or the loss on held-out rows; of a network that is not linear on a
-#'   synthetic task the loss on 10000 fresh rows), `train_loss`,
+#'   synthetic task the loss on 10000 fresh rows), `train_loss` (with its decay),
 #'   `bayes_loss`, `converged`, `outcome` (`"converged"`, `"stalled"`,
 #'   `"exhausted"`, `"stopped"` early or `"degenerate"`), `gradient_norm`, `iterations`, `seconds`,
 #'   `method`, `seed`, `nobs`, `runs` (a data frame with one row per restart) and
@@ -96,8 +98,7 @@ generics::fit
 # A network and a task must be about the same inputs and outputs.
 check_pair <- function(network, task, call = rlang::caller_env()) {
   check_pair_input(network, task, call)
-  logistic <- has_classes(task) && task$outputs == 2L && output_size(network) == 1L
-  if (output_size(network) != task$outputs && !logistic) {
+  if (!same_outputs(network, task)) {
     abort(c(
       "The network must have one output per output of the {.arg task}.",
       x = "The network has {output_size(network)}, the task {task$outputs}.",
@@ -105,6 +106,12 @@ check_pair <- function(network, task, call = rlang::caller_env()) {
     ), "shape", call = call)
   }
   invisible()
+}
+
+# One output is enough for two classes.
+same_outputs <- function(network, task) {
+  m <- output_size(network)
+  m == task$outputs || (m == 1L && has_classes(task) && task$outputs == 2L)
 }
 
 check_pair_input <- function(network, task, call = rlang::caller_env()) {
@@ -145,16 +152,18 @@ augment_moments <- function(moments, intercept) {
   )
 }
 
+check_outputs_vary <- function(total, call) {
+  if (total > 0) return(total)
+  abort(c("{.arg task} must have outputs that vary.", x = "Their second moment is {total}."),
+    "value", call = call)
+}
+
 outcomes <- c("converged", "stalled", "exhausted", "degenerate", "diverged", "stopped")
 
 train_restarts <- function(network, moments, method, control, seeds, call = rlang::caller_env()) {
   graph <- lower(network)
   moments <- augment_moments(moments, has_bias(network))
-  total <- sum(diag(moments$target))
-  if (!(total > 0)) {
-    abort(c("{.arg task} must have outputs that vary.", x = "Their second moment is {total}."),
-      "value", call = call)
-  }
+  total <- check_outputs_vary(sum(diag(moments$target)), call)
   lapply(seq_along(seeds), function(i) {
     own <- i == 1L && !is.null(network$coef)
     start <- if (own) network$coef else draw_coef(network, "glorot", seeds[[i]])
@@ -166,7 +175,7 @@ train_restarts <- function(network, moments, method, control, seeds, call = rlan
 
 new_fit <- function(object, task, sample, runs, method, seed, seconds) {
   losses <- vapply(runs, function(run) {
-    if (run$outcome == "diverged" || !is.finite(run$loss)) Inf else run$loss
+    if (run$outcome == "diverged" || is.na(run$loss)) Inf else run$loss
   }, 0)
   best <- runs[[which.min(losses)]]
   network <- object
@@ -177,7 +186,7 @@ new_fit <- function(object, task, sample, runs, method, seed, seconds) {
     network = network, task = task, rows = sample$rows, moments = sample$moments,
     loss = NA_real_, train_loss = best$loss, bayes_loss = bayes_loss(task),
     converged = best$outcome == "converged", outcome = best$outcome,
-    gradient_norm = if (best$number < 0) NaN else best$number,
+    gradient_norm = if (is.na(best$number) || best$number < 0) NaN else best$number,
     iterations = best$iterations, seconds = seconds, method = method, seed = seed,
     nobs = sample$nobs, runs = run_frame(runs), history = history_frame(runs)
   ), class = "ca_fit")
@@ -190,7 +199,7 @@ new_fit <- function(object, task, sample, runs, method, seed, seconds) {
   object
 }
 
-# Nothing is lost: the condition holds the last coefficients at which the loss was finite.
+# Nothing is lost: the condition holds the last coefficients at which the loss was finite (the start, if none).
 abort_diverged <- function(network, run, call = rlang::caller_env(2L)) {
   abort(c(
     "Training diverged at iteration {run$iterations}: the loss is not finite.",
@@ -236,6 +245,7 @@ warn_not_converged <- function(object) {
       and {.field gradient_norm} {format(object$gradient_norm, digits = 2)}.",
     i = switch(object$outcome,
       degenerate = "Start from other coefficients: at zero weights a deep network cannot move.",
+      stopped = "The coefficients are those of the least validation loss.",
       "Try more {.arg restarts}, or {.code control = list(max_iterations = )}."
     )
   ), "not_converged", outcome = object$outcome)

@@ -141,7 +141,10 @@ is_class_response <- function(y) is.factor(y) || is.character(y) || is.logical(y
 
 # A column per level that occurs.
 one_hot <- function(y, arg, call = rlang::caller_env()) {
-  missing <- which(is.na(y))
+  if (NCOL(y) > 1L) {
+    abort(c("The response {.arg {arg}} must be one factor.", x = "It is {show_value(y)}."), "type", call = call)
+  }
+  missing <- which(is.na(as.character(y))) # a level may be missing too
   if (length(missing) > 0L) {
     abort(c(
       "The response {.arg {arg}} must have no missing values.",

@@ -150,6 +150,8 @@ static SEXP run(minimiser *minimise, const struct ca_objective *objective, const
     if (isfinite(history->least)) {
         memcpy(REAL(coef), history->best, sizeof(double) * p);
         result.number = objective->number(objective->context, history->best, &result.loss);
+        if (result.outcome == CA_CONVERGED && !(result.number <= control->tol))
+            result.outcome = CA_STOPPED;
     }
     SET_VECTOR_ELT(out, 0, coef);
     SET_VECTOR_ELT(out, 1, Rf_ScalarReal(result.loss));

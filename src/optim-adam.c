@@ -14,6 +14,7 @@
 struct adam {
     size_t p;
     double *g, *first, *second; /* p: gradient, and running means of it and its square */
+    double *finite;             /* p: the last point whose loss was finite */
     double steps;
 };
 
@@ -34,6 +35,8 @@ static double epoch(const struct ca_objective *objective, struct adam *adam, dou
     objective->shuffle(objective->context);
     for (size_t i = 0; i < objective->n_batches && isfinite(sum); i++) {
         sum += objective->batch(objective->context, theta, i, adam->g);
+        if (isfinite(sum))
+            memcpy(adam->finite, theta, sizeof(double) * adam->p);
         move(adam, rate, theta);
     }
     return sum / (double)objective->n_batches;
@@ -44,17 +47,22 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
     const size_t p = objective->p, bytes = sizeof(double) * p;
     const double pi = 3.14159265358979323846;
     const int batches = objective->n_batches > 1;
-    struct adam adam = {
-        .p = p, .g = ca_doubles(p), .first = ca_doubles(p), .second = ca_doubles(p)};
+    struct adam adam = {.p = p,
+                        .g = ca_doubles(p),
+                        .first = ca_doubles(p),
+                        .second = ca_doubles(p),
+                        .finite = ca_doubles(p)};
     double *best = ca_doubles(p), f_best = INFINITY;
     enum ca_outcome outcome = CA_EXHAUSTED;
     memset(adam.first, 0, bytes);
     memset(adam.second, 0, bytes);
     memcpy(best, theta, bytes);
+    memcpy(adam.finite, theta, bytes);
     int iteration = 0;
     for (;; iteration++) {
+        const int moved = batches ? iteration - 1 : iteration; /* passes moved in before this */
         const double rate = control->learning_rate * 0.5 *
-                            (1 + cos(pi * iteration / fmax(1, control->max_iterations)));
+                            (1 + cos(pi * moved / fmax(1, control->max_iterations)));
         const int last = iteration >= control->max_iterations;
         double f;
         if (batches && iteration > 0)
@@ -67,6 +75,8 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
             outcome = CA_DIVERGED;
             break;
         }
+        if (!batches)
+            memcpy(adam.finite, theta, bytes);
         if (batches || f < f_best) { /* the mean over an epoch is of no one point */
             f_best = f;
             memcpy(best, theta, bytes);
@@ -78,6 +88,9 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
         if (!batches)
             move(&adam, rate, theta);
     }
-    memcpy(theta, best, bytes);
-    return ca_finish(objective, control, theta, iteration, outcome);
+    memcpy(theta, outcome == CA_DIVERGED ? adam.finite : best, bytes);
+    const struct ca_result result = ca_finish(objective, control, theta, iteration, outcome);
+    if (result.outcome == CA_DIVERGED)
+        memcpy(theta, adam.finite, bytes);
+    return result;
 }

@@ -17,9 +17,10 @@
 #include "optim.h"
 #include "workspace.h"
 
-/* As in optim-lm.c: a predicted decrease below this share of f drowns in its rounding, and the
- * acceleration is left out where it is not small against the step. */
-static const double LATE = 1e-9, MOST_ACCELERATION = 0.75;
+/* A foretold decrease below LATE times f drowns in its rounding, one below LAST times f in that
+ * of the gradient. A step that takes more damping than KINK to be late is not near a smooth
+ * minimum. The acceleration is left out where it is not small against the step. */
+static const double LATE = 1e-9, LAST = 1e-28, KINK = 1e4, MOST_ACCELERATION = 0.75;
 
 struct point {
     double *theta, *g; /* p */
@@ -80,14 +81,30 @@ static double propose(struct normal *lm, double mu) {
     return predicted;
 }
 
-/* Decrease over foretold decrease; where that is rounding, 1 or -1 as the convergence number
- * falls or not. The trial point is evaluated completely when positive. */
-static double judge(struct normal *lm, double predicted) {
+/* The decrease of f along the step by the mean of the gradients at its ends: it keeps the
+ * digits that a difference of values has lost when the step is short. */
+static double decrease(const struct normal *lm) {
+    double sum = 0;
+    for (size_t k = 0; k < lm->objective->p; k++)
+        sum -= lm->z[k] * (lm->now.g[k] + lm->trial.g[k]);
+    return sum;
+}
+
+/* Decrease over foretold decrease, -1 where it is too small; at a kink of f the convergence
+ * number must fall. The trial point is evaluated completely when positive. */
+static double judge(struct normal *lm, double mu, double predicted) {
     const struct point *now = &lm->now;
     struct point *trial = &lm->trial;
+    if (!(fabs(predicted) > LAST * fabs(now->f)))
+        return -1;
     if (fabs(predicted) < LATE * fabs(now->f)) {
         evaluate(lm, trial);
-        return trial->number < now->number && trial->f <= now->f + LATE * fabs(now->f) ? 1 : -1;
+        if (!(trial->f <= now->f + LATE * fabs(now->f)))
+            return -1;
+        if (mu > KINK)
+            return trial->number < now->number ? 1 : -1;
+        const double gain = decrease(lm) / predicted;
+        return gain > 1e-4 ? gain : -1;
     }
     const double f = lm->objective->value(lm->objective->context, trial->theta);
     const double gain = (now->f - f) / predicted;
@@ -106,7 +123,7 @@ static int step(struct normal *lm, double *mu) {
     for (; *mu < 1e16; *mu *= grow, grow *= 2) {
         if (!factorise(lm, *mu))
             continue;
-        const double gain = judge(lm, propose(lm, *mu));
+        const double gain = judge(lm, *mu, propose(lm, *mu));
         if (gain > 0) {
             const struct point swap = lm->now;
             lm->now = lm->trial;

@@ -15,8 +15,9 @@ double ca_convergence(const struct ca_objective *objective, const double *r, con
         if (norm == 0)
             continue;
         const double cosine = fabs(ca_dot(objective->q, column, r)) / norm;
-        if (!(cosine <= worst)) /* a NaN counts as the worst */
-            worst = cosine;
+        if (isnan(cosine)) /* the worst of all */
+            return cosine;
+        worst = fmax(worst, cosine);
     }
     return worst == -1 ? -1 : worst / sqrt(objective->total);
 }
@@ -26,6 +27,8 @@ struct ca_result ca_finish(const struct ca_objective *objective,
                            int iterations, enum ca_outcome outcome) {
     double f;
     const double number = objective->number(objective->context, theta, &f);
+    if (!isfinite(f))
+        outcome = CA_DIVERGED;
     if (outcome != CA_DIVERGED && outcome != CA_STOPPED) {
         if (number == -1)
             outcome = CA_DEGENERATE;

@@ -242,18 +242,25 @@ static void weigh(struct ca_sample *sample, size_t b) {
         }
 }
 
+/* -1 when no output moves with any parameter. Decay is one more row for each parameter, so that
+ * one which decays to zero and takes its column along has a number that goes to zero too. */
 static double worst_cosine(const struct ca_sample *sample, const double *half_gradient) {
     const size_t p = sample->jet.graph->n_params;
     const double scale = 2 / share(sample) * (double)sample->n_samples;
-    double worst = -1;
+    double worst = 0;
+    int flat = 1;
     for (size_t k = 0; k < p; k++) {
-        if (sample->norm2[k] == 0)
+        const double norm2 = sample->norm2[k] + scale * sample->decay;
+        if (norm2 == 0)
             continue;
-        const double cosine = scale * fabs(half_gradient[k]) / sqrt(sample->norm2[k]);
-        if (!(cosine <= worst)) /* a NaN counts as the worst */
-            worst = cosine;
+        if (sample->norm2[k] != 0)
+            flat = 0;
+        const double cosine = scale * fabs(half_gradient[k]) / sqrt(norm2);
+        if (isnan(cosine) || !isfinite(norm2)) /* the worst of all */
+            return NAN;
+        worst = fmax(worst, cosine);
     }
-    return worst == -1 ? -1 : worst / sqrt(sample->total);
+    return flat ? -1 : worst / sqrt(sample->total);
 }
 
 /* f, half its gradient g, half its Gauss-Newton matrix G (upper triangle), convergence number.

@@ -7,8 +7,9 @@
  *   cross-entropy   of logits yhat, r = onehot - p, p by softmax over the outputs, or by
  *                   the logistic function where there is one output (y is 0 or 1).
  * With d_sk = dyhat_s / dtheta_k, sum_s r_s' d_sk is -N/2 times the gradient of the mean
- * squared error and -N times that of the mean cross-entropy. Convergence is judged by max_k
- * |sum_s r_s' d_sk - (N, 2N) lambda theta_k| / sqrt(sum_s |d_sk|^2 sum_s |y_s|^2).
+ * squared error and -N times that of the mean cross-entropy. Convergence is judged, with c = N
+ * lambda or 2N lambda, by max_k
+ *   |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2).
  */
 
 #include "jet.h"

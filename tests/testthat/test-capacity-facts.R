@@ -1,5 +1,4 @@
-# The facts that capacity must obey (section 1.2 of the design), and the whole of
-# it against the twin.
+# The facts that capacity must obey, and the whole of it against the twin.
 
 kappa <- function(network, ...) capacity(network, ...)$capacity
 total <- function(network, ...) generics::glance(capacity(network, ...))$total

@@ -281,6 +281,145 @@ test_that("data of which nothing is held out have no loss, and their runs have n
   expect_identical(summary(cmp)$total_capacity, 3)
 })
 
+# ---- networks that are not linear, and classes ---------------------------------------------------
+
+relu_nets <- list(
+  dense = arch_dense(8),
+  relu = input_sequence(8) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
+)
+
+# As expect_by_hand(), where the rows of an allocation differ between networks.
+expect_by_hand_of_rows <- function(cmp, ...) {
+  columns <- c("n_params", "loss", "train_loss", "bayes_loss", "converged", "gradient_norm", "iterations")
+  for (i in seq_len(nrow(cmp$runs))) {
+    run <- cmp$runs[i, ]
+    trained <- suppressWarnings(fit(cmp$networks[[run$network]], cmp$tasks[[run$task]], seed = run$seed,
+      n_obs = cmp$n_obs, ...))
+    expect_identical(run[columns], glance(trained)[columns], ignore_attr = TRUE)
+    k <- suppressWarnings(capacity(trained))
+    expect_identical(run$total_capacity, glance(k)$total)
+    here <- cmp$allocation$network == run$network & cmp$allocation$task == run$task &
+      cmp$allocation$replicate == run$replicate
+    expect_identical(cmp$allocation$capacity[here], k$capacity)
+    expect_identical(cmp$allocation$input[here], k$input)
+    if (!run$converged) expect_identical(run$error, paste("not converged:", trained$outcome))
+  }
+}
+
+test_that("networks that are not linear stand beside linear ones on samples", {
+  short <- list(max_iterations = 20)
+  cmp <- compare_architectures(relu_nets, tasks, replicates = 2, n_obs = 30, control = short)
+  expect_identical(vapply(cmp$runs, typeof, ""), run_types)
+  expect_by_hand_of_rows(cmp, control = short)
+  expect_identical(cmp$runs$excess_loss, cmp$runs$loss - cmp$runs$bayes_loss)
+  cell <- paste(cmp$runs$task, cmp$runs$replicate)
+  for (losses in split(cmp$runs$linear_loss, cell)) expect_identical(losses[[1]], losses[[2]])
+  dense <- cmp$runs[cmp$runs$network == "dense", ]
+  expect_equal(dense$loss, dense$linear_loss, tolerance = 1e-8)
+  # Networks that are not linear have a constant, the others have none here.
+  rows <- table(cmp$allocation$network)
+  expect_identical(c(rows), c(dense = 4L * 8L, relu = 4L * 9L))
+  totals <- tapply(cmp$allocation$capacity, cmp$allocation[c("replicate", "task", "network")], sum)
+  expect_equal(c(totals[, , "relu"]), cmp$runs$total_capacity[cmp$runs$network == "relu"], tolerance = 1e-9,
+    ignore_attr = TRUE)
+})
+
+test_that("where a sample is needed and none is asked for, runs fail and the others do not", {
+  cmp <- compare_architectures(relu_nets, tasks["ar"], replicates = 2)
+  failed <- cmp$runs$network == "relu"
+  expect_match(cmp$runs$error[failed], "`n_obs` must be finite", fixed = TRUE)
+  expect_identical(is.na(cmp$runs$error), !failed)
+  expect_true(all(is.na(cmp$runs$loss[failed])))
+  expect_identical(cmp$runs$n_params[failed], c(31L, 31L))
+  expect_identical(glance(cmp)$failed, 2L)
+  expect_identical(unique(cmp$allocation$network), "dense")
+})
+
+test_that("on data they are judged on the rows held out, against the best linear model", {
+  scaled <- list(spots = task_series(sqrt(sunspot.month[1:120]) / 10, length = 8))
+  networks <- list(relu = relu_nets$relu, dense = arch_dense(8, bias = TRUE))
+  short <- list(max_iterations = 30)
+  data <- scaled$spots$data
+  cmp <- compare_architectures(networks, scaled, replicates = 2, control = short)
+  expect_by_hand_of_rows(cmp, control = short)
+  w <- coef(lm(data$y ~ data$x))
+  expect_equal(cmp$runs$linear_loss, rep(mean((data$y_test - cbind(1, data$x_test) %*% w)^2), 4), tolerance = 1e-8)
+  expect_identical(cmp$runs$excess_loss, cmp$runs$loss - cmp$runs$linear_loss)
+  expect_identical(cmp$runs$bayes_loss, rep(NA_real_, 4))
+  # With rows set aside the linear model is trained on the others too.
+  aside <- list(max_iterations = 30, validation = 0.25)
+  cmp <- compare_architectures(networks["relu"], scaled, replicates = 1, control = aside)
+  n <- nrow(data$x) - round(0.25 * nrow(data$x))
+  w <- coef(lm(data$y[1:n] ~ data$x[1:n, ]))
+  expect_equal(cmp$runs$linear_loss, mean((data$y_test - cbind(1, data$x_test) %*% w)^2), tolerance = 1e-8)
+})
+
+# Three classes that overlap, so that the multinomial regression has one minimum.
+class_task <- function(levels = 3) {
+  withr::with_seed(8, {
+    x <- matrix(stats::rnorm(240), 80)
+    y <- max.col(x %*% diag(3)[, seq_len(levels)] - 1.5 * log(stats::rexp(80 * levels)))
+  })
+  task_data(x, factor(y, labels = letters[seq_len(levels)]), seed = 1)
+}
+
+multinomial_loss <- function(x, y, data) {
+  skip_if_not_installed("nnet")
+  classes <- factor(max.col(y))
+  frame <- data.frame(classes, x)
+  by_nnet <- nnet::multinom(classes ~ ., frame, trace = FALSE, reltol = 1e-14, abstol = 1e-14, maxit = 1000)
+  p <- predict(by_nnet, data.frame(data$x_test), type = "probs")
+  if (is.null(dim(p))) p <- cbind(1 - p, p)
+  -mean(log(p[data$y_test == 1]))
+}
+
+test_that("classes are judged by cross-entropy, against multinomial regression on the same rows", {
+  networks <- list(
+    tanh = input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(3),
+    linear = input_vector(3) |> layer_dense(3, bias = TRUE)
+  )
+  task <- class_task()
+  weak <- list(max_iterations = 30, decay = 0.01)
+  cmp <- compare_architectures(networks, list(classes = task), replicates = 2, control = weak)
+  expect_identical(vapply(cmp$runs, typeof, ""), run_types)
+  expect_by_hand_of_rows(cmp, control = weak)
+  # The bound 1e-6 of the gradient, far from the loss on other rows.
+  expect_equal(cmp$runs$linear_loss, rep(multinomial_loss(task$data$x, task$data$y, task$data), 4), tolerance = 1e-4)
+  expect_identical(cmp$runs$excess_loss, cmp$runs$loss - cmp$runs$linear_loss)
+  expect_output(print(cmp), "mean excess loss")
+  # Rows drawn with replacement, and rows without those set aside.
+  cmp <- compare_architectures(networks["linear"], list(classes = task), replicates = 2, n_obs = 50)
+  for (i in 1:2) {
+    drawn <- fit(networks$linear, task, seed = cmp$runs$seed[[i]], n_obs = 50)$rows
+    expect_equal(cmp$runs$linear_loss[[i]], multinomial_loss(drawn$x, drawn$y, task$data), tolerance = 1e-4)
+  }
+  expect_equal(cmp$runs$excess_loss, c(0, 0), tolerance = 1e-5)
+  aside <- list(validation = 0.25)
+  cmp <- compare_architectures(networks["tanh"], list(classes = task), replicates = 1, control = aside)
+  kept <- suppressWarnings(fit(networks$tanh, task, seed = cmp$runs$seed, control = aside))$rows
+  expect_equal(cmp$runs$linear_loss, multinomial_loss(kept$x, kept$y, task$data), tolerance = 1e-4)
+})
+
+test_that("one logit is enough for two classes", {
+  networks <- list(
+    one = input_vector(3) |> layer_dense(1, bias = TRUE),
+    two = input_vector(3) |> layer_dense(2, bias = TRUE)
+  )
+  cmp <- compare_architectures(networks, list(classes = class_task(2)), replicates = 1)
+  expect_true(all(cmp$runs$converged))
+  expect_equal(cmp$runs$loss[[1]], cmp$runs$loss[[2]], tolerance = 1e-4)
+  expect_equal(cmp$runs$excess_loss, c(0, 0), tolerance = 1e-4)
+  expect_match(bad(compare_architectures(networks["one"], list(classes = class_task()), replicates = 1), "shape"),
+    "one (a vector of 3, 1 output)", fixed = TRUE)
+})
+
+test_that("a run that diverges is a row", {
+  cmp <- compare_architectures(relu_nets["relu"], tasks["ar"], replicates = 2, n_obs = 30, method = "adam",
+    control = list(learning_rate = 1e200, max_iterations = 5))
+  expect_match(cmp$runs$error, "^Training diverged at iteration 1: the loss is not finite")
+  expect_identical(glance(cmp)$failed, 2L)
+})
+
 # ---- the same seed -------------------------------------------------------------------------------
 
 test_that("the same seed gives the same comparison and leaves the user's stream alone", {
@@ -371,7 +510,7 @@ test_that("runs that fail stay as rows, with what was said", {
   expect_warning(cmp <- compare_architectures(c(nets["dense"], big), tasks, replicates = 2), NA)
   failed <- cmp$runs$network == "big"
   expect_identical(is.na(cmp$runs$error), !failed)
-  expect_match(cmp$runs$error[failed], "^Training diverged: the loss is not finite\\. [^\n]*$")
+  expect_match(cmp$runs$error[failed], "^Training diverged at iteration 0: the loss is not finite\\. [^\n]*$")
   expect_false(any(cmp$runs$converged[failed]))
   expect_true(all(cmp$runs$n_params[failed] == 7))
   numbers <- setdiff(names(run_types), c(

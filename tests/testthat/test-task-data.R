@@ -121,8 +121,9 @@ test_that("bad data are refused by class", {
     bad(task_data(iris, 1:150), "type"),
     bad(task_data("a", 1), "type"),
     bad(task_data(1:3, c(1, Inf, 2)), "value"),
-    bad(task_data(1:3, factor(1:3)), "type"),
-    bad(task_data(1:3, "y"), "type"),
+    bad(task_data(1:3, "y"), "value"),
+    bad(task_data(1:3, list("y")), "type"),
+    bad(task_data(1:3, Sys.Date() + 1:3), "type"),
     bad(task_data(numeric(), numeric()), "shape"),
     bad(task_data(1:3, 1:3, test = 1), "value"),
     bad(task_data(1:3, 1:3, test = -0.1), "value"),
@@ -136,9 +137,82 @@ test_that("bad data are refused by class", {
     bad(task_data(mpg ~ hp + offset(wt), mtcars), "value"),
     bad(task_data(mpg ~ hp, holed), "value"),
     bad(task_data(mpg ~ cyl, holed), "value"),
-    bad(task_data(log(mpg - 15.2) ~ wt, mtcars[c(1, 12, 14), ]), "value"),
-    bad(task_data(factor(cyl) ~ hp, mtcars), "type"),
-    bad(task_data(mpg > 20 ~ hp, mtcars), "type")
+    bad(task_data(log(mpg - 15.2) ~ wt, mtcars[c(1, 12, 14), ]), "value")
+  )
+  expect_snapshot(writeLines(texts))
+})
+
+# ---- classes -------------------------------------------------------------------------------------
+
+test_that("a factor response is one output for each level that occurs", {
+  y <- factor(c("b", "a", "c", "b", "c", "b"), levels = c("c", "b", "a", "d"))
+  task <- task_data(1:6, y, test = 0)
+  expect_identical(task$levels, c("c", "b", "a"))
+  expect_identical(task$output_labels, task$levels)
+  expect_identical(task$outputs, 3L)
+  expect_identical(task$data$y, rbind(c(0, 1, 0), c(0, 0, 1), c(1, 0, 0), c(0, 1, 0), c(1, 0, 0), c(0, 1, 0)))
+  expect_identical(task$data$y_test, matrix(0, 0, 3))
+  expect_equal(task$moments$mean_y, c(2, 3, 1) / 6, tolerance = 1e-15)
+  expect_identical(bayes_loss(task), NA_real_)
+  # Order of levels is the factor's, ordered or not; of text and logicals that of factor().
+  expect_identical(task_data(1:6, factor(y, ordered = TRUE), test = 0)$levels, task$levels)
+  text <- task_data(1:6, as.character(y), test = 0)
+  expect_identical(text$levels, c("a", "b", "c"))
+  expect_identical(text$data$y, task$data$y[, 3:1][, c(1, 2, 3)])
+  logical <- task_data(1:6, y == "b", test = 0)
+  expect_identical(logical$levels, c("FALSE", "TRUE"))
+  expect_identical(logical$data$y[, 2], as.double(y == "b"))
+  # One column is a vector.
+  expect_identical(task_data(1:6, matrix(as.character(y)), test = 0)$data, text$data)
+})
+
+test_that("formulas take classes on their left", {
+  task <- task_data(Species ~ ., iris, seed = 1)
+  expect_identical(task$levels, levels(iris$Species))
+  expect_identical(task$input$labels, names(iris)[1:4])
+  expect_identical(dim(task$data$y), c(120L, 3L))
+  key <- function(x) apply(as.matrix(x), 1, function(row) paste(format(row), collapse = " "))
+  held_out <- match(key(task$data$x_test), key(unname(iris[1:4])))
+  expect_identical(max.col(task$data$y_test), as.integer(iris$Species)[held_out])
+  expect_identical(task_data(factor(cyl) ~ hp, mtcars, test = 0)$levels, c("4", "6", "8"))
+  cars <- task_data(mpg > 20 ~ hp, mtcars, test = 0)
+  expect_identical(cars$levels, c("FALSE", "TRUE"))
+  expect_identical(cars$data$y[, 2], as.double(mtcars$mpg > 20))
+  named <- transform(mtcars, make = rownames(mtcars), few = ifelse(cyl == 4, "few", "many"))
+  expect_identical(task_data(few ~ hp, named, test = 0)$levels, c("few", "many"))
+  # Numbers stay numbers.
+  expect_null(task_data(cyl ~ hp, mtcars)$levels)
+  # Levels that no row has are left out.
+  expect_identical(task_data(Species ~ ., iris[51:150, ])$levels, c("versicolor", "virginica"))
+})
+
+test_that("a task with classes prints, and simulates whole rows", {
+  task <- task_data(Species ~ ., iris, seed = 1)
+  expect_snapshot(task)
+  drawn <- simulate(task, 50, seed = 2)
+  rows <- match(apply(drawn$x, 1, paste, collapse = " "), apply(task$data$x, 1, paste, collapse = " "))
+  expect_identical(drawn$y, task$data$y[rows, ])
+  expect_identical(rowSums(drawn$y), rep(1, 50))
+})
+
+test_that("bad classes are refused by class", {
+  holed <- data.frame(y = c("u", NA, "v"), z = c(TRUE, FALSE, NA), one = "u", x = 1:3)
+  texts <- c(
+    bad(task_data(1:3, factor(c("a", NA, "b"))), "value"),
+    bad(task_data(1:3, addNA(factor(c("a", "b", NA)))), "value"),
+    bad(task_data(1:3, c(NA, TRUE, FALSE)), "value"),
+    bad(task_data(1:3, c(NA, NA, NA)), "value"),
+    bad(task_data(1:3, factor(c("a", "a", "a"), levels = c("a", "b"))), "value"),
+    bad(task_data(1:3, factor(character())), "value"),
+    bad(task_data(1:4, factor(c("a", "b"))), "shape"),
+    bad(task_data(1:4, matrix(c("a", "b"), 4, 2)), "type"),
+    bad(task_data(1:4, data.frame(k = factor(1:4))), "type"),
+    bad(task_data(y ~ x, holed), "value"),
+    bad(task_data(z ~ x, holed), "value"),
+    bad(task_data(one ~ x, holed), "value"),
+    bad(task_data(cbind(x > 1, x > 2) ~ x, holed), "type"),
+    bad(task_data(iris[1:4], replace(iris$Species, 7, NA)), "value"),
+    bad(task_data(replace(1:150, 9, NA), iris$Species), "value")
   )
   expect_snapshot(writeLines(texts))
 })

@@ -1,0 +1,166 @@
+# The optimisers step by step against slow versions of them in R, and where they end.
+
+quiet_fit <- function(...) suppressWarnings(fit(...), classes = "capalloc_warning_not_converged")
+
+net <- function() {
+  input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(2, bias = TRUE)
+}
+f <- function(theta, x) two_layers(theta, x, 3, 2, tanh)
+
+# Kingma and Ba's algorithm 1 on the mean loss of the rows in each of `batches`; the rate falls as half a cosine.
+plain_adam <- function(theta, rows, loss, decay, passes, rate, batches) {
+  first <- second <- 0 * theta
+  t <- 0
+  for (pass in seq_len(passes)) for (batch in batches[[pass]]) {
+    x <- rows$x[batch, , drop = FALSE]
+    y <- rows$y[batch, , drop = FALSE]
+    g <- complex_step(function(theta) plain_loss(f(theta, x), y, loss) + decay * sum(theta^2), theta)
+    t <- t + 1
+    first <- 0.9 * first + 0.1 * g
+    second <- 0.999 * second + 0.001 * g^2
+    now <- rate * (1 + cos(pi * (pass - 1) / passes)) / 2
+    theta <- theta - now * (first / (1 - 0.9^t)) / (sqrt(second / (1 - 0.999^t)) + 1e-8)
+  }
+  theta
+}
+
+# Fisher and Yates with R's generator of the run's seed, going on from the order of the pass before.
+shuffled_batches <- function(N, size, passes, seed) {
+  withr::with_seed(seed, .rng_kind = "Mersenne-Twister", .rng_normal_kind = "Inversion",
+    .rng_sample_kind = "Rejection", {
+      order <- seq_len(N)
+      lapply(seq_len(passes), function(pass) {
+        for (i in N:2) {
+          j <- floor(stats::runif(1) * i) + 1
+          order[c(i, j)] <<- order[c(j, i)]
+        }
+        unname(split(order, ceiling(seq_len(N) / size)))
+      })
+    })
+}
+
+test_that("Adam takes the steps of its paper, on all rows and on mini-batches", {
+  start <- withr::with_seed(1, stats::rnorm(20))
+  for (loss in c("squared", "cross_entropy")) for (batch in c(Inf, 4, 1)) {
+    rows <- random_rows(11, 3, 2, loss, 2)
+    y <- if (loss == "squared") rows$y else factor(max.col(rows$y))
+    trained <- quiet_fit(set_coef(net(), start), task_data(rows$x, y, test = 0), method = "adam", seed = 5,
+      control = list(max_iterations = 4, learning_rate = 0.001, batch = batch, decay = 0.02))
+    batches <- if (is.finite(batch)) {
+      shuffled_batches(11, batch, 4, capalloc:::derive_seeds(5, 2)[[2]])
+    } else {
+      rep(list(list(1:11)), 4)
+    }
+    by_hand <- plain_adam(start, rows, loss, 0.02, 4, 0.001, batches)
+    # Steps of 1e-3 in a direction of which every digit is known.
+    expect_equal(unname(coef(trained)), by_hand, tolerance = 1e-12, label = paste(loss, batch))
+    expect_gt(max(abs(by_hand - start)), 2e-3)
+  }
+})
+
+test_that("the history of mini-batches has the loss of the start, then the mean of each pass", {
+  start <- withr::with_seed(1, stats::rnorm(20))
+  rows <- random_rows(11, 3, 2, "squared", 2)
+  trained <- quiet_fit(set_coef(net(), start), task_data(rows$x, rows$y, test = 0), method = "adam", seed = 5,
+    control = list(max_iterations = 1, learning_rate = 1e-9, batch = 4))
+  order <- shuffled_batches(11, 4, 1, capalloc:::derive_seeds(5, 2)[[2]])[[1]]
+  # Steps of 1e-9 leave the losses as they are.
+  losses <- vapply(order, function(at) plain_loss(f(start, rows$x[at, ]), rows$y[at, ], "squared"), 0)
+  expect_equal(trained$history$loss, c(plain_loss(f(start, rows$x), rows$y, "squared"), mean(losses)),
+    tolerance = 1e-7)
+})
+
+test_that("one step of Levenberg and Marquardt solves its damped normal equations", {
+  for (m in 1:2) for (loss in c("squared", "cross_entropy")) {
+    network <- input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |>
+      layer_dense(m, bias = TRUE)
+    f <- function(theta, x) two_layers(theta, x, 3, m, tanh)
+    start <- withr::with_seed(1, stats::rnorm(12 + 4 * m, sd = 0.5))
+    rows <- random_rows(30, 3, m, loss, 2)
+    y <- if (loss == "squared") rows$y else factor(if (m == 1) rows$y else max.col(rows$y))
+    trained <- quiet_fit(set_coef(network, start), task_data(rows$x, y, test = 0), seed = 5,
+      control = list(max_iterations = 1, decay = 0.02))
+    D <- array(complex_step(function(theta) f(theta, rows$x), start), c(30, m, length(start)))
+    p <- plain_mean(f(start, rows$x), loss)
+    G <- 0.02 * diag(length(start))
+    for (s in 1:30) {
+      # Half the second derivative of the loss by the outputs.
+      H <- if (loss == "squared") diag(m) else (diag(p[s, ], m) - tcrossprod(p[s, ])) / 2
+      d <- matrix(D[s, , ], m)
+      G <- G + t(d) %*% H %*% d / 30
+    }
+    g <- complex_step(function(theta) plain_loss(f(theta, rows$x), rows$y, loss) + 0.02 * sum(theta^2), start) / 2
+    step <- -solve(G + 0.01 * max(diag(G)) * diag(length(start)), g)
+    # The damping 0.01 is the first that is tried, and here it is taken.
+    expect_equal(unname(coef(trained)) - start, step, tolerance = 1e-9, label = paste(m, loss))
+    expect_lt(trained$train_loss, trained$history$loss[[1]])
+  }
+})
+
+test_that("the loss of Levenberg and Marquardt never rises but by its rounding", {
+  rows <- random_rows(40, 3, 2, "squared", 3)
+  task <- task_data(rows$x, rows$y, test = 0)
+  for (decay in c(0, 0.01)) for (seed in 1:3) {
+    losses <- quiet_fit(net(), task, seed = seed, control = list(decay = decay, max_iterations = 100))$history$loss
+    expect_true(all(diff(losses) <= 1e-9 * losses[[1]]))
+  }
+})
+
+test_that("smooth networks with decay converge from every start", {
+  # Gauss and Newton leave out the curvature of the residuals, which is large here: short steps decide, below
+  # what differences of the loss can tell.
+  rows <- withr::with_seed(1, {
+    x <- matrix(stats::rnorm(120), 40)
+    list(x = x, y = sin(2 * x[, 1]) + x[, 2] * x[, 3] + stats::rnorm(40) / 5)
+  })
+  numbers <- task_data(rows$x, rows$y, test = 0)
+  classes <- task_data(rows$x, cut(rows$y, c(-Inf, -0.5, 0.5, Inf)), test = 0)
+  deep <- function(activation, outputs) {
+    input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation(activation) |>
+      layer_dense(outputs, bias = TRUE)
+  }
+  for (activation in c("tanh", "sin")) for (decay in c(0.01, 0.1)) for (seed in 1:4) {
+    label <- paste(activation, decay, seed)
+    expect_true(quiet_fit(deep(activation, 1), numbers, seed = seed, control = list(decay = decay))$converged,
+      label = label)
+    expect_true(quiet_fit(deep(activation, 3), classes, seed = seed, control = list(decay = decay))$converged,
+      label = label)
+  }
+})
+
+test_that("units that decay to nothing do not keep a fit from converging", {
+  # Noise alone: with this decay all weights but the last bias end at zero, and so do their columns of D.
+  rows <- random_rows(30, 3, 1, "squared", 4)
+  net <- input_vector(3) |> layer_dense(3) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
+  for (method in c("lm", "lbfgs")) {
+    trained <- fit(net, task_data(rows$x, rows$y, test = 0), method = method, seed = 1, control = list(decay = 1))
+    expect_true(trained$converged)
+    expect_lt(max(abs(coef(trained)[1:12])), 1e-5)
+    expect_equal(coef(trained)[[13]], mean(rows$y) / 2, tolerance = 1e-5)
+  }
+})
+
+test_that("a step that overshoots is taken back", {
+  # The first undamped step from here leads to a larger loss.
+  rows <- random_rows(20, 1, 1, "squared", 5)
+  steep <- input_vector(1) |> layer_dense(1) |> layer_activation("sin", 20) |> layer_dense(1)
+  task <- task_data(rows$x, rows$y, test = 0)
+  for (method in c("lm", "lbfgs", "adam")) {
+    trained <- quiet_fit(set_coef(steep, c(0.5, 3)), task, method = method, seed = 1,
+      control = list(max_iterations = 50))
+    expect_lt(trained$train_loss, trained$history$loss[[1]])
+    expect_identical(trained$train_loss <= min(trained$history$loss) * (1 + 1e-12), TRUE)
+  }
+})
+
+test_that("a convergence number that is beyond all numbers is not zero", {
+  # |d|^2 overflows, so that every cosine would seem to vanish.
+  task <- task_data(1e160 * sin(1:10), rep(c("a", "b"), 5), test = 0)
+  logit <- input_vector(1) |> layer_dense(1) |> set_coef(1e-160)
+  expect_error(fit(logit, task, seed = 1), class = "capalloc_error_diverged")
+  for (method in c("lbfgs", "adam")) {
+    trained <- quiet_fit(logit, task, method = method, seed = 1, control = list(max_iterations = 0))
+    expect_false(trained$converged)
+    expect_identical(trained$gradient_norm, NaN)
+  }
+})
