@@ -237,14 +237,16 @@ SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss
     return out;
 }
 
-/* list(loss, gradient, number) of the mean loss with its decay at theta. */
-SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP decay) {
+/* list(loss, gradient, number, bend) of the mean loss with its decay at theta. `along` is NULL
+ * or a change v of theta: bend is J' r'' / N with r'' the second derivative of squared errors'
+ * residuals along v, else NULL. */
+SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP decay, SEXP along) {
     const struct ca_graph g = ffi_graph(graph);
     const double *th = ffi_theta(theta, &g);
     struct ca_sample sample =
         read_sample(&g, data, read_loss(loss), ffi_number(decay, "decay"), 0);
     const struct ca_objective objective = ca_sample_objective(&sample);
-    const char *names[] = {"loss", "gradient", "number", ""};
+    const char *names[] = {"loss", "gradient", "number", "bend", ""};
     double f;
     SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
     SEXP gradient = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)g.n_params));
@@ -252,6 +254,12 @@ SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP deca
                    Rf_ScalarReal(objective.gradient(objective.context, th, REAL(gradient))));
     SET_VECTOR_ELT(out, 1, gradient);
     SET_VECTOR_ELT(out, 2, Rf_ScalarReal(objective.number(objective.context, th, &f)));
+    if (along != R_NilValue && objective.bend_gradient != NULL) {
+        const double *v = ffi_theta(along, &g);
+        SEXP bend = Rf_allocVector(REALSXP, (R_xlen_t)g.n_params);
+        SET_VECTOR_ELT(out, 3, bend);
+        objective.bend_gradient(objective.context, th, v, REAL(bend));
+    }
     UNPROTECT(2); /* out, gradient */
     return out;
 }

@@ -24,7 +24,7 @@ SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP me
              SEXP control);
 SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss, SEXP method,
                      SEXP control);
-SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP decay);
+SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP decay, SEXP along);
 SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what);
 SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at);
 SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group);

@@ -84,7 +84,7 @@ ffi_sample_calls <- function(graph, theta, x, m) {
     ffi_two_way = list(graph, theta, about, rep(1:2, length.out = length(theta))),
     ffi_fit_samples = list(graph, theta, data, pick(list(NULL, data)), pick(c("squared", "cross_entropy")),
       pick(c("lm", "lbfgs", "adam")), control),
-    ffi_sample_gradient = list(graph, theta, data, "squared", 0.1),
+    ffi_sample_gradient = list(graph, theta, data, "squared", 0.1, pick(list(NULL, rev(theta)))),
     ffi_extended = list(graph, theta, x),
     ffi_linearise = list(graph, theta, x[1L, , drop = FALSE])
   )
@@ -224,7 +224,7 @@ is_answer <- function(x, routine) {
     ffi_gradient = identical(names(x), c("loss", "gradient")) && is.double(x$gradient),
     ffi_fit = ,
     ffi_fit_samples = is.list(x) && is.double(x$coef) && ncol(x$history) == 4L && x$outcome %in% 0:5,
-    ffi_sample_gradient = identical(names(x), c("loss", "gradient", "number")) && is.double(x$gradient),
+    ffi_sample_gradient = identical(names(x), c("loss", "gradient", "number", "bend")) && is.double(x$gradient),
     ffi_capacity = ,
     ffi_kernel = ,
     ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$parameters),

@@ -118,8 +118,8 @@ row_convergence <- function(f, theta, x, y, loss, decay = 0) {
   max((abs(colSums(d * c(r)) - pull * theta) / size)[size > 0])
 }
 
-core_row_gradient <- function(net, theta, x, y, loss, decay = 0) {
-  .Call(capalloc:::ffi_sample_gradient, capalloc:::lower(net), theta, list(x = x, y = y), loss, decay)
+core_row_gradient <- function(net, theta, x, y, loss, decay = 0, along = NULL) {
+  .Call(capalloc:::ffi_sample_gradient, capalloc:::lower(net), theta, list(x = x, y = y), loss, decay, along)
 }
 
 # Inputs, and outputs of that loss: numbers, 0 or 1, or one 1 in each row.

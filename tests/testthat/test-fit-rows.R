@@ -37,6 +37,25 @@ test_that("loss, gradient and convergence number are those of the network writte
   }
 })
 
+test_that("the bend of squared errors is that of the second derivative along a step", {
+  for (name in names(with_relu())) {
+    case <- with_relu()[[name]]
+    theta <- random_theta(case$net, 5)
+    v <- random_theta(case$net, 6)
+    n <- prod(case$net$input$shape)
+    m <- ncol(case$f(theta, matrix(0, 1, n)))
+    rows <- random_rows(7, n, m, "squared", 8)
+    # First derivatives along v by complex steps, their derivative by a central difference of fourth order.
+    slope <- function(t) Im(case$f(theta + t * v + 1e-30i * v, rows$x)) / 1e-30
+    h <- 1e-3
+    bend <- (8 * (slope(h) - slope(-h)) - (slope(2 * h) - slope(-2 * h))) / (12 * h)
+    d <- matrix(complex_step(function(theta) case$f(theta, rows$x), theta), ncol = length(theta))
+    found <- core_row_gradient(case$net, theta, rows$x, rows$y, "squared", along = v)$bend
+    expect_equal(found, colSums(d * c(bend)) / 7, tolerance = 1e-8, label = name)
+    expect_null(core_row_gradient(case$net, theta, rows$x, abs(sign(rows$y)), "cross_entropy", along = v)$bend)
+  }
+})
+
 test_that("at any theta D' eps is a multiple of the gradient", {
   for (name in names(with_relu())) {
     case <- with_relu()[[name]]
