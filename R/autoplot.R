@@ -176,7 +176,8 @@ autoplot.ca_fit <- function(object, type = c("loss", "allocation"), ...) {
   )) +
     ggplot2::geom_line(colour = ink) +
     ggplot2::scale_linetype_manual(NULL,
-      values = c(train = "solid", validation = "dashed"), guide = if (any(rows$set == "validation")) "legend" else "none"
+      values = c(train = "solid", validation = "dashed"),
+      guide = if (any(rows$set == "validation")) "legend" else "none"
     ) +
     ggplot2::scale_y_log10() +
     ggplot2::labs(

@@ -24,10 +24,10 @@
 #' @seealso [capacity()], [capacity_kernel()]; `autoplot()` and `plot()` draw it.
 #' @examples
 #' net <- initialise(arch_dilated(16, filters = 2), seed = 1)
-#' T <- capacity_table(net)
-#' T
-#' colSums(as.matrix(T)) # effective parameters of each layer
-#' plot(T)
+#' two_way <- capacity_table(net)
+#' two_way
+#' colSums(as.matrix(two_way)) # effective parameters of each layer
+#' plot(two_way)
 #' @export
 capacity_table <- function(x, groups = c("layer", "array", "parameter"), metric = c("identity", "covariance"),
                            ridge = 0, tol = NULL, data = NULL, layers = NULL, block = NULL) {

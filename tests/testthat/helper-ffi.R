@@ -279,4 +279,3 @@ expect_no_surprise <- function(found, seed, calls) {
     label = paste("unexpected outcomes of seed", seed)
   )
 }
-
