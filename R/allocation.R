@@ -49,6 +49,11 @@ sample_inputs <- function(x, network, data, call) {
       i = "Draw them from the task with {.code simulate(task, 1000)$x}."
     ), "type", call = call)
   }
+  some_inputs(data, network, call)
+}
+
+# `data` as one row of inputs or more.
+some_inputs <- function(data, network, call) {
   rows <- check_inputs(data, network$input, arg = "data", call = call)
   if (nrow(rows) == 0L) {
     abort(c("{.arg data} must have rows of inputs.", x = "It has none."), "shape", call = call)
@@ -141,11 +146,7 @@ metric_moments <- function(x, network, data, call) {
     check_pair_input(network, data, call)
     return(data$moments)
   }
-  rows <- check_inputs(data, network$input, arg = "data", call = call)
-  if (nrow(rows) == 0L) {
-    abort(c("{.arg data} must have rows of inputs.", x = "It has none."), "shape", call = call)
-  }
-  input_moments(rows)
+  input_moments(some_inputs(data, network, call))
 }
 
 input_moments <- function(rows) {

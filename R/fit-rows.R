@@ -51,29 +51,29 @@ train_on_rows <- function(network, sample, loss, method, control, seeds, call = 
   graph <- lower(network)
   if (loss == "squared") check_outputs_vary(mean(rowSums(sample$trained_on$y^2)), call)
   if (is.infinite(control$batch)) control$batch <- 0
-  lapply(seq_along(seeds), function(i) {
-    own <- i == 1L && !is.null(network$coef)
-    start <- if (own) network$coef else draw_coef(network, "glorot", seeds[[i]])
-    run <- with_seed(seeds[[i]], .Call(
+  train_each(network, seeds, function(start, seed) {
+    with_seed(seed, .Call(
       ffi_fit_samples, graph, start, sample$trained_on, sample$validation, loss, method, control
     ))
-    run$outcome <- outcomes[[run$outcome + 1L]]
-    run
   })
 }
 
 # Mean loss of outputs yhat (N x m) for y: squared error, or cross-entropy of logits.
 row_loss <- function(yhat, y, loss) {
   if (loss == "squared") return(mean(rowSums((y - yhat)^2)))
-  logits <- if (ncol(yhat) == 1L) cbind(0, yhat) else yhat
-  top <- do.call(pmax, lapply(seq_len(ncol(logits)), function(k) logits[, k]))
-  mean(top + log(rowSums(exp(logits - top))) - rowSums(y * logits))
+  logits <- all_logits(yhat)
+  mean(log(rowSums(exp(logits))) - rowSums(y * logits))
 }
 
-# Probabilities of the levels from logits: one stands for the second of two.
-class_probabilities <- function(yhat) {
+# One logit per level, the largest of a row 0: neither losses nor probabilities know a shift. A single one
+# stands for the second of two levels.
+all_logits <- function(yhat) {
   logits <- if (ncol(yhat) == 1L) cbind(0, yhat) else yhat
-  top <- do.call(pmax, lapply(seq_len(ncol(logits)), function(k) logits[, k]))
-  p <- exp(logits - top)
+  logits - do.call(pmax, lapply(seq_len(ncol(logits)), function(k) logits[, k]))
+}
+
+# Probabilities of the levels.
+class_probabilities <- function(yhat) {
+  p <- exp(all_logits(yhat))
   p / rowSums(p)
 }

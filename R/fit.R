@@ -32,7 +32,8 @@
 #'   further restarts are drawn.
 #' @param task A task such as [task_fgn()] or [task_series()].
 #' @param method `"lm"`, Levenberg-Marquardt with geodesic acceleration;
-#'   `"lbfgs"`, R's own limited-memory BFGS; `"adam"`, full-batch Adam.
+#'   `"lbfgs"`, R's own limited-memory BFGS; `"adam"`, Adam, with mini-batches
+#'   where `control$batch` asks for them.
 #' @param restarts Number of starts; the one with the least training loss is kept.
 #' @param seed A whole number that fixes the starting weights and the sample, or
 #'   `NULL` to draw one from R's own stream. It is kept in the result.
@@ -84,7 +85,7 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
     sample <- split_sample(sample, object, task, control, seeds[[1L]])
     train_on_rows(object, sample, loss_of(task), method, control, seeds[-1L])
   } else {
-    train_restarts(object, sample$moments, method, control, seeds[-1L])
+    train_on_moments(object, sample$moments, method, control, seeds[-1L])
   }
   new_fit(object, task, sample, runs, method, seed, proc.time()[[3L]] - began)
 }
@@ -160,16 +161,22 @@ check_outputs_vary <- function(total, call) {
 
 outcomes <- c("converged", "stalled", "exhausted", "degenerate", "diverged", "stopped")
 
-train_restarts <- function(network, moments, method, control, seeds, call = rlang::caller_env()) {
+# One run for each seed, the first from the network's own coefficients where it has some.
+train_each <- function(network, seeds, train) {
+  lapply(seq_along(seeds), function(i) {
+    own <- i == 1L && !is.null(network$coef)
+    run <- train(if (own) network$coef else draw_coef(network, "glorot", seeds[[i]]), seeds[[i]])
+    run$outcome <- outcomes[[run$outcome + 1L]]
+    run
+  })
+}
+
+train_on_moments <- function(network, moments, method, control, seeds, call = rlang::caller_env()) {
   graph <- lower(network)
   moments <- augment_moments(moments, has_bias(network))
   total <- check_outputs_vary(sum(diag(moments$target)), call)
-  lapply(seq_along(seeds), function(i) {
-    own <- i == 1L && !is.null(network$coef)
-    start <- if (own) network$coef else draw_coef(network, "glorot", seeds[[i]])
-    run <- .Call(ffi_fit, graph, start, moments$sigma, moments$cross, total, method, control)
-    run$outcome <- outcomes[[run$outcome + 1L]]
-    run
+  train_each(network, seeds, function(start, seed) {
+    .Call(ffi_fit, graph, start, moments$sigma, moments$cross, total, method, control)
   })
 }
 

@@ -208,8 +208,7 @@ void ca_jet_back(const struct ca_jet *jet, struct ca_pass *B) {
     }
 }
 
-/* Whether the gain of tap k at a site changes along dX; the change, when `d_in` has been
- * gathered. */
+/* Whether the gains of a site change along dX; then d_in holds what its taps read there. */
 static int bends(const struct ca_jet *jet, int node, int u, const struct ca_pass *dX) {
     const struct ca_op *op = &jet->graph->op[node];
     const struct ca_op_row *row = row_of(jet->graph, node);

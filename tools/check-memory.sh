@@ -33,8 +33,8 @@ install_capalloc sanitized --no-test-load
 mkdir "$work/reports"
 ASAN_OPTIONS=detect_leaks=0:log_path=$work/reports/address
 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TESTTHAT_PARALLEL=false CAPALLOC_SLOW=yes
-export ASAN_OPTIONS UBSAN_OPTIONS OMP_NUM_THREADS OPENBLAS_NUM_THREADS TESTTHAT_PARALLEL CAPALLOC_SLOW
+OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TESTTHAT_PARALLEL=false
+export ASAN_OPTIONS UBSAN_OPTIONS OMP_NUM_THREADS OPENBLAS_NUM_THREADS TESTTHAT_PARALLEL
 runtimes="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 
 say "Running the tests under the sanitizers (slower, one at a time) ..."

@@ -188,7 +188,12 @@ tamper_graph <- function(graph) {
 tamper_list <- function(x) {
   i <- sample.int(length(x), 1L)
   if (runif(1) < 0.1) return(x[-i])
-  replace(x, i, list(if (is.matrix(x[[i]])) tamper_matrix(x[[i]]) else tamper(x[[i]])))
+  x <- replace(x, i, list(if (is.matrix(x[[i]])) tamper_matrix(x[[i]]) else tamper(x[[i]])))
+  # A valid number of iterations stays small: they would all be run.
+  most <- x$max_iterations
+  long <- is.numeric(most) && length(most) == 1L && isTRUE(most > 50 & most <= 1e6)
+  if (long) x$max_iterations <- 50
+  x
 }
 
 tamper_matrix <- function(x) {

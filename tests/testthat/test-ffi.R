@@ -125,13 +125,11 @@ test_that("a maximum over an empty window is zero and does not change", {
 test_that("no tampered call crashes, and what fails fails with the package's own error", {
   network <- ffi_networks()$nested
   before <- call_core("ffi_tangent", ffi_calls(network)$ffi_tangent)
-  # A slow build, such as one with sanitizers, takes fewer.
-  storm <- if (Sys.getenv("CAPALLOC_SLOW") == "") 1500 else 200
   for (seed in 1:3) {
-    found <- with_plain_errors(ffi_storm(seed, storm))
-    expect_no_surprise(found, seed, storm)
+    found <- with_plain_errors(ffi_storm(seed, 1500))
+    expect_no_surprise(found, seed, 1500)
     # Every routine has met both: calls that it refused and calls that it answered.
-    if (storm == 1500) expect_true(all(table(found$routine, found$outcome) > 5))
+    expect_true(all(table(found$routine, found$outcome) > 5))
   }
   expect_identical(call_core("ffi_tangent", ffi_calls(network)$ffi_tangent), before)
 })
