@@ -235,6 +235,7 @@ SEXP ffi_tangent(SEXP graph, SEXP theta) {
     const size_t coordinates = ca_coordinates(&g);
     const int rows = ffi_product(g.n_outputs, coordinates, "a tangent beyond what R can index");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, rows, (int)g.n_params));
+    ca_large(REAL(out), sizeof(double) * (size_t)rows * g.n_params);
     struct ca_tangent tangent =
         ca_tangent_new(&g, NULL, 0, ffi_all_columns(&g), g.n_params, coordinates);
     ca_tangent_at(&tangent, th);

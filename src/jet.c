@@ -19,7 +19,7 @@ static void plan_derivatives(struct ca_pass *pass, int rows) {
         for (int u = 0; u < graph->op[node].positions; u++) {
             const size_t site = graph->first[node] + (size_t)u;
             const int kept = !is_linear(graph, node) && graph->live[site];
-            pass->span[site] = (struct ca_span){0, kept ? rows : 0};
+            pass->span[site] = (struct ca_span){0, kept ? rows : 0, 0};
         }
     ca_plan_spans(pass);
 }

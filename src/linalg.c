@@ -22,6 +22,11 @@ static void gemm_n(int m, int n, int k, const double *A, int lda, const double *
     const size_t step_l = transposed ? (size_t)ldb : 1, step_j = transposed ? 1 : (size_t)ldb;
     if (m == 0 || n == 0 || k == 0)
         return;
+    if (m == 1 && lda == 1 && ldc == 1 && step_l == 1 && small(1, n, k)) {
+        for (int j = 0; j < n; j++) /* columns of B against one row */
+            C[j] += ca_dot((size_t)k, A, B + (size_t)j * step_j);
+        return;
+    }
     if (!small(m, n, k) && k > 1) {
         const double one = 1;
         F77_CALL(dgemm)
@@ -34,6 +39,7 @@ static void gemm_n(int m, int n, int k, const double *A, int lda, const double *
             const double b = B[(size_t)l * step_l + (size_t)j * step_j];
             const double *restrict a = A + (size_t)l * (size_t)lda;
             double *restrict c = C + (size_t)j * (size_t)ldc;
+#pragma omp simd
             for (int i = 0; i < m; i++)
                 c[i] += b * a[i];
         }
@@ -77,6 +83,7 @@ void ca_gemv_t(int m, int n, const double *A, int lda, const double *x, double *
 
 double ca_dot(size_t n, const double *x, const double *y) {
     double sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < n; i++)
         sum += x[i] * y[i];
     return sum;

@@ -42,6 +42,7 @@ static bool tap_flatten(const struct ca_op *op, int u, int k, struct ca_tap *tap
 static void add_scaled(int rows, int columns, double scale, const double *restrict from,
                        int ld_from, double *restrict to, int ld_to) {
     for (int c = 0; c < columns; c++, from += ld_from, to += ld_to)
+#pragma omp simd
         for (int i = 0; i < rows; i++)
             to[i] += scale * from[i];
 }

@@ -1,13 +1,17 @@
 #include "pass.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "workspace.h"
 
 struct ca_pass ca_pass_new(const struct ca_graph *graph) {
-    struct ca_pass pass = {.graph = graph};
+    struct ca_pass pass = {.graph = graph, .stride = INT_MAX};
     pass.span = ca_bytes(graph->n_sites, sizeof(struct ca_span));
+    pass.same = ca_sizes(graph->n_sites);
     pass.at = ca_sizes(graph->n_sites);
+    for (size_t site = 0; site < graph->n_sites; site++)
+        pass.same[site] = site;
     return pass;
 }
 
@@ -24,7 +28,11 @@ void ca_plan_spans(struct ca_pass *pass) {
         for (int u = 0; u < graph->op[node].positions; u++) {
             const size_t site = graph->first[node] + (size_t)u;
             pass->at[site] = pass->size;
-            pass->size += (size_t)ca_rows(pass, site) * (size_t)graph->op[node].shape.channels;
+            if (pass->same[site] != site) /* an earlier one */
+                pass->at[site] = pass->at[pass->same[site]];
+            else
+                pass->size +=
+                    (size_t)ca_rows(pass, site) * (size_t)graph->op[node].shape.channels;
         }
 }
 
@@ -32,18 +40,39 @@ static void clear_spans(struct ca_pass *pass) {
     memset(pass->span, 0, pass->graph->n_sites * sizeof(struct ca_span));
 }
 
-static struct ca_span hull(struct ca_span a, struct ca_span b) {
-    if (a.lo == a.hi)
-        return b;
-    if (b.lo == b.hi)
-        return a;
-    return (struct ca_span){a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
+void ca_plan_batch(struct ca_pass *pass, int rows) {
+    for (size_t site = 0; site < pass->graph->n_sites; site++) {
+        pass->span[site] = (struct ca_span){0, pass->graph->live[site] ? rows : 0, 0};
+        pass->same[site] = site;
+    }
+    pass->stride = INT_MAX;
+    ca_plan_spans(pass);
 }
 
-void ca_plan_batch(struct ca_pass *pass, int rows) {
-    for (size_t site = 0; site < pass->graph->n_sites; site++)
-        pass->span[site] = (struct ca_span){0, pass->graph->live[site] ? rows : 0};
-    ca_plan_spans(pass);
+static int is_empty(struct ca_span span) {
+    return span.lo == span.hi;
+}
+
+static int min_int(int a, int b) {
+    return a < b ? a : b;
+}
+
+static int max_int(int a, int b) {
+    return a > b ? a : b;
+}
+
+/* The smallest span that holds both. */
+static struct ca_span hull(struct ca_span a, struct ca_span b, int stride) {
+    if (is_empty(a))
+        return b;
+    if (is_empty(b))
+        return a;
+    const int a_first = a.lo / stride, b_first = b.lo / stride;
+    const int first = min_int(a_first, b_first);
+    const int last = max_int(a_first + a.more, b_first + b.more);
+    const int lo = min_int(a.lo % stride, b.lo % stride);
+    const int hi = max_int(a.lo % stride + a.hi - a.lo, b.lo % stride + b.hi - b.lo);
+    return (struct ca_span){first * stride + lo, first * stride + hi, last - first};
 }
 
 /* The rows of `channels` coordinates from `from` on, within begin .. end. */
@@ -51,17 +80,112 @@ static struct ca_span own_span(size_t from, int channels, size_t begin, size_t e
     const size_t lo = from > begin ? from : begin;
     const size_t to = from + (size_t)channels, hi = to < end ? to : end;
     if (hi <= lo)
-        return (struct ca_span){0, 0};
-    return (struct ca_span){(int)(lo - begin), (int)(hi - begin)};
+        return (struct ca_span){0, 0, 0};
+    return (struct ca_span){(int)(lo - begin), (int)(hi - begin), 0};
+}
+
+/* --- sites that see the input alike ------------------------------------------------------- */
+
+/* Tap k of a site, when it brings anything: whose matrix, and how far its rows are from the
+ * site's own. */
+struct view {
+    size_t same, theta;
+    int shift;
+};
+
+static bool look(const struct ca_pass *pass, int node, int u, int k, struct view *view) {
+    const struct ca_op *op = &pass->graph->op[node];
+    struct ca_tap tap;
+    if (!ca_op_row(op->kind)->tap(op, u, k, &tap) || is_empty(pass->span[tap.site]))
+        return false;
+    *view = (struct view){pass->same[tap.site], op->kind == CA_OP_LINEAR ? tap.theta : 0,
+                          pass->span[tap.site].lo -
+                              pass->span[pass->graph->first[node] + (size_t)u].lo};
+    return true;
+}
+
+static bool sees_alike(const struct ca_pass *pass, int node, int u, int v) {
+    const size_t first = pass->graph->first[node];
+    const struct ca_span a = pass->span[first + (size_t)u], b = pass->span[first + (size_t)v];
+    if (a.hi - a.lo != b.hi - b.lo || a.more != b.more)
+        return false;
+    for (int k = 0; k < pass->graph->op[node].n_taps; k++) {
+        struct view one, other;
+        const bool any = look(pass, node, u, k, &one);
+        if (any != look(pass, node, v, k, &other))
+            return false;
+        if (any &&
+            (one.same != other.same || one.theta != other.theta || one.shift != other.shift))
+            return false;
+    }
+    return true;
+}
+
+static size_t mix(size_t hash, size_t with) {
+    hash = (hash ^ with) * (size_t)0x9E3779B97F4A7C15u;
+    return hash ^ (hash >> 29);
+}
+
+/* An earlier site of the node that sees the input as position u does, or its own. */
+static size_t find_same(struct ca_pass *pass, int node, int u) {
+    const size_t first = pass->graph->first[node];
+    size_t hash = (size_t)node;
+    struct view view;
+    for (int k = 0; k < pass->graph->op[node].n_taps; k++)
+        if (look(pass, node, u, k, &view))
+            hash = mix(mix(mix(hash, view.same), view.theta), (size_t)view.shift + (size_t)k);
+    for (size_t i = hash & (pass->n_table - 1);; i = (i + 1) & (pass->n_table - 1)) {
+        const size_t found = pass->table[i]; /* a site from 1 on, 0 for a free place */
+        if (found == 0) {
+            pass->table[i] = first + (size_t)u + 1;
+            return first + (size_t)u;
+        }
+        const size_t site = found - 1;
+        if (site >= first && site < first + (size_t)u &&
+            sees_alike(pass, node, u, (int)(site - first)))
+            return site;
+    }
+}
+
+static void clear_table(struct ca_pass *pass) {
+    if (pass->table == NULL) { /* never full */
+        for (pass->n_table = 16; pass->n_table < 2 * pass->graph->n_sites;)
+            pass->n_table *= 2;
+        pass->table = ca_sizes(pass->n_table);
+    }
+    memset(pass->table, 0, pass->n_table * sizeof(size_t));
+}
+
+/* --- plans of one-hot rows and of outputs --------------------------------------------------
+ */
+
+/* Input positions whose coordinates are all there have one matrix, the identity. */
+static void plan_inputs(struct ca_pass *pass, size_t begin, size_t end) {
+    const struct ca_graph *graph = pass->graph;
+    const int channels = graph->op[0].shape.channels;
+    size_t whole = graph->n_sites;
+    for (int u = 0; u < graph->op[0].positions; u++) {
+        if (!graph->live[u])
+            continue;
+        const size_t site = (size_t)u;
+        pass->span[u] = own_span(site * (size_t)channels, channels, begin, end);
+        if (ca_rows(pass, site) != channels)
+            continue;
+        if (whole == graph->n_sites)
+            whole = site;
+        pass->same[u] = whole;
+    }
 }
 
 void ca_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end) {
     const struct ca_graph *graph = pass->graph;
-    const int channels = graph->op[0].shape.channels;
+    const struct ca_shape input = graph->op[0].shape;
+    pass->stride = input.height > 1 ? input.height * input.channels : INT_MAX;
     clear_spans(pass);
-    for (int u = 0; u < graph->op[0].positions; u++)
-        if (graph->live[u])
-            pass->span[u] = own_span((size_t)u * (size_t)channels, channels, begin, end);
+    clear_table(pass);
+    for (size_t site = 0; site < graph->n_sites; site++)
+        pass->same[site] = site;
+    plan_inputs(pass, begin, end);
     for (size_t s = 0; s < graph->n_steps; s++) {
         const struct ca_step *step = &graph->step[s];
         const struct ca_op *op = &graph->op[step->node];
@@ -73,7 +197,10 @@ void ca_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end) {
                 continue;
             for (int k = 0; k < op->n_taps; k++)
                 if (row->tap(op, u, k, &tap))
-                    pass->span[site] = hull(pass->span[site], pass->span[tap.site]);
+                    pass->span[site] =
+                        hull(pass->span[site], pass->span[tap.site], pass->stride);
+            if (!is_empty(pass->span[site]))
+                pass->same[site] = find_same(pass, step->node, u);
         }
     }
     ca_plan_spans(pass);
@@ -86,7 +213,7 @@ void ca_plan_outputs(struct ca_pass *pass) {
     clear_spans(pass);
     for (int u = 0; u < output->positions; u++)
         pass->span[graph->first[graph->output] + (size_t)u] =
-            (struct ca_span){u * channels, (u + 1) * channels};
+            (struct ca_span){u * channels, (u + 1) * channels, 0};
     for (size_t s = graph->n_steps; s-- > 0;) {
         const struct ca_step *step = &graph->step[s];
         const struct ca_op *op = &graph->op[step->node];
@@ -98,7 +225,8 @@ void ca_plan_outputs(struct ca_pass *pass) {
                 continue;
             for (int k = 0; k < op->n_taps; k++)
                 if (row->tap(op, u, k, &tap))
-                    pass->span[tap.site] = hull(pass->span[tap.site], pass->span[site]);
+                    pass->span[tap.site] =
+                        hull(pass->span[tap.site], pass->span[site], pass->stride);
         }
     }
     ca_plan_spans(pass);
@@ -112,20 +240,30 @@ void ca_add_constant(const struct ca_op *op, int u, const double *theta, int row
             out[i] += own[c] * one[i];
 }
 
+/* One tap: the rows of `from` are some of the site's own, run by run, or all at once where the
+ * runs are equally long. */
+static void push_tap(const struct ca_pass *in, const struct ca_op *op,
+                     const struct ca_op_row *row, const struct ca_tap *tap, const double *theta,
+                     struct ca_span span, double *out, int ld_out) {
+    const struct ca_span from = in->span[tap->site];
+    const int run = span.hi - span.lo, own = from.hi - from.lo;
+    const int skip = from.lo / in->stride - span.lo / in->stride;
+    const int rows = ca_rows(in, tap->site), step = own == run ? rows : own;
+    const double *value = ca_at(in, tap->site);
+    out += skip * run + from.lo % in->stride - span.lo % in->stride;
+    for (int i = 0; i < rows; i += step, value += step, out += run)
+        row->push(op, tap, theta, step, value, rows, out, ld_out);
+}
+
 void ca_push_taps(const struct ca_pass *in, const double *theta, int node, int u, double *out) {
     const struct ca_graph *graph = in->graph;
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
     const size_t site = graph->first[node] + (size_t)u;
     struct ca_tap tap;
-    for (int k = 0; k < op->n_taps; k++) {
-        if (!row->tap(op, u, k, &tap) || ca_rows(in, tap.site) == 0)
-            continue;
-        const int shift = in->span[tap.site].lo - in->span[site].lo;
-        const int in_rows = ca_rows(in, tap.site);
-        row->push(op, &tap, theta, in_rows, ca_at(in, tap.site), in_rows, out + shift,
-                  ca_rows(in, site));
-    }
+    for (int k = 0; k < op->n_taps; k++)
+        if (row->tap(op, u, k, &tap) && ca_rows(in, tap.site) > 0)
+            push_tap(in, op, row, &tap, theta, in->span[site], out, ca_rows(in, site));
 }
 
 void ca_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta, int node,
@@ -153,7 +291,7 @@ static void forward(struct ca_pass *pass, const double *theta, const double *one
         for (int u = step->begin; u < step->end; u++) {
             const size_t site = graph->first[step->node] + (size_t)u;
             const int rows = ca_rows(pass, site);
-            if (rows == 0)
+            if (rows == 0 || pass->same[site] != site)
                 continue;
             double *out = ca_at(pass, site);
             memset(out, 0, sizeof(double) * (size_t)rows * (size_t)op->shape.channels);
@@ -180,6 +318,8 @@ void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin)
     for (int u = 0; u < input->positions; u++) {
         const int rows = ca_rows(pass, (size_t)u);
         double *value = ca_at(pass, (size_t)u);
+        if (pass->same[u] != (size_t)u)
+            continue;
         memset(value, 0, sizeof(double) * (size_t)rows * (size_t)channels);
         for (int i = 0; i < rows; i++) { /* row i is the coordinate of channel c of this site */
             const size_t j = begin + (size_t)(pass->span[u].lo + i);

@@ -1,6 +1,7 @@
 #include "tangent.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "linalg.h"
@@ -96,39 +97,266 @@ void ca_gradient(const struct ca_pass *back, const struct ca_pass *value, const 
 
 /* --- rows of J --------------------------------------------------------------------------- */
 
-/* Where the rows of one block go: row o + m c, columns of one operation. */
+/* Where rows go: row c of the pass to c + shift, of which 0 <= c + shift < rows are wanted, at
+ * o + m (c + shift) of the columns of one operation. */
 struct target {
     double *out;
-    int ld;
-    int m;
+    int ld, m, rows;
+    long shift;
 };
 
-/* out[o + m c, f + filters (i + cg k)] += B[o, f] X[c, i] for one tap of one site. */
-static void contract_tap(const struct ca_op *op, const struct ca_tap *tap,
-                         struct ca_span outputs, const double *B, struct ca_span span,
-                         const double *X, struct target target) {
-    const int filters = op->shape.channels, fg = filters / op->groups;
-    const int cg = tap->channels / op->groups;
-    const int n_out = outputs.hi - outputs.lo, rows = span.hi - span.lo;
-    const size_t ld = (size_t)target.ld, m = (size_t)target.m;
-    double *base =
-        target.out + (tap->theta - op->theta) * ld + (size_t)outputs.lo + m * (size_t)span.lo;
-    for (int i = 0; i < cg; i++)
-        for (int f = 0; f < filters; f++) {
-            const double *x = X + (size_t)((f / fg) * cg + i) * (size_t)rows;
-            const double *b = B + (size_t)f * (size_t)n_out;
-            double *to = base + (size_t)(f + filters * i) * ld;
-            for (int o = 0; o < n_out; o++) {
-                const double weight = b[o];
-                double *restrict y = to + o;
-                if (m == 1)
-                    for (int c = 0; c < rows; c++)
-                        y[c] += weight * x[c];
-                else
-                    for (int c = 0; c < rows; c++)
-                        y[(size_t)c * m] += weight * x[c];
-            }
+/* What one tap of one site brings: out[out_lo + o + m (row + c), ] += b[o, f] x[c, i] for
+ * o < n_out, c < rows. */
+struct ca_run {
+    int row, rows, out_lo, n_out, ld; /* ld of x */
+    const double *x, *b;
+};
+
+/* Runs are contracted together, column by column of J, which then stays in cache. */
+enum { MOST_RUNS = 256 };
+
+/* The columns of one group of one tap: filter f, channel i at y + (f + filters i) ld, which the
+ * runs know as filter + f and channel + i. */
+struct block {
+    double *y;
+    int ld, m;
+    int filter, channel;
+    int fg, cg, filters;
+};
+
+static double *column_of(const struct block *block, int f, int i) {
+    return block->y + (size_t)(f + block->filters * i) * (size_t)block->ld;
+}
+
+static const double *channel_of(const struct ca_run *run, const struct block *block, int i) {
+    return run->x + (size_t)(block->channel + i) * (size_t)run->ld;
+}
+
+/* y_k += b_k x for four columns y_k, ld apart. All are read before one is written: columns a
+ * multiple of 4096 bytes apart would wait for each other. */
+static void add_four(int n, const double *restrict x, const double *b, double *restrict y,
+                     size_t ld) {
+    const double b0 = b[0], b1 = b[1], b2 = b[2], b3 = b[3];
+    double *restrict y1 = y + ld, *restrict y2 = y1 + ld, *restrict y3 = y2 + ld;
+#pragma omp simd
+    for (int c = 0; c < n; c++) {
+        const double sum0 = y[c] + b0 * x[c], sum1 = y1[c] + b1 * x[c];
+        const double sum2 = y2[c] + b2 * x[c], sum3 = y3[c] + b3 * x[c];
+        y[c] = sum0;
+        y1[c] = sum1;
+        y2[c] = sum2;
+        y3[c] = sum3;
+    }
+}
+
+static void add_one(int n, const double *restrict x, double b, double *restrict y) {
+#pragma omp simd
+    for (int c = 0; c < n; c++)
+        y[c] += b * x[c];
+}
+
+/* Runs of one output, one after the other. */
+static void add_runs(const struct ca_run *run, int n, const struct block *block) {
+    for (int i = 0; i < block->cg; i++) {
+        int f = 0;
+        for (; f + 4 <= block->fg; f += 4)
+            for (int s = 0; s < n; s++)
+                add_four(run[s].rows, channel_of(run + s, block, i),
+                         run[s].b + block->filter + f, column_of(block, f, i) + run[s].row,
+                         (size_t)block->ld);
+        for (; f < block->fg; f++)
+            for (int s = 0; s < n; s++)
+                add_one(run[s].rows, channel_of(run + s, block, i), run[s].b[block->filter + f],
+                        column_of(block, f, i) + run[s].row);
+    }
+}
+
+/* How many runs of one output bring the same values, each a row further on: their sum is a
+ * convolution. */
+static int echo(const struct ca_run *run, int n) {
+    int s = 1;
+    while (s < n && run[s].x == run->x && run[s].rows == run->rows &&
+           run[s].row == run->row + s)
+        s++;
+    return s;
+}
+
+/* Pairs of doubles, which every processor adds and multiplies at once, by GCC and clang. */
+typedef double pair __attribute__((vector_size(2 * sizeof(double))));
+
+static pair pair_at(const double *x) {
+    pair out;
+    memcpy(&out, x, sizeof out);
+    return out;
+}
+
+static void add_pair(pair sum, int n, double *y) {
+    y[0] += sum[0];
+    if (n > 1)
+        y[1] += sum[1];
+}
+
+/* y_k[r] += sum_c x_k[c] b[r - c] for four columns y_k and x_k, four rows r at a time, whose
+ * sums stay in registers; b is zero outside its own rows. */
+static void convolve_four(int rows, int n, const double *x, size_t ld_x, const double *b,
+                          double *y, size_t ld) {
+    const double *x1 = x + ld_x, *x2 = x1 + ld_x, *x3 = x2 + ld_x;
+    for (int r = 0; r < rows; r += 4) {
+        const int left = rows - r;
+        pair a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0}, b0 = {0}, b1 = {0}, b2 = {0}, b3 = {0};
+        for (int c = 0; c < n; c++) {
+            const pair one = pair_at(b + r - c), two = pair_at(b + r + 2 - c);
+            a0 += x[c] * one;
+            b0 += x[c] * two;
+            a1 += x1[c] * one;
+            b1 += x1[c] * two;
+            a2 += x2[c] * one;
+            b2 += x2[c] * two;
+            a3 += x3[c] * one;
+            b3 += x3[c] * two;
         }
+        const pair first[4] = {a0, a1, a2, a3}, second[4] = {b0, b1, b2, b3};
+        for (int k = 0; k < 4; k++) {
+            add_pair(first[k], left, y + (size_t)k * ld + r);
+            if (left > 2)
+                add_pair(second[k], left - 2, y + (size_t)k * ld + r + 2);
+        }
+    }
+}
+
+/* The sum over runs that echo each other, for four channels at a time. */
+static void convolve_runs(const struct ca_run *run, int n, const struct block *block) {
+    double b[3 * MOST_RUNS + 4] = {0}, *own = b + run->rows - 1;
+    const size_t ld = (size_t)run->ld, step = (size_t)block->filters * (size_t)block->ld;
+    for (int f = 0; f < block->fg; f++) {
+        int i = 0;
+        for (int s = 0; s < n; s++)
+            own[s] = run[s].b[block->filter + f];
+        for (; i + 4 <= block->cg; i += 4)
+            convolve_four(n + run->rows - 1, run->rows, channel_of(run, block, i), ld, own,
+                          column_of(block, f, i) + run->row, step);
+        for (; i < block->cg; i++)
+            for (int c = 0; c < run->rows; c++)
+                add_one(n, own, channel_of(run, block, i)[c],
+                        column_of(block, f, i) + run->row + c);
+    }
+}
+
+/* How many runs are the same rows of matrices that follow each other at equal distances: their
+ * sum is one product. */
+static int follow(const struct ca_run *run, int n) {
+    int s = 1;
+    if (n < 2 || run[1].x <= run[0].x || run[1].b <= run[0].b ||
+        run[1].x - run[0].x > INT_MAX || run[1].b - run[0].b > INT_MAX)
+        return s;
+    for (; s < n; s++) {
+        const struct ca_run *now = &run[s], *last = &run[s - 1];
+        if (now->row != last->row || now->rows != last->rows || now->out_lo != last->out_lo ||
+            now->n_out != last->n_out || now->ld != last->ld ||
+            now->x - last->x != run[1].x - run[0].x || now->b - last->b != run[1].b - run[0].b)
+            break;
+    }
+    return s;
+}
+
+/* The sum over runs that follow each other, or one run. */
+static void multiply_runs(const struct ca_run *run, int n, const struct block *block) {
+    const int n_out = run->n_out;
+    const int x_step = n > 1 ? (int)(run[1].x - run[0].x) : run->rows;
+    const int b_step = n > 1 ? (int)(run[1].b - run[0].b) : n_out * block->filters;
+    const double *b = run->b + (size_t)block->filter * (size_t)n_out;
+    const size_t from = (size_t)run->out_lo + (size_t)block->m * (size_t)run->row;
+    for (int i = 0; i < block->cg; i++) {
+        const double *x = channel_of(run, block, i);
+        if (block->m == 1)
+            ca_gemm_nt(run->rows, block->fg, n, x, x_step, b, b_step,
+                       column_of(block, 0, i) + from, block->ld);
+        for (int f = 0; f < block->fg && block->m > 1; f++)
+            ca_gemm_nt(n_out, run->rows, n, b + (size_t)f * (size_t)n_out, b_step, x, x_step,
+                       column_of(block, f, i) + from, block->m);
+    }
+}
+
+/* Fewer runs of one output are not worth a product, or a convolution. */
+enum { LEAST_TOGETHER = 4 };
+
+/* The next runs that go together, how many, and how. */
+typedef void taking(const struct ca_run *run, int n, const struct block *block);
+
+static int together(const struct ca_run *run, int n, int m, taking **take) {
+    const int following = follow(run, n);
+    *take = multiply_runs;
+    if (m > 1 || following >= LEAST_TOGETHER)
+        return following;
+    const int echoing = echo(run, n);
+    *take = convolve_runs;
+    if (echoing >= LEAST_TOGETHER && echoing > run->rows)
+        return echoing;
+    *take = add_runs;
+    return 1;
+}
+
+static int stretch(const struct ca_run *run, int n, int m, taking **take) {
+    int length = together(run, n, m, take);
+    while (*take == add_runs && length < n) { /* up to where others go together */
+        taking *next;
+        const int more = together(run + length, n - length, m, &next);
+        if (next != add_runs)
+            break;
+        length += more;
+    }
+    return length;
+}
+
+/* All runs of one block of theta, which begins `from` after the operation's own. */
+static void contract_runs(const struct ca_op *op, const struct ca_run *run, int n, size_t from,
+                          struct target target) {
+    const int fg = op->shape.channels / op->groups, cg = op->in_channels / op->groups;
+    for (int length; n > 0; run += length, n -= length) {
+        taking *take;
+        length = stretch(run, n, target.m, &take);
+        for (int g = 0; g < op->groups; g++)
+            take(
+                run, length,
+                &(struct block){.y = target.out + (from + (size_t)(g * fg)) * (size_t)target.ld,
+                                .ld = target.ld,
+                                .m = target.m,
+                                .filter = g * fg,
+                                .channel = g * cg,
+                                .fg = fg,
+                                .cg = cg,
+                                .filters = op->shape.channels});
+    }
+}
+
+/* The runs of one tap that begin at run `from` of its span and fit into `most`; how many, and
+ * in *next where to go on, -1 at the end. */
+static int clip_runs(const struct ca_tangent *tangent, size_t site, size_t from_site,
+                     struct target target, int *next, int most, struct ca_run *run) {
+    const struct ca_pass *back = &tangent->back, *value = &tangent->value;
+    const int ld = ca_rows(value, from_site);
+    struct ca_span span = value->span[from_site];
+    if (span.hi - span.lo == value->stride) /* whole columns: one run */
+        span = (struct ca_span){span.lo, span.lo + ld, 0};
+    int n = 0;
+    for (; *next <= span.more && n < most; ++*next) {
+        const long lo = span.lo + (long)*next * value->stride * (span.more > 0) + target.shift;
+        const long hi = lo + span.hi - span.lo;
+        const long begin = lo > 0 ? lo : 0, end = hi < target.rows ? hi : target.rows;
+        if (begin >= end)
+            continue;
+        run[n++] = (struct ca_run){.row = (int)begin,
+                                   .rows = (int)(end - begin),
+                                   .out_lo = back->span[site].lo,
+                                   .n_out = ca_rows(back, site),
+                                   .ld = ld,
+                                   .x = ca_at(value, from_site) + *next * (span.hi - span.lo) +
+                                        (begin - lo),
+                                   .b = ca_at(back, site)};
+    }
+    if (*next > span.more)
+        *next = -1;
+    return n;
 }
 
 static void contract_linear(const struct ca_tangent *tangent, int node, struct target target) {
@@ -136,75 +364,26 @@ static void contract_linear(const struct ca_tangent *tangent, int node, struct t
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
     struct ca_tap tap;
-    for (int u = 0; u < op->positions; u++) {
-        const size_t site = graph->first[node] + (size_t)u;
-        if (ca_rows(&tangent->back, site) == 0)
-            continue;
-        for (int k = 0; k < op->n_taps; k++)
-            if (row->tap(op, u, k, &tap) && ca_rows(&tangent->value, tap.site) > 0)
-                contract_tap(op, &tap, tangent->back.span[site], ca_at(&tangent->back, site),
-                             tangent->value.span[tap.site], ca_at(&tangent->value, tap.site),
-                             target);
-    }
-}
-
-/* A tap of a grouped or ungrouped operation over a stretch of sites at once: when every site
- * holds all rows and sites follow each other at equal distances, the sum over u is one product
- *   out[c, f] += sum_u X[c, i, u] B[f, u]
- * for each channel i. Returns how many sites from u on it has done. */
-static int contract_stretch(const struct ca_tangent *tangent, int node, int k, int u, int rows,
-                            struct target target) {
-    const struct ca_graph *graph = tangent->graph;
-    const struct ca_op *op = &graph->op[node];
-    const struct ca_op_row *row = ca_op_row(op->kind);
-    const struct ca_pass *back = &tangent->back, *value = &tangent->value;
-    const size_t first = graph->first[node];
-    struct ca_tap tap, next;
-    if (!graph->live[first + (size_t)u] || !row->tap(op, u, k, &tap))
-        return 1;
-    const size_t x0 = value->at[tap.site], b0 = back->at[first + (size_t)u];
-    size_t x_step = 0, b_step = 0, x_last = x0, b_last = b0;
-    int n = 1, v = u + 1;
-    for (; v < op->positions; v++) {
-        if (!graph->live[first + (size_t)v])
-            continue;
-        if (!row->tap(op, v, k, &next) || next.theta != tap.theta)
-            break;
-        const size_t x = value->at[next.site], b = back->at[first + (size_t)v];
-        if (n == 1) {
-            if (x <= x0 || b <= b0)
-                break;
-            x_step = x - x0;
-            b_step = b - b0;
-        } else if (x - x_last != x_step || b - b_last != b_step) {
-            break;
+    for (int k = 0; k < op->n_taps; k++) {
+        size_t theta = op->theta;
+        int n = 0;
+        for (int u = 0; u < op->positions; u++) {
+            const size_t site = graph->first[node] + (size_t)u;
+            if (ca_rows(&tangent->back, site) == 0 || !row->tap(op, u, k, &tap) ||
+                ca_rows(&tangent->value, tap.site) == 0)
+                continue;
+            for (int next = 0; next >= 0;) {
+                if (n == MOST_RUNS || tap.theta != theta) {
+                    contract_runs(op, tangent->run, n, theta - op->theta, target);
+                    n = 0;
+                }
+                theta = tap.theta;
+                n += clip_runs(tangent, site, tap.site, target, &next, MOST_RUNS - n,
+                               tangent->run + n);
+            }
         }
-        x_last = x;
-        b_last = b;
-        n++;
+        contract_runs(op, tangent->run, n, theta - op->theta, target);
     }
-    const int filters = op->shape.channels, fg = filters / op->groups;
-    const int cg = tap.channels / op->groups;
-    if (x_step > INT_MAX || b_step > INT_MAX) /* too far apart for BLAS: the first site alone */
-        n = 1, v = u + 1;
-    if (n == 1)
-        x_step = (size_t)rows, b_step = (size_t)filters;
-    double *base = target.out + (tap.theta - op->theta) * (size_t)target.ld;
-    for (int g = 0; g < op->groups; g++)
-        for (int i = 0; i < cg; i++)
-            ca_gemm_nt(rows, fg, n, value->value + x0 + (size_t)(g * cg + i) * (size_t)rows,
-                       (int)x_step, back->value + b0 + g * fg, (int)b_step,
-                       base + (size_t)(g * fg + filters * i) * (size_t)target.ld, target.ld);
-    return v - u;
-}
-
-/* One output and all rows at every site: the sums over sites become matrix products. */
-static void contract_stretches(const struct ca_tangent *tangent, int node, int rows,
-                               struct target target) {
-    const struct ca_op *op = &tangent->graph->op[node];
-    for (int k = 0; k < op->n_taps; k++)
-        for (int u = 0; u < op->positions;)
-            u += contract_stretch(tangent, node, k, u, rows, target);
 }
 
 static void contract_bias(const struct ca_tangent *tangent, int node, const double *one,
@@ -217,35 +396,27 @@ static void contract_bias(const struct ca_tangent *tangent, int node, const doub
         const int n_out = ca_rows(back, site);
         const size_t own = ca_op_theta(op, u) - op->theta;
         for (int f = 0; f < op->shape.channels; f++)
-            for (int o = 0; o < n_out; o++) {
-                const double b = ca_at(back, site)[(size_t)o + (size_t)f * (size_t)n_out];
-                double *y = target.out + (own + (size_t)f) * (size_t)target.ld +
-                            back->span[site].lo + o;
-                for (int c = 0; c < rows; c++)
-                    y[(size_t)c * (size_t)target.m] += b * one[c];
-            }
+            ca_gemm_nt(n_out, rows, 1, ca_at(back, site) + (size_t)f * (size_t)n_out, n_out,
+                       one, rows,
+                       target.out + (own + (size_t)f) * (size_t)target.ld + back->span[site].lo,
+                       target.m);
     }
 }
 
-/* All operations on the forward values of a block; `one` may be NULL, `whole` says that every
- * live site holds all rows. */
-static void contract(const struct ca_tangent *tangent, const double *one, int rows, int whole,
-                     double *out, int ld) {
+/* All operations on the forward values at hand; `one` may be NULL. */
+static void contract(const struct ca_tangent *tangent, const double *one,
+                     struct target target) {
     const struct ca_graph *graph = tangent->graph;
-    const int m = (int)graph->n_outputs;
     for (int node = 1; node < graph->n_nodes; node++) {
         const struct ca_op *op = &graph->op[node];
         if (op->n_theta == 0 || tangent->column[node] < 0)
             continue;
-        const struct target target = {out + (size_t)tangent->column[node] * (size_t)ld, ld, m};
-        if (op->kind == CA_OP_BIAS) {
-            if (one != NULL)
-                contract_bias(tangent, node, one, rows, target);
-        } else if (whole && m == 1) {
-            contract_stretches(tangent, node, rows, target);
-        } else {
-            contract_linear(tangent, node, target);
-        }
+        struct target own = target;
+        own.out += (size_t)tangent->column[node] * (size_t)target.ld;
+        if (op->kind != CA_OP_BIAS)
+            contract_linear(tangent, node, own);
+        else if (one != NULL)
+            contract_bias(tangent, node, one, target.rows, own);
     }
 }
 
@@ -261,23 +432,53 @@ static void fill_seeds(struct ca_tangent *tangent, size_t begin, size_t end, dou
         one = tangent->seeds + begin + graph->n_inputs * tangent->n_rows;
     ca_plan_batch(&tangent->value, rows);
     ca_forward_batch(&tangent->value, tangent->theta, tangent->x, rows, one);
-    contract(tangent, one, rows, 1, out, ld);
+    contract(tangent, one, (struct target){out, ld, (int)graph->n_outputs, rows, 0});
+}
+
+static size_t min_size(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* No window's coordinates begin there. */
+static const size_t NOWHERE = SIZE_MAX;
+
+static void plan_window(struct ca_tangent *tangent, size_t begin) {
+    if (tangent->begin == begin)
+        return;
+    ca_plan_one_hot(&tangent->value, begin,
+                    min_size(begin + tangent->window, tangent->graph->n_inputs));
+    tangent->begin = begin;
+    tangent->is_ready = 0;
+}
+
+/* The values of the window that begins there, unless they are at hand. */
+static void evaluate_window(struct ca_tangent *tangent, size_t begin) {
+    plan_window(tangent, begin);
+    if (tangent->is_ready)
+        return;
+    ca_forward_one_hot(&tangent->value, tangent->theta, begin);
+    tangent->is_ready = 1;
 }
 
 static void fill_one_hot(struct ca_tangent *tangent, size_t begin, size_t end, double *out,
                          int ld) {
-    ca_plan_one_hot(&tangent->value, begin, end);
-    ca_forward_one_hot(&tangent->value, tangent->theta, begin);
-    contract(tangent, NULL, (int)(end - begin), 0, out, ld);
+    const size_t window = tangent->window;
+    for (size_t from = begin / window * window; from < end; from += window) {
+        evaluate_window(tangent, from);
+        contract(tangent, NULL,
+                 (struct target){out, ld, (int)tangent->graph->n_outputs, (int)(end - begin),
+                                 (long)from - (long)begin});
+    }
 }
 
 /* The row of the constant: a zero input whose homogeneous coordinate is 1. */
 static void fill_constant(struct ca_tangent *tangent, double *out, int ld) {
     const double one = 1;
     memset(tangent->x, 0, sizeof(double) * tangent->graph->n_inputs);
+    tangent->begin = NOWHERE;
     ca_plan_batch(&tangent->value, 1);
     ca_forward_batch(&tangent->value, tangent->theta, tangent->x, 1, &one);
-    contract(tangent, &one, 1, 1, out, ld);
+    contract(tangent, &one, (struct target){out, ld, (int)tangent->graph->n_outputs, 1, 0});
 }
 
 void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, double *out,
@@ -289,29 +490,43 @@ void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, doubl
         fill_seeds(tangent, begin, end, out, ld);
         return;
     }
-    const size_t stop = end < n ? end : n;
+    const size_t stop = min_size(end, n);
     if (begin < stop)
         fill_one_hot(tangent, begin, stop, out, ld);
     if (end > n)
         fill_constant(tangent, out + m * (n - begin), ld);
 }
 
-/* The largest forward pass over the blocks of a run, so that scratch is allocated once. */
-static size_t value_size(struct ca_tangent *tangent) {
-    const struct ca_graph *graph = tangent->graph;
+/* Values of one window stay in cache: the fewer coordinates, the fewer they are. */
+static const size_t MOST_VALUES = (size_t)1 << 20;
+
+/* The largest forward pass over the windows. */
+static size_t window_size(struct ca_tangent *tangent, size_t unit) {
     size_t size = 0;
-    if (tangent->seeds != NULL) {
-        ca_plan_batch(&tangent->value, (int)tangent->block);
-        return tangent->value.size;
-    }
-    for (size_t begin = 0; begin < graph->n_inputs; begin += tangent->block) {
-        const size_t end = begin + tangent->block;
-        ca_plan_one_hot(&tangent->value, begin, end < graph->n_inputs ? end : graph->n_inputs);
+    tangent->begin = NOWHERE;
+    for (size_t begin = 0; begin < tangent->graph->n_inputs; begin += tangent->window) {
+        plan_window(tangent, begin);
         if (tangent->value.size > size)
             size = tangent->value.size;
+        if (size > MOST_VALUES && tangent->window > unit)
+            break;
     }
-    ca_plan_batch(&tangent->value, 1);
-    return tangent->value.size > size ? tangent->value.size : size;
+    return size;
+}
+
+/* Chooses the window, of whole columns on a grid; the doubles that its values take. */
+static size_t choose_window(struct ca_tangent *tangent) {
+    const struct ca_shape input = tangent->graph->op[0].shape;
+    const size_t unit = input.height > 1 ? (size_t)input.height * (size_t)input.channels : 1;
+    size_t units = tangent->graph->n_inputs / unit, size;
+    ca_plan_batch(&tangent->value, 1); /* of the constant */
+    const size_t constant = tangent->value.size;
+    tangent->window = units * unit;
+    while ((size = window_size(tangent, unit)) > MOST_VALUES && units > 1) {
+        units = (units + 1) / 2;
+        tangent->window = units * unit;
+    }
+    return constant > size ? constant : size;
 }
 
 struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *seeds,
@@ -322,17 +537,26 @@ struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *see
                                  .n_rows = seeds != NULL ? n_seeds : ca_coordinates(graph),
                                  .n_columns = n_columns,
                                  .column = column};
+    size_t size;
     tangent.block = block < tangent.n_rows ? block : tangent.n_rows;
+    tangent.run = ca_bytes(MOST_RUNS, sizeof(struct ca_run));
     tangent.back = ca_pass_new(graph);
     ca_plan_outputs(&tangent.back);
     tangent.back.value = ca_doubles(tangent.back.size);
     tangent.value = ca_pass_new(graph);
-    tangent.value.value = ca_doubles(value_size(&tangent));
+    if (seeds == NULL) {
+        size = choose_window(&tangent);
+    } else {
+        ca_plan_batch(&tangent.value, (int)tangent.block);
+        size = tangent.value.size;
+    }
+    tangent.value.value = ca_doubles(size);
     tangent.x = ca_doubles(graph->n_inputs * (seeds != NULL ? tangent.block : 1));
     return tangent;
 }
 
 void ca_tangent_at(struct ca_tangent *tangent, const double *theta) {
     tangent->theta = theta;
+    tangent->is_ready = 0;
     ca_backward(&tangent->back, theta);
 }

@@ -22,9 +22,12 @@ struct ca_tangent {
     size_t n_columns;     /* parameters kept */
     const long *column;   /* n_nodes: first column of an operation's slice, -1 when left out */
     struct ca_pass back;  /* outputs */
-    struct ca_pass value; /* forward, planned block by block */
+    struct ca_pass value; /* forward: a window of coordinates, or a block of seeds */
     double *x;            /* seeds of a block: block x n_inputs */
     size_t block;         /* most rows c in one block */
+    size_t window, begin; /* coordinates in one pass, and the first of those at hand */
+    int is_ready;         /* the values of that window are there */
+    struct ca_run *run;
 };
 
 /* Plans and allocates a tangent with at most `block` rows c at a time. */

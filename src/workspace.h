@@ -14,4 +14,7 @@ int *ca_ints(size_t n);
 size_t *ca_sizes(size_t n);
 void *ca_bytes(size_t n, size_t size);
 
+/* Asks the system for large pages where it has them, before memory is first written. */
+void ca_large(void *memory, size_t bytes);
+
 #endif

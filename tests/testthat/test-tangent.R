@@ -177,10 +177,11 @@ test_that("copies see what they are copies of, and the largest step between outp
 })
 
 # First and last row and column of the input that each output depends on: 4 x outputs
-# (rows fastest), by weights that are not zero; NA where all are.
+# (rows fastest), by weights that are not zero; NA where all are. The twin's weights are differences
+# of outputs of the order of 1: with some BLAS a zero is one unit of rounding.
 twin_reach <- function(network) {
   shape <- network$input$shape
-  seen <- twin_weights(network)[, seq_len(prod(shape)), drop = FALSE] != 0
+  seen <- abs(twin_weights(network)[, seq_len(prod(shape)), drop = FALSE]) > 1e-14
   out <- shape_of(network)
   vapply(seq_len(prod(out[-1L])), function(u) {
     any <- array(colSums(seen[(u - 1) * out[[1L]] + seq_len(out[[1L]]), , drop = FALSE]) > 0, shape)
