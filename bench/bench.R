@@ -1,25 +1,53 @@
 # What the scripts of this folder share. Each answers one question, prints one table and can be run by
 # anyone with capalloc installed: Rscript bench/<question>.R
 # Ratios are measured in one run on one machine, with one BLAS thread on both sides unless
-# OMP_NUM_THREADS says otherwise; medians of `times` runs after one to warm up.
+# OMP_NUM_THREADS says otherwise; medians of five runs after one to warm up, taken in turn where two
+# sides are compared. CAPALLOC_BENCH_QUICK=1 makes them small and few, to see that a script runs.
 
-if (Sys.getenv("OMP_NUM_THREADS") == "") Sys.setenv(OMP_NUM_THREADS = 1, OPENBLAS_NUM_THREADS = 1)
+bench_file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
+bench_folder <- dirname(bench_file)
+
+# A BLAS reads its number of threads when R starts, so the script is run again with that set.
+if (Sys.getenv("OMP_NUM_THREADS") == "") {
+  Sys.setenv(OMP_NUM_THREADS = 1, OPENBLAS_NUM_THREADS = 1)
+  quit(status = system2(file.path(R.home("bin"), "Rscript"), shQuote(c(bench_file, commandArgs(TRUE)))))
+}
 suppressMessages(library(capalloc))
+options(width = 160)
 
-bench_folder <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1]))
+quick <- nzchar(Sys.getenv("CAPALLOC_BENCH_QUICK"))
+usual_times <- if (quick) 1L else 5L
 
-seconds <- function(code, times = 5) {
-  call <- substitute(code)
+# Medians of `times` runs of each of the expressions, taken in turn, after one of each to warm up. Short ones are
+# repeated: the clock counts milliseconds.
+seconds_each <- function(..., times = usual_times) {
+  calls <- as.list(substitute(list(...)))[-1L]
   frame <- parent.frame()
-  run <- function() system.time(eval(call, frame))[[3L]]
-  run()
-  stats::median(vapply(seq_len(times), function(i) run(), 0))
+  once <- function(call, repeats = 1L) {
+    system.time(for (i in seq_len(repeats)) eval(call, frame))[[3L]] / repeats
+  }
+  repeats <- lapply(calls, function(call) {
+    once(call)
+    max(1L, as.integer(0.05 / max(once(call), 1e-4)))
+  })
+  runs <- vapply(seq_len(times), function(i) unlist(Map(once, calls, repeats)), numeric(length(calls)))
+  apply(matrix(runs, length(calls), dimnames = list(names(calls))), 1L, stats::median)
+}
+
+seconds <- function(code, times = usual_times) {
+  eval(call("seconds_each", substitute(code), times = times), parent.frame())[[1L]]
 }
 
 machine <- function() {
   cpu <- tryCatch(sub(".*: ", "", grep("model name", readLines("/proc/cpuinfo"), value = TRUE)[[1]]), error = function(e) "?")
-  cat(R.version.string, "| BLAS", basename(extSoftVersion()[["BLAS"]]), "|", cpu, "x", parallel::detectCores(), "\n\n")
+  blas <- extSoftVersion()[["BLAS"]]
+  cat(R.version.string, "| BLAS", file.path(basename(dirname(blas)), basename(blas)), "with", basename(La_library()), "|",
+    Sys.getenv("OMP_NUM_THREADS"), "thread(s) |", cpu, "x", parallel::detectCores(), "\n\n")
 }
+
+show <- function(frame) print(frame, digits = 3, row.names = FALSE)
+
+# ---- PyTorch -------------------------------------------------------------------------------------
 
 # Runs a Python script of this folder (with python3, or the one that CAPALLOC_PYTHON names) that prints "name value" lines; NULL where PyTorch is not there.
 torch <- function(script, ...) {
@@ -31,7 +59,7 @@ torch <- function(script, ...) {
   }
   python <- python[[1]]
   out <- system2(python, c(file.path(bench_folder, script), ...), stdout = TRUE)
-  words <- strsplit(grep("^[a-z_]+ [-0-9.e]+$", out, value = TRUE), " ")
+  words <- strsplit(grep("^[a-z_]+ [-+0-9.e]+$", out, value = TRUE), " ")
   stats::setNames(lapply(words, function(w) as.numeric(w[[2]])), vapply(words, `[[`, "", 1L))
 }
 
@@ -40,3 +68,30 @@ write_matrix <- function(x) {
   utils::write.table(format(x, digits = 17), file, row.names = FALSE, col.names = FALSE, quote = FALSE, sep = ",")
   file
 }
+
+# Doubles that a Python script has left in a file.
+read_doubles <- function(file) readBin(file, "double", file.size(file) / 8)
+
+# The largest difference of two results over the largest entry; they must be equal.
+difference <- function(own, peer, most = 1e-10) {
+  d <- max(abs(own - peer)) / max(abs(own))
+  if (!(d <= most)) stop("The two sides differ by ", format(d), " of the largest entry")
+  d
+}
+
+# ---- memory --------------------------------------------------------------------------------------
+
+# Runs R code, lines of text, in an R session of its own; what it prints.
+in_session <- function(code, prefix = character()) {
+  file <- tempfile(fileext = ".R")
+  writeLines(code, file)
+  call <- c(prefix, file.path(R.home("bin"), "Rscript"), file)
+  system2(call[[1L]], shQuote(call[-1L]), stdout = TRUE, stderr = TRUE)
+}
+
+# Lines of code that define peak() and start_peak(): megabytes of resident memory, of this Linux process.
+peak_code <- c(
+  'status <- function(key) as.numeric(gsub("[^0-9]", "", grep(key, readLines("/proc/self/status"), value = TRUE))) / 1024',
+  'start_peak <- function() { invisible(gc()); cat("5", file = "/proc/self/clear_refs"); status("VmRSS") }',
+  'peak <- function() status("VmHWM")'
+)
