@@ -27,8 +27,8 @@ seconds_each <- function(..., times = usual_times) {
     system.time(for (i in seq_len(repeats)) eval(call, frame))[[3L]] / repeats
   }
   repeats <- lapply(calls, function(call) {
-    once(call)
-    max(1L, as.integer(0.05 / max(once(call), 1e-4)))
+    took <- once(call)
+    if (took < 0.05) max(1L, as.integer(0.05 / max(once(call), 1e-4))) else 1L
   })
   runs <- vapply(seq_len(times), function(i) unlist(Map(once, calls, repeats)), numeric(length(calls)))
   apply(matrix(runs, length(calls), dimnames = list(names(calls))), 1L, stats::median)
