@@ -35,20 +35,6 @@ tangents <- list(
   deficient = function(n) gaussian(n, 0.9 * p) %*% gaussian(0.9 * p, p)
 )
 
-# What capacity() does when the network's tangent is J.
-question <- function(J) {
-  net <- set_coef(input_vector(ncol(J)) |> layer_dense(1), numeric(ncol(J)))
-  about <- capalloc:::new_allocation(net, "identity", 0, NULL, NULL, NULL, NULL)
-  about$seeds <- J
-  about$n_rows <- nrow(J)
-  about$tol <- 10 * max(dim(J)) * .Machine$double.eps
-  about$block <- capalloc:::block_size(1, nrow(J), ncol(J))
-  about
-}
-allocate <- function(about) {
-  suppressMessages(capalloc:::allocate(about, "capacity", list(turned = NULL, group = NULL)))
-}
-
 # Ranks and leverages by the SVD of J with its columns scaled, and how far the answer is from them.
 check <- function(J, core, tol) {
   s <- svd(J %*% diag(1 / sqrt(colSums(J^2))), nv = 0)
@@ -65,15 +51,15 @@ rows <- list()
 for (n in if (quick) 1000 else c(4096, 20000)) {
   for (kind in names(tangents)) {
     J <- tangents[[kind]](n)
-    about <- question(J)
-    exact <- check(J, allocate(about), about$tol)
+    question <- matrix_question(J)
+    exact <- check(J, allocate_matrix(question), question$tol)
     took <- if (kind == "well") {
-      seconds_each(own = allocate(about), svd = svd(J), floor = {
+      seconds_each(own = allocate_matrix(question), svd = svd(J), floor = {
         V <- eigen(crossprod(J), symmetric = TRUE)$vectors
         J %*% V
       })
     } else {
-      seconds_each(own = allocate(about), svd = svd(J), floor = {
+      seconds_each(own = allocate_matrix(question), svd = svd(J), floor = {
         Vt <- .Call(floor_qr_svd, J)
         tcrossprod(J, Vt)
       })
