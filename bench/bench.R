@@ -54,16 +54,20 @@ show <- function(frame) print(frame, digits = 3, row.names = FALSE)
 
 # ---- PyTorch -------------------------------------------------------------------------------------
 
-# Runs a Python script of this folder (with python3, or the one that CAPALLOC_PYTHON names) that prints "name value" lines; NULL where PyTorch is not there.
-torch <- function(script, ...) {
+# python3, or the one that CAPALLOC_PYTHON names, if it has PyTorch; else "".
+find_torch <- function() {
   has_torch <- function(python) system2(python, c("-c", shQuote("import torch")), stdout = FALSE, stderr = FALSE) == 0
   python <- Filter(has_torch, setdiff(c(Sys.getenv("CAPALLOC_PYTHON"), Sys.which(c("python3", "/usr/bin/python3"))), ""))
-  if (length(python) == 0) {
-    cat("PyTorch is not there: its side is skipped.\n")
-    return(NULL)
-  }
-  python <- python[[1]]
-  out <- system2(python, c(file.path(bench_folder, script), ...), stdout = TRUE)
+  if (length(python) == 0) cat("PyTorch is not there: its side is skipped.\n")
+  c(python, "")[[1]]
+}
+the <- new.env()
+
+# Runs a Python script of this folder that prints "name value" lines; NULL where PyTorch is not there.
+torch <- function(script, ...) {
+  if (is.null(the$python)) the$python <- find_torch()
+  if (the$python == "") return(NULL)
+  out <- system2(the$python, c(file.path(bench_folder, script), ...), stdout = TRUE)
   words <- strsplit(grep("^[a-z_]+ [-+0-9.e]+$", out, value = TRUE), " ")
   stats::setNames(lapply(words, function(w) as.numeric(w[[2]])), vapply(words, `[[`, "", 1L))
 }

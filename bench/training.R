@@ -68,6 +68,7 @@ converge <- function(length, filters, seeds = 1:10) {
 
 small <- lapply(if (quick) 1 else 1:3, function(seed) compare(64, 4, seed, most = if (quick) 5 else 60))
 large <- if (!quick) compare(256, 8, seed = 1, most = 200)
-show(do.call(rbind, c(small, list(large))))
+against <- do.call(rbind, c(small, list(large)))
+if (!is.null(against)) show(against)
 cat("\n")
 show(rbind(converge(64, 4), if (!quick) converge(256, 8)))
