@@ -2,7 +2,8 @@
 # anyone with capalloc installed: Rscript bench/<question>.R
 # Ratios are measured in one run on one machine, with one BLAS thread on both sides unless
 # OMP_NUM_THREADS says otherwise; medians of five runs after one to warm up, taken in turn where two
-# sides are compared. CAPALLOC_BENCH_QUICK=1 makes them small and few, to see that a script runs.
+# sides are compared. CAPALLOC_BENCH_QUICK=1 makes them small and few, to see that a script runs; on a busy machine
+# CAPALLOC_BENCH_CLOCK=cpu counts the processor's time on both sides instead of the clock's, which one thread allows.
 
 bench_file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 bench_folder <- dirname(bench_file)
@@ -18,13 +19,20 @@ options(width = 160)
 quick <- nzchar(Sys.getenv("CAPALLOC_BENCH_QUICK"))
 usual_times <- if (quick) 1L else 5L
 
+now <- function() {
+  time <- proc.time()
+  if (Sys.getenv("CAPALLOC_BENCH_CLOCK") == "cpu") time[["user.self"]] + time[["sys.self"]] else time[["elapsed"]]
+}
+
 # Medians of `times` runs of each of the expressions, taken in turn, after one of each to warm up. Short ones are
 # repeated, since the clock counts milliseconds; the first of a long one counts.
 seconds_each <- function(..., times = usual_times) {
   calls <- as.list(substitute(list(...)))[-1L]
   frame <- parent.frame()
   once <- function(call, repeats = 1L) {
-    system.time(for (i in seq_len(repeats)) eval(call, frame))[[3L]] / repeats
+    began <- now()
+    for (i in seq_len(repeats)) eval(call, frame)
+    (now() - began) / repeats
   }
   first <- vapply(calls, once, 0)
   repeats <- vapply(seq_along(calls), function(i) {
@@ -47,7 +55,8 @@ machine <- function() {
   cpu <- tryCatch(sub(".*: ", "", grep("model name", readLines("/proc/cpuinfo"), value = TRUE)[[1]]), error = function(e) "?")
   blas <- extSoftVersion()[["BLAS"]]
   cat(R.version.string, "| BLAS", file.path(basename(dirname(blas)), basename(blas)), "with", basename(La_library()), "|",
-    Sys.getenv("OMP_NUM_THREADS"), "thread(s) |", cpu, "x", parallel::detectCores(), "\n\n")
+    Sys.getenv("OMP_NUM_THREADS"), "thread(s) |", cpu, "x", parallel::detectCores(),
+    if (Sys.getenv("CAPALLOC_BENCH_CLOCK") == "cpu") "| processor's time", "\n\n")
 }
 
 show <- function(frame) print(frame, digits = 3, row.names = FALSE)

@@ -1,9 +1,10 @@
 # What the scripts of PyTorch's side share; each is called by the R script of the same name.
-import statistics, sys, time
+import os, statistics, sys, time
 import numpy as np, torch
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
+now = time.process_time if os.environ.get("CAPALLOC_BENCH_CLOCK") == "cpu" else time.perf_counter
 
 
 def numbers(file):
@@ -24,9 +25,9 @@ def slices(theta, *shapes):
 def seconds(run, times):
     """Median of `times` runs after one to warm up; for 0 one run alone. Short runs are repeated."""
     def once():
-        begin = time.perf_counter()
+        begin = now()
         run()
-        return time.perf_counter() - begin
+        return now() - begin
     first = once()
     if times == 0:
         return first

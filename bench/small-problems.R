@@ -48,11 +48,11 @@ show(rbind(
 
 repeats <- if (quick) 50 else 500
 profile <- tempfile()
-began <- proc.time()[[3]]
+began <- now()
 Rprof(profile, interval = 0.002)
 for (i in seq_len(repeats)) whole()
 Rprof(NULL)
-elapsed <- proc.time()[[3]] - began
+elapsed <- now() - began
 stacks <- lapply(strsplit(readLines(profile)[-1], "\" \"?"), gsub, pattern = "\"", replacement = "")
 stacks <- lapply(stacks, function(stack) sub("^capalloc:::?", "", stack[stack != ""]))
 # Compiled code does not show .Call: the innermost is then the function that makes it (`train`: that of fit()).

@@ -55,9 +55,13 @@ compare <- function(length, filters, seed, most) {
 
 converge <- function(length, filters, seeds = 1:10) {
   task <- task_fgn(length, hurst = 0.8)
-  fits <- lapply(seeds, function(seed) suppressWarnings(fit(stack(length, filters), task, seed = seed)))
+  took <- numeric()
+  fits <- lapply(seeds, function(seed) {
+    began <- now()
+    on.exit(took[[length(took) + 1]] <<- now() - began)
+    suppressWarnings(fit(stack(length, filters), task, seed = seed))
+  })
   take <- function(field) vapply(fits, function(fit) as.double(fit[[field]]), 0)
-  took <- take("seconds")
   data.frame(
     length = length, seeds = length(seeds), converged = sum(take("converged")), target = if (length == 64) 8 else NA,
     median_seconds = median(took), most_seconds = max(took), median_iterations = median(take("iterations")),
