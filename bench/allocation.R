@@ -1,10 +1,9 @@
-# What does an allocation cost against the floor, what LAPACK needs for the unavoidable steps, and against svd()? And are
-# its ranks and leverages those of the SVD?
-# Tangents of 4096 x 1000 and 20000 x 1000: J is the matrix of rows that a dense layer (whose own tangent is the
-# identity) is asked about. Gaussian (well conditioned), singular values from 1 to 1e-7 (ill), rank 900 (deficient).
-# Floors: crossprod(J), eigen(G, symmetric = TRUE), J %*% V for the well conditioned one; dgeqrf(J), dgesdd(R),
-# J %*% V for the others. Targets: at most 1.5 times the floor, at least 3 times faster than svd(J), the same ranks,
-# leverages within max(1e-8, 100 eps s_1 / s_r).
+# What does an allocation cost against the floor, what LAPACK needs for the unavoidable steps, and against svd()?
+# And are its ranks and leverages those of the SVD? Tangents of 4096 x 1000 and 20000 x 1000: J is the matrix of
+# rows that a dense layer (whose own tangent is the identity) is asked about. Gaussian (well conditioned),
+# singular values from 1 to 1e-7 (ill), rank 900 (deficient). Floors: crossprod(J), eigen(G, symmetric = TRUE),
+# J %*% V for the well conditioned one; dgeqrf(J), dgesdd(R), J %*% V for the others. Targets: at most 1.5 times the
+# floor, at least 3 times faster than svd(J), the same ranks, leverages within max(1e-8, 100 eps s_1 / s_r).
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))

@@ -52,10 +52,11 @@ seconds <- function(code, times = usual_times) {
 }
 
 machine <- function() {
-  cpu <- tryCatch(sub(".*: ", "", grep("model name", readLines("/proc/cpuinfo"), value = TRUE)[[1]]), error = function(e) "?")
+  model <- function() grep("model name", readLines("/proc/cpuinfo"), value = TRUE)[[1]]
+  cpu <- tryCatch(sub(".*: ", "", model()), error = function(e) "?", warning = function(w) "?")
   blas <- extSoftVersion()[["BLAS"]]
-  cat(R.version.string, "| BLAS", file.path(basename(dirname(blas)), basename(blas)), "with", basename(La_library()), "|",
-    Sys.getenv("OMP_NUM_THREADS"), "thread(s) |", cpu, "x", parallel::detectCores(),
+  cat(R.version.string, "| BLAS", file.path(basename(dirname(blas)), basename(blas)), "with", basename(La_library()),
+    "|", Sys.getenv("OMP_NUM_THREADS"), "thread(s) |", cpu, "x", parallel::detectCores(),
     if (Sys.getenv("CAPALLOC_BENCH_CLOCK") == "cpu") "| processor's time", "\n\n")
 }
 
@@ -65,8 +66,11 @@ show <- function(frame) print(frame, digits = 3, row.names = FALSE)
 
 # python3, or the one that CAPALLOC_PYTHON names, if it has PyTorch; else "".
 find_torch <- function() {
-  has_torch <- function(python) system2(python, c("-c", shQuote("import torch")), stdout = FALSE, stderr = FALSE) == 0
-  python <- Filter(has_torch, setdiff(c(Sys.getenv("CAPALLOC_PYTHON"), Sys.which(c("python3", "/usr/bin/python3"))), ""))
+  has_torch <- function(python) {
+    system2(python, c("-c", shQuote("import numpy, torch")), stdout = FALSE, stderr = FALSE) == 0
+  }
+  candidates <- c(Sys.getenv("CAPALLOC_PYTHON"), Sys.which(c("python3", "/usr/bin/python3")))
+  python <- Filter(has_torch, setdiff(candidates, ""))
   if (length(python) == 0) cat("PyTorch is not there: its side is skipped.\n")
   c(python, "")[[1]]
 }
@@ -99,8 +103,8 @@ difference <- function(own, peer, most = 1e-10) {
 
 # ---- allocation of a matrix ----------------------------------------------------------------------
 
-# What capacity() asks C when the network's tangent is J: a dense layer, whose own tangent is the identity, asked about the
-# rows of J.
+# What capacity() asks C when the network's tangent is J: a dense layer, whose own tangent is the identity, asked
+# about the rows of J.
 matrix_question <- function(J) {
   net <- set_coef(input_vector(ncol(J)) |> layer_dense(1), numeric(ncol(J)))
   about <- capalloc:::new_allocation(net, "identity", 0, NULL, NULL, NULL, NULL)
@@ -129,7 +133,9 @@ in_session <- function(code, prefix = character()) {
 
 # Lines of code that define peak() and start_peak(): megabytes of resident memory, of this Linux process.
 peak_code <- c(
-  'status <- function(key) as.numeric(gsub("[^0-9]", "", grep(key, readLines("/proc/self/status"), value = TRUE))) / 1024',
+  'status <- function(key) {',
+  '  as.numeric(gsub("[^0-9]", "", grep(key, readLines("/proc/self/status"), value = TRUE))) / 1024',
+  '}',
   'start_peak <- function() { invisible(gc()); cat("5", file = "/proc/self/clear_refs"); status("VmRSS") }',
   'peak <- function() status("VmHWM")'
 )

@@ -1,6 +1,6 @@
-# What does capacity() of a non-linear network cost: N = 5000 samples of 64 inputs, one hidden layer of 15 tanh units, p = 991?
-# Time against its floor, two passes of BLAS-3 and one factorisation (target: at most 1.5 times), and peak memory above
-# an idle session that has the package loaded (target: under 300 MB).
+# What does capacity() of a non-linear network cost: N = 5000 samples of 64 inputs, one hidden layer of 15 tanh
+# units, p = 991? Time against its floor, two passes of BLAS-3 and one factorisation (target: at most 1.5 times),
+# and peak memory above an idle session that has the package loaded (target: under 300 MB).
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))

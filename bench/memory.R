@@ -1,19 +1,21 @@
-# How much memory does the allocation of a tangent of 200000 x 1000 take? Three strided convolutions and a dense layer, 20000
-# inputs, 10 outputs, p = 1030, in a session of its own under /usr/bin/time -v; `megabytes` is its peak resident
-# memory, `idle` that of a session that has loaded the package and built the network. J itself would be `size`.
-# Target: less than 300 MB above idle.
+# How much memory does the allocation of a tangent of 200000 x 1000 take? Three strided convolutions and a dense
+# layer, 20000 inputs, 10 outputs, p = 1030, in a session of its own under /usr/bin/time -v; `megabytes` is its
+# peak resident memory, `idle` that of a session that has loaded the package and built the network. J itself would
+# be `size`. Target: less than 300 MB above idle.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))
 machine()
 
 timer <- "/usr/bin/time"
-if (!file.exists(timer) && !file.exists("/proc/self/status")) stop("This needs /usr/bin/time (Debian's package time) or Linux.")
+if (!file.exists(timer) && !file.exists("/proc/self/status")) {
+  stop("This needs /usr/bin/time (Debian's package time) or Linux.")
+}
 
 length <- if (quick) 2000 else 20000
 build <- c(
   "suppressMessages(library(capalloc))",
-  sprintf("net <- input_sequence(%d) |> layer_conv(4, kernel = %d, stride = %d) |>", length, length / 1000, length / 1000),
+  sprintf("net <- input_sequence(%1$d) |> layer_conv(4, kernel = %2$d, stride = %2$d) |>", length, length / 1000),
   "  layer_conv(5, kernel = 10, stride = 10) |> layer_conv(5, kernel = 10, stride = 10) |> layer_dense(10)",
   "net <- initialise(net, seed = 1)"
 )

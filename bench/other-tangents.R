@@ -1,7 +1,8 @@
-# How fast is tangent() of networks other than dilated stacks, against PyTorch's fastest of per-example gradients over one-hot
-# inputs and pulled-back one-hot effective weights? Target: 20 times on each. Networks with one output:
+# How fast is tangent() of networks other than dilated stacks, against PyTorch's fastest of per-example gradients
+# over one-hot inputs and pulled-back one-hot effective weights? Target: 20 times on each. Networks with one output:
 # elman           32 states over 512 positions, read-out of the last state
-# residual        8 blocks of 2 convolutions, 8 channels, kernel 3, same padding, length 256, read at the newest position
+# residual        8 blocks of 2 convolutions, 8 channels, kernel 3, same padding, length 256, read at the newest
+#                 position
 # residual_dense  the same, read at all positions
 # unet            3 levels (256, 128, 64 positions), 8 channels, kernel 3, read at the newest position
 # unet_dense      the same, read at all positions

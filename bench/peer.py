@@ -48,7 +48,7 @@ def in_chunks(run, inputs, size):
 
 
 def fastest(ways, times):
-    """Seconds and name of the fastest of several ways of computing one thing; ways that PyTorch refuses do not count."""
+    """Name and seconds of the fastest of several ways of computing one thing; refused ones do not count."""
     took = {}
     for name, run in ways.items():
         try:

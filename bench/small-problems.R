@@ -1,7 +1,8 @@
-# How much of a small fit() and capacity() is R code? One of each at length 64: dilated stack of 2 filters, p = 46.
-# ms_r is the whole less the same .Calls with the same arguments, made again. The second table is R's profiler: the
-# share of its samples outside .Call, by the innermost function of capalloc (`own`: with what it calls of R's) and by every
-# function of capalloc on the stack (`with_callees`). Targets: R code under 2 ms and under 20% of the whole.
+# How much of a small fit() and capacity() is R code? One of each at length 64: dilated stack of 2 filters,
+# p = 46. ms_r is the whole less the same .Calls with the same arguments, made again. The second table is R's
+# profiler: the share of its samples outside .Call, by the innermost function of capalloc (`own`: with what it
+# calls of R's) and by every function of capalloc on the stack (`with_callees`). Targets: R code under 2 ms and
+# under 20% of the whole.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))
@@ -68,7 +69,7 @@ result <- data.frame(
   outside_call = c("all R code", names(own)), own_ms = c(length(stacks), own) * each,
   with_callees_ms = c(length(stacks), with_callees[names(own)]) * each, row.names = NULL
 )
-cat(sprintf("\n%d fits and capacities of %.2f ms each; %.0f%% of the profiler's samples are outside .Call (most: 20%%)\n",
-  repeats, 1e3 * elapsed / repeats, 100 * length(stacks) / samples))
+cat(sprintf("\n%d fits and capacities of %.2f ms each, ", repeats, 1e3 * elapsed / repeats))
+cat(sprintf("%.0f%% of the profiler's samples outside .Call (most: 20%%)\n", 100 * length(stacks) / samples))
 result <- result[order(-result$own_ms), ]
 show(head(result, 15))

@@ -1,9 +1,9 @@
-# How fast is tangent(), how does it grow with the length, and how much memory does it take? Against PyTorch's fastest of
-# per-example gradients over one-hot inputs, pulled-back one-hot effective weights and forward mode.
-# Dilated stacks of 2 taps, dilations 1, 2, 4, .., 8 filters in each layer but the last, one output; lengths 64
-# to 4096. ms_call is the time inside .Call, ms_fixed that of the R code that does not touch J; x_J the
-# peak memory of a call over the size of J. Targets: at 1024 (p = 1056) 100 times faster than PyTorch; ns per
-# entry inside .Call within 2 times from 256 to 4096; memory under 4 times J (NA where J is too small to tell).
+# How fast is tangent(), how does it grow with the length, and how much memory does it take? Against PyTorch's
+# fastest of per-example gradients over one-hot inputs, pulled-back one-hot effective weights and forward mode.
+# Dilated stacks of 2 taps, dilations 1, 2, 4, .., 8 filters in each layer but the last, one output; lengths 64 to
+# 4096. ms_call is the time inside .Call, ms_fixed that of the R code that does not touch J; x_J the peak memory
+# of a call over the size of J. Targets: at 1024 (p = 1056) 100 times faster than PyTorch; ns per entry inside
+# .Call within 2 times from 256 to 4096; memory under 4 times J (NA where J is too small to tell).
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))
@@ -44,8 +44,9 @@ frames <- lapply(lengths, function(length) {
   out <- tempfile()
   peer <- torch("tangent.py", write_matrix(matrix(theta)), length, 8, if (length > 1024) 0 else usual_times, out)
   data.frame(
-    length = length, p = ncol(J), ms = 1e3 * took[["whole"]], ms_call = 1e3 * took[["call"]], ms_fixed = 1e3 * took[["fixed"]],
-    ns_per_entry = 1e9 * took[["call"]] / length(J), torch_ms = if (is.null(peer)) NA else 1e3 * peer$seconds,
+    length = length, p = ncol(J), ms = 1e3 * took[["whole"]], ms_call = 1e3 * took[["call"]],
+    ms_fixed = 1e3 * took[["fixed"]], ns_per_entry = 1e9 * took[["call"]] / length(J),
+    torch_ms = if (is.null(peer)) NA else 1e3 * peer$seconds,
     ratio = if (is.null(peer)) NA else peer$seconds / took[["whole"]], target = if (length == 1024) 100 else NA,
     x_J = peak_over_size(length), x_J_target = 4,
     difference = if (is.null(peer)) NA else difference(J, matrix(read_doubles(out), nrow(J)))

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs capalloc's benchmarks, one script per question, after installing whatever is missing; prints their tables.
 # Call: sh tools/bench.sh [QUESTION ...], a question the name of a script in bench/ without .R; none for all of them.
-# CAPALLOC_BENCH_QUICK=1 makes them small and few.
+# CAPALLOC_BENCH_QUICK=1 makes them small and few; bench/bench.R says what else can be set. On Debian
+# R_LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/blas:/usr/lib/x86_64-linux-gnu/lapack gives R its reference BLAS.
 
 # shellcheck source=tools/setup.sh
 . "$(dirname "$0")/setup.sh"
