@@ -1,9 +1,6 @@
 # One hidden layer of 20 logistic units by torch.optim.LBFGS with strong Wolfe line search; see fit-nonlinear.R.
-import sys, time
-import numpy as np, torch
+from peer import *
 
-torch.set_default_dtype(torch.float64)
-torch.set_num_threads(1)
 data = np.loadtxt(sys.argv[1], delimiter=",")
 theta = np.loadtxt(sys.argv[2], delimiter=",")
 x, y = torch.tensor(data[:, :10]), torch.tensor(data[:, 10:])
@@ -25,9 +22,9 @@ def run():
         loss.backward()
         return loss
 
-    begin = time.perf_counter()
+    begin = now()
     opt.step(closure)
-    return time.perf_counter() - begin, float(((net(x) - y) ** 2).mean())
+    return now() - begin, float(((net(x) - y) ** 2).mean())
 
 
 run()

@@ -1,10 +1,7 @@
 # d2 yhat / dx dtheta of one hidden tanh layer by functorch; see mixed-derivatives.R.
-import sys, time
-import numpy as np, torch
+from peer import *
 from functorch import vmap, jacrev, grad
 
-torch.set_default_dtype(torch.float64)
-torch.set_num_threads(1)
 x = torch.tensor(np.loadtxt(sys.argv[1], delimiter=","))
 t = np.loadtxt(sys.argv[2], delimiter=",")
 theta = (torch.tensor(t[:960].reshape(15, 64, order="F").copy()), torch.tensor(t[960:975]),
@@ -19,9 +16,9 @@ mixed = vmap(jacrev(grad(f), argnums=1), in_dims=(None, 0))
 
 
 def run():
-    begin = time.perf_counter()
+    begin = now()
     out = mixed(theta, x)
-    return time.perf_counter() - begin, sum(float((o ** 2).sum()) for o in out)
+    return now() - begin, sum(float((o ** 2).sum()) for o in out)
 
 
 run()

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Gets R, the packages that a profile needs, and capalloc itself in a private library; installs only what is missing.
-# Call: sh tools/setup.sh demo|test|check, or source it and call set_up PROFILE, then install_capalloc.
+# Call: sh tools/setup.sh demo|test|check|bench, or source it and call set_up PROFILE, then install_capalloc.
 #
-# The profiles: demo (Imports and ggplot2), test (all Suggests too), check (what R CMD check needs too).
+# The profiles: demo (Imports and ggplot2), test (all Suggests too), check (what R CMD check needs too), bench (Imports,
+# future, nnet, and what the benchmarks compare with, where Debian has it).
 # As root on Debian or Ubuntu everything comes from apt-get, built. Elsewhere R must be there, and packages
 # come from CRAN into the user's own library. CAPALLOC_CACHE names the folder for the private libraries.
 
@@ -12,6 +13,9 @@ demo_suggests="ggplot2"
 # For the report, where they come built; compiling them takes minutes.
 report_suggests="knitr rmarkdown"
 least_suggests="testthat withr"
+bench_suggests="future nnet"
+# What the benchmarks compare with; they say what they skip without it.
+bench_peers="libopenblas0-pthread python3-torch python3-numpy time"
 check_programs="qpdf pandoc"
 # Without it there is no report, and its tests are skipped.
 report_programs="pandoc"
@@ -72,6 +76,7 @@ packages() { # profile, or least for what no test runs without -> "name version"
   case $1 in
     demo) suggested $demo_suggests; ! can_apt || suggested $report_suggests ;;
     least) suggested $least_suggests ;;
+    bench) suggested $bench_suggests ;;
     *) dependencies Suggests ;;
   esac
 }
@@ -83,6 +88,7 @@ suggested() { # names -> "name version" a line
 programs() { # profile
   case $1 in
     check) say "$check_programs" ;;
+    bench) ;;
     *) say "$report_programs" ;;
   esac
 }
@@ -200,11 +206,36 @@ need_programs() { # profile
   apt_install $missing
 }
 
+installed() { # one of Debian's names
+  [ "$(dpkg-query -W -f='${Status}' "$1" 2> /dev/null)" = "install ok installed" ]
+}
+
+need_peers() {
+  missing=""
+  if can_apt; then for name in $bench_peers; do installed "$name" || missing="$missing $name"; done; fi
+  # In a shell of its own: they can be done without.
+  # shellcheck disable=SC2086 # one word a name
+  [ -z "$missing" ] || (apt_install $missing) || :
+  Rscript -e 'quit(status = !any(grepl("openblas|mkl|accelerate", c(La_library(), extSoftVersion()[["BLAS"]]), TRUE)))' ||
+    say "R's BLAS is not a fast one: times are several times longer (on Debian or Ubuntu: apt-get install libopenblas0-pthread)"
+  has_torch || say "PyTorch is not there: comparisons with it are skipped (on Debian or Ubuntu: apt-get install python3-torch \
+python3-numpy; elsewhere: set CAPALLOC_PYTHON to a python that has it)"
+  [ -x /usr/bin/time ] || say "There is no /usr/bin/time: memory is read from /proc (on Debian or Ubuntu: apt-get install time)"
+}
+
+has_torch() {
+  for python in ${CAPALLOC_PYTHON:-} python3 /usr/bin/python3; do
+    "$python" -c 'import torch, numpy' > /dev/null 2>&1 && return 0
+  done
+  return 1
+}
+
 set_up() { # profile
-  case $1 in demo | test | check) ;; *) die "the profile is demo, test or check, not '$1'" ;; esac
+  case $1 in demo | test | check | bench) ;; *) die "the profile is demo, test, check or bench, not '$1'" ;; esac
   need_r "$1"
   need_packages "$1"
   need_programs "$1"
+  [ "$1" != bench ] || need_peers
 }
 
 # ---- capalloc --------------------------------------------------------------------------------------------
@@ -302,7 +333,7 @@ run_tests() { # [filter]
 
 case $0 in
   setup.sh | */setup.sh)
-    [ $# -eq 1 ] || die "call: sh tools/setup.sh demo|test|check"
+    [ $# -eq 1 ] || die "call: sh tools/setup.sh demo|test|check|bench"
     set_up "$1"
     install_capalloc
     say "capalloc is ready in $lib"
