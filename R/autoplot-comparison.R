@@ -3,31 +3,111 @@
 #' Pictures of comparisons
 #'
 #' @param object A comparison, from [compare_architectures()].
-#' @param type `"profile"`: mean capacity by lag, a row of panels per task and a column per
-#'   architecture, all on one scale, with the task's demand, scaled to its largest, as an
-#'   orange line; on a grid a heat map each. `"loss"`: excess loss against total capacity, a panel per
-#'   task, a small point per run and a large one per architecture; on a logarithmic scale where all
-#'   losses allow it.
+#' @param type
+#'   * `"profile"`: mean capacity by lag, a row of panels per task and a column per architecture, all on one scale, with
+#'     the task's demand, scaled to its largest, as an orange line; on a grid a heat map each.
+#'   * `"loss"`: excess loss against total capacity, a panel per task, a small point per run and a large one per
+#'     architecture; on a logarithmic scale where all losses allow it.
+#'   * `"rank"`: the ranks of [rank_results()] with the raw values written in.
+#'   * `"cd"`: the critical-difference diagram of Friedman's test ([autoplot.ca_contrast()]).
+#'   * `"frontier"`: as `"loss"`, means alone with their intervals, named, and the frontier of those that no other beats in both
+#'     capacity and excess loss.
+#'   * `"difference"`: [capacity_difference()] between `a` and `b`.
+#'
+#'   (A spectrum belongs to one capacity: [autoplot.ca_capacity()].)
+#' @param metric For `"rank"` and `"cd"`, as in [contrast_architectures()].
+#' @param level Of intervals, bands and tests.
+#' @param control For `"cd"`: the name of an architecture to compare all others with, or `NULL`.
+#' @param a,b For `"difference"`: names of two architectures, which may be left out where there are only two.
+#' @param seed For `"difference"`: of its bootstrap.
 #' @param ... Not used.
-#' @returns A ggplot.
+#' @returns A ggplot. What a warning would say of runs that are not comparable is in the report of
+#'   [contrast_architectures()]; pictures only note it.
 #' @examples
 #' cmp <- compare_architectures(
-#'   list(dense = arch_dense(16), dilated = arch_dilated(16)), classical_tasks(16)["fgn"],
-#'   replicates = 2
+#'   list(dense = arch_dense(16), dilated = arch_dilated(16), conv = arch_conv(16, 2, 3)),
+#'   classical_tasks(16)[c("ar", "fgn", "sparse")], replicates = 2
 #' )
 #' if (requireNamespace("ggplot2", quietly = TRUE)) {
 #'   ggplot2::autoplot(cmp)
-#'   ggplot2::autoplot(cmp, type = "loss")
+#'   ggplot2::autoplot(cmp, type = "rank")
+#'   ggplot2::autoplot(cmp, type = "cd")
 #' }
 #' @exportS3Method ggplot2::autoplot
-autoplot.ca_comparison <- function(object, type = c("profile", "loss"), ...) {
-  type <- check_choice(type, c("profile", "loss"))
-  drawn <- if (type == "loss") object$runs$loss else object$runs$total_capacity
+autoplot.ca_comparison <- function(object, type = c("profile", "loss", "rank", "cd", "frontier", "difference"),
+                                   metric = "excess_loss", level = 0.95, control = NULL, a = NULL, b = NULL,
+                                   seed = 1, ...) {
+  check_dots(...)
+  type <- check_choice(type, c("profile", "loss", "rank", "cd", "frontier", "difference"))
+  drawn <- if (type %in% c("loss", "frontier")) object$runs$loss else object$runs$total_capacity
   if (all(is.na(drawn))) {
     abort(c("{.arg object} must have runs to draw.", x = "None of its {length(drawn)} run{?s} gave a {type}."),
       "value")
   }
-  if (type == "loss") comparison_loss(object) else comparison_profile(object)
+  switch(type,
+    profile = comparison_profile(object),
+    loss = comparison_loss(object),
+    rank = autoplot.ca_ranks(rank_results(object, metric)),
+    cd = comparison_cd(object, metric, level, control),
+    frontier = comparison_frontier(object, check_number(level, min = 0, max = 1, open = TRUE)),
+    difference = autoplot.ca_difference(
+      with_notes(capacity_difference(object, a, b, level = level, seed = seed))$value
+    )
+  )
+}
+
+# list(value, notes): without warnings that runs are not quite comparable or how they are paired; notes say it shortly.
+with_notes <- function(code) {
+  notes <- character()
+  note <- function(text) function(w) {
+    notes <<- c(notes, text)
+    invokeRestart("muffleWarning")
+  }
+  value <- withCallingHandlers(code,
+    capalloc_warning_not_comparable = note("runs are not quite comparable (see contrast_architectures())"),
+    capalloc_warning_pairing = note("replicates share no sample"),
+    capalloc_warning_resampled = note("replicates resample the same rows")
+  )
+  list(value = value, notes = notes)
+}
+
+comparison_cd <- function(object, metric, level, control) {
+  noted <- with_notes(contrast_architectures(object, metric, "friedman", control = control, level = level,
+    adjust = if (!is.null(control)) "bonferroni"))
+  shown <- cd_data(noted$value)
+  shown$note <- paste(c(shown$note, noted$notes), collapse = "\n")
+  cd_ggplot(shown)
+}
+
+# Means per task with intervals, and the frontier as a line through the architectures on it.
+comparison_frontier <- function(object, level) {
+  means <- in_order(plain_frame(summary(object, level = level)), object)
+  means <- means[means$runs > 0 & !is.na(means$excess_loss), , drop = FALSE]
+  best <- on_frontier(means$total_capacity, means$excess_loss, means$task)
+  edge <- means[best, , drop = FALSE]
+  edge <- edge[order(edge$task, edge$total_capacity), , drop = FALSE]
+  means$best <- factor(best, levels = c(FALSE, TRUE))
+  ggplot2::ggplot(means, ggplot2::aes(x = .data$total_capacity, y = .data$excess_loss)) +
+    ggplot2::geom_step(data = edge, colour = orange) +
+    ggplot2::geom_linerange(ggplot2::aes(ymin = .data$excess_low, ymax = .data$excess_high), colour = ink, na.rm = TRUE) +
+    ggplot2::geom_point(ggplot2::aes(shape = .data$best), colour = ink, fill = "white", size = 2.2) +
+    ggplot2::geom_text(ggplot2::aes(label = .data$network), vjust = -0.9, size = 3) +
+    ggplot2::scale_shape_manual(values = c(`FALSE` = 21, `TRUE` = 16), guide = "none") +
+    ggplot2::scale_x_continuous(expand = ggplot2::expansion(mult = 0.15)) +
+    ggplot2::scale_y_continuous(expand = ggplot2::expansion(mult = c(0.05, 0.15))) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$task), scales = "free_y") +
+    ggplot2::labs(x = "total capacity", y = "excess loss", caption = paste0(
+      "orange: the frontier, beaten by none in both; bars: ", 100 * level, "% intervals of the mean over replicates"
+    )) +
+    picture_theme()
+}
+
+# Whether no other architecture of the task has as little of both and less of one.
+on_frontier <- function(capacity, loss, task) {
+  vapply(seq_along(loss), function(i) {
+    same <- task == task[[i]]
+    !any(same & capacity <= capacity[[i]] & loss <= loss[[i]] & (capacity < capacity[[i]] | loss < loss[[i]]))
+  }, NA)
 }
 
 # Mean capacity of each input over the runs of a network on a task.

@@ -46,4 +46,51 @@ glance.ca_capacity <- function(x, ...) {
 
 #' @rdname ca_capacity
 #' @export
-tidy.ca_capacity <- function(x, ...) plain_frame(x)
+augment.ca_capacity <- function(x, ...) {
+  rows <- plain_frame(x)
+  rows$.share <- rows$capacity / attr(x, "total")
+  rows
+}
+
+# Several capacities: a row each.
+#' @export
+glance.ca_capacities <- function(x, ...) {
+  totals <- attr(x, "totals")
+  light_frame(list(network = names(totals), total = unname(totals)))
+}
+
+#' @export
+glance.ca_demand <- function(x, ...) {
+  light_frame(list(inputs = nrow(x), largest = max(x$demand), at = x$input[[which.max(x$demand)]]))
+}
+
+#' @rdname ca_fit
+#' @export
+augment.ca_fit <- function(x, ...) {
+  yhat <- fitted(x)
+  left <- residuals(x)
+  names <- output_names(x$task)
+  N <- nrow(yhat)
+  # one probability of two stands for both
+  if (ncol(yhat) != length(names)) names <- colnames(yhat)
+  light_frame(list(
+    row = rep(seq_len(N), ncol(yhat)), output = rep(names, each = N), .observed = c(yhat + left), .fitted = c(yhat),
+    .resid = c(left)
+  ))
+}
+
+#' @rdname ca_comparison
+#' @export
+augment.ca_comparison <- function(x, ...) {
+  rows <- plain_frame(x$runs)
+  rows$efficiency <- run_efficiency(x)
+  rows
+}
+
+#' @importFrom generics augment
+#' @export
+generics::augment
+
+# Any result as a plain data frame.
+#' @export
+tidy.ca_frame <- function(x, ...) plain_frame(x)
