@@ -10,7 +10,7 @@
 #'     architecture; on a logarithmic scale where all losses allow it.
 #'   * `"rank"`: the ranks of [rank_results()] with the raw values written in.
 #'   * `"cd"`: the critical-difference diagram of Friedman's test ([autoplot.ca_contrast()]).
-#'   * `"frontier"`: as `"loss"`, means alone with their intervals, named, and the frontier of those that no other beats in both
+#'   * `"frontier"`: as `"loss"`, means alone with their intervals, and a line through those that no other beats in both
 #'     capacity and excess loss.
 #'   * `"difference"`: [capacity_difference()] between `a` and `b`.
 #'
@@ -50,10 +50,14 @@ autoplot.ca_comparison <- function(object, type = c("profile", "loss", "rank", "
     rank = autoplot.ca_ranks(rank_results(object, metric)),
     cd = comparison_cd(object, metric, level, control),
     frontier = comparison_frontier(object, check_number(level, min = 0, max = 1, open = TRUE)),
-    difference = autoplot.ca_difference(
-      with_notes(capacity_difference(object, a, b, level = level, seed = seed))$value
-    )
+    difference = comparison_difference(object, a, b, level, seed)
   )
+}
+
+comparison_difference <- function(object, a, b, level, seed) {
+  noted <- with_notes(capacity_difference(object, a, b, level = level, seed = seed))
+  plot <- autoplot.ca_difference(noted$value)
+  plot + ggplot2::labs(caption = paste(c(plot$labels$caption, noted$notes), collapse = "\n"))
 }
 
 # list(value, notes): without warnings that runs are not quite comparable or how they are paired; notes say it shortly.
@@ -83,24 +87,28 @@ comparison_cd <- function(object, metric, level, control) {
 comparison_frontier <- function(object, level) {
   means <- in_order(plain_frame(summary(object, level = level)), object)
   means <- means[means$runs > 0 & !is.na(means$excess_loss), , drop = FALSE]
-  best <- on_frontier(means$total_capacity, means$excess_loss, means$task)
-  edge <- means[best, , drop = FALSE]
+  edge <- means[on_frontier(means$total_capacity, means$excess_loss, means$task), , drop = FALSE]
   edge <- edge[order(edge$task, edge$total_capacity), , drop = FALSE]
-  means$best <- factor(best, levels = c(FALSE, TRUE))
+  # one alone on its frontier has no line
+  edge <- edge[edge$task %in% edge$task[duplicated(edge$task)], , drop = FALSE]
+  k <- length(object$networks)
   ggplot2::ggplot(means, ggplot2::aes(x = .data$total_capacity, y = .data$excess_loss)) +
-    ggplot2::geom_step(data = edge, colour = orange) +
-    ggplot2::geom_linerange(ggplot2::aes(ymin = .data$excess_low, ymax = .data$excess_high), colour = ink, na.rm = TRUE) +
-    ggplot2::geom_point(ggplot2::aes(shape = .data$best), colour = ink, fill = "white", size = 2.2) +
-    ggplot2::geom_text(ggplot2::aes(label = .data$network), vjust = -0.9, size = 3) +
-    ggplot2::scale_shape_manual(values = c(`FALSE` = 21, `TRUE` = 16), guide = "none") +
-    ggplot2::scale_x_continuous(expand = ggplot2::expansion(mult = 0.15)) +
-    ggplot2::scale_y_continuous(expand = ggplot2::expansion(mult = c(0.05, 0.15))) +
+    (if (nrow(edge) > 0L) ggplot2::geom_step(data = edge, colour = grey)) +
+    ggplot2::geom_linerange(
+      ggplot2::aes(ymin = .data$excess_low, ymax = .data$excess_high, colour = .data$network), na.rm = TRUE
+    ) +
+    ggplot2::geom_point(ggplot2::aes(colour = .data$network, shape = .data$network), size = 2.5) +
+    ggplot2::scale_shape_manual(values = rep_len(network_shapes, k), drop = FALSE) +
+    ggplot2::scale_colour_manual(values = rep_len(palette, k), drop = FALSE) +
     ggplot2::facet_wrap(ggplot2::vars(.data$task), scales = "free_y") +
-    ggplot2::labs(x = "total capacity", y = "excess loss", caption = paste0(
-      "orange: the frontier, beaten by none in both; bars: ", 100 * level, "% intervals of the mean over replicates"
+    ggplot2::labs(x = "total capacity", y = "excess loss", colour = NULL, shape = NULL, caption = paste0(
+      "line: the frontier, whose architectures are beaten by none in both; bars: ", 100 * level,
+      "% intervals of the mean over replicates"
     )) +
     picture_theme()
 }
+
+network_shapes <- c(16, 17, 15, 18, 1, 2, 0, 5, 6, 8)
 
 # Whether no other architecture of the task has as little of both and less of one.
 on_frontier <- function(capacity, loss, task) {
@@ -177,7 +185,7 @@ comparison_loss <- function(object) {
   runs <- in_order(object$runs[!is.na(object$runs$loss), , drop = FALSE], object)
   means <- in_order(plain_frame(summary(object)), object)
   means <- means[means$runs > 0, , drop = FALSE]
-  shapes <- rep_len(c(16, 17, 15, 18, 1, 2, 0, 5, 6, 8), length(object$networks))
+  shapes <- rep_len(network_shapes, length(object$networks))
   # exact zeros have no logarithm: they are drawn at a millionth of the largest
   floor <- 1e-6 * max(runs$excess_loss, 0)
   logarithmic <- floor > 0 && all(runs$excess_loss > -1e-9)

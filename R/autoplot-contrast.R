@@ -54,7 +54,7 @@ contrast_type <- function(object, type, call = rlang::caller_env()) {
 
 # ---- intervals ----------------------------------------------------------------------------------------
 
-# list(rows, xlab, title, note, rope): rows are pair, estimate, low, high, found and perhaps panel.
+# list(rows, xlab, title, subtitle, note, rope): rows are pair, estimate, low, high, found and perhaps panel.
 interval_data <- function(object) {
   setting <- attr(object, "setting")
   rows <- plain_frame(object)
@@ -69,7 +69,8 @@ interval_data <- function(object) {
   what <- if (setting$test == "friedman") "difference of mean ranks" else paste("difference of", attr(object, "metric"))
   list(
     rows = light_frame(shown)[!is.na(rows$estimate), , drop = FALSE], xlab = what,
-    title = sub("^<contrast> ", "", contrast_headline(object)), rope = if (setting$test == "bayes") setting$rope,
+    title = metric_text(attr(object, "metric"), setting$direction),
+    subtitle = sub("^.*?: ", "", contrast_headline(object), perl = TRUE), rope = if (setting$test == "bayes") setting$rope,
     note = paste0(interval_note(setting), if (any(!is.na(rows$reason))) "; points alone have no test")
   )
 }
@@ -96,7 +97,7 @@ interval_ggplot <- function(shown) {
     ggplot2::geom_point(ggplot2::aes(shape = .data$found), colour = ink, fill = "white", size = 2.5) +
     ggplot2::scale_shape_manual(values = c(`FALSE` = 21, `TRUE` = 16), guide = "none") +
     (if (!is.null(rows$panel)) ggplot2::facet_wrap(ggplot2::vars(.data$panel), scales = "free_x")) +
-    ggplot2::labs(x = shown$xlab, y = NULL, title = shown$title, caption = shown$note) +
+    ggplot2::labs(x = shown$xlab, y = NULL, title = shown$title, subtitle = shown$subtitle, caption = shown$note) +
     picture_theme()
 }
 
@@ -110,7 +111,7 @@ interval_plot <- function(shown) {
   )
   on.exit(graphics::par(old))
   for (i in seq_along(panels)) interval_panel(shown, panels[[i]], names(panels)[i])
-  graphics::mtext(shown$title, side = 3, outer = TRUE)
+  graphics::mtext(paste0(shown$title, ": ", shown$subtitle), side = 3, outer = TRUE)
   graphics::mtext(shown$note, side = 1, outer = TRUE, cex = 0.7)
 }
 

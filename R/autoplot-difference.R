@@ -2,7 +2,7 @@
 
 #' Pictures of capacity differences
 #'
-#' The difference of two profiles by lag, position or input, channels summed by none: a panel per task (and channel), the
+#' The difference of two profiles by lag or position: a panel per task (and channel), the
 #' simultaneous band pale and the pointwise one darker. On a grid a heat map per task and channel, without bands.
 #'
 #' @param object,x A difference, from [capacity_difference()].
