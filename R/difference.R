@@ -183,7 +183,7 @@ bootstrap_largest <- function(d, times, seed) {
     t <- abs(means) / error
     t[error <= same_capacity / R] <- 0
     t[cbind(seq_along(at), max.col(t, "first"))]
-  }))
+  }), use.names = FALSE)
 }
 
 # Draws to work on at a time, so that a matrix of them has a few million numbers.
@@ -207,7 +207,7 @@ flipped_largest <- function(d, flips) {
   unlist(lapply(chunks_of(nrow(flips), ncol(d)), function(at) {
     sums <- abs(flips[at, , drop = FALSE] %*% d)
     sums[cbind(seq_along(at), max.col(sums, "first"))]
-  }))
+  }), use.names = FALSE)
 }
 
 # list(statistic, p.value, reason) of some tasks' differences; tasks are flipped independently.

@@ -99,7 +99,7 @@ global_notes <- function(x) {
 # difference: data frame of from and to (ranks).
 rank_cliques <- function(ranks, cd) {
   ranks <- sort(unname(ranks))
-  last <- vapply(ranks, function(rank) max(which(ranks - rank < cd)), 0L)
+  last <- vapply(ranks, function(rank) sum(ranks - rank < cd), 0L)
   first <- seq_along(ranks)
   keep <- last > first & !duplicated(last)
   light_frame(list(from = ranks[first[keep]], to = ranks[last[keep]]))
