@@ -16,7 +16,8 @@
 #' With several tasks, `by = "all"`: every architecture has one value a task, the mean over its replicates, and
 #' architectures are paired by task. Replicates of a task are not further evidence about
 #' tasks: they make its mean more precise, and taken for independent units they give intervals far too short.
-#' The result speaks of tasks like these, as far as these are a sample of them.
+#' The result speaks of tasks like these, as far as these are a sample of them. Values are taken as they are, so that a task
+#' with larger losses weighs more in a mean; ranks weigh all tasks alike.
 #'
 #' With one task, or within each with `by = "task"`, the units are replicates, paired by the sample that they
 #' share (`n_obs` finite); the result speaks of further samples of that task. With `n_obs = Inf` replicates share
@@ -274,11 +275,10 @@ t_contrast <- function(d, setting) {
 }
 
 # R's warnings say that ties and zeros prevent exact p-values, which `method` says, and that the level of the
-# interval cannot be had, which the attribute of the interval says.
+# interval cannot be had: the widest one there is, between the least and the largest of n differences, has 1 - 2^(1-n).
 wilcoxon_contrast <- function(d, setting) {
   out <- suppressWarnings(stats::wilcox.test(d, conf.int = TRUE, conf.level = setting$level))
-  reached <- c(attr(out$conf.int, "conf.level"), setting$level)[[1L]] >= setting$level - 1e-8 &&
-    all(is.finite(out$conf.int))
+  reached <- 2^(1 - sum(d != 0)) <= 1 - setting$level + 1e-12 && all(is.finite(out$conf.int))
   list(
     estimate = unname(out$estimate), conf.low = if (reached) out$conf.int[[1L]] else NA_real_,
     conf.high = if (reached) out$conf.int[[2L]] else NA_real_, statistic = unname(out$statistic),

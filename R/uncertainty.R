@@ -16,11 +16,11 @@
 #' * `"restarts"`: other starting weights on the same sample (each the best of as many as the fit had). An
 #'   interval says where allocations of other starts lie: for convex networks at one point, otherwise perhaps at
 #'   several optima.
-#' * `"samples"`: other samples of as many rows from a synthetic task, from the trained weights on. It says how the allocation of
-#'   such a sample scatters. The fit must have a finite `n_obs`.
+#' * `"samples"`: other samples of as many rows from a synthetic task, from the trained weights on. An interval says where the
+#'   allocation of another such sample would lie. The fit must have a finite `n_obs`.
 #' * `"rows"`: the training rows drawn again with replacement, from the trained weights on: the bootstrap, for data
 #'   whose law is not known. Rows of a series come in blocks of neighbours (`block_length`), so that their
-#'   dependence is kept. Rows set aside for early stopping stay as they are.
+#'   dependence is kept. An interval is one for the allocation that unlimited data would give. Rows set aside for early stopping stay as they are.
 #'
 #' `std.error` is the standard deviation over refits, `conf.low` and `conf.high` their quantiles: intervals stay
 #' within what capacities can be, and hold input by input. Training from the trained weights on stays near their optimum;

@@ -132,6 +132,9 @@ test_that("Wilcoxon's is R's, its interval NA where the level cannot be had", {
   expect_false(is.na(few$p.value))
   expect_identical(few$conf.low, NA_real_)
   expect_identical(few$reason, "no 95% interval from 3 differences")
+  # five differences have 1 - 2^-4 at most, which R takes for 95%
+  expect_identical(contrast_architectures(random_comparison(2, 5, 2), test = "wilcoxon")$conf.low, NA_real_)
+  expect_false(is.na(contrast_architectures(random_comparison(2, 5, 2), test = "wilcoxon", level = 0.9)$conf.low))
   # ties and zeros are said by the method, not by a warning
   tied <- made_comparison(array(c(1, 2, 3, 4, 1, 1, 4, 6), c(1, 4, 2)))
   expect_warning(k <- contrast_architectures(tied, test = "wilcoxon"), NA)

@@ -168,3 +168,15 @@ test_that("what cannot be repeated is refused by class", {
   )
   expect_snapshot(writeLines(texts))
 })
+
+test_that("a profile is drawn with its intervals", {
+  skip_if_not_installed("ggplot2")
+  k <- capacity(sampled())
+  shown <- layers(ggplot2::autoplot(k, conf.int = TRUE, over = "rows", times = 5, seed = 1))
+  got <- tidy(k, conf.int = TRUE, over = "rows", times = 5, seed = 1)
+  ranges <- shown[[3L]][order(-shown[[3L]]$x), ]
+  expect_equal(c(ranges$ymin, ranges$ymax), c(got$conf.low, got$conf.high))
+  octaves <- capacity(sampled(), partition = partition_octaves())
+  expect_length(layers(ggplot2::autoplot(octaves, conf.int = TRUE, times = 3, seed = 1)), 2L + 1L)
+  bad(ggplot2::autoplot(k, over = "rows"), "value")
+})
