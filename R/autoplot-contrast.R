@@ -3,12 +3,13 @@
 #' Pictures of contrasts
 #'
 #' @param object,x A contrast, from [contrast_architectures()].
-#' @param type `"interval"`: the estimates and their intervals, a row per pair and a panel per task, filled where the adjusted
-#'   p-value (for `"bayes"` the larger posterior probability of a difference beyond the region of practical equivalence, which is
-#'   shaded) reaches the level. `"cd"`: for Friedman's test, the critical-difference diagram: architectures at their mean
-#'   ranks, the best on the left; a bar joins those whose mean ranks differ by less than the critical difference
-#'   (against a control, it spans the control's mean rank +- that difference). It is drawn, with a note, also where the global test
-#'   finds no difference. `NULL` means `"cd"` for Friedman's test over all tasks, `"interval"` otherwise.
+#' @param type `"interval"`: the estimates and their intervals, a row per pair and a panel per task, filled where the
+#'   adjusted p-value (for `"bayes"` the larger posterior probability of a difference beyond the region of practical
+#'   equivalence, which is shaded) reaches the level. `"cd"`: for Friedman's test, the critical-difference diagram:
+#'   architectures at their mean ranks, the best on the left; a bar joins those whose mean ranks differ by less than
+#'   the critical difference (against a control, it spans the control's mean rank +- that difference). It is drawn,
+#'   with a note, also where the global test finds no difference. `NULL` means `"cd"` for Friedman's test over all
+#'   tasks, `"interval"` otherwise.
 #' @param ... Not used.
 #' @returns `autoplot()`: a ggplot. `plot()`: its argument, invisibly.
 #' @references Demsar (2006), Statistical comparisons of classifiers over multiple data sets, Journal of Machine
@@ -70,7 +71,8 @@ interval_data <- function(object) {
   list(
     rows = light_frame(shown)[!is.na(rows$estimate), , drop = FALSE], xlab = what,
     title = metric_text(attr(object, "metric"), setting$direction),
-    subtitle = sub("^.*?: ", "", contrast_headline(object), perl = TRUE), rope = if (setting$test == "bayes") setting$rope,
+    subtitle = sub("^.*?: ", "", contrast_headline(object), perl = TRUE),
+    rope = if (setting$test == "bayes") setting$rope,
     note = paste0(interval_note(setting), if (any(!is.na(rows$reason))) "; points alone have no test")
   )
 }
@@ -88,7 +90,9 @@ interval_ggplot <- function(shown) {
   has <- rows[!is.na(rows$low), , drop = FALSE]
   ggplot2::ggplot(rows, ggplot2::aes(x = .data$estimate, y = .data$pair)) +
     (if (!is.null(shown$rope) && shown$rope > 0) {
-      ggplot2::annotate("rect", xmin = -shown$rope, xmax = shown$rope, ymin = -Inf, ymax = Inf, fill = pale, alpha = 0.4)
+      ggplot2::annotate("rect",
+        xmin = -shown$rope, xmax = shown$rope, ymin = -Inf, ymax = Inf, fill = pale, alpha = 0.4
+      )
     }) +
     ggplot2::geom_vline(xintercept = 0, colour = grey, linetype = "dashed") +
     ggplot2::geom_segment(
@@ -193,7 +197,7 @@ cd_note <- function(setting, global) {
     if (is.null(setting$control)) "joined: not significantly different" else
       paste0("outside the bar: significantly different from ", setting$control),
     " (", if (setting$adjust == "nemenyi") "Nemenyi" else "Bonferroni-Dunn", ", ", format(1 - setting$level), "); ",
-    if (global$p.value <= 1 - setting$level) "Friedman's test: p " else "Friedman's test finds no difference at all: p ",
+    if (global$p.value <= 1 - setting$level) "Friedman's test: p " else "Friedman's test shows no difference: p ",
     format_p(global$p.value)
   )
 }

@@ -2,8 +2,8 @@
 
 #' Pictures of ranks
 #'
-#' A row per architecture, the best mean rank on top, and a column per task, shaded by rank (the darker the better), each
-#' mean written in; the mean ranks stand on the right.
+#' A row per architecture, the best mean rank on top, and a column per task, shaded by rank (the darker the better),
+#' each mean written in; the mean ranks stand on the right.
 #'
 #' @param object,x Ranks, from [rank_results()].
 #' @param ... Not used.

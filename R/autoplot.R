@@ -49,9 +49,10 @@ constant_note <- function(rows) {
 #'   in). For a fit `"loss"` (training loss by iteration) or `"allocation"` (capacity of
 #'   each input beside the [task_demand()] of the task; on a grid both as shares of their
 #'   largest).
-#' @param conf.int Whether a profile has intervals, those of [tidy.ca_capacity()] (not where channels are stacked, nor on grids).
-#' @param ... With `conf.int`: `conf.level`, `over`, `times`, `block_length` and `seed` of [tidy.ca_capacity()]. Otherwise not
-#'   used.
+#' @param conf.int Whether a profile has intervals, those of [tidy.ca_capacity()] (not where channels are stacked, nor
+#'   on grids).
+#' @param ... With `conf.int`: `conf.level`, `over`, `times`, `block_length` and `seed` of [tidy.ca_capacity()].
+#'   Otherwise not used.
 #' @returns `autoplot()`: a ggplot. `plot()`: its argument, invisibly.
 #' @name autoplot.ca_capacity
 #' @aliases autoplot

@@ -350,8 +350,8 @@ bind_demands <- function(tasks) {
 #'   intervals of the mean; `NA` for a single run), `excess_loss`, `excess_low`, `excess_high`,
 #'   `seconds`. Its print says what the intervals speak of. `tidy()`: the runs. `augment()`: the runs
 #'   with `efficiency`. `glance()`: one
-#'   row: `networks`, `tasks`, `replicates`, `runs`, `failed`, `unconverged`, `n_obs`, `seed`. `format()` of a summary: a
-#'   data frame of texts with intervals in brackets, ready for [knitr::kable()].
+#'   row: `networks`, `tasks`, `replicates`, `runs`, `failed`, `unconverged`, `n_obs`, `seed`. `format()` of a summary:
+#'   a data frame of texts with intervals in brackets, ready for [knitr::kable()].
 #' @name ca_comparison
 #' @examples
 #' cmp <- compare_architectures(list(dense = arch_dense(8)), classical_tasks(8)["ar"], replicates = 2)

@@ -16,8 +16,8 @@
 #' With several tasks, `by = "all"`: every architecture has one value a task, the mean over its replicates, and
 #' architectures are paired by task. Replicates of a task are not further evidence about
 #' tasks: they make its mean more precise, and taken for independent units they give intervals far too short.
-#' The result speaks of tasks like these, as far as these are a sample of them. Values are taken as they are, so that a task
-#' with larger losses weighs more in a mean; ranks weigh all tasks alike.
+#' The result speaks of tasks like these, as far as these are a sample of them. Values are taken as they are, so that
+#' a task with larger losses weighs more in a mean; ranks weigh all tasks alike.
 #'
 #' With one task, or within each with `by = "task"`, the units are replicates, paired by the sample that they
 #' share (`n_obs` finite); the result speaks of further samples of that task. With `n_obs = Inf` replicates share
@@ -43,8 +43,8 @@
 #'
 #' `rho` is the correlation between the differences of two units. It is 0 for tasks, and for replicates that are
 #' fresh samples of a synthetic task. Where replicates resample one set of rows it is not: Nadeau and Bengio's
-#' heuristic is the share of rows that a replicate is not trained on, such as 1/10 in ten-fold cross-validation. With it the t
-#' test is their corrected one.
+#' heuristic is the share of rows that a replicate is not trained on, such as 1/10 in ten-fold cross-validation. With
+#' it the t test is their corrected one.
 #'
 #' Differences that do not vary (convex architectures on one population, or capacities that are counts) have no
 #' standard error: they give the estimate, `NA` for the rest, and a reason. A difference is none where it is within
@@ -58,8 +58,8 @@
 #' @param control The name of an architecture to contrast all others with, or `NULL` for all pairs.
 #' @param by `"all"`, over all tasks, or `"task"`, within each.
 #' @param adjust Adjustment of p-values, over all rows of the result: one of [stats::p.adjust.methods], or
-#'   `"nemenyi"` (`test = "friedman"` between all pairs, each task by itself). `NULL` means Nemenyi's where it applies and otherwise Holm's.
-#'   The intervals of the t and the Wilcoxon test hold one by one and are not adjusted.
+#'   `"nemenyi"` (`test = "friedman"` between all pairs, each task by itself). `NULL` means Nemenyi's where it applies
+#'   and otherwise Holm's. The intervals of the t and the Wilcoxon test hold one by one and are not adjusted.
 #' @param level Level of the intervals.
 #' @param rope Half the width of the region of practical equivalence, in units of the metric.
 #' @param rho Correlation between units, from 0 to below 1, for `"t"` and `"bayes"`.
@@ -70,10 +70,10 @@
 #'   for `"bayes"` `prob_less`, `prob_rope`, `prob_greater`, then `n` (units), `better` (the
 #'   better group by the sign of the estimate, `NA` where there is no direction), `method`, `alternative`
 #'   (`"two.sided"`), and `reason` (`NA`, or why a number is missing). `tidy()` gives it as a plain data
-#'   frame, `glance()` what was asked (`metric`, `direction`, `test`, `by`, `adjust`, `level`, `contrasts`, `n`) and for Friedman's
-#'   test `statistic`, `parameter`, `p.value`, `f_statistic`, `f_p.value`, `critical_difference`, `reason`, with a row for each
-#'   task if by task; `augment()` the differences of each unit: `group1`, `group2`, `unit`,
-#'   `value1`, `value2`, `difference`; `format()` a data frame of texts for [knitr::kable()].
+#'   frame, `glance()` what was asked (`metric`, `direction`, `test`, `by`, `adjust`, `level`, `contrasts`, `n`) and
+#'   for Friedman's test `statistic`, `parameter`, `p.value`, `f_statistic`, `f_p.value`, `critical_difference`,
+#'   `reason`, with a row for each task if by task; `augment()` the differences of each unit: `group1`, `group2`,
+#'   `unit`, `value1`, `value2`, `difference`; `format()` a data frame of texts for [knitr::kable()].
 #' @section Warnings and errors:
 #' `capalloc_warning_not_comparable`: runs failed or did not converge, budgets differ by more than a tenth either way
 #' (in parameters and in total capacity, for a loss), or seeds differ within a replicate. `capalloc_error_value`: an

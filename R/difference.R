@@ -2,8 +2,8 @@
 #
 # d_r (a vector over inputs) is the difference of replicate r, R of them on each task. Bands are mean +- q s / sqrt(R):
 # pointwise q is Student's, simultaneous q the quantile of max_j |t_j| over all inputs of all tasks, by
-# bootstrap of replicates, or Bonferroni's where that is less. The global test flips the signs of replicates: under the hypothesis that a and b allocate alike,
-# d_r and -d_r have the same law.
+# bootstrap of replicates, or Bonferroni's where that is less. The global test flips the signs of replicates: under
+# the hypothesis that a and b allocate alike, d_r and -d_r have the same law.
 
 #' The difference of two capacity profiles
 #'
@@ -14,13 +14,14 @@
 #'
 #' The pointwise band is Student's at each input. The simultaneous band covers the whole profile, over all inputs of all
 #' tasks, with probability `level`: its half-width is a common multiple of the standard errors, the quantile of the
-#' largest |t| in `times` bootstrap draws of the replicates (studentised, each task resampled by itself), or where it is less
-#' Bonferroni's Student quantile: with about a dozen replicates or fewer, the bootstrap meets draws of nearly equal
-#' replicates and is far too wide. An input at which nothing varies has a band of no width, and takes no part in that quantile.
+#' largest |t| in `times` bootstrap draws of the replicates (studentised, each task resampled by itself), or where it
+#' is less Bonferroni's Student quantile: with about a dozen replicates or fewer, the bootstrap meets draws of nearly
+#' equal replicates and is far too wide. An input at which nothing varies has a band of no width, and takes no part in
+#' that quantile.
 #'
-#' The global test flips the signs of the replicates' differences (all 2^(R - 1) flips where these are at most `times`), with the
-#' statistic max over inputs of |sum_r d_r| / sqrt(sum_r d_r^2). It asks whether there is any difference at all. Where
-#' nothing varies over replicates, p is `NA` and `reason` says so.
+#' The global test flips the signs of the replicates' differences (all 2^(R - 1) flips where these are at most
+#' `times`), with the statistic max over inputs of |sum_r d_r| / sqrt(sum_r d_r^2). It asks whether there is any
+#' difference at all. Where nothing varies over replicates, p is `NA` and `reason` says so.
 #'
 #' Distances are between the mean profiles as shares of their totals, without the constant: total
 #' variation is half the sum of absolute differences over inputs (0 the same, 1 apart); the Wasserstein distance
@@ -33,14 +34,15 @@
 #' @param times Number of bootstrap draws, and of sign flips.
 #' @param seed A whole number, or `NULL` to draw it from R's own stream.
 #' @param ... Not used.
-#' @returns A data frame of class `ca_difference`, one row per task and input: `task`, `input`, `position`, `lag`, `channel` (on
-#'   grids `row`, `column`), `capacity_a`, `capacity_b` (means over replicates), `estimate` (a - b), `std.error`,
-#'   `conf.low`, `conf.high` (pointwise), `band.low`, `band.high` (simultaneous). A network without a bias has no
-#'   capacity at the `(Intercept)` of one that has it. With one replicate errors and bands are `NA`. `glance()`: one row,
-#'   `a`, `b`, `tasks`, `n` (replicates, the least of a task), `statistic` and `p.value` of the global test, `reason`, `quantile` (of
-#'   the simultaneous band), `wasserstein`, `total_variation` (means over tasks), `level`, `times`, `seed`. `summary()`: one row per
-#'   task, `task`, `n`, `statistic`, `p.value`, `adj.p.value` (Holm over tasks), `reason`, `wasserstein`, `total_variation`.
-#'   `augment()`: the differences of each replicate, `task`, `replicate`, `input`, `difference`.
+#' @returns A data frame of class `ca_difference`, one row per task and input: `task`, `input`, `position`, `lag`,
+#'   `channel` (on grids `row`, `column`), `capacity_a`, `capacity_b` (means over replicates), `estimate` (a - b),
+#'   `std.error`, `conf.low`, `conf.high` (pointwise), `band.low`, `band.high` (simultaneous). A network without a
+#'   bias has no capacity at the `(Intercept)` of one that has it. With one replicate errors and bands are `NA`.
+#'   `glance()`: one row, `a`, `b`, `tasks`, `n` (replicates, the least of a task), `statistic` and `p.value` of the
+#'   global test, `reason`, `quantile` (of the simultaneous band), `wasserstein`, `total_variation` (means over
+#'   tasks), `level`, `times`, `seed`. `summary()`: one row per task, `task`, `n`, `statistic`, `p.value`,
+#'   `adj.p.value` (Holm over tasks), `reason`, `wasserstein`, `total_variation`. `augment()`: the differences of each
+#'   replicate, `task`, `replicate`, `input`, `difference`.
 #' @section Errors:
 #' `capalloc_error_value`: an unknown name, `a` the same as `b`, no replicate that has both.
 #' @seealso [contrast_architectures()] for single numbers, [autoplot.ca_difference()].

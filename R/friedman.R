@@ -18,7 +18,8 @@ friedman_contrast <- function(block, setting) {
   k <- ncol(ranks)
   N <- nrow(ranks)
   pairs <- contrast_pairs(colnames(ranks), setting$control)
-  q <- if (setting$adjust == "nemenyi") nemenyi_quantile(k, setting$level) else dunn_quantile(nrow(pairs), setting$level)
+  nemenyi <- setting$adjust == "nemenyi"
+  q <- if (nemenyi) nemenyi_quantile(k, setting$level) else dunn_quantile(nrow(pairs), setting$level)
   reason <- no_ranks_reason(ranks, block)
   global <- global_test(ranks, reason)
   error <- if (is.na(reason)) rank_error(k, N) else NA_real_
@@ -48,7 +49,8 @@ block_ranks <- function(block, direction) {
   ranks <- vapply(keep, function(i) {
     metric_ranks(block$table[i, ], direction, block$tolerance[[i]])
   }, numeric(ncol(block$table)))
-  matrix(ranks, length(keep), ncol(block$table), byrow = TRUE, dimnames = list(block$units[keep], colnames(block$table)))
+  names <- list(block$units[keep], colnames(block$table))
+  matrix(ranks, length(keep), ncol(block$table), byrow = TRUE, dimnames = names)
 }
 
 # Counts that are the same in every replicate are no further evidence there either.
@@ -57,11 +59,13 @@ no_ranks_reason <- function(ranks, block) {
   of <- block$of
   if (N == 0L) return(paste("no", of, "has all architectures"))
   if (N == 1L) {
-    return(if (of == "task") "one task, and no replicates that share samples" else "one replicate has all architectures")
+    return(if (of == "replicate") "one replicate has all architectures" else
+      "one task, and no replicates that share samples")
   }
   if (all(ranks == ranks[, 1L])) return("all architectures are tied")
   spread <- apply(block$table[rownames(ranks), , drop = FALSE], 2L, function(x) diff(range(x)))
-  if (of == "replicate" && all(spread <= block$tolerance[[1L]])) "no value varies over the replicates" else NA_character_
+  fixed <- of == "replicate" && all(spread <= block$tolerance[[1L]])
+  if (fixed) "no value varies over the replicates" else NA_character_
 }
 
 # Friedman's chi squared and Iman and Davenport's F, which is less conservative.

@@ -16,15 +16,17 @@
 #' * `"restarts"`: other starting weights on the same sample (each the best of as many as the fit had). An
 #'   interval says where allocations of other starts lie: for convex networks at one point, otherwise perhaps at
 #'   several optima.
-#' * `"samples"`: other samples of as many rows from a synthetic task, from the trained weights on. An interval says where the
-#'   allocation of another such sample would lie. The fit must have a finite `n_obs`.
+#' * `"samples"`: other samples of as many rows from a synthetic task, from the trained weights on. An interval says
+#'   where the allocation of another such sample would lie. The fit must have a finite `n_obs`.
 #' * `"rows"`: the training rows drawn again with replacement, from the trained weights on: the bootstrap, for data
 #'   whose law is not known. Rows of a series come in blocks of neighbours (`block_length`), so that their
-#'   dependence is kept. An interval is one for the allocation that unlimited data would give. Rows set aside for early stopping stay as they are.
+#'   dependence is kept. An interval is one for the allocation that unlimited data would give. Rows set aside for
+#'   early stopping stay as they are.
 #'
 #' `std.error` is the standard deviation over refits, `conf.low` and `conf.high` their quantiles: intervals stay
-#' within what capacities can be, and hold input by input. Training from the trained weights on stays near their optimum;
-#' add `"restarts"` for the others. Allocations of networks whose rank is that of a free linear model do not vary.
+#' within what capacities can be, and hold input by input. Training from the trained weights on stays near their
+#' optimum; add `"restarts"` for the others. Allocations of networks whose rank is that of a free linear model do not
+#' vary.
 #'
 #' A refit that diverges is left out, and one that does not converge (though the fit itself has) is kept: a warning of
 #' class `capalloc_warning_refits` counts them.
@@ -34,8 +36,8 @@
 #' @param conf.level Their level.
 #' @param over `"restarts"`, `"samples"` or `"rows"`.
 #' @param times Number of refits.
-#' @param block_length For `"rows"` of a series: the length of a block. `NULL` means the window of the task, or the cube root of the
-#'   number of rows where that is more, and at most half of them.
+#' @param block_length For `"rows"` of a series: the length of a block. `NULL` means the window of the task, or the
+#'   cube root of the number of rows where that is more, and at most half of them.
 #' @param seed A whole number, or `NULL` to draw it from R's own stream.
 #' @param ... Not used.
 #' @returns A data frame: the rows of `x`, and with intervals `std.error`, `conf.low`, `conf.high`.

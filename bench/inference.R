@@ -1,6 +1,6 @@
 # Size of tests and coverage of intervals under a known truth.
-# Call: Rscript bench/inference.R [DRAWS]; prints tables of shares with their standard errors. DRAWS (1000) for contrasts;
-# a fifth of them for profiles, a twentieth for the bootstrap of rows.
+# Call: Rscript bench/inference.R [DRAWS]; prints tables of shares, with their standard errors. DRAWS (1000) for
+# contrasts; a fifth of them for profiles, a tenth for the allocations.
 
 suppressMessages(library(capalloc))
 draws <- as.integer(c(commandArgs(TRUE), 1000)[[1]])
@@ -32,7 +32,8 @@ comparison <- function(values) {
   runs <- expand.grid(replicate = seq_len(R), task = names(tasks), network = names(networks), stringsAsFactors = FALSE)
   runs <- transform(runs, seed = replicate, n_params = 4L, total_capacity = 4, excess_loss = c(values),
     loss = c(values), train_loss = c(values), converged = TRUE)
-  structure(list(runs = runs, allocation = NULL, networks = networks, tasks = tasks, n_obs = 100), class = "ca_comparison")
+  cmp <- list(runs = runs, allocation = NULL, networks = networks, tasks = tasks, n_obs = 100)
+  structure(cmp, class = "ca_comparison")
 }
 
 # ---- contrasts over tasks ------------------------------------------------------------------------------------
@@ -63,8 +64,8 @@ for (T in c(5, 10, 20)) for (tail in c("normal", "skewed")) {
     of <- function(n) cmp$runs$excess_loss[cmp$runs$network == n]
     t.test(of("a"), of("b"), paired = TRUE)$p.value <= 0.05
   }, NA)
-  rows[[length(rows) + 1]] <- data.frame(tasks = T, law = tail, test = "t, all replicates (not offered)", size = share(naive),
-    `any of six` = "", coverage = "", `global (chi-squared, F)` = "", check.names = FALSE)
+  rows[[length(rows) + 1]] <- data.frame(
+    tasks = T, law = tail, test = "t, all replicates (not offered)", size = share(naive), `any of six` = "", coverage = "", `global (chi-squared, F)` = "", check.names = FALSE)
 }
 table_of(rows)
 
@@ -121,10 +122,12 @@ for (R in c(5, 10, 20, 40)) for (rho in c(0, 0.9)) {
 table_of(rows)
 
 # ---- intervals of an allocation ------------------------------------------------------------------------------
-cat("\nAllocations of fits to a sample, 99 refits. Over rows: how often 95% intervals cover the population's capacity. Over samples:
-how often they cover that of another sample. Mean over inputs, and the least of an input.\n\n")
+cat("\nAllocations of fits to a sample, 99 refits. Over rows: how often 95% intervals cover the population's
+capacity. Over samples: how often they cover that of another sample. Mean over inputs, and the least of an input.\n\n")
 rows <- list()
-cases <- list(`recurrent, two diagonal states` = arch_recurrent(8, 2, "diagonal"), `dilated, one filter` = arch_dilated(8, 1))
+cases <- list(
+  `recurrent, two diagonal states` = arch_recurrent(8, 2, "diagonal"), `dilated, one filter` = arch_dilated(8, 1)
+)
 task <- task_fgn(8, 0.8)
 for (name in names(cases)) for (N in c(300, 3000)) {
   truth <- quiet(fit(cases[[name]], task, seed = 1, restarts = 8))
@@ -133,7 +136,7 @@ for (name in names(cases)) for (N in c(300, 3000)) {
     k <- generics::tidy(k, conf.int = TRUE, over = over, times = 99, seed = seed)
     k$conf.low - 1e-9 <= value & k$conf.high + 1e-9 >= value
   }
-  hits <- lapply(seq_len(max(draws %/% 20, 5)), function(i) {
+  hits <- lapply(seq_len(max(draws %/% 10, 5)), function(i) {
     trained <- function(seed) quiet(capacity(fit(truth$network, task, n_obs = N, seed = seed)))
     k <- trained(i)
     quiet(list(rows = inside(k, "rows", i, kappa), samples = inside(k, "samples", i, trained(1e5 + i)$capacity)))

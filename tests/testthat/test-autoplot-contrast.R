@@ -86,7 +86,7 @@ test_that("it is drawn, with a note, where the global test finds nothing or ther
   f <- contrast_architectures(random_comparison(2, 3, 4), test = "friedman")
   expect_gt(glance(f)$p.value, 0.05)
   plot <- ggplot2::autoplot(f)
-  expect_match(plot$labels$caption, "finds no difference at all")
+  expect_match(plot$labels$caption, "shows no difference")
   bars <- layers(plot)[[1]]
   expect_true(any(bars$linewidth > 1)) # all are joined
   tied <- contrast_architectures(made_comparison(array(0.1, c(2, 3, 3))), test = "friedman")

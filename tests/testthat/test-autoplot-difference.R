@@ -29,7 +29,8 @@ test_that("bands and estimates stand at their lags, a panel per task", {
 
 test_that("on a grid it is a map of two signs, on vectors it is by position", {
   skip_if_not_installed("ggplot2")
-  nets <- list(conv = input_grid(3, 3) |> layer_conv(1, 2) |> layer_dense(1), dense = input_grid(3, 3) |> layer_dense(1))
+  grid <- input_grid(3, 3)
+  nets <- list(conv = grid |> layer_conv(1, 2) |> layer_dense(1), dense = grid |> layer_dense(1))
   cmp <- compare_architectures(nets, list(image = task_image(3, 3, range = 2)), replicates = 3, n_obs = 60)
   d <- quiet(capacity_difference(cmp, seed = 1))
   tiles <- heat_tiles(ggplot2::autoplot(d), plot(d))

@@ -169,7 +169,8 @@ test_that("real allocations: a bias that only one has, and grids beside vectors"
     expect_equal(d$estimate[1:8], unname(of(names[[1L]])[1:8] - of(names[[2L]])[1:8]), tolerance = 1e-9)
     expect_equal(d$estimate[[9L]], if (names[[1L]] == "with") of("with")[[9L]] else -of("with")[[9L]])
   }
-  nets <- list(grid = input_grid(3, 3) |> layer_conv(1, 2) |> layer_dense(1), vector = input_vector(9) |> layer_dense(1))
+  grid <- input_grid(3, 3) |> layer_conv(1, 2) |> layer_dense(1)
+  nets <- list(grid = grid, vector = input_vector(9) |> layer_dense(1))
   cmp <- compare_architectures(nets, list(image = task_image(3, 3, range = 2)), replicates = 3, n_obs = 60)
   d <- quiet(capacity_difference(cmp, "grid", "vector", seed = 1))
   expect_identical(d$row, rep(1:3, 3))
