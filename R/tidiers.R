@@ -52,6 +52,41 @@ augment.ca_capacity <- function(x, ...) {
   rows
 }
 
+# Of kernels and tables: the total and the evidence for the rank.
+#' @export
+glance.ca_kernel <- function(x, ...) glance_rank(x)
+
+#' @export
+glance.ca_table <- function(x, ...) glance_rank(x)
+
+glance_rank <- function(x) {
+  evidence <- attr(x, "evidence")
+  light_frame(list(
+    total = attr(x, "total"), n_inputs = attr(x, "n_inputs"), tol = evidence$tol, gap = evidence$gap,
+    rank_low = evidence$rank_low, rank_high = evidence$rank_high, metric = attr(x, "metric"), ridge = attr(x, "ridge")
+  ))
+}
+
+#' @rdname summary.ca_network
+#' @export
+tidy.ca_network <- function(x, ...) {
+  rows <- network_rows(x)
+  names <- vapply(rows, function(row) row$name, "")
+  estimate <- if (is.null(x$coef)) rep(NA_real_, n_params(x)) else unname(x$coef)
+  light_frame(list(
+    term = coef_names(x), layer = rep(names, vapply(rows, function(row) own_params(row$layer), 0)), estimate = estimate
+  ))
+}
+
+#' @rdname summary.ca_network
+#' @export
+glance.ca_network <- function(x, ...) {
+  light_frame(list(
+    n_params = as.integer(n_params(x)), layers = length(network_rows(x)), n_inputs = as.integer(input_size(x$input)),
+    n_outputs = as.integer(output_size(x)), linear = is_linear(x)
+  ))
+}
+
 # Several capacities: a row each.
 #' @export
 glance.ca_capacities <- function(x, ...) {
