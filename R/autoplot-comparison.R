@@ -3,31 +3,119 @@
 #' Pictures of comparisons
 #'
 #' @param object A comparison, from [compare_architectures()].
-#' @param type `"profile"`: mean capacity by lag, a row of panels per task and a column per
-#'   architecture, all on one scale, with the task's demand, scaled to its largest, as an
-#'   orange line; on a grid a heat map each. `"loss"`: excess loss against total capacity, a panel per
-#'   task, a small point per run and a large one per architecture; on a logarithmic scale where all
-#'   losses allow it.
+#' @param type
+#'   * `"profile"`: mean capacity by lag, a row of panels per task and a column per architecture, all on one scale, with
+#'     the task's demand, scaled to its largest, as an orange line; on a grid a heat map each.
+#'   * `"loss"`: excess loss against total capacity, a panel per task, a small point per run and a large one per
+#'     architecture; on a logarithmic scale where all losses allow it.
+#'   * `"rank"`: the ranks of [rank_results()] with the raw values written in.
+#'   * `"cd"`: the critical-difference diagram of Friedman's test ([autoplot.ca_contrast()]).
+#'   * `"frontier"`: as `"loss"`, means alone with their intervals, and a line through those that no other beats in both
+#'     capacity and excess loss.
+#'   * `"difference"`: [capacity_difference()] between `a` and `b`.
+#'
+#'   (A spectrum belongs to one capacity: [autoplot.ca_capacity()].)
+#' @param metric For `"rank"` and `"cd"`, as in [contrast_architectures()].
+#' @param level Of intervals, bands and tests.
+#' @param control For `"cd"`: the name of an architecture to compare all others with, or `NULL`.
+#' @param a,b For `"difference"`: names of two architectures, which may be left out where there are only two.
+#' @param seed For `"difference"`: of its bootstrap.
 #' @param ... Not used.
-#' @returns A ggplot.
+#' @returns A ggplot. What a warning would say of runs that are not comparable is in the report of
+#'   [contrast_architectures()]; pictures only note it.
 #' @examples
 #' cmp <- compare_architectures(
-#'   list(dense = arch_dense(16), dilated = arch_dilated(16)), classical_tasks(16)["fgn"],
-#'   replicates = 2
+#'   list(dense = arch_dense(16), dilated = arch_dilated(16), conv = arch_conv(16, 2, 3)),
+#'   classical_tasks(16)[c("ar", "fgn", "sparse")], replicates = 2
 #' )
 #' if (requireNamespace("ggplot2", quietly = TRUE)) {
 #'   ggplot2::autoplot(cmp)
-#'   ggplot2::autoplot(cmp, type = "loss")
+#'   ggplot2::autoplot(cmp, type = "rank")
+#'   ggplot2::autoplot(cmp, type = "cd")
 #' }
 #' @exportS3Method ggplot2::autoplot
-autoplot.ca_comparison <- function(object, type = c("profile", "loss"), ...) {
-  type <- check_choice(type, c("profile", "loss"))
-  drawn <- if (type == "loss") object$runs$loss else object$runs$total_capacity
+autoplot.ca_comparison <- function(object, type = c("profile", "loss", "rank", "cd", "frontier", "difference"),
+                                   metric = "excess_loss", level = 0.95, control = NULL, a = NULL, b = NULL,
+                                   seed = 1, ...) {
+  check_dots(...)
+  type <- check_choice(type, c("profile", "loss", "rank", "cd", "frontier", "difference"))
+  drawn <- if (type %in% c("loss", "frontier")) object$runs$loss else object$runs$total_capacity
   if (all(is.na(drawn))) {
     abort(c("{.arg object} must have runs to draw.", x = "None of its {length(drawn)} run{?s} gave a {type}."),
       "value")
   }
-  if (type == "loss") comparison_loss(object) else comparison_profile(object)
+  switch(type,
+    profile = comparison_profile(object),
+    loss = comparison_loss(object),
+    rank = autoplot.ca_ranks(rank_results(object, metric)),
+    cd = comparison_cd(object, metric, level, control),
+    frontier = comparison_frontier(object, check_number(level, min = 0, max = 1, open = TRUE)),
+    difference = comparison_difference(object, a, b, level, seed)
+  )
+}
+
+comparison_difference <- function(object, a, b, level, seed) {
+  noted <- with_notes(capacity_difference(object, a, b, level = level, seed = seed))
+  plot <- autoplot.ca_difference(noted$value)
+  plot + ggplot2::labs(caption = paste(c(plot$labels$caption, noted$notes), collapse = "\n"))
+}
+
+# list(value, notes): without warnings that runs are not quite comparable or how they are paired; notes say it shortly.
+with_notes <- function(code) {
+  notes <- character()
+  note <- function(text) function(w) {
+    notes <<- c(notes, text)
+    invokeRestart("muffleWarning")
+  }
+  value <- withCallingHandlers(code,
+    capalloc_warning_not_comparable = note("runs are not quite comparable (see contrast_architectures())"),
+    capalloc_warning_pairing = note("replicates share no sample"),
+    capalloc_warning_resampled = note("replicates resample the same rows")
+  )
+  list(value = value, notes = notes)
+}
+
+comparison_cd <- function(object, metric, level, control) {
+  noted <- with_notes(contrast_architectures(object, metric, "friedman", control = control, level = level,
+    adjust = if (!is.null(control)) "bonferroni"))
+  shown <- cd_data(noted$value)
+  shown$note <- paste(c(shown$note, noted$notes), collapse = "\n")
+  cd_ggplot(shown)
+}
+
+# Means per task with intervals, and the frontier as a line through the architectures on it.
+comparison_frontier <- function(object, level) {
+  means <- in_order(plain_frame(summary(object, level = level)), object)
+  means <- means[means$runs > 0 & !is.na(means$excess_loss), , drop = FALSE]
+  edge <- means[on_frontier(means$total_capacity, means$excess_loss, means$task), , drop = FALSE]
+  edge <- edge[order(edge$task, edge$total_capacity), , drop = FALSE]
+  # one alone on its frontier has no line
+  edge <- edge[edge$task %in% edge$task[duplicated(edge$task)], , drop = FALSE]
+  k <- length(object$networks)
+  ggplot2::ggplot(means, ggplot2::aes(x = .data$total_capacity, y = .data$excess_loss)) +
+    (if (nrow(edge) > 0L) ggplot2::geom_step(data = edge, colour = grey)) +
+    ggplot2::geom_linerange(
+      ggplot2::aes(ymin = .data$excess_low, ymax = .data$excess_high, colour = .data$network), na.rm = TRUE
+    ) +
+    ggplot2::geom_point(ggplot2::aes(colour = .data$network, shape = .data$network), size = 2.5) +
+    ggplot2::scale_shape_manual(values = rep_len(network_shapes, k), drop = FALSE) +
+    ggplot2::scale_colour_manual(values = rep_len(palette, k), drop = FALSE) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$task), scales = "free_y") +
+    ggplot2::labs(x = "total capacity", y = "excess loss", colour = NULL, shape = NULL, caption = paste0(
+      "line: the frontier, whose architectures are beaten by none in both; bars: ", 100 * level,
+      "% intervals of the mean over replicates"
+    )) +
+    picture_theme()
+}
+
+network_shapes <- c(16, 17, 15, 18, 1, 2, 0, 5, 6, 8)
+
+# Whether no other architecture of the task has as little of both and less of one.
+on_frontier <- function(capacity, loss, task) {
+  vapply(seq_along(loss), function(i) {
+    same <- task == task[[i]]
+    !any(same & capacity <= capacity[[i]] & loss <= loss[[i]] & (capacity < capacity[[i]] | loss < loss[[i]]))
+  }, NA)
 }
 
 # Mean capacity of each input over the runs of a network on a task.
@@ -97,7 +185,7 @@ comparison_loss <- function(object) {
   runs <- in_order(object$runs[!is.na(object$runs$loss), , drop = FALSE], object)
   means <- in_order(plain_frame(summary(object)), object)
   means <- means[means$runs > 0, , drop = FALSE]
-  shapes <- rep_len(c(16, 17, 15, 18, 1, 2, 0, 5, 6, 8), length(object$networks))
+  shapes <- rep_len(network_shapes, length(object$networks))
   # exact zeros have no logarithm: they are drawn at a millionth of the largest
   floor <- 1e-6 * max(runs$excess_loss, 0)
   logarithmic <- floor > 0 && all(runs$excess_loss > -1e-9)

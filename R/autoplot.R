@@ -49,7 +49,10 @@ constant_note <- function(rows) {
 #'   in). For a fit `"loss"` (training loss by iteration) or `"allocation"` (capacity of
 #'   each input beside the [task_demand()] of the task; on a grid both as shares of their
 #'   largest).
-#' @param ... Not used.
+#' @param conf.int Whether a profile has intervals, those of [tidy.ca_capacity()] (not where channels are stacked, nor
+#'   on grids).
+#' @param ... With `conf.int`: `conf.level`, `over`, `times`, `block_length` and `seed` of [tidy.ca_capacity()].
+#'   Otherwise not used.
 #' @returns `autoplot()`: a ggplot. `plot()`: its argument, invisibly.
 #' @name autoplot.ca_capacity
 #' @aliases autoplot
@@ -68,10 +71,13 @@ NULL
 
 #' @rdname autoplot.ca_capacity
 #' @exportS3Method ggplot2::autoplot
-autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), ...) {
-  check_dots(...)
+autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), conf.int = FALSE, ...) {
+  if (!check_flag(conf.int)) check_dots(...)
   type <- check_choice(type, c("profile", "spectrum"))
   if (type == "spectrum") return(spectrum_ggplot(object))
+  if (conf.int) {
+    object[c("conf.low", "conf.high")] <- tidy.ca_capacity(object, conf.int = TRUE, ...)[c("conf.low", "conf.high")]
+  }
   if (is_grid_profile(object)) return(heat_ggplot(grid_heat(object)))
   profile_ggplot(object) + ggplot2::labs(title = total_title(object))
 }
@@ -107,6 +113,9 @@ profile_ggplot <- function(object) {
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data[[shown$x]], y = .data$capacity)) +
     ggplot2::geom_hline(yintercept = shown$most, colour = grey, linetype = "dashed") +
     columns +
+    (if (channels <= 1L && !is.null(shown$rows$conf.low)) {
+      ggplot2::geom_linerange(ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high), colour = orange)
+    }) +
     (if (channels > 1L) ggplot2::scale_fill_manual("channel", values = rep_len(palette, channels))) +
     (if (!is.null(shown$rows$group)) ggplot2::facet_wrap(ggplot2::vars(.data$group))) +
     (if (discrete) ggplot2::scale_x_discrete(guide = ggplot2::guide_axis(check.overlap = TRUE)) else

@@ -96,7 +96,13 @@ capacity <- function(x, metric = c("identity", "covariance"), partition = NULL, 
     total = if (about$ridge > 0) sum(core$answer) else as.double(core$rank),
     evidence = core$evidence, spectrum = core$values, metric = about$metric, ridge = about$ridge,
     n_params = about$n_kept, n_inputs = about$n, n_outputs = about$m, input_kind = input$kind,
-    linear = is.null(about$samples), n_samples = max(nrow(about$samples), 1)
+    linear = is.null(about$samples), n_samples = max(nrow(about$samples), 1),
+    source = if (inherits(x, "ca_fit")) {
+      list(fit = x, asked = list(
+        metric = about$metric, partition = partition, ridge = ridge, tol = tol, data = data, layers = layers, by = by,
+        block = block
+      ))
+    }
   )
 }
 
@@ -136,7 +142,8 @@ bind_groups <- function(frames, group) {
 #' @param ... For `c()`: capacities, named after their networks. Otherwise not used.
 #' @returns `glance()`: a data frame with one row: `total`, `n_params`, `n_inputs`
 #'   (coordinates, with the constant), `tol`, `gap`, `rank_low`, `rank_high`, `metric`,
-#'   `ridge`. `tidy()`: the same rows as a plain data frame. `summary()`: a list with
+#'   `ridge`. `tidy()`: the same rows as a plain data frame, with intervals on request
+#'   ([tidy.ca_capacity()]). `augment()`: the same with `.share`, of the total. `summary()`: a list with
 #'   the `glance` row and, for sequences, `octaves` (part, capacity, share).
 #'   `c()`: one data frame with a first column `network`, for one picture of several
 #'   capacities on one scale.

@@ -348,8 +348,10 @@ bind_demands <- function(tasks) {
 #'   task and network: `task`, `network`, `runs` (that did not fail), `failed`, `unconverged`,
 #'   `n_params`, and means over runs: `total_capacity`, `loss`, `loss_low`, `loss_high` (Student
 #'   intervals of the mean; `NA` for a single run), `excess_loss`, `excess_low`, `excess_high`,
-#'   `seconds`. Its print says what the intervals speak of. `tidy()`: the runs. `glance()`: one
-#'   row: `networks`, `tasks`, `replicates`, `runs`, `failed`, `unconverged`, `n_obs`, `seed`.
+#'   `seconds`. Its print says what the intervals speak of. `tidy()`: the runs. `augment()`: the runs
+#'   with `efficiency`. `glance()`: one
+#'   row: `networks`, `tasks`, `replicates`, `runs`, `failed`, `unconverged`, `n_obs`, `seed`. `format()` of a summary:
+#'   a data frame of texts with intervals in brackets, ready for [knitr::kable()].
 #' @name ca_comparison
 #' @examples
 #' cmp <- compare_architectures(list(dense = arch_dense(8)), classical_tasks(8)["ar"], replicates = 2)
@@ -420,6 +422,20 @@ print.ca_comparison_summary <- function(x, ...) {
   print(shown, row.names = FALSE, digits = 4)
   cat(comparison_notes(x), sep = "\n")
   invisible(x)
+}
+
+#' @rdname ca_comparison
+#' @param digits Significant digits.
+#' @export
+format.ca_comparison_summary <- function(x, digits = 3, ...) {
+  rows <- plain_frame(x)
+  light_frame(list(
+    task = rows$task, network = rows$network,
+    loss = with_interval(rows$loss, rows$loss_low, rows$loss_high, digits),
+    `excess loss` = with_interval(rows$excess_loss, rows$excess_low, rows$excess_high, digits),
+    parameters = as.character(rows$n_params), `total capacity` = with_interval(rows$total_capacity, NA, NA, digits),
+    runs = as.character(rows$runs), failed = as.character(rows$failed), unconverged = as.character(rows$unconverged)
+  ))
 }
 
 comparison_notes <- function(summary) {

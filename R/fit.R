@@ -53,7 +53,7 @@
 #'   synthetic task the loss on 10000 fresh rows), `train_loss` (with its decay),
 #'   `bayes_loss`, `converged`, `outcome` (`"converged"`, `"stalled"`,
 #'   `"exhausted"`, `"stopped"` early or `"degenerate"`), `gradient_norm`, `iterations`, `seconds`,
-#'   `method`, `seed`, `nobs`, `runs` (a data frame with one row per restart) and
+#'   `method`, `control`, `seed`, `nobs`, `runs` (a data frame with one row per restart) and
 #'   `history` (a data frame: restart, iteration, set, loss, gradient_norm).
 #' @references Levenberg (1944) \doi{10.1090/qam/10666}; Marquardt (1963)
 #'   \doi{10.1137/0111030}; Transtrum and Sethna (2012)
@@ -81,13 +81,22 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
   began <- proc.time()[[3L]]
   seeds <- derive_seeds(seed, restarts + 1L)
   sample <- training_sample(task, n_obs, seeds[[1L]])
-  runs <- if (needs_rows(object, task, control)) {
-    sample <- split_sample(sample, object, task, control, seeds[[1L]])
-    train_on_rows(object, sample, loss_of(task), method, control, seeds[-1L])
-  } else {
-    train_on_moments(object, sample$moments, method, control, seeds[-1L])
+  trained <- train_on_sample(object, task, sample, method, control, seeds)
+  new_fit(object, task, trained$sample, trained$runs, method, control, seed, proc.time()[[3L]] - began)
+}
+
+# list(sample, runs): the sample without what was set aside, and a run per start. The first seed sets rows aside,
+# the others start.
+train_on_sample <- function(network, task, sample, method, control, seeds, call = rlang::caller_env()) {
+  if (!needs_rows(network, task, control)) {
+    return(list(
+      sample = sample, runs = train_on_moments(network, sample$moments, method, control, seeds[-1L], call = call)
+    ))
   }
-  new_fit(object, task, sample, runs, method, seed, proc.time()[[3L]] - began)
+  sample <- split_sample(sample, network, task, control, seeds[[1L]], call = call)
+  list(
+    sample = sample, runs = train_on_rows(network, sample, loss_of(task), method, control, seeds[-1L], call = call)
+  )
 }
 
 fit_methods <- c("lm", "lbfgs", "adam")
@@ -180,21 +189,18 @@ train_on_moments <- function(network, moments, method, control, seeds, call = rl
   })
 }
 
-new_fit <- function(object, task, sample, runs, method, seed, seconds) {
-  losses <- vapply(runs, function(run) {
-    if (run$outcome == "diverged" || is.na(run$loss)) Inf else run$loss
-  }, 0)
-  best <- runs[[which.min(losses)]]
+new_fit <- function(object, task, sample, runs, method, control, seed, seconds) {
+  best <- best_run(runs)
   network <- object
   network$coef <- best$coef
   network$input <- label_input(network$input, task$input)
-  if (!is.finite(min(losses))) abort_diverged(network, best)
+  if (!is.finite(run_loss(best))) abort_diverged(network, best)
   object <- structure(list(
-    network = network, task = task, rows = sample$rows, moments = sample$moments,
+    network = network, task = task, rows = sample$rows, validation = sample$validation, moments = sample$moments,
     loss = NA_real_, train_loss = best$loss, bayes_loss = bayes_loss(task),
     converged = best$outcome == "converged", outcome = best$outcome,
     gradient_norm = if (is.na(best$number) || best$number < 0) NaN else best$number,
-    iterations = best$iterations, seconds = seconds, method = method, seed = seed,
+    iterations = best$iterations, seconds = seconds, method = method, control = control, seed = seed,
     nobs = sample$nobs, runs = run_frame(runs), history = history_frame(runs)
   ), class = "ca_fit")
   object$loss <- if (identical(sample$moments, task$moments) && is.null(task$data)) {
@@ -205,6 +211,11 @@ new_fit <- function(object, task, sample, runs, method, seed, seconds) {
   if (!object$converged) warn_not_converged(object)
   object
 }
+
+# A loss that counts against all others where a run diverged.
+run_loss <- function(run) if (run$outcome == "diverged" || is.na(run$loss)) Inf else run$loss
+
+best_run <- function(runs) runs[[which.min(vapply(runs, run_loss, 0))]]
 
 # Nothing is lost: the condition holds the last coefficients at which the loss was finite (the start, if none).
 abort_diverged <- function(network, run, call = rlang::caller_env(2L)) {
@@ -300,7 +311,8 @@ moment_loss <- function(W, moments) {
 #'   bayes_loss, `NA` for data), `converged`, `gradient_norm`, `iterations`,
 #'   `seconds`, `method`, `seed`, `nobs`. `tidy()`: one row per parameter: `term`,
 #'   `layer`, `estimate`, `capacity` (its effective capacity in the identity metric, the sum of its
-#'   column of [capacity_table()]: between 0 and 1, and the total over all of them).
+#'   column of [capacity_table()]: between 0 and 1, and the total over all of them). `augment()`: one row per output and
+#'   row trained on: `row`, `output`, `.observed`, `.fitted`, `.resid`.
 #' @name ca_fit
 #' @examples
 #' net <- input_sequence(8) |> layer_dense(1)

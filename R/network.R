@@ -253,7 +253,8 @@ coef.ca_network <- function(object, ...) {
 #'   channels x rows x columns), `parameters` (its own, and
 #'   for a residual or parallel layer those of its blocks are on the blocks' own
 #'   rows), `depth` (0 for the network's own layers, 1 inside a block, ...).
-#'   `print()` and `plot()` return their argument, `autoplot()`
+#'   `tidy()`: one row per parameter, `term`, `layer`, `estimate` (`NA` without coefficients). `glance()`: one row,
+#'   `n_params`, `layers`, `n_inputs`, `n_outputs`, `linear`. `print()` and `plot()` return their argument, `autoplot()`
 #'   a ggplot.
 #' @examples
 #' net <- input_sequence(16) |>

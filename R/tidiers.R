@@ -46,4 +46,86 @@ glance.ca_capacity <- function(x, ...) {
 
 #' @rdname ca_capacity
 #' @export
-tidy.ca_capacity <- function(x, ...) plain_frame(x)
+augment.ca_capacity <- function(x, ...) {
+  rows <- plain_frame(x)
+  rows$.share <- rows$capacity / attr(x, "total")
+  rows
+}
+
+# Of kernels and tables: the total and the evidence for the rank.
+#' @export
+glance.ca_kernel <- function(x, ...) glance_rank(x)
+
+#' @export
+glance.ca_table <- function(x, ...) glance_rank(x)
+
+glance_rank <- function(x) {
+  evidence <- attr(x, "evidence")
+  light_frame(list(
+    total = attr(x, "total"), n_inputs = attr(x, "n_inputs"), tol = evidence$tol, gap = evidence$gap,
+    rank_low = evidence$rank_low, rank_high = evidence$rank_high, metric = attr(x, "metric"), ridge = attr(x, "ridge")
+  ))
+}
+
+#' @rdname summary.ca_network
+#' @export
+tidy.ca_network <- function(x, ...) {
+  rows <- network_rows(x)
+  names <- vapply(rows, function(row) row$name, "")
+  estimate <- if (is.null(x$coef)) rep(NA_real_, n_params(x)) else unname(x$coef)
+  light_frame(list(
+    term = coef_names(x), layer = rep(names, vapply(rows, function(row) own_params(row$layer), 0)), estimate = estimate
+  ))
+}
+
+#' @rdname summary.ca_network
+#' @export
+glance.ca_network <- function(x, ...) {
+  light_frame(list(
+    n_params = as.integer(n_params(x)), layers = length(network_rows(x)), n_inputs = as.integer(input_size(x$input)),
+    n_outputs = as.integer(output_size(x)), linear = is_linear(x)
+  ))
+}
+
+# Several capacities: a row each.
+#' @export
+glance.ca_capacities <- function(x, ...) {
+  totals <- attr(x, "totals")
+  light_frame(list(network = names(totals), total = unname(totals)))
+}
+
+#' @export
+glance.ca_demand <- function(x, ...) {
+  light_frame(list(inputs = nrow(x), largest = max(x$demand), at = x$input[[which.max(x$demand)]]))
+}
+
+#' @rdname ca_fit
+#' @export
+augment.ca_fit <- function(x, ...) {
+  yhat <- fitted(x)
+  left <- residuals(x)
+  names <- output_names(x$task)
+  N <- nrow(yhat)
+  # one probability of two stands for both
+  if (ncol(yhat) != length(names)) names <- colnames(yhat)
+  light_frame(list(
+    row = rep(seq_len(N), ncol(yhat)), output = rep(names, each = N), .observed = c(yhat + left), .fitted = c(yhat),
+    .resid = c(left)
+  ))
+}
+
+#' @rdname ca_comparison
+#' @export
+augment.ca_comparison <- function(x, ...) {
+  rows <- plain_frame(x$runs)
+  rows$efficiency <- run_efficiency(x)
+  rows
+}
+
+#' @importFrom generics augment
+#' @export
+generics::augment
+
+# Any result as a plain data frame.
+#' @export
+tidy.ca_frame <- function(x, ...) plain_frame(x)

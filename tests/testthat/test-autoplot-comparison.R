@@ -143,6 +143,45 @@ test_that("unknown types are refused by class", {
   expect_snapshot(writeLines(bad(ggplot2::autoplot(cmp, type = "spectrum"), "value")))
 })
 
+test_that("ranks, critical differences and profiles' differences are those of their own functions", {
+  skip_if_not_installed("ggplot2")
+  cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
+  same <- function(a, b) expect_identical(lapply(layers(a), as.list), lapply(layers(b), as.list))
+  same(ggplot2::autoplot(cmp, type = "rank", metric = "loss"), ggplot2::autoplot(rank_results(cmp, "loss")))
+  same(ggplot2::autoplot(cmp, type = "cd"),
+    ggplot2::autoplot(quiet(contrast_architectures(cmp, test = "friedman"))))
+  same(ggplot2::autoplot(cmp, type = "cd", control = "dense", level = 0.9), ggplot2::autoplot(quiet(
+    contrast_architectures(cmp, test = "friedman", control = "dense", adjust = "bonferroni", level = 0.9))))
+  same(ggplot2::autoplot(cmp, type = "difference", a = "conv", b = "dense", seed = 2),
+    ggplot2::autoplot(quiet(capacity_difference(cmp, "conv", "dense", seed = 2))))
+  # what would be warned of is in the caption
+  population <- compare_architectures(nets, tasks, replicates = 2)
+  expect_warning(plot <- ggplot2::autoplot(population, type = "cd"), NA)
+  expect_match(plot$labels$caption, "replicates share no sample")
+  bad(ggplot2::autoplot(cmp, type = "difference"), "value")
+  bad(ggplot2::autoplot(cmp, type = "rank", metric = "accuracy"), "value")
+})
+
+test_that("a frontier has the means with intervals, and a line through those that none beats in both", {
+  skip_if_not_installed("ggplot2")
+  cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
+  means <- summary(cmp, level = 0.9)
+  plot <- ggplot2::autoplot(cmp, type = "frontier", level = 0.9)
+  shown <- layers(plot)
+  points <- shown[[length(shown)]]
+  expect_equal(points$y, means$excess_loss)
+  expect_equal(shown[[length(shown) - 1L]]$ymax, means$excess_high)
+  beaten <- vapply(seq_len(nrow(means)), function(i) {
+    any(means$task == means$task[[i]] & means$total_capacity <= means$total_capacity[[i]] &
+      means$excess_loss < means$excess_loss[[i]])
+  }, NA)
+  free <- capalloc:::on_frontier(means$total_capacity, means$excess_loss, means$task)
+  expect_identical(free, !beaten)
+  # equal in one is beaten by less of the other, equal in both by none
+  expect_identical(capalloc:::on_frontier(c(1, 1, 2, 2), c(3, 2, 2, 1), rep("t", 4)), c(FALSE, TRUE, FALSE, TRUE))
+  expect_identical(capalloc:::on_frontier(c(1, 1), c(2, 2), c("t", "t")), c(TRUE, TRUE))
+})
+
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
 test_that("pictures look as they did", {
   announce_snapshot_file(name = "comparison-profile.svg")

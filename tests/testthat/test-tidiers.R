@@ -53,3 +53,55 @@ test_that("kernels and tables are tidied to plain data frames", {
     expect_identical(as.list(tidied), as.list(as.data.frame(x)))
   }
 })
+
+test_that("augment() adds to rows what they are made of", {
+  trained <- fit(arch_dilated(8), task_fgn(8, 0.8), n_obs = 50, seed = 1)
+  rows <- generics::augment(trained)
+  expect_identical(rows$.fitted, c(fitted(trained)))
+  expect_equal(rows$.observed, c(trained$rows$y))
+  expect_identical(unique(rows$output), "y[1]")
+  cars <- fit(arch_dense(input_vector(2), bias = TRUE), task_data(factor(am) ~ wt + hp, mtcars, test = 0), seed = 1)
+  rows <- generics::augment(cars)
+  expect_identical(rows$output, rep(c("0", "1"), each = 32))
+  expect_equal(rows$.observed, c(mtcars$am == 0, mtcars$am == 1) + 0, tolerance = 1e-12)
+  expect_equal(rows$.observed - rows$.fitted, rows$.resid, tolerance = 1e-12)
+  k <- capacity(trained)
+  expect_equal(sum(generics::augment(k)$.share), 1)
+  cmp <- compare_architectures(list(a = arch_dense(8)), classical_tasks(8)["ar"], replicates = 2, n_obs = 30)
+  expect_equal(generics::augment(cmp)$efficiency, (1 - cmp$runs$loss) / 8, tolerance = 1e-12)
+})
+
+test_that("every result is tidied, and has a glance", {
+  k <- capacity(named_networks()$conv_channels)
+  both <- c(a = k, b = k)
+  expect_identical(class(tidy(both)), "data.frame")
+  expect_identical(glance(both), data.frame(network = c("a", "b"), total = rep(glance(k)$total, 2)))
+  net <- named_networks()$conv_channels
+  columns <- c("total", "n_inputs", "tol", "gap", "rank_low", "rank_high", "metric", "ridge")
+  for (x in list(capacity_kernel(net), capacity_table(net))) {
+    expect_named(glance(x), columns)
+    expect_identical(glance(x)$total, glance(k)$total)
+  }
+  expect_identical(tidy(net)[c("term", "estimate")], data.frame(term = names(coef(net)), estimate = unname(coef(net))))
+  expect_identical(glance(net)$n_params, length(coef(net)))
+  bare <- input_sequence(4) |> layer_dense(1) |> layer_activation("tanh")
+  expect_identical(tidy(bare)$estimate, rep(NA_real_, 4))
+  expect_identical(tidy(bare)$layer, rep("dense1", 4))
+  expect_identical(glance(bare), data.frame(
+    n_params = 4L, layers = 2L, n_inputs = 4L, n_outputs = 1L, linear = FALSE
+  ))
+  demand <- task_demand(task_ar(4, 0.5))
+  expect_identical(tidy(demand), as.data.frame(demand))
+  expect_identical(glance(demand)[c("inputs", "at")], data.frame(inputs = 4L, at = "x[4]"))
+})
+
+test_that("a summary is formatted with its intervals, for a table", {
+  cmp <- compare_architectures(list(a = arch_dense(8)), classical_tasks(8)["ar"], replicates = 3, n_obs = 30)
+  s <- summary(cmp)
+  shown <- format(s)
+  expect_true(all(vapply(shown, is.character, NA)))
+  number <- function(x) format(signif(x, 3))
+  expect_identical(shown$loss, paste0(number(s$loss), " [", number(s$loss_low), ", ", number(s$loss_high), "]"))
+  skip_if_not_installed("knitr")
+  expect_match(knitr::kable(shown, "pipe")[[3L]], shown$loss, fixed = TRUE)
+})

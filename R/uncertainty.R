@@ -1,0 +1,235 @@
+# Uncertainty of an allocation: the fit that it comes from is trained again, many times, with one thing varied.
+#
+#   restarts  other starting weights, the same training sample
+#   samples   other samples of the task, from the trained weights
+#   rows      the training rows drawn again with replacement (of a series in blocks), from the trained weights
+#
+# A refit is a fit with other coefficients and rows; what is asked of it is what was asked of the first.
+
+#' Intervals for an allocation
+#'
+#' How far the capacity of each input, or part, would be elsewhere if training began elsewhere or saw
+#' other data.
+#'
+#' The fit is trained again `times` times, each time with one thing varied and all else as it was:
+#'
+#' * `"restarts"`: other starting weights on the same sample (each the best of as many as the fit had). An
+#'   interval says where allocations of other starts lie: for convex networks at one point, otherwise perhaps at
+#'   several optima.
+#' * `"samples"`: other samples of as many rows from a synthetic task, from the trained weights on. An interval says
+#'   where the allocation of another such sample would lie. The fit must have a finite `n_obs`.
+#' * `"rows"`: the training rows drawn again with replacement, from the trained weights on: the bootstrap, for data
+#'   whose law is not known. Rows of a series come in blocks of neighbours (`block_length`), so that their
+#'   dependence is kept. An interval is one for the allocation that unlimited data would give. Rows set aside for
+#'   early stopping stay as they are.
+#'
+#' `std.error` is the standard deviation over refits, `conf.low` and `conf.high` their quantiles: intervals stay
+#' within what capacities can be, and hold input by input. Training from the trained weights on stays near their
+#' optimum; add `"restarts"` for the others. Allocations of networks whose rank is that of a free linear model do not
+#' vary.
+#'
+#' A refit that diverges is left out, and one that does not converge (though the fit itself has) is kept: a warning of
+#' class `capalloc_warning_refits` counts them.
+#'
+#' @param x A capacity, from [capacity()] of a fit.
+#' @param conf.int Whether to add intervals.
+#' @param conf.level Their level.
+#' @param over `"restarts"`, `"samples"` or `"rows"`.
+#' @param times Number of refits.
+#' @param block_length For `"rows"` of a series: the length of a block. `NULL` means the window of the task, or the
+#'   cube root of the number of rows where that is more, and at most half of them.
+#' @param seed A whole number, or `NULL` to draw it from R's own stream.
+#' @param ... Not used.
+#' @returns A data frame: the rows of `x`, and with intervals `std.error`, `conf.low`, `conf.high`.
+#' @section Errors:
+#' `capalloc_error_value`: a capacity of a bare network, which has no training to repeat; `"samples"` of a
+#' fit on data or on a population; `"rows"` of a fit on a population; groups of samples (`by`) without fixed `data`.
+#' @references Kuensch (1989), The jackknife and the bootstrap for general stationary observations,
+#'   \doi{10.1214/aos/1176347265}, for blocks.
+#' @seealso [capacity_difference()] for two architectures of a comparison.
+#' @examples
+#' trained <- fit(arch_dilated(8), task_fgn(8, 0.8), n_obs = 300, seed = 1)
+#' generics::tidy(capacity(trained), conf.int = TRUE, over = "rows", times = 20, seed = 1)
+#' @export
+tidy.ca_capacity <- function(x, conf.int = FALSE, conf.level = 0.95, over = c("restarts", "samples", "rows"),
+                             times = 200, block_length = NULL, seed = NULL, ...) {
+  check_dots(...)
+  if (!check_flag(conf.int)) return(plain_frame(x))
+  conf.level <- check_number(conf.level, min = 0, max = 1, open = TRUE)
+  over <- check_choice(over, c("restarts", "samples", "rows"))
+  times <- check_count(times, min = 2L)
+  source <- check_source(x, over)
+  block_length <- check_block_length(block_length, source$fit, over)
+  draws <- refit_capacities(source, over, times, block_length, draw_seed(seed))
+  rows <- plain_frame(x)
+  # refits x rows
+  rows$std.error <- apply(draws, 2L, stats::sd)
+  rows$std.error[rows$std.error <= same_capacity] <- 0
+  tails <- c((1 - conf.level) / 2, (1 + conf.level) / 2)
+  ends <- apply(draws, 2L, stats::quantile, tails, type = 6L, names = FALSE)
+  rows$conf.low <- ends[1L, ]
+  rows$conf.high <- ends[2L, ]
+  rows
+}
+
+# list(fit, asked), if it can be trained again that way.
+check_source <- function(x, over, call = rlang::caller_env()) {
+  source <- attr(x, "source")
+  if (is.null(source)) {
+    abort(c(
+      "Only the capacity of a fit has intervals: a network alone has no training to repeat.",
+      i = "Ask {.code capacity(fit(network, task))}."
+    ), "value", call = call)
+  }
+  fit <- source$fit
+  if (over == "rows" && is.null(fit$rows)) {
+    abort(c(
+      "{.arg over} can be {.val rows} only where the fit was trained on rows.",
+      x = "It was trained on population moments.",
+      i = "Train on a sample with {.code fit(n_obs = )}."
+    ), "value", call = call)
+  }
+  if (over == "samples" && (is.null(fit$rows) || is_data_task(fit$task))) {
+    abort(c(
+      "{.arg over} can be {.val samples} only where the fit was trained on a sample of a synthetic task.",
+      x = if (is_data_task(fit$task)) "The law of its data is not known." else "It was trained on population moments.",
+      i = if (is_data_task(fit$task)) "Draw its rows again with {.code over = \"rows\"}." else
+        "Train on a sample with {.code fit(n_obs = )}."
+    ), "value", call = call)
+  }
+  if (over != "restarts" && !is.null(source$asked$by) && is.null(source$asked$data)) {
+    abort(c(
+      "Groups of samples have intervals over {over} only at fixed inputs: their own change with each refit.",
+      i = "Pass {.arg data} to {.fn capacity}."
+    ), "value", call = call)
+  }
+  source
+}
+
+check_block_length <- function(block_length, fit, over, call = rlang::caller_env()) {
+  if (over != "rows" || !in_order_of_time(fit)) {
+    if (is.null(block_length)) return(1L)
+    abort(c(
+      "{.arg block_length} is for {.code over = \"rows\"} of a fit on all rows of a series.",
+      x = "It is {show_value(block_length)}."
+    ), "value", call = call)
+  }
+  N <- nrow(fit$rows$x)
+  if (is.null(block_length)) {
+    return(max(1L, min(max(as.integer(ceiling(N^(1 / 3))), fit$task$input$shape[[3L]]), N %/% 2L)))
+  }
+  block_length <- check_count(block_length, call = call)
+  if (block_length <= N) return(block_length)
+  abort(c("{.arg block_length} must not pass the {N} rows.", x = "It is {block_length}."), "value", call = call)
+}
+
+# Rows of a series as it ran, perhaps without its last ones, which are set aside.
+in_order_of_time <- function(fit) {
+  if (fit$task$kind != "series" || is.null(fit$rows)) return(FALSE)
+  N <- nrow(fit$rows$x)
+  N <= nrow(fit$task$data$x) && identical(fit$rows$x, fit$task$data$x[seq_len(N), , drop = FALSE])
+}
+
+# ---- refits -------------------------------------------------------------------------------------------
+
+# Capacities of refits, refits x rows of the capacity; those that diverged are left out.
+refit_capacities <- function(source, over, times, block_length, seed, call = rlang::caller_env()) {
+  seeds <- derive_seeds(seed, times)
+  refits <- vector("list", times)
+  with_progress(times, function(advance) {
+    for (i in seq_len(times)) {
+      refits[[i]] <<- refit_once(source, over, block_length, seeds[[i]])
+      advance(1)
+    }
+  })
+  lost <- vapply(refits, function(one) is.null(one$capacity), NA)
+  if (sum(!lost) < 2L) {
+    abort(c(
+      "Too few refits gave a capacity for an interval: {sum(!lost)} of {times}.",
+      x = "The first that failed said: {refits[[which(lost)[[1]]]]$error}"
+    ), "value", call = call)
+  }
+  # a fit that was stopped early cannot ask more of its refits
+  unconverged <- if (source$fit$converged) sum(vapply(refits[!lost], function(one) !one$converged, NA)) else 0L
+  warn_refits(sum(lost), unconverged, times)
+  do.call(rbind, lapply(refits[!lost], function(one) one$capacity))
+}
+
+warn_refits <- function(lost, unconverged, times) {
+  if (lost + unconverged == 0L) return(invisible())
+  warn(c(
+    "Not all of {times} refits are as they should be.",
+    x = if (lost > 0L) "{lost} failed, and {?is/are} left out.",
+    x = if (unconverged > 0L) "{unconverged} did not converge."
+  ), "refits")
+}
+
+# list(capacity, converged), or list(error).
+refit_once <- function(source, over, block_length, seed) {
+  tryCatch(
+    {
+      seeds <- derive_seeds(seed, nrow(source$fit$runs) + 1L)
+      again <- switch(over,
+        restarts = refit(source$fit, same_sample(source$fit), seeds[-1L], warm = FALSE),
+        samples = refit(source$fit, fresh_sample(source$fit, seeds[[1L]]), seeds[2L]),
+        rows = refit(source$fit, drawn_sample(source$fit, block_length, seeds[[1L]]), seeds[2L])
+      )
+      asked <- quietly_warned(do.call(capacity, c(list(again), source$asked)))
+      list(capacity = asked$capacity, converged = again$converged)
+    },
+    error = function(e) list(error = flat_message(e))
+  )
+}
+
+# `fit` trained again on `sample`, a run for each seed. Warm: from its own coefficients on.
+refit <- function(fit, sample, seeds, warm = TRUE) {
+  network <- fit$network
+  if (!warm) network["coef"] <- list(NULL)
+  runs <- if (needs_rows(network, fit$task, fit$control)) {
+    train_on_rows(network, sample, loss_of(fit$task), fit$method, fit$control, seeds)
+  } else {
+    train_on_moments(network, sample$moments, fit$method, fit$control, seeds)
+  }
+  best <- best_run(runs)
+  if (!is.finite(run_loss(best))) abort_diverged(network, best)
+  fit$network$coef <- best$coef
+  fit$rows <- sample$rows
+  fit$moments <- sample$moments
+  # of data the moments are estimates, those of a metric too
+  if (is_data_task(fit$task)) fit$task$moments <- sample$moments
+  fit$converged <- best$outcome == "converged"
+  fit
+}
+
+# Samples as training takes them: rows, moments, what is trained on and what is set aside.
+same_sample <- function(fit) new_sample(fit, fit$rows, fit$validation)
+
+fresh_sample <- function(fit, seed) {
+  N <- nrow(fit$rows$x)
+  aside <- max(nrow(fit$validation$x), 0L)
+  drawn <- simulate(fit$task, N + aside, seed = seed)[c("x", "y")]
+  part <- function(at) lapply(drawn, function(z) z[at, , drop = FALSE])
+  validation <- if (aside > 0L) part(N + seq_len(aside))
+  if (aside > 0L) validation$y <- network_response(validation$y, fit$network, fit$task)
+  new_sample(fit, part(seq_len(N)), validation)
+}
+
+drawn_sample <- function(fit, block_length, seed) {
+  at <- with_seed(seed, draw_blocks(nrow(fit$rows$x), block_length))
+  new_sample(fit, lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
+}
+
+# N row numbers in blocks of neighbours, each block beginning anywhere it fits.
+draw_blocks <- function(N, length) {
+  begins <- sample.int(N - length + 1L, ceiling(N / length), replace = TRUE)
+  at <- rep(begins, each = length) + seq_len(length) - 1L
+  at[seq_len(N)]
+}
+
+new_sample <- function(fit, rows, validation) {
+  if (is.null(rows)) return(list(moments = fit$moments))
+  list(
+    rows = rows, moments = row_moments(rows$x, rows$y), validation = validation,
+    trained_on = list(x = rows$x, y = network_response(rows$y, fit$network, fit$task))
+  )
+}

@@ -1,0 +1,79 @@
+# Metrics of runs: values, directions, resolutions and ranks.
+
+ar <- list(t1 = task_ar(4, 0.5), t2 = task_ar(4, 0.5, variance = 4))
+
+test_that("every numeric column of the runs is a metric, and efficiency", {
+  cmp <- random_comparison(2, 2, 2)
+  expect_setequal(capalloc:::known_metrics(cmp), c(
+    "n_params", "total_capacity", "excess_loss", "loss", "train_loss", "bayes_loss", "efficiency"
+  ))
+  cmp$runs$mine <- seq_len(nrow(cmp$runs)) / 3
+  expect_identical(c(capalloc:::new_metric(cmp, "mine")$values), cmp$runs$mine)
+})
+
+test_that("efficiency is the explained variance per effective parameter", {
+  cmp <- random_comparison(3, 2, 2, tasks = ar, capacity = 1:6)
+  got <- capalloc:::new_metric(cmp, "efficiency")
+  for (i in seq_len(nrow(cmp$runs))) {
+    run <- cmp$runs[i, ]
+    total <- c(t1 = 1, t2 = 4)[[run$task]]
+    expect_equal(got$values[run$replicate, run$task, run$network], (total - run$loss) / run$total_capacity,
+      tolerance = 1e-14)
+  }
+  expect_identical(got$direction, "higher")
+  # cross-entropy explains no variance
+  classes <- task_data(factor(am) ~ wt + hp, mtcars, seed = 1)
+  cmp <- random_comparison(2, 1, 2, tasks = list(cars = classes),
+    networks = list(a = arch_dense(input_vector(2)), b = arch_dense(input_vector(2))))
+  bad(capalloc:::new_metric(cmp, "efficiency"), "value")
+})
+
+test_that("directions are those of the metric, or the user's", {
+  cmp <- random_comparison(2, 2, 2)
+  direction <- function(...) capalloc:::new_metric(cmp, ...)$direction
+  expect_identical(direction("excess_loss"), "lower")
+  expect_identical(direction("total_capacity"), "none")
+  expect_identical(direction("total_capacity", "lower"), "lower")
+})
+
+test_that("values stand where their run belongs, whatever the order of the rows", {
+  cmp <- random_comparison(3, 2, 4)
+  shuffled <- cmp
+  shuffled$runs <- cmp$runs[withr::with_seed(1, sample.int(nrow(cmp$runs))), ]
+  expect_identical(capalloc:::new_metric(shuffled, "loss"), capalloc:::new_metric(cmp, "loss"))
+  fewer <- cmp
+  fewer$runs <- cmp$runs[!(cmp$runs$network == "b" & cmp$runs$task == "t2" & cmp$runs$replicate == 3), ]
+  values <- capalloc:::new_metric(fewer, "loss")$values
+  expect_identical(which(is.na(values)), which(slice.index(values, 1) == 3 & slice.index(values, 2) == 2 &
+    slice.index(values, 3) == 2))
+})
+
+test_that("values within the resolution are tied", {
+  ranks <- function(x, direction = "lower", resolution = 0) capalloc:::metric_ranks(x, direction, resolution)
+  expect_identical(ranks(c(3, 1, 2)), c(3, 1, 2))
+  expect_identical(ranks(c(3, 1, 2), "higher"), c(1, 3, 2))
+  expect_identical(ranks(c(1, 1 + 1e-9, 2), resolution = 1e-8), c(1.5, 1.5, 3))
+  expect_identical(ranks(c(2, NA, 1)), c(2, NA, 1))
+  expect_identical(ranks(c(NA, NA)), c(NA_real_, NA_real_))
+  # losses agree to 1e-8 of the least loss, and where there is none to the rounding of tr V
+  cmp <- made_comparison(array(c(0, 5e-9, 2e-8), c(1, 1, 3)))
+  about <- capalloc:::new_metric(cmp, "excess_loss")
+  expect_equal(unname(about$resolution), 1e-8, tolerance = 1e-12)
+  cmp$runs$loss <- 0
+  expect_equal(unname(capalloc:::new_metric(cmp, "excess_loss")$resolution), 1e-12, tolerance = 1e-12)
+})
+
+test_that("runs that are not quite comparable are named in one warning", {
+  cmp <- random_comparison(2, 2, 2)
+  expect_warning(capalloc:::warn_not_comparable(cmp, "excess_loss"), NA)
+  cmp$runs$converged[[1L]] <- FALSE
+  cmp$runs[2L, c("loss", "train_loss", "excess_loss")] <- NA
+  cmp$runs$n_params <- rep(c(4L, 8L), each = 4)
+  said <- function(cmp, ...) conditionMessage(expect_warning(capalloc:::warn_not_comparable(cmp, ...),
+    class = "capalloc_warning_not_comparable"))
+  expect_false(grepl("Budgets", said(cmp, "excess_loss"))) # of one total capacity
+  cmp$runs$total_capacity <- rep(c(4, 8), each = 4)
+  cmp$runs$seed[[3L]] <- 7L
+  expect_snapshot(writeLines(said(cmp, "excess_loss")))
+  expect_false(grepl("Budgets", said(cmp, "efficiency")))
+})

@@ -1,0 +1,182 @@
+# Intervals of an allocation against refits by hand.
+
+# A network whose allocation depends on its weights.
+small <- function() arch_conv(8, 2, 3)
+fgn <- task_fgn(8, 0.8)
+sampled <- function(seed = 1, ...) quiet(fit(small(), fgn, n_obs = 200, seed = seed, ...))
+
+refit_summary <- function(draws, level = 0.95) {
+  ends <- apply(draws, 2, quantile, c((1 - level) / 2, (1 + level) / 2), type = 6)
+  data.frame(std.error = apply(draws, 2, sd), conf.low = ends[1, ], conf.high = ends[2, ])
+}
+
+test_that("without intervals tidy() is what it was", {
+  k <- capacity(sampled())
+  expect_identical(names(tidy(k)), c("input", "position", "lag", "channel", "capacity"))
+  expect_identical(class(tidy(k, conf.int = TRUE, times = 5, seed = 1)), "data.frame")
+})
+
+test_that("over samples each refit starts from the trained weights on a fresh sample", {
+  trained <- sampled()
+  got <- tidy(capacity(trained), conf.int = TRUE, over = "samples", times = 8, seed = 2, conf.level = 0.8)
+  draws <- t(vapply(capalloc:::derive_seeds(2, 8), function(seed) {
+    rows <- simulate(fgn, 200, seed = capalloc:::derive_seeds(seed, 1))
+    task <- task_data(rows$x, drop(rows$y), test = 0, input = input_sequence(8))
+    capacity(quiet(fit(trained$network, task)))$capacity
+  }, numeric(8)))
+  # training on the same moments from the same weights: allocations of converged runs to 1e-6
+  expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(draws, 0.8), tolerance = 1e-5,
+    ignore_attr = TRUE)
+  expect_identical(got$capacity, capacity(trained)$capacity)
+})
+
+test_that("over rows the training rows are drawn again", {
+  x <- withr::with_seed(1, matrix(rnorm(160), 20, 8))
+  y <- x[, 8] + x[, 3] / 2 + withr::with_seed(2, rnorm(20))
+  trained <- quiet(fit(small(), task_data(x, y, test = 0, input = input_sequence(8)), seed = 1))
+  got <- tidy(quiet(capacity(trained)), conf.int = TRUE, over = "rows", times = 6, seed = 2) |> quiet()
+  draws <- t(vapply(capalloc:::derive_seeds(2, 6), function(seed) {
+    at <- capalloc:::with_seed(capalloc:::derive_seeds(seed, 1), sample.int(20, replace = TRUE))
+    task <- task_data(x[at, ], y[at], test = 0, input = input_sequence(8))
+    quiet(capacity(quiet(fit(trained$network, task))))$capacity
+  }, numeric(8)))
+  expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(draws), tolerance = 1e-5,
+    ignore_attr = TRUE)
+})
+
+test_that("over restarts the sample stays and the starts change", {
+  trained <- sampled(restarts = 2)
+  got <- quiet(tidy(capacity(trained), conf.int = TRUE, over = "restarts", times = 6, seed = 2))
+  task <- task_data(trained$rows$x, drop(trained$rows$y), test = 0, input = input_sequence(8))
+  draws <- t(vapply(capalloc:::derive_seeds(2, 6), function(seed) {
+    starts <- capalloc:::derive_seeds(seed, 3)[-1]
+    fits <- lapply(starts, function(start) quiet(fit(initialise(small(), seed = start), task)))
+    capacity(fits[[which.min(vapply(fits, function(f) f$train_loss, 0))]])$capacity
+  }, numeric(8)))
+  expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(draws), tolerance = 1e-5,
+    ignore_attr = TRUE)
+})
+
+test_that("a free linear model has no uncertainty, whatever varies", {
+  trained <- fit(arch_dense(8), fgn, n_obs = 50, seed = 1)
+  for (over in c("restarts", "samples", "rows")) {
+    got <- tidy(capacity(trained), conf.int = TRUE, over = over, times = 5, seed = 1)
+    expect_identical(got$std.error, rep(0, 8))
+    expect_equal(got$conf.low, rep(1, 8), tolerance = 1e-12)
+  }
+  # a population has restarts
+  expect_identical(tidy(capacity(fit(arch_dense(8), fgn, seed = 1)), conf.int = TRUE, times = 3)$std.error, rep(0, 8))
+})
+
+test_that("what was asked of the capacity is asked of the refits", {
+  trained <- sampled()
+  k <- capacity(trained, metric = "covariance", partition = partition_octaves(), ridge = 0.01)
+  got <- tidy(k, conf.int = TRUE, over = "rows", times = 5, seed = 1)
+  expect_named(got, c("part", "capacity", "std.error", "conf.low", "conf.high"))
+  source <- attr(k, "source")
+  seed <- capalloc:::derive_seeds(1, 5)[[1L]]
+  one <- capalloc:::refit_once(source, "rows", 1L, seed)
+  again <- capalloc:::refit(trained, capalloc:::drawn_sample(trained, 1L, capalloc:::derive_seeds(seed, 1)), 1L)
+  expect_identical(one$capacity,
+    capacity(again, metric = "covariance", partition = partition_octaves(), ridge = 0.01)$capacity)
+})
+
+test_that("blocks are neighbours, of a series whose rows are in order alone", {
+  at <- withr::with_seed(1, capalloc:::draw_blocks(100, 8))
+  expect_length(at, 100)
+  steps <- matrix(diff(c(at, NA))[1:96], 8)[1:7, ]
+  expect_true(all(steps == 1))
+  expect_true(all(at >= 1 & at <= 100))
+  expect_setequal(withr::with_seed(1, capalloc:::draw_blocks(5, 5)), 1:5)
+  series <- quiet(fit(arch_conv(12, 2, 3, bias = TRUE), task_series(lynx, 12), seed = 1))
+  block <- function(fit, ...) capalloc:::check_block_length(..., fit = fit, over = "rows")
+  # the window; by hand; the cube root of many rows
+  expect_identical(block(series, NULL), 12L)
+  expect_identical(block(series, 3), 3L)
+  long <- fit(arch_dense(2, bias = TRUE), task_series(sunspot.month, 2), seed = 1)
+  expect_identical(block(long, NULL), as.integer(ceiling(nobs(long)^(1 / 3))))
+  expect_identical(block(sampled(), NULL), 1L)
+  redrawn <- quiet(fit(arch_dense(2, bias = TRUE), task_series(lynx, 2), n_obs = 40, seed = 1))
+  expect_identical(block(redrawn, NULL), 1L)
+  got <- quiet(tidy(capacity(series), conf.int = TRUE, over = "rows", times = 4, block_length = 10, seed = 1))
+  expect_identical(nrow(got), 13L)
+})
+
+test_that("networks that are not linear, classes and early stopping are refitted on rows", {
+  net <- input_sequence(4) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1)
+  trained <- quiet(fit(net, task_fgn(4, 0.8), n_obs = 100, seed = 1, control = list(validation = 0.2)))
+  expect_identical(dim(trained$validation$x), c(20L, 4L))
+  for (over in c("restarts", "samples", "rows")) {
+    # stopped early as the fit was: no warning that refits did not converge
+    expect_warning(
+      got <- suppressWarnings(tidy(capacity(trained), conf.int = TRUE, over = over, times = 3, seed = 1),
+        classes = "capalloc_warning_rank_gap"), NA)
+    expect_identical(nrow(got), 5L)
+    expect_true(all(got$conf.low <= got$conf.high))
+  }
+  cars <- fit(arch_dense(input_vector(2), bias = TRUE), task_data(factor(am) ~ wt + hp, mtcars, test = 0), seed = 1)
+  got <- quiet(tidy(capacity(cars), conf.int = TRUE, over = "restarts", times = 3, seed = 1))
+  expect_equal(got$conf.low, got$capacity, tolerance = 1e-6)
+  # groups of samples, at fixed inputs
+  x <- simulate(task_fgn(4, 0.8), 6, seed = 1)$x
+  k <- capacity(trained, data = x, by = rep(c("a", "b"), 3))
+  expect_named(quiet(tidy(k, conf.int = TRUE, over = "rows", times = 3, seed = 1))[1], "group")
+  bad(tidy(capacity(trained, by = "sample"), conf.int = TRUE, over = "rows"), "value")
+})
+
+test_that("refits that failed or did not converge are counted", {
+  expect_snapshot(writeLines(conditionMessage(
+    expect_warning(capalloc:::warn_refits(2, 3, 100), class = "capalloc_warning_refits"))))
+  expect_warning(capalloc:::warn_refits(0, 0, 100), NA)
+  trained <- sampled()
+  expect_true(trained$converged)
+  trained$control$max_iterations <- 0
+  expect_warning(tidy(capacity(trained), conf.int = TRUE, over = "rows", times = 3, seed = 1),
+    class = "capalloc_warning_refits")
+  trained$network$coef[] <- 1e200
+  trained$rows$x[] <- 1e200
+  k <- capacity(sampled())
+  attr(k, "source")$fit <- trained
+  expect_match(bad(tidy(k, conf.int = TRUE, over = "rows", times = 3, seed = 1), "value"), "0 of 3")
+})
+
+test_that("a seed, or R's own stream, gives the same intervals again", {
+  k <- capacity(sampled())
+  ask <- function(...) tidy(k, conf.int = TRUE, over = "rows", times = 4, ...)
+  expect_identical(ask(seed = 1), ask(seed = 1))
+  expect_identical(withr::with_seed(1, ask()), withr::with_seed(1, ask()))
+  expect_false(identical(ask(seed = 1), ask(seed = 2)))
+})
+
+test_that("what cannot be repeated is refused by class", {
+  k <- capacity(sampled())
+  population <- capacity(quiet(fit(small(), fgn, seed = 1)))
+  cars <- capacity(fit(arch_dense(input_vector(2), bias = TRUE), task_data(mpg ~ wt + hp, mtcars, seed = 1), seed = 1))
+  series <- capacity(fit(arch_dense(2, bias = TRUE), task_series(lynx, 2), seed = 1))
+  texts <- c(
+    bad(tidy(capacity(initialise(small(), seed = 1)), conf.int = TRUE), "value"),
+    bad(tidy(population, conf.int = TRUE, over = "rows"), "value"),
+    bad(tidy(population, conf.int = TRUE, over = "samples"), "value"),
+    bad(tidy(cars, conf.int = TRUE, over = "samples"), "value"),
+    bad(tidy(k, conf.int = "yes"), "value"),
+    bad(tidy(k, conf.int = TRUE, conf.level = 2), "value"),
+    bad(tidy(k, conf.int = TRUE, over = "starts"), "value"),
+    bad(tidy(k, conf.int = TRUE, times = 1), "value"),
+    bad(tidy(k, conf.int = TRUE, over = "rows", block_length = 5), "value"),
+    bad(tidy(series, conf.int = TRUE, over = "rows", block_length = 1000), "value"),
+    bad(tidy(k, conf.int = TRUE, by = "rows"), "value")
+  )
+  expect_snapshot(writeLines(texts))
+})
+
+test_that("a profile is drawn with its intervals", {
+  skip_if_not_installed("ggplot2")
+  k <- capacity(sampled())
+  shown <- layers(ggplot2::autoplot(k, conf.int = TRUE, over = "rows", times = 5, seed = 1))
+  got <- tidy(k, conf.int = TRUE, over = "rows", times = 5, seed = 1)
+  ranges <- shown[[3L]][order(-shown[[3L]]$x), ]
+  expect_equal(c(ranges$ymin, ranges$ymax), c(got$conf.low, got$conf.high))
+  octaves <- capacity(sampled(), partition = partition_octaves())
+  expect_length(layers(ggplot2::autoplot(octaves, conf.int = TRUE, times = 3, seed = 1)), 2L + 1L)
+  bad(ggplot2::autoplot(k, over = "rows"), "value")
+})
