@@ -53,17 +53,23 @@
 #' cmp
 #' summary(cmp)
 #' @export
-compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ...) {
+compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ..., checkpoint = NULL) {
   check_named(networks, check_network)
   check_named(tasks, check_task)
   replicates <- check_count(replicates)
   if (!identical(n_obs, Inf)) n_obs <- check_count(n_obs)
   check_pairs(networks, tasks)
-  seed <- draw_seed(seed)
   fitting <- list(...)
   check_fitting(fitting)
+  if (!is.null(seed)) seed <- draw_seed(seed)
+  dir <- check_checkpoint(checkpoint)
+  seed <- draw_seed(if (is.null(seed)) stored_seed(dir) else seed)
   design <- comparison_design(networks, tasks, replicates, seed)
-  done <- run_design(design, networks, tasks, n_obs, fitting)
+  work <- list(
+    design = design, networks = networks, tasks = tasks, n_obs = n_obs, seed = seed, replicates = replicates,
+    fitting = fitting
+  )
+  done <- run_design(work, dir)
   new_comparison(design, done, networks, tasks, n_obs, seed, replicates)
 }
 
@@ -215,91 +221,11 @@ linear_class_loss <- function(task, rows, seed) {
   quietly_warned(fit(network, task, seed = seed))$loss
 }
 
-# ---- all runs ------------------------------------------------------------------------------------
-
-# A list with one run per row of the design; NULL where an interrupt came first.
-run_design <- function(design, networks, tasks, n_obs, fitting) {
-  cells <- lapply(seq_len(nrow(design)), function(i) {
-    list(network = networks[[design$network[[i]]]], task = tasks[[design$task[[i]]]], seed = design$seed[[i]])
-  })
-  done <- vector("list", length(cells))
-  with_progress(length(cells), function(advance) {
-    keep <- function(rows, runs) {
-      done[rows] <<- runs
-      advance(length(rows))
-    }
-    tryCatch(
-      if (has_workers()) run_on_workers(cells, n_obs, fitting, keep) else run_here(cells, n_obs, fitting, keep),
-      interrupt = function(e) cli::cli_alert_warning("Interrupted: returning the runs that are finished.")
-    )
-  })
-  done
-}
-
-run_chunk <- function(cells, n_obs, fitting) {
-  lapply(cells, function(cell) run_one(cell$network, cell$task, cell$seed, n_obs, fitting))
-}
-
-run_here <- function(cells, n_obs, fitting, keep) {
-  for (i in seq_along(cells)) keep(i, run_chunk(cells[i], n_obs, fitting))
-}
-
-# Whether the user has set a plan of the future framework that is not sequential.
-has_workers <- function() {
-  isNamespaceLoaded("future") && !inherits(future::plan(), "sequential")
-}
-
-# future() itself waits until a worker is free; what is done by then is kept.
-run_on_workers <- function(cells, n_obs, fitting, keep) {
-  keep_all <- function(chunks) for (chunk in chunks) keep(chunk$rows, collect_chunk(chunk, cells))
-  running <- list()
-  for (rows in run_chunks(length(cells), future::nbrOfWorkers())) {
-    running <- c(running, list(list(rows = rows, future = start_chunk(cells[rows], n_obs, fitting))))
-    ready <- vapply(running, function(chunk) future::resolved(chunk$future), NA)
-    keep_all(running[ready])
-    running <- running[!ready]
-  }
-  keep_all(running)
-}
-
-# About eight chunks per worker, so that slow runs even out; never more than 50 runs in one.
-run_chunks <- function(n, workers) {
-  size <- max(1, min(50, ceiling(n / (8 * min(workers, n)))))
-  unname(split(seq_len(n), ceiling(seq_len(n) / size)))
-}
-
-start_chunk <- function(cells, n_obs, fitting) {
-  future::future(run_chunk(cells, n_obs, fitting),
-    globals = list(run_chunk = run_chunk, cells = cells, n_obs = n_obs, fitting = fitting),
-    packages = "capalloc", seed = NULL
-  )
-}
-
-# A chunk that was lost with its worker becomes failed runs.
-collect_chunk <- function(chunk, cells) {
-  tryCatch(future::value(chunk$future), error = function(e) {
-    lapply(cells[chunk$rows], function(cell) failed_run(cell$network, flat_message(e)))
-  })
-}
-
 failed_run <- function(network, message) {
   row <- run_columns
   row$n_params <- as.integer(n_params(network))
   row$error <- message
   list(row = row, allocation = NULL)
-}
-
-# Calls body(advance), advance(n) saying that n more of `steps` are done. Shown in interactive
-# sessions and where the user asks for it.
-with_progress <- function(steps, body) {
-  if (!requireNamespace("progressr", quietly = TRUE)) return(body(function(n) NULL))
-  shown <- getOption("capalloc.progress", interactive() && !isTRUE(getOption("knitr.in.progress")) &&
-    !nzchar(Sys.getenv("CI")))
-  report <- function() {
-    step <- progressr::progressor(steps = steps)
-    body(function(n) step(amount = n))
-  }
-  if (isTRUE(shown)) progressr::with_progress(report(), enable = TRUE) else report()
 }
 
 # ---- the result ----------------------------------------------------------------------------------
@@ -318,6 +244,7 @@ new_comparison <- function(design, done, networks, tasks, n_obs, seed, replicate
   ), class = "ca_comparison")
 }
 
+# The rows of all runs' allocations. Coordinates are made once for each network and task, and then taken again.
 bind_allocations <- function(design, done, networks, tasks) {
   coordinates <- function(i) {
     net <- networks[[design$network[[i]]]]
@@ -325,10 +252,15 @@ bind_allocations <- function(design, done, networks, tasks) {
   }
   rows <- vapply(done, function(run) length(run$allocation), 0L)
   kept <- which(rows > 0L)
-  inputs <- if (length(kept) > 0L) stack_frames(lapply(kept, coordinates)) else coordinates(1L)[0L, ]
-  own <- design[rep(kept, rows[kept]), c("network", "task", "replicate")]
+  rows <- rows[kept]
+  cell <- match(design$network, names(networks)) + length(networks) * match(design$task, names(tasks))
+  cells <- unique(cell[kept])
+  frames <- lapply(if (length(cells) > 0L) match(cells, cell) else 1L, coordinates)
+  before <- c(0L, cumsum(vapply(frames, nrow, 0L)))[match(cell[kept], cells)]
+  take <- function(columns, at) lapply(as.list(columns), `[`, at)
   light_frame(c(
-    as.list(own), as.list(inputs),
+    take(design[c("network", "task", "replicate")], rep(kept, rows)),
+    take(stack_frames(frames), rep(before, rows) + sequence(rows)),
     list(capacity = as.double(unlist(lapply(done[kept], function(run) run$allocation))))
   ))
 }
