@@ -19,11 +19,44 @@
 #' An interrupt returns what is finished; the other runs are rows whose `error` is
 #' `"interrupted"`.
 #'
-#' With the package future and a plan set, such as `future::plan("multisession",
-#' workers = 2)`, the runs are spread over its workers and the result is the
-#' same. Progress is reported through progressr: it is shown in interactive sessions,
+#' Progress, with the time left, is reported through progressr: it is shown in interactive sessions,
 #' and elsewhere only inside `progressr::with_progress()`;
-#' `options(capalloc.progress = )` says otherwise.
+#' `options(capalloc.progress = )` says otherwise. Without progressr it is a bar of cli.
+#'
+#' @section Workers:
+#' With the package future and a plan set, such as `future::plan("multisession",
+#' workers = 2)`, a cluster, or a batch scheduler through future.batchtools, the runs are spread over its workers in
+#' chunks, and the result is the same: nothing but the plan changes.
+#'
+#' A worker uses one BLAS thread, so that threads do not multiply with workers. This is asked of OpenBLAS itself; any
+#' other BLAS with threads reads a variable such as `MKL_NUM_THREADS` or `OMP_NUM_THREADS` when it is loaded,
+#' which must be set to 1 before the plan is, since workers that have begun do not read it again.
+#'
+#' When a worker dies, what its chunk had not finished is tried again, one run at a time, after all else. A run that
+#' was under way in two workers that died is a failed row, whose `error` is `"worker died"`; where nobody can tell which run
+#' was under way (a worker on another machine, without a checkpoint), that is each run that was not finished.
+#' Workers of `multisession` and `cluster` plans that died are replaced by setting
+#' the plan anew once the others have nothing to do, which also ends whatever else has been given to them; in
+#' a cluster object, only nodes on this machine can be replaced, and only for this comparison.
+#'
+#' @section Checkpoints:
+#' With `checkpoint`, each run is written when it is finished, by the worker that did it where that sees the
+#' directory. The same call goes on where it was ended, be it by an interrupt, a kill or a power cut, and its result is the one
+#' it would have had, to the last bit (rows of finished runs keep their `seconds`). Without a `seed`, the seed is that of the
+#' checkpoint. Runs that failed with an error are kept; those whose worker died are tried again.
+#'
+#' The directory has a plain text file for each run, `run-000001.txt` for the first row of `runs`, with doubles in
+#' hexadecimal (`sprintf("%a")`), and `capalloc-manifest.txt`, which says what was asked: `replicates`, `n_obs`,
+#' `seed`, further arguments, and name and md5 sum of each network and task (of its values, not
+#' of the code of its methods). A directory whose manifest says something else is refused, saying what. Files
+#' are read as text and never evaluated, and each ends in the md5 sum of what is above it: one
+#' that is cut short, changed, of another run or of another comparison is named in a warning and made again. The
+#' sum finds damage, not forgery. Two sessions may use one directory at a time; they may do some runs twice.
+#'
+#' @section Errors:
+#' Of class `capalloc_error_file`, when `checkpoint` cannot be created or written, before the first run;
+#' `capalloc_error_checkpoint`, when it holds another comparison. Warnings of class `capalloc_warning_checkpoint`
+#' name damaged files, another version of the package, and runs that could not be written.
 #'
 #' @param networks A named list of networks, such as [classical_architectures()].
 #' @param tasks A named list of tasks, such as [classical_tasks()].
@@ -32,6 +65,7 @@
 #'   tasks all training rows).
 #' @param seed A whole number that fixes all seeds, or `NULL` to draw it.
 #' @param ... Passed on to [fit()][fit.ca_network()]: `method`, `restarts`, `control`.
+#' @param checkpoint `NULL`, or the path of a directory to keep finished runs in, made where it does not exist.
 #' @returns A list of class `ca_comparison` with
 #'
 #'   * `runs`, a data frame with one row per run: `network`, `task`, `replicate`,
@@ -173,12 +207,12 @@ run_one <- function(network, task, seed, n_obs, fitting) {
   )
 }
 
-# What these warnings say is kept in the run's columns.
+# What these warnings say is kept in the run's columns. They are not made at all, since their layout takes longer than
+# a small run.
 quietly_warned <- function(code) {
-  withCallingHandlers(code,
-    capalloc_warning_not_converged = function(w) invokeRestart("muffleWarning"),
-    capalloc_warning_rank_gap = function(w) invokeRestart("muffleWarning")
-  )
+  old <- options(capalloc.muffled = c("not_converged", "rank_gap"))
+  on.exit(options(old))
+  code
 }
 
 # On one line and without bullets, whose characters depend on the session.

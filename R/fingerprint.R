@@ -23,6 +23,7 @@ value_writer <- function(out) {
   seen <- list() # environments, which may hold each other
   tag <- function(kind, n) writeBin(paste(kind, format(n, scientific = FALSE)), out)
   texts <- function(x) {
+    tag("text", length(x))
     bytes <- lapply(enc2utf8(as.vector(x)), charToRaw)
     numbers(ifelse(is.na(x), NA, lengths(bytes)))
     writeBin(as.raw(unlist(bytes)), out)

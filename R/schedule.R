@@ -165,12 +165,21 @@ is_ready <- function(future) {
 
 # Its runs, or the error that came instead of them. Runs that the worker could not write are written here.
 collect_chunk <- function(chunk, work) {
-  runs <- tryCatch(future::value(chunk$future), error = identity)
+  runs <- tryCatch(
+    withCallingHandlers(future::value(chunk$future), warning = muffle_lost_process),
+    error = identity
+  )
   if (!inherits(runs, "error") && !is.null(work$store)) {
     written <- file.exists(file.path(work$store$dir, run_name(chunk$rows)))
     for (i in which(!written)) write_run(work$store, chunk$rows[[i]], runs[[i]])
   }
   runs
+}
+
+# Of a forked process that died there is this warning too.
+muffle_lost_process <- function(w) {
+  call <- conditionCall(w)
+  if (is.call(call) && identical(call[[1L]], quote(mccollect))) invokeRestart("muffleWarning")
 }
 
 # ---- lost workers --------------------------------------------------------------------------------
