@@ -98,7 +98,7 @@ run_on_workers <- function(work, rows, keep) {
   )
   on.exit(restore_workers(plan, state))
   while (length(state$queue) + length(state$running) > 0L) {
-    if (state$hurt && length(state$running) == 0L) state <- replace_lost(state)
+    if (state$hurt && length(state$running) == 0L) state <- replace_lost(state, work, keep)
     state <- fill_workers(state, work, keep)
     state <- collect_ready(state, work, keep)
   }
@@ -218,10 +218,15 @@ after_refusal <- function(state, work, error, keep) {
   state$refused <- state$refused + 1L
   state$hurt <- has_pool()
   if (state$refused < 3L) return(state)
+  give_up(state, work, paste("no worker could be started:", flat_message(error)), keep)
+}
+
+# What waits will not be done.
+give_up <- function(state, work, said, keep) {
   rows <- unlist(state$queue)
   state$queue <- list()
   state$hurt <- FALSE
-  keep(rows, lost_runs(work, rows, paste("no worker could be started:", flat_message(error))))
+  keep(rows, lost_runs(work, rows, said))
   state
 }
 
@@ -238,7 +243,7 @@ has_pool <- function() inherits(future::plan(), "cluster")
 
 # Setting a plan anew starts its workers, unless they are a cluster that the user has made: there a new worker on
 # this machine takes the place of each lost one that was on it, and for others there are fewer.
-replace_lost <- function(state) {
+replace_lost <- function(state, work, keep) {
   state$hurt <- FALSE
   plan <- future::plan("list")
   workers <- formals(plan[[1L]])$workers
@@ -253,7 +258,9 @@ replace_lost <- function(state) {
     state$spare <- c(state$spare, list(node))
     workers[[i]] <- node[[1L]]
   }
-  plan[[1L]] <- future::tweak(plan[[1L]], workers = workers[!lost | here])
+  workers <- workers[!lost | here]
+  if (length(workers) == 0L) return(give_up(state, work, "no worker is left", keep))
+  plan[[1L]] <- future::tweak(future::cluster, workers = workers)
   set_plan(plan)
   state
 }

@@ -128,6 +128,20 @@ test_that("lost nodes of the user's own cluster are replaced for the comparison"
   expect_rest_intact(cmp, alone, integer())
 })
 
+test_that("when the last node, of another machine, is lost, the other runs say so", {
+  local_hooked_tasks()
+  skip_on_cran()
+  cluster <- parallel::makePSOCKcluster(1)
+  withr::defer(try(parallel::stopCluster(cluster), silent = TRUE))
+  cluster[[1]]$host <- "elsewhere.example"
+  local_workers("cluster", workers = cluster)
+  task <- killing(3, most = Inf)
+  cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
+  # one worker has chunks of two runs: the first is done, and the second is where the worker dies
+  expect_identical(deaths(task), 1L)
+  expect_identical(cmp$runs$error, rep(c(NA, "no worker is left"), c(2, 14)))
+})
+
 test_that("what a worker that cannot do its work says is in the rows", {
   local_workers()
   local_internal("run_chunk", function(...) stop("no such {thing}\nhere"))
