@@ -55,7 +55,8 @@ open_checkpoint <- function(dir, work, call = rlang::caller_env()) {
   if (!is.null(manifest$damage) && length(found$foreign) > 0L) {
     abort(c(
       "{.arg checkpoint} must be empty or hold this comparison.",
-      x = "{.file {file.path(dir, found$foreign[[1L]])}} is of another one, and {.file {manifest_name}} {manifest$damage}."
+      x = "{.file {file.path(dir, found$foreign[[1L]])}} is of another one.",
+      x = "{.file {manifest_name}} {manifest$damage}."
     ), "checkpoint", call = call)
   }
   damage <- c(found$damage, if (is_damaged(manifest)) stats::setNames(manifest$damage, manifest_name))

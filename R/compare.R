@@ -33,17 +33,17 @@
 #' which must be set to 1 before the plan is, since workers that have begun do not read it again.
 #'
 #' When a worker dies, what its chunk had not finished is tried again, one run at a time, after all else. A run that
-#' was under way in two workers that died is a failed row, whose `error` is `"worker died"`; where nobody can tell which run
-#' was under way (a worker on another machine, without a checkpoint), that is each run that was not finished.
+#' was under way in two workers that died is a failed row, whose `error` is `"worker died"`; where nobody can tell
+#' which run was under way (a worker on another machine, without a checkpoint), that is each that was not finished.
 #' Workers of `multisession` and `cluster` plans that died are replaced by setting
 #' the plan anew once the others have nothing to do, which also ends whatever else has been given to them; in
 #' a cluster object, only nodes on this machine can be replaced, and only for this comparison.
 #'
 #' @section Checkpoints:
 #' With `checkpoint`, each run is written when it is finished, by the worker that did it where that sees the
-#' directory. The same call goes on where it was ended, be it by an interrupt, a kill or a power cut, and its result is the one
-#' it would have had, to the last bit (rows of finished runs keep their `seconds`). Without a `seed`, the seed is that of the
-#' checkpoint. Runs that failed with an error are kept; those whose worker died are tried again.
+#' directory. The same call goes on where it was ended, be it by an interrupt, a kill or a power cut, and its result
+#' is the one it would have had: runs are read to the last bit (with their `seconds`). Without a `seed`, the seed is
+#' that of the checkpoint. Runs that failed with an error are kept; those whose worker died are tried again.
 #'
 #' The directory has a plain text file for each run, `run-000001.txt` for the first row of `runs`, with doubles in
 #' hexadecimal (`sprintf("%a")`), and `capalloc-manifest.txt`, which says what was asked: `replicates`, `n_obs`,

@@ -193,8 +193,9 @@ after_loss <- function(state, work, chunk, error, keep) {
   guilty <- under_way(chunk, left)
   state$deaths[guilty] <- state$deaths[guilty] + 1L
   given_up <- left[state$deaths[left] >= 2L]
-  # What the future framework says is about the worker, anything else about what it was given.
-  said <- if (inherits(error, "FutureError")) "worker died" else flat_message(error)
+  # What the future framework says of a future that had begun is about the worker, else it is about the chunk.
+  died <- inherits(error, "FutureError") && !inherits(error, "FutureLaunchError")
+  said <- if (died) "worker died" else flat_message(error)
   keep(given_up, lost_runs(work, given_up, said))
   state$queue <- c(state$queue, as.list(setdiff(left, given_up)))
   state
@@ -307,8 +308,8 @@ with_progress <- function(steps, before, body) {
 
 # The user's handlers, or a bar that shows the time left.
 progress_handlers <- function() {
-  chosen <- progressr::handlers()
-  if (is.null(getOption("progressr.handlers"))) progressr::handler_cli(format = bar_format) else chosen
+  if (!is.null(getOption("progressr.handlers"))) return(progressr::handlers())
+  progressr::handler_cli(format = bar_format, enable = TRUE)
 }
 
 bar_format <- "{cli::pb_bar} {cli::pb_current}/{cli::pb_total} {cli::pb_status}"

@@ -107,7 +107,8 @@ while (hits[[1]] + hits[[2]] < wanted) {
     kind <- if (workers == 0) 1 else 2
     hits[kind] <- hits[kind] + kill_session(checkpoint, workers)
   }
-  good <- check(sprintf("%d sessions killed, %d workers", sum(hits - before), workers), result_of(checkpoint, workers)) && good
+  what <- sprintf("%d sessions killed, %d workers", sum(hits - before), workers)
+  good <- check(what, result_of(checkpoint, workers)) && good
 }
 
 while (hits[["worker"]] < wanted) {

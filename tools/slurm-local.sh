@@ -111,7 +111,10 @@ for _ in $(seq 60); do
   [ "$(sinfo -h -o %t 2> /dev/null)" != idle ] || break
   sleep 0.5
 done
-[ "$(sinfo -h -o %t)" = idle ] || { tail -n 20 "$slurm/log/slurmd" "$slurm/log/slurmctld" >&2; die "the node is not idle"; }
+[ "$(sinfo -h -o %t)" = idle ] || {
+  tail -n 20 "$slurm/log/slurmd" "$slurm/log/slurmctld" >&2
+  die "the node is not idle"
+}
 sinfo
 # Only addresses that begin with 7F000001 (127.0.0.1, in hexadecimal and reversed) may listen.
 for port in "$ctld_port" "$node_port"; do

@@ -34,7 +34,7 @@ local_checkpoint <- function(env = parent.frame()) {
 test_that("doubles are read as they were written, to the last bit", {
   there_and_back <- function(x) capalloc:::read_number(capalloc:::write_number(x))
   x <- withr::with_seed(1, c(stats::rnorm(1000) * 10^sample(-300:300, 1000, TRUE), stats::runif(1000)))
-  x <- c(x, -x, 2^(-1074:1023), 1 + .Machine$double.eps, .Machine$double.xmax, 1e-310, Inf, -Inf, 2^31, 2^53 + 2, 0, -1)
+  x <- c(x, -x, 2^(-1074:1023), 1 + .Machine$double.eps, .Machine$double.xmax, 1e-310, Inf, -Inf, 2^31, 2^53 + 2)
   expect_identical(there_and_back(x), x)
   expect_identical(1 / there_and_back(c(0, -0)), c(Inf, -Inf))
   missing <- there_and_back(c(NA, NaN))
@@ -44,8 +44,8 @@ test_that("doubles are read as they were written, to the last bit", {
 })
 
 test_that("what is no number of that form is not read", {
-  for (text in c("", " 1", "1 ", "0x", "0x2p+0", "0x1.8", "1e5", "1.5", "TRUE", "Inf ", "nan", "c(1)", "1L", "0x1p+99999",
-    "0x1.Fp+0", "--1", "99999999999")) {
+  for (text in c("", " 1", "1 ", "0x", "0x2p+0", "0x1.8", "1e5", "1.5", "TRUE", "Inf ", "nan", "c(1)", "1L",
+    "0x1p+99999", "0x1.Fp+0", "--1", "99999999999")) {
     expect_null(capalloc:::read_number(text))
     expect_null(capalloc:::read_number(c("1", text)))
   }
