@@ -86,6 +86,11 @@
 #' cmp <- compare_architectures(nets, tasks, replicates = 3)
 #' cmp
 #' summary(cmp)
+#' # the same again, kept on disk: the second call reads what the first one wrote
+#' dir <- tempfile("checkpoint")
+#' cmp <- compare_architectures(nets, tasks, replicates = 3, checkpoint = dir)
+#' again <- compare_architectures(nets, tasks, replicates = 3, checkpoint = dir)
+#' identical(again, cmp)
 #' @export
 compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ..., checkpoint = NULL) {
   check_named(networks, check_network)

@@ -36,6 +36,9 @@ PATH=$PATH:/usr/sbin:/sbin
 
 slurm=$(mktemp -d /run/capalloc-slurm.XXXXXX)
 chmod 755 "$slurm"
+# Before anything is cancelled: this Slurm, not the machine's own.
+SLURM_CONF=$slurm/slurm.conf
+export SLURM_CONF
 mkdir "$slurm/controller" "$slurm/node" "$slurm/log"
 session=""
 stop_slurm() {
@@ -87,10 +90,9 @@ ReturnToService=2
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$cores State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
-SLURM_CONF=$slurm/slurm.conf
 USER=$(id -un)
 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-export SLURM_CONF USER PATH OMP_NUM_THREADS OPENBLAS_NUM_THREADS
+export USER PATH OMP_NUM_THREADS OPENBLAS_NUM_THREADS
 
 start() { # name, command ...
   name=$1
