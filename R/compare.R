@@ -19,11 +19,44 @@
 #' An interrupt returns what is finished; the other runs are rows whose `error` is
 #' `"interrupted"`.
 #'
-#' With the package future and a plan set, such as `future::plan("multisession",
-#' workers = 2)`, the runs are spread over its workers and the result is the
-#' same. Progress is reported through progressr: it is shown in interactive sessions,
+#' Progress, with the time left, is reported through progressr: it is shown in interactive sessions,
 #' and elsewhere only inside `progressr::with_progress()`;
-#' `options(capalloc.progress = )` says otherwise.
+#' `options(capalloc.progress = )` says otherwise. Without progressr it is a bar of cli.
+#'
+#' @section Workers:
+#' With the package future and a plan set, such as `future::plan("multisession",
+#' workers = 2)`, a cluster, or a batch scheduler through future.batchtools, the runs are spread over its workers in
+#' chunks, and the result is the same: nothing but the plan changes.
+#'
+#' A worker uses one BLAS thread, so that threads do not multiply with workers. This is asked of OpenBLAS itself; any
+#' other BLAS with threads reads a variable such as `MKL_NUM_THREADS` or `OMP_NUM_THREADS` when it is loaded,
+#' which must be set to 1 before the plan is, since workers that have begun do not read it again.
+#'
+#' When a worker dies, what its chunk had not finished is tried again, one run at a time, after all else. A run that
+#' was under way in two workers that died is a failed row, whose `error` is `"worker died"`; where nobody can tell
+#' which run was under way (a worker on another machine, without a checkpoint), that is each that was not finished.
+#' Workers of `multisession` and `cluster` plans that died are replaced by setting
+#' the plan anew once the others have nothing to do, which also ends whatever else has been given to them; in
+#' a cluster object, only nodes on this machine can be replaced, and only for this comparison.
+#'
+#' @section Checkpoints:
+#' With `checkpoint`, each run is written when it is finished, by the worker that did it where that sees the
+#' directory. The same call goes on where it was ended, be it by an interrupt, a kill or a power cut, and its result
+#' is the one it would have had: runs are read to the last bit (with their `seconds`). Without a `seed`, the seed is
+#' that of the checkpoint. Runs that failed with an error are kept; those whose worker died are tried again.
+#'
+#' The directory has a plain text file for each run, `run-000001.txt` for the first row of `runs`, with doubles in
+#' hexadecimal (`sprintf("%a")`), and `capalloc-manifest.txt`, which says what was asked: `replicates`, `n_obs`,
+#' `seed`, further arguments, and name and md5 sum of each network and task (of its values, not
+#' of the code of its methods). A directory whose manifest says something else is refused, saying what. Files
+#' are read as text and never evaluated, and each ends in the md5 sum of what is above it: one
+#' that is cut short, changed, of another run or of another comparison is named in a warning and made again. The
+#' sum finds damage, not forgery. Two sessions may use one directory at a time; they may do some runs twice.
+#'
+#' @section Errors:
+#' Of class `capalloc_error_file`, when `checkpoint` cannot be created or written, before the first run;
+#' `capalloc_error_checkpoint`, when it holds another comparison. Warnings of class `capalloc_warning_checkpoint`
+#' name damaged files, another version of the package, and runs that could not be written.
 #'
 #' @param networks A named list of networks, such as [classical_architectures()].
 #' @param tasks A named list of tasks, such as [classical_tasks()].
@@ -32,6 +65,7 @@
 #'   tasks all training rows).
 #' @param seed A whole number that fixes all seeds, or `NULL` to draw it.
 #' @param ... Passed on to [fit()][fit.ca_network()]: `method`, `restarts`, `control`.
+#' @param checkpoint `NULL`, or the path of a directory to keep finished runs in, made where it does not exist.
 #' @returns A list of class `ca_comparison` with
 #'
 #'   * `runs`, a data frame with one row per run: `network`, `task`, `replicate`,
@@ -52,18 +86,29 @@
 #' cmp <- compare_architectures(nets, tasks, replicates = 3)
 #' cmp
 #' summary(cmp)
+#' # the same again, kept on disk: the second call reads what the first one wrote
+#' dir <- tempfile("checkpoint")
+#' cmp <- compare_architectures(nets, tasks, replicates = 3, checkpoint = dir)
+#' again <- compare_architectures(nets, tasks, replicates = 3, checkpoint = dir)
+#' identical(again, cmp)
 #' @export
-compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ...) {
+compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ..., checkpoint = NULL) {
   check_named(networks, check_network)
   check_named(tasks, check_task)
   replicates <- check_count(replicates)
   if (!identical(n_obs, Inf)) n_obs <- check_count(n_obs)
   check_pairs(networks, tasks)
-  seed <- draw_seed(seed)
   fitting <- list(...)
   check_fitting(fitting)
+  if (!is.null(seed)) seed <- draw_seed(seed)
+  dir <- check_checkpoint(checkpoint)
+  seed <- draw_seed(if (is.null(seed)) stored_seed(dir) else seed)
   design <- comparison_design(networks, tasks, replicates, seed)
-  done <- run_design(design, networks, tasks, n_obs, fitting)
+  work <- list(
+    design = design, networks = networks, tasks = tasks, n_obs = n_obs, seed = seed, replicates = replicates,
+    fitting = fitting
+  )
+  done <- run_design(work, dir)
   new_comparison(design, done, networks, tasks, n_obs, seed, replicates)
 }
 
@@ -167,12 +212,12 @@ run_one <- function(network, task, seed, n_obs, fitting) {
   )
 }
 
-# What these warnings say is kept in the run's columns.
+# What these warnings say is kept in the run's columns. They are not made at all, since their layout takes longer than
+# a small run.
 quietly_warned <- function(code) {
-  withCallingHandlers(code,
-    capalloc_warning_not_converged = function(w) invokeRestart("muffleWarning"),
-    capalloc_warning_rank_gap = function(w) invokeRestart("muffleWarning")
-  )
+  old <- options(capalloc.muffled = c("not_converged", "rank_gap"))
+  on.exit(options(old))
+  code
 }
 
 # On one line and without bullets, whose characters depend on the session.
@@ -215,91 +260,11 @@ linear_class_loss <- function(task, rows, seed) {
   quietly_warned(fit(network, task, seed = seed))$loss
 }
 
-# ---- all runs ------------------------------------------------------------------------------------
-
-# A list with one run per row of the design; NULL where an interrupt came first.
-run_design <- function(design, networks, tasks, n_obs, fitting) {
-  cells <- lapply(seq_len(nrow(design)), function(i) {
-    list(network = networks[[design$network[[i]]]], task = tasks[[design$task[[i]]]], seed = design$seed[[i]])
-  })
-  done <- vector("list", length(cells))
-  with_progress(length(cells), function(advance) {
-    keep <- function(rows, runs) {
-      done[rows] <<- runs
-      advance(length(rows))
-    }
-    tryCatch(
-      if (has_workers()) run_on_workers(cells, n_obs, fitting, keep) else run_here(cells, n_obs, fitting, keep),
-      interrupt = function(e) cli::cli_alert_warning("Interrupted: returning the runs that are finished.")
-    )
-  })
-  done
-}
-
-run_chunk <- function(cells, n_obs, fitting) {
-  lapply(cells, function(cell) run_one(cell$network, cell$task, cell$seed, n_obs, fitting))
-}
-
-run_here <- function(cells, n_obs, fitting, keep) {
-  for (i in seq_along(cells)) keep(i, run_chunk(cells[i], n_obs, fitting))
-}
-
-# Whether the user has set a plan of the future framework that is not sequential.
-has_workers <- function() {
-  isNamespaceLoaded("future") && !inherits(future::plan(), "sequential")
-}
-
-# future() itself waits until a worker is free; what is done by then is kept.
-run_on_workers <- function(cells, n_obs, fitting, keep) {
-  keep_all <- function(chunks) for (chunk in chunks) keep(chunk$rows, collect_chunk(chunk, cells))
-  running <- list()
-  for (rows in run_chunks(length(cells), future::nbrOfWorkers())) {
-    running <- c(running, list(list(rows = rows, future = start_chunk(cells[rows], n_obs, fitting))))
-    ready <- vapply(running, function(chunk) future::resolved(chunk$future), NA)
-    keep_all(running[ready])
-    running <- running[!ready]
-  }
-  keep_all(running)
-}
-
-# About eight chunks per worker, so that slow runs even out; never more than 50 runs in one.
-run_chunks <- function(n, workers) {
-  size <- max(1, min(50, ceiling(n / (8 * min(workers, n)))))
-  unname(split(seq_len(n), ceiling(seq_len(n) / size)))
-}
-
-start_chunk <- function(cells, n_obs, fitting) {
-  future::future(run_chunk(cells, n_obs, fitting),
-    globals = list(run_chunk = run_chunk, cells = cells, n_obs = n_obs, fitting = fitting),
-    packages = "capalloc", seed = NULL
-  )
-}
-
-# A chunk that was lost with its worker becomes failed runs.
-collect_chunk <- function(chunk, cells) {
-  tryCatch(future::value(chunk$future), error = function(e) {
-    lapply(cells[chunk$rows], function(cell) failed_run(cell$network, flat_message(e)))
-  })
-}
-
 failed_run <- function(network, message) {
   row <- run_columns
   row$n_params <- as.integer(n_params(network))
   row$error <- message
   list(row = row, allocation = NULL)
-}
-
-# Calls body(advance), advance(n) saying that n more of `steps` are done. Shown in interactive
-# sessions and where the user asks for it.
-with_progress <- function(steps, body) {
-  if (!requireNamespace("progressr", quietly = TRUE)) return(body(function(n) NULL))
-  shown <- getOption("capalloc.progress", interactive() && !isTRUE(getOption("knitr.in.progress")) &&
-    !nzchar(Sys.getenv("CI")))
-  report <- function() {
-    step <- progressr::progressor(steps = steps)
-    body(function(n) step(amount = n))
-  }
-  if (isTRUE(shown)) progressr::with_progress(report(), enable = TRUE) else report()
 }
 
 # ---- the result ----------------------------------------------------------------------------------
@@ -318,6 +283,7 @@ new_comparison <- function(design, done, networks, tasks, n_obs, seed, replicate
   ), class = "ca_comparison")
 }
 
+# The rows of all runs' allocations. Coordinates are made once for each network and task, and then taken again.
 bind_allocations <- function(design, done, networks, tasks) {
   coordinates <- function(i) {
     net <- networks[[design$network[[i]]]]
@@ -325,10 +291,15 @@ bind_allocations <- function(design, done, networks, tasks) {
   }
   rows <- vapply(done, function(run) length(run$allocation), 0L)
   kept <- which(rows > 0L)
-  inputs <- if (length(kept) > 0L) stack_frames(lapply(kept, coordinates)) else coordinates(1L)[0L, ]
-  own <- design[rep(kept, rows[kept]), c("network", "task", "replicate")]
+  rows <- rows[kept]
+  cell <- match(design$network, names(networks)) + length(networks) * match(design$task, names(tasks))
+  cells <- unique(cell[kept])
+  frames <- lapply(if (length(cells) > 0L) match(cells, cell) else 1L, coordinates)
+  before <- c(0L, cumsum(vapply(frames, nrow, 0L)))[match(cell[kept], cells)]
+  take <- function(columns, at) lapply(as.list(columns), `[`, at)
   light_frame(c(
-    as.list(own), as.list(inputs),
+    take(design[c("network", "task", "replicate")], rep(kept, rows)),
+    take(stack_frames(frames), rep(before, rows) + sequence(rows)),
     list(capacity = as.double(unlist(lapply(done[kept], function(run) run$allocation))))
   ))
 }

@@ -31,6 +31,7 @@ SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group);
 SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_activations(void);
+SEXP ffi_threads(SEXP n);
 
 /* Raise an R error of the class that belongs to a status; `what` says what was being done. */
 void ffi_stop(enum ca_status status, const char *what);

@@ -11,53 +11,6 @@ tasks <- classical_tasks(8)[c("ar", "sparse")]
 sunspots <- list(sunspots = task_series(sunspot.month[1:120], length = 8))
 with_bias <- list(dense = arch_dense(8, bias = TRUE), conv = arch_conv(8, 1, 3, bias = TRUE))
 
-timeless <- function(cmp) {
-  cmp$runs$seconds <- NULL
-  cmp
-}
-
-# `code`, calling `act` with the number of runs that are reported to be done.
-with_steps <- function(code, act) {
-  skip_if_not_installed("progressr")
-  withr::local_options(progressr.enable = TRUE)
-  done <- 0
-  withCallingHandlers(code, progression = function(p) {
-    if (p$type != "update") return()
-    done <<- done + p$amount
-    act(done)
-  })
-  done
-}
-
-# Puts `value` in the place of an internal function until the test ends.
-local_internal <- function(name, value, env = parent.frame()) {
-  ns <- asNamespace("capalloc")
-  old <- get(name, ns)
-  put <- function(value) {
-    unlockBinding(name, ns)
-    assign(name, value, ns)
-    lockBinding(name, ns)
-  }
-  put(value)
-  withr::defer(put(old), envir = env)
-}
-
-# A task that counts its samples and does something else than drawing the one at `at`.
-counted <- new.env()
-registerS3method("simulate", "counted_task", function(object, nsim, seed = NULL, ...) {
-  counted$n <- counted$n + 1L
-  if (counted$n == counted$at) counted$act()
-  NextMethod()
-}, envir = asNamespace("stats"))
-
-counted_task <- function(task, at = 0L, act = NULL) {
-  counted$n <- 0L
-  counted$at <- at
-  counted$act <- act
-  class(task) <- c("counted_task", class(task))
-  task
-}
-
 # ---- the result ----------------------------------------------------------------------------------
 
 run_types <- c(
@@ -445,27 +398,6 @@ test_that("without a seed set.seed() governs, and the seed is kept", {
   again <- compare_architectures(nets["dense"], tasks["ar"], replicates = 2, seed = one$seed)
   expect_identical(timeless(again), timeless(one))
 })
-
-# Workers load the installed package, so that code loaded otherwise would not be what they run.
-local_workers <- function(env = parent.frame()) {
-  skip_on_cran()
-  skip_if_not_installed("future")
-  skip_if(nzchar(Sys.getenv("DEVTOOLS_LOAD")), "Workers load the installed package")
-  old <- future::plan("multisession", workers = 2)
-  withr::defer(future::plan(old), envir = env)
-}
-
-# The same to 1e-8 in losses and 1e-6 in allocations; bitwise only where BLAS has one thread everywhere.
-expect_same_runs <- function(a, b) {
-  said <- c("network", "task", "replicate", "seed", "n_params", "converged", "error")
-  expect_identical(a$runs[said], b$runs[said])
-  losses <- c("loss", "train_loss", "bayes_loss", "linear_loss", "total_capacity")
-  expect_equal(a$runs[losses], b$runs[losses], tolerance = 1e-8)
-  expect_equal(a$runs$excess_loss, b$runs$excess_loss, tolerance = 1e-8)
-  expect_equal(a$allocation, b$allocation, tolerance = 1e-6)
-  others <- setdiff(names(a), c("runs", "allocation"))
-  expect_identical(unclass(a)[others], unclass(b)[others])
-}
 
 test_that("two workers give the same runs as none, failed ones included", {
   big <- set_coef(nets$dilated, rep(1e200, 7))

@@ -1,0 +1,342 @@
+# Scheduling: which runs are done, where, and what happens when a worker is lost.
+#
+# `work` is what was asked: list(design, networks, tasks, n_obs, seed, replicates, fitting). `rows` are rows of its
+# design, and `keep(rows, runs)` takes their runs when they are done.
+
+# A list with one run per row of the design; NULL where an interrupt came first. `dir` is a directory for a
+# checkpoint, or NULL.
+run_design <- function(work, dir = NULL, call = rlang::caller_env()) {
+  begun <- list(store = NULL, done = vector("list", nrow(work$design)))
+  if (!is.null(dir)) begun <- open_checkpoint(dir, work, call)
+  work$store <- begun$store
+  done <- begun$done
+  left <- which(vapply(done, is.null, NA))
+  with_progress(length(done), length(done) - length(left), function(advance) {
+    keep <- function(rows, runs) {
+      done[rows] <<- runs
+      if (length(rows) > 0L) advance(length(rows))
+    }
+    tryCatch(
+      if (has_workers()) run_on_workers(work, left, keep) else run_here(work, left, keep),
+      interrupt = function(e) cli::cli_alert_warning("Interrupted: returning the runs that are finished.")
+    )
+  })
+  warn_unwritten(work$store, done)
+  done
+}
+
+run_here <- function(work, rows, keep) {
+  for (row in rows) keep(row, run_chunk(new_chunk(work, row)))
+}
+
+# A full disk costs the checkpoint, not the runs.
+warn_unwritten <- function(store, done) {
+  if (is.null(store)) return(invisible())
+  finished <- which(vapply(done, function(run) !is.null(run) && !isTRUE(run$lost), NA))
+  missing <- run_name(finished)
+  missing <- missing[!utils::file_test("-f", file.path(store$dir, missing))]
+  if (length(missing) == 0L) return(invisible())
+  warn(c(
+    "{length(missing)} run{?s} could not be written to {.file {store$dir}}; the result has {?it/them}.",
+    x = "The first is {.file {missing[[1L]]}}."
+  ), "checkpoint")
+}
+
+# Whether the user has set a plan of the future framework that is not sequential.
+has_workers <- function() {
+  isNamespaceLoaded("future") && !inherits(future::plan(), "sequential")
+}
+
+# ---- chunks --------------------------------------------------------------------------------------
+
+# What a worker must have to do these rows, each network and each task once.
+new_chunk <- function(work, rows) {
+  cells <- work$design[rows, , drop = FALSE]
+  list(
+    rows = rows, cells = cells, networks = work$networks[unique(cells$network)], tasks = work$tasks[unique(cells$task)],
+    n_obs = work$n_obs, fitting = work$fitting, store = work$store
+  )
+}
+
+# Its runs, in order. Each is written to the store as soon as it is done, and its row to the `journal` before.
+run_chunk <- function(chunk, journal = NULL) {
+  lapply(seq_along(chunk$rows), function(i) {
+    if (!is.null(journal)) note_start(journal, chunk$rows[[i]])
+    cell <- chunk$cells[i, ]
+    stored_run(chunk$store, chunk$rows[[i]], run_one(
+      chunk$networks[[cell$network]], chunk$tasks[[cell$task]], cell$seed, chunk$n_obs, chunk$fitting
+    ))
+  })
+}
+
+# About eight chunks per worker, so that slow runs even out; never more than 50 runs in one. A plan that knows no
+# number of workers gets as many as a hundred would.
+run_chunks <- function(rows, workers) {
+  n <- length(rows)
+  if (is.infinite(workers)) workers <- 100
+  size <- max(1, min(50, ceiling(n / (8 * min(workers, n)))))
+  unname(split(rows, ceiling(seq_len(n) / size)))
+}
+
+# ---- workers -------------------------------------------------------------------------------------
+
+# Runs on the workers of the plan. A worker that is lost takes its chunk with it: of that chunk what was not finished
+# is tried again, one run at a time, after everything else. A run that was under way in two workers that were lost
+# becomes a failed row. `state` is a list of
+#   queue    rows of each chunk that waits
+#   running  chunks with their futures
+#   deaths   how many workers were lost in each row's run
+#   refused  how often in a row a chunk could not be started
+#   hurt     whether lost workers have still to be replaced, which is done when none is at work
+#   spare    workers in the place of lost ones of the user's own cluster
+run_on_workers <- function(work, rows, keep) {
+  if (length(rows) == 0L) return(invisible())
+  plan <- future::plan("list")
+  state <- list(
+    queue = run_chunks(rows, future::nbrOfWorkers()), running = list(), deaths = integer(nrow(work$design)),
+    refused = 0L, hurt = FALSE, spare = list()
+  )
+  on.exit(restore_workers(plan, state))
+  while (length(state$queue) + length(state$running) > 0L) {
+    if (state$hurt && length(state$running) == 0L) state <- replace_lost(state, work, keep)
+    state <- fill_workers(state, work, keep)
+    state <- collect_ready(state, work, keep)
+  }
+}
+
+# Starts chunks while workers are free.
+fill_workers <- function(state, work, keep) {
+  while (!state$hurt && length(state$queue) > 0L && length(state$running) < future::nbrOfWorkers()) {
+    chunk <- start_chunk(new_chunk(work, state$queue[[1L]]))
+    if (inherits(chunk, "error")) {
+      state <- after_refusal(state, work, chunk, keep)
+    } else {
+      state$queue <- state$queue[-1L]
+      state$running <- c(state$running, list(chunk))
+      state$refused <- 0L
+    }
+  }
+  state
+}
+
+# The chunk with its future, or the error of a worker that could not be given it.
+start_chunk <- function(chunk) {
+  journal <- if (is.null(chunk$store)) tempfile("chunk-")
+  if (!is.null(journal)) file.create(journal)
+  tryCatch(
+    {
+      future <- future::future(with_one_thread(run_chunk(chunk, journal)),
+        globals = list(with_one_thread = with_one_thread, run_chunk = run_chunk, chunk = chunk, journal = journal),
+        packages = "capalloc", seed = NULL
+      )
+      list(rows = chunk$rows, journal = journal, future = future)
+    },
+    error = identity
+  )
+}
+
+# Takes in the chunks that are ready, waiting for at least one.
+collect_ready <- function(state, work, keep) {
+  wait <- 0.005
+  repeat {
+    ready <- vapply(state$running, function(chunk) is_ready(chunk$future), NA)
+    if (any(ready) || length(ready) == 0L) break
+    Sys.sleep(wait)
+    wait <- min(2 * wait, 0.5)
+  }
+  chunks <- state$running[ready]
+  state$running <- state$running[!ready]
+  for (chunk in chunks) {
+    runs <- collect_chunk(chunk, work)
+    if (inherits(runs, "error")) {
+      state <- after_loss(state, work, chunk, runs, keep)
+    } else {
+      keep(chunk$rows, runs)
+    }
+    unlink(chunk$journal)
+  }
+  state
+}
+
+# A lost worker may raise an error already here.
+is_ready <- function(future) {
+  tryCatch(future::resolved(future, timeout = 0.01), error = function(e) TRUE)
+}
+
+# Its runs, or the error that came instead of them. Runs that the worker could not write are written here.
+collect_chunk <- function(chunk, work) {
+  runs <- tryCatch(
+    withCallingHandlers(future::value(chunk$future), warning = muffle_lost_process),
+    error = identity
+  )
+  if (!inherits(runs, "error") && !is.null(work$store)) {
+    written <- file.exists(file.path(work$store$dir, run_name(chunk$rows)))
+    for (i in which(!written)) write_run(work$store, chunk$rows[[i]], runs[[i]])
+  }
+  runs
+}
+
+# Of a forked process that died there is this warning too.
+muffle_lost_process <- function(w) {
+  call <- conditionCall(w)
+  if (is.call(call) && identical(call[[1L]], quote(mccollect))) invokeRestart("muffleWarning")
+}
+
+# ---- lost workers --------------------------------------------------------------------------------
+
+after_loss <- function(state, work, chunk, error, keep) {
+  state$hurt <- has_pool()
+  runs <- lapply(chunk$rows, function(row) if (!is.null(work$store)) read_run(work$store, row)$run)
+  finished <- !vapply(runs, is.null, NA)
+  keep(chunk$rows[finished], runs[finished])
+  left <- chunk$rows[!finished]
+  guilty <- under_way(chunk, left)
+  state$deaths[guilty] <- state$deaths[guilty] + 1L
+  given_up <- left[state$deaths[left] >= 2L]
+  # What the future framework says of a future that had begun is about the worker, else it is about the chunk.
+  died <- inherits(error, "FutureError") && !inherits(error, "FutureLaunchError")
+  said <- if (died) "worker died" else flat_message(error)
+  keep(given_up, lost_runs(work, given_up, said))
+  state$queue <- c(state$queue, as.list(setdiff(left, given_up)))
+  state
+}
+
+# Of the rows that a lost worker left, the one that was under way: the first that is not in the store, or the last in
+# the journal. All of them where a worker that sees no journal leaves that open.
+under_way <- function(chunk, left) {
+  if (is.null(chunk$journal)) return(left[seq_len(min(1L, length(left)))])
+  started <- suppressWarnings(as.integer(readLines(chunk$journal, warn = FALSE)))
+  last <- started[length(started)]
+  if (length(last) == 1L && last %in% left) last else left
+}
+
+note_start <- function(journal, row) {
+  if (file.exists(journal)) cat(row, "\n", file = journal, append = TRUE, sep = "")
+}
+
+# No worker took the next chunk: one was lost while it had nothing to do, or the plan does not work at all.
+after_refusal <- function(state, work, error, keep) {
+  state$refused <- state$refused + 1L
+  state$hurt <- has_pool()
+  if (state$refused < 3L) return(state)
+  give_up(state, work, paste("no worker could be started:", flat_message(error)), keep)
+}
+
+# What waits will not be done.
+give_up <- function(state, work, said, keep) {
+  rows <- unlist(state$queue)
+  state$queue <- list()
+  state$hurt <- FALSE
+  keep(rows, lost_runs(work, rows, said))
+  state
+}
+
+# Not written to a store: they say nothing of the run, which another session may be able to do.
+lost_runs <- function(work, rows, message) {
+  networks <- work$networks[work$design$network[rows]]
+  lapply(unname(networks), function(network) c(failed_run(network, message), list(lost = TRUE)))
+}
+
+# ---- pools of workers ----------------------------------------------------------------------------
+
+# Workers that live from one future to the next (multisession and cluster), and so are missed when they are lost.
+has_pool <- function() inherits(future::plan(), "cluster")
+
+# Setting a plan anew starts its workers, unless they are a cluster that the user has made: there a new worker on
+# this machine takes the place of each lost one that was on it, and for others there are fewer.
+replace_lost <- function(state, work, keep) {
+  state$hurt <- FALSE
+  plan <- future::plan("list")
+  workers <- formals(plan[[1L]])$workers
+  if (!inherits(workers, "cluster")) {
+    set_plan(plan)
+    return(state)
+  }
+  lost <- vapply(workers, is_lost, NA)
+  here <- vapply(workers, is_here, NA)
+  for (i in which(lost & here)) {
+    node <- parallel::makePSOCKcluster(1L)
+    state$spare <- c(state$spare, list(node))
+    workers[[i]] <- node[[1L]]
+  }
+  workers <- workers[!lost | here]
+  if (length(workers) == 0L) return(give_up(state, work, "no worker is left", keep))
+  plan[[1L]] <- future::tweak(future::cluster, workers = workers)
+  set_plan(plan)
+  state
+}
+
+set_plan <- function(plan) {
+  future::plan("sequential")
+  future::plan(plan)
+}
+
+restore_workers <- function(plan, state) {
+  if (state$hurt || length(state$spare) > 0L) set_plan(plan)
+  for (node in state$spare) try(parallel::stopCluster(node), silent = TRUE)
+}
+
+# The end of a connection can be read; from a worker that has nothing to do there is nothing to read.
+is_lost <- function(node) {
+  if (is.null(node$con)) return(FALSE)
+  tryCatch(socketSelect(list(node$con), FALSE, 0), error = function(e) TRUE)
+}
+
+is_here <- function(node) {
+  isTRUE(node$host %in% c("localhost", "127.0.0.1", Sys.info()[["nodename"]])) && !is.null(node$con)
+}
+
+# ---- progress ------------------------------------------------------------------------------------
+
+# Calls body(advance), advance(n) saying that n more of `steps` are done; `before` were when it began. Shown in
+# interactive sessions and where the user asks for it: by progressr, or without that package as a bar of cli.
+with_progress <- function(steps, before, body) {
+  shown <- isTRUE(getOption("capalloc.progress", interactive() && !isTRUE(getOption("knitr.in.progress")) &&
+    !nzchar(Sys.getenv("CI"))))
+  left <- time_left(steps, before)
+  if (!requireNamespace("progressr", quietly = TRUE)) {
+    return(if (shown) with_bar(steps, before, left, body) else body(function(n) NULL))
+  }
+  report <- function() {
+    step <- progressr::progressor(steps = steps)
+    if (before > 0) step(amount = before)
+    body(function(n) step(message = left(n), amount = n))
+  }
+  if (!shown) return(report())
+  progressr::with_progress(report(), handlers = progress_handlers(), enable = TRUE)
+}
+
+# The user's handlers, or a bar that shows the time left.
+progress_handlers <- function() {
+  if (!is.null(getOption("progressr.handlers"))) return(progressr::handlers())
+  progressr::handler_cli(format = bar_format, enable = TRUE)
+}
+
+bar_format <- "{cli::pb_bar} {cli::pb_current}/{cli::pb_total} {cli::pb_status}"
+
+with_bar <- function(steps, before, left, body) {
+  bar <- cli::cli_progress_bar(total = steps, format = bar_format)
+  cli::cli_progress_update(set = before, id = bar)
+  out <- body(function(n) cli::cli_progress_update(n, status = left(n), id = bar))
+  cli::cli_progress_done(id = bar)
+  out
+}
+
+# A function that takes how many more are done, and says how long the others will take at the rate so far.
+time_left <- function(steps, before) {
+  begun <- proc.time()[["elapsed"]]
+  done <- 0
+  function(n) {
+    done <<- done + n
+    seconds <- (proc.time()[["elapsed"]] - begun) / done * (steps - before - done)
+    paste(show_seconds(seconds), "left")
+  }
+}
+
+show_seconds <- function(seconds) {
+  units <- c(d = 86400, h = 3600, min = 60, s = 1)
+  unit <- which(seconds >= units | units == 1)[[1L]]
+  if (unit == 4L) return(paste(round(seconds), "s"))
+  rest <- floor((seconds %% units[[unit]]) / units[[unit + 1L]])
+  paste(floor(seconds / units[[unit]]), names(units)[[unit]], rest, names(units)[[unit + 1L]])
+}

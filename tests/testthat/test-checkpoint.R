@@ -1,0 +1,380 @@
+# Checkpoints: what is written, what is read, what is refused, and sessions that are killed.
+
+nets <- list(dense = arch_dense(8), dilated = arch_dilated(8, filters = 1))
+tasks <- classical_tasks(8)[c("ar", "sparse")]
+compare <- function(dir = NULL, ..., networks = nets, of = tasks, replicates = 2) {
+  compare_architectures(networks, of, replicates = replicates, n_obs = 30, ..., checkpoint = dir)
+}
+alone <- compare()
+
+manifest <- "capalloc-manifest.txt"
+run_file <- function(dir, row) file.path(dir, sprintf("run-%06d.txt", row))
+
+# The number of runs that `code` computes.
+runs_done <- function(code) {
+  done <- 0L
+  one <- capalloc:::run_one
+  local_internal("run_one", function(...) {
+    done <<- done + 1L
+    one(...)
+  })
+  code
+  done
+}
+
+# A finished checkpoint of the comparison `alone`.
+local_checkpoint <- function(env = parent.frame()) {
+  dir <- withr::local_tempdir(.local_envir = env)
+  compare(dir)
+  dir
+}
+
+# ---- numbers and texts ---------------------------------------------------------------------------
+
+test_that("doubles are read as they were written, to the last bit", {
+  there_and_back <- function(x) capalloc:::read_number(capalloc:::write_number(x))
+  x <- withr::with_seed(1, c(stats::rnorm(1000) * 10^sample(-300:300, 1000, TRUE), stats::runif(1000)))
+  x <- c(x, -x, 2^(-1074:1023), 1 + .Machine$double.eps, .Machine$double.xmax, 1e-310, Inf, -Inf, 2^31, 2^53 + 2)
+  expect_identical(there_and_back(x), x)
+  expect_identical(1 / there_and_back(c(0, -0)), c(Inf, -Inf))
+  missing <- there_and_back(c(NA, NaN))
+  expect_identical(is.nan(missing), c(FALSE, TRUE))
+  expect_true(all(is.na(missing)))
+  expect_identical(there_and_back(numeric()), numeric())
+})
+
+test_that("what is no number of that form is not read", {
+  for (text in c("", " 1", "1 ", "0x", "0x2p+0", "0x1.8", "1e5", "1.5", "TRUE", "Inf ", "nan", "c(1)", "1L",
+    "0x1p+99999", "0x1.Fp+0", "--1", "99999999999")) {
+    expect_null(capalloc:::read_number(text))
+    expect_null(capalloc:::read_number(c("1", text)))
+  }
+})
+
+test_that("any text is one line, and is read as it was", {
+  texts <- c("", "NA", "a b", "a\nb\r\nc", "\\n", "\\\\n\n", "\"quoted\" \"", "caf\u00e9 \u4e2d", "{x} %s", "\t", "\\")
+  written <- vapply(texts, capalloc:::write_text, "")
+  expect_false(any(grepl("[\r\n]", written)))
+  expect_identical(vapply(written, capalloc:::read_text, "", USE.NAMES = FALSE), texts)
+  expect_identical(capalloc:::read_text(capalloc:::write_text(NA_character_)), NA_character_)
+  for (text in c("", "a", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"a\\\"")) expect_null(capalloc:::read_text(text))
+})
+
+# ---- what is written -----------------------------------------------------------------------------
+
+test_that("a checkpoint changes nothing, and the same call takes its runs from it", {
+  dir <- file.path(withr::local_tempdir(), "new", "folder")
+  first <- compare(dir)
+  expect_identical(timeless(first), timeless(alone))
+  expect_setequal(list.files(dir, all.files = TRUE, no.. = TRUE), c(manifest, basename(run_file(dir, 1:8))))
+  expect_identical(runs_done(again <- compare(dir)), 0L)
+  expect_identical(again, first)
+  # seconds are those of the runs that were done
+  unlink(run_file(dir, c(2, 7)))
+  expect_identical(runs_done(again <- compare(dir)), 2L)
+  expect_identical(again$runs$seconds[-c(2, 7)], first$runs$seconds[-c(2, 7)])
+  expect_identical(timeless(again), timeless(first))
+})
+
+test_that("failed and unconverged runs, odd names, constants and data are kept", {
+  networks <- list(arch_dense(8, bias = TRUE), arch_conv(8, 1, 3, bias = TRUE),
+    set_coef(arch_dense(8, bias = TRUE), rep(1e200, 9)))
+  names(networks) <- c("../../out", "a \"b\"\nc{d}", "caf\u00e9")
+  of <- list(sunspots = task_series(sunspot.month[1:120], length = 8))
+  outer <- withr::local_tempdir()
+  dir <- file.path(outer, "a", "b")
+  go <- function(dir) {
+    compare(dir, networks = networks, of = of, method = "lbfgs", control = list(max_iterations = 4))
+  }
+  full <- go(NULL)
+  expect_identical(glance(full)[c("failed", "unconverged")], data.frame(failed = 2L, unconverged = 4L))
+  expect_identical(timeless(go(dir)), timeless(full))
+  unlink(run_file(dir, 1))
+  expect_identical(runs_done(again <- go(dir)), 1L)
+  expect_identical(timeless(again), timeless(full))
+  expect_length(list.files(outer, recursive = TRUE), 7)
+})
+
+test_that("files are plain text, each with its sum", {
+  dir <- local_checkpoint()
+  for (file in list.files(dir, full.names = TRUE)) {
+    lines <- readLines(file)
+    above <- withr::local_tempfile()
+    writeLines(lines[-length(lines)], above, sep = "\n")
+    expect_identical(lines[[length(lines)]], paste("md5", tools::md5sum(above)[[1]]))
+    expect_match(lines, "^[ -~]*$")
+  }
+  lines <- readLines(run_file(dir, 3))
+  expect_identical(lines[c(1, 3)], c("capalloc run 1", "run 3"))
+  loss <- sub("^loss ", "", grep("^loss ", lines, value = TRUE))
+  expect_identical(as.numeric(loss), alone$runs$loss[[3]])
+  capacities <- lines[length(lines) - 8:1]
+  expect_identical(as.numeric(capacities), alone$allocation$capacity[17:24])
+})
+
+test_that("a run is there whole or not at all: it is written beside its place", {
+  dir <- withr::local_tempdir()
+  moved <- NULL
+  put <- capalloc:::put_in_place
+  local_internal("put_in_place", function(beside, path, replace) {
+    moved <<- rbind(moved, data.frame(from = dirname(beside), to = dirname(path),
+      whole = is.null(capalloc:::read_checked(beside)$damage), before = file.exists(path)))
+    put(beside, path, replace)
+  })
+  compare(dir)
+  expect_identical(nrow(moved), 9L)
+  expect_identical(normalizePath(unique(c(moved$from, moved$to))), normalizePath(dir))
+  expect_true(all(moved$whole & !moved$before))
+})
+
+test_that("half written files of a kill are swept when they are old, and never read", {
+  dir <- local_checkpoint()
+  left <- file.path(dir, c("writing-1", "writing-2"))
+  file.create(left)
+  Sys.setFileTime(left[[1]], Sys.time() - 7200)
+  expect_identical(runs_done(compare(dir)), 0L)
+  expect_identical(file.exists(left), c(FALSE, TRUE))
+})
+
+test_that("without a seed the one of the checkpoint goes on", {
+  dir <- withr::local_tempdir()
+  withr::local_seed(3)
+  first <- compare(dir, seed = NULL)
+  unlink(run_file(dir, 3))
+  expect_identical(timeless(compare(dir, seed = NULL)), timeless(first))
+  expect_identical(compare(dir, seed = first$seed)$seed, first$seed)
+})
+
+test_that("progress begins with what was done before", {
+  dir <- local_checkpoint()
+  unlink(run_file(dir, 4:8))
+  seen <- NULL
+  expect_identical(with_steps(compare(dir), function(done) seen <<- c(seen, done)), 8)
+  expect_identical(seen, c(3, 4:8))
+})
+
+# ---- what is refused -----------------------------------------------------------------------------
+
+said <- function(code, dir, class = "checkpoint") {
+  gsub(normalizePath(dir), "<dir>", bad(code, class), fixed = TRUE)
+}
+
+test_that("a checkpoint of another comparison is refused, by what differs", {
+  dir <- local_checkpoint()
+  before <- tools::md5sum(list.files(dir, full.names = TRUE))
+  other <- list(dense = arch_dense(8), dilated = arch_dilated(8, filters = 2))
+  odd <- c(nets, list(`{odd} "name"` = nets$dense))
+  texts <- c(
+    said(compare(dir, replicates = 3), dir),
+    said(compare(dir, seed = 123456789), dir),
+    said(compare_architectures(nets, tasks, replicates = 2, checkpoint = dir), dir),
+    said(compare(dir, method = "lbfgs", control = list(max_iterations = 5)), dir),
+    said(compare(dir, networks = other), dir),
+    said(compare(dir, networks = odd), dir),
+    said(compare(dir, networks = nets["dense"], of = rev(tasks)), dir),
+    said(compare(dir, networks = rev(nets)), dir),
+    said(compare(dir, of = list(ar = task_ar(8, 0.5), sparse = tasks$sparse), seed = 2), dir)
+  )
+  expect_snapshot(writeLines(texts))
+  expect_identical(tools::md5sum(list.files(dir, full.names = TRUE)), before)
+})
+
+test_that("without a sound manifest the runs say that they are of another comparison", {
+  dir <- local_checkpoint()
+  unlink(file.path(dir, manifest))
+  expect_match(said(compare(dir, seed = 2), dir), "<dir>/run-000001.txt' is of another one")
+  expect_false(file.exists(file.path(dir, manifest)))
+  # but those of this one are taken
+  expect_identical(runs_done(again <- compare(dir)), 0L)
+  expect_identical(timeless(again), timeless(alone))
+  writeLines("manifest", file.path(dir, manifest))
+  expect_match(said(compare(dir, seed = 2), dir), "is cut short")
+  expect_warning(again <- compare(dir), "capalloc-manifest.txt: is cut short", class = "capalloc_warning_checkpoint")
+  expect_identical(timeless(again), timeless(alone))
+  expect_warning(compare(dir), NA)
+})
+
+test_that("a form of another version is refused, and runs of another version are said", {
+  dir <- local_checkpoint()
+  path <- file.path(dir, manifest)
+  lines <- readLines(path)
+  capalloc:::write_checked(path, replace(lines[-length(lines)], 2, "made with capalloc 0.0.1"))
+  expect_warning(compare(dir), "made with capalloc 0.0.1", class = "capalloc_warning_checkpoint")
+  capalloc:::write_checked(path, replace(lines[-length(lines)], 1, "capalloc checkpoint 2"))
+  expect_match(said(compare(dir), dir), "begins with \"capalloc checkpoint 2\"")
+})
+
+test_that("what is no directory that can be written is refused before the first run", {
+  file <- withr::local_tempfile()
+  file.create(file)
+  refused <- function(x, class = "file") gsub(file, "<file>", bad(compare(x), class), fixed = TRUE)
+  task <- counted_task(tasks$ar)
+  bad(compare(file, of = list(ar = task)), "file")
+  expect_identical(counted$n, 0L)
+  texts <- c(
+    refused(file), refused(file.path(file, "inside")), refused(3, "type"), refused(c("a", "b"), "type"),
+    refused(NA_character_, "type"), refused("", "value")
+  )
+  expect_snapshot(writeLines(texts))
+  skip_if_not(dir.exists("/proc/self"), "No /proc, which nobody can write to")
+  expect_match(refused("/proc/capalloc"), "cannot be created")
+  expect_match(refused("/proc/self"), "cannot be written")
+})
+
+test_that("runs that cannot be written are in the result, and are said", {
+  dir <- withr::local_tempdir()
+  task <- counted_task(tasks$ar, at = 3L, act = function() unlink(dir, recursive = TRUE))
+  expect_warning(cmp <- compare(dir, of = list(ar = task)), "4 runs could not be written",
+    class = "capalloc_warning_checkpoint")
+  expect_identical(cmp$runs$loss, alone$runs$loss[1:4])
+})
+
+# ---- damage --------------------------------------------------------------------------------------
+
+test_that("damaged files of every sort are named, made again and never trusted", {
+  dir <- local_checkpoint()
+  elsewhere <- withr::local_tempdir()
+  compare(elsewhere, seed = 2)
+  file <- run_file(dir, 1:8)
+  marker <- file.path(dir, "evaluated")
+  edit <- function(path, change) writeLines(change(readLines(path)), path)
+  spoil <- list(
+    \() edit(file[1], \(x) x[1:9]), # cut short
+    \() edit(file[2], \(x) sub("^loss .*", "loss 0x1p-3", x)), # an edited number
+    \() file.copy(file[4], file[3], overwrite = TRUE), # another run's
+    \() file.copy(run_file(elsewhere, 4), file[4], overwrite = TRUE), # another comparison's
+    \() close(file(file[5], "w")), # empty
+    \() writeBin(withr::with_seed(1, as.raw(sample(0:255, 3000, TRUE))), file[6]), # junk
+    \() writeLines(sprintf("file.create('%s')", marker), file[7]), # code
+    \() edit(file[8], \(x) c(x, "more"))
+  )
+  for (spoil_one in spoil) spoil_one()
+  w <- expect_warning(again <- compare(dir), class = "capalloc_warning_checkpoint")
+  expect_identical(w$damaged, basename(file))
+  expect_snapshot(writeLines(gsub(normalizePath(dir), "<dir>", conditionMessage(w), fixed = TRUE)))
+  expect_identical(timeless(again), timeless(alone))
+  expect_false(file.exists(marker))
+  expect_warning(expect_identical(runs_done(compare(dir)), 0L), NA)
+})
+
+test_that("a sound sum does not make a line sound", {
+  dir <- local_checkpoint()
+  file <- run_file(dir, 2)
+  lines <- readLines(file)
+  lines <- lines[-length(lines)]
+  with <- function(lines) {
+    capalloc:::write_checked(file, lines)
+    w <- expect_warning(again <- compare(dir), class = "capalloc_warning_checkpoint")
+    expect_identical(w$damaged, basename(file))
+    expect_identical(timeless(again), timeless(alone))
+  }
+  change <- function(from, to) sub(from, to, lines)
+  with(change("^loss .*", "loss system('true')"))
+  with(change("^n_params .*", "n_params 0x1.8p+0"))
+  with(change("^converged .*", "converged T"))
+  with(change("^error .*", "error quit()"))
+  with(change("^loss ", "lost "))
+  with(change("^allocation 8", "allocation 9"))
+  with(lines[-length(lines)])
+  with(c(lines, "NA"))
+  with(c(lines, "q()"))
+  with(lines[1:6])
+  with("design")
+  unlink(file)
+  dir.create(file)
+  expect_warning(expect_warning(compare(dir), "cannot be read"), "1 run could not be written")
+})
+
+test_that("a file that is a link is replaced, and what it links to stays", {
+  skip_on_os("windows")
+  dir <- local_checkpoint()
+  precious <- withr::local_tempfile(lines = "precious")
+  unlink(run_file(dir, 2))
+  file.symlink(precious, run_file(dir, 2))
+  expect_warning(again <- compare(dir), "run-000002.txt", class = "capalloc_warning_checkpoint")
+  expect_identical(timeless(again), timeless(alone))
+  expect_identical(readLines(precious), "precious")
+  expect_identical(Sys.readlink(run_file(dir, 2)), "")
+})
+
+# ---- interrupts and kills ------------------------------------------------------------------------
+
+test_that("the same call goes on after an interrupt", {
+  dir <- withr::local_tempdir()
+  task <- counted_task(tasks$ar, at = 3L, act = rlang::interrupt)
+  of <- list(ar = task, sparse = tasks$sparse)
+  expect_message(stopped <- compare(dir, of = of), "Interrupted")
+  expect_identical(stopped$runs$error, rep(c(NA, "interrupted"), c(2, 6)))
+  expect_identical(runs_done(cmp <- compare(dir, of = of)), 6L)
+  expect_identical(timeless(cmp)$runs, timeless(alone)$runs)
+  expect_identical(cmp$allocation, alone$allocation)
+})
+
+# A session that makes this comparison, whose runs take a while.
+slow <- hooked_task(tasks$ar, slow = 0.02)
+full <- compare(of = list(slow = slow), replicates = 12)
+begin <- function(dir, plan = NULL, env = parent.frame()) {
+  start_session(c(plan, sprintf("cmp <- compare_architectures(%s, %s, replicates = 12, n_obs = 30, checkpoint = '%s')",
+    "list(dense = arch_dense(8), dilated = arch_dilated(8, filters = 1))",
+    paste0("list(slow = structure(utils::modifyList(classical_tasks(8)$ar, list(slow = 0.02)), ",
+      "class = c('hooked_task', 'ca_task_ar', 'ca_task')))"), dir),
+  sprintf("cmp$runs$seconds <- NULL; saveRDS(cmp, '%s.rds')", dir)), env = env)
+}
+written <- function(dir) length(list.files(dir, "^run-"))
+
+test_that("a session killed at random moments, and resumed, ends as it would have", {
+  skip_on_cran()
+  local_hooked_tasks()
+  dir <- file.path(withr::local_tempdir(), "checkpoint")
+  until <- c(1, 7, 13, 18)
+  for (n in until) {
+    session <- begin(dir)
+    wait_for(\() written(dir) >= n)
+    Sys.sleep(stats::runif(1, 0, 0.02))
+    expect_true(tools::pskill(session, tools::SIGKILL))
+    expect_lt(written(dir), 24)
+  }
+  expect_false(file.exists(paste0(dir, ".rds")))
+  left <- 24L - written(dir)
+  expect_identical(runs_done(cmp <- compare(dir, of = list(slow = slow), replicates = 12)), left)
+  expect_identical(timeless(cmp), timeless(full))
+})
+
+test_that("a session killed while its workers are at it leaves what they finished", {
+  local_hooked_tasks()
+  local_workers()
+  dir <- file.path(withr::local_tempdir(), "checkpoint")
+  session <- begin(dir, "future::plan('multisession', workers = 2)")
+  wait_for(\() written(dir) >= 5)
+  expect_true(tools::pskill(session, tools::SIGKILL))
+  # the workers of the dead session may still write beside these
+  cmp <- compare(dir, of = list(slow = slow), replicates = 12)
+  expect_false(file.exists(paste0(dir, ".rds")))
+  expect_same_runs(cmp, full)
+})
+
+test_that("two sessions use one directory at a time", {
+  skip_on_cran()
+  local_hooked_tasks()
+  dir <- file.path(withr::local_tempdir(), "checkpoint")
+  session <- begin(dir)
+  wait_for(\() written(dir) >= 1)
+  cmp <- compare(dir, of = list(slow = slow), replicates = 12)
+  wait_for(\() file.exists(paste0(dir, ".rds")) && !tools::pskill(session, 0))
+  theirs <- readRDS(paste0(dir, ".rds"))
+  expect_identical(timeless(cmp), timeless(full))
+  expect_same_runs(theirs, full)
+  expect_warning(expect_identical(runs_done(compare(dir, of = list(slow = slow), replicates = 12)), 0L), NA)
+})
+
+test_that("of two manifests that are written at once one is kept, and the other's session is refused", {
+  dir <- withr::local_tempdir()
+  write <- capalloc:::write_manifest
+  local_internal("write_manifest", function(...) {
+    local_internal("write_manifest", write)
+    compare(dir, seed = 2) # another session, between this one's look and its word
+    write(...)
+  })
+  expect_match(said(compare(dir), dir), "`seed`: 2 there, 1 here", fixed = TRUE)
+  expect_identical(compare(dir, seed = 2)$seed, 2L)
+})

@@ -1,0 +1,54 @@
+# fingerprint(): the same for the same call, different for everything that can change a run.
+
+sum_of <- function(...) capalloc:::fingerprint(...)
+
+test_that("sums do not depend on the session, the platform or the way a value came to be", {
+  # of the bytes that value_writer() describes; a change of it makes every checkpoint one of another comparison
+  expect_identical(sum_of(list(a = 1:3, b = c("x", NA), c = NULL, d = TRUE)), "e07cc4ffc0e6ef8cf13ca160205c0a50")
+  expect_identical(sum_of(3L), sum_of(3))
+  expect_identical(sum_of(c(1, NaN)), sum_of(c(1, 0 / 0 * -1)))
+  latin <- "caf\xe9"
+  Encoding(latin) <- "latin1"
+  expect_identical(sum_of(latin), sum_of("caf\u00e9"))
+  with_source <- eval(parse(text = "function(x) {\n  x + 1 # one\n}", keep.source = TRUE), globalenv())
+  without <- eval(parse(text = "function(x) {x+1}", keep.source = FALSE), globalenv())
+  expect_identical(sum_of(with_source), sum_of(without))
+  expect_identical(sum_of(compiler::cmpfun(without)), sum_of(without))
+  expect_identical(sum_of(arch_conv(8, 2, 3)), sum_of(arch_conv(8, 2, 3)))
+  expect_identical(sum_of(unserialize(serialize(task_fgn(8, 0.8), NULL))), sum_of(task_fgn(8, 0.8)))
+})
+
+test_that("what differs has another sum", {
+  in_scope <- function(k) function(x) x + k
+  tied <- function(value) {
+    env <- new.env()
+    env$self <- env
+    env$value <- value
+    env
+  }
+  values <- list(
+    NULL, list(), list(NULL), character(), "", NA_character_, "NA", c("ab", "c"), c("a", "bc"), "abc", list("abc"),
+    list("ab", "c"), list(list("ab"), "c"), 0, -0, 1, NA_real_, NaN, Inf, c(a = 1), c(b = 1), 1 + 3e-16, 1i,
+    quote(x), quote(x + y), matrix(1:6, 2), matrix(1:6, 3), 1:6, factor(c("a", "b")), structure(1:2, class = "a"), in_scope(1),
+    in_scope(2), function(x) x, function(x = 1) x, function(y) y, tied(1), tied(2), as.raw(1:2), y ~ x, mtcars,
+    mtcars[-1], lm
+  )
+  sums <- vapply(values, sum_of, "")
+  expect_identical(anyDuplicated(sums), 0L)
+  expect_match(sums, "^[0-9a-f]{32}$")
+})
+
+test_that("all networks and tasks of the presets have sums of their own, and so has each change", {
+  all <- c(suppressWarnings(classical_architectures(16)), classical_tasks(16))
+  net <- arch_dense(8)
+  task <- task_data(mpg ~ wt, mtcars, seed = 1)
+  moved <- task
+  moved$data$x[[3]] <- moved$data$x[[3]] * (1 + 2^-52)
+  more <- list(
+    net, set_coef(net, 1:8), set_coef(net, c(1:7, 8.5)), arch_dense(8, bias = TRUE), arch_dense(9),
+    input_sequence(8) |> layer_residual(\(x) layer_conv(x, 1, 1), scale = 0.5) |> layer_dense(1),
+    input_sequence(8) |> layer_residual(\(x) layer_conv(x, 1, 1), scale = 0.6) |> layer_dense(1),
+    task, moved, task_data(mpg ~ wt, mtcars, seed = 2), task_ar(8, 0.5), task_ar(8, 0.5 + 1e-15)
+  )
+  expect_identical(anyDuplicated(vapply(c(all, more), sum_of, "")), 0L)
+})

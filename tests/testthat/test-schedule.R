@@ -1,0 +1,196 @@
+# Runs on workers: chunks, workers that die, plans of several kinds; all against the runs of one process.
+
+nets <- list(dense = arch_dense(8), dilated = arch_dilated(8, filters = 1))
+tasks <- classical_tasks(8)[c("ar", "sparse")]
+alone <- compare_architectures(nets, tasks, replicates = 4, n_obs = 30)
+
+# The rows of `cmp` that did not fail, and their allocations, are those of `full`.
+expect_rest_intact <- function(cmp, full, failed) {
+  expect_identical(which(cmp$runs$error %in% "worker died"), failed)
+  expect_true(all(is.na(cmp$runs$loss[failed])))
+  expect_identical(cmp$runs$n_params, full$runs$n_params)
+  rest <- function(x) {
+    key <- paste(x$runs$network, x$runs$task, x$runs$replicate)[failed]
+    x$allocation <- x$allocation[!paste(x$allocation$network, x$allocation$task, x$allocation$replicate) %in% key, ]
+    rownames(x$allocation) <- NULL
+    x$runs <- x$runs[setdiff(seq_len(nrow(x$runs)), failed), ]
+    x$tasks <- NULL
+    x
+  }
+  expect_same_runs(rest(cmp), rest(full))
+}
+
+# One task that kills the first `most` processes that draw the samples of these rows.
+killing <- function(rows, most, env = parent.frame()) {
+  log <- withr::local_tempfile(.local_envir = env)
+  file.create(log)
+  hooked_task(tasks$ar, kills = sample_seeds(alone$runs$seed[rows]), log = log, most = most)
+}
+
+deaths <- function(task) length(readLines(task$log))
+
+# ---- chunks --------------------------------------------------------------------------------------
+
+test_that("chunks hold every row once, eight for each worker and at most 50 runs", {
+  for (case in list(c(1, 1), c(7, 2), c(16, 2), c(17, 2), c(1000, 2), c(10000, 4), c(30, Inf), c(10000, Inf))) {
+    rows <- 5L + seq_len(case[[1]])
+    chunks <- capalloc:::run_chunks(rows, case[[2]])
+    expect_identical(unlist(chunks), rows)
+    expect_lte(max(lengths(chunks)), 50)
+    if (case[[1]] >= 16 && case[[2]] == 2) expect_gte(length(chunks), 9)
+  }
+  expect_identical(lengths(capalloc:::run_chunks(1:18, 2)), rep(2L, 9))
+  expect_length(capalloc:::run_chunks(1:10000, Inf), 770) # as for a hundred workers: 13 runs in each
+})
+
+test_that("a chunk has each of its networks and tasks once", {
+  work <- list(design = alone$runs[1:4], networks = nets, tasks = tasks, n_obs = 30, fitting = list(), store = NULL)
+  chunk <- capalloc:::new_chunk(work, 2:4)
+  expect_identical(chunk[c("networks", "tasks")], list(networks = nets["dense"], tasks = tasks["ar"]))
+  expect_length(capalloc:::new_chunk(work, 1:16)$networks, 2)
+  runs <- capalloc:::run_chunk(capalloc:::new_chunk(work, c(16L, 3L)))
+  expect_identical(vapply(runs, function(run) run$row$loss, 1), alone$runs$loss[c(16, 3)])
+})
+
+# ---- plans ---------------------------------------------------------------------------------------
+
+test_that("one and four workers, and processes that are forked, give the same", {
+  for (plan in list(list("multisession", workers = I(1)), list("multisession", workers = 4))) {
+    do.call(local_workers, plan)
+    expect_same_runs(compare_architectures(nets, tasks, replicates = 4, n_obs = 30), alone)
+  }
+  skip_if_not(future::supportsMulticore(), "No forked processes here")
+  local_workers("multicore", workers = 2)
+  expect_same_runs(compare_architectures(nets, tasks, replicates = 4, n_obs = 30), alone)
+})
+
+# ---- workers that die ----------------------------------------------------------------------------
+
+test_that("a run that kills its worker twice is a failed row, and the rest is intact", {
+  local_hooked_tasks()
+  local_workers()
+  plan <- future::plan("list")
+  # replicate 2 of both networks draws the same sample; the third death is of the second network's run
+  task <- killing(2, most = Inf)
+  cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
+  expect_identical(deaths(task), 4L)
+  expect_rest_intact(cmp, alone, c(2L, 6L))
+  expect_identical(glance(cmp)$failed, 2L)
+  # the plan is the user's, with as many workers as before
+  expect_identical(lapply(future::plan("list"), class), lapply(plan, class))
+  pids <- lapply(1:2, function(i) future::future({Sys.sleep(0.5); Sys.getpid()}, seed = NULL))
+  expect_length(unique(vapply(pids, future::value, 1L)), 2)
+})
+
+test_that("a run that kills its worker once is done again", {
+  local_hooked_tasks()
+  skip_if_not_installed("future")
+  skip_if_not(future::supportsMulticore(), "No forked processes here")
+  local_workers("multicore", workers = 2)
+  task <- killing(2, most = 1)
+  cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
+  expect_identical(deaths(task), 1L)
+  expect_rest_intact(cmp, alone, integer())
+})
+
+test_that("with a checkpoint the runs of a chunk before the one that kills are not done again", {
+  local_hooked_tasks()
+  skip_if_not_installed("future")
+  skip_if_not(future::supportsMulticore(), "No forked processes here")
+  local_workers("multicore", workers = 2)
+  dir <- withr::local_tempdir()
+  many <- compare_architectures(nets["dense"], tasks["ar"], replicates = 48, n_obs = 30)
+  task <- hooked_task(tasks$ar, kills = sample_seeds(many$runs$seed[3]), most = Inf,
+    log = withr::local_tempfile(), threads = withr::local_tempfile())
+  file.create(task$log)
+  # chunks of three runs
+  cmp <- compare_architectures(nets["dense"], list(ar = task), replicates = 48, n_obs = 30, checkpoint = dir)
+  expect_rest_intact(cmp, many, 3L)
+  expect_identical(deaths(task), 2L)
+  # each draw writes a line first: 48, and one more for the second try of the third run
+  expect_length(readLines(task$threads), 49)
+  # that run is not kept, and can still be done
+  expect_identical(setdiff(capalloc:::run_name(1:48), list.files(dir)), "run-000003.txt")
+})
+
+test_that("lost nodes of the user's own cluster are replaced for the comparison", {
+  local_hooked_tasks()
+  skip_on_cran()
+  cluster <- parallel::makePSOCKcluster(2)
+  withr::defer(try(parallel::stopCluster(cluster), silent = TRUE))
+  local_workers("cluster", workers = cluster)
+  task <- killing(2, most = Inf)
+  cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
+  expect_rest_intact(cmp, alone, c(2L, 6L))
+  # dead from the first
+  task <- killing(2, most = 1)
+  cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
+  expect_rest_intact(cmp, alone, integer())
+})
+
+test_that("when the last node, of another machine, is lost, the other runs say so", {
+  local_hooked_tasks()
+  skip_on_cran()
+  cluster <- parallel::makePSOCKcluster(1)
+  withr::defer(try(parallel::stopCluster(cluster), silent = TRUE))
+  cluster[[1]]$host <- "elsewhere.example"
+  local_workers("cluster", workers = cluster)
+  task <- killing(3, most = Inf)
+  cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
+  # one worker has chunks of two runs: the first is done, and the second is where the worker dies
+  expect_identical(deaths(task), 1L)
+  expect_identical(cmp$runs$error, rep(c(NA, "no worker is left"), c(2, 14)))
+})
+
+test_that("what a worker that cannot do its work says is in the rows", {
+  local_workers()
+  local_internal("run_chunk", function(...) stop("no such {thing}\nhere"))
+  cmp <- compare_architectures(nets, tasks, replicates = 1)
+  expect_identical(cmp$runs$error, rep("no such {thing} here", 4))
+})
+
+test_that("when no worker can be started the runs fail and say so", {
+  local_workers()
+  local_internal("start_chunk", function(...) simpleError("no {such} template"))
+  cmp <- compare_architectures(nets, tasks, replicates = 1)
+  expect_identical(cmp$runs$error, rep("no worker could be started: no {such} template", 4))
+  expect_identical(cmp$runs$n_params, c(8L, 7L, 8L, 7L))
+})
+
+test_that("who was under way is known from the journal or the store, or not at all", {
+  journal <- withr::local_tempfile()
+  under_way <- function(left) capalloc:::under_way(list(journal = journal), left)
+  note <- function(row) capalloc:::note_start(journal, row)
+  note(4L)
+  expect_false(file.exists(journal)) # a journal of another machine is not written here
+  file.create(journal)
+  expect_identical(under_way(4:6), 4:6)
+  note(4L)
+  note(5L)
+  expect_identical(under_way(4:6), 5L)
+  expect_identical(under_way(c(4L, 6L)), c(4L, 6L))
+  expect_identical(capalloc:::under_way(list(), 5:6), 5L)
+  expect_identical(capalloc:::under_way(list(), integer()), integer())
+})
+
+# ---- progress ------------------------------------------------------------------------------------
+
+test_that("the time left is that of the runs left at the rate so far", {
+  expect_identical(vapply(c(0.2, 59, 61, 3700, 90000), capalloc:::show_seconds, ""),
+    c("0 s", "59 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"))
+  left <- capalloc:::time_left(steps = 10, before = 4)
+  Sys.sleep(0.3)
+  expect_match(left(3), "^0 s left$")
+  expect_identical(left(3), "0 s left")
+})
+
+test_that("without progressr it is a bar of cli", {
+  done <- 0
+  out <- capalloc:::with_bar(5, 2, function(n) "1 s left", function(advance) {
+    for (i in 1:3) advance(1)
+    done <<- done + 3
+    "result"
+  })
+  expect_identical(out, "result")
+  expect_identical(done, 3)
+})
