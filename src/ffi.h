@@ -31,6 +31,8 @@ SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group);
 SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_activations(void);
+SEXP ffi_flow(SEXP graph, SEXP theta, SEXP gate, SEXP start, SEXP levels);
+SEXP ffi_phi(SEXP name, SEXP parameter, SEXP u);
 
 /* Raise an R error of the class that belongs to a status; `what` says what was being done. */
 void ffi_stop(enum ca_status status, const char *what);
