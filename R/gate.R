@@ -20,8 +20,13 @@ normal_panels <- function(m, s, step = 0.75) {
   around <- outer(1 / s, c(0, 2^(-2:6)))
   ends <- cbind(kink + around, kink - around[, -1L, drop = FALSE])
   fixed <- seq(-12, 12, length.out = ceiling(24 / step) + 1)
-  ends <- pmin(pmax(cbind(ends, matrix(fixed, length(m), length(fixed), byrow = TRUE)), -12), 12)
-  ends <- matrix(ends[order(row(ends), ends)], length(m), byrow = TRUE)
+  panels_between(cbind(ends, matrix(fixed, length(m), length(fixed), byrow = TRUE)))
+}
+
+# Between the ends in each row, in any order.
+panels_between <- function(ends) {
+  ends <- pmin(pmax(ends, -12), 12)
+  ends <- matrix(ends[order(row(ends), ends)], nrow(ends), byrow = TRUE)
   left <- ends[, -ncol(ends), drop = FALSE]
   half <- (ends[, -1L, drop = FALSE] - left) / 2
   rule <- legendre(16L)

@@ -57,25 +57,101 @@
 #' subset(flow, layer == "residual1" & capacity > 0.01)
 #' @export
 propagate_capacity <- function(network, from = NULL, mode = c("total", "linear", "gaussian", "empirical"),
-                               task = NULL, data = NULL) {
+                               task = NULL, data = NULL, limit = 1e11) {
   mode <- check_choice(mode, c("total", "linear", "gaussian", "empirical"))
+  limit <- check_limit(limit)
   about <- new_propagation(network, from, mode, task, data)
-  levels <- switch(mode, total = flow_total(about), abort("Not yet: {.val {mode}}.", "value"))
+  about$limit <- limit
+  about$call <- rlang::current_env()
+  levels <- if (mode == "total") flow_total(about) else flow_moments(about)
+  warn_rank_gaps(levels, about$names)
   new_propagation_frame(about, levels)
 }
 
-# list(network, lowered, start, mode, nodes, names): `nodes` are the levels' nodes, by name, from input to output.
+# A number of operations, perhaps Inf.
+check_limit <- function(limit, call = rlang::caller_env()) {
+  if (identical(limit, Inf)) return(limit)
+  check_number(limit, min = 0, arg = "limit", call = call)
+}
+
+# list(network, graph, start, mode, task, data, names, nodes, spaces): the last three of the levels, from input to
+# output; `data` are rows.
 new_propagation <- function(network, from, mode, task, data, call = rlang::caller_env()) {
   fitted <- if (inherits(network, "ca_fit")) network
   network <- if (is.null(fitted)) check_coefficients(network, call = call) else fitted$network
   if (!is.null(fitted) && is.null(task) && is.null(data)) task <- fitted$task
   lowered <- lower_with_rows(network)
   start <- read_start(from, mode, network, call)
+  inputs <- gate_inputs(network, task, data, call)
+  check_mode(network, lowered, mode, inputs, call)
+  if (mode == "empirical") inputs <- empirical_inputs(inputs, is_linear(network), call)
   c(
-    list(network = network, lowered = lowered, graph = lowered$graph, start = start, mode = mode,
-      task = task, data = data),
+    list(network = network, graph = lowered$graph, start = start, mode = mode), inputs,
     flow_levels(network, lowered, start)
   )
+}
+
+# What gates are asked at: list(task, data), one of them at most, `data` as rows.
+gate_inputs <- function(network, task, data, call) {
+  if (!is.null(task) && !is.null(data)) {
+    abort(c(
+      "Only one of {.arg task} and {.arg data} can be given.",
+      i = "The gates are those of Gaussian inputs with the moments of {.arg task}, or those at {.arg data}."
+    ), "value", call = call)
+  }
+  if (!is.null(task)) {
+    check_task(task, call = call)
+    check_pair_input(network, task, call)
+  }
+  if (inherits(data, "ca_task")) {
+    if (!is_data_task(data)) {
+      abort(c(
+        "{.arg data} must be rows of inputs, or a task made from data.",
+        i = "Draw them from the task with {.code simulate(task, 1000)$x}, or pass it as {.arg task}."
+      ), "type", call = call)
+    }
+    check_pair_input(network, data, call)
+    data <- data$data$x
+  }
+  if (!is.null(data)) data <- some_inputs(data, network, call)
+  list(task = task, data = data)
+}
+
+empirical_inputs <- function(inputs, linear, call) {
+  if (!is.null(inputs$task) && is_data_task(inputs$task)) inputs <- list(task = NULL, data = inputs$task$data$x)
+  if (is.null(inputs$data) && !linear) {
+    abort(c(
+      "Mode {.val empirical} needs {.arg data}: rows of inputs, at which the gates are asked.",
+      i = "Draw them from a task with {.code simulate(task, 1000)$x}."
+    ), "no_data", call = call)
+  }
+  inputs
+}
+
+# Layers that a mode is not defined for name themselves, and the modes that are.
+check_mode <- function(network, lowered, mode, inputs, call) {
+  kinds <- vapply(lowered$graph$ops, function(op) op$kind, "")
+  name <- function(kind) network_rows(network)[[lowered$row[kinds == kind][[1L]]]]$name
+  if (mode != "empirical" && any(kinds == "product")) {
+    abort(c(
+      "Mode {.val {mode}} is not defined for layer {.val {name('product')}}, whose cell multiplies its states by gates.",
+      i = "Mode {.val empirical} is."
+    ), "mode", call = call)
+  }
+  if (!any(kinds == "max")) return(invisible())
+  if (mode == "gaussian") {
+    abort(c(
+      "Mode {.val gaussian} is not defined for layer {.val {name('max')}}: a maximum is not Gaussian.",
+      i = "Modes {.val total}, {.val linear} and {.val empirical} are."
+    ), "mode", call = call)
+  }
+  if (!is.null(inputs$task) && mode != "empirical") {
+    abort(c(
+      "{.arg task} must be {.code NULL} for layer {.val {name('max')}}: a maximum is not Gaussian.",
+      i = "Pass rows of inputs as {.arg data}, such as {.code simulate(task, 1000)$x}."
+    ), "mode", call = call)
+  }
+  invisible()
 }
 
 # Where capacity starts: list(kind = "outputs", "output", "layer" or "given", ...).
@@ -182,20 +258,10 @@ flow_total <- function(about) {
   } else {
     list(outputs = as.double(start$capacity), slice = NULL)
   }
-  flow <- .Call(ffi_flow, about$graph, about$network$coef, mean_squares(about), from, about$nodes)
+  flow <- .Call(ffi_flow, about$graph, about$network$coef, gate_summary(about)$square, from, about$nodes)
   lapply(seq_along(about$nodes), function(l) {
     list(unit = flow$units[[l]], constant = flow$constant[[l]], lost = flow$lost[[l]])
   })
-}
-
-# Mean squared gains of the non-linear operations, as ffi_flow() wants them.
-mean_squares <- function(about) {
-  as.double(unlist(lapply(about$graph$ops, function(op) {
-    switch(op$kind,
-      phi = rep(gate_moments(op$phi, op$scale, 0, 1)$square, prod(op$shape)),
-      max = rep(1 / prod(op$window[1:2]), prod(op$shape) * prod(op$window[1:2]))
-    )
-  })))
 }
 
 # ---- results ---------------------------------------------------------------------------------------
@@ -209,8 +275,23 @@ new_propagation_frame <- function(about, levels) {
   sizes <- vapply(frames, function(frame) length(frame$capacity), 0L)
   layer <- structure(rep(seq_along(sizes), sizes), levels = about$names, class = "factor")
   new_frame(c(list(layer = layer), columns), "ca_propagation",
-    mode = about$mode, from = start_text(about$start, about$network), input_kind = about$network$input$kind
+    mode = about$mode, from = start_text(about$start, about$network), input_kind = about$network$input$kind,
+    ranks = if (about$mode != "total") vapply(levels, function(level) as.double(level$rank), 0)
   )
+}
+
+# One warning for all levels whose rank is not clear.
+warn_rank_gaps <- function(levels, names) {
+  unclear <- vapply(levels, function(level) {
+    !is.null(level$evidence) && level$evidence$rank_low != level$evidence$rank_high
+  }, NA)
+  if (!any(unclear)) return(invisible())
+  first <- levels[unclear][[1L]]$evidence
+  warn(c(
+    "The rank of the tangent vectors is not clear at {sum(unclear)} level{?s}, the first of them
+      {.val {names[unclear][[1L]]}}: {first$rank} at the tolerance {format(first$tol, digits = 2)},
+      {first$rank_low} at ten times and {first$rank_high} at a tenth of it."
+  ), "rank_gap", evidence = first)
 }
 
 level_rows <- function(level, space, grid) {

@@ -1,5 +1,9 @@
 #include "ffi.h"
 
+#include <string.h>
+
+#include "carry.h"
+#include "gate.h"
 #include "propagate.h"
 #include "workspace.h"
 
@@ -104,5 +108,252 @@ SEXP ffi_phi(SEXP name, SEXP parameter, SEXP u) {
     ca_phi(kind, a, (size_t)XLENGTH(u), REAL(u), REAL(VECTOR_ELT(out, 0)),
            REAL(VECTOR_ELT(out, 1)), REAL(curve));
     UNPROTECT(2); /* out, curve */
+    return out;
+}
+
+/* --- samples of gates -------------------------------------------------------------------- */
+
+/* Visits all rows of x (N x n) in blocks. */
+struct samples {
+    struct ca_graph graph;
+    struct ca_jet jet;
+    const double *theta, *x;
+    int n_rows, block;
+};
+
+static struct samples read_rows_of(SEXP graph, SEXP theta, SEXP x) {
+    struct samples s = {.graph = ffi_graph(graph)};
+    s.theta = ffi_theta(theta, &s.graph);
+    SEXP dim = Rf_getAttrib(x, R_DimSymbol);
+    if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2 || INTEGER(dim)[0] < 1)
+        ffi_bug("the samples of gates");
+    s.n_rows = INTEGER(dim)[0];
+    s.block = s.n_rows < 256 ? s.n_rows : 256;
+    s.x = ffi_matrix(x, (size_t)s.n_rows, s.graph.n_inputs, "the samples of gates");
+    return s;
+}
+
+/* Mean and mean square of every gate over samples x (N x n): gates x 2. */
+SEXP ffi_gate_moments(SEXP graph, SEXP theta, SEXP x) {
+    struct samples s = read_rows_of(graph, theta, x);
+    size_t n_gates;
+    const size_t *first = ca_gate_first(&s.graph, &n_gates);
+    ffi_product(n_gates, 2, "more gates than R can index");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)n_gates, 2));
+    double *mean = REAL(out), *square = mean + n_gates;
+    for (size_t i = 0; i < 2 * n_gates; i++)
+        mean[i] = 0;
+    s.jet = ca_jet_new(&s.graph, s.block);
+    for (int begin = 0; begin < s.n_rows; begin += s.block) {
+        const int left = s.n_rows - begin;
+        ca_jet_at(&s.jet, s.theta, s.x + begin, (size_t)s.n_rows,
+                  left < s.block ? left : s.block);
+        ca_gate_sums(&s.jet, first, mean, square);
+        R_CheckUserInterrupt();
+    }
+    for (size_t i = 0; i < 2 * n_gates; i++)
+        mean[i] /= s.n_rows;
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+static const int *read_blocks(SEXP blocks, const struct ca_graph *graph) {
+    if (TYPEOF(blocks) != INTSXP)
+        ffi_bug("the blocks of a graph");
+    for (R_xlen_t i = 0; i < XLENGTH(blocks); i++) {
+        const int b = INTEGER(blocks)[i];
+        if (b < 0 || (size_t)b > graph->n_steps)
+            ffi_bug("the blocks of a graph");
+    }
+    return INTEGER(blocks);
+}
+
+/* The gates of non-linear steps at samples x: N x gates (channels, positions, taps, steps), 0
+ * where the output does not depend on them. */
+SEXP ffi_gate_values(SEXP graph, SEXP theta, SEXP x, SEXP blocks) {
+    struct samples s = read_rows_of(graph, theta, x);
+    const int *block = read_blocks(blocks, &s.graph);
+    size_t n_gates = 0;
+    for (R_xlen_t i = 0; i < XLENGTH(blocks); i++) {
+        const struct ca_step *step = block[i] > 0 ? &s.graph.step[block[i] - 1] : NULL;
+        if (step == NULL || ca_op_is_linear(ca_op_row(s.graph.op[step->node].kind)))
+            ffi_bug("a step without gates");
+        const struct ca_op *op = &s.graph.op[step->node];
+        n_gates += (size_t)op->shape.channels * (size_t)op->n_taps *
+                   (size_t)(step->end - step->begin);
+    }
+    ffi_product((size_t)s.n_rows, n_gates, "more gates than R can index");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, s.n_rows, (int)n_gates));
+    s.jet = ca_jet_new(&s.graph, s.block);
+    for (int begin = 0; begin < s.n_rows; begin += s.block) {
+        const int left = s.n_rows - begin, rows = left < s.block ? left : s.block;
+        ca_jet_at(&s.jet, s.theta, s.x + begin, (size_t)s.n_rows, rows);
+        double *to = REAL(out) + begin;
+        for (R_xlen_t i = 0; i < XLENGTH(blocks); i++) {
+            const struct ca_step *step = &s.graph.step[block[i] - 1];
+            const struct ca_op *op = &s.graph.op[step->node];
+            for (int k = 0; k < op->n_taps; k++)
+                for (int u = step->begin; u < step->end; u++) {
+                    const int live = s.graph.live[s.graph.first[step->node] + (size_t)u];
+                    const double *gain = live ? ca_gate(&s.jet, step->node, u, k) : NULL;
+                    for (int c = 0; c < op->shape.channels; c++, to += s.n_rows)
+                        for (int r = 0; r < rows; r++)
+                            to[r] = live ? gain[(size_t)c * (size_t)rows + (size_t)r] : 0;
+                }
+        }
+        R_CheckUserInterrupt();
+    }
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* --- cuts -------------------------------------------------------------------------------- */
+
+/* How many non-linear steps there are on a way from the input to each site, at most. */
+static int *levels_of(const struct ca_graph *graph) {
+    int *level = ca_ints(graph->n_sites);
+    memset(level, 0, sizeof(int) * graph->n_sites);
+    for (size_t s = 0; s < graph->n_steps; s++) {
+        const struct ca_step *step = &graph->step[s];
+        const struct ca_op *op = &graph->op[step->node];
+        const struct ca_op_row *row = ca_op_row(op->kind);
+        struct ca_tap tap;
+        int most = 0;
+        for (int u = step->begin; u < step->end; u++)
+            for (int k = 0; k < op->n_taps; k++)
+                if (row->tap(op, u, k, &tap) && level[tap.site] > most)
+                    most = level[tap.site];
+        for (int u = step->begin; u < step->end; u++)
+            level[graph->first[step->node] + (size_t)u] = most + !ca_op_is_linear(row);
+    }
+    return level;
+}
+
+/* The blocks that a step reads, each once. `seen`: of all blocks, the last step that read it. */
+static SEXP blocks_read(const struct ca_graph *graph, size_t s, const int *block_of, int *seen) {
+    const struct ca_step *step = &graph->step[s];
+    const struct ca_op *op = &graph->op[step->node];
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    struct ca_tap tap;
+    int n = 0;
+    for (int round = 0; round < 2; round++) {
+        SEXP out = round == 0 ? R_NilValue : PROTECT(Rf_allocVector(INTSXP, n));
+        const int mark = 2 * (int)s + round + 1;
+        int at = 0;
+        for (int u = step->begin; u < step->end; u++)
+            for (int k = 0; k < op->n_taps; k++) {
+                if (!row->tap(op, u, k, &tap) || seen[block_of[tap.site]] == mark)
+                    continue;
+                seen[block_of[tap.site]] = mark;
+                if (round == 1)
+                    INTEGER(out)[at] = block_of[tap.site];
+                at++;
+            }
+        n = at;
+        if (round == 1) {
+            UNPROTECT(1); /* out */
+            return out;
+        }
+    }
+    return R_NilValue;
+}
+
+/* The blocks of a graph (the input, then its steps): list(node, begin, end, level, live, reads). */
+SEXP ffi_blocks(SEXP graph) {
+    const struct ca_graph g = ffi_graph(graph);
+    const int *level = levels_of(&g), *block_of = ca_blocks(&g);
+    const int n = ffi_product(g.n_steps + 1, 1, "more steps than R can index");
+    ffi_product((size_t)n, 2, "more steps than R can index");
+    int *seen = ca_ints((size_t)n);
+    memset(seen, 0, sizeof(int) * (size_t)n);
+    const char *names[] = {"node", "begin", "end", "level", "live", "reads", ""};
+    SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+    for (int i = 0; i < 4; i++)
+        SET_VECTOR_ELT(out, i, Rf_allocVector(INTSXP, n));
+    SET_VECTOR_ELT(out, 4, Rf_allocVector(LGLSXP, n));
+    SET_VECTOR_ELT(out, 5, Rf_allocVector(VECSXP, n));
+    for (int b = 0; b < n; b++) {
+        const struct ca_step input = {0, 0, g.op[0].positions};
+        const struct ca_step step = b > 0 ? g.step[b - 1] : input;
+        int live = 0;
+        for (int u = step.begin; u < step.end; u++)
+            live |= g.live[g.first[step.node] + (size_t)u];
+        INTEGER(VECTOR_ELT(out, 0))[b] = step.node;
+        INTEGER(VECTOR_ELT(out, 1))[b] = step.begin;
+        INTEGER(VECTOR_ELT(out, 2))[b] = step.end;
+        INTEGER(VECTOR_ELT(out, 3))[b] = level[g.first[step.node] + (size_t)step.begin];
+        LOGICAL(VECTOR_ELT(out, 4))[b] = live;
+        SET_VECTOR_ELT(VECTOR_ELT(out, 5), b,
+                       b > 0 ? blocks_read(&g, (size_t)b - 1, block_of, seen)
+                             : Rf_allocVector(INTSXP, 0));
+    }
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* cut: list(at, constant, backward, two_sided), `at` of all blocks from 0, -1 for those left
+ * out; take: blocks to take, or -1 - b to set block b to zero. S: rows x size x matrices. */
+SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP take) {
+    const struct ca_graph g = ffi_graph(graph);
+    SEXP dim = Rf_getAttrib(S, R_DimSymbol), at = ffi_element(cut, "at");
+    if (TYPEOF(S) != REALSXP || TYPEOF(dim) != INTSXP || XLENGTH(dim) != 3)
+        ffi_bug("the matrices of a cut");
+    struct ca_carry carry = {.graph = &g, .theta = ffi_theta(theta, &g)};
+    carry.rows = INTEGER(dim)[0];
+    carry.size = INTEGER(dim)[1];
+    carry.backward = ffi_number(ffi_element(cut, "backward"), "a cut") != 0;
+    carry.two_sided = ffi_number(ffi_element(cut, "two_sided"), "a cut") != 0;
+    const double constant = ffi_number(ffi_element(cut, "constant"), "a cut");
+    if (!(constant >= -1 && constant < carry.size) || (carry.two_sided && carry.rows != carry.size))
+        ffi_bug("a cut");
+    carry.constant = (int)constant;
+    if (TYPEOF(at) != INTSXP || (size_t)XLENGTH(at) != g.n_steps + 1)
+        ffi_bug("the places of a cut");
+    for (size_t b = 0; b <= g.n_steps; b++) {
+        const struct ca_step input = {0, 0, g.op[0].positions};
+        const struct ca_step step = b > 0 ? g.step[b - 1] : input;
+        const int most =
+            carry.size - (step.end - step.begin) * g.op[step.node].shape.channels;
+        if (INTEGER(at)[b] < -1 || INTEGER(at)[b] > most)
+            ffi_bug("the places of a cut");
+    }
+    carry.at = INTEGER(at);
+    carry.block_of = ca_blocks(&g);
+    if (TYPEOF(take) != INTSXP)
+        ffi_bug("the steps of a cut");
+    for (R_xlen_t i = 0; i < XLENGTH(take); i++) {
+        const int own = INTEGER(take)[i], b = own >= 0 ? own : -1 - own;
+        if (own == NA_INTEGER || (size_t)b > g.n_steps || own == 0 || carry.at[b] < 0 ||
+            (own > 0 && !ca_op_is_linear(ca_op_row(g.op[g.step[own - 1].node].kind))))
+            ffi_bug("the steps of a cut");
+    }
+    SEXP out = PROTECT(Rf_duplicate(S));
+    const size_t each = (size_t)carry.rows * (size_t)carry.size;
+    for (int p = 0; p < INTEGER(dim)[2]; p++) {
+        double *matrix = REAL(out) + each * (size_t)p;
+        for (R_xlen_t i = 0; i < XLENGTH(take); i++) {
+            const int own = INTEGER(take)[i];
+            if (own > 0)
+                ca_carry_step(&carry, own, matrix);
+            else
+                ca_carry_clear(&carry, -1 - own, matrix);
+        }
+        R_CheckUserInterrupt();
+    }
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* Input positions, from 1, that the taps of an operation meet: taps x positions, NA for none. */
+SEXP ffi_taps(SEXP graph, SEXP node) {
+    const struct ca_graph g = ffi_graph(graph);
+    const double at = ffi_number(node, "an operation");
+    if (!(at >= 1 && at < g.n_nodes) || !ca_op_row(g.op[(int)at].kind)->windowed)
+        ffi_bug("an operation");
+    const struct ca_op *op = &g.op[(int)at];
+    SEXP out = PROTECT(Rf_allocMatrix(INTSXP, op->n_taps, op->positions));
+    for (size_t i = 0; i < (size_t)op->n_taps * (size_t)op->positions; i++)
+        INTEGER(out)[i] = op->map[i] < 0 ? NA_INTEGER : op->map[i] + 1;
+    UNPROTECT(1); /* out */
     return out;
 }

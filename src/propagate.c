@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "gate.h"
 #include "workspace.h"
 
 /* The nearest node that all ways from the input to a node pass, itself left out. Delayed edges of
@@ -31,16 +32,12 @@ static int *shared_nodes(const struct ca_graph *graph) {
 
 struct ca_flow ca_flow_new(const struct ca_graph *graph, const double *theta) {
     struct ca_flow flow = {.graph = graph};
-    const size_t n_nodes = (size_t)graph->n_nodes;
     size_t widest = 1;
     flow.unit = ca_sizes(graph->n_sites);
-    flow.gate_at = ca_sizes(n_nodes);
+    flow.gate_at = ca_gate_first(graph, &flow.n_gates);
     for (int node = 0; node < graph->n_nodes; node++) {
         const struct ca_op *op = &graph->op[node];
         const size_t channels = (size_t)op->shape.channels;
-        flow.gate_at[node] = flow.n_gates;
-        if (node > 0 && !ca_op_is_linear(ca_op_row(op->kind)))
-            flow.n_gates += ca_units(op) * (size_t)op->n_taps;
         for (int u = 0; u < op->positions; u++)
             flow.unit[graph->first[node] + (size_t)u] = flow.n_units + (size_t)u * channels;
         flow.n_units += ca_units(op);
