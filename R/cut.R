@@ -45,8 +45,8 @@ take_items <- function(blocks, wanted) {
 
 # A cut: list(graph, theta, blocks, items, at, closing, backward, size, hooks). `at` is the place of the first
 # unit of a block, from 0, or -1; `closing` the blocks that are closed after each item; `outputs` the blocks
-# that backwards are open from the start.
-new_cut <- function(graph, theta, blocks, wanted, backward, outputs = integer()) {
+# that backwards are open from the start; blocks in `keep` stay open.
+new_cut <- function(graph, theta, blocks, wanted, backward, outputs = integer(), keep = integer()) {
   items <- take_items(blocks, wanted)
   if (backward) items <- rev(items)
   n <- length(blocks$node)
@@ -66,6 +66,7 @@ new_cut <- function(graph, theta, blocks, wanted, backward, outputs = integer())
     last <- !duplicated(other, fromLast = TRUE)
     closed[other[last]] <- pmax(closed[other[last]], when[last])
   }
+  closed[keep] <- Inf
   used <- which(wanted & is.finite(opened))
   at <- rep(-1L, n)
   at[used] <- place_blocks(opened[used], closed[used], blocks$size[used])

@@ -6,12 +6,14 @@
 # E[phi'(u_i)] cov(u_i, r) are those of Gaussian u (R/gate-pair.R). Without a task, inputs are white and every
 # pre-activation is taken as centred and scaled to variance 1.
 
-# By level, list(blocks, law, moments): blocks of gates, from input to output, and pair_moments() of them.
-gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::caller_env()) {
+# By level, list(blocks, law, moments): blocks of gates, from input to output, and pair_moments() of them. Of
+# the activations `whole`, which run position by position, once more for all positions together.
+gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::caller_env(), whole = integer()) {
   blocks <- graph_blocks(graph)
   gates <- which(blocks$gate)
   if (length(gates) == 0L) return(list())
-  cut <- new_cut(graph, network$coef, blocks, blocks_below(blocks, gates), backward = FALSE)
+  keep <- unlist(blocks$reads[blocks$node %in% whole])
+  cut <- new_cut(graph, network$coef, blocks, blocks_below(blocks, gates), backward = FALSE, keep = keep)
   check_cost(law_cost(cut), limit, "The law of all pre-activations", call)
   state <- start_law(cut, law)
   found <- list()
@@ -29,7 +31,12 @@ gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::cal
     found[[length(found) + 1L]] <<- list(blocks = own, law = at$law, moments = moments)
     if (needed) pass_law(cut, own, state, at, moments) else state
   }
-  run_cut(cut, state, linear, gate)
+  state <- run_cut(cut, state, linear, gate)
+  for (node in whole) {
+    own <- which(blocks$node == node)
+    at <- gate_law(cut, own, state, white = is.null(law))
+    found[[length(found) + 1L]] <- list(blocks = own, law = at$law, moments = pair_moments(at$law))
+  }
   found
 }
 
