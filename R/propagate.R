@@ -28,25 +28,59 @@
 #'
 #' It costs one pass over the weights.
 #'
+#' @section Modes linear, gaussian and empirical:
+#' They carry tangent vectors V^k, one for each start, backwards by the second moments of their pairs,
+#' S^(kl) = E\[V^k V^l'\]: through a layer S_in = A' (Gamma o S_out) A with Gamma_ik = E\[g_i g_k\] (o the entrywise
+#' product), through h + s phi(A h)
+#' S_in = S + s (A' D S + S D A) + s^2 A' (Gamma o S) A, D = diag(E g_i). At each layer the capacity of unit j is
+#' sum_kl (G^+)_kl S^(kl)_jj, G_kl = tr S^(kl); of one output, its share of the trace.
+#'
+#' * `"linear"`: every gate is a constant, the root of q_i (K = 1). From a layer's parameters in a network without
+#'   activations this is the [capacity()] of that layer, with its `(Intercept)`.
+#' * `"gaussian"`: Gamma of Gaussian pre-activations, as in [decoupling()], from the moments of `task` or `data`; with
+#'   neither, of white inputs with pre-activations centred and scaled to variance 1.
+#' * `"empirical"`: Gamma averaged over the rows of `data`.
+#'
+#' Exact for one hidden layer and its read-out. Deeper it is *assumed* that a layer's gates are independent
+#' of the tangents above; activations that are equally many steps away from the input (in parallel blocks) are taken
+#' together, with the moments between them. Left out are the (Intercept) row of networks with activations and, for
+#' parameters at or below a smooth activation, the terms in phi''.
+#'
+#' From p parameters, with n units on the way, the last two carry (p + 1)(p + 2)/2 matrices n x n, which costs up to
+#' p^2 n^3 a layer (less where rows are sparse); from outputs, one matrix for each. In networks without activations,
+#' and in mode linear, vectors are carried themselves. Ranks of G see nothing below 1e-8 of the largest vector.
+#'
 #' @section Gates:
 #' q_i is that of pre-activations from `task` or `data`; with neither they have mean zero and variance 1.
+#'
+#' | layer | total | linear | gaussian | empirical |
+#' |---|---|---|---|---|
+#' | dense, conv, local, average pool, upsample, last, flatten | yes | yes | yes | yes |
+#' | residual, parallel, activation | yes | yes | yes | yes |
+#' | recurrent: elman, diagonal | yes | yes | yes | yes |
+#' | recurrent: lstm, gru | - | - | - | yes |
+#' | max pool | without `task` | without `task` | - | yes |
 #'
 #' @param network A network with coefficients, or a fit, whose task is then used unless `task` or `data` are given.
 #' @param from Where capacity starts: `NULL`, each output separately with capacity 1, summed; the name of a layer
 #'   as in [summary.ca_network()], its parameters; `list(position =, channel =)`, one output (a vector's
 #'   position is its index); or, in mode total, a numeric vector of the capacity of every output.
-#' @param mode `"total"`.
+#' @param mode `"total"`, `"linear"`, `"gaussian"` or `"empirical"`.
 #' @param task A task, whose inputs are taken as Gaussian with its moments.
-#' @param data Rows of inputs, as in [predict.ca_network()].
+#' @param data Rows of inputs, as in [predict.ca_network()], or a task made from data. Not together with `task`.
+#' @param limit The number of operations above which an error says the figure and nothing is done; `Inf` for none.
 #' @returns A data frame of class `ca_propagation` with the capacity at the input of each layer, in order from
 #'   input to output (a residual or parallel layer is one level), and at the level `output`: `layer` (a factor),
 #'   `part` (`"unit"`, and in mode total `"(Intercept)"` and `"lost"`, all that went there from the start on),
 #'   `position`, `channel` (of a network on a grid also `row`, `column`; of a vector the position is the
 #'   index), `capacity`. From a layer's parameters the levels end with that layer. In mode total each level sums
-#'   to the same total.
+#'   to the same total; in the others, to the rank of the vectors there.
+#'
+#'   `glance()`: one row, `mode`, `from`, `total` (where capacity starts), `input` (what arrives at the units of the
+#'   input), `intercept`, `lost` (`NA` outside mode total) and `rank` (at the input; `NA` in mode total).
 #' @references Donier, J. (2019). Capacity allocation through neural network layers.
 #'   \doi{10.48550/arXiv.1902.08572}.
-#' @seealso [decoupling()], [capacity()].
+#' @seealso [decoupling()], [capacity()]; `autoplot()` and `plot()` draw it.
 #' @examples
 #' net <- input_sequence(32)
 #' for (i in 1:4) {
@@ -328,13 +362,33 @@ start_text <- function(start, network) {
 
 #' @rdname propagate_capacity
 #' @param x A propagation, from `propagate_capacity()`.
+#' @param n Number of levels to print.
 #' @param ... Not used.
 #' @export
-print.ca_propagation <- function(x, ...) {
+print.ca_propagation <- function(x, n = 20, ...) {
   cat("<capacity through layers> mode ", attr(x, "mode"), ", from ", attr(x, "from"), "\n", sep = "")
-  print(level_totals(x), row.names = FALSE, digits = 4)
+  totals <- level_totals(x)
+  print(totals[seq_len(min(n, nrow(totals))), , drop = FALSE], row.names = FALSE, digits = 4)
+  if (nrow(totals) > n) cat("  ... and ", nrow(totals) - n, " more levels\n", sep = "")
   invisible(x)
 }
+
+#' @rdname propagate_capacity
+#' @export
+glance.ca_propagation <- function(x, ...) {
+  totals <- level_totals(x)
+  last <- totals[nrow(totals), -1L, drop = FALSE]
+  own <- function(column) if (is.null(totals[[column]])) NA_real_ else totals[[column]][[1L]]
+  ranks <- attr(x, "ranks")
+  light_frame(list(
+    mode = attr(x, "mode"), from = attr(x, "from"), total = sum(last), input = totals$units[[1L]],
+    intercept = own("(Intercept)"), lost = own("lost"), rank = if (is.null(ranks)) NA_real_ else ranks[[1L]]
+  ))
+}
+
+#' @rdname propagate_capacity
+#' @export
+tidy.ca_propagation <- function(x, ...) plain_frame(x)
 
 # Per level the capacity of its units, and what is elsewhere.
 level_totals <- function(x) {

@@ -6,8 +6,9 @@
 #include "gate.h"
 #include "workspace.h"
 
-/* The nearest node that all ways from the input to a node pass, itself left out. Delayed edges of
- * a loop are ways that have passed the loop already. */
+/* The nearest node that all ways from the input to a node pass, itself left out. A delayed edge of
+ * a loop is a way that has passed the loop already: what only reads the past has none of its own
+ * (-1) and is left out. */
 static int *shared_nodes(const struct ca_graph *graph) {
     int *shared = ca_ints((size_t)graph->n_nodes);
     shared[0] = 0;
@@ -16,16 +17,16 @@ static int *shared_nodes(const struct ca_graph *graph) {
         int both = -1;
         for (int i = 0; i < op->n_from; i++) {
             int other = op->from[i];
-            if (other >= node)
+            if (other >= node || shared[other] < 0)
                 continue;
-            for (; both >= 0 && both != other;)
+            while (both >= 0 && both != other)
                 if (both > other)
                     both = shared[both];
                 else
                     other = shared[other];
             both = other;
         }
-        shared[node] = both < 0 ? 0 : both;
+        shared[node] = both;
     }
     return shared;
 }
@@ -135,7 +136,7 @@ static const double *weigh(const struct ca_flow *flow, const struct ca_op *op, i
 /* G of all that is made between the node that the branches of step s share and that step. */
 static void measure_gains(struct ca_flow *flow, size_t s) {
     const struct ca_graph *graph = flow->graph;
-    const int from = flow->shared[graph->step[s].node];
+    const int nearest = flow->shared[graph->step[s].node], from = nearest < 0 ? 0 : nearest;
     const struct ca_op *source = &graph->op[from];
     double *gain = flow->gain + flow->unit[graph->first[from]];
     for (size_t i = 0; i < ca_units(source); i++)
