@@ -128,10 +128,15 @@ node_channels <- function(graph, node) {
 check_cost <- function(cost, limit, what, call) {
   if (cost <= limit) return(invisible())
   abort(c(
-    "{what} would take about {signif(cost / 1e9, 2)} billion operations.",
-    x = "{.arg limit} is {signif(limit / 1e9, 2)} billion.",
+    "{what} would take about {operations_text(cost)} operations.",
+    x = "{.arg limit} is {operations_text(limit)}.",
     i = "Raise {.arg limit} to have it done all the same."
   ), "cost", call = call)
+}
+
+operations_text <- function(n) {
+  if (n >= 1e9) paste(format(signif(n / 1e9, 2), big.mark = ","), "billion") else
+    format(signif(n, 2), big.mark = ",", scientific = FALSE)
 }
 
 # Mean and covariance of the inputs of a task, or of rows.

@@ -58,11 +58,14 @@ is_straight <- function(class) !is.null(straight_slope(class$phi, class$paramete
 
 has_kink <- function(class) is_straight(class) || class$phi == "elu"
 
-# 0 where something does not vary.
+# 0 where something does not vary. What rounding keeps from 1 is 1: gates with kinks change with the root of the
+# distance to it.
 correlations <- function(a, b, C) {
   scale <- outer(a$sd, b$sd)
   rho <- ifelse(scale > 0, C / scale, 0)
-  matrix(pmin(pmax(rho, -1), 1), nrow(C))
+  whole <- abs(rho) > 1 - 4 * .Machine$double.eps
+  rho[whole] <- sign(rho[whole])
+  matrix(rho, nrow(C))
 }
 
 # ---- one unit --------------------------------------------------------------------------------------
@@ -153,7 +156,7 @@ orthant <- function(h, k, rho) {
   end <- pi / 2
   repeat {
     on <- which(finite & angle < end)
-    if (length(on) == 0L || end < 1e-9) break
+    if (length(on) == 0L || end < 1e-15) break
     half <- (end - pmax(angle[on], end / 2)) / 2
     for (j in seq_along(rule$x)) {
       s <- end - half * (1 - rule$x[[j]])

@@ -42,7 +42,10 @@ panel_step <- function(phi, parameter, s) {
 
 phi_at <- function(phi, parameter, u) {
   out <- .Call(ffi_phi, phi, as.double(parameter), as.double(u))
-  lapply(out, function(x) array(x, dim = if (is.null(dim(u))) length(u) else dim(u)))
+  lapply(out, function(x) {
+    dim(x) <- dim(u)
+    x
+  })
 }
 
 # The slope below zero of those that are straight on both sides of it, NULL for others: their gate is
