@@ -97,33 +97,20 @@ cut_units <- function(cut, b) {
   unlist(lapply(b, function(b) cut$at[[b]] + seq_len(cut$blocks$size[[b]])))
 }
 
-# Takes matrices S (rows x size x matrices) through items `which`, all of them linear: a call of C.
-carry_items <- function(cut, S, which, two_sided, constant = -1) {
-  take <- unlist(lapply(which, function(i) {
-    c(if (!cut$blocks$gate[[cut$items[[i]][[1L]]]]) cut$items[[i]] - 1L, -cut$closing[[i]])
-  }))
-  # -1 - b for block b from 0 is -b from 1
-  setting <- list(at = as.integer(cut$at), constant = as.double(constant), backward = as.double(cut$backward),
-    two_sided = as.double(two_sided))
+# Takes matrices S (rows x size x matrices) through a program of C: list(S, levels). Numbers from 0: b takes a block,
+# -1 - b closes it, those from the number of blocks on are `gates`, then `levels`, whose places are told.
+carry_program <- function(cut, S, take, two_sided, constant = -1, gates = list(), levels = list()) {
+  setting <- list(
+    at = as.integer(cut$at), constant = as.double(constant), backward = as.double(cut$backward),
+    two_sided = as.double(two_sided), gates = gates, levels = levels
+  )
   .Call(ffi_carry, cut$graph, cut$theta, S, setting, as.integer(take))
 }
 
-is_gate_item <- function(cut, i) cut$blocks$gate[[cut$items[[i]][[1L]]]]
-
-# All items in order. `state` is a list of matrices' arrays; linear(state, items) and gate(state, item) give the
-# next; `before` holds functions of the state, by the number of the item that they come before.
-run_cut <- function(cut, state, linear, gate, before = list()) {
-  pending <- integer()
-  for (i in seq_along(cut$items)) {
-    hook <- before[[as.character(i)]]
-    is_gate <- is_gate_item(cut, i)
-    if (length(pending) > 0L && (is_gate || !is.null(hook))) {
-      state <- linear(state, pending)
-      pending <- integer()
-    }
-    if (!is.null(hook)) state <- hook(state)
-    if (is_gate) state <- linear(gate(state, i), i) else pending <- c(pending, i)
-  }
-  if (length(pending) > 0L) state <- linear(state, pending)
-  state
+# What item i takes, and closes after it. `gate` is the number of its gates, NULL for none.
+item_program <- function(cut, i, gate = NULL) {
+  own <- if (is_gate_item(cut, i)) gate else cut$items[[i]] - 1L
+  c(own, -cut$closing[[i]]) # -1 - b of block b from 0 is -b of it from 1
 }
+
+is_gate_item <- function(cut, i) cut$blocks$gate[[cut$items[[i]][[1L]]]]

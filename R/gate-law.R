@@ -17,21 +17,26 @@ gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::cal
   check_cost(law_cost(cut), limit, "The law of all pre-activations", call)
   state <- start_law(cut, law)
   found <- list()
-  linear <- function(state, items) {
+  pending <- integer()
+  linear <- function(state) {
     list(
-      mean = carry_items(cut, state$mean, items, two_sided = FALSE, constant = cut$size),
-      cov = carry_items(cut, state$cov, items, two_sided = TRUE)
+      mean = carry_program(cut, state$mean, pending, two_sided = FALSE, constant = cut$size)$S,
+      cov = carry_program(cut, state$cov, pending, two_sided = TRUE)$S
     )
   }
-  gate <- function(state, i) {
-    own <- cut$items[[i]]
-    at <- gate_law(cut, own, state, white = is.null(law))
-    needed <- any(own %in% unlist(blocks$reads))
-    moments <- pair_moments(at$law, values = needed)
-    found[[length(found) + 1L]] <<- list(blocks = own, law = at$law, moments = moments)
-    if (needed) pass_law(cut, own, state, at, moments) else state
+  for (i in seq_along(cut$items)) {
+    if (is_gate_item(cut, i)) {
+      state <- linear(state)
+      pending <- integer()
+      own <- cut$items[[i]]
+      at <- gate_law(cut, own, state, white = is.null(law))
+      needed <- any(own %in% unlist(blocks$reads))
+      moments <- pair_moments(at$law, values = needed)
+      found[[length(found) + 1L]] <- list(blocks = own, law = at$law, moments = moments)
+      if (needed) state <- pass_law(cut, own, state, at, moments)
+    }
+    pending <- c(pending, item_program(cut, i))
   }
-  state <- run_cut(cut, state, linear, gate)
   for (node in whole) {
     own <- which(blocks$node == node)
     at <- gate_law(cut, own, state, white = is.null(law))

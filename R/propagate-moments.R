@@ -13,10 +13,10 @@ flow_moments <- function(about) {
   about$blocks <- graph_blocks(about$graph)
   about$has_gates <- any(about$blocks$gate & about$blocks$live)
   about$vectors <- about$mode == "linear" || !about$has_gates
-  about$cut <- backward_cut(about)
-  check_moment_cost(about)
-  about$gates <- moment_gates(about)
-  if (about$vectors) run_vectors(about) else run_moments(about)
+  about$source <- gate_source(about)
+  if (about$vectors) return(run_vectors(about))
+  if (about$start$kind != "layer") return(run_outputs(about))
+  if (is.na(single_block(about))) run_family(about) else run_pairs(about)
 }
 
 # What is carried: everything below the start, and above a layer all that depends on its parameters.
@@ -40,59 +40,51 @@ start_blocks <- function(about) {
   which(about$blocks$node %in% nodes & about$blocks$live)
 }
 
-# Vectors carried: list(members, pairs), those of a layer and B, or outputs one by one.
-family_size <- function(about) {
-  if (about$start$kind != "layer") return(sum(about$start$capacity > 0))
-  about$start$last - about$start$first + 2
+# The only block of the layer where vectors begin, NA when there are several (recurrences, blocks of layers). What is
+# left out of second moments are constants: biases do not count.
+single_block <- function(about) {
+  own <- start_blocks(about)
+  own <- own[about$blocks$kind[own] == "linear"]
+  loops <- vapply(about$graph$ops, function(op) op$loop, 0L)
+  if (length(own) == 1L && loops[[about$blocks$node[[own]]]] == 0L) own else NA_integer_
 }
 
-check_moment_cost <- function(about) {
+# How many vectors there are: outputs one by one, or the parameters of a layer.
+family_size <- function(about) {
+  if (about$start$kind != "layer") return(sum(about$start$capacity > 0))
+  as.integer(about$start$last - about$start$first + 1)
+}
+
+check_moment_cost <- function(about, cut, two_sided, matrices, rows = cut$size) {
   p <- family_size(about)
-  of <- if (about$start$kind == "layer") paste0("The ", p - 1, " parameters of ", about$start$name) else
+  what <- if (about$start$kind == "layer") paste0("The ", p, " parameters of ", about$start$name) else
     paste(p, if (p == 1) "output" else "outputs")
-  if (about$vectors) {
-    rows <- if (about$start$kind == "layer") p * output_size(about$network) else p
-    cost <- carry_cost(about$cut, two_sided = FALSE, matrices = 1, rows = rows)
-  } else {
-    matrices <- if (about$start$kind == "layer") p * (p + 1) / 2 else p
-    # each is copied once for every stretch between gates
-    gates <- sum(vapply(seq_along(about$cut$items), function(i) is_gate_item(about$cut, i), NA))
-    cost <- carry_cost(about$cut, two_sided = TRUE, matrices = matrices) + matrices * about$cut$size^2 * 4 * (gates + 1)
-  }
-  check_cost(cost, about$limit, paste0(of, " in mode ", about$mode), about$call)
+  cost <- carry_cost(cut, two_sided, matrices, rows)
+  check_cost(cost, about$limit, paste0(what, " in mode ", about$mode), about$call)
 }
 
 # ---- gates -----------------------------------------------------------------------------------------
 
-# By item of the cut that has gates, list(from, to, mean, second): places of what gates make and read, each
-# gate (channels, positions, taps, blocks) once. `mean` is sqrt(q) in mode linear.
-moment_gates <- function(about) {
-  cut <- about$cut
-  at <- Filter(function(i) is_gate_item(cut, i), seq_along(cut$items))
-  found <- vector("list", length(cut$items))
-  if (length(at) == 0L) return(found)
-  source <- switch(about$mode,
-    linear = summary_source(about), gaussian = law_source(about), empirical = sample_source(about)
-  )
-  for (i in at) {
-    sets <- gate_sets(cut, cut$items[[i]])
-    found[[i]] <- c(sets, source(cut$items[[i]]))
-  }
-  found
+# A function of blocks of gates of one level, that gives list(mean, second) of their gates (channels, positions,
+# taps, blocks). `mean` is sqrt(q) in mode linear.
+gate_source <- function(about) {
+  if (!about$has_gates) return(NULL)
+  switch(about$mode, linear = summary_source(about), gaussian = law_source(about), empirical = sample_source(about))
 }
 
-# Places of what the gates of blocks make and read, and the sets (a tap of a block) that they are in.
+# The gates of a cut as C takes them, by item; NULL for linear items.
+cut_gates <- function(cut, source) {
+  lapply(seq_along(cut$items), function(i) {
+    if (is_gate_item(cut, i)) c(gate_sets(cut, cut$items[[i]]), source(cut$items[[i]]))
+  })
+}
+
+# Places, from 0, of what the gates of blocks make and read: channels, positions, taps, blocks.
 gate_sets <- function(cut, own) {
-  from <- to <- set <- integer()
-  for (b in own) {
-    made <- cut_units(cut, b)
-    for (read in gate_reads(cut, b)) {
-      from <- c(from, made)
-      to <- c(to, read)
-      set <- c(set, rep(length(unique(set)) + 1L, length(made)))
-    }
-  }
-  list(from = from, to = to, set = set)
+  reads <- lapply(own, function(b) gate_reads(cut, b))
+  from <- unlist(Map(function(b, taps) rep(cut_units(cut, b), length(taps)), own, reads))
+  to <- unlist(reads)
+  list(from = as.integer(from) - 1L, to = ifelse(is.na(to), -1L, as.integer(to) - 1L))
 }
 
 # For each tap of a block of gates the places that it reads, NA for none.
@@ -120,7 +112,6 @@ unit_places <- function(cut, node, position, channel) {
   at + blocks$channels[own[[1L]]] * (position - 1L - blocks$begin[b]) + channel
 }
 
-# Each source: a function of blocks that gives list(mean, second) of their gates.
 summary_source <- function(about) {
   blocks <- about$blocks
   q <- gate_summary(about)$square
@@ -141,10 +132,13 @@ summary_source <- function(about) {
 }
 
 law_source <- function(about) {
-  law <- input_law(about$task, about$data)
-  laws <- gate_laws(about$network, about$graph, law, about$limit, about$call)
+  laws <- NULL # only once the cost of the rest is known
   blocks <- about$blocks
   function(own) {
+    if (is.null(laws)) {
+      law <- input_law(about$task, about$data)
+      laws <<- gate_laws(about$network, about$graph, law, about$limit, about$call)
+    }
     at <- Filter(function(law) own[[1L]] %in% law$blocks, laws)[[1L]]
     block <- rep(at$blocks, blocks$size[at$blocks])
     units <- unlist(lapply(own, function(b) which(block == b)))
@@ -159,90 +153,58 @@ sample_source <- function(about) {
   }
 }
 
-# ---- mode linear: vectors --------------------------------------------------------------------------
+# ---- the way down ----------------------------------------------------------------------------------
 
-# V: (outputs x members) x units, the constant last where the network has no gates.
-run_vectors <- function(about) {
-  cut <- about$cut
-  m <- if (about$start$kind == "layer") output_size(about$network) else family_size(about)
-  members <- if (about$start$kind == "layer") family_size(about) else 1
-  constant <- if (!about$has_gates && has_bias(about$network)) cut$size else -1
-  about$n_columns <- cut$size + (constant >= 0)
-  V <- array(0, c(m, members, about$n_columns))
-  at <- output_places(about)
-  V[, 1L, at[!is.na(at)]] <- start_vectors(about)[, !is.na(at)]
-  dim(V) <- c(m * members, about$n_columns, 1L)
-  levels <- list()
-  before <- level_hooks(about, function(state, l, at) {
-    at <- c(at, if (constant >= 0) cut$size + 1L)
-    rows <- array(state, c(m, members, about$n_columns))[, , at, drop = FALSE]
-    levels[[l]] <<- vector_capacity(rows, about, constant >= 0)
-  }, function(state, ties) inject_vectors(state, ties, m, members, if (constant >= 0) cut$size + 1L))
-  linear <- function(state, items) carry_items(cut, state, items, two_sided = FALSE, constant = constant)
-  gate <- function(state, i) {
-    g <- about$gates[[i]]
-    for (set in split(seq_along(g$set), g$set)) {
-      on <- set[!is.na(g$to[set])]
-      state[, g$to[on], 1L] <- state[, g$to[on], 1L] + state[, g$from[on], 1L] * rep(g$mean[on], each = nrow(state))
+# Takes a state through a cut: list(state, levels), the last as C tells them. `inject(state, ties)` is what happens
+# where parameters begin.
+run_cut <- function(about, cut, state, two_sided, constant = -1, inject = NULL) {
+  gates <- cut_gates(cut, about$source)
+  number <- cumsum(!vapply(gates, is.null, NA)) - 1L
+  n_blocks <- length(cut$blocks$node)
+  n_gates <- sum(!vapply(gates, is.null, NA))
+  hooks <- cut_hooks(about, cut, constant, inject = !is.null(inject))
+  levels <- vector("list", length(about$nodes))
+  pending <- integer()
+  flush <- function() {
+    out <- carry_program(cut, state, pending, two_sided, constant, gates[!vapply(gates, is.null, NA)], hooks$places)
+    told <- pending[pending >= n_blocks + n_gates] - n_blocks - n_gates + 1L
+    levels[told] <<- out$levels[told]
+    state <<- out$S
+    pending <<- integer()
+  }
+  for (i in seq_len(length(cut$items) + 1L)) {
+    pending <- c(pending, n_blocks + n_gates + which(hooks$level == i) - 1L)
+    if (i > length(cut$items)) break
+    for (ties in hooks$ties[hooks$inject == i]) {
+      flush()
+      state <- inject(state, ties)
     }
-    state
+    pending <- c(pending, item_program(cut, i, n_blocks + number[[i]]))
   }
-  finish_cut(about, run_cut(cut, V, linear, gate, before), before)
-  levels
+  flush()
+  list(state = state, levels = levels)
 }
 
-# Hooks after the last item are those of the input.
-finish_cut <- function(about, state, before) {
-  last <- before[[as.character(length(about$cut$items) + 1L)]]
-  if (!is.null(last)) last(state)
-  invisible()
-}
-
-# Places of all outputs, NA for those that are left out: they do not depend on the parameters.
-output_places <- function(about) {
-  positions <- prod(output_shape(about$network)[2:3])
-  channels <- output_shape(about$network)[[1L]]
-  unit_places(about$cut, about$graph$output, rep(seq_len(positions), each = channels), seq_len(channels))
-}
-
-# Rows of B: the outputs that count, each a unit vector.
-start_vectors <- function(about) {
-  n <- output_size(about$network)
-  if (about$start$kind == "layer") return(diag(n))
-  diag(n)[about$start$capacity > 0, , drop = FALSE]
-}
-
-# What comes before an item of the cut: records of levels, and parameters that begin there. Both by the number of
-# the item.
-level_hooks <- function(about, record, inject) {
-  cut <- about$cut
-  time <- rep(Inf, length(cut$blocks$node))
+# By the number of the item that they come before (one more than there are: after all): levels with their places, and
+# parameters that begin there. Levels that the cut does not have are NA; the constant is the last place of each.
+cut_hooks <- function(about, cut, constant, inject) {
+  time <- rep(length(cut$items) + 1L, length(cut$blocks$node))
   time[unlist(cut$items)] <- rep(seq_along(cut$items), lengths(cut$items))
-  hooks <- list()
-  add <- function(i, f) {
-    key <- as.character(if (is.finite(i)) i else length(cut$items) + 1L)
-    hooks[[key]] <<- c(hooks[[key]], f)
-  }
-  for (l in seq_along(about$nodes)) local({
-    level <- l
-    node <- about$nodes[[level]]
-    space <- about$spaces[[level]]
-    n <- prod(space$shape)
+  level <- vapply(about$nodes, function(node) {
+    own <- loop_blocks(cut, node)
+    if (length(own) == 0L) NA_integer_ else min(time[own])
+  }, 0L)
+  places <- Map(function(node, space) {
     channels <- node_channels(about$graph, node)
-    at <- unit_places(cut, node, rep(seq_len(n / channels), each = channels), seq_len(channels))
-    add(min(time[loop_blocks(cut, node)]), function(state) {
-      record(state, level, at)
-      state
-    })
-  })
-  if (about$start$kind == "layer") for (b in start_blocks(about)) local({
-    ties <- parameter_ties(about, b)
-    add(time[[b]], function(state) inject(state, ties))
-  })
-  lapply(hooks, function(fs) function(state) {
-    for (f in fs) state <- f(state)
-    state
-  })
+    n <- prod(space$shape) / channels
+    at <- unit_places(cut, node, rep(seq_len(n), each = channels), seq_len(channels))
+    c(ifelse(is.na(at), -1L, as.integer(at) - 1L), if (constant >= 0) as.integer(constant))
+  }, about$nodes, about$spaces)
+  own <- if (inject) start_blocks(about)
+  list(
+    level = level, places = unname(places), inject = time[own],
+    ties = lapply(own, function(b) parameter_ties(about, cut, cut, b))
+  )
 }
 
 # Blocks of a node, or of the whole loop that it is in: none of them has been taken before its level is told.
@@ -252,10 +214,47 @@ loop_blocks <- function(cut, node) {
   which(cut$blocks$node %in% nodes & cut$at >= 0L)
 }
 
-# Where the parameters of a block act: list(k, from, to), B at `from` begins member k at `to`; `to` is NA for
-# the constant.
-parameter_ties <- function(about, b) {
-  cut <- about$cut
+# ---- mode linear: vectors --------------------------------------------------------------------------
+
+# V: (outputs x members) x units, the constant last where the network has no gates. Member 1 is B.
+run_vectors <- function(about) {
+  cut <- backward_cut(about)
+  layer <- about$start$kind == "layer"
+  m <- if (layer) output_size(about$network) else family_size(about)
+  members <- if (layer) family_size(about) + 1L else 1L
+  check_moment_cost(about, cut, two_sided = FALSE, matrices = 1, rows = m * members)
+  constant <- if (!about$has_gates && has_bias(about$network)) cut$size else -1
+  V <- array(0, c(m, members, cut$size + (constant >= 0)))
+  at <- output_places(about, cut)
+  V[, 1L, at[!is.na(at)]] <- start_vectors(about)[, !is.na(at)]
+  size <- dim(V)[[3L]]
+  dim(V) <- c(m * members, size, 1L)
+  inject <- if (layer) function(state, ties) {
+    inject_vectors(state, ties, m, members, if (constant >= 0) size)
+  }
+  out <- run_cut(about, cut, V, two_sided = FALSE, constant = constant, inject = inject)
+  lapply(out$levels, function(rows) {
+    vector_capacity(array(rows, c(m, members, length(rows) / (m * members))), about, constant >= 0)
+  })
+}
+
+# Places of all outputs, NA for those that are left out: they do not depend on the parameters.
+output_places <- function(about, cut) {
+  positions <- prod(output_shape(about$network)[2:3])
+  channels <- output_shape(about$network)[[1L]]
+  unit_places(cut, about$graph$output, rep(seq_len(positions), each = channels), seq_len(channels))
+}
+
+# Rows of B: the outputs that count, each a unit vector.
+start_vectors <- function(about) {
+  n <- output_size(about$network)
+  if (about$start$kind == "layer") return(diag(n))
+  diag(n)[about$start$capacity > 0, , drop = FALSE]
+}
+
+# Where the parameters of a block act: list(k, from, to), B at `from` (on the cut `above`) begins member k at `to` (on
+# `cut`), NA for the constant.
+parameter_ties <- function(about, cut, above, b) {
   blocks <- cut$blocks
   node <- blocks$node[[b]]
   op <- about$graph$ops[[node]]
@@ -265,7 +264,7 @@ parameter_ties <- function(about, b) {
   if (op$kind == "bias") {
     at <- expand.grid(f = seq_len(filters), u = positions)
     k <- member(at$f + if (op$shared) 0 else filters * (at$u - 1L))
-    return(list(k = k, from = unit_places(cut, node, at$u, at$f), to = rep(NA_integer_, length(k))))
+    return(list(k = k, from = unit_places(above, node, at$u, at$f), to = rep(NA_integer_, length(k))))
   }
   taps <- .Call(ffi_taps, about$graph, as.double(node))
   cg <- node_channels(about$graph, op$from[[1L]]) / op$groups
@@ -277,7 +276,7 @@ parameter_ties <- function(about, b) {
   index <- at$f + filters * (at$c - 1L + cg * (at$k - 1L)) + if (op$shared) 0 else own * (at$u - 1L)
   channel <- (at$f - 1L) %/% (filters / op$groups) * cg + at$c
   list(
-    k = member(index), from = unit_places(cut, node, at$u, at$f),
+    k = member(index), from = unit_places(above, node, at$u, at$f),
     to = unit_places(cut, op$from[[1L]], met, channel)
   )
 }
@@ -348,60 +347,98 @@ level_of <- function(kappa, constant, rank, evidence = NULL) {
 
 # ---- modes gaussian and empirical: second moments ------------------------------------------------------
 
-# S: units x units x pairs, of outputs one matrix each.
-run_moments <- function(about) {
-  cut <- about$cut
-  pairs <- moment_pairs(about)
+# Each output by itself: one matrix S for each.
+run_outputs <- function(about) {
+  cut <- backward_cut(about)
   B <- start_vectors(about)
-  at <- output_places(about)
+  check_moment_cost(about, cut, two_sided = TRUE, matrices = nrow(B))
+  at <- output_places(about, cut)
   B <- B[, !is.na(at), drop = FALSE]
   at <- at[!is.na(at)]
-  S <- array(0, c(cut$size, cut$size, nrow(pairs)))
-  if (about$start$kind == "layer") S[at, at, 1L] <- crossprod(B)
-  else for (o in seq_len(nrow(B))) S[at, at, o] <- tcrossprod(B[o, ])
-  levels <- list()
-  before <- level_hooks(about, function(state, l, at) {
-    levels[[l]] <<- moment_capacity(state, pairs, at, about)
-  }, function(state, ties) inject_moments(state, ties, pairs))
-  linear <- function(state, items) carry_items(cut, state, items, two_sided = TRUE)
-  gate <- function(state, i) gate_moment_step(state, about$gates[[i]])
-  finish_cut(about, run_cut(cut, S, linear, gate, before), before)
-  levels
-}
-
-# k <= l of the matrices, 0 for B.
-moment_pairs <- function(about) {
-  p <- family_size(about)
-  if (about$start$kind != "layer") return(cbind(k = rep(0L, p), l = rep(0L, p)))
-  k <- rep(seq_len(p) - 1L, p)
-  l <- rep(seq_len(p) - 1L, each = p)
-  cbind(k = k, l = l)[k <= l, , drop = FALSE]
-}
-
-# S[yy] -> E[g g'] o S[yy], S[yr] -> E[g] S[yr], moved from what the gates make to what they read.
-gate_moment_step <- function(state, gates) {
-  on <- which(!is.na(gates$to))
-  from <- gates$from[on]
-  to <- gates$to[on]
-  rest <- setdiff(seq_len(nrow(state)), from)
-  sets <- split(seq_along(on), gates$set[on])
-  D <- gates$mean[on]
-  Gamma <- gates$second[on, on, drop = FALSE]
-  for (p in seq_len(dim(state)[[3L]])) {
-    S <- matrix(state[, , p], nrow(state))
-    own <- S[from, from, drop = FALSE] * Gamma
-    down <- S[from, rest, drop = FALSE] * D
-    right <- S[rest, from, drop = FALSE] * rep(D, each = length(rest))
-    S[from, ] <- 0
-    S[, from] <- 0
-    for (a in sets) {
-      S[to[a], rest] <- S[to[a], rest] + down[a, ]
-      S[rest, to[a]] <- S[rest, to[a]] + right[, a]
-      for (b in sets) S[to[a], to[b]] <- S[to[a], to[b]] + own[a, b]
-    }
-    state[, , p] <- S
+  each <- function(rows) {
+    S <- array(0, c(cut$size, cut$size, length(rows)))
+    for (o in seq_along(rows)) S[at, at, o] <- tcrossprod(B[rows[[o]], ])
+    run_cut(about, cut, S, two_sided = TRUE)$levels
   }
-  state
+  told <- in_chunks(nrow(B), cut$size, each)
+  lapply(seq_along(about$nodes), function(l) output_capacity(matrix(unlist(told[[l]]), ncol = nrow(B))))
+}
+
+# each(numbers) for chunks of 1 .. n matrices of at most 256 MB together: by level, what the chunks told.
+in_chunks <- function(n, size, each) {
+  most <- max(1, floor(2^25 / size^2))
+  chunks <- split(seq_len(n), ceiling(seq_len(n) / most))
+  told <- lapply(chunks, each)
+  lapply(seq_along(told[[1L]]), function(l) lapply(told, function(chunk) chunk[[l]]))
+}
+
+# Where all vectors begin at one block: B alone down to it, then from there every pair by itself,
+# S^(kl) = I_k S^(BB) I_l'.
+run_pairs <- function(about) {
+  blocks <- about$blocks
+  b <- single_block(about)
+  above <- new_cut(about$graph, about$network$coef, blocks, blocks$live & blocks_above(blocks, b), backward = TRUE,
+    outputs = intersect(which(blocks$node == about$graph$output & blocks$live), which(blocks_above(blocks, b))))
+  below <- new_cut(about$graph, about$network$coef, blocks, blocks$live & blocks_below(blocks, blocks$reads[[b]]),
+    backward = TRUE, outputs = blocks$reads[[b]])
+  p <- family_size(about)
+  pairs <- which(upper.tri(matrix(0, p, p), diag = TRUE), arr.ind = TRUE)
+  check_moment_cost(about, below, two_sided = TRUE, matrices = nrow(pairs))
+  check_moment_cost(about, above, two_sided = TRUE, matrices = 1)
+  BB <- sensitivity_moments(about, above, b)
+  ties <- parameter_ties(about, below, above, b)
+  tie <- split(seq_along(ties$k), factor(ties$k, levels = seq_len(p)))
+  each <- function(numbers) {
+    S <- array(0, c(below$size, below$size, length(numbers)))
+    for (i in seq_along(numbers)) {
+      k <- tie[[pairs[numbers[[i]], 1L]]]
+      l <- tie[[pairs[numbers[[i]], 2L]]]
+      S[ties$to[k], ties$to[l], i] <- BB[ties$from[k], ties$from[l]]
+    }
+    run_cut(about, below, S, two_sided = TRUE)$levels
+  }
+  told <- in_chunks(nrow(pairs), below$size, each)
+  lapply(seq_along(about$nodes), function(l) {
+    pair_capacity(matrix(unlist(told[[l]]), ncol = nrow(pairs)), pairs)
+  })
+}
+
+# E[B B'], summed over the outputs, where block b is about to be taken.
+sensitivity_moments <- function(about, cut, b) {
+  at <- output_places(about, cut)
+  S <- array(0, c(cut$size, cut$size, 1L))
+  S[cbind(at[!is.na(at)], at[!is.na(at)], 1L)] <- 1
+  cut$items <- cut$items[seq_len(which(vapply(cut$items, function(item) b %in% item, NA)) - 1L)]
+  about$nodes <- integer()
+  about$spaces <- list()
+  matrix(run_cut(about, cut, S, two_sided = TRUE)$state, cut$size)
+}
+
+# Where vectors begin at several blocks, B is carried with them: S^(kl) for k <= l, 0 for B.
+run_family <- function(about) {
+  cut <- backward_cut(about)
+  p <- family_size(about)
+  pairs <- which(upper.tri(matrix(0, p + 1L, p + 1L), diag = TRUE), arr.ind = TRUE) - 1L
+  check_moment_cost(about, cut, two_sided = TRUE, matrices = nrow(pairs))
+  check_memory(8 * nrow(pairs) * cut$size^2, about)
+  at <- output_places(about, cut)
+  S <- array(0, c(cut$size, cut$size, nrow(pairs)))
+  S[cbind(at[!is.na(at)], at[!is.na(at)], 1L)] <- 1
+  told <- run_cut(about, cut, S, two_sided = TRUE, inject = function(state, ties) inject_moments(state, ties, pairs))
+  own <- pairs[, 1L] > 0L
+  lapply(told$levels, function(each) {
+    pair_capacity(matrix(each, ncol = nrow(pairs))[, own, drop = FALSE], pairs[own, , drop = FALSE])
+  })
+}
+
+# All pairs are held at once, and copied now and then.
+check_memory <- function(bytes, about) {
+  if (bytes <= 2^30 || about$limit == Inf) return(invisible())
+  abort(c(
+    "The {family_size(about)} parameters of {about$start$name} in mode {about$mode} would take about
+      {signif(3 * bytes / 2^30, 2)} GB of memory.",
+    i = "Set {.arg limit} to {.code Inf} to have it done all the same."
+  ), "cost", call = about$call)
 }
 
 # V^k += I_k B: S^(kl) += I_k S^(Bl) + S^(kB) I_l' + I_k S^(BB) I_l'.
@@ -435,26 +472,21 @@ inject_moments <- function(state, ties, pairs) {
   state
 }
 
-# kappa_j = sum_kl (G^+)_kl S^(kl)_jj, G_kl = tr S^(kl); the units of G's diagonal are scaled to 1.
-moment_capacity <- function(state, pairs, at, about) {
-  diagonal <- cbind(at, at)
-  each <- vapply(seq_len(nrow(pairs)), function(p) {
-    matrix(state[, , p], nrow(state))[diagonal]
-  }, numeric(length(at)))
-  each <- matrix(each, length(at))
-  if (about$start$kind != "layer") {
-    total <- colSums(each)
-    share <- each[, total > 0, drop = FALSE] / rep(total[total > 0], each = nrow(each))
-    return(level_of(rowSums(share), FALSE, rank = sum(total > 0)))
-  }
+# Shares of the trace of each output: diagonals are units x outputs.
+output_capacity <- function(each) {
+  total <- colSums(each)
+  share <- each[, total > 0, drop = FALSE] / rep(total[total > 0], each = nrow(each))
+  level_of(rowSums(share), FALSE, rank = sum(total > 0))
+}
+
+# kappa_j = sum_kl (G^+)_kl S^(kl)_jj, G_kl = tr S^(kl), of diagonals (units x pairs).
+pair_capacity <- function(each, pairs) {
   p <- max(pairs)
-  own <- pairs[, 1L] > 0L
   G <- matrix(0, p, p)
-  G[pairs[own, , drop = FALSE]] <- colSums(each)[own]
-  G[pairs[own, 2:1, drop = FALSE]] <- colSums(each)[own]
-  found <- moment_inverse(G, length(at))
-  twice <- ifelse(pairs[own, 1L] == pairs[own, 2L], 1, 2)
-  kappa <- each[, own, drop = FALSE] %*% (twice * found$inverse[pairs[own, , drop = FALSE]])
+  G[pairs] <- G[pairs[, 2:1, drop = FALSE]] <- colSums(each)
+  found <- moment_inverse(G, nrow(each))
+  twice <- ifelse(pairs[, 1L] == pairs[, 2L], 1, 2)
+  kappa <- each %*% (twice * found$inverse[pairs])
   level_of(c(kappa), FALSE, rank = found$rank, evidence = found$evidence)
 }
 

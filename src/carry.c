@@ -113,6 +113,64 @@ void ca_carry_step(const struct ca_carry *carry, int block, double *S) {
     }
 }
 
+/* Lines of the units `from`, each times its mean gate, are moved to the units `to`; down (n x
+ * size) holds rows, right (n x size) columns, own (n x n) both. */
+static void gates_two_sided(const struct ca_carry *carry, const struct ca_gates *gates, double *S,
+                            double *work) {
+    const size_t N = (size_t)carry->size, n = (size_t)gates->n;
+    double *down = work, *right = down + n * N, *own = right + n * N, *rest = own + n * n;
+    for (size_t r = 0; r < N; r++)
+        rest[r] = 1;
+    for (size_t z = 0; z < n; z++)
+        rest[gates->from[z]] = 0;
+    for (size_t r = 0; r < N; r++)
+        for (size_t z = 0; z < n; z++) {
+            const size_t from = (size_t)gates->from[z];
+            down[z + n * r] = rest[r] * gates->mean[z] * S[from + N * r];
+            right[r + N * z] = rest[r] * gates->mean[z] * S[r + N * from];
+        }
+    for (size_t y = 0; y < n; y++)
+        for (size_t z = 0; z < n; z++)
+            own[z + n * y] = gates->second[z + n * y] *
+                             S[(size_t)gates->from[z] + N * (size_t)gates->from[y]];
+    for (size_t z = 0; z < n; z++) {
+        const size_t from = (size_t)gates->from[z];
+        for (size_t r = 0; r < N; r++)
+            S[from + N * r] = S[r + N * from] = 0;
+    }
+    for (size_t r = 0; r < N; r++)
+        for (size_t z = 0; z < n; z++)
+            if (gates->to[z] >= 0)
+                S[(size_t)gates->to[z] + N * r] += down[z + n * r];
+    for (size_t y = 0; y < n; y++) {
+        if (gates->to[y] < 0)
+            continue;
+        double *column = S + N * (size_t)gates->to[y];
+        for (size_t r = 0; r < N; r++)
+            column[r] += right[r + N * y];
+        for (size_t z = 0; z < n; z++)
+            if (gates->to[z] >= 0)
+                column[gates->to[z]] += own[z + n * y];
+    }
+}
+
+void ca_carry_gates(const struct ca_carry *carry, const struct ca_gates *gates, double *S,
+                    double *work) {
+    if (carry->two_sided) {
+        gates_two_sided(carry, gates, S, work);
+        return;
+    }
+    const size_t rows = (size_t)carry->rows;
+    for (int z = 0; z < gates->n; z++) {
+        if (gates->to[z] < 0)
+            continue;
+        const double *from = S + rows * (size_t)gates->from[z];
+        double *to = S + rows * (size_t)gates->to[z];
+        for (size_t i = 0; i < rows; i++)
+            to[i] += gates->mean[z] * from[i];
+    }
+}
+
 void ca_carry_clear(const struct ca_carry *carry, int block, double *S) {
     const struct ca_graph *graph = carry->graph;
     const struct ca_step *step = &graph->step[block > 0 ? block - 1 : 0];

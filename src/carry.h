@@ -24,11 +24,26 @@ struct ca_carry {
     int constant;        /* column of the constant, which biases read or (backward) add to; -1 */
 };
 
+/* The gates of non-linear steps that are taken together: gate z is between the unit at from[z],
+ * which it makes, and the one at to[z] that it reads (-1: left out), with E[g_z] and E[g_z g_y].
+ */
+struct ca_gates {
+    int n;
+    const int *from, *to;
+    const double *mean;   /* n */
+    const double *second; /* n x n, two-sided only */
+};
+
 /* For every site the block that makes it. */
 const int *ca_blocks(const struct ca_graph *graph);
 
 /* Takes step `block` - 1 for one matrix (rows x size). Forwards its units must be zero before. */
 void ca_carry_step(const struct ca_carry *carry, int block, double *S);
+
+/* V_to += E[g] V_from, or S_(to,to) += E[g g'] o S_(from,from), S_(to,rest) += E[g] S_(from,rest).
+ * Two-sided it leaves the units `from` zero. work: 2 n size + n^2 + size. */
+void ca_carry_gates(const struct ca_carry *carry, const struct ca_gates *gates, double *S,
+                    double *work);
 
 /* Sets the units of a block to zero. */
 void ca_carry_clear(const struct ca_carry *carry, int block, double *S);

@@ -1,5 +1,6 @@
 #include "ffi.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "carry.h"
@@ -291,54 +292,166 @@ SEXP ffi_blocks(SEXP graph) {
     return out;
 }
 
-/* cut: list(at, constant, backward, two_sided), `at` of all blocks from 0, -1 for those left
- * out; take: blocks to take, or -1 - b to set block b to zero. S: rows x size x matrices. */
-SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP take) {
-    const struct ca_graph g = ffi_graph(graph);
+/* Places of units on a cut, from 0, -1 for none. */
+static const int *read_places(SEXP x, R_xlen_t n, int size, int least) {
+    if (TYPEOF(x) != INTSXP || XLENGTH(x) != n)
+        ffi_bug("the places of a cut");
+    for (R_xlen_t i = 0; i < n; i++)
+        if (INTEGER(x)[i] < least || INTEGER(x)[i] >= size)
+            ffi_bug("the places of a cut");
+    return INTEGER(x);
+}
+
+/* list(from, to, mean, second), `second` only where it is looked at. */
+static struct ca_gates read_gates(SEXP x, const struct ca_carry *carry) {
+    SEXP from = ffi_element(x, "from"), mean = ffi_element(x, "mean");
+    const R_xlen_t n = Rf_xlength(from);
+    if (n > INT_MAX || TYPEOF(mean) != REALSXP || XLENGTH(mean) != n)
+        ffi_bug("the gates of a cut");
+    struct ca_gates gates = {.n = (int)n, .mean = REAL(mean)};
+    gates.from = read_places(from, n, carry->size, 0);
+    gates.to = read_places(ffi_element(x, "to"), n, carry->size, -1);
+    if (carry->two_sided)
+        gates.second = ffi_matrix(ffi_element(x, "second"), (size_t)n, (size_t)n, "gates");
+    return gates;
+}
+
+/* What carry does, in the order of `take`: see ffi_carry(). */
+struct program {
+    struct ca_carry carry;
+    const int *take;
+    R_xlen_t n_take;
+    struct ca_gates *gates;
+    int n_gates, n_levels;
+    const int **level; /* places that a level has */
+    int *n_level;
+    double *work;
+};
+
+static void read_cut(struct program *program, SEXP S, SEXP cut) {
+    struct ca_carry *carry = &program->carry;
+    const struct ca_graph *g = carry->graph;
     SEXP dim = Rf_getAttrib(S, R_DimSymbol), at = ffi_element(cut, "at");
     if (TYPEOF(S) != REALSXP || TYPEOF(dim) != INTSXP || XLENGTH(dim) != 3)
         ffi_bug("the matrices of a cut");
-    struct ca_carry carry = {.graph = &g, .theta = ffi_theta(theta, &g)};
-    carry.rows = INTEGER(dim)[0];
-    carry.size = INTEGER(dim)[1];
-    carry.backward = ffi_number(ffi_element(cut, "backward"), "a cut") != 0;
-    carry.two_sided = ffi_number(ffi_element(cut, "two_sided"), "a cut") != 0;
+    carry->rows = INTEGER(dim)[0];
+    carry->size = INTEGER(dim)[1];
+    carry->backward = ffi_number(ffi_element(cut, "backward"), "a cut") != 0;
+    carry->two_sided = ffi_number(ffi_element(cut, "two_sided"), "a cut") != 0;
     const double constant = ffi_number(ffi_element(cut, "constant"), "a cut");
-    if (!(constant >= -1 && constant < carry.size) || (carry.two_sided && carry.rows != carry.size))
+    if (!(constant >= -1 && constant < carry->size) ||
+        (carry->two_sided && carry->rows != carry->size))
         ffi_bug("a cut");
-    carry.constant = (int)constant;
-    if (TYPEOF(at) != INTSXP || (size_t)XLENGTH(at) != g.n_steps + 1)
-        ffi_bug("the places of a cut");
-    for (size_t b = 0; b <= g.n_steps; b++) {
-        const struct ca_step input = {0, 0, g.op[0].positions};
-        const struct ca_step step = b > 0 ? g.step[b - 1] : input;
-        const int most =
-            carry.size - (step.end - step.begin) * g.op[step.node].shape.channels;
-        if (INTEGER(at)[b] < -1 || INTEGER(at)[b] > most)
+    carry->constant = (int)constant;
+    carry->at = read_places(at, (R_xlen_t)g->n_steps + 1, carry->size + 1, -1);
+    for (size_t b = 0; b <= g->n_steps; b++) {
+        const struct ca_step input = {0, 0, g->op[0].positions};
+        const struct ca_step step = b > 0 ? g->step[b - 1] : input;
+        const int n = (step.end - step.begin) * g->op[step.node].shape.channels;
+        if (carry->at[b] >= 0 && carry->at[b] > carry->size - n)
             ffi_bug("the places of a cut");
     }
-    carry.at = INTEGER(at);
-    carry.block_of = ca_blocks(&g);
-    if (TYPEOF(take) != INTSXP)
-        ffi_bug("the steps of a cut");
-    for (R_xlen_t i = 0; i < XLENGTH(take); i++) {
-        const int own = INTEGER(take)[i], b = own >= 0 ? own : -1 - own;
-        if (own == NA_INTEGER || (size_t)b > g.n_steps || own == 0 || carry.at[b] < 0 ||
-            (own > 0 && !ca_op_is_linear(ca_op_row(g.op[g.step[own - 1].node].kind))))
+    carry->block_of = ca_blocks(g);
+}
+
+static void read_program(struct program *program, SEXP S, SEXP cut, SEXP take) {
+    read_cut(program, S, cut);
+    const struct ca_graph *g = program->carry.graph;
+    SEXP gates = ffi_element(cut, "gates"), levels = ffi_element(cut, "levels");
+    if (TYPEOF(gates) != VECSXP || TYPEOF(levels) != VECSXP || TYPEOF(take) != INTSXP ||
+        XLENGTH(gates) > 1 << 28 || XLENGTH(levels) > 1 << 28)
+        ffi_bug("the gates of a cut");
+    program->n_gates = (int)XLENGTH(gates);
+    program->n_levels = (int)XLENGTH(levels);
+    program->gates = ca_bytes((size_t)program->n_gates, sizeof(struct ca_gates));
+    program->level = ca_bytes((size_t)program->n_levels, sizeof(int *));
+    program->n_level = ca_ints((size_t)program->n_levels);
+    size_t most = 0;
+    for (int i = 0; i < program->n_gates; i++) {
+        program->gates[i] = read_gates(VECTOR_ELT(gates, i), &program->carry);
+        most = (size_t)program->gates[i].n > most ? (size_t)program->gates[i].n : most;
+    }
+    for (int i = 0; i < program->n_levels; i++) {
+        SEXP places = VECTOR_ELT(levels, i);
+        program->level[i] =
+            read_places(places, Rf_xlength(places), program->carry.size, -1);
+        program->n_level[i] = ffi_product((size_t)Rf_xlength(places), 1, "a level of a cut");
+    }
+    const size_t size = (size_t)program->carry.size;
+    program->work =
+        ca_doubles(program->carry.two_sided ? 2 * most * size + most * most + size : 0);
+    program->take = INTEGER(take);
+    program->n_take = XLENGTH(take);
+    const int n_blocks = (int)g->n_steps + 1;
+    for (R_xlen_t i = 0; i < program->n_take; i++) {
+        const int own = program->take[i], b = own >= 0 ? own : -1 - own;
+        if (own == NA_INTEGER || own == 0 || (own < 0 && b >= n_blocks) ||
+            own >= n_blocks + program->n_gates + program->n_levels)
+            ffi_bug("the steps of a cut");
+        if (b < n_blocks && program->carry.at[b] < 0)
+            ffi_bug("the steps of a cut");
+        if (own > 0 && own < n_blocks &&
+            !ca_op_is_linear(ca_op_row(g->op[g->step[own - 1].node].kind)))
             ffi_bug("the steps of a cut");
     }
-    SEXP out = PROTECT(Rf_duplicate(S));
-    const size_t each = (size_t)carry.rows * (size_t)carry.size;
-    for (int p = 0; p < INTEGER(dim)[2]; p++) {
-        double *matrix = REAL(out) + each * (size_t)p;
-        for (R_xlen_t i = 0; i < XLENGTH(take); i++) {
-            const int own = INTEGER(take)[i];
-            if (own > 0)
-                ca_carry_step(&carry, own, matrix);
+}
+
+/* Of one matrix: the columns (rows x places), or two-sided the diagonal, of a level. */
+static void tell_level(const struct program *program, int level, const double *S, double *out) {
+    const size_t rows = (size_t)program->carry.rows;
+    for (int i = 0; i < program->n_level[level]; i++) {
+        const int place = program->level[level][i];
+        const double *column = S + rows * (size_t)(place < 0 ? 0 : place);
+        if (program->carry.two_sided)
+            out[i] = place < 0 ? 0 : column[place];
+        else
+            for (size_t r = 0; r < rows; r++)
+                out[r + rows * (size_t)i] = place < 0 ? 0 : column[r];
+    }
+}
+
+/* Carries matrices S (rows x size x matrices) on a cut. cut: list(at, constant, backward, two_sided,
+ * gates, levels), `at` of all blocks from 0, -1 for those left out, `levels` places that are told on
+ * the way. take: block b to take, -1 - b to set it to zero, (blocks + g) for gates g, (blocks + gates
+ * + l) for level l. list(S, levels): of each the diagonals (places x matrices), or one-sided the
+ * columns (rows x places x matrices). */
+SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP take) {
+    const struct ca_graph g = ffi_graph(graph);
+    struct program program = {.carry = {.graph = &g, .theta = ffi_theta(theta, &g)}};
+    read_program(&program, S, cut, take);
+    const struct ca_carry *carry = &program.carry;
+    const size_t n_matrices = (size_t)INTEGER(Rf_getAttrib(S, R_DimSymbol))[2];
+    const int n_blocks = (int)g.n_steps + 1;
+    const char *names[] = {"S", "levels", ""};
+    SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+    SET_VECTOR_ELT(out, 0, Rf_duplicate(S));
+    SET_VECTOR_ELT(out, 1, Rf_allocVector(VECSXP, program.n_levels));
+    SEXP levels = VECTOR_ELT(out, 1);
+    for (int l = 0; l < program.n_levels; l++) {
+        const size_t lines = carry->two_sided ? 1 : (size_t)carry->rows;
+        const R_xlen_t n =
+            (R_xlen_t)((size_t)program.n_level[l] * lines * n_matrices);
+        SET_VECTOR_ELT(levels, l, Rf_allocVector(REALSXP, n));
+        memset(REAL(VECTOR_ELT(levels, l)), 0, sizeof(double) * (size_t)n);
+    }
+    const size_t each = (size_t)carry->rows * (size_t)carry->size;
+    for (size_t p = 0; p < n_matrices; p++) {
+        double *matrix = REAL(VECTOR_ELT(out, 0)) + each * p;
+        for (R_xlen_t i = 0; i < program.n_take; i++) {
+            const int own = program.take[i], level = own - n_blocks - program.n_gates;
+            if (own < 0)
+                ca_carry_clear(carry, -1 - own, matrix);
+            else if (own < n_blocks)
+                ca_carry_step(carry, own, matrix);
+            else if (level < 0)
+                ca_carry_gates(carry, &program.gates[own - n_blocks], matrix, program.work);
             else
-                ca_carry_clear(&carry, -1 - own, matrix);
+                tell_level(&program, level, matrix,
+                           REAL(VECTOR_ELT(levels, level)) +
+                               (size_t)XLENGTH(VECTOR_ELT(levels, level)) / n_matrices * p);
+            if (i % 256 == 0)
+                R_CheckUserInterrupt();
         }
-        R_CheckUserInterrupt();
     }
     UNPROTECT(1); /* out */
     return out;

@@ -114,7 +114,10 @@ ffi_propagate_calls <- function(graph, theta, x) {
   two_sided <- pick(c(0, 1))
   rows <- if (two_sided == 1) sum(blocks$size) else 2
   S <- array(sin(seq_len(rows * sum(blocks$size))), c(rows, sum(blocks$size), 1))
-  cut <- list(at = as.integer(at), constant = pick(c(-1, 0)), backward = pick(c(0, 1)), two_sided = two_sided)
+  gate <- list(from = 0:1, to = c(-1L, 1L), mean = c(0.5, 1), second = matrix(1, 2, 2))
+  cut <- list(at = as.integer(at), constant = pick(c(-1, 0)), backward = pick(c(0, 1)), two_sided = two_sided,
+    gates = list(gate), levels = list(c(0L, -1L)))
+  n <- length(blocks$node)
   start <- pick(list(list(outputs = rep(1, m), slice = NULL), list(outputs = NULL, slice = c(0, length(theta)))))
   list(
     ffi_flow = list(graph, theta, rep(0.5, gates), start, c(0L, graph$output)),
@@ -122,7 +125,7 @@ ffi_propagate_calls <- function(graph, theta, x) {
     ffi_gate_moments = list(graph, theta, x),
     ffi_gate_values = list(graph, theta, x, which(blocks$gate) - 1L),
     ffi_blocks = list(graph),
-    ffi_carry = list(graph, theta, S, cut, c(rev(linear) - 1L, -1L)),
+    ffi_carry = list(graph, theta, S, cut, c(rev(linear) - 1L, n, -1L, n + 1L)),
     ffi_taps = list(graph, as.double(which(kinds == "linear")[[1L]]))
   )
 }
@@ -268,7 +271,7 @@ is_answer <- function(x, routine) {
     ffi_flow = identical(names(x), c("units", "constant", "lost")) && is.double(x$lost),
     ffi_phi = identical(names(x), c("value", "slope")) && is.double(x$slope),
     ffi_blocks = is.integer(x$node) && length(x$reads) == length(x$node),
-    ffi_carry = is.double(x) && length(dim(x)) == 3L,
+    ffi_carry = identical(names(x), c("S", "levels")) && is.double(x$S),
     ffi_taps = is.integer(x) && is.matrix(x),
     is.double(x) && is.matrix(x)
   )

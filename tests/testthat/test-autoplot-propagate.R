@@ -46,7 +46,7 @@ test_that("many levels are thinned, and vectors are drawn by their index", {
   expect_silent(drawn(plot(flow)))
   # no capacity at all
   none <- propagate_capacity(set_coef(input_vector(2) |> layer_dense(1), c(0, 0)), mode = "linear")
-  expect_equal(ggplot2::autoplot(none)$data$value, c(0, 0, 0.5)) # the output alone, over two inputs
+  expect_equal(ggplot2::autoplot(none)$data$value, c(0, 0.5, 0)) # the output alone, over two inputs
   expect_silent(drawn(plot(none)))
 })
 

@@ -45,13 +45,16 @@ test_that("at every layer it is the capacity of the layers from there on", {
 
 # ---- second moments, as for networks with activations --------------------------------------------------
 
-# The moments themselves for a network without activations and biases, which takes the vectors otherwise.
-by_moments <- function(network, from) {
+# The moments themselves for a network without activations and biases, which takes the vectors otherwise: by pairs, or
+# as a family with B.
+by_moments <- function(network, from, family = FALSE) {
   about <- capalloc:::new_propagation(network, from, "gaussian", NULL, NULL)
+  about$limit <- Inf
   about$blocks <- capalloc:::graph_blocks(about$graph)
-  about$has_gates <- about$vectors <- FALSE
-  about$cut <- capalloc:::backward_cut(about)
-  capalloc:::run_moments(about)[[1L]]$unit
+  about$has_gates <- FALSE
+  run <- if (is.null(from)) capalloc:::run_outputs else
+    if (family || is.na(capalloc:::single_block(about))) capalloc:::run_family else capalloc:::run_pairs
+  run(about)[[1L]]$unit
 }
 
 test_that("second moments of vectors that are fixed give the same", {
@@ -63,6 +66,7 @@ test_that("second moments of vectors that are fixed give the same", {
       wanted <- suppressWarnings(capacity(network, layers = row$name), classes = "capalloc_warning_rank_gap")
       # the Gram matrix has the square of the condition
       expect_near(by_moments(network, row$name), wanted$capacity, 1e-6, paste(name, row$name))
+      expect_near(by_moments(network, row$name, family = TRUE), wanted$capacity, 1e-6, paste(name, row$name))
     }
     expect_near(by_moments(network, NULL), at_input(propagate_capacity(network, mode = "linear"))$capacity, 1e-12, name)
   }
