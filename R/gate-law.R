@@ -129,9 +129,14 @@ node_channels <- function(graph, node) {
   if (node == 0L) graph$input[[1L]] else graph$ops[[node]]$shape[[1L]]
 }
 
-# More than `limit` operations are only done when they are asked for.
+# More than `limit` operations are only done when they are asked for; what takes long is said before.
 check_cost <- function(cost, limit, what, call) {
-  if (cost <= limit) return(invisible())
+  if (cost <= limit) {
+    if (cost > 1e10) {
+      cli::cli_inform("{what} will take about {operations_text(cost)} operations.", class = "capalloc_message_cost")
+    }
+    return(invisible())
+  }
   abort(c(
     "{what} would take about {operations_text(cost)} operations.",
     x = "{.arg limit} is {operations_text(limit)}.",

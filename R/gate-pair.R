@@ -29,19 +29,23 @@ pair_moments <- function(law, values = FALSE) {
     a <- classes[[i]]
     b <- classes[[k]]
     C <- law$cov[a$at, b$at, drop = FALSE]
-    out$second[a$at, b$at] <- pair_block(a, b, C, "slope")
+    above <- if (is_straight(a) && is_straight(b)) above_moments(a, b, C)
+    out$second[a$at, b$at] <- pair_block(a, b, C, "slope", above)
     out$second[b$at, a$at] <- t(out$second[a$at, b$at])
     if (!values) next
-    out$moment[a$at, b$at] <- pair_block(a, b, C, "value")
+    out$moment[a$at, b$at] <- pair_block(a, b, C, "value", above)
     out$moment[b$at, a$at] <- t(out$moment[a$at, b$at])
   }
   diag(out$second) <- out$square
   out
 }
 
-# E of the products of what = "slope" or "value" of two classes with covariances C (a x b).
-pair_block <- function(a, b, C, what) {
-  if (is_straight(a) && is_straight(b)) return(straight_block(a, b, C, what))
+# E of the products of what = "slope" or "value" of two classes with covariances C (a x b). `above` are the
+# above_moments() of those that are straight.
+pair_block <- function(a, b, C, what, above = NULL) {
+  if (is_straight(a) && is_straight(b)) {
+    return(straight_block(a, b, C, what, if (is.null(above)) above_moments(a, b, C) else above))
+  }
   if (a$phi == "sin" && b$phi == "sin") return(sine_block(a, b, C, what))
   if (a$phi == "erf" && b$phi == "erf" && (what == "slope" || all(a$mean == 0, b$mean == 0))) {
     return(erf_block(a, b, C, what))
@@ -94,10 +98,9 @@ mean_above <- function(m, s) m * stats::pnorm(m / s) + s * stats::dnorm(m / s)
 # ---- straight lines with a kink --------------------------------------------------------------------
 
 # phi = slope u + (1 - slope) max(u, 0) for both.
-straight_block <- function(a, b, C, what) {
+straight_block <- function(a, b, C, what, above) {
   sa <- straight_slope(a$phi, a$parameter)
   sb <- straight_slope(b$phi, b$parameter)
-  above <- above_moments(a, b, C)
   if (what == "slope") {
     return(sa * sb + sa * (1 - sb) * above$b + (1 - sa) * sb * above$a + (1 - sa) * (1 - sb) * above$both)
   }
@@ -117,7 +120,7 @@ above_moments <- function(a, b, C) {
   k <- ifelse(b$sd > 0, b$mean / b$sd, ifelse(b$mean > 0, Inf, -Inf))
   H <- matrix(h, n[[1L]], n[[2L]])
   K <- matrix(k, n[[1L]], n[[2L]], byrow = TRUE)
-  both <- matrix(orthant(H, K, rho), n[[1L]])
+  both <- if (identical(a, b)) symmetric_orthant(H, K, rho) else matrix(orthant(H, K, rho), n[[1L]])
   max_a <- ifelse(a$sd > 0, mean_above(a$mean, ifelse(a$sd > 0, a$sd, 1)), pmax(a$mean, 0))
   max_b <- ifelse(b$sd > 0, mean_above(b$mean, ifelse(b$sd > 0, b$sd, 1)), pmax(b$mean, 0))
   # standardised X > -h, Y > -k, r^2 = 1 - rho^2, after Rosenbaum (1961)
@@ -151,11 +154,11 @@ orthant <- function(h, k, rho) {
   out <- stats::pnorm(h) * stats::pnorm(k1)
   centred <- h == 0 & k == 0
   out[centred] <- 0.25 + asin(abs(rho[centred])) / (2 * pi)
-  finite <- is.finite(h) & is.finite(k) & !centred
+  on <- which(is.finite(h) & is.finite(k) & !centred)
   rule <- legendre(20L)
   end <- pi / 2
   repeat {
-    on <- which(finite & angle < end)
+    on <- on[angle[on] < end]
     if (length(on) == 0L || end < 1e-15) break
     half <- (end - pmax(angle[on], end / 2)) / 2
     for (j in seq_along(rule$x)) {
@@ -166,6 +169,15 @@ orthant <- function(h, k, rho) {
     end <- end / 2
   }
   out[below] <- stats::pnorm(h[below]) - out[below]
+  out
+}
+
+# Of a class with itself: every pair once.
+symmetric_orthant <- function(H, K, rho) {
+  half <- upper.tri(rho, diag = TRUE)
+  out <- matrix(0, nrow(rho), ncol(rho))
+  out[half] <- orthant(H[half], K[half], rho[half])
+  out[lower.tri(out)] <- t(out)[lower.tri(out)]
   out
 }
 

@@ -23,7 +23,8 @@ static int place(const struct ca_carry *carry, size_t site) {
         return -1;
     const int node = block == 0 ? 0 : graph->step[block - 1].node;
     const int begin = block == 0 ? 0 : graph->step[block - 1].begin;
-    return at + (int)(site - graph->first[node] - (size_t)begin) * graph->op[node].shape.channels;
+    return at +
+           (int)(site - graph->first[node] - (size_t)begin) * graph->op[node].shape.channels;
 }
 
 /* Lines (columns or rows) of S from `from` on, plus scale times those from `to` on. */
@@ -34,19 +35,20 @@ struct lines {
 };
 
 static void add_lines(struct lines s, int n, double scale, int from, int to) {
-    for (int c = 0; c < n; c++) {
-        const size_t step = s.across ? (size_t)s.ld : 1, line = s.across ? 1 : (size_t)s.ld;
-        const double *x = s.S + (size_t)(from + c) * line;
-        double *y = s.S + (size_t)(to + c) * line;
-        for (int i = 0; i < s.rows; i++)
-            y[(size_t)i * step] += scale * x[(size_t)i * step];
+    const int outer = s.across ? s.rows : n, inner = s.across ? n : s.rows;
+    const size_t line = s.across ? 1 : (size_t)s.ld;
+    for (int j = 0; j < outer; j++) {
+        const double *x = s.S + (size_t)from * line + (size_t)j * (size_t)s.ld;
+        double *y = s.S + (size_t)to * line + (size_t)j * (size_t)s.ld;
+        for (int i = 0; i < inner; i++)
+            y[i] += scale * x[i];
     }
 }
 
 /* Through the block K (filters x channels of a group, leading dimension ld_K) of one group:
  * channels' lines += K' filters' lines (backward), or filters' += K channels'. */
-static void multiply_lines(struct lines s, int backward, int fg, int cg, const double *K, int ld_K,
-                           int filters, int channels) {
+static void multiply_lines(struct lines s, int backward, int fg, int cg, const double *K,
+                           int ld_K, int filters, int channels) {
     const size_t line = s.across ? 1 : (size_t)s.ld;
     double *y = s.S + (size_t)filters * line, *x = s.S + (size_t)channels * line;
     if (!s.across && backward)
@@ -115,8 +117,8 @@ void ca_carry_step(const struct ca_carry *carry, int block, double *S) {
 
 /* Lines of the units `from`, each times its mean gate, are moved to the units `to`; down (n x
  * size) holds rows, right (n x size) columns, own (n x n) both. */
-static void gates_two_sided(const struct ca_carry *carry, const struct ca_gates *gates, double *S,
-                            double *work) {
+static void gates_two_sided(const struct ca_carry *carry, const struct ca_gates *gates,
+                            double *S, double *work) {
     const size_t N = (size_t)carry->size, n = (size_t)gates->n;
     double *down = work, *right = down + n * N, *own = right + n * N, *rest = own + n * n;
     for (size_t r = 0; r < N; r++)
@@ -124,20 +126,20 @@ static void gates_two_sided(const struct ca_carry *carry, const struct ca_gates 
     for (size_t z = 0; z < n; z++)
         rest[gates->from[z]] = 0;
     for (size_t r = 0; r < N; r++)
-        for (size_t z = 0; z < n; z++) {
-            const size_t from = (size_t)gates->from[z];
-            down[z + n * r] = rest[r] * gates->mean[z] * S[from + N * r];
-            right[r + N * z] = rest[r] * gates->mean[z] * S[r + N * from];
-        }
+        for (size_t z = 0; z < n; z++)
+            down[z + n * r] = rest[r] * gates->mean[z] * S[(size_t)gates->from[z] + N * r];
+    for (size_t z = 0; z < n; z++)
+        for (size_t r = 0; r < N; r++)
+            right[r + N * z] = rest[r] * gates->mean[z] * S[r + N * (size_t)gates->from[z]];
     for (size_t y = 0; y < n; y++)
         for (size_t z = 0; z < n; z++)
             own[z + n * y] = gates->second[z + n * y] *
                              S[(size_t)gates->from[z] + N * (size_t)gates->from[y]];
-    for (size_t z = 0; z < n; z++) {
-        const size_t from = (size_t)gates->from[z];
-        for (size_t r = 0; r < N; r++)
-            S[from + N * r] = S[r + N * from] = 0;
-    }
+    for (size_t z = 0; z < n; z++)
+        memset(S + N * (size_t)gates->from[z], 0, sizeof(double) * N);
+    for (size_t r = 0; r < N; r++)
+        for (size_t z = 0; z < n; z++)
+            S[(size_t)gates->from[z] + N * r] = 0;
     for (size_t r = 0; r < N; r++)
         for (size_t z = 0; z < n; z++)
             if (gates->to[z] >= 0)
@@ -176,7 +178,8 @@ void ca_carry_clear(const struct ca_carry *carry, int block, double *S) {
     const struct ca_step *step = &graph->step[block > 0 ? block - 1 : 0];
     const struct ca_op *op = &graph->op[block > 0 ? step->node : 0];
     const int positions = block > 0 ? step->end - step->begin : op->positions;
-    const size_t n = (size_t)positions * (size_t)op->shape.channels, at = (size_t)carry->at[block];
+    const size_t n = (size_t)positions * (size_t)op->shape.channels,
+                 at = (size_t)carry->at[block];
     const size_t ld = (size_t)carry->rows;
     memset(S + at * ld, 0, sizeof(double) * n * ld);
     for (size_t j = 0; carry->two_sided && j < (size_t)carry->size; j++)

@@ -129,7 +129,13 @@ static struct samples read_rows_of(SEXP graph, SEXP theta, SEXP x) {
     if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2 || INTEGER(dim)[0] < 1)
         ffi_bug("the samples of gates");
     s.n_rows = INTEGER(dim)[0];
-    s.block = s.n_rows < 256 ? s.n_rows : 256;
+    /* about 64 MB for the values of all units */
+    double units = 1;
+    for (int node = 0; node < s.graph.n_nodes; node++)
+        units += (double)ca_units(&s.graph.op[node]);
+    const double most = (double)(1 << 23) / units;
+    s.block = most < 1 ? 1 : most < 256 ? (int)most : 256;
+    s.block = s.n_rows < s.block ? s.n_rows : s.block;
     s.x = ffi_matrix(x, (size_t)s.n_rows, s.graph.n_inputs, "the samples of gates");
     return s;
 }
@@ -180,8 +186,8 @@ SEXP ffi_gate_values(SEXP graph, SEXP theta, SEXP x, SEXP blocks) {
         if (step == NULL || ca_op_is_linear(ca_op_row(s.graph.op[step->node].kind)))
             ffi_bug("a step without gates");
         const struct ca_op *op = &s.graph.op[step->node];
-        n_gates += (size_t)op->shape.channels * (size_t)op->n_taps *
-                   (size_t)(step->end - step->begin);
+        n_gates +=
+            (size_t)op->shape.channels * (size_t)op->n_taps * (size_t)(step->end - step->begin);
     }
     ffi_product((size_t)s.n_rows, n_gates, "more gates than R can index");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, s.n_rows, (int)n_gates));
@@ -230,8 +236,10 @@ static int *levels_of(const struct ca_graph *graph) {
     return level;
 }
 
-/* The blocks that a step reads, each once. `seen`: of all blocks, the last step that read it. */
-static SEXP blocks_read(const struct ca_graph *graph, size_t s, const int *block_of, int *seen) {
+/* The blocks that a step reads, each once. `seen`: of all blocks, the last step that read it.
+ */
+static SEXP blocks_read(const struct ca_graph *graph, size_t s, const int *block_of,
+                        int *seen) {
     const struct ca_step *step = &graph->step[s];
     const struct ca_op *op = &graph->op[step->node];
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -259,7 +267,8 @@ static SEXP blocks_read(const struct ca_graph *graph, size_t s, const int *block
     return R_NilValue;
 }
 
-/* The blocks of a graph (the input, then its steps): list(node, begin, end, level, live, reads). */
+/* The blocks of a graph (the input, then its steps): list(node, begin, end, level, live,
+ * reads). */
 SEXP ffi_blocks(SEXP graph) {
     const struct ca_graph g = ffi_graph(graph);
     const int *level = levels_of(&g), *block_of = ca_blocks(&g);
@@ -373,8 +382,7 @@ static void read_program(struct program *program, SEXP S, SEXP cut, SEXP take) {
     }
     for (int i = 0; i < program->n_levels; i++) {
         SEXP places = VECTOR_ELT(levels, i);
-        program->level[i] =
-            read_places(places, Rf_xlength(places), program->carry.size, -1);
+        program->level[i] = read_places(places, Rf_xlength(places), program->carry.size, -1);
         program->n_level[i] = ffi_product((size_t)Rf_xlength(places), 1, "a level of a cut");
     }
     const size_t size = (size_t)program->carry.size;
@@ -410,11 +418,12 @@ static void tell_level(const struct program *program, int level, const double *S
     }
 }
 
-/* Carries matrices S (rows x size x matrices) on a cut. cut: list(at, constant, backward, two_sided,
- * gates, levels), `at` of all blocks from 0, -1 for those left out, `levels` places that are told on
- * the way. take: block b to take, -1 - b to set it to zero, (blocks + g) for gates g, (blocks + gates
- * + l) for level l. list(S, levels): of each the diagonals (places x matrices), or one-sided the
- * columns (rows x places x matrices). */
+/* Carries matrices S (rows x size x matrices) on a cut. cut: list(at, constant, backward,
+ * two_sided, gates, levels), `at` of all blocks from 0, -1 for those left out, `levels` places
+ * that are told on the way. take: block b to take, -1 - b to set it to zero, (blocks + g) for
+ * gates g, (blocks + gates
+ * + l) for level l. list(S, levels): of each the diagonals (places x matrices), or one-sided
+ * the columns (rows x places x matrices). */
 SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP take) {
     const struct ca_graph g = ffi_graph(graph);
     struct program program = {.carry = {.graph = &g, .theta = ffi_theta(theta, &g)}};
@@ -429,8 +438,7 @@ SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP take) {
     SEXP levels = VECTOR_ELT(out, 1);
     for (int l = 0; l < program.n_levels; l++) {
         const size_t lines = carry->two_sided ? 1 : (size_t)carry->rows;
-        const R_xlen_t n =
-            (R_xlen_t)((size_t)program.n_level[l] * lines * n_matrices);
+        const R_xlen_t n = (R_xlen_t)((size_t)program.n_level[l] * lines * n_matrices);
         SET_VECTOR_ELT(levels, l, Rf_allocVector(REALSXP, n));
         memset(REAL(VECTOR_ELT(levels, l)), 0, sizeof(double) * (size_t)n);
     }
@@ -457,7 +465,8 @@ SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP take) {
     return out;
 }
 
-/* Input positions, from 1, that the taps of an operation meet: taps x positions, NA for none. */
+/* Input positions, from 1, that the taps of an operation meet: taps x positions, NA for none.
+ */
 SEXP ffi_taps(SEXP graph, SEXP node) {
     const struct ca_graph g = ffi_graph(graph);
     const double at = ffi_number(node, "an operation");

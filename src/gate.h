@@ -2,8 +2,8 @@
 #define CAPALLOC_GATE_H
 
 /*
- * Gates: the gains of all non-linear operations at samples, tap k of position u a matrix of rows x
- * channels. Gates number them through: channels fastest, then taps, positions, nodes.
+ * Gates: the gains of all non-linear operations at samples, tap k of position u a matrix of
+ * rows x channels. Gates number them through: channels fastest, then taps, positions, nodes.
  */
 
 #include "jet.h"

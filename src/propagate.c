@@ -6,8 +6,9 @@
 #include "gate.h"
 #include "workspace.h"
 
-/* The nearest node that all ways from the input to a node pass, itself left out. A delayed edge of
- * a loop is a way that has passed the loop already: what only reads the past has none of its own
+/* The nearest node that all ways from the input to a node pass, itself left out. A delayed edge
+ * of a loop is a way that has passed the loop already: what only reads the past has none of its
+ * own
  * (-1) and is left out. */
 static int *shared_nodes(const struct ca_graph *graph) {
     int *shared = ca_ints((size_t)graph->n_nodes);
@@ -100,8 +101,8 @@ static const double *squared_bias(const struct ca_flow *flow, const struct ca_op
     return flow->square + ca_op_theta(op, u);
 }
 
-/* out (channels) = the squared norms of the rows [A b] that make position u of a node, 1 where it
- * is no such row. */
+/* out (channels) = the squared norms of the rows [A b] that make position u of a node, 1 where
+ * it is no such row. */
 static void row_norms(const struct ca_flow *flow, const struct ca_op *op, int u, double *out) {
     const size_t channels = (size_t)op->shape.channels;
     if (op->kind == CA_OP_BIAS) {
@@ -216,8 +217,8 @@ static void record(const struct ca_flow *flow, struct ca_level *level) {
     level->lost = flow->lost;
 }
 
-/* The last node of the loop that a node belongs to: none of them has a capacity of its own before
- * the loop has run. */
+/* The last node of the loop that a node belongs to: none of them has a capacity of its own
+ * before the loop has run. */
 static int loop_end(const struct ca_graph *graph, int node) {
     const int loop = graph->op[node].loop;
     while (loop > 0 && node + 1 < graph->n_nodes && graph->op[node + 1].loop == loop)
@@ -229,7 +230,8 @@ enum ca_status ca_flow_run(struct ca_flow *flow, struct ca_level *level, size_t 
     const struct ca_graph *graph = flow->graph;
     for (size_t s = graph->n_steps; s-- > 0;) {
         const struct ca_step *step = &graph->step[s];
-        for (; n_levels > 0 && step->node <= loop_end(graph, level[n_levels - 1].node); n_levels--)
+        for (; n_levels > 0 && step->node <= loop_end(graph, level[n_levels - 1].node);
+             n_levels--)
             record(flow, &level[n_levels - 1]);
         const struct ca_op *op = &graph->op[step->node];
         const double *own = flow->capacity + flow->unit[graph->first[step->node]];
@@ -238,7 +240,8 @@ enum ca_status ca_flow_run(struct ca_flow *flow, struct ca_level *level, size_t 
         if (op->kind == CA_OP_ADD && op->loop == 0)
             measure_gains(flow, s);
         for (int u = step->end; u-- > step->begin;) {
-            if (!holds(own + (size_t)u * (size_t)op->shape.channels, (size_t)op->shape.channels))
+            if (!holds(own + (size_t)u * (size_t)op->shape.channels,
+                       (size_t)op->shape.channels))
                 continue;
             const enum ca_status status = divide(flow, step->node, u);
             if (status != CA_OK)
@@ -262,8 +265,7 @@ static void square_sensitivities(struct ca_flow *flow) {
         const struct ca_op *op = &graph->op[step->node];
         struct ca_tap tap;
         for (int u = step->end; u-- > step->begin;) {
-            const double *own =
-                flow->gain + flow->unit[graph->first[step->node] + (size_t)u];
+            const double *own = flow->gain + flow->unit[graph->first[step->node] + (size_t)u];
             for (int k = 0; k < op->n_taps; k++)
                 if (ca_op_row(op->kind)->tap(op, u, k, &tap))
                     pull_squares(flow, op, u, k, tap, own, flow->gain + flow->unit[tap.site]);
@@ -284,8 +286,8 @@ static void sum_sensitivities(const struct ca_flow *flow, const struct ca_op *op
                 sum[f] += own[(size_t)u * (size_t)op->shape.channels + (size_t)f];
 }
 
-/* The parameters of tap k that positions begin <= u < end share: a filter's go to all channels of
- * its group. */
+/* The parameters of tap k that positions begin <= u < end share: a filter's go to all channels
+ * of its group. */
 static void start_tap(struct ca_flow *flow, const struct ca_op *op, int k, int begin, int end) {
     const size_t node = (size_t)(op - flow->graph->op);
     const int filters = op->shape.channels, fg = filters / op->groups;

@@ -10,8 +10,8 @@
  * squared gain from the nearest node that the branches share: there G = 1, through an operation
  * G_i = sum_j A_ij^2 G_j + b_i^2. Where a row is zero, capacity is lost.
  *
- * The sum of a recurrence is one row of its layer, [A B b]: its branches are weighed by the norms
- * of their own rows.
+ * The sum of a recurrence is one row of its layer, [A B b]: its branches are weighed by the
+ * norms of their own rows.
  *
  * Units are channels of sites: channels fastest, then positions, then nodes.
  */
@@ -45,8 +45,8 @@ struct ca_flow {
 /* Sizes and scratch; all capacities zero. */
 struct ca_flow ca_flow_new(const struct ca_graph *graph, const double *theta);
 
-/* Capacity 1 for each parameter theta[begin] .. theta[end - 1], where it acts: divided among the
- * positions that share it in proportion to their squared sensitivities. */
+/* Capacity 1 for each parameter theta[begin] .. theta[end - 1], where it acts: divided among
+ * the positions that share it in proportion to their squared sensitivities. */
 enum ca_status ca_flow_start(struct ca_flow *flow, size_t begin, size_t end);
 
 /* From the capacities as they are (of outputs, or of inner units) to the input, with the levels
