@@ -46,9 +46,11 @@
 #' together, with the moments between them. Left out are the (Intercept) row of networks with activations and, for
 #' parameters at or below a smooth activation, the terms in phi''.
 #'
-#' From p parameters, with n units on the way, the last two carry (p + 1)(p + 2)/2 matrices n x n, which costs up to
-#' p^2 n^3 a layer (less where rows are sparse); from outputs, one matrix for each. In networks without activations,
-#' and in mode linear, vectors are carried themselves. Ranks of G see nothing below 1e-8 of the largest vector.
+#' From p parameters, with n units on the way, the last two carry p (p + 1)/2 matrices n x n (from a recurrence, or a layer that
+#' holds others, p + 1 more), which costs up to p^2 n^3 a layer (less where rows are sparse); from outputs, one matrix for
+#' each. The law of all pre-activations takes about 2000 operations for each pair of units of an activation. In networks
+#' without activations, and in mode linear, vectors are carried themselves. Ranks of G see nothing below 1e-8 of the
+#' largest vector. What takes more than 1e10 operations is said before (`capalloc_message_cost`).
 #'
 #' @section Gates:
 #' q_i is that of pre-activations from `task` or `data`; with neither they have mean zero and variance 1.
@@ -61,7 +63,8 @@
 #' | recurrent: lstm, gru | - | - | - | yes |
 #' | max pool | without `task` | without `task` | - | yes |
 #'
-#' @param network A network with coefficients, or a fit, whose task is then used unless `task` or `data` are given.
+#' @param network A network with coefficients, or a fit: unless `task` or `data` are given its task is used, and where gates
+#'   are asked at samples (mode empirical, max pooling) the inputs that it was trained on.
 #' @param from Where capacity starts: `NULL`, each output separately with capacity 1, summed; the name of a layer
 #'   as in [summary.ca_network()], its parameters; `list(position =, channel =)`, one output (a vector's
 #'   position is its index); or, in mode total, a numeric vector of the capacity of every output.
@@ -71,7 +74,8 @@
 #' @param limit The number of operations above which an error says the figure and nothing is done; `Inf` for none.
 #' @returns A data frame of class `ca_propagation` with the capacity at the input of each layer, in order from
 #'   input to output (a residual or parallel layer is one level), and at the level `output`: `layer` (a factor),
-#'   `part` (`"unit"`, and in mode total `"(Intercept)"` and `"lost"`, all that went there from the start on),
+#'   `part` (`"unit"`, and in mode total `"(Intercept)"` and `"lost"`, all that went there from the start on; in the other
+#'   modes the `"(Intercept)"` of networks with a bias and without activations),
 #'   `position`, `channel` (of a network on a grid also `row`, `column`; of a vector the position is the
 #'   index), `capacity`. From a layer's parameters the levels end with that layer. In mode total each level sums
 #'   to the same total; in the others, to the rank of the vectors there.
@@ -113,8 +117,11 @@ check_limit <- function(limit, call = rlang::caller_env()) {
 new_propagation <- function(network, from, mode, task, data, call = rlang::caller_env()) {
   fitted <- if (inherits(network, "ca_fit")) network
   network <- if (is.null(fitted)) check_coefficients(network, call = call) else fitted$network
-  if (!is.null(fitted) && is.null(task) && is.null(data)) task <- fitted$task
   lowered <- lower_with_rows(network)
+  if (!is.null(fitted) && is.null(task) && is.null(data)) {
+    sampled <- mode == "empirical" || has_op(lowered$graph, "max")
+    if (!sampled) task <- fitted$task else if (!is_linear(network)) data <- fit_rows(fitted, call)$x
+  }
   start <- read_start(from, mode, network, call)
   inputs <- gate_inputs(network, task, data, call)
   check_mode(network, lowered, mode, inputs, call)
@@ -124,6 +131,8 @@ new_propagation <- function(network, from, mode, task, data, call = rlang::calle
     flow_levels(network, lowered, start)
   )
 }
+
+has_op <- function(graph, kind) any(vapply(graph$ops, function(op) op$kind == kind, NA))
 
 # What gates are asked at: list(task, data), one of them at most, `data` as rows.
 gate_inputs <- function(network, task, data, call) {
@@ -166,13 +175,13 @@ empirical_inputs <- function(inputs, linear, call) {
 check_mode <- function(network, lowered, mode, inputs, call) {
   kinds <- vapply(lowered$graph$ops, function(op) op$kind, "")
   name <- function(kind) network_rows(network)[[lowered$row[kinds == kind][[1L]]]]$name
-  if (mode != "empirical" && any(kinds == "product")) {
+  if (mode != "empirical" && has_op(lowered$graph, "product")) {
     abort(c(
       "Mode {.val {mode}} is not defined for layer {.val {name('product')}}, whose cell multiplies its states by gates.",
       i = "Mode {.val empirical} is."
     ), "mode", call = call)
   }
-  if (!any(kinds == "max")) return(invisible())
+  if (!has_op(lowered$graph, "max")) return(invisible())
   if (mode == "gaussian") {
     abort(c(
       "Mode {.val gaussian} is not defined for layer {.val {name('max')}}: a maximum is not Gaussian.",

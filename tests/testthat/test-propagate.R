@@ -183,6 +183,17 @@ test_that("a fit is its network with its task", {
   task <- task_fgn(8, 0.8)
   trained <- fit(input_sequence(8) |> layer_conv(2, 3) |> layer_dense(1), task, seed = 1)
   expect_identical(propagate_capacity(trained)$capacity, propagate_capacity(trained$network)$capacity)
+  curved <- function(net) {
+    suppressWarnings(fit(net, task, "lbfgs", n_obs = 40, seed = 1, control = list(max_iterations = 2)))
+  }
+  relu <- curved(input_sequence(8) |> layer_conv(2, 3) |> layer_activation("tanh") |> layer_dense(1))
+  x <- capalloc:::fit_rows(relu)$x
+  expect_identical(dim(x), c(40L, 8L))
+  expect_identical(propagate_capacity(relu)$capacity, propagate_capacity(relu$network, task = task)$capacity)
+  expect_identical(propagate_capacity(relu, mode = "empirical")$capacity,
+    propagate_capacity(relu$network, mode = "empirical", data = x)$capacity)
+  pooled <- curved(input_sequence(8) |> layer_pool(2, type = "max") |> layer_dense(1))
+  expect_identical(propagate_capacity(pooled)$capacity, propagate_capacity(pooled$network, data = x)$capacity)
 })
 
 test_that("flows print their totals by level", {
