@@ -107,7 +107,7 @@ flow_picture <- function(object) {
 flow_breaks <- function(most) {
   at <- most * c(0.1, 0.4, 1)
   unit <- 10^(floor(log10(at)) - 1)
-  c(0, floor(at / unit + 1e-9) * unit)
+  c(0, pmin(floor(at / unit + 1e-9) * unit, most))
 }
 
 flow_title <- function(object) paste0("Capacity from ", attr(object, "from"), ", mode ", attr(object, "mode"))
