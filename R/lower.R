@@ -19,18 +19,31 @@
 #           their own loop at earlier positions.
 # The description does not grow with the length of a sequence.
 
-lower <- function(network) {
+lower <- function(network) lower_with_rows(network)$graph
+
+# With it, in the order of network_rows(): `from`, the node that each layer reads, and for every operation
+# `row`, the layer that it belongs to.
+lower_with_rows <- function(network) {
   graph <- new.env(parent = emptyenv())
   graph$ops <- list()
   graph$theta <- 0
   graph$loops <- 0L
   output <- lower_layers(network$layers, graph, 0L)
-  list(input = network$input$shape, ops = graph$ops, output = output, n_params = graph$theta)
+  list(
+    graph = list(input = network$input$shape, ops = graph$ops, output = output, n_params = graph$theta),
+    from = as.integer(graph$from), row = as.integer(graph$owner)
+  )
 }
 
 # Each returns the node that holds its output.
 lower_layers <- function(layers, graph, from) {
-  for (layer in layers) from <- lower_layer(layer, graph, from)
+  outer <- graph$row
+  for (layer in layers) {
+    graph$from <- c(graph$from, from)
+    graph$row <- length(graph$from)
+    from <- lower_layer(layer, graph, from)
+    graph$row <- outer
+  }
   from
 }
 
@@ -54,6 +67,7 @@ emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, s
   )
   node <- length(graph$ops) + 1L
   graph$ops[[node]] <- op
+  graph$owner <- c(graph$owner, graph$row)
   node
 }
 

@@ -7,12 +7,29 @@
     { #name, (DL_FUNC)(void (*)(void)) & name, n }
 
 static const R_CallMethodDef calls[] = {
-    CALLDEF(ffi_weights, 2),     CALLDEF(ffi_predict, 3),         CALLDEF(ffi_tangent, 2),
-    CALLDEF(ffi_reach, 1),       CALLDEF(ffi_gradient, 5),        CALLDEF(ffi_fit, 7),
-    CALLDEF(ffi_capacity, 4),    CALLDEF(ffi_kernel, 4),          CALLDEF(ffi_two_way, 4),
-    CALLDEF(ffi_extended, 3),    CALLDEF(ffi_linearise, 3),       CALLDEF(ffi_activations, 0),
-    CALLDEF(ffi_fit_samples, 7), CALLDEF(ffi_sample_gradient, 6),
-    CALLDEF(ffi_threads, 1),     {NULL, NULL, 0},
+    CALLDEF(ffi_weights, 2),
+    CALLDEF(ffi_predict, 3),
+    CALLDEF(ffi_tangent, 2),
+    CALLDEF(ffi_reach, 1),
+    CALLDEF(ffi_gradient, 5),
+    CALLDEF(ffi_fit, 7),
+    CALLDEF(ffi_capacity, 4),
+    CALLDEF(ffi_kernel, 4),
+    CALLDEF(ffi_two_way, 4),
+    CALLDEF(ffi_extended, 3),
+    CALLDEF(ffi_linearise, 3),
+    CALLDEF(ffi_activations, 0),
+    CALLDEF(ffi_fit_samples, 7),
+    CALLDEF(ffi_sample_gradient, 6),
+    CALLDEF(ffi_flow, 5),
+    CALLDEF(ffi_phi, 3),
+    CALLDEF(ffi_gate_moments, 3),
+    CALLDEF(ffi_gate_values, 4),
+    CALLDEF(ffi_blocks, 1),
+    CALLDEF(ffi_carry, 5),
+    CALLDEF(ffi_taps, 2),
+    CALLDEF(ffi_threads, 1),
+    {NULL, NULL, 0},
 };
 
 attribute_visible void R_init_capalloc(DllInfo *dll) {

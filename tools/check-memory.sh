@@ -6,7 +6,7 @@
 . "$(dirname "$0")/setup.sh"
 
 # Every routine, not every network: the repetitions of the slow files add nothing here.
-core="^(ffi|tangent|tangent-samples|linearise|lower|layer-.*|fit|fit-rows|graph|optim|capacity|capacity-kernel|capacity-table)$"
+core="^(ffi|tangent|tangent-samples|linearise|lower|layer-.*|fit|fit-rows|graph|optim|capacity|capacity-kernel|capacity-table|propagate|propagate-moments|decoupling)$"
 flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
 case "${1:-}" in

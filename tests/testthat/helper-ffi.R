@@ -63,7 +63,8 @@ ffi_calls <- function(network) {
     ),
     ffi_sample_calls(graph, theta, x, m)[c(
       "ffi_predict", "ffi_reach", "ffi_extended", "ffi_linearise", "ffi_fit_samples", "ffi_sample_gradient"
-    )]
+    )],
+    ffi_propagate_calls(graph, theta, x)
   )
 }
 
@@ -93,7 +94,40 @@ ffi_sample_calls <- function(graph, theta, x, m) {
 ffi_curved_calls <- function(network) {
   x <- matrix(cos(seq_len(5 * prod(network$input$shape))), 5)
   graph <- capalloc:::lower(network)
-  ffi_sample_calls(graph, with_test_coef(network, 1)$coef, x, prod(graph$ops[[graph$output]]$shape))
+  theta <- with_test_coef(network, 1)$coef
+  calls <- c(
+    ffi_sample_calls(graph, theta, x, prod(graph$ops[[graph$output]]$shape)), ffi_propagate_calls(graph, theta, x)
+  )
+  products <- any(vapply(graph$ops, function(op) op$kind == "product", NA))
+  if (products) calls[names(calls) != "ffi_flow"] else calls
+}
+
+# Of capacity through layers.
+ffi_propagate_calls <- function(graph, theta, x) {
+  kinds <- vapply(graph$ops, function(op) op$kind, "")
+  taps <- vapply(graph$ops, function(op) switch(op$kind, phi = 1, product = 2, max = prod(op$window[1:2]), 0), 0)
+  gates <- sum(taps * vapply(graph$ops, function(op) prod(op$shape), 0))
+  m <- prod(graph$ops[[graph$output]]$shape)
+  blocks <- capalloc:::graph_blocks(graph)
+  linear <- which(!blocks$gate & blocks$node > 0)
+  at <- cumsum(blocks$size) - blocks$size
+  two_sided <- pick(c(0, 1))
+  rows <- if (two_sided == 1) sum(blocks$size) else 2
+  S <- array(sin(seq_len(rows * sum(blocks$size))), c(rows, sum(blocks$size), 1))
+  gate <- list(from = 0:1, to = c(-1L, 1L), mean = c(0.5, 1), second = matrix(1, 2, 2))
+  cut <- list(at = as.integer(at), constant = pick(c(-1, 0)), backward = pick(c(0, 1)), two_sided = two_sided,
+    gates = list(gate), levels = list(c(0L, -1L)))
+  n <- length(blocks$node)
+  start <- pick(list(list(outputs = rep(1, m), slice = NULL), list(outputs = NULL, slice = c(0, length(theta)))))
+  list(
+    ffi_flow = list(graph, theta, rep(0.5, gates), start, c(0L, graph$output)),
+    ffi_phi = list("tanh", 1, c(-1, 0, 2)),
+    ffi_gate_moments = list(graph, theta, x),
+    ffi_gate_values = list(graph, theta, x, which(blocks$gate) - 1L),
+    ffi_blocks = list(graph),
+    ffi_carry = list(graph, theta, S, cut, c(rev(linear) - 1L, n, -1L, n + 1L)),
+    ffi_taps = list(graph, as.double(which(kinds == "linear")[[1L]]))
+  )
 }
 
 call_core <- function(routine, arguments) {
@@ -234,6 +268,11 @@ is_answer <- function(x, routine) {
     ffi_kernel = ,
     ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$parameters),
     ffi_activations = is.character(x),
+    ffi_flow = identical(names(x), c("units", "constant", "lost")) && is.double(x$lost),
+    ffi_phi = identical(names(x), c("value", "slope")) && is.double(x$slope),
+    ffi_blocks = is.integer(x$node) && length(x$reads) == length(x$node),
+    ffi_carry = identical(names(x), c("S", "levels")) && is.double(x$S),
+    ffi_taps = is.integer(x) && is.matrix(x),
     is.double(x) && is.matrix(x)
   )
 }

@@ -126,8 +126,8 @@ test_that("no tampered call crashes, and what fails fails with the package's own
   network <- ffi_networks()$nested
   before <- call_core("ffi_tangent", ffi_calls(network)$ffi_tangent)
   for (seed in 1:3) {
-    found <- with_plain_errors(ffi_storm(seed, 1500))
-    expect_no_surprise(found, seed, 1500)
+    found <- with_plain_errors(ffi_storm(seed, 2400))
+    expect_no_surprise(found, seed, 2400)
     # Every routine has met both: calls that it refused and calls that it answered.
     expect_true(all(table(found$routine, found$outcome) > 5))
   }

@@ -1,0 +1,302 @@
+# Gates of pairs of activations whose pre-activations are jointly Gaussian: E[phi_i'(u_i) phi_k'(u_k)], and for
+# what comes after them E[phi_i(u_i) phi_k(u_k)].
+#
+# By closed forms where there are some: straight lines with a kink (by orthant probabilities, 1/4 +
+# asin(rho) / (2 pi) around 0), sines and erf. Otherwise by the expansion E[f(u_i) g(u_k)] =
+# sum_n rho^n f_n g_n in the coefficients of f and g by normalised Hermite polynomials (Mehler), which decay
+# fast where f or g is smooth; or, for two with kinks that have no closed form, by integrating
+# f(u_i) E[g(u_k) | u_i] over u_i, split at the kinks.
+#
+# A class of units is list(phi, parameter, at, mean, sd): units `at` of a law share their activation.
+
+# law: list(mean, cov, classes), classes as above without mean and sd. list(mean, square, second, value,
+# moment): E g, E g^2, E[g g'], and E phi, E[phi phi'] where `values` are asked for.
+pair_moments <- function(law, values = FALSE) {
+  n <- length(law$mean)
+  sd <- sqrt(pmax(diag(law$cov), 0))
+  out <- list(mean = numeric(n), square = numeric(n), second = matrix(0, n, n))
+  if (values) out <- c(out, list(value = numeric(n), moment = matrix(0, n, n)))
+  classes <- lapply(law$classes, function(class) {
+    class$mean <- law$mean[class$at]
+    class$sd <- sd[class$at]
+    one <- gate_moments(class$phi, class$parameter, class$mean, class$sd)
+    out$mean[class$at] <<- one$mean
+    out$square[class$at] <<- one$square
+    if (values) out$value[class$at] <<- value_means(class)
+    class
+  })
+  for (i in seq_along(classes)) for (k in seq_len(i)) {
+    a <- classes[[i]]
+    b <- classes[[k]]
+    C <- law$cov[a$at, b$at, drop = FALSE]
+    above <- if (is_straight(a) && is_straight(b)) above_moments(a, b, C)
+    out$second[a$at, b$at] <- pair_block(a, b, C, "slope", above)
+    out$second[b$at, a$at] <- t(out$second[a$at, b$at])
+    if (!values) next
+    out$moment[a$at, b$at] <- pair_block(a, b, C, "value", above)
+    out$moment[b$at, a$at] <- t(out$moment[a$at, b$at])
+  }
+  diag(out$second) <- out$square
+  out
+}
+
+# E of the products of what = "slope" or "value" of two classes with covariances C (a x b). `above` are the
+# above_moments() of those that are straight.
+pair_block <- function(a, b, C, what, above = NULL) {
+  if (is_straight(a) && is_straight(b)) {
+    return(straight_block(a, b, C, what, if (is.null(above)) above_moments(a, b, C) else above))
+  }
+  if (a$phi == "sin" && b$phi == "sin") return(sine_block(a, b, C, what))
+  if (a$phi == "erf" && b$phi == "erf" && (what == "slope" || all(a$mean == 0, b$mean == 0))) {
+    return(erf_block(a, b, C, what))
+  }
+  rho <- correlations(a, b, C)
+  rough <- has_kink(a) && has_kink(b)
+  out <- hermite_block(a, b, rho, what)
+  near <- if (rough) which(abs(rho) > 0.9) else integer()
+  if (length(near) > 0L) out[near] <- split_integrals(a, b, rho, near, what)
+  out
+}
+
+is_straight <- function(class) !is.null(straight_slope(class$phi, class$parameter))
+
+has_kink <- function(class) is_straight(class) || class$phi == "elu"
+
+# 0 where something does not vary. What rounding keeps from 1 is 1: gates with kinks change with the root of the
+# distance to it.
+correlations <- function(a, b, C) {
+  scale <- outer(a$sd, b$sd)
+  rho <- ifelse(scale > 0, C / scale, 0)
+  whole <- abs(rho) > 1 - 4 * .Machine$double.eps
+  rho[whole] <- sign(rho[whole])
+  matrix(rho, nrow(C))
+}
+
+# ---- one unit --------------------------------------------------------------------------------------
+
+# E phi(u).
+value_means <- function(class) {
+  kinds <- unique(light_frame(class[c("mean", "sd")]))
+  at <- match(paste(class$mean, class$sd), paste(kinds$mean, kinds$sd))
+  out <- phi_at(class$phi, class$parameter, kinds$mean)$value
+  moving <- kinds$sd > 0
+  if (any(moving)) {
+    m <- kinds$mean[moving]
+    s <- kinds$sd[moving]
+    a <- straight_slope(class$phi, class$parameter)
+    out[moving] <- if (!is.null(a)) a * m + (1 - a) * mean_above(m, s) else {
+      panels <- normal_panels(m, s, panel_step(class$phi, class$parameter, max(s)))
+      rowSums(panels$w * phi_at(class$phi, class$parameter, m + s * panels$z)$value)
+    }
+  }
+  out[at]
+}
+
+# E max(u, 0)
+mean_above <- function(m, s) m * stats::pnorm(m / s) + s * stats::dnorm(m / s)
+
+# ---- straight lines with a kink --------------------------------------------------------------------
+
+# phi = slope u + (1 - slope) max(u, 0) for both.
+straight_block <- function(a, b, C, what, above) {
+  sa <- straight_slope(a$phi, a$parameter)
+  sb <- straight_slope(b$phi, b$parameter)
+  if (what == "slope") {
+    return(sa * sb + sa * (1 - sb) * above$b + (1 - sa) * sb * above$a + (1 - sa) * (1 - sb) * above$both)
+  }
+  # E[u max(w, 0)] = m_u E max(w, 0) + c P(w > 0)
+  uw <- outer(a$mean, b$mean) + C
+  u_above <- a$mean * rep(above$max_b, each = length(a$mean)) + C * above$b
+  w_above <- rep(b$mean, each = length(a$mean)) * above$max_a + C * above$a
+  sa * sb * uw + sa * (1 - sb) * u_above + (1 - sa) * sb * w_above + (1 - sa) * (1 - sb) * above$product
+}
+
+# P(u > 0), P(w > 0), P(both), E max(u, 0), E max(w, 0), E[max(u, 0) max(w, 0)]: a x b, the means by unit.
+above_moments <- function(a, b, C) {
+  n <- c(length(a$mean), length(b$mean))
+  rho <- correlations(a, b, C)
+  # what does not vary is above or not, as if it were far away
+  h <- ifelse(a$sd > 0, a$mean / a$sd, ifelse(a$mean > 0, Inf, -Inf))
+  k <- ifelse(b$sd > 0, b$mean / b$sd, ifelse(b$mean > 0, Inf, -Inf))
+  H <- matrix(h, n[[1L]], n[[2L]])
+  K <- matrix(k, n[[1L]], n[[2L]], byrow = TRUE)
+  both <- if (identical(a, b)) symmetric_orthant(H, K, rho) else matrix(orthant(H, K, rho), n[[1L]])
+  max_a <- ifelse(a$sd > 0, mean_above(a$mean, ifelse(a$sd > 0, a$sd, 1)), pmax(a$mean, 0))
+  max_b <- ifelse(b$sd > 0, mean_above(b$mean, ifelse(b$sd > 0, b$sd, 1)), pmax(b$mean, 0))
+  # standardised X > -h, Y > -k, r^2 = 1 - rho^2, after Rosenbaum (1961)
+  r <- sqrt(pmax((1 - rho) * (1 + rho), 0))
+  tail <- function(x, y) { # P(Y > -y | X = -x), 1/2 or a step at |rho| = 1
+    z <- y - rho * x
+    stats::pnorm(ifelse(r > 0, z / r, ifelse(z > 0, Inf, ifelse(z < 0, -Inf, 0))))
+  }
+  finite <- is.finite(H) & is.finite(K)
+  H0 <- ifelse(finite, H, 0)
+  K0 <- ifelse(finite, K, 0)
+  e_x <- stats::dnorm(H0) * tail(H0, K0)
+  e_y <- stats::dnorm(K0) * tail(K0, H0)
+  density <- ifelse(r > 0, exp(-(H0^2 - 2 * rho * H0 * K0 + K0^2) / (2 * r^2)) * r / (2 * pi), 0)
+  xy <- rho * both - rho * H0 * e_x - rho * K0 * e_y + density
+  product <- outer(a$mean, b$mean) * both + outer(a$sd, b$mean) * (e_x + rho * e_y) +
+    outer(a$mean, b$sd) * (e_y + rho * e_x) + outer(a$sd, b$sd) * xy
+  list(
+    a = stats::pnorm(H), b = stats::pnorm(K), both = both, max_a = max_a, max_b = max_b,
+    product = ifelse(finite, product, outer(max_a, max_b))
+  )
+}
+
+# P(X > -h, Y > -k) of standard normals of correlation rho: with rho = cos(t), h, k >= 0 or not,
+#   Phi(h) Phi(k) + int_acos(rho)^(pi/2) exp(-(h - k)^2 / (2 sin(s)^2) - h k / (1 + cos(s))) ds / (2 pi),
+# and for negative rho Phi(h) less that of (h, -k, -rho). Panels halve towards s = 0.
+orthant <- function(h, k, rho) {
+  below <- rho < 0
+  k1 <- ifelse(below, -k, k)
+  angle <- acos(abs(rho))
+  out <- stats::pnorm(h) * stats::pnorm(k1)
+  centred <- h == 0 & k == 0
+  out[centred] <- 0.25 + asin(abs(rho[centred])) / (2 * pi)
+  on <- which(is.finite(h) & is.finite(k) & !centred)
+  rule <- legendre(20L)
+  end <- pi / 2
+  repeat {
+    on <- on[angle[on] < end]
+    if (length(on) == 0L || end < 1e-15) break
+    half <- (end - pmax(angle[on], end / 2)) / 2
+    for (j in seq_along(rule$x)) {
+      s <- end - half * (1 - rule$x[[j]])
+      f <- exp(-(h[on] - k1[on])^2 / (2 * sin(s)^2) - h[on] * k1[on] / (1 + cos(s)))
+      out[on] <- out[on] + rule$w[[j]] * half * f / (2 * pi)
+    }
+    end <- end / 2
+  }
+  out[below] <- stats::pnorm(h[below]) - out[below]
+  out
+}
+
+# Of a class with itself: every pair once.
+symmetric_orthant <- function(H, K, rho) {
+  half <- upper.tri(rho, diag = TRUE)
+  out <- matrix(0, nrow(rho), ncol(rho))
+  out[half] <- orthant(H[half], K[half], rho[half])
+  out[lower.tri(out)] <- t(out)[lower.tri(out)]
+  out
+}
+
+# ---- sines and erf ---------------------------------------------------------------------------------
+
+sine_block <- function(a, b, C, what) {
+  w <- a$parameter
+  x <- b$parameter
+  spread <- outer(w^2 * a$sd^2, x^2 * b$sd^2, "+") / 2
+  minus <- exp(w * x * C - spread) * cos(outer(w * a$mean, x * b$mean, "-"))
+  plus <- exp(-w * x * C - spread) * cos(outer(w * a$mean, x * b$mean, "+"))
+  if (what == "slope") w * x * (minus + plus) / 2 else (minus - plus) / 2
+}
+
+# Slopes are 2 / sqrt(pi) exp(-u^2): with S the moments of a pair, det(I + 2 S)^(-1/2) exp(-m' (I + 2 S)^-1 m).
+erf_block <- function(a, b, C, what) {
+  va <- matrix(1 + 2 * a$sd^2, nrow(C), ncol(C))
+  vb <- matrix(1 + 2 * b$sd^2, nrow(C), ncol(C), byrow = TRUE)
+  if (what == "value") return(2 / pi * asin(2 * C / sqrt(va * vb)))
+  ma <- matrix(a$mean, nrow(C), ncol(C))
+  mb <- matrix(b$mean, nrow(C), ncol(C), byrow = TRUE)
+  det <- va * vb - 4 * C^2
+  4 / pi / sqrt(det) * exp(-(vb * ma^2 - 4 * C * ma * mb + va * mb^2) / det)
+}
+
+# ---- expansion in Hermite polynomials --------------------------------------------------------------
+
+hermite_block <- function(a, b, rho, what) {
+  fa <- hermite_coefficients(a, what)
+  fb <- if (identical(a, b)) fa else hermite_coefficients(b, what)
+  n <- min(ncol(fa), ncol(fb))
+  out <- matrix(0, nrow(rho), ncol(rho))
+  for (k in rev(seq_len(n))) out <- out * rho + outer(fa[, k], fb[, k])
+  out
+}
+
+most_coefficients <- 1000
+
+# Coefficients of f(m + s z) by He_n / sqrt(n!), n = 0, 1, ..: units x terms, until what is left of E f^2 is
+# rounding and six in a row (functions may be odd or even) are below 1e-13 of its root, or their number is
+# at its limit: with kinks they are only used where |rho|^n is nothing.
+hermite_coefficients <- function(class, what) {
+  kinds <- unique(light_frame(class[c("mean", "sd")]))
+  at <- match(paste(class$mean, class$sd), paste(kinds$mean, kinds$sd))
+  # what does not vary is its own expectation; its correlations are 0
+  s <- kinds$sd
+  s[s == 0] <- 1e-300
+  step <- min(panel_step(class$phi, class$parameter, max(s)), 0.5)
+  panels <- normal_panels(kinds$mean, s, step)
+  f <- phi_at(class$phi, class$parameter, kinds$mean + s * panels$z)[[what]]
+  weight <- panels$w * f
+  left <- total <- rowSums(weight * f)
+  most <- if (has_kink(class)) 400 else most_coefficients
+  before <- matrix(0, nrow(f), ncol(f))
+  He <- matrix(1, nrow(f), ncol(f))
+  out <- list()
+  small <- 0
+  for (n in seq_len(most)) {
+    out[[n]] <- rowSums(weight * He)
+    left <- left - out[[n]]^2
+    small <- if (all(abs(out[[n]]) <= 1e-13 * sqrt(total))) small + 1 else 0
+    if (small >= 6 && all(left <= 1e-12 * total)) break
+    after <- (panels$z * He - sqrt(n - 1) * before) / sqrt(n)
+    before <- He
+    He <- after
+  }
+  out <- do.call(cbind, out)
+  out[at, , drop = FALSE]
+}
+
+# ---- two kinks without a closed form ---------------------------------------------------------------
+
+# E[f(u) g(w)] for the pairs `at` of a and b, by nodes on u. Given u, w has mean mu and deviation tau.
+split_integrals <- function(a, b, rho, at, what) {
+  place <- arrayInd(at, dim(rho))
+  pairs <- list(ma = a$mean[place[, 1L]], sa = a$sd[place[, 1L]], mb = b$mean[place[, 2L]],
+    sb = b$sd[place[, 2L]], rho = rho[at])
+  chunks <- split(seq_along(at), ceiling(seq_along(at) / 2000))
+  unlist(lapply(chunks, function(chunk) {
+    split_chunk(a, b, lapply(pairs, function(x) x[chunk]), what)
+  }), use.names = FALSE)
+}
+
+split_chunk <- function(a, b, pairs, what) {
+  panels <- kink_panels(pairs)
+  u <- pairs$ma + pairs$sa * panels$z
+  mu <- pairs$mb + pairs$sb * pairs$rho * panels$z
+  tau <- pairs$sb * sqrt(pmax((1 - pairs$rho) * (1 + pairs$rho), 0))
+  g <- given_mean(b, mu, matrix(tau, nrow(mu), ncol(mu)), what)
+  rowSums(panels$w * phi_at(a$phi, a$parameter, u)[[what]] * g)
+}
+
+# Panels that end at the kink of f, and at that of g where u and w are one, and halve towards both.
+kink_panels <- function(pairs) {
+  own <- -pairs$ma / pairs$sa
+  other <- -pairs$mb / (pairs$sb * pairs$rho)
+  blur <- sqrt(pmax((1 - pairs$rho) * (1 + pairs$rho), 0))
+  around <- function(centre, width) {
+    steps <- outer(width, 2^(-2:6))
+    cbind(centre, centre - steps, centre + steps)
+  }
+  fixed <- matrix(seq(-12, 12, by = 0.75), length(own), 33L, byrow = TRUE)
+  panels_between(cbind(around(own, 1 / pairs$sa), around(other, 1 / pairs$sb), around(other, blur), fixed))
+}
+
+# E of slope or value of w ~ N(mu, tau^2).
+given_mean <- function(class, mu, tau, what) {
+  still <- tau == 0
+  t <- ifelse(still, 1, tau)
+  above <- stats::pnorm(mu / t)
+  slope <- straight_slope(class$phi, class$parameter)
+  out <- if (!is.null(slope)) {
+    if (what == "slope") slope + (1 - slope) * above else slope * mu + (1 - slope) * mean_above(mu, t)
+  } else {
+    # elu: E[exp(w) 1(w < 0)] = exp(mu + tau^2 / 2) Phi(-mu / tau - tau)
+    below <- exp(mu + t^2 / 2 + stats::pnorm(-mu / t - t, log.p = TRUE))
+    alpha <- class$parameter
+    if (what == "slope") above + alpha * below else mean_above(mu, t) + alpha * (below - (1 - above))
+  }
+  if (any(still)) out[still] <- phi_at(class$phi, class$parameter, mu[still])[[what]]
+  out
+}

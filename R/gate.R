@@ -1,0 +1,87 @@
+# Gates of activations: g = phi'(u) for a Gaussian pre-activation u, one unit at a time.
+#
+# Integrals over the normal density are sums over panels of Gauss and Legendre's nodes: panels are narrow
+# around u = 0, where activations bend or have their kink, which is always an end of one.
+
+# Nodes and weights of n points on (-1, 1), from the eigenvalues of the Jacobi matrix.
+legendre <- function(n) {
+  k <- seq_len(n - 1)
+  off <- k / sqrt(4 * k^2 - 1)
+  J <- matrix(0, n, n)
+  J[cbind(k, k + 1)] <- J[cbind(k + 1, k)] <- off
+  e <- eigen(J, symmetric = TRUE)
+  list(x = rev(e$values), w = rev(2 * e$vectors[1L, ]^2))
+}
+
+# For units of mean m and standard deviation s > 0, nodes z of the standard normal and weights that hold
+# its density: matrices units x nodes. `step` is the widest panel. 12 deviations leave out 1e-32.
+normal_panels <- function(m, s, step = 0.75) {
+  kink <- -m / s
+  around <- outer(1 / s, c(0, 2^(-2:6)))
+  ends <- cbind(kink + around, kink - around[, -1L, drop = FALSE])
+  fixed <- seq(-12, 12, length.out = ceiling(24 / step) + 1)
+  panels_between(cbind(ends, matrix(fixed, length(m), length(fixed), byrow = TRUE)))
+}
+
+# Between the ends in each row, in any order.
+panels_between <- function(ends) {
+  ends <- pmin(pmax(ends, -12), 12)
+  ends <- matrix(ends[order(row(ends), ends)], nrow(ends), byrow = TRUE)
+  left <- ends[, -ncol(ends), drop = FALSE]
+  half <- (ends[, -1L, drop = FALSE] - left) / 2
+  rule <- legendre(16L)
+  z <- do.call(cbind, lapply(rule$x, function(x) left + half * (1 + x)))
+  w <- do.call(cbind, lapply(rule$w, function(w) w * half)) * stats::dnorm(z)
+  list(z = z, w = w)
+}
+
+# The oscillations of a sine ask for narrow panels.
+panel_step <- function(phi, parameter, s) {
+  if (phi == "sin") min(0.75, 3 / max(abs(parameter) * s, 1e-300)) else 0.75
+}
+
+phi_at <- function(phi, parameter, u) {
+  out <- .Call(ffi_phi, phi, as.double(parameter), as.double(u))
+  lapply(out, function(x) {
+    dim(x) <- dim(u)
+    x
+  })
+}
+
+# The slope below zero of those that are straight on both sides of it, NULL for others: their gate is
+# slope + (1 - slope) 1(u > 0).
+straight_slope <- function(phi, parameter) {
+  switch(phi, relu = 0, leaky_relu = parameter, abs = -1, identity = 1)
+}
+
+# E g and E g^2 of units with these means and standard deviations: list(mean, square).
+gate_moments <- function(phi, parameter, mean, sd) {
+  kinds <- unique(light_frame(list(mean = mean, sd = sd)))
+  at <- match(paste(mean, sd), paste(kinds$mean, kinds$sd))
+  found <- distinct_moments(phi, parameter, kinds$mean, kinds$sd)
+  lapply(found, function(x) x[at])
+}
+
+distinct_moments <- function(phi, parameter, mean, sd) {
+  still <- sd == 0
+  slope <- phi_at(phi, parameter, mean)$slope
+  out <- list(mean = slope, square = slope^2)
+  if (all(still)) return(out)
+  m <- mean[!still]
+  s <- sd[!still]
+  a <- straight_slope(phi, parameter)
+  moving <- if (!is.null(a)) {
+    above <- stats::pnorm(m / s)
+    list(mean = a + (1 - a) * above, square = a^2 + (1 - a^2) * above)
+  } else if (phi == "sin") {
+    w <- parameter
+    list(mean = w * exp(-w^2 * s^2 / 2) * cos(w * m), square = w^2 * (1 + exp(-2 * w^2 * s^2) * cos(2 * w * m)) / 2)
+  } else {
+    panels <- normal_panels(m, s)
+    g <- phi_at(phi, parameter, m + s * panels$z)$slope
+    list(mean = rowSums(panels$w * g), square = rowSums(panels$w * g^2))
+  }
+  out$mean[!still] <- moving$mean
+  out$square[!still] <- moving$square
+  out
+}

@@ -1,0 +1,506 @@
+# Modes linear, gaussian and empirical: tangent vectors, or second moments of pairs of them, back through the
+# layers.
+#
+# A tangent vector V is what an output (or what a parameter makes of the outputs) is as a function of the
+# units on a cut, linearly. Family member 0, B, holds the sensitivities of the outputs; member k, of
+# parameter k of the layer that capacity starts from, begins where the parameter meets what it multiplies:
+# V^k += I_k B, with I_k from the units that the parameter makes to those that it reads.
+# Mode linear carries the vectors themselves, gates being constants sqrt(q); the others carry
+# S^(kl) = sum over outputs of E[V^k V^l'] for k <= l.
+
+# Capacities at each level: list(unit, constant), and what the ranks were decided on.
+flow_moments <- function(about) {
+  about$blocks <- graph_blocks(about$graph)
+  about$has_gates <- any(about$blocks$gate & about$blocks$live)
+  about$vectors <- about$mode == "linear" || !about$has_gates
+  about$source <- gate_source(about)
+  if (about$vectors) return(run_vectors(about))
+  if (about$start$kind != "layer") return(run_outputs(about))
+  if (is.na(single_block(about))) run_family(about) else run_pairs(about)
+}
+
+# What is carried: everything below the start, and above a layer all that depends on its parameters.
+backward_cut <- function(about) {
+  blocks <- about$blocks
+  outputs <- which(blocks$node == about$graph$output & blocks$live)
+  wanted <- blocks$live
+  if (about$start$kind == "layer") {
+    own <- start_blocks(about)
+    wanted <- wanted & (blocks_above(blocks, own) | blocks_below(blocks, own))
+    outputs <- outputs[wanted[outputs]]
+  }
+  new_cut(about$graph, about$network$coef, blocks, wanted, backward = TRUE, outputs)
+}
+
+# Blocks of the operations that have parameters of the layer.
+start_blocks <- function(about) {
+  ops <- about$graph$ops
+  theta <- vapply(ops, function(op) if (op$kind %in% c("linear", "bias")) op$theta else NA_real_, 0)
+  nodes <- which(theta >= about$start$first - 1 & theta <= about$start$last - 1)
+  which(about$blocks$node %in% nodes & about$blocks$live)
+}
+
+# The only block of the layer where vectors begin, NA when there are several (recurrences, blocks of layers). What is
+# left out of second moments are constants: biases do not count.
+single_block <- function(about) {
+  own <- start_blocks(about)
+  own <- own[about$blocks$kind[own] == "linear"]
+  loops <- vapply(about$graph$ops, function(op) op$loop, 0L)
+  if (length(own) == 1L && loops[[about$blocks$node[[own]]]] == 0L) own else NA_integer_
+}
+
+# How many vectors there are: outputs one by one, or the parameters of a layer.
+family_size <- function(about) {
+  if (about$start$kind != "layer") return(sum(about$start$capacity > 0))
+  as.integer(about$start$last - about$start$first + 1)
+}
+
+check_moment_cost <- function(about, cut, two_sided, matrices, rows = cut$size) {
+  p <- family_size(about)
+  what <- if (about$start$kind == "layer") paste0("The ", p, " parameters of ", about$start$name) else
+    paste(p, if (p == 1) "output" else "outputs")
+  cost <- carry_cost(cut, two_sided, matrices, rows)
+  check_cost(cost, about$limit, paste0(what, " in mode ", about$mode), about$call)
+}
+
+# ---- gates -----------------------------------------------------------------------------------------
+
+# A function of blocks of gates of one level, that gives list(mean, second) of their gates (channels, positions,
+# taps, blocks). `mean` is sqrt(q) in mode linear.
+gate_source <- function(about) {
+  if (!about$has_gates) return(NULL)
+  switch(about$mode, linear = summary_source(about), gaussian = law_source(about), empirical = sample_source(about))
+}
+
+# The gates of a cut as C takes them, by item; NULL for linear items.
+cut_gates <- function(cut, source) {
+  lapply(seq_along(cut$items), function(i) {
+    if (is_gate_item(cut, i)) c(gate_sets(cut, cut$items[[i]]), source(cut$items[[i]]))
+  })
+}
+
+# Places, from 0, of what the gates of blocks make and read: channels, positions, taps, blocks.
+gate_sets <- function(cut, own) {
+  reads <- lapply(own, function(b) gate_reads(cut, b))
+  from <- unlist(Map(function(b, taps) rep(cut_units(cut, b), length(taps)), own, reads))
+  to <- unlist(reads)
+  list(from = as.integer(from) - 1L, to = ifelse(is.na(to), -1L, as.integer(to) - 1L))
+}
+
+# For each tap of a block of gates the places that it reads, NA for none.
+gate_reads <- function(cut, b) {
+  op <- cut$graph$ops[[cut$blocks$node[[b]]]]
+  if (op$kind == "phi") return(list(read_units(cut, b)))
+  positions <- (cut$blocks$begin[[b]] + 1L):cut$blocks$end[[b]]
+  channels <- seq_len(cut$blocks$channels[[b]])
+  if (op$kind == "product") {
+    return(lapply(op$from, function(node) unit_places(cut, node, rep(positions, each = length(channels)), channels)))
+  }
+  taps <- .Call(ffi_taps, cut$graph, as.double(cut$blocks$node[[b]]))
+  lapply(seq_len(nrow(taps)), function(k) {
+    unit_places(cut, op$from[[1L]], rep(taps[k, positions], each = length(channels)), channels)
+  })
+}
+
+# Places of channels (recycled) of a node at positions, from 1.
+unit_places <- function(cut, node, position, channel) {
+  blocks <- cut$blocks
+  own <- which(blocks$node == node)
+  b <- if (length(own) == 1L) rep(own, length(position)) else own[findInterval(position - 1L, blocks$begin[own])]
+  at <- cut$at[b]
+  at[at < 0L] <- NA
+  at + blocks$channels[own[[1L]]] * (position - 1L - blocks$begin[b]) + channel
+}
+
+summary_source <- function(about) {
+  blocks <- about$blocks
+  q <- gate_summary(about)$square
+  taps <- vapply(about$graph$ops, function(op) {
+    switch(op$kind, phi = 1, product = 2, max = prod(op$window[1:2]), 0)
+  }, 0)
+  sizes <- taps * vapply(about$graph$ops, function(op) prod(op$shape), 0)
+  first <- cumsum(sizes) - sizes
+  function(own) {
+    list(mean = unlist(lapply(own, function(b) {
+      node <- blocks$node[[b]]
+      K <- taps[[node]]
+      C <- blocks$channels[[b]]
+      unit <- expand.grid(c = seq_len(C), u = blocks$begin[[b]]:(blocks$end[[b]] - 1L), k = seq_len(K) - 1L)
+      sqrt(q[first[[node]] + unit$c + C * (unit$k + K * unit$u)])
+    })))
+  }
+}
+
+law_source <- function(about) {
+  laws <- NULL # only once the cost of the rest is known
+  blocks <- about$blocks
+  function(own) {
+    if (is.null(laws)) {
+      law <- input_law(about$task, about$data)
+      laws <<- gate_laws(about$network, about$graph, law, about$limit, about$call)
+    }
+    at <- Filter(function(law) own[[1L]] %in% law$blocks, laws)[[1L]]
+    block <- rep(at$blocks, blocks$size[at$blocks])
+    units <- unlist(lapply(own, function(b) which(block == b)))
+    list(mean = at$moments$mean[units], second = at$moments$second[units, units, drop = FALSE])
+  }
+}
+
+sample_source <- function(about) {
+  function(own) {
+    g <- .Call(ffi_gate_values, about$graph, about$network$coef, about$data, as.integer(own - 1L))
+    list(mean = colMeans(g), second = crossprod(g) / nrow(g))
+  }
+}
+
+# ---- the way down ----------------------------------------------------------------------------------
+
+# Takes a state through a cut: list(state, levels), the last as C tells them. `inject(state, ties)` is what happens
+# where parameters begin.
+run_cut <- function(about, cut, state, two_sided, constant = -1, inject = NULL) {
+  gates <- cut_gates(cut, about$source)
+  number <- cumsum(!vapply(gates, is.null, NA)) - 1L
+  n_blocks <- length(cut$blocks$node)
+  n_gates <- sum(!vapply(gates, is.null, NA))
+  hooks <- cut_hooks(about, cut, constant, inject = !is.null(inject))
+  levels <- vector("list", length(about$nodes))
+  pending <- integer()
+  flush <- function() {
+    out <- carry_program(cut, state, pending, two_sided, constant, gates[!vapply(gates, is.null, NA)], hooks$places)
+    told <- pending[pending >= n_blocks + n_gates] - n_blocks - n_gates + 1L
+    levels[told] <<- out$levels[told]
+    state <<- out$S
+    pending <<- integer()
+  }
+  for (i in seq_len(length(cut$items) + 1L)) {
+    pending <- c(pending, n_blocks + n_gates + which(hooks$level == i) - 1L)
+    if (i > length(cut$items)) break
+    for (ties in hooks$ties[hooks$inject == i]) {
+      flush()
+      state <- inject(state, ties)
+    }
+    pending <- c(pending, item_program(cut, i, n_blocks + number[[i]]))
+  }
+  flush()
+  list(state = state, levels = levels)
+}
+
+# By the number of the item that they come before (one more than there are: after all): levels with their places, and
+# parameters that begin there. Levels that the cut does not have are NA; the constant is the last place of each.
+cut_hooks <- function(about, cut, constant, inject) {
+  time <- rep(length(cut$items) + 1L, length(cut$blocks$node))
+  time[unlist(cut$items)] <- rep(seq_along(cut$items), lengths(cut$items))
+  level <- vapply(about$nodes, function(node) {
+    own <- loop_blocks(cut, node)
+    if (length(own) == 0L) NA_integer_ else min(time[own])
+  }, 0L)
+  places <- Map(function(node, space) {
+    channels <- node_channels(about$graph, node)
+    n <- prod(space$shape) / channels
+    at <- unit_places(cut, node, rep(seq_len(n), each = channels), seq_len(channels))
+    c(ifelse(is.na(at), -1L, as.integer(at) - 1L), if (constant >= 0) as.integer(constant))
+  }, about$nodes, about$spaces)
+  own <- if (inject) start_blocks(about)
+  list(
+    level = level, places = unname(places), inject = time[own],
+    ties = lapply(own, function(b) parameter_ties(about, cut, cut, b))
+  )
+}
+
+# Blocks of a node, or of the whole loop that it is in: none of them has been taken before its level is told.
+loop_blocks <- function(cut, node) {
+  loops <- vapply(cut$graph$ops, function(op) op$loop, 0L)
+  nodes <- if (node > 0L && loops[[node]] > 0L) which(loops == loops[[node]]) else node
+  which(cut$blocks$node %in% nodes & cut$at >= 0L)
+}
+
+# ---- mode linear: vectors --------------------------------------------------------------------------
+
+# V: (outputs x members) x units, the constant last where the network has no gates. Member 1 is B.
+run_vectors <- function(about) {
+  cut <- backward_cut(about)
+  layer <- about$start$kind == "layer"
+  m <- if (layer) output_size(about$network) else family_size(about)
+  members <- if (layer) family_size(about) + 1L else 1L
+  check_moment_cost(about, cut, two_sided = FALSE, matrices = 1, rows = m * members)
+  constant <- if (!about$has_gates && has_bias(about$network)) cut$size else -1
+  V <- array(0, c(m, members, cut$size + (constant >= 0)))
+  at <- output_places(about, cut)
+  V[, 1L, at[!is.na(at)]] <- start_vectors(about)[, !is.na(at)]
+  size <- dim(V)[[3L]]
+  dim(V) <- c(m * members, size, 1L)
+  inject <- if (layer) function(state, ties) {
+    inject_vectors(state, ties, m, members, if (constant >= 0) size)
+  }
+  out <- run_cut(about, cut, V, two_sided = FALSE, constant = constant, inject = inject)
+  lapply(out$levels, function(rows) {
+    vector_capacity(array(rows, c(m, members, length(rows) / (m * members))), about, constant >= 0)
+  })
+}
+
+# Places of all outputs, NA for those that are left out: they do not depend on the parameters.
+output_places <- function(about, cut) {
+  positions <- prod(output_shape(about$network)[2:3])
+  channels <- output_shape(about$network)[[1L]]
+  unit_places(cut, about$graph$output, rep(seq_len(positions), each = channels), seq_len(channels))
+}
+
+# Rows of B: the outputs that count, each a unit vector.
+start_vectors <- function(about) {
+  n <- output_size(about$network)
+  if (about$start$kind == "layer") return(diag(n))
+  diag(n)[about$start$capacity > 0, , drop = FALSE]
+}
+
+# Where the parameters of a block act: list(k, from, to), B at `from` (on the cut `above`) begins member k at `to` (on
+# `cut`), NA for the constant.
+parameter_ties <- function(about, cut, above, b) {
+  blocks <- cut$blocks
+  node <- blocks$node[[b]]
+  op <- about$graph$ops[[node]]
+  filters <- op$shape[[1L]]
+  positions <- (blocks$begin[[b]] + 1L):blocks$end[[b]]
+  member <- function(index) as.integer(op$theta + index - (about$start$first - 1))
+  if (op$kind == "bias") {
+    at <- expand.grid(f = seq_len(filters), u = positions)
+    k <- member(at$f + if (op$shared) 0 else filters * (at$u - 1L))
+    return(list(k = k, from = unit_places(above, node, at$u, at$f), to = rep(NA_integer_, length(k))))
+  }
+  taps <- .Call(ffi_taps, about$graph, as.double(node))
+  cg <- node_channels(about$graph, op$from[[1L]]) / op$groups
+  at <- expand.grid(f = seq_len(filters), c = seq_len(cg), k = seq_len(nrow(taps)), u = positions)
+  met <- taps[cbind(at$k, at$u)]
+  at <- at[!is.na(met), , drop = FALSE]
+  met <- met[!is.na(met)]
+  own <- filters * cg * nrow(taps)
+  index <- at$f + filters * (at$c - 1L + cg * (at$k - 1L)) + if (op$shared) 0 else own * (at$u - 1L)
+  channel <- (at$f - 1L) %/% (filters / op$groups) * cg + at$c
+  list(
+    k = member(index), from = unit_places(above, node, at$u, at$f),
+    to = unit_places(cut, op$from[[1L]], met, channel)
+  )
+}
+
+inject_vectors <- function(state, ties, m, members, constant) {
+  to <- ties$to
+  if (is.null(constant)) {
+    kept <- !is.na(to)
+    ties <- lapply(ties, function(x) x[kept])
+    to <- ties$to
+  } else {
+    to[is.na(to)] <- constant
+  }
+  size <- ncol(state)
+  V <- array(state, c(m, members, size))
+  # of the constant several positions meet one place
+  for (round in split(seq_along(to), occurrence(ties$k, to))) {
+    for (o in seq_len(m)) {
+      at <- cbind(o, ties$k[round] + 1L, to[round])
+      V[at] <- V[at] + V[cbind(o, 1L, ties$from[round])]
+    }
+  }
+  array(V, c(m * members, size, 1L))
+}
+
+# 1 for the first pair (a, b) of its kind, 2 for the second, ..
+occurrence <- function(a, b) {
+  key <- paste(a, b)
+  stats::ave(seq_along(key), key, FUN = seq_along)
+}
+
+# rows: outputs x members x units. Of outputs one by one the shares of |V|^2; of parameters the diagonal of the
+# projector on their vectors.
+vector_capacity <- function(rows, about, constant) {
+  n <- dim(rows)[[3L]]
+  if (about$start$kind != "layer") {
+    V <- matrix(rows, ncol = n)
+    total <- rowSums(V^2)
+    some <- total > 0
+    kappa <- colSums(V[some, , drop = FALSE]^2 / total[some])
+    return(level_of(kappa, constant, rank = sum(total > 0)))
+  }
+  J <- aperm(rows[, -1L, , drop = FALSE], c(3L, 1L, 2L))
+  J <- matrix(J, ncol = dim(rows)[[2L]] - 1L)
+  found <- column_leverage(J)
+  level_of(rowSums(matrix(found$leverage, n)), constant, rank = found$rank, evidence = found$evidence)
+}
+
+# Leverage of the rows of J on its columns, each scaled to unit norm.
+column_leverage <- function(J) {
+  tol <- 10 * max(dim(J)) * .Machine$double.eps
+  norm <- sqrt(colSums(J^2))
+  kept <- norm > tol * max(norm, 0)
+  if (!any(kept)) return(list(leverage = numeric(nrow(J)), rank = 0L))
+  s <- svd(J[, kept, drop = FALSE] / rep(norm[kept], each = nrow(J)), nv = 0L)
+  rank <- sum(s$d > tol * s$d[[1L]])
+  list(
+    leverage = rowSums(s$u[, seq_len(rank), drop = FALSE]^2), rank = rank,
+    evidence = rank_evidence(list(values = s$d, rank = rank), tol)
+  )
+}
+
+level_of <- function(kappa, constant, rank, evidence = NULL) {
+  n <- length(kappa)
+  if (!constant) return(list(unit = kappa, rank = rank, evidence = evidence))
+  list(unit = kappa[-n], constant = kappa[[n]], rank = rank, evidence = evidence)
+}
+
+# ---- modes gaussian and empirical: second moments ------------------------------------------------------
+
+# Each output by itself: one matrix S for each.
+run_outputs <- function(about) {
+  cut <- backward_cut(about)
+  B <- start_vectors(about)
+  check_moment_cost(about, cut, two_sided = TRUE, matrices = nrow(B))
+  at <- output_places(about, cut)
+  B <- B[, !is.na(at), drop = FALSE]
+  at <- at[!is.na(at)]
+  each <- function(rows) {
+    S <- array(0, c(cut$size, cut$size, length(rows)))
+    for (o in seq_along(rows)) S[at, at, o] <- tcrossprod(B[rows[[o]], ])
+    run_cut(about, cut, S, two_sided = TRUE)$levels
+  }
+  told <- in_chunks(nrow(B), cut$size, each)
+  lapply(seq_along(about$nodes), function(l) output_capacity(matrix(unlist(told[[l]]), ncol = nrow(B))))
+}
+
+# each(numbers) for chunks of 1 .. n matrices of at most 256 MB together: by level, what the chunks told.
+in_chunks <- function(n, size, each) {
+  most <- max(1, floor(2^25 / size^2))
+  chunks <- split(seq_len(n), ceiling(seq_len(n) / most))
+  told <- lapply(chunks, each)
+  lapply(seq_along(told[[1L]]), function(l) lapply(told, function(chunk) chunk[[l]]))
+}
+
+# Where all vectors begin at one block: B alone down to it, then from there every pair by itself,
+# S^(kl) = I_k S^(BB) I_l'.
+run_pairs <- function(about) {
+  blocks <- about$blocks
+  b <- single_block(about)
+  above <- new_cut(about$graph, about$network$coef, blocks, blocks$live & blocks_above(blocks, b), backward = TRUE,
+    outputs = intersect(which(blocks$node == about$graph$output & blocks$live), which(blocks_above(blocks, b))))
+  below <- new_cut(about$graph, about$network$coef, blocks, blocks$live & blocks_below(blocks, blocks$reads[[b]]),
+    backward = TRUE, outputs = blocks$reads[[b]])
+  p <- family_size(about)
+  pairs <- which(upper.tri(matrix(0, p, p), diag = TRUE), arr.ind = TRUE)
+  check_moment_cost(about, below, two_sided = TRUE, matrices = nrow(pairs))
+  check_moment_cost(about, above, two_sided = TRUE, matrices = 1)
+  BB <- sensitivity_moments(about, above, b)
+  ties <- parameter_ties(about, below, above, b)
+  tie <- split(seq_along(ties$k), factor(ties$k, levels = seq_len(p)))
+  each <- function(numbers) {
+    S <- array(0, c(below$size, below$size, length(numbers)))
+    for (i in seq_along(numbers)) {
+      k <- tie[[pairs[numbers[[i]], 1L]]]
+      l <- tie[[pairs[numbers[[i]], 2L]]]
+      S[ties$to[k], ties$to[l], i] <- BB[ties$from[k], ties$from[l]]
+    }
+    run_cut(about, below, S, two_sided = TRUE)$levels
+  }
+  told <- in_chunks(nrow(pairs), below$size, each)
+  lapply(seq_along(about$nodes), function(l) {
+    pair_capacity(matrix(unlist(told[[l]]), ncol = nrow(pairs)), pairs)
+  })
+}
+
+# E[B B'], summed over the outputs, where block b is about to be taken.
+sensitivity_moments <- function(about, cut, b) {
+  at <- output_places(about, cut)
+  S <- array(0, c(cut$size, cut$size, 1L))
+  S[cbind(at[!is.na(at)], at[!is.na(at)], 1L)] <- 1
+  cut$items <- cut$items[seq_len(which(vapply(cut$items, function(item) b %in% item, NA)) - 1L)]
+  about$nodes <- integer()
+  about$spaces <- list()
+  matrix(run_cut(about, cut, S, two_sided = TRUE)$state, cut$size)
+}
+
+# Where vectors begin at several blocks, B is carried with them: S^(kl) for k <= l, 0 for B.
+run_family <- function(about) {
+  cut <- backward_cut(about)
+  p <- family_size(about)
+  pairs <- which(upper.tri(matrix(0, p + 1L, p + 1L), diag = TRUE), arr.ind = TRUE) - 1L
+  check_moment_cost(about, cut, two_sided = TRUE, matrices = nrow(pairs))
+  check_memory(8 * nrow(pairs) * cut$size^2, about)
+  at <- output_places(about, cut)
+  S <- array(0, c(cut$size, cut$size, nrow(pairs)))
+  S[cbind(at[!is.na(at)], at[!is.na(at)], 1L)] <- 1
+  told <- run_cut(about, cut, S, two_sided = TRUE, inject = function(state, ties) inject_moments(state, ties, pairs))
+  own <- pairs[, 1L] > 0L
+  lapply(told$levels, function(each) {
+    pair_capacity(matrix(each, ncol = nrow(pairs))[, own, drop = FALSE], pairs[own, , drop = FALSE])
+  })
+}
+
+# All pairs are held at once, and copied now and then.
+check_memory <- function(bytes, about) {
+  if (bytes <= 2^30 || about$limit == Inf) return(invisible())
+  abort(c(
+    "The {family_size(about)} parameters of {about$start$name} in mode {about$mode} would take about
+      {signif(3 * bytes / 2^30, 2)} GB of memory.",
+    i = "Set {.arg limit} to {.code Inf} to have it done all the same."
+  ), "cost", call = about$call)
+}
+
+# V^k += I_k B: S^(kl) += I_k S^(Bl) + S^(kB) I_l' + I_k S^(BB) I_l'.
+inject_moments <- function(state, ties, pairs) {
+  kept <- !is.na(ties$to)
+  tie <- split(which(kept), ties$k[kept])
+  of <- function(k) tie[[as.character(k)]]
+  number <- function(k, l) which(pairs[, 1L] == k & pairs[, 2L] == l)
+  BB <- matrix(state[, , 1L], nrow(state))
+  old <- function(l) if (l == 0L) BB else matrix(state[, , number(0L, l)], nrow(state))
+  # those with B change last: the others need them as they were
+  for (p in rev(order(pairs[, 1L] > 0L, decreasing = FALSE))) {
+    k <- pairs[p, 1L]
+    l <- pairs[p, 2L]
+    own <- of(k)
+    other <- of(l)
+    if (is.null(own) && is.null(other) || l == 0L) next
+    S <- matrix(state[, , p], nrow(state))
+    if (!is.null(own)) {
+      S[ties$to[own], ] <- S[ties$to[own], ] + old(l)[ties$from[own], ]
+    }
+    if (!is.null(other)) {
+      kB <- if (k == 0L) BB else t(old(k))
+      S[, ties$to[other]] <- S[, ties$to[other]] + kB[, ties$from[other]]
+    }
+    if (!is.null(own) && !is.null(other)) {
+      S[ties$to[own], ties$to[other]] <- S[ties$to[own], ties$to[other]] + BB[ties$from[own], ties$from[other]]
+    }
+    state[, , p] <- S
+  }
+  state
+}
+
+# Shares of the trace of each output: diagonals are units x outputs.
+output_capacity <- function(each) {
+  total <- colSums(each)
+  share <- each[, total > 0, drop = FALSE] / rep(total[total > 0], each = nrow(each))
+  level_of(rowSums(share), FALSE, rank = sum(total > 0))
+}
+
+# kappa_j = sum_kl (G^+)_kl S^(kl)_jj, G_kl = tr S^(kl), of diagonals (units x pairs).
+pair_capacity <- function(each, pairs) {
+  p <- max(pairs)
+  G <- matrix(0, p, p)
+  G[pairs] <- G[pairs[, 2:1, drop = FALSE]] <- colSums(each)
+  found <- moment_inverse(G, nrow(each))
+  twice <- ifelse(pairs[, 1L] == pairs[, 2L], 1, 2)
+  kappa <- each %*% (twice * found$inverse[pairs])
+  level_of(c(kappa), FALSE, rank = found$rank, evidence = found$evidence)
+}
+
+# G^+ by the eigenvalues of G scaled to unit diagonal.
+moment_inverse <- function(G, n) {
+  tol <- 10 * max(n, nrow(G)) * .Machine$double.eps
+  scale <- sqrt(pmax(diag(G), 0))
+  kept <- which(scale > sqrt(tol) * max(scale))
+  inverse <- matrix(0, nrow(G), nrow(G))
+  if (length(kept) == 0L) return(list(inverse = inverse, rank = 0L))
+  e <- eigen(G[kept, kept, drop = FALSE] / outer(scale[kept], scale[kept]), symmetric = TRUE)
+  rank <- sum(e$values > tol * e$values[[1L]])
+  root <- e$vectors[, seq_len(rank), drop = FALSE] / scale[kept]
+  inverse[kept, kept] <- root %*% (t(root) / e$values[seq_len(rank)])
+  values <- pmax(e$values, 0)
+  list(inverse = inverse, rank = rank, evidence = rank_evidence(list(values = values, rank = rank), tol))
+}

@@ -1,0 +1,336 @@
+#include "propagate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "gate.h"
+#include "workspace.h"
+
+/* The nearest node that all ways from the input to a node pass, itself left out. A delayed edge
+ * of a loop is a way that has passed the loop already: what only reads the past has none of its
+ * own
+ * (-1) and is left out. */
+static int *shared_nodes(const struct ca_graph *graph) {
+    int *shared = ca_ints((size_t)graph->n_nodes);
+    shared[0] = 0;
+    for (int node = 1; node < graph->n_nodes; node++) {
+        const struct ca_op *op = &graph->op[node];
+        int both = -1;
+        for (int i = 0; i < op->n_from; i++) {
+            int other = op->from[i];
+            if (other >= node || shared[other] < 0)
+                continue;
+            while (both >= 0 && both != other)
+                if (both > other)
+                    both = shared[both];
+                else
+                    other = shared[other];
+            both = other;
+        }
+        shared[node] = both;
+    }
+    return shared;
+}
+
+struct ca_flow ca_flow_new(const struct ca_graph *graph, const double *theta) {
+    struct ca_flow flow = {.graph = graph};
+    size_t widest = 1;
+    flow.unit = ca_sizes(graph->n_sites);
+    flow.gate_at = ca_gate_first(graph, &flow.n_gates);
+    for (int node = 0; node < graph->n_nodes; node++) {
+        const struct ca_op *op = &graph->op[node];
+        const size_t channels = (size_t)op->shape.channels;
+        for (int u = 0; u < op->positions; u++)
+            flow.unit[graph->first[node] + (size_t)u] = flow.n_units + (size_t)u * channels;
+        flow.n_units += ca_units(op);
+        widest = channels > widest ? channels : widest;
+    }
+    double *square = ca_doubles(graph->n_params);
+    for (size_t k = 0; k < graph->n_params; k++)
+        square[k] = theta[k] * theta[k];
+    flow.square = square;
+    flow.capacity = ca_doubles(flow.n_units);
+    flow.gain = ca_doubles(flow.n_units);
+    memset(flow.capacity, 0, sizeof(double) * flow.n_units);
+    memset(flow.gain, 0, sizeof(double) * flow.n_units);
+    flow.shared = shared_nodes(graph);
+    flow.one = ca_doubles(4 * widest);
+    flow.norm = flow.one + widest;
+    flow.part = flow.norm + widest;
+    flow.weight = flow.part + widest;
+    for (size_t c = 0; c < widest; c++)
+        flow.one[c] = 1;
+    return flow;
+}
+
+static const double *gate_of(const struct ca_flow *flow, const struct ca_op *op, int u, int k) {
+    const size_t node = (size_t)(op - flow->graph->op);
+    return flow->gate + flow->gate_at[node] +
+           ((size_t)k + (size_t)op->n_taps * (size_t)u) * (size_t)op->shape.channels;
+}
+
+/* out (channels) += squared weights of a tap times in */
+static void push_squares(const struct ca_flow *flow, const struct ca_op *op, int u, int k,
+                         struct ca_tap tap, const double *in, double *out) {
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    if (ca_op_is_linear(row)) {
+        tap.scale *= tap.scale;
+        row->push(op, &tap, flow->square, 1, in, 1, out, 1);
+        return;
+    }
+    const double *gate = gate_of(flow, op, u, k);
+    for (int c = 0; c < tap.channels; c++)
+        out[c] += gate[c] * in[c];
+}
+
+/* in (channels that the tap reads) += their transpose times out */
+static void pull_squares(const struct ca_flow *flow, const struct ca_op *op, int u, int k,
+                         struct ca_tap tap, const double *out, double *in) {
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    if (ca_op_is_linear(row)) {
+        tap.scale *= tap.scale;
+        row->pull(op, &tap, flow->square, 1, out, 1, in, 1);
+        return;
+    }
+    const double *gate = gate_of(flow, op, u, k);
+    for (int c = 0; c < tap.channels; c++)
+        in[c] += gate[c] * out[c];
+}
+
+static const double *squared_bias(const struct ca_flow *flow, const struct ca_op *op, int u) {
+    return flow->square + ca_op_theta(op, u);
+}
+
+/* out (channels) = the squared norms of the rows [A b] that make position u of a node, 1 where
+ * it is no such row. */
+static void row_norms(const struct ca_flow *flow, const struct ca_op *op, int u, double *out) {
+    const size_t channels = (size_t)op->shape.channels;
+    if (op->kind == CA_OP_BIAS) {
+        row_norms(flow, &flow->graph->op[op->from[0]], u, out);
+        const double *b2 = squared_bias(flow, op, u);
+        for (size_t c = 0; c < channels; c++)
+            out[c] += b2[c];
+        return;
+    }
+    if (op->kind != CA_OP_LINEAR) {
+        memcpy(out, flow->one, sizeof(double) * channels);
+        return;
+    }
+    struct ca_tap tap;
+    memset(out, 0, sizeof(double) * channels);
+    for (int k = 0; k < op->n_taps; k++)
+        if (ca_op_row(op->kind)->tap(op, u, k, &tap))
+            push_squares(flow, op, u, k, tap, flow->one, out);
+}
+
+/* G of what tap k reads. */
+static const double *weigh(const struct ca_flow *flow, const struct ca_op *op, int u, int k,
+                           const struct ca_tap *tap) {
+    if (op->kind == CA_OP_ADD && op->loop == 0)
+        return flow->gain + flow->unit[tap->site];
+    if (op->kind != CA_OP_ADD && op->kind != CA_OP_BIAS)
+        return flow->one;
+    row_norms(flow, &flow->graph->op[op->from[k]], u, flow->weight);
+    return flow->weight;
+}
+
+/* G of all that is made between the node that the branches of step s share and that step. */
+static void measure_gains(struct ca_flow *flow, size_t s) {
+    const struct ca_graph *graph = flow->graph;
+    const int nearest = flow->shared[graph->step[s].node], from = nearest < 0 ? 0 : nearest;
+    const struct ca_op *source = &graph->op[from];
+    double *gain = flow->gain + flow->unit[graph->first[from]];
+    for (size_t i = 0; i < ca_units(source); i++)
+        gain[i] = 1;
+    size_t begin = s;
+    while (begin > 0 && graph->step[begin - 1].node > from)
+        begin--;
+    for (; begin < s; begin++) {
+        const struct ca_step *step = &graph->step[begin];
+        const struct ca_op *op = &graph->op[step->node];
+        for (int u = step->begin; u < step->end; u++) {
+            const size_t site = graph->first[step->node] + (size_t)u;
+            if (!graph->live[site])
+                continue;
+            struct ca_tap tap;
+            double *own = flow->gain + flow->unit[site];
+            memset(own, 0, sizeof(double) * (size_t)op->shape.channels);
+            for (int k = 0; k < op->n_taps; k++)
+                if (ca_op_row(op->kind)->tap(op, u, k, &tap))
+                    push_squares(flow, op, u, k, tap, flow->gain + flow->unit[tap.site], own);
+            if (op->kind == CA_OP_BIAS)
+                for (int c = 0; c < op->shape.channels; c++)
+                    own[c] += squared_bias(flow, op, u)[c];
+        }
+    }
+}
+
+/* The capacity of position u of a node to what it reads. */
+static enum ca_status divide(struct ca_flow *flow, int node, int u) {
+    const struct ca_graph *graph = flow->graph;
+    const struct ca_op *op = &graph->op[node];
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    const int channels = op->shape.channels;
+    const double *kappa = flow->capacity + flow->unit[graph->first[node] + (size_t)u];
+    struct ca_tap tap;
+    memset(flow->norm, 0, sizeof(double) * (size_t)channels);
+    for (int k = 0; k < op->n_taps; k++)
+        if (row->tap(op, u, k, &tap))
+            push_squares(flow, op, u, k, tap, weigh(flow, op, u, k, &tap), flow->norm);
+    for (int c = 0; c < channels; c++) {
+        const double b2 = op->kind == CA_OP_BIAS ? squared_bias(flow, op, u)[c] : 0;
+        const double norm = flow->norm[c] + b2;
+        if (!isfinite(norm) || !isfinite(kappa[c]))
+            return CA_NONFINITE;
+        if (norm > 0)
+            flow->constant += kappa[c] * (b2 / norm);
+        else
+            flow->lost += kappa[c];
+        flow->norm[c] = norm > 0 ? kappa[c] / norm : 0;
+    }
+    for (int k = 0; k < op->n_taps; k++) {
+        if (!row->tap(op, u, k, &tap))
+            continue;
+        double *to = flow->capacity + flow->unit[tap.site];
+        memset(flow->part, 0, sizeof(double) * (size_t)tap.channels);
+        pull_squares(flow, op, u, k, tap, flow->norm, flow->part);
+        const double *G = weigh(flow, op, u, k, &tap);
+        for (int c = 0; c < tap.channels; c++)
+            to[c] += G[c] * flow->part[c];
+    }
+    return CA_OK;
+}
+
+static bool holds(const double *x, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (x[i] != 0)
+            return true;
+    return false;
+}
+
+static void record(const struct ca_flow *flow, struct ca_level *level) {
+    const struct ca_graph *graph = flow->graph;
+    const size_t n = ca_units(&graph->op[level->node]);
+    memcpy(level->units, flow->capacity + flow->unit[graph->first[level->node]],
+           sizeof(double) * n);
+    level->constant = flow->constant;
+    level->lost = flow->lost;
+}
+
+/* The last node of the loop that a node belongs to: none of them has a capacity of its own
+ * before the loop has run. */
+static int loop_end(const struct ca_graph *graph, int node) {
+    const int loop = graph->op[node].loop;
+    while (loop > 0 && node + 1 < graph->n_nodes && graph->op[node + 1].loop == loop)
+        node++;
+    return node;
+}
+
+enum ca_status ca_flow_run(struct ca_flow *flow, struct ca_level *level, size_t n_levels) {
+    const struct ca_graph *graph = flow->graph;
+    for (size_t s = graph->n_steps; s-- > 0;) {
+        const struct ca_step *step = &graph->step[s];
+        for (; n_levels > 0 && step->node <= loop_end(graph, level[n_levels - 1].node);
+             n_levels--)
+            record(flow, &level[n_levels - 1]);
+        const struct ca_op *op = &graph->op[step->node];
+        const double *own = flow->capacity + flow->unit[graph->first[step->node]];
+        if (!holds(own, ca_units(op)))
+            continue;
+        if (op->kind == CA_OP_ADD && op->loop == 0)
+            measure_gains(flow, s);
+        for (int u = step->end; u-- > step->begin;) {
+            if (!holds(own + (size_t)u * (size_t)op->shape.channels,
+                       (size_t)op->shape.channels))
+                continue;
+            const enum ca_status status = divide(flow, step->node, u);
+            if (status != CA_OK)
+                return status;
+        }
+    }
+    while (n_levels-- > 0)
+        record(flow, &level[n_levels]);
+    return CA_OK;
+}
+
+/* Sums over outputs of the squared derivatives of outputs by units, into gain. */
+static void square_sensitivities(struct ca_flow *flow) {
+    const struct ca_graph *graph = flow->graph;
+    memset(flow->gain, 0, sizeof(double) * flow->n_units);
+    double *output = flow->gain + flow->unit[graph->first[graph->output]];
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        output[i] = 1;
+    for (size_t s = graph->n_steps; s-- > 0;) {
+        const struct ca_step *step = &graph->step[s];
+        const struct ca_op *op = &graph->op[step->node];
+        struct ca_tap tap;
+        for (int u = step->end; u-- > step->begin;) {
+            const double *own = flow->gain + flow->unit[graph->first[step->node] + (size_t)u];
+            for (int k = 0; k < op->n_taps; k++)
+                if (ca_op_row(op->kind)->tap(op, u, k, &tap))
+                    pull_squares(flow, op, u, k, tap, own, flow->gain + flow->unit[tap.site]);
+        }
+    }
+}
+
+/* Sensitivities of filters at positions begin <= u < end where tap k (-1: any) reads something:
+ * their sums, channels of them. */
+static void sum_sensitivities(const struct ca_flow *flow, const struct ca_op *op, int k,
+                              int begin, int end, double *sum) {
+    const double *own = flow->gain + flow->unit[flow->graph->first[op - flow->graph->op]];
+    struct ca_tap tap;
+    memset(sum, 0, sizeof(double) * (size_t)op->shape.channels);
+    for (int u = begin; u < end; u++)
+        if (k < 0 || ca_op_row(op->kind)->tap(op, u, k, &tap))
+            for (int f = 0; f < op->shape.channels; f++)
+                sum[f] += own[(size_t)u * (size_t)op->shape.channels + (size_t)f];
+}
+
+/* The parameters of tap k that positions begin <= u < end share: a filter's go to all channels
+ * of its group. */
+static void start_tap(struct ca_flow *flow, const struct ca_op *op, int k, int begin, int end) {
+    const size_t node = (size_t)(op - flow->graph->op);
+    const int filters = op->shape.channels, fg = filters / op->groups;
+    const int cg = ca_op_group_channels(op);
+    const double *own = flow->gain + flow->unit[flow->graph->first[node]];
+    double *sum = flow->norm;
+    struct ca_tap tap;
+    sum_sensitivities(flow, op, k, begin, end, sum);
+    for (int f = 0; f < filters; f++)
+        if (sum[f] == 0)
+            flow->lost += cg;
+    for (int u = begin; u < end; u++) {
+        if (!ca_op_row(op->kind)->tap(op, u, k, &tap))
+            continue;
+        double *to = flow->capacity + flow->unit[tap.site];
+        for (int f = 0; f < filters; f++) {
+            const double share =
+                sum[f] > 0 ? own[(size_t)u * (size_t)filters + (size_t)f] / sum[f] : 0;
+            for (int c = f / fg * cg; c < (f / fg + 1) * cg; c++)
+                to[c] += share;
+        }
+    }
+}
+
+enum ca_status ca_flow_start(struct ca_flow *flow, size_t begin, size_t end) {
+    square_sensitivities(flow);
+    for (size_t i = 0; i < flow->n_units; i++)
+        if (!isfinite(flow->gain[i]))
+            return CA_NONFINITE;
+    for (int node = 1; node < flow->graph->n_nodes; node++) {
+        const struct ca_op *op = &flow->graph->op[node];
+        if (op->n_theta == 0 || op->theta < begin || op->theta >= end)
+            continue;
+        const int together = op->shared ? op->positions : 1;
+        for (int u = 0; u < op->positions; u += together) {
+            for (int k = 0; op->kind == CA_OP_LINEAR && k < op->n_taps; k++)
+                start_tap(flow, op, k, u, u + together);
+            if (op->kind != CA_OP_BIAS)
+                continue;
+            sum_sensitivities(flow, op, -1, u, u + together, flow->norm);
+            for (int f = 0; f < op->shape.channels; f++)
+                *(flow->norm[f] > 0 ? &flow->constant : &flow->lost) += 1;
+        }
+    }
+    return CA_OK;
+}

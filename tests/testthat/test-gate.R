@@ -1,0 +1,105 @@
+# Moments of gates against numerical integration.
+
+gate_class <- function(phi, parameter = 1) list(phi = phi, parameter = parameter, at = 1L)
+
+# E[f(u) g(w)] by integrate() in two dimensions, split where u and w are 0 and where w is given u.
+integrate_pair <- function(f, g, mean, cov) {
+  s <- sqrt(cov[1, 1])
+  r <- cov[1, 2] / s
+  tau <- sqrt(cov[2, 2] - r^2)
+  pieces <- function(h, at) {
+    ends <- sort(unique(c(-10, 0, 10, pmin(pmax(at, -10), 10))))
+    sum(vapply(seq_along(ends)[-1], function(i) {
+      integrate(h, ends[[i - 1]], ends[[i]], rel.tol = 1e-10, abs.tol = 1e-13, subdivisions = 1000)$value
+    }, 0))
+  }
+  given <- function(z) {
+    mu <- mean[[2]] + r * z
+    pieces(function(y) g(mu + tau * y) * dnorm(y), (-mu + c(-4, -1, 0, 1, 4)) / tau)
+  }
+  outer <- function(z) f(mean[[1]] + s * z) * vapply(z, given, 0) * dnorm(z)
+  pieces(outer, c((-mean[[1]] + c(-1, 0, 1)) / s, (-mean[[2]] + c(-tau, 0, tau)) / r))
+}
+
+test_that("moments of pairs are those of numerical integration, means and unequal variances included", {
+  pairs <- list(
+    c("relu", "relu"), c("leaky_relu", "abs"), c("elu", "elu"), c("elu", "relu"), c("gelu", "gelu"), c("silu", "tanh"),
+    c("softplus", "softplus"), c("sigmoid", "relu"), c("tanh", "tanh"), c("erf", "erf"), c("sin", "sin"),
+    c("sin", "softplus"), c("abs", "abs"), c("identity", "elu")
+  )
+  parameters <- c(leaky_relu = 0.2, elu = 0.7, sin = 2)
+  laws <- list(
+    list(mean = c(0, 0), cov = matrix(c(1, 0.6, 0.6, 1), 2)),
+    list(mean = c(0.5, -0.8), cov = matrix(c(0.3, -0.95 * sqrt(0.9), -0.95 * sqrt(0.9), 3), 2))
+  )
+  for (pair in pairs) for (law in laws) {
+    classes <- lapply(pair, function(phi) gate_class(phi, if (phi %in% names(parameters)) parameters[[phi]] else 1))
+    classes[[2]]$at <- 2L
+    found <- capalloc:::pair_moments(c(law, list(classes = classes)), values = TRUE)
+    for (what in c("slope", "value")) {
+      f <- lapply(classes, function(class) function(u) capalloc:::phi_at(class$phi, class$parameter, u)[[what]])
+      own <- if (what == "slope") found$second else found$moment
+      # integrate() is asked for 1e-10
+      expect_near(own[1, 2], integrate_pair(f[[1]], f[[2]], law$mean, law$cov), 1e-9, paste(pair[[1]], pair[[2]], what))
+      expect_identical(own[1, 2], own[2, 1])
+    }
+    for (i in 1:2) {
+      s <- sqrt(law$cov[i, i])
+      slope <- function(z) capalloc:::phi_at(pair[[i]], classes[[i]]$parameter, law$mean[[i]] + s * z)$slope
+      zero <- -law$mean[[i]] / s
+      E <- function(h) integrate(h, -12, zero, rel.tol = 1e-10)$value + integrate(h, zero, 12, rel.tol = 1e-10)$value
+      expect_near(found$mean[[i]], E(function(z) slope(z) * dnorm(z)), 1e-8)
+      expect_near(found$square[[i]], E(function(z) slope(z)^2 * dnorm(z)), 1e-8)
+    }
+  }
+})
+
+test_that("units that are equal, opposite or fixed have the moments that they must have", {
+  for (phi in activations()$activation) {
+    parameter <- capalloc:::default_parameter(phi)
+    class <- list(phi = phi, parameter = parameter, at = 1:4)
+    for (m in c(0, 0.7)) {
+      # two equal units, their opposite, and one that does not vary
+      cov <- 2 * rbind(c(1, 1, -1, 0), c(1, 1, -1, 0), c(-1, -1, 1, 0), 0)
+      law <- list(mean = c(m, m, -m, 0.3), cov = cov, classes = list(class))
+      found <- capalloc:::pair_moments(law, values = TRUE)
+      expect_near(found$second[1, 2], found$square[[1]], 1e-10, phi)
+      panels <- capalloc:::normal_panels(m, sqrt(2), 0.2)
+      u <- m + sqrt(2) * panels$z
+      at <- function(u) capalloc:::phi_at(phi, parameter, u)
+      expect_near(found$second[1, 3], sum(panels$w * at(u)$slope * at(-u)$slope), 1e-9, phi)
+      expect_near(found$moment[1, 3], sum(panels$w * at(u)$value * at(-u)$value), 1e-9, phi)
+      expect_near(found$second[1, 4], found$mean[[1]] * at(0.3)$slope, 1e-10, phi)
+      expect_near(found$moment[1, 4], found$value[[1]] * at(0.3)$value, 1e-10, phi)
+      expect_near(found$square[[4]], c(at(0.3)$slope^2), 1e-15, phi)
+    }
+  }
+})
+
+test_that("orthant probabilities are right near one and far out", {
+  # P(X > -h, Y > -k) at correlation 1 is the smaller, at -1 what is left over
+  h <- c(-3, 0, 0.5, 2)
+  k <- c(1, 0, 0.4, -1)
+  expect_near(capalloc:::orthant(h, k, rep(1, 4)), pnorm(pmin(h, k)), 1e-14)
+  expect_near(capalloc:::orthant(h, k, rep(-1, 4)), pmax(pnorm(h) + pnorm(k) - 1, 0), 1e-14)
+  for (rho in c(0.999999, 0.99, -0.9999, -0.5)) {
+    wanted <- mapply(function(h, k) {
+      f <- function(x) dnorm(x) * pnorm((k + rho * x) / sqrt(1 - rho^2))
+      turn <- pmin(pmax(-k / rho + c(-10, -1, 0, 1, 10) * sqrt(1 - rho^2), -h), 12)
+      ends <- c(-h, turn, 12)
+      ends <- sort(ends)
+      sum(mapply(function(a, b) integrate(f, a, b, rel.tol = 1e-12)$value, ends[-length(ends)], ends[-1]))
+    }, h, k)
+    expect_near(capalloc:::orthant(h, k, rep(rho, 4)), wanted, 1e-12)
+  }
+  expect_identical(capalloc:::orthant(c(Inf, -Inf), c(1, 1), c(0, 0)), c(pnorm(1), 0))
+})
+
+test_that("large variances are integrated too", {
+  for (phi in c("tanh", "sigmoid", "gelu", "softplus", "silu", "elu", "erf")) {
+    class <- list(phi = phi, parameter = 1, at = 1:2)
+    found <- capalloc:::pair_moments(list(mean = c(0, 0), cov = 100 * matrix(c(1, 0.5, 0.5, 1), 2), classes = list(class)))
+    f <- function(u) capalloc:::phi_at(phi, 1, u)$slope
+    expect_near(found$second[1, 2], integrate_pair(f, f, c(0, 0), 100 * matrix(c(1, 0.5, 0.5, 1), 2)), 1e-8, phi)
+  }
+})
