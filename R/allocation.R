@@ -95,10 +95,10 @@ capacity_network <- function(x, call = rlang::caller_env()) {
 
 # For every parameter the number of its layer among those that have parameters, 0 when it is left out.
 kept_layers <- function(network, layers, call = rlang::caller_env()) {
-  rows <- network_rows(network)
-  own <- vapply(rows, function(row) own_params(row$layer), 0)
+  own <- params_by_layer(network$layers)
   of <- rep(cumsum(own > 0), own)
   if (is.null(layers)) return(of)
+  rows <- network_rows(network)
   names <- vapply(rows, function(row) row$name, "")
   unknown <- if (is.character(layers)) setdiff(layers, names)
   if (!is.character(layers) || length(layers) == 0L || length(unknown) > 0L) {

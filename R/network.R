@@ -104,6 +104,14 @@ layers_params <- function(layers) {
   n
 }
 
+# Of every layer without the blocks that it holds, depth first.
+params_by_layer <- function(layers) {
+  as.numeric(unlist(lapply(layers, function(layer) {
+    if (is.null(layer$blocks)) return(own_params(layer))
+    c(own_params(layer), unlist(lapply(layer$blocks, params_by_layer)))
+  })))
+}
+
 n_params <- function(network) layers_params(network$layers)
 
 # Whether the tangent has an (Intercept) coordinate.
@@ -184,9 +192,15 @@ initialise <- function(network, scheme = c("glorot", "lecun", "he"), seed = NULL
 }
 
 draw_coef <- function(network, scheme, seed) {
-  with_seed(seed, as.double(unlist(lapply(network_rows(network), function(row) {
-    draw_layer(row$layer, scheme)
-  }))))
+  with_seed(seed, as.double(draw_layers(network$layers, scheme)))
+}
+
+# Layer by layer, depth first.
+draw_layers <- function(layers, scheme) {
+  unlist(lapply(layers, function(layer) {
+    own <- draw_layer(layer, scheme)
+    if (is.null(layer$blocks)) own else list(own, lapply(layer$blocks, draw_layers, scheme))
+  }))
 }
 
 # Weights of one layer (without its blocks), in theta order.

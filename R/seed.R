@@ -18,15 +18,18 @@ draw_seed <- function(seed = NULL, call = rlang::caller_env()) {
 
 with_seed <- function(seed, code) {
   force(seed) # drawing it may move the user's stream, which is kept after that
-  kinds <- RNGkind()
   old <- globalenv()$.Random.seed
-  on.exit({
-    # R warns of the sampler of before R 3.6 whenever it is set, also when it is set back
-    suppressWarnings(RNGkind(kinds[[1L]], kinds[[2L]], kinds[[3L]]))
-    if (is.null(old)) rm(".Random.seed", envir = globalenv()) else assign(".Random.seed", old, envir = globalenv())
-  })
+  kinds <- if (is.null(old)) RNGkind() # a stream says its kinds itself
+  on.exit(restore_stream(old, kinds))
   set.seed(seed, kind = "Mersenne-Twister", normal.kind = "Inversion", sample.kind = "Rejection")
   force(code)
+}
+
+restore_stream <- function(old, kinds) {
+  if (!is.null(old)) return(assign(".Random.seed", old, envir = globalenv()))
+  # R warns of the sampler of before R 3.6 whenever it is set, also when it is set back
+  suppressWarnings(RNGkind(kinds[[1L]], kinds[[2L]], kinds[[3L]]))
+  rm(".Random.seed", envir = globalenv())
 }
 
 # Independent streams from one seed: element i is the same for any `n` >= i.

@@ -23,7 +23,18 @@ static void keep_triangle(double *stack, size_t ld, size_t rows, size_t p) {
             stack[i + k * ld] = 0;
 }
 
-/* The triangle of J in the first min(n_rows, p) rows of stack. */
+struct ca_tall ca_tall_new(struct ca_rows_source rows, size_t n_columns, size_t block) {
+    /* a triangle fits above a block */
+    const size_t ld = min_size(block, rows.n_rows) + (block < rows.n_rows ? n_columns : 0);
+    return (struct ca_tall){.rows = rows,
+                            .n_columns = n_columns,
+                            .block = block,
+                            .ld = ld,
+                            .one = ca_doubles(ld * n_columns),
+                            .two = ca_doubles(ld * n_columns)};
+}
+
+/* The triangle of J (p columns) in the first min(n_rows, p) rows of stack. */
 static enum ca_status triangularise(struct ca_rows_source source, size_t p, size_t block,
                                     double *stack, size_t ld) {
     size_t held = 0;
@@ -44,20 +55,33 @@ static enum ca_status triangularise(struct ca_rows_source source, size_t p, size
     return CA_OK;
 }
 
-/* 1 / norm of each column of T (k x p); 0 for zero columns and those that are rounding next to
- * the largest of their layer. */
-static void column_scales(const double *T, size_t ld, size_t k, size_t p, size_t n_rows,
-                          const int *layer, int n_layers, double *scale) {
+/* G (p x p, upper triangle, zeros below) = J'J, `rows` room for a block. */
+static void gram(struct ca_rows_source source, size_t p, size_t block, double *rows, size_t ld,
+                 double *G) {
+    memset(G, 0, sizeof(double) * p * p);
+    for (size_t begin = 0, end; begin < source.n_rows; begin = end) {
+        end = min_size(begin + block, source.n_rows);
+        source.fill(source.context, begin, end, rows, (int)ld);
+        ca_gram_add((int)p, (int)(end - begin), rows, (int)ld, G);
+    }
+}
+
+/* 1 / norm of each column; 0 for zero columns and those that are rounding next to the largest
+ * of their layer. Returns whether any is. scale holds the norms on entry. */
+static int column_scales(size_t p, size_t n_rows, const int *layer, int n_layers,
+                         double *scale) {
     const double floor = 10 * (double)max_size(n_rows, p) * DBL_EPSILON;
     double *largest = ca_doubles((size_t)n_layers);
+    int dropped = 0;
     memset(largest, 0, sizeof(double) * (size_t)n_layers);
-    for (size_t j = 0; j < p; j++) {
-        scale[j] = ca_norm((int)k, T + j * ld);
-        if (scale[j] > largest[layer[j]])
-            largest[layer[j]] = scale[j];
-    }
     for (size_t j = 0; j < p; j++)
-        scale[j] = scale[j] > floor * largest[layer[j]] ? 1 / scale[j] : 0;
+        largest[layer[j]] = fmax(largest[layer[j]], scale[j]);
+    for (size_t j = 0; j < p; j++) {
+        const int kept = scale[j] > floor * largest[layer[j]];
+        scale[j] = kept ? 1 / scale[j] : 0;
+        dropped |= !kept;
+    }
+    return dropped;
 }
 
 static int all_finite(const double *x, size_t n) {
@@ -67,18 +91,11 @@ static int all_finite(const double *x, size_t n) {
     return 1;
 }
 
-enum ca_status ca_spectrum(struct ca_rows_source source, size_t n_columns, const int *layer,
-                           int n_layers, size_t block, struct ca_spectrum *spectrum) {
-    const size_t p = n_columns, k = min_size(source.n_rows, p);
-    *spectrum = (struct ca_spectrum){.n_columns = p, .n_values = k};
-    spectrum->scale = ca_doubles(p);
-    spectrum->values = ca_doubles(k);
-    spectrum->Vt = ca_doubles(k * p);
-    if (k == 0)
-        return CA_OK;
-    const size_t ld = min_size(block, source.n_rows) + (block < source.n_rows ? p : 0);
-    double *stack = ca_doubles(ld * p);
-    enum ca_status status = triangularise(source, p, block, stack, ld);
+static enum ca_status by_qr(const struct ca_tall *tall, const int *layer, int n_layers,
+                            struct ca_spectrum *spectrum) {
+    const size_t p = spectrum->n_columns, k = spectrum->n_values, ld = tall->ld;
+    double *stack = tall->one;
+    enum ca_status status = triangularise(tall->rows, p, tall->block, stack, ld);
     if (status != CA_OK)
         return status;
     double *T = ca_doubles(k * p);
@@ -86,13 +103,111 @@ enum ca_status ca_spectrum(struct ca_rows_source source, size_t n_columns, const
         memcpy(T + j * k, stack + j * ld, sizeof(double) * k);
     if (!all_finite(T, k * p))
         return CA_NONFINITE;
-    column_scales(T, k, k, p, source.n_rows, layer, n_layers, spectrum->scale);
+    for (size_t j = 0; j < p; j++)
+        spectrum->scale[j] = ca_norm((int)k, T + j * k);
+    column_scales(p, tall->rows.n_rows, layer, n_layers, spectrum->scale);
     for (size_t j = 0; j < p; j++)
         for (size_t i = 0; i < k; i++)
             T[i + j * k] *= spectrum->scale[j];
+    spectrum->Vt = ca_doubles(k * p);
     const size_t n_work = ca_svd_work((int)k, (int)p);
     return ca_svd((int)k, (int)p, T, spectrum->values, ca_doubles(k * k), spectrum->Vt,
                   ca_doubles(n_work), n_work, ca_ints(8 * k));
+}
+
+/* --- the quick way ------------------------------------------------------------------------ */
+
+/* Condition s_1 / s_p up to which J R^-1 is orthonormal enough, and an estimate of its inverse
+ * below which two Cholesky factors may fail. */
+static const double WELL = 1e2, LEAST_RECIPROCAL = 1e-8;
+/* Squares of norms between these bounds neither overflow nor lose digits. */
+static const double SQUARE_LEAST = 1e-200, SQUARE_MOST = 1e200;
+
+/* Columns of G scaled to unit norm; 0 when that cannot be. */
+static int scale_gram(size_t p, size_t n_rows, const int *layer, int n_layers, double *G,
+                      double *scale) {
+    for (size_t j = 0; j < p; j++) {
+        const double square = G[j + j * p];
+        if (!(square > SQUARE_LEAST && square < SQUARE_MOST))
+            return 0;
+        scale[j] = sqrt(square);
+    }
+    if (column_scales(p, n_rows, layer, n_layers, scale))
+        return 0;
+    for (size_t j = 0; j < p; j++)
+        for (size_t i = 0; i <= j; i++)
+            G[i + j * p] *= scale[i] * scale[j];
+    return 1;
+}
+
+/* Whether the eigenvalues of G (which is lost) are those of a matrix of condition up to WELL;
+ * then its singular values are known. */
+static int well_conditioned(size_t p, double *G, double *values) {
+    const size_t n_work = ca_eigenvalues_work((int)p);
+    double *increasing = ca_doubles(p);
+    if (ca_eigenvalues((int)p, G, increasing, ca_doubles(n_work), n_work, ca_ints(10 * p)) !=
+        CA_OK)
+        return 0;
+    if (!(increasing[0] * WELL * WELL > increasing[p - 1]))
+        return 0;
+    for (size_t l = 0; l < p; l++)
+        values[l] = sqrt(increasing[p - 1 - l]);
+    return 1;
+}
+
+static void fill_basis(void *context, size_t begin, size_t end, double *out, int ld);
+
+/* Once more, on the rows of J R^-1: root_1, and the singular values of root_1 root_0. */
+static int twice(const struct ca_tall *tall, struct ca_spectrum *spectrum) {
+    const size_t p = spectrum->n_columns;
+    struct ca_projector first = {
+        .tall = *tall, .r = p, .scale = spectrum->scale, .triangle = {spectrum->root[0], NULL}};
+    const struct ca_rows_source source = {&first, fill_basis, NULL, tall->rows.n_rows};
+    double *R = ca_doubles(p * p), *product = ca_doubles(p * p);
+    gram(source, p, tall->block, tall->two, tall->ld, R);
+    if (ca_chol((int)p, R) != CA_OK)
+        return 0;
+    spectrum->root[1] = R;
+    memcpy(product, spectrum->root[0], sizeof(double) * p * p);
+    ca_multiply_left((int)p, R, product);
+    const size_t n_work = ca_singular_values_work((int)p, (int)p);
+    return ca_singular_values((int)p, (int)p, product, spectrum->values, ca_doubles(n_work),
+                              n_work, ca_ints(8 * p)) == CA_OK;
+}
+
+/* The spectrum by the quick way; 0 where it cannot be had. */
+static int by_gram(const struct ca_tall *tall, const int *layer, int n_layers,
+                   struct ca_spectrum *spectrum) {
+    const size_t p = spectrum->n_columns;
+    double *G = ca_doubles(p * p), *R = ca_doubles(p * p);
+    gram(tall->rows, p, tall->block, tall->one, tall->ld, G);
+    if (!scale_gram(p, tall->rows.n_rows, layer, n_layers, G, spectrum->scale))
+        return 0;
+    memcpy(R, G, sizeof(double) * p * p);
+    if (ca_chol((int)p, R) != CA_OK)
+        return 0;
+    const double reciprocal = ca_reciprocal_condition((int)p, R, ca_doubles(3 * p), ca_ints(p));
+    if (!(reciprocal > LEAST_RECIPROCAL))
+        return 0;
+    spectrum->root[0] = R;
+    if (reciprocal * (double)p * WELL > 1 && well_conditioned(p, G, spectrum->values))
+        return 1;
+    return twice(tall, spectrum);
+}
+
+enum ca_status ca_spectrum(const struct ca_tall *tall, const int *layer, int n_layers,
+                           double tol, struct ca_spectrum *spectrum) {
+    const size_t p = tall->n_columns, n = tall->rows.n_rows, k = min_size(n, p);
+    *spectrum = (struct ca_spectrum){.n_columns = p, .n_values = k};
+    spectrum->scale = ca_doubles(p);
+    spectrum->values = ca_doubles(k);
+    if (k == 0)
+        return CA_OK;
+    if (tol < 1 && n >= p && by_gram(tall, layer, n_layers, spectrum) &&
+        spectrum->values[p - 1] > tol * spectrum->values[0])
+        return CA_OK;
+    spectrum->root[0] = spectrum->root[1] = NULL;
+    return by_qr(tall, layer, n_layers, spectrum);
 }
 
 size_t ca_rank(const struct ca_spectrum *spectrum, double tol) {
@@ -117,8 +232,8 @@ void ca_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge
                    double *capacity) {
     const size_t k = spectrum->n_values, r = n_directions(spectrum, rank, ridge);
     for (size_t j = 0; j < spectrum->n_columns; j++) {
-        capacity[j] = 0;
-        for (size_t l = 0; l < r; l++) {
+        capacity[j] = spectrum->Vt == NULL; /* of full rank every column has its own */
+        for (size_t l = 0; l < r && spectrum->Vt != NULL; l++) {
             const double v = spectrum->Vt[l + j * k];
             capacity[j] += weight(spectrum, l, ridge) * v * v;
         }
@@ -138,75 +253,89 @@ static double *basis_vectors(const struct ca_spectrum *spectrum, size_t r, doubl
     return V;
 }
 
-/* Rows of J V. */
+/* Rows of the basis; those of J stay in tall.one. */
 static void fill_basis(void *context, size_t begin, size_t end, double *out, int ld) {
     const struct ca_projector *projector = context;
-    const struct ca_rows_source *rows = &projector->rows;
-    rows->fill(rows->context, begin, end, projector->J, projector->ld);
-    for (size_t l = 0; l < projector->r; l++)
-        memset(out + l * (size_t)ld, 0, sizeof(double) * (end - begin));
-    ca_gemm_nn((int)(end - begin), (int)projector->r, (int)projector->p, projector->J,
-               projector->ld, projector->V, (int)projector->p, out, ld);
+    const struct ca_tall *tall = &projector->tall;
+    const size_t p = tall->n_columns, r = projector->r, n = end - begin;
+    tall->rows.fill(tall->rows.context, begin, end, tall->one, (int)tall->ld);
+    for (size_t l = 0; l < r; l++) {
+        double *to = out + l * (size_t)ld;
+        if (projector->V != NULL)
+            memset(to, 0, sizeof(double) * n);
+        for (size_t i = 0; i < n && projector->V == NULL; i++)
+            to[i] = tall->one[i + l * tall->ld] * projector->scale[l];
+    }
+    if (projector->V != NULL)
+        ca_gemm_nn((int)n, (int)r, (int)p, tall->one, (int)tall->ld, projector->V, (int)p, out,
+                   ld);
+    for (int t = 0; t < 2; t++)
+        if (projector->triangle[t] != NULL)
+            ca_solve_right((int)n, (int)r, projector->triangle[t], out, ld);
 }
 
 /* J V / s is orthonormal to about eps s_1 / s_r. Beyond this ratio its own triangle restores
- * that: the same product, made again in the same blocks, times the triangle's inverse. */
-static const double WELL_CONDITIONED = 1e3;
+ * that: the same rows, made again in the same blocks, times the triangle's inverse. Where even
+ * their Gram matrix is not definite, by QR. */
+static const double RESTORED = 1e3;
 
 static enum ca_status restore(struct ca_projector *projector) {
-    const size_t r = projector->r, block = projector->block, n = projector->rows.n_rows;
-    const struct ca_rows_source source = {projector, fill_basis, NULL, n};
-    const size_t ld = min_size(block, n) + (block < n ? r : 0);
-    double *stack = ca_doubles(ld * r);
-    const enum ca_status status = triangularise(source, r, block, stack, ld);
-    if (status != CA_OK)
-        return status;
-    projector->triangle = ca_doubles(r * r);
-    for (size_t l = 0; l < r; l++)
-        memcpy(projector->triangle + l * r, stack + l * ld, sizeof(double) * r);
+    const struct ca_tall *tall = &projector->tall;
+    const size_t r = projector->r;
+    const struct ca_rows_source source = {projector, fill_basis, NULL, tall->rows.n_rows};
+    double *R = ca_doubles(r * r);
+    gram(source, r, tall->block, tall->two, tall->ld, R);
+    if (ca_chol((int)r, R) != CA_OK) {
+        const enum ca_status status =
+            triangularise(source, r, tall->block, tall->two, tall->ld);
+        if (status != CA_OK)
+            return status;
+        for (size_t l = 0; l < r; l++)
+            memcpy(R + l * r, tall->two + l * tall->ld, sizeof(double) * r);
+    }
+    projector->triangle[1] = R;
     return CA_OK;
 }
 
-enum ca_status ca_projector_new(struct ca_rows_source source,
-                                const struct ca_spectrum *spectrum, size_t rank, double ridge,
-                                size_t block, struct ca_projector *projector) {
-    const size_t p = spectrum->n_columns, r = n_directions(spectrum, rank, ridge);
-    const size_t ld = min_size(block, source.n_rows);
-    *projector = (struct ca_projector){.rows = source, .p = p, .r = r, .block = block};
+enum ca_status ca_projector_new(struct ca_tall tall, const struct ca_spectrum *spectrum,
+                                size_t rank, double ridge, struct ca_projector *projector) {
+    const size_t r = n_directions(spectrum, rank, ridge);
+    *projector = (struct ca_projector){.tall = tall, .r = r, .scale = spectrum->scale};
     if (r == 0)
         return CA_OK;
+    if (spectrum->Vt == NULL) {
+        projector->triangle[0] = spectrum->root[0];
+        projector->triangle[1] = spectrum->root[1];
+        return CA_OK;
+    }
     projector->V = basis_vectors(spectrum, r, ridge);
-    projector->J = ca_doubles(ld * p);
-    projector->Q = ca_doubles(ld * r);
-    projector->ld = (int)ld;
-    if (ridge == 0 && spectrum->values[0] > WELL_CONDITIONED * spectrum->values[r - 1])
+    if (ridge == 0 && spectrum->values[0] > RESTORED * spectrum->values[r - 1])
         return restore(projector);
     return CA_OK;
 }
 
-/* The rows begin <= i < end of the basis into projector->Q; those of J stay in projector->J.
- * Returns end, the first row of the next block. */
+/* The rows begin <= i < end of the basis into tall.two; those of J stay in tall.one. Returns
+ * end, the first row of the next block. */
 static size_t next_rows(struct ca_projector *projector, size_t begin) {
-    const size_t end = min_size(begin + projector->block, projector->rows.n_rows);
-    fill_basis(projector, begin, end, projector->Q, projector->ld);
-    if (projector->triangle != NULL)
-        ca_solve_right((int)(end - begin), (int)projector->r, projector->triangle, projector->Q,
-                       projector->ld);
+    const struct ca_tall *tall = &projector->tall;
+    const size_t end = min_size(begin + tall->block, tall->rows.n_rows);
+    fill_basis(projector, begin, end, tall->two, (int)tall->ld);
     return end;
 }
 
 void ca_leverage(struct ca_projector *projector,
                  void (*take)(void *context, size_t begin, size_t end, const double *leverage),
                  void *context) {
-    const size_t n_rows = projector->rows.n_rows, ld = (size_t)projector->ld;
-    double *leverage = ca_doubles(min_size(projector->block, n_rows));
+    const struct ca_tall *tall = &projector->tall;
+    const size_t n_rows = tall->rows.n_rows;
+    double *leverage = ca_doubles(min_size(tall->block, n_rows));
     for (size_t begin = 0, end; begin < n_rows; begin = end) {
         end = projector->r > 0 ? next_rows(projector, begin)
-                               : min_size(begin + projector->block, n_rows);
+                               : min_size(begin + tall->block, n_rows);
         memset(leverage, 0, sizeof(double) * (end - begin));
         for (size_t l = 0; l < projector->r; l++)
             for (size_t i = 0; i < end - begin; i++) {
-                const double q = projector->Q[i + l * ld];
+                const double q = tall->two[i + l * tall->ld];
                 leverage[i] += q * q;
             }
         take(context, begin, end, leverage);
@@ -215,7 +344,8 @@ void ca_leverage(struct ca_projector *projector,
 
 void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_t n_places,
                double *K) {
-    const size_t n_rows = projector->rows.n_rows, r = projector->r;
+    const struct ca_tall *tall = &projector->tall;
+    const size_t n_rows = tall->rows.n_rows, r = projector->r;
     double *U = ca_doubles(n_places * m * r); /* n_places x r for each output */
     memset(K, 0, sizeof(double) * n_places * n_places);
     for (size_t begin = 0, end; begin < n_rows && r > 0; begin = end) {
@@ -225,7 +355,7 @@ void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_
                 continue;
             double *to = U + (size_t)place[i / m] + (i % m) * n_places * r;
             for (size_t l = 0; l < r; l++)
-                to[l * n_places] = projector->Q[i - begin + l * (size_t)projector->ld];
+                to[l * n_places] = tall->two[i - begin + l * tall->ld];
         }
     }
     for (size_t o = 0; o < m && r > 0; o++) {
@@ -238,34 +368,40 @@ void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_
 /* T[coordinate, group] += J_(row,k) (J^+)_(k,row) with J^+ = W Q', over blocks of rows. */
 static void two_way_blocks(struct ca_projector *projector, const double *W,
                            size_t n_coordinates, const int *group, double *T) {
-    const size_t n_rows = projector->rows.n_rows, p = projector->p, ld = (size_t)projector->ld;
-    const struct ca_rows_source *rows = &projector->rows;
+    const struct ca_tall *tall = &projector->tall;
+    const struct ca_rows_source *rows = &tall->rows;
+    const size_t n_rows = rows->n_rows, p = tall->n_columns, ld = tall->ld;
     double *inverse = ca_doubles(ld * p); /* (J^+)' of a block */
     size_t *place = ca_sizes(ld);
     for (size_t begin = 0, end; begin < n_rows; begin = end) {
         end = next_rows(projector, begin);
         memset(inverse, 0, sizeof(double) * ld * p);
-        ca_gemm_nt((int)(end - begin), (int)p, (int)projector->r, projector->Q, projector->ld,
-                   W, (int)p, inverse, projector->ld);
+        ca_gemm_nt((int)(end - begin), (int)p, (int)projector->r, tall->two, (int)ld, W, (int)p,
+                   inverse, (int)ld);
         for (size_t i = 0; i < end - begin; i++)
             place[i] = rows->coordinate(rows->context, begin, end, i);
         for (size_t k = 0; k < p; k++)
             for (size_t i = 0; i < end - begin; i++)
                 T[place[i] + (size_t)group[k] * n_coordinates] +=
-                    projector->J[i + k * ld] * inverse[i + k * ld];
+                    tall->one[i + k * ld] * inverse[i + k * ld];
     }
 }
 
 void ca_two_way(struct ca_projector *projector, size_t n_coordinates, const int *group,
                 size_t n_groups, double *T) {
-    const size_t p = projector->p, r = projector->r;
+    const size_t p = projector->tall.n_columns, r = projector->r;
     memset(T, 0, sizeof(double) * n_coordinates * n_groups);
     if (r == 0)
         return;
-    /* J = Q R (diag(s) V'), so the right vectors take the triangle's inverse as well */
+    /* J^+ = V R_0^-1 R_1^-1 Q' */
     double *W = ca_doubles(p * r);
-    memcpy(W, projector->V, sizeof(double) * p * r);
-    if (projector->triangle != NULL)
-        ca_solve_right((int)p, (int)r, projector->triangle, W, (int)p);
+    memset(W, 0, sizeof(double) * p * r);
+    for (size_t l = 0; l < r && projector->V == NULL; l++)
+        W[l + l * p] = projector->scale[l];
+    if (projector->V != NULL)
+        memcpy(W, projector->V, sizeof(double) * p * r);
+    for (int t = 0; t < 2; t++)
+        if (projector->triangle[t] != NULL)
+            ca_solve_right((int)p, (int)r, projector->triangle[t], W, (int)p);
     two_way_blocks(projector, W, n_coordinates, group, T);
 }

@@ -18,6 +18,12 @@
  * Where s_1 / s_r is large, that basis is made orthonormal once more, so that the leverages sum
  * to the rank. A row basis other than the first pass's may be used in the second, as long as
  * the two differ by an orthogonal map of the rows.
+ *
+ * The quick way, when no direction is close to being lost and none needs to be known by
+ * itself: the Gram matrix of the scaled columns is R'R, and J R^-1 is the basis. It is
+ * orthonormal to about eps (s_1 / s_p)^2. Up to s_1 / s_p = 1e2 that is enough; up to about
+ * 1e7 the same once more, on J R^-1, leaves eps (Cholesky QR twice: Yamamoto et al. 2015,
+ * doi:10.1553/etna_vol44s306). Whatever lies beyond, ranks below p above all, is for QR.
  */
 
 #include <stddef.h>
@@ -34,17 +40,29 @@ struct ca_rows_source {
     size_t n_rows;
 };
 
+/* J (n_rows x n_columns), and room for two blocks of its rows. */
+struct ca_tall {
+    struct ca_rows_source rows;
+    size_t n_columns, block, ld;
+    double *one, *two; /* ld x n_columns */
+};
+
+struct ca_tall ca_tall_new(struct ca_rows_source rows, size_t n_columns, size_t block);
+
 struct ca_spectrum {
     size_t n_columns, n_values; /* p, k = min(n_rows, p) */
     double *scale;              /* p: 1 / norm of each column, 0 for dropped ones */
     double *values;             /* k: singular values of the scaled J */
-    double *Vt;                 /* k x p: right singular vectors, as rows */
+    double *Vt;            /* k x p: right singular vectors, as rows; NULL the quick way, */
+    const double *root[2]; /* where J scale root_0^-1 root_1^-1 is the basis (p x p, upper
+                            * triangles; NULL for the identity) */
 };
 
 /* First pass. layer[k] numbers the layer of column k (0 .. n_layers - 1): columns below
- * 10 max(rows, p) eps times the largest of their own layer are dropped. */
-enum ca_status ca_spectrum(struct ca_rows_source source, size_t n_columns, const int *layer,
-                           int n_layers, size_t block, struct ca_spectrum *spectrum);
+ * 10 max(rows, p) eps times the largest of their own layer are dropped. The quick way is for
+ * full rank at the tolerance tol; INFINITY where directions have to be known by themselves. */
+enum ca_status ca_spectrum(const struct ca_tall *tall, const int *layer, int n_layers,
+                           double tol, struct ca_spectrum *spectrum);
 
 /* Singular values above tol s_1. */
 size_t ca_rank(const struct ca_spectrum *spectrum, double tol);
@@ -56,18 +74,16 @@ void ca_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge
 
 /* The second pass: the basis Q of the columns of J, block by block. */
 struct ca_projector {
-    struct ca_rows_source rows;
-    size_t p, r, block;
-    double *V;        /* p x r: Q = J V R^-1 */
-    double *triangle; /* R (r x r), or NULL for the identity */
-    double *J, *Q;    /* the block at hand: rows x p, rows x r */
-    int ld;
+    struct ca_tall tall;
+    size_t r;
+    const double *V;           /* p x r, or NULL for diag(scale): */
+    const double *scale;       /* p */
+    const double *triangle[2]; /* Q = J V R_0^-1 R_1^-1 (r x r, upper), NULL for the identity */
 };
 
-/* ridge 0: hard, of that rank; otherwise soft. */
-enum ca_status ca_projector_new(struct ca_rows_source source,
-                                const struct ca_spectrum *spectrum, size_t rank, double ridge,
-                                size_t block, struct ca_projector *projector);
+/* ridge 0: hard, of that rank; otherwise soft. tall: J, in any orthogonal basis of its rows. */
+enum ca_status ca_projector_new(struct ca_tall tall, const struct ca_spectrum *spectrum,
+                                size_t rank, double ridge, struct ca_projector *projector);
 
 /* P_ii of every row, handed to `take` block by block. */
 void ca_leverage(struct ca_projector *projector,

@@ -1,6 +1,7 @@
 #include "ffi.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include <R_ext/Utils.h>
@@ -120,11 +121,11 @@ struct problem {
     size_t n_samples, n_coordinates;
     struct ca_tangent tangent;
     struct ca_extended extended;
-    struct ca_rows_source source;
+    struct ca_tall tall;
     struct ca_spectrum spectrum;
     const long *column;
     size_t n_columns, rank;
-    size_t asked, block; /* coordinates or samples at a time; rows of J */
+    size_t asked; /* coordinates or samples at a time */
     double ridge;
 };
 
@@ -135,14 +136,14 @@ static void point_source(struct problem *problem, const double *rows, size_t n_r
         problem->tangent = ca_tangent_new(g, rows, n_rows, problem->column, problem->n_columns,
                                           problem->asked);
         ca_tangent_at(&problem->tangent, problem->theta);
-        problem->source = (struct ca_rows_source){&problem->tangent, fill_tangent,
-                                                  tangent_coordinate, n_rows * g->n_outputs};
+        problem->tall.rows = (struct ca_rows_source){&problem->tangent, fill_tangent,
+                                                     tangent_coordinate, n_rows * g->n_outputs};
         return;
     }
     problem->extended =
         ca_extended_new(g, problem->theta, problem->x, problem->n_samples, rows, n_rows,
                         problem->column, problem->n_columns, problem->asked);
-    problem->source =
+    problem->tall.rows =
         (struct ca_rows_source){&problem->extended, fill_extended, extended_coordinate,
                                 problem->n_samples * n_rows * g->n_outputs};
 }
@@ -176,12 +177,13 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     const size_t most = problem->x == NULL ? n_rows : problem->n_samples;
     const size_t own = problem->x == NULL ? g->n_outputs : g->n_outputs * n_rows;
     problem->asked = (size_t)asked < most ? (size_t)asked : most;
-    problem->block = (size_t)ffi_product(problem->asked, own, "a block of rows");
-    ffi_product(problem->block + problem->n_columns, problem->n_columns + 1,
+    const size_t block = (size_t)ffi_product(problem->asked, own, "a block of rows");
+    ffi_product(block + problem->n_columns, problem->n_columns + 1,
                 "a block of rows beyond what LAPACK can index");
     point_source(problem, rows, n_rows);
-    const enum ca_status status = ca_spectrum(problem->source, problem->n_columns, of_column,
-                                              n_layers, problem->block, &problem->spectrum);
+    problem->tall = ca_tall_new(problem->tall.rows, problem->n_columns, block);
+    const enum ca_status status = ca_spectrum(&problem->tall, of_column, n_layers,
+                                              ridge > 0 ? INFINITY : tol, &problem->spectrum);
     if (status != CA_OK)
         ffi_stop(status, "finding the rank of the tangent");
     problem->rank = ca_rank(&problem->spectrum, tol);
@@ -189,9 +191,8 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
 
 static struct ca_projector project(const struct problem *problem) {
     struct ca_projector projector;
-    const enum ca_status status =
-        ca_projector_new(problem->source, &problem->spectrum, problem->rank, problem->ridge,
-                         problem->block, &projector);
+    const enum ca_status status = ca_projector_new(problem->tall, &problem->spectrum,
+                                                   problem->rank, problem->ridge, &projector);
     if (status != CA_OK)
         ffi_stop(status, "finding an orthonormal basis of the tangent");
     return projector;
@@ -293,7 +294,7 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what) {
 SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
     struct problem problem;
     solve(&problem, graph, theta, about);
-    const size_t m = problem.graph.n_outputs, n = problem.source.n_rows / m;
+    const size_t m = problem.graph.n_outputs, n = problem.tall.rows.n_rows / m;
     if (problem.x != NULL || TYPEOF(at) != INTSXP || XLENGTH(at) < 1 || (size_t)XLENGTH(at) > n)
         ffi_bug("the inputs of a kernel");
     const size_t n_places = (size_t)XLENGTH(at);

@@ -136,6 +136,57 @@ enum ca_status ca_svd(int m, int n, double *A, double *s, double *U, double *Vt,
     return info == 0 ? CA_OK : CA_LAPACK;
 }
 
+size_t ca_singular_values_work(int m, int n) {
+    const int one = 1;
+    double size;
+    int info, query = -1, iwork;
+    F77_CALL(dgesdd)
+    ("N", &m, &n, &size, &m, &size, &size, &one, &size, &one, &size, &query, &iwork,
+     &info FCONE);
+    return (size_t)size;
+}
+
+enum ca_status ca_singular_values(int m, int n, double *A, double *s, double *work,
+                                  size_t n_work, int *iwork) {
+    const int one = 1;
+    double none;
+    int info, lwork = (int)n_work;
+    F77_CALL(dgesdd)
+    ("N", &m, &n, A, &m, s, &none, &one, &none, &one, work, &lwork, iwork, &info FCONE);
+    return info == 0 ? CA_OK : CA_LAPACK;
+}
+
+/* dsyevr for eigenvalues alone; n_work < 0 asks for the work that it needs. */
+static int eigenvalues(int n, double *A, double *values, double *work, int n_work, int *iwork) {
+    const int one = 1, zero = 0, n_iwork = n_work < 0 ? -1 : 10 * n;
+    const double no_limit = 0, smallest = 0;
+    double none;
+    int info, found, no_support;
+    F77_CALL(dsyevr)
+    ("N", "A", "U", &n, A, &n, &no_limit, &no_limit, &zero, &zero, &smallest, &found, values,
+     &none, &one, &no_support, work, &n_work, iwork, &n_iwork, &info FCONE FCONE FCONE);
+    return info;
+}
+
+size_t ca_eigenvalues_work(int n) {
+    double size, none = 0;
+    int iwork;
+    (void)eigenvalues(n, &none, &none, &size, -1, &iwork);
+    return (size_t)size;
+}
+
+enum ca_status ca_eigenvalues(int n, double *A, double *values, double *work, size_t n_work,
+                              int *iwork) {
+    return eigenvalues(n, A, values, work, (int)n_work, iwork) == 0 ? CA_OK : CA_LAPACK;
+}
+
+double ca_reciprocal_condition(int n, const double *R, double *work, int *iwork) {
+    double rcond;
+    int info;
+    F77_CALL(dtrcon)("1", "U", "N", &n, R, &n, &rcond, work, iwork, &info FCONE FCONE FCONE);
+    return info == 0 ? rcond : 0;
+}
+
 enum ca_status ca_chol(int n, double *A) {
     int info;
     F77_CALL(dpotrf)("U", &n, A, &n, &info FCONE);
@@ -165,4 +216,10 @@ void ca_solve_right(int m, int n, const double *R, double *B, int ldb) {
     const double one = 1;
     F77_CALL(dtrsm)
     ("R", "U", "N", "N", &m, &n, &one, R, &n, B, &ldb FCONE FCONE FCONE FCONE);
+}
+
+void ca_multiply_left(int n, const double *R, double *B) {
+    const double one = 1;
+    F77_CALL(dtrmm)
+    ("L", "U", "N", "N", &n, &n, &one, R, &n, B, &n FCONE FCONE FCONE FCONE);
 }

@@ -44,6 +44,19 @@ size_t ca_svd_work(int m, int n);
 enum ca_status ca_svd(int m, int n, double *A, double *s, double *U, double *Vt, double *work,
                       size_t n_work, int *iwork);
 
+/* Singular values alone, likewise. */
+size_t ca_singular_values_work(int m, int n);
+enum ca_status ca_singular_values(int m, int n, double *A, double *s, double *work,
+                                  size_t n_work, int *iwork);
+
+/* Eigenvalues (n, increasing) of a symmetric A (upper triangle), which is lost. iwork: 10 n */
+size_t ca_eigenvalues_work(int n);
+enum ca_status ca_eigenvalues(int n, double *A, double *values, double *work, size_t n_work,
+                              int *iwork);
+
+/* An estimate of 1 / (|R| |R^-1|), 1-norms, of the upper triangle R. work: 3 n, iwork: n */
+double ca_reciprocal_condition(int n, const double *R, double *work, int *iwork);
+
 /* Cholesky factor of a symmetric positive definite A (upper), in place; CA_LAPACK when it is
  * not. */
 enum ca_status ca_chol(int n, double *A);
@@ -55,6 +68,8 @@ void ca_chol_solve(int n, const double *R, double *x);
 enum ca_status ca_pivoted_chol(int n, double *A, int *pivot, int *rank, double *work);
 /* B (m x n) := B R^-1 for the upper triangle R (n x n) */
 void ca_solve_right(int m, int n, const double *R, double *B, int ldb);
+/* B (n x n) := R B for the upper triangle R */
+void ca_multiply_left(int n, const double *R, double *B);
 /* x := R'^-1 x for the upper triangle R (n x n) */
 void ca_solve_lower(int n, const double *R, int ld, double *x);
 

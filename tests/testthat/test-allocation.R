@@ -70,7 +70,9 @@ test_that("a fit answers every question with its task's moments", {
   )) {
     trained <- fit(case[[1]], case[[2]], seed = 1)
     network <- trained$network
-    for (ask in list(capacity, capacity_kernel, capacity_table)) {
+    # A capacity also keeps the fit that it is of.
+    for (question in list(capacity, capacity_kernel, capacity_table)) {
+      ask <- function(...) structure(question(...), source = NULL)
       expect_identical(ask(trained), ask(network))
       expect_identical(ask(trained, metric = "covariance"), ask(network, metric = "covariance", data = case[[2]]))
     }

@@ -1,0 +1,54 @@
+# Progress with the time left: for whatever takes its user's patience, such as comparisons and refits.
+
+# Calls body(advance), advance(n) saying that n more of `steps` are done; `before` were when it began. Shown in
+# interactive sessions and where the user asks for it: by progressr, or without that package as a bar of cli.
+with_progress <- function(steps, body, before = 0) {
+  shown <- isTRUE(getOption("capalloc.progress", interactive() && !isTRUE(getOption("knitr.in.progress")) &&
+    !nzchar(Sys.getenv("CI"))))
+  left <- time_left(steps, before)
+  if (!requireNamespace("progressr", quietly = TRUE)) {
+    return(if (shown) with_bar(steps, before, left, body) else body(function(n) NULL))
+  }
+  report <- function() {
+    step <- progressr::progressor(steps = steps)
+    if (before > 0) step(amount = before)
+    body(function(n) step(message = left(n), amount = n))
+  }
+  if (!shown) return(report())
+  progressr::with_progress(report(), handlers = progress_handlers(), enable = TRUE)
+}
+
+# The user's handlers, or a bar that shows the time left.
+progress_handlers <- function() {
+  if (!is.null(getOption("progressr.handlers"))) return(progressr::handlers())
+  progressr::handler_cli(format = bar_format, enable = TRUE)
+}
+
+bar_format <- "{cli::pb_bar} {cli::pb_current}/{cli::pb_total} {cli::pb_status}"
+
+with_bar <- function(steps, before, left, body) {
+  bar <- cli::cli_progress_bar(total = steps, format = bar_format)
+  cli::cli_progress_update(set = before, id = bar)
+  out <- body(function(n) cli::cli_progress_update(n, status = left(n), id = bar))
+  cli::cli_progress_done(id = bar)
+  out
+}
+
+# A function that takes how many more are done, and says how long the others will take at the rate so far.
+time_left <- function(steps, before) {
+  begun <- proc.time()[["elapsed"]]
+  done <- 0
+  function(n) {
+    done <<- done + n
+    seconds <- (proc.time()[["elapsed"]] - begun) / done * (steps - before - done)
+    paste(show_seconds(seconds), "left")
+  }
+}
+
+show_seconds <- function(seconds) {
+  units <- c(d = 86400, h = 3600, min = 60, s = 1)
+  unit <- which(seconds >= units | units == 1)[[1L]]
+  if (unit == 4L) return(paste(round(seconds), "s"))
+  rest <- floor((seconds %% units[[unit]]) / units[[unit + 1L]])
+  paste(floor(seconds / units[[unit]]), names(units)[[unit]], rest, names(units)[[unit + 1L]])
+}
