@@ -88,7 +88,8 @@
 #' @examples
 #' net <- input_sequence(32)
 #' for (i in 1:4) {
-#'   net <- layer_residual(net, \(x) layer_conv(x, 1, kernel = 2, dilation = 2, padding = "same"), scale = 0.5)
+#'   block <- \(x) layer_conv(x, 1, kernel = 2, dilation = 2, padding = "same")
+#'   net <- layer_residual(net, block, scale = 0.5)
 #' }
 #' net <- set_coef(net, rep(1 / sqrt(2), 8))
 #' flow <- propagate_capacity(net, from = list(position = 16))
