@@ -159,7 +159,7 @@ input_moments <- function(rows) {
 # Coordinates per block: QR of [triangle; block] costs 1 + p / rows of its floor,
 # and a block of rows x p takes at most about 64 MB.
 block_size <- function(m, n, p) {
-  rows <- max(min(4 * p, 2^23 / max(p, 1)), p, 512)
+  rows <- max(min(6 * p, 2^23 / max(p, 1)), p, 512)
   as.integer(min(ceiling(rows / m), n))
 }
 

@@ -117,9 +117,10 @@ static enum ca_status by_qr(const struct ca_tall *tall, const int *layer, int n_
 
 /* --- the quick way ------------------------------------------------------------------------ */
 
-/* Condition s_1 / s_p up to which J R^-1 is orthonormal enough, and an estimate of its inverse
- * below which two Cholesky factors may fail. */
-static const double WELL = 1e2, LEAST_RECIPROCAL = 1e-8;
+/* Condition s_1 / s_p up to which J R^-1 is orthonormal enough. Beyond, a second factor makes it
+ * so, provided that the first left little to do: its reciprocal condition says so. R itself is not
+ * asked for more than that another factor is worth trying. */
+static const double WELL = 1e2, SECOND = 0.1, FIRST = 1e-12;
 /* Squares of norms between these bounds neither overflow nor lose digits. */
 static const double SQUARE_LEAST = 1e-200, SQUARE_MOST = 1e200;
 
@@ -165,7 +166,8 @@ static int twice(const struct ca_tall *tall, struct ca_spectrum *spectrum) {
     const struct ca_rows_source source = {&first, fill_basis, NULL, tall->rows.n_rows};
     double *R = ca_doubles(p * p), *product = ca_doubles(p * p);
     gram(source, p, tall->block, tall->two, tall->ld, R);
-    if (ca_chol((int)p, R) != CA_OK)
+    if (ca_chol((int)p, R) != CA_OK ||
+        !(ca_reciprocal_condition((int)p, R, ca_doubles(3 * p), ca_ints(p)) > SECOND))
         return 0;
     spectrum->root[1] = R;
     memcpy(product, spectrum->root[0], sizeof(double) * p * p);
@@ -187,7 +189,7 @@ static int by_gram(const struct ca_tall *tall, const int *layer, int n_layers,
     if (ca_chol((int)p, R) != CA_OK)
         return 0;
     const double reciprocal = ca_reciprocal_condition((int)p, R, ca_doubles(3 * p), ca_ints(p));
-    if (!(reciprocal > LEAST_RECIPROCAL))
+    if (!(reciprocal > FIRST))
         return 0;
     spectrum->root[0] = R;
     if (reciprocal * (double)p * WELL > 1 && well_conditioned(p, G, spectrum->values))

@@ -23,7 +23,8 @@
  * itself: the Gram matrix of the scaled columns is R'R, and J R^-1 is the basis. It is
  * orthonormal to about eps (s_1 / s_p)^2. Up to s_1 / s_p = 1e2 that is enough; up to about
  * 1e7 the same once more, on J R^-1, leaves eps (Cholesky QR twice: Yamamoto et al. 2015,
- * doi:10.1553/etna_vol44s306). Whatever lies beyond, ranks below p above all, is for QR.
+ * doi:10.1553/etna_vol44s306), which the condition of that second factor shows. Whatever lies
+ * beyond, ranks below p above all, is for QR.
  */
 
 #include <stddef.h>

@@ -24,6 +24,10 @@ unrecorded <- is_a("warning") & grepl("^Adding new (file )?snapshot", messages)
 tests <- rep(vapply(results, `[[`, "", "test"), lengths(lapply(results, `[[`, "results")))
 report("Snapshots that were never recorded, in the tests:", tests[unrecorded])
 
+bad <- is_a("failure") | is_a("error")
+first_line <- function(text) trimws(strsplit(text, "\n")[[1]][1])
+report("Failed, in the tests:", paste0(tests[bad], ": ", vapply(messages[bad], first_line, "")))
+
 # A parallel run can lose a file without a word, such as one that R cannot parse.
 files <- testthat::find_test_scripts(folder, filter)
 lost <- files[!basename(files) %in% vapply(results, `[[`, "", "file")]
@@ -34,7 +38,7 @@ reason <- function(file) {
 report("Files without a result:", paste(basename(lost), lapply(lost, reason), sep = ": "))
 
 passed <- sum(is_a("success"))
-failed <- sum(is_a("failure"), is_a("error"), unrecorded, length(lost))
+failed <- sum(bad, unrecorded, length(lost))
 skipped <- sum(is_a("skip"))
 cat(sprintf("%d passed, %d failed, %d skipped\n", passed, failed, skipped))
 quit(status = if (failed > 0 || passed == 0) 1L else 0L)

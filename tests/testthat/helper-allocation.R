@@ -94,3 +94,20 @@ grid_task <- function(height, width, channels = 1) {
   task_moments(unname(sigma), c(sigma %*% weights), c(weights %*% sigma %*% weights) + 1,
     input = input_grid(height, width, channels))
 }
+
+# What C makes of any matrix J: a dense layer, whose own tangent is the identity, asked about its rows.
+allocate_rows <- function(J, block = nrow(J), tol = 10 * max(dim(J)) * .Machine$double.eps, what = ffi_capacity) {
+  net <- set_coef(input_vector(ncol(J)) |> layer_dense(1), numeric(ncol(J)))
+  setting <- list(layer = rep(1L, ncol(J)), x = NULL, rows = J, tol = tol, ridge = 0, block = as.double(block))
+  .Call(what, lower(net), net$coef, setting, list(turned = NULL, group = NULL))
+}
+
+# n x p with these singular values, drawn.
+matrix_with <- function(n, values, seed = 1) {
+  p <- length(values)
+  withr::with_seed(seed, {
+    U <- qr.Q(qr(matrix(rnorm(n * p), n)))
+    V <- qr.Q(qr(matrix(rnorm(p * p), p)))
+    U %*% (values * t(V))
+  })
+}

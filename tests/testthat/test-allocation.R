@@ -143,3 +143,48 @@ test_that("blocks hold about 64 MB and no more rows than there are", {
   expect_gte(block_size(1, 1e6, 5000), 5000)
   expect_identical(block_size(3, 1e6, 1), as.integer(ceiling(512 / 3)))
 })
+
+# Gram matrices up to a condition of 1e2, twice up to about 1e7, QR beyond: each side of both bounds.
+test_that("ranks and leverages are those of the SVD at every condition, in every block size", {
+  for (digits in c(0, 1.5, 1.9, 2.1, 3, 5, 6, 7, 8, 9, 11)) {
+    for (seed in 1:2) {
+      J <- matrix_with(90, 10^seq(0, -digits, length.out = 20), seed)
+      s <- svd(twin_unit_columns(J, rep(1, 20)))
+      # both sides lose eps times the condition
+      bound <- 1e-12 + 20 * .Machine$double.eps * s$d[[1]] / s$d[[20]]
+      for (block in c(90, 31, 20)) {
+        core <- allocate_rows(J, block)
+        label <- paste("condition", digits, "block", block)
+        expect_identical(core$rank, 20L, label = label)
+        expect_near(core$answer[, 1], rowSums(s$u^2), bound, label)
+        expect_near(core$values / s$d, rep(1, 20), bound, label)
+        expect_equal(sum(core$answer), 20, tolerance = 1e-13, label = label)
+      }
+    }
+  }
+})
+
+test_that("ranks below the number of parameters are those of the SVD", {
+  for (rank in c(1, 10, 19)) {
+    for (seed in 1:10) {
+      J <- matrix_with(60, c(10^seq(0, -3, length.out = rank), rep(0, 20 - rank)), seed)
+      s <- svd(twin_unit_columns(J, rep(1, 20)))
+      for (block in c(60, 23)) {
+        core <- allocate_rows(J, block)
+        expect_identical(core$rank, as.integer(rank))
+        expect_near(core$answer[, 1], rowSums(s$u[, seq_len(rank), drop = FALSE]^2), 1e-10)
+      }
+    }
+  }
+})
+
+test_that("a tolerance below which directions are lost is met exactly, also where the quick way would do", {
+  J <- matrix_with(60, 10^seq(0, -2, length.out = 20))
+  s <- svd(twin_unit_columns(J, rep(1, 20)))
+  for (r in c(1, 7, 19, 20)) {
+    tol <- if (r == 20) s$d[[20]] / s$d[[1]] / 2 else sqrt(s$d[[r]] * s$d[[r + 1]]) / s$d[[1]]
+    core <- allocate_rows(J, 23, tol)
+    expect_identical(core$rank, r |> as.integer())
+    expect_near(core$answer[, 1], rowSums(s$u[, seq_len(r), drop = FALSE]^2), 1e-11)
+  }
+})
