@@ -39,6 +39,7 @@ dplyr_reconstruct.ca_frame <- function(data, template) plain_frame(data)
 
 # Rows of several frames of plain vectors, one after the other; NA in a column that a frame has not.
 stack_frames <- function(frames) {
+  if (length(frames) == 1L) return(plain_frame(frames[[1L]]))
   names <- unique(unlist(lapply(frames, names)))
   light_frame(lapply(stats::setNames(nm = names), function(name) {
     unlist(lapply(frames, function(frame) {

@@ -64,7 +64,10 @@ coordinate_labels <- function(columns, channels) {
 
 # data.frame() without its cost: `columns` are a named list of equal lengths.
 light_frame <- function(columns, class = NULL) {
-  structure(columns, class = c(class, "data.frame"), row.names = .set_row_names(length(columns[[1L]])))
+  attributes(columns) <- list(
+    names = names(columns), row.names = .set_row_names(length(columns[[1L]])), class = c(class, "data.frame")
+  )
+  columns
 }
 
 #' Inputs

@@ -21,14 +21,16 @@ with_seed <- function(seed, code) {
   old <- globalenv()$.Random.seed
   kinds <- if (is.null(old)) RNGkind() # a stream says its kinds itself
   on.exit(restore_stream(old, kinds))
-  set.seed(seed, kind = "Mersenne-Twister", normal.kind = "Inversion", sample.kind = "Rejection")
+  set.seed(seed, kind = generators[[1L]], normal.kind = generators[[2L]], sample.kind = generators[[3L]])
   force(code)
 }
+
+generators <- c("Mersenne-Twister", "Inversion", "Rejection")
 
 restore_stream <- function(old, kinds) {
   if (!is.null(old)) return(assign(".Random.seed", old, envir = globalenv()))
   # R warns of the sampler of before R 3.6 whenever it is set, also when it is set back
-  suppressWarnings(RNGkind(kinds[[1L]], kinds[[2L]], kinds[[3L]]))
+  if (!identical(kinds, generators)) suppressWarnings(RNGkind(kinds[[1L]], kinds[[2L]], kinds[[3L]]))
   rm(".Random.seed", envir = globalenv())
 }
 

@@ -426,8 +426,8 @@ test_that("an interrupt returns the runs that workers have finished", {
   })
   expect_message(stopped <- compare_architectures(nets, tasks, replicates = 3), "Interrupted")
   done <- is.na(stopped$runs$error)
-  # two chunks of two runs: about eight chunks for each of two workers
-  expect_identical(sum(done), 4L)
+  # two chunks: the first holds two runs, the others one
+  expect_true(sum(done) %in% 2:3)
   expect_identical(unique(stopped$runs$error[!done]), "interrupted")
   expect_true(all(is.na(stopped$runs$loss[!done])))
   expect_equal(stopped$runs$loss[done], full$runs$loss[done], tolerance = 1e-8)
