@@ -149,14 +149,22 @@ layers_have_bias <- function(layers) {
 coef_names <- function(network) {
   unlist(lapply(network_rows(network), function(row) {
     lapply(names(row$layer$params), function(array) {
-      paste0(row$name, ".", array, "[", index_labels(row$layer$params[[array]]), "]")
+      array_labels(paste0(row$name, ".", array), row$layer$params[[array]])
     })
   }), use.names = FALSE)
 }
 
-# "1,1", "2,1", .. in R's own order for an array of these dimensions.
-index_labels <- function(dim) {
-  do.call(paste, c(unname(as.list(expand.grid(lapply(dim, seq_len)))), sep = ","))
+# "name[1,1]", "name[2,1]", .. in R's own order for an array of these dimensions. Strings are dear: each is made once,
+# from few pieces.
+array_labels <- function(name, dim) {
+  ends <- c(rep("", length(dim) - 1L), "]")
+  labels <- paste0(name, "[", seq_len(dim[[1L]]), ends[[1L]])
+  for (i in seq_along(dim)[-1L]) {
+    labels <- if (length(labels) == 1L) paste0(labels, ",", seq_len(dim[[i]]), ends[[i]]) else {
+      paste0(labels, rep(paste0(",", seq_len(dim[[i]]), ends[[i]]), each = length(labels)))
+    }
+  }
+  labels
 }
 
 #' Coefficients of a network

@@ -38,7 +38,7 @@ tangent <- function(network) {
   check_coefficients(network)
   check_linear(network)
   J <- .Call(ffi_tangent, lower(network), network$coef)
-  colnames(J) <- coef_names(network)
+  dimnames(J) <- list(NULL, coef_names(network)) # colnames() would copy it
   J
 }
 

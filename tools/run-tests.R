@@ -26,7 +26,7 @@ report("Snapshots that were never recorded, in the tests:", tests[unrecorded])
 
 bad <- is_a("failure") | is_a("error")
 first_line <- function(text) trimws(strsplit(text, "\n")[[1]][1])
-report("Failed, in the tests:", paste0(tests[bad], ": ", vapply(messages[bad], first_line, "")))
+report("Failed, in the tests:", paste(tests[bad], vapply(messages[bad], first_line, ""), sep = ": ", recycle0 = TRUE))
 
 # A parallel run can lose a file without a word, such as one that R cannot parse.
 files <- testthat::find_test_scripts(folder, filter)
