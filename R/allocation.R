@@ -171,7 +171,7 @@ inform_cost <- function(rows, p, block) {
   cli::cli_inform(c(
     "Allocating a tangent of {format(rows, big.mark = ',')} x {format(p, big.mark = ',')} in blocks of
       {format(block, big.mark = ',')} rows.",
-    i = "About {signif(flops / 1e9, 2)} billion operations and {signif(megabytes, 2)} MB."
+    i = "At most {signif(flops / 1e9, 2)} billion operations and {signif(megabytes, 2)} MB."
   ), class = "capalloc_message_cost")
 }
 

@@ -8,8 +8,8 @@
 #include "workspace.h"
 
 static struct ca_span overlap(struct ca_span a, struct ca_span b) {
-    const struct ca_span both = {a.lo > b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi};
-    return both.lo < both.hi ? both : (struct ca_span){0, 0};
+    const struct ca_span both = {a.lo > b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi, 0};
+    return both.lo < both.hi ? both : (struct ca_span){0, 0, 0};
 }
 
 void ca_weights(const struct ca_pass *back, const double *theta, double *W) {
