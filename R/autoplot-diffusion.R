@@ -23,7 +23,7 @@ autoplot.ca_diffusion <- function(object, ...) {
   n <- nlevels(shown$finite$stack)
   ggplot2::ggplot(shown$finite, ggplot2::aes(x = .data$lag, y = .data$capacity)) +
     (if (nrow(shown$limit) > 0L) ggplot2::geom_col(data = shown$limit, fill = pale, width = 0.9)) +
-    ggplot2::geom_line(data = shown$continuum, colour = grey, linetype = "dashed") +
+    ggplot2::geom_line(data = shown$continuum, colour = "grey30", linetype = "dashed") +
     ggplot2::geom_point(ggplot2::aes(colour = .data$stack), size = 1.5) +
     ggplot2::scale_colour_manual(NULL, values = rep_len(diffusion_colours, n)) +
     ggplot2::scale_x_continuous(breaks = whole_breaks) +
@@ -43,7 +43,7 @@ plot.ca_diffusion <- function(x, ...) {
   graphics::plot.window(range(all$lag) + c(-0.5, 0.5), c(0, max(all$capacity)))
   limit <- shown$limit
   if (nrow(limit) > 0L) graphics::rect(limit$lag - 0.45, 0, limit$lag + 0.45, limit$capacity, col = pale, border = NA)
-  graphics::lines(shown$continuum$lag, shown$continuum$capacity, lty = 2, col = grey)
+  graphics::lines(shown$continuum$lag, shown$continuum$capacity, lty = 2, col = "grey30")
   colours <- rep_len(diffusion_colours, nlevels(shown$finite$stack))
   graphics::points(shown$finite$lag, shown$finite$capacity, pch = 16, col = colours[as.integer(shown$finite$stack)])
   graphics::axis(1, whole_breaks(range(all$lag)))

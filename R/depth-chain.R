@@ -8,7 +8,7 @@
 
 # list(kind = "residual" or "plain", moves, counts, padded): equal layers that follow each other are one move, counted.
 # From the input to the output.
-depth_chain <- function(about, call) {
+depth_chain <- function(about) {
   q <- layer_gates(about)
   rows <- network_rows(about$network)
   inside <- Reduce(function(own, row) if (row$depth == 0L) own + 1L else own, rows, 0L, accumulate = TRUE)[-1L]

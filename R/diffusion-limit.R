@@ -73,8 +73,7 @@ diffusion_limit <- function(network, from = NULL, depth = NULL, task = NULL, dat
   start <- if (is.null(from)) middle else check_one_output(from, call)
   about <- new_propagation(network, start, "total", task, data, call)
   about$limit <- limit
-  about$call <- call
-  chain <- depth_chain(about, call)
+  chain <- depth_chain(about)
   times <- check_depth(depth, chain, call)
   v <- matrix(as.double(about$start$capacity), output_shape(own)[[1L]])
   if (is.null(from)) v[, middle$position] <- 1 / nrow(v)

@@ -30,3 +30,10 @@ uneven_chains <- function() {
   )
   Map(with_test_coef, networks, seq_along(networks))
 }
+
+# Units at the input, channels summed.
+arrived <- function(net, from, ...) {
+  flow <- propagate_capacity(net, from, ...)
+  rows <- flow[flow$layer == levels(flow$layer)[[1]] & flow$part == "unit", ]
+  c(tapply(rows$capacity, rows$position, sum, simplify = TRUE), use.names = FALSE)
+}

@@ -40,13 +40,6 @@ test_that("the distance of the limit to the continuum falls as sigma grows", {
   expect_equal(distance[[2]] / distance[[3]], 4, tolerance = 0.12)
 })
 
-# Units at the input, channels summed.
-arrived <- function(net, from, ...) {
-  flow <- propagate_capacity(net, from, ...)
-  rows <- flow[flow$layer == levels(flow$layer)[[1]] & flow$part == "unit", ]
-  c(tapply(rows$capacity, rows$position, sum, simplify = TRUE), use.names = FALSE)
-}
-
 test_that("finite chains are those of propagate_capacity(), and the limit is theirs", {
   for (net in uneven_chains()) {
     shape <- shape_of(net)
