@@ -66,17 +66,19 @@ diffusion_picture <- function(object) {
   finite <- rows[rows$kind == "finite", , drop = FALSE]
   labels <- paste(format(overall$depth, trim = TRUE, scientific = FALSE), ifelse(overall$depth == 1, "layer", "layers"))
   finite$stack <- factor(labels[match(finite$depth, overall$depth)], levels = labels)
-  percent <- function(x) format(x, digits = 2, trim = TRUE)
-  note <- if (residual) {
-    paste0("bars: depth limit, dashed: continuum, ", percent(overall$limit_continuum[[1L]]), " apart (total variation); finite to limit: ",
-      paste(percent(overall$finite_limit), collapse = ", "))
-  } else {
-    paste0("dashed: continuum, ", percent(overall$finite_continuum[[1L]]), " apart (total variation)")
-  }
   list(
     finite = finite, limit = rows[rows$kind == "limit", , drop = FALSE],
-    continuum = rows[rows$kind == "continuum", , drop = FALSE], note = note,
-    title = paste0(if (residual) paste0("Residual chain, sigma ", format(overall$sigma[[1L]], digits = 3)) else "Plain stack",
-      ", from position ", format(attr(object, "start")))
+    continuum = rows[rows$kind == "continuum", , drop = FALSE], note = diffusion_note(overall, residual),
+    title = paste0(
+      if (residual) paste("Residual chain, sigma", format(overall$sigma[[1L]], digits = 3)) else "Plain stack",
+      ", from position ", format(attr(object, "start"))
+    )
   )
+}
+
+diffusion_note <- function(overall, residual) {
+  two <- function(x) paste(format(x, digits = 2, trim = TRUE), collapse = ", ")
+  if (!residual) return(paste0("dashed: continuum, ", two(overall$finite_continuum), " apart (total variation)"))
+  paste0("bars: depth limit, dashed: continuum, ", two(overall$limit_continuum[[1L]]),
+    " apart (total variation); finite to limit: ", two(overall$finite_limit))
 }

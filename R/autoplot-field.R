@@ -4,8 +4,8 @@
 #'
 #' `type = "region"`: for each layer, the input at the bottom, the theoretical field (pale), the smallest window with
 #' most of the capacity (blue) and its mean (orange). `type = "width"`: the standard deviation of capacity against
-#' depth, and the square-root law (dashed). A grid has a panel for its rows and one for its columns. Of more than 60 layers
-#' evenly spaced ones are shown.
+#' depth, and the square-root law (dashed). A grid has a panel for its rows and one for its columns. Of more than 60
+#' layers evenly spaced ones are shown.
 #'
 #' @param object,x An effective receptive field, from [effective_receptive_field()].
 #' @param type `"region"` or `"width"`.

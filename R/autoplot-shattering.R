@@ -41,7 +41,9 @@ plot.ca_shattering <- function(x, ...) {
   shown <- shattering_picture(x)
   panels <- split(shown$rows, shown$rows$network)
   columns <- ceiling(sqrt(length(panels)))
-  old <- graphics::par(mfrow = c(ceiling(length(panels) / columns), columns), mar = c(4, 4, 2.5, 1), oma = c(1.5, 0, 0, 0))
+  old <- graphics::par(
+    mfrow = c(ceiling(length(panels) / columns), columns), mar = c(4, 4, 2.5, 1), oma = c(1.5, 0, 0, 0)
+  )
   on.exit(graphics::par(old))
   colours <- grDevices::colorRampPalette(depth_shades, space = "Lab")(101)
   for (name in names(panels)) {

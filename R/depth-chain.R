@@ -14,10 +14,11 @@ depth_chain <- function(about) {
   inside <- Reduce(function(own, row) if (row$depth == 0L) own + 1L else own, rows, 0L, accumulate = TRUE)[-1L]
   own <- split(seq_along(rows), inside)
   residual <- about$network$layers[[1L]]$kind == "residual"
+  theta <- about$network$coef
   moves <- if (residual) {
-    lapply(own, function(at) read_moves(rows[at[-1L]], q[at[-1L]], about$network$coef, rows[[at[[1L]]]]$layer$scale^2)[[1L]])
+    lapply(own, function(at) read_moves(rows[at[-1L]], q[at[-1L]], theta, rows[[at[[1L]]]]$layer$scale^2)[[1L]])
   } else {
-    read_moves(rows, q, about$network$coef)
+    read_moves(rows, q, theta)
   }
   grouped <- group_moves(unname(moves))
   list(kind = if (residual) "residual" else "plain", moves = grouped$moves, counts = grouped$counts,
@@ -153,6 +154,16 @@ chain_limit <- function(chain, v, tol) {
     error <- error + stats::ppois(last, r, lower.tail = FALSE)
   }
   list(v = v, error = error)
+}
+
+# Operations of all finite chains and of the limit.
+chain_cost <- function(chain, times, tol) {
+  residual <- chain$kind == "residual"
+  sum(mapply(function(move, count) {
+    step <- 2 * length(move$W2) * length(move$W2[[1L]]) * ncol(move$after)
+    powers <- if (residual) stats::qpois(tol, max(move_rate(move)) * count, lower.tail = FALSE) else 0
+    step * (count * sum(times) + powers)
+  }, chain$moves, chain$counts))
 }
 
 # ---- moments of the steps --------------------------------------------------------------------------

@@ -7,8 +7,8 @@
 #'
 #' @section Residual chains:
 #' For layers h + s phi(A h), capacity moves by T_ij = (delta_ij + s^2 q_i A_ij^2) / (1 + s^2 q_i |A_i|^2). With
-#' M_ij = A_ij^2 / |A_i|^2, r_i = s^2 q_i |A_i|^2, and each layer cut into m layers of scale s / sqrt(m), it moves in the
-#' limit of m by exp(R (M - I)), R = diag(r), a layer after the other. Far from the borders of one channel r is one
+#' M_ij = A_ij^2 / |A_i|^2, r_i = s^2 q_i |A_i|^2, and each layer cut into m layers of scale s / sqrt(m), it moves in
+#' the limit of m by exp(R (M - I)), R = diag(r), a layer after the other. Far from the borders of one channel r is one
 #' number and L equal layers give exp(sigma^2 (M - I)) with sigma^2 = L s^2 q |A|^2, the expected number of steps. At a
 #' border, rows are shorter, in r as in M. The distance of the finite chain to its limit falls as 1 / L.
 #'
@@ -30,9 +30,9 @@
 #' borders, averaged over the layers. Several channels are summed, with the exact moments of their sum. Of a stack
 #' whose convolutions are all `"valid"`, which cannot reach a border, the line is unbounded.
 #'
-#' @param network A network with coefficients, or a fit: a chain of [layer_residual()] layers each of whose blocks is one
-#'   convolution and perhaps activations, or a plain stack of convolutions and perhaps activations; on a sequence, stride
-#'   1, without biases.
+#' @param network A network with coefficients, or a fit: a chain of [layer_residual()] layers each of whose blocks is
+#'   one convolution and perhaps activations, or a plain stack of convolutions and perhaps activations; on a sequence,
+#'   stride 1, without biases.
 #' @param from `list(position =, channel =)`, the output where capacity 1 starts; `NULL` is the middle position, its
 #'   channels in equal parts.
 #' @param depth Of a residual chain, numbers of layers to compare: multiples m L of its own L, each layer cut into m
@@ -40,16 +40,19 @@
 #' @param task,data,limit Where gates are asked, as in [propagate_capacity()]; with neither, pre-activations have mean
 #'   zero and variance 1.
 #' @param tol The total variation that truncating exp() may leave out.
-#' @returns A data frame of class `ca_diffusion`: `kind` (a factor, `"finite"`, `"limit"`, `"continuum"`; plain stacks have
-#'   no limit), `depth` (number of layers, `Inf` for the limit and for the continuum of a residual chain), `position` and
-#'   `lag` of the input, and `capacity` (channels summed).
+#' @returns A data frame of class `ca_diffusion`: `kind` (a factor, `"finite"`, `"limit"`, `"continuum"`; plain stacks
+#'   have no limit), `depth` (number of layers, `Inf` for the limit and for the continuum of a residual chain),
+#'   `position` and `lag` of the input, and `capacity` (channels summed).
 #'
 #'   `glance()`: one row for each finite depth: `depth`, `sigma` (root of the expected number of steps), `drift` and
 #'   `second_moment` of one step in positions, `mean_finite`, `mean_limit`, `mean_continuum`, `variance_finite`,
 #'   `variance_limit`, `variance_continuum` (in positions, of where capacity is at the input less where it started;
 #'   those of the continuum on an unbounded line), the total variations (half the sum of absolute differences)
-#'   `finite_limit`, `finite_continuum` and `limit_continuum`, `lost` (in finite chains: at rows of zeros and at gates that are always 0)
-#'   and `error` of the limit. `NA` where a plain stack has no limit.
+#'   `finite_limit`, `finite_continuum` and `limit_continuum`, `lost` (in finite chains: at rows of zeros and at gates
+#'   that are always 0) and `error` of the limit. `NA` where a plain stack has no limit.
+#'
+#'   Errors: a network that is no such stack, with the reason (`capalloc_error_stack`); steps without variance, which
+#'   have no continuum (`capalloc_error_value`); more than `limit` operations (`capalloc_error_cost`).
 #' @references Donier, J. (2019). Capacity allocation through neural network layers.
 #'   \doi{10.48550/arXiv.1902.08572}. Cox, D. R. and Miller, H. D. (1965). The theory of stochastic processes. Methuen.
 #'   The distances and the refinement of given layers are this package's own.
@@ -75,6 +78,7 @@ diffusion_limit <- function(network, from = NULL, depth = NULL, task = NULL, dat
   about$limit <- limit
   chain <- depth_chain(about)
   times <- check_depth(depth, chain, call)
+  check_cost(chain_cost(chain, times, tol), limit, "The finite chains and their limit", call)
   v <- matrix(as.double(about$start$capacity), output_shape(own)[[1L]])
   if (is.null(from)) v[, middle$position] <- 1 / nrow(v)
   new_diffusion(about, chain, times, v, tol, call)
@@ -149,16 +153,15 @@ check_plain <- function(rows, call) {
 
 # Why a layer does not belong to a stack, or NULL.
 unfit_row <- function(row, residual) {
-  layer <- row$layer
-  if (residual && row$depth == 0L && layer$kind != "residual") {
-    return("is not residual: a chain is residual throughout, or a plain stack.")
+  kind <- row$layer$kind
+  outer <- residual && row$depth == 0L
+  if (outer != (kind == "residual")) {
+    return(paste(if (outer) "is not" else "is", "residual: a chain is residual throughout, or a plain stack."))
   }
-  if (row$depth == 0L && residual) return(NULL)
-  if (layer$kind == "residual") return("is residual: a chain is residual throughout, or a plain stack.")
-  if (layer$kind == "activation") return(NULL)
-  if (layer$kind != "conv") return("is not a convolution or an activation.")
-  if (layer$stride > 1L) return("has a stride: its steps have no fixed place.")
-  if (!is.null(layer$params$bias)) return("has a bias, whose capacity leaves the sequence.")
+  if (kind %in% c("residual", "activation")) return(NULL)
+  if (kind != "conv") return("is not a convolution or an activation.")
+  if (row$layer$stride > 1L) return("has a stride: its steps have no fixed place.")
+  if (!is.null(row$layer$params$bias)) return("has a bias, whose capacity leaves the sequence.")
   NULL
 }
 
@@ -188,10 +191,9 @@ new_diffusion <- function(about, chain, times, v, tol, call) {
   far <- if (chain$kind == "residual") Inf else own
   depths <- c(times * own, if (!is.null(limit)) far, far)
   columns <- list(
-    kind = structure(rep(kind, each = n), levels = kinds[unique(kind)], class = "factor"), depth = rep(depths, each = n),
+    kind = factor(kinds[rep(kind, each = n)], levels = kinds[unique(kind)]), depth = rep(depths, each = n),
     position = rep(seq_len(n), length(kind)), lag = rep(rev(seq_len(n)), length(kind)), capacity = unlist(profiles)
   )
-  if (is.null(limit)) columns$kind <- factor(kinds[rep(kind, each = n)], levels = kinds[c(1L, 3L)])
   new_frame(columns, "ca_diffusion", stack = chain$kind, start = start, padded = chain$padded,
     overall = diffusion_overview(profiles, depths, start, moments, limit))
 }
@@ -251,12 +253,13 @@ tidy.ca_diffusion <- function(x, ...) plain_frame(x)
 #' @export
 print.ca_diffusion <- function(x, ...) {
   overall <- attr(x, "overall")
-  cat("<depth limit> of a ", if (attr(x, "stack") == "residual") "residual chain" else "plain stack", ", from position ",
-    format(attr(x, "start")), "\nsigma ", format(overall$sigma[[1L]], digits = 4), ", a step of mean ",
-    format(overall$drift[[1L]], digits = 4), " and second moment ", format(overall$second_moment[[1L]], digits = 4),
-    "; variance of the continuum ", format(overall$variance_continuum[[1L]], digits = 4), "\n", sep = "")
-  shown <- intersect(c("depth", "variance_finite", "variance_limit", "finite_limit", "finite_continuum", "limit_continuum"),
-    names(overall)[!vapply(overall, anyNA, NA)])
+  stack <- if (attr(x, "stack") == "residual") "residual chain" else "plain stack"
+  four <- function(name) format(overall[[name]][[1L]], digits = 4)
+  cat("<depth limit> of a ", stack, ", from position ", format(attr(x, "start")), "\nsigma ", four("sigma"),
+    ", a step of mean ", four("drift"), " and second moment ", four("second_moment"), "; variance of the continuum ",
+    four("variance_continuum"), "\n", sep = "")
+  shown <- c("depth", "variance_finite", "variance_limit", "finite_limit", "finite_continuum", "limit_continuum")
+  shown <- shown[!vapply(overall[shown], anyNA, NA)]
   print(overall[shown], row.names = FALSE, digits = 4)
   invisible(x)
 }

@@ -13,16 +13,16 @@
 #'
 #' * `"total"`, `"linear"`, `"gaussian"`, `"empirical"`: the capacity that [propagate_capacity()] brings to the input in
 #'   that mode, from each channel separately.
-#' * `"gradient"`: the squares of the derivatives of the channels by each input, summed, averaged over the rows of `data` (of a linear
-#'   network, its squared effective weights).
+#' * `"gradient"`: the squares of the derivatives of the channels by each input, summed, averaged over the rows of
+#'   `data` (of a linear network, its squared effective weights).
 #'
 #' Channels of the input are summed. What goes to the `(Intercept)` or is lost is left out.
 #'
 #' @section The square root of depth:
 #' `depth` counts the layers so far that widened the theoretical field. `sqrt_depth` is c sqrt(depth), c by least
 #' squares over those layers: where sd follows it, layers add independent steps of equal width. Dilations that grow,
-#' strides, recurrences and borders in reach depart from it; `exponent` of `glance()`, the slope of log sd on log depth, is 1/2 by
-#' the law.
+#' strides, recurrences and borders in reach depart from it; `exponent` of `glance()`, the slope of log sd on log depth,
+#' is 1/2 by the law.
 #'
 #' @param network A network with coefficients, or a fit (whose task or inputs are used unless `task` or `data` are
 #'   given), on a sequence or a grid.
@@ -30,16 +30,16 @@
 #' @param output Where each layer is read: `"newest"`, its last position (on a grid, last row and column), as in
 #'   [receptive_field()], or `"middle"`, away from borders.
 #' @param level The share of capacity that the smallest window holds.
-#' @param task,data,limit As in [propagate_capacity()]; method `"gradient"` of a network that is not linear needs `data`, or a
-#'   `task` made from data.
+#' @param task,data,limit As in [propagate_capacity()]; method `"gradient"` of a network that is not linear needs
+#'   `data`, or a `task` made from data.
 #' @returns A data frame of class `ca_field` with one row per layer, on a grid two, its rows and its columns: `layer` (a
 #'   factor), on a grid `dimension`, `depth`, `from`, `to` and `size` (the theoretical field, in input
 #'   positions), `mean` and `sd` of capacity, `region_from`, `region_to` and `region_size` (the smallest
 #'   window of positions with `level` of it; of several the one with the most), `sqrt_depth`. `NA` where nothing of the
 #'   input is seen, or no capacity comes to it.
 #'
-#'   `glance()`: one row (on a grid, one per dimension): `layers`, `depth`, `size`, `sd` and `region_size` of the last layer,
-#'   `share` = region_size / size, `exponent`, `method`, `level`.
+#'   `glance()`: one row (on a grid, one per dimension): `layers`, `depth`, `size`, `sd` and `region_size` of the last
+#'   layer, `share` = region_size / size, `exponent`, `method`, `level`.
 #' @references Luo, W., Li, Y., Urtasun, R. and Zemel, R. (2016). Understanding the effective receptive field in deep
 #'   convolutional neural networks. \doi{10.48550/arXiv.1701.04128}.
 #' @seealso [receptive_field()], [diffusion_limit()]; `autoplot()` and `plot()` draw it.
@@ -72,9 +72,8 @@ effective_receptive_field <- function(network, method = c("total", "linear", "ga
   if (method == "gradient") inputs <- gradient_inputs(network, inputs, call)
   heads <- lapply(seq_along(network$layers), function(i) read_prefix(network, i, output))
   weights <- lapply(heads, function(head) {
-    if (method == "gradient") mean_gradients(head, inputs$data) else {
-      flow_through(new_propagation(head, NULL, method, inputs$task, inputs$data, call), limit)[[1L]]$unit
-    }
+    if (method == "gradient") return(mean_gradients(head, inputs$data))
+    flow_through(new_propagation(head, NULL, method, inputs$task, inputs$data, call), limit)[[1L]]$unit
   })
   new_field(network, heads, weights, method, output, level)
 }
@@ -211,8 +210,8 @@ glance.ca_field <- function(x, ...) {
   parts <- if (grid) split(rows, factor(rows$dimension, levels = c("row", "column"))) else list(rows)
   last <- do.call(rbind, lapply(parts, function(part) part[nrow(part), , drop = FALSE]))
   out <- list(
-    layers = vapply(parts, nrow, 0L), depth = last$depth, size = last$size, sd = last$sd, region_size = last$region_size,
-    share = last$region_size / last$size, exponent = vapply(parts, depth_exponent, 0),
+    layers = vapply(parts, nrow, 0L), depth = last$depth, size = last$size, sd = last$sd,
+    region_size = last$region_size, share = last$region_size / last$size, exponent = vapply(parts, depth_exponent, 0),
     method = rep(attr(x, "method"), length(parts)), level = rep(attr(x, "level"), length(parts))
   )
   light_frame(c(if (grid) list(dimension = names(parts)), lapply(out, unname)))

@@ -9,27 +9,27 @@
 #'
 #' @section What is correlated:
 #' J_s = dyhat/dx at input x_s, all outputs of the network cut there by all inputs. The correlation of two inputs is
-#' sum_oj J_s,oj J_t,oj / (|J_s| |J_t|), not centred, as gate correlations are ([decoupling()]): 1 everywhere for what is linear. In a
-#' plain network of independent weights of mean zero it tends, as layers get wide, to the product over its activations of
-#' the gate correlations at the correlation that pre-activations have there. Inputs at which all gradients are zero are left out and
-#' counted.
+#' sum_oj J_s,oj J_t,oj / (|J_s| |J_t|), not centred, as gate correlations are ([decoupling()]): 1 everywhere for what
+#' is linear. In a plain network of independent weights of mean zero it tends, as layers get wide, to the product over
+#' its activations of the gate correlations at the correlation that pre-activations have there. Inputs at which all
+#' gradients are zero are left out and counted.
 #'
 #' The network is cut after each of its own layers that is not linear (a residual or parallel layer is one), and at its
-#' end; `depth` counts them. Gradients are exact ([linearise()]), one row of `data` at a time; their storage is 8 N m n bytes
-#' for N rows, m outputs at the cut and n inputs.
+#' end; `depth` counts them. Gradients are exact ([linearise()]), one row of `data` at a time; their storage is 8 N m n
+#' bytes for N rows, m outputs at the cut and n inputs.
 #'
 #' @param network A network with coefficients, a fit, or a named list of them on the same inputs, which are compared.
 #' @param data Rows of inputs, as in [predict.ca_network()], or a task made from data. For one fit `NULL`: what it was
 #'   trained on.
 #' @param path `NULL`, or a number of points, evenly spaced on the line between two inputs: the two rows of `data`.
-#' @param bins Number of bins of equal width for the distances of pairs; on a `path` distances are multiples of the step, and
-#'   no bins are needed.
-#' @returns A data frame of class `ca_shattering`: of a list `network` (a factor), `layer` (a factor, what the network was cut
-#'   after), `depth` (number of layers so far that are not linear), `distance` (Euclidean, mean of the pairs in the bin),
-#'   `correlation` (mean of the pairs), `pairs`. Bins without pairs are left out.
+#' @param bins Number of bins of equal width for the distances of pairs; on a `path` distances are multiples of the
+#'   step, and no bins are needed.
+#' @returns A data frame of class `ca_shattering`: of a list `network` (a factor), `layer` (a factor, what the network
+#'   was cut after), `depth` (number of layers so far that are not linear), `distance` (Euclidean, mean of the pairs in
+#'   the bin), `correlation` (mean of the pairs), `pairs`. Bins without pairs are left out.
 #'
-#'   `glance()`: one row for each network and layer: `network`, `layer`, `depth`, `correlation` of all pairs, `near` (that of
-#'   the nearest bin), `half` (the distance at which the correlation comes down to 1/2, between bins by a
+#'   `glance()`: one row for each network and layer: `network`, `layer`, `depth`, `correlation` of all pairs, `near`
+#'   (that of the nearest bin), `half` (the distance at which the correlation comes down to 1/2, between bins by a
 #'   straight line from 1 at distance 0; `NA` where it does not), `pairs`, and `dead`, the number of inputs without
 #'   gradients.
 #' @references Balduzzi, D., Frean, M., Leary, L., Lewis, J. P., Ma, K. W.-D. and McWilliams, B. (2017). The shattered
@@ -237,8 +237,8 @@ tidy.ca_shattering <- function(x, ...) plain_frame(x)
 #' @export
 print.ca_shattering <- function(x, n = 20, ...) {
   overall <- attr(x, "overall")
-  cat("<shattering> correlation of input gradients ", if (attr(x, "path")) "along a path" else "over pairs of inputs", "\n",
-    sep = "")
+  where <- if (attr(x, "path")) "along a path" else "at pairs of inputs"
+  cat("<shattering> correlation of input gradients ", where, "\n", sep = "")
   print(overall[seq_len(min(n, nrow(overall))), , drop = FALSE], row.names = FALSE, digits = 4)
   if (nrow(overall) > n) cat("  ... and ", nrow(overall) - n, " more layers\n", sep = "")
   invisible(x)

@@ -2,14 +2,16 @@
 residual_chain <- function(n, L, scale, taps = c(1, 1) / sqrt(2), dilation = 2, padding = "same") {
   net <- input_sequence(n)
   for (l in seq_len(L)) {
-    net <- layer_residual(net, \(x) layer_conv(x, 1, length(taps), dilation = dilation, padding = padding), scale = scale)
+    block <- \(x) layer_conv(x, 1, length(taps), dilation = dilation, padding = padding)
+    net <- layer_residual(net, block, scale = scale)
   }
   set_coef(net, rep(taps, L))
 }
 
 # Every residual layer of a network m times, of scale s / sqrt(m).
 cut_layers <- function(net, m) {
-  theta <- split(net$coef, rep(seq_along(net$layers), vapply(net$layers, function(layer) layers_params(list(layer)), 0)))
+  sizes <- vapply(net$layers, function(layer) layers_params(list(layer)), 0)
+  theta <- split(net$coef, rep(seq_along(sizes), sizes))
   layers <- lapply(net$layers, function(layer) {
     layer$scale <- layer$scale / sqrt(m)
     layer

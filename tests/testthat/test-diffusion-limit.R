@@ -24,7 +24,8 @@ test_that("the residual chain has the variances and the distances of theory", {
   x <- seq_len(401) - 201
   expect_near(profile_of(d, "continuum"), dnorm(x), 1e-15)
   # the limit is the Poisson mixture of walks: Bessel functions
-  expect_near(profile_of(d, "limit"), besselI(1, abs(x), expon.scaled = TRUE), 1e-13)
+  near <- abs(x) <= 30
+  expect_near(profile_of(d, "limit")[near], besselI(1, abs(x[near]), expon.scaled = TRUE), 1e-13)
   # cut layers are the layers of a deep network, and propagate_capacity() agrees
   deep <- residual_chain(401, 10, 1 / sqrt(10))
   own <- diffusion_limit(deep, from = list(position = 201))
@@ -118,7 +119,8 @@ test_that("a plain stack has the mean and the variance of its steps", {
     expect_equal(c(g$variance_finite, g$variance_continuum), c(L, L) * variance)
     expect_true(is.na(g$variance_limit) && is.na(g$finite_limit) && is.na(g$error))
     expect_equal(g$sigma^2, L)
-    expect_equal(g$finite_continuum, sum(abs(profile_of(d, "finite") - dnorm(1:161 - 81, L * mu, sqrt(L * variance)))) / 2)
+    normal <- dnorm(1:161 - 81, L * mu, sqrt(L * variance))
+    expect_equal(g$finite_continuum, sum(abs(profile_of(d, "finite") - normal)) / 2)
     expect_near(profile_of(d, "finite"), arrived(stack(L, "same"), list(position = 81)), 1e-14)
     # valid: position u of the output meets u, u + 1, u + 2
     g <- glance(diffusion_limit(stack(L, "valid")))
@@ -215,6 +217,7 @@ test_that("what is no such stack is refused with the reason", {
     cat(bad(diffusion_limit(chain, depth = "deep"), "type"))
     cat(bad(diffusion_limit(drawn(conv), depth = 2), "value"))
     cat(bad(diffusion_limit(chain, tol = 0), "value"))
+    cat(bad(diffusion_limit(chain, limit = 10), "cost"))
     cat(bad(diffusion_limit(residual_chain(9, 1, 0)), "value"))
     cat(bad(diffusion_limit(set_coef(conv, c(0, 1, 0))), "value"))
     cat(bad(diffusion_limit(set_coef(conv, c(0, 0, 0))), "value"))
