@@ -2,7 +2,7 @@
 
 # At x in (0, length), of what starts at x0 with the mean displacement `drift` and the standard deviation `sd` on
 # an unbounded line. A sum over images of the ends, 2 n length apart: those of no drift, tilted (Girsanov), and for the
-# drift, under which ends are no mirrors, half-lines of images (Cox and Miller 1965, section 5.7, of one end). No term
+# drift, under which ends are no mirrors, half-lines of images (Cox and Miller 1965 of one end). No term
 # is large; where the ends are not reached all but one vanish, and it is the normal density. Without ends (length Inf)
 # that alone.
 reflected_density <- function(x, x0, drift, sd, length = Inf) {

@@ -68,18 +68,25 @@ shattered_networks <- function(network, call) {
     if (!inherits(network, "ca_fit")) check_coefficients(network, call = call)
     return(list(network = check_has_layers(network, "network", call)))
   }
-  names <- names(network)
-  if (length(network) == 0L || is.null(names) || any(is.na(names) | names == "") || anyDuplicated(names)) {
-    abort(c(
-      "A list of networks in {.arg network} must have a name for each, all different.",
-      x = if (length(network) == 0L) "It is empty." else "Its names are {show_value(names)}."
-    ), "value", call = call)
-  }
-  for (name in names) {
+  check_network_names(names(network), call)
+  for (name in names(network)) {
     arg <- paste0("network$", name)
     if (!inherits(network[[name]], "ca_fit")) check_coefficients(network[[name]], arg, call)
     check_has_layers(network[[name]], arg, call)
   }
+  check_one_input(network, call)
+}
+
+check_network_names <- function(names, call) {
+  if (length(names) > 0L && !anyNA(names) && all(names != "") && !anyDuplicated(names)) return(invisible())
+  abort(c(
+    "A list of networks in {.arg network} must have a name for each, all different.",
+    x = "Its names are {show_value(names)}."
+  ), "value", call = call)
+}
+
+check_one_input <- function(network, call) {
+  names <- names(network)
   inputs <- lapply(network, function(net) network_of(net)$input)
   differ <- names[!vapply(inputs, same_input, NA, inputs[[1L]])]
   if (length(differ) == 0L) return(network)

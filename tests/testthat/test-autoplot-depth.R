@@ -101,6 +101,12 @@ test_that("shattering is a line for each depth, a panel for each network", {
   expect_silent(drawn(plot(dead)))
 })
 
+test_that("a plot returns its argument, invisibly", {
+  grDevices::pdf(NULL)
+  withr::defer(grDevices::dev.off())
+  for (x in pictured) expect_identical(withVisible(plot(x)), list(value = x, visible = FALSE))
+})
+
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
 test_that("pictures look as they did", {
   for (name in c("depth-limit", "field-region", "field-width", "shattered")) {

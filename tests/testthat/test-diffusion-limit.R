@@ -204,7 +204,7 @@ test_that("what is no such stack is refused with the reason", {
     cat(bad(diffusion_limit(drawn(input_sequence(9) |> layer_conv(1, 3, stride = 2))), "stack"))
     cat(bad(diffusion_limit(drawn(input_sequence(9) |> layer_conv(1, 3, bias = TRUE))), "stack"))
     cat(bad(diffusion_limit(drawn(layer_conv(conv, 1, 3))), "stack"))
-    cat(bad(diffusion_limit(drawn(input_sequence(9) |> layer_activation("relu")) ), "stack"))
+    cat(bad(diffusion_limit(drawn(input_sequence(9) |> layer_activation("relu"))), "stack"))
     cat(bad(diffusion_limit(drawn(layer_residual(chain, \(x) x |> layer_conv(1, 3, padding = "same") |>
       layer_conv(1, 1)))), "stack"))
     cat(bad(diffusion_limit(drawn(layer_residual(chain, \(x) layer_activation(x, "relu")))), "stack"))
