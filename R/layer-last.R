@@ -39,3 +39,16 @@ lower_layer.ca_layer_last <- function(layer, graph, from) {
 lower_layer.ca_layer_flatten <- function(layer, graph, from) {
   emit(graph, "flatten", from, layer$out_shape)
 }
+
+# Keeps one place of a sequence or a grid, with the coefficients that there are: not a layer that users write, but how
+# others read a network there.
+layer_at <- function(network, row, column) {
+  layer <- new_layer("at", network, c(output_shape(network)[[1L]], 1L, 1L), output_kind(network),
+    pad = c(1L - row, 1L - column))
+  new_network(network$input, c(network$layers, list(layer)), network$coef)
+}
+
+#' @export
+lower_layer.ca_layer_at <- function(layer, graph, from) {
+  emit(graph, "fixed", from, layer$out_shape, window = new_window(pad = layer$pad))
+}

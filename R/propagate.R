@@ -99,12 +99,16 @@ propagate_capacity <- function(network, from = NULL, mode = c("total", "linear",
                                task = NULL, data = NULL, limit = 1e11) {
   mode <- check_choice(mode, c("total", "linear", "gaussian", "empirical"))
   limit <- check_limit(limit)
-  about <- new_propagation(network, from, mode, task, data)
-  about$limit <- limit
-  about$call <- rlang::current_env()
-  levels <- if (mode == "total") flow_total(about) else flow_moments(about)
+  about <- new_propagation(network, from, mode, task, data, rlang::current_env())
+  levels <- flow_through(about, limit)
   warn_rank_gaps(levels, about$names)
   new_propagation_frame(about, levels)
+}
+
+# Capacities at each level, from input to output.
+flow_through <- function(about, limit) {
+  about$limit <- limit
+  if (about$mode == "total") flow_total(about) else flow_moments(about)
 }
 
 # A number of operations, perhaps Inf.
@@ -120,16 +124,25 @@ new_propagation <- function(network, from, mode, task, data, call = rlang::calle
   network <- if (is.null(fitted)) check_coefficients(network, call = call) else fitted$network
   lowered <- lower_with_rows(network)
   if (!is.null(fitted) && is.null(task) && is.null(data)) {
-    sampled <- mode == "empirical" || has_op(lowered$graph, "max")
-    if (!sampled) task <- fitted$task else if (!is_linear(network)) data <- fit_rows(fitted, call)$x
+    own <- fit_inputs(fitted, mode == "empirical" || has_op(lowered$graph, "max"), call)
+    task <- own$task
+    data <- own$data
   }
   start <- read_start(from, mode, network, call)
   inputs <- gate_inputs(network, task, data, call)
   check_mode(network, lowered, mode, inputs, call)
   if (mode == "empirical") inputs <- empirical_inputs(inputs, is_linear(network), call)
   c(
-    list(network = network, graph = lowered$graph, start = start, mode = mode), inputs,
+    list(network = network, graph = lowered$graph, start = start, mode = mode, call = call), inputs,
     flow_levels(network, lowered, start)
+  )
+}
+
+# Where the gates of a fit are asked unless the user says so: list(task, data).
+fit_inputs <- function(fitted, sampled, call) {
+  list(
+    task = if (!sampled) fitted$task,
+    data = if (sampled && !is_linear(fitted$network)) fit_rows(fitted, call)$x
   )
 }
 

@@ -1,0 +1,230 @@
+# Stacks of convolutions on a sequence as Markov chains: what one layer does to capacity in mode total, its refinements
+# and their limit, and the moments of the steps.
+#
+# A move is one convolution with the activations around it: list(offsets, W2, norm, after, before, scale2).
+# Capacities are matrices, channels x positions. Output position u, tap k meets input position u + offsets[k]; W2[[k]]
+# is filters x channels, squared weights; norm (filters x positions) the sums of those that are there; after and
+# before the mean squared gates q of activations at its output and at its input, 1 without.
+
+# list(kind = "residual" or "plain", moves, counts, padded): equal layers that follow each other are one move, counted.
+# From the input to the output.
+depth_chain <- function(about) {
+  q <- layer_gates(about)
+  rows <- network_rows(about$network)
+  inside <- Reduce(function(own, row) if (row$depth == 0L) own + 1L else own, rows, 0L, accumulate = TRUE)[-1L]
+  own <- split(seq_along(rows), inside)
+  residual <- about$network$layers[[1L]]$kind == "residual"
+  theta <- about$network$coef
+  moves <- if (residual) {
+    lapply(own, function(at) read_moves(rows[at[-1L]], q[at[-1L]], theta, rows[[at[[1L]]]]$layer$scale^2)[[1L]])
+  } else {
+    read_moves(rows, q, theta)
+  }
+  grouped <- group_moves(unname(moves))
+  list(kind = if (residual) "residual" else "plain", moves = grouped$moves, counts = grouped$counts,
+    padded = residual || all(vapply(moves, function(move) ncol(move$after) == ncol(move$before), NA)))
+}
+
+# The q of every layer that is an activation (channels x positions), NULL of others.
+layer_gates <- function(about) {
+  lowered <- lower_with_rows(about$network)
+  square <- gate_summary(about)$square
+  phi <- which(vapply(lowered$graph$ops, function(op) op$kind == "phi", NA))
+  q <- vector("list", length(network_rows(about$network)))
+  at <- 0
+  for (node in phi) {
+    shape <- lowered$graph$ops[[node]]$shape
+    q[[lowered$row[[node]]]] <- matrix(square[at + seq_len(prod(shape))], shape[[1L]])
+    at <- at + prod(shape)
+  }
+  q
+}
+
+# Activations belong to the convolution before them, the first ones to the one after.
+read_moves <- function(rows, q, theta, scale2 = NULL) {
+  convs <- which(vapply(rows, function(row) row$layer$kind == "conv", NA))
+  lapply(seq_along(convs), function(i) {
+    until <- if (i < length(convs)) convs[[i + 1L]] - 1L else length(rows)
+    first <- if (i == 1L) q[seq_len(convs[[1L]] - 1L)]
+    new_move(rows[[convs[[i]]]], gate_product(first), gate_product(q[convs[[i]]:until]), theta, scale2)
+  })
+}
+
+# Gates of activations that follow each other, 1 for none.
+gate_product <- function(q) Reduce(`*`, Filter(Negate(is.null), q), 1)
+
+new_move <- function(row, before, after, theta, scale2) {
+  layer <- row$layer
+  n_in <- layer$in_shape[[3L]]
+  n_out <- layer$out_shape[[3L]]
+  W2 <- tap_squares(layer, theta[row$first:row$last])
+  pad <- layer$window[[8L]]
+  move <- list(offsets = (seq_along(W2) - 1L) * layer$dilation - pad, W2 = W2, scale2 = scale2)
+  move$before <- matrix(before, layer$in_shape[[1L]], n_in)
+  move$after <- matrix(after, layer$out_shape[[1L]], n_out)
+  move$norm <- gather_taps(move, 1 + 0 * move$before)
+  move
+}
+
+# Filters x channels for each tap; zero between groups.
+tap_squares <- function(layer, kernel) {
+  dim <- layer$params$kernel
+  kernel <- array(kernel^2, dim)
+  channels <- layer$in_shape[[1L]]
+  group <- function(n) (seq_len(n) - 1L) %/% (n / layer$groups)
+  same <- outer(group(dim[[1L]]), group(channels), `==`)
+  lapply(seq_len(dim[[3L]]), function(k) {
+    W2 <- matrix(kernel[, , k], dim[[1L]])
+    W2[, rep_len(seq_len(dim[[2L]]), channels), drop = FALSE] * same
+  })
+}
+
+# Output positions at which a tap meets an input.
+met_positions <- function(move, k) {
+  u <- seq_len(ncol(move$after)) + move$offsets[[k]]
+  which(u >= 1 & u <= ncol(move$before))
+}
+
+# sum_k W2_k G at the positions met: squared gains of the outputs.
+gather_taps <- function(move, G) {
+  out <- matrix(0, nrow(move$after), ncol(move$after))
+  for (k in seq_along(move$offsets)) {
+    u <- met_positions(move, k)
+    out[, u] <- out[, u] + move$W2[[k]] %*% G[, u + move$offsets[[k]], drop = FALSE]
+  }
+  out
+}
+
+# Capacity v of the outputs to the inputs by A_ij^2 / |A_i|^2; what comes to a gate that is always 0 is lost.
+carry_taps <- function(move, v) {
+  v <- v * ifelse(move$norm > 0 & move$after > 0, 1 / move$norm, 0)
+  out <- matrix(0, nrow(move$before), ncol(move$before))
+  for (k in seq_along(move$offsets)) {
+    u <- met_positions(move, k)
+    at <- u + move$offsets[[k]]
+    out[, at] <- out[, at] + crossprod(move$W2[[k]], v[, u, drop = FALSE])
+  }
+  out * (move$before > 0)
+}
+
+# s^2 q_i sum_j A_ij^2 q_j of a residual layer: the capacity that goes through the block, to one that stays.
+move_rate <- function(move) move$scale2 * move$after * gather_taps(move, move$before)
+
+group_moves <- function(moves) {
+  same <- vapply(seq_along(moves)[-1L], function(i) identical(moves[[i]], moves[[i - 1L]]), NA)
+  runs <- cumsum(c(TRUE, !same))
+  list(moves = moves[!duplicated(runs)], counts = tabulate(runs))
+}
+
+# ---- finite chains and their limit -----------------------------------------------------------------
+
+# Through all layers, each of them as `times` layers of scale / sqrt(times).
+chain_finite <- function(chain, v, times = 1) {
+  for (g in rev(seq_along(chain$moves))) {
+    move <- chain$moves[[g]]
+    if (chain$kind == "residual") {
+      rate <- move_rate(move) / times
+      stay <- 1 / (1 + rate)
+      go <- rate / (1 + rate)
+    }
+    for (i in seq_len(chain$counts[[g]] * times)) {
+      v <- if (chain$kind == "plain") carry_taps(move, v) else stay * v + carry_taps(move, go * v)
+    }
+  }
+  v
+}
+
+# list(v, error): exp(sum of rates (M - I)) of each group of equal layers. By uniformisation: with the largest rate
+# r, exp(Q) = sum_k Pois(r)(k) (I + Q / r)^k, all terms of one sign; it ends where what is left out is below `tol`.
+chain_limit <- function(chain, v, tol) {
+  error <- 0
+  for (g in rev(seq_along(chain$moves))) {
+    move <- chain$moves[[g]]
+    rate <- move_rate(move) * chain$counts[[g]]
+    r <- max(rate)
+    if (r == 0) next
+    last <- stats::qpois(tol, r, lower.tail = FALSE)
+    weight <- stats::dpois(0:last, r)
+    out <- weight[[1L]] * v
+    for (k in seq_len(last)) {
+      v <- v - v * rate / r + carry_taps(move, v * rate / r)
+      out <- out + weight[[k + 1L]] * v
+    }
+    v <- out
+    error <- error + stats::ppois(last, r, lower.tail = FALSE)
+  }
+  list(v = v, error = error)
+}
+
+# Operations of all finite chains and of the limit.
+chain_cost <- function(chain, times, tol) {
+  residual <- chain$kind == "residual"
+  sum(mapply(function(move, count) {
+    step <- 2 * length(move$W2) * length(move$W2[[1L]]) * ncol(move$after)
+    powers <- if (residual) stats::qpois(tol, max(move_rate(move)) * count, lower.tail = FALSE) else 0
+    step * (count * sum(times) + powers)
+  }, chain$moves, chain$counts))
+}
+
+# ---- moments of the steps --------------------------------------------------------------------------
+
+# Far from the borders, from capacities p of the channels: list(steps, drift, second, mean, variance), the expected
+# number of steps (layers of a plain stack), mean and second moment of one, and those of the whole way. Carries
+# sums over ways: of 1, of the steps, of displacements d, of d^2 of each step, and of squared displacements.
+chain_moments <- function(chain, p) {
+  state <- cbind(p, 0, 0, 0, 0) # channels x 5
+  for (g in rev(seq_along(chain$moves))) {
+    move <- chain$moves[[g]]
+    R <- step_matrices(move, chain$kind == "residual")
+    state <- if (chain$kind == "residual") {
+      limit_moments(R, state, chain$counts[[g]])
+    } else {
+      for (i in seq_len(chain$counts[[g]])) state <- add_step(R, state)
+      state
+    }
+  }
+  sums <- colSums(state)
+  steps <- sums[[2L]] / sums[[1L]]
+  mean <- sums[[3L]] / sums[[1L]]
+  list(
+    steps = steps, drift = mean / steps, second = sums[[4L]] / sums[[2L]], mean = mean,
+    variance = sums[[5L]] / sums[[1L]] - mean^2
+  )
+}
+
+# list(R0, R1, R2, stay): sums over taps of the rates from filter to channel, times 1, d and d^2.
+step_matrices <- function(move, residual) {
+  W2 <- Reduce(`+`, move$W2)
+  norm <- rowSums(W2)
+  rate <- if (residual) move$scale2 * rowMeans(move$after) * c(W2 %*% rowMeans(move$before)) else rep(1, nrow(W2))
+  by <- ifelse(norm > 0, rate / norm, 0)
+  sums <- lapply(0:2, function(power) by * Reduce(`+`, Map(`*`, move$W2, move$offsets^power)))
+  list(R0 = sums[[1L]], R1 = sums[[2L]], R2 = sums[[3L]], rate = rate)
+}
+
+# What one step adds to the sums over ways.
+add_step <- function(R, s) {
+  along <- function(R, x) c(crossprod(R, x))
+  cbind(
+    along(R$R0, s[, 1L]),
+    along(R$R0, s[, 2L]) + along(R$R0, s[, 1L]),
+    along(R$R0, s[, 3L]) + along(R$R1, s[, 1L]),
+    along(R$R0, s[, 4L]) + along(R$R2, s[, 1L]),
+    along(R$R0, s[, 5L]) + 2 * along(R$R1, s[, 3L]) + along(R$R2, s[, 1L])
+  )
+}
+
+# The same Poisson mixture as of the limit; sums grow as k^2, so that its tail is taken further.
+limit_moments <- function(R, s, count) {
+  r <- max(R$rate) * count
+  if (r == 0) return(s)
+  R <- lapply(R, function(x) x * count / r)
+  last <- stats::qpois(1e-20, r, lower.tail = FALSE) + 3
+  weight <- stats::dpois(0:last, r)
+  out <- weight[[1L]] * s
+  for (k in seq_len(last)) {
+    s <- s - R$rate * s + add_step(R, s)
+    out <- out + weight[[k + 1L]] * s
+  }
+  out
+}
