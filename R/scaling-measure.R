@@ -36,17 +36,27 @@ study_network <- function(study, depth, scale) {
   network
 }
 
-# Taps at -1 and +1.
+# Taps at -1 and +1, an activation, and with mixing weights between the channels of a position.
 residual_chain <- function(study, depth, scale) {
   chain <- study$chain
+  C <- chain$channels
   net <- input_sequence(2 * chain_half(study, depth, scale) + 1, channels = chain$channels)
   block <- function(x) {
-    layer_conv(x, chain$channels, kernel = 2, dilation = 2, padding = "same", bias = study$mode == "recurrent") |>
-      layer_activation(chain$activation)
+    x <- layer_conv(x, C, kernel = 2, dilation = 2, padding = "same", bias = study$mode == "recurrent")
+    x <- layer_activation(x, chain$activation)
+    if (chain$mixing) layer_conv(x, C, kernel = 1) else x
   }
   for (l in seq_len(depth)) net <- layer_residual(net, block, scale = scale)
-  if (study$mode != "total") return(net)
-  set_coef(net, rep(1 / sqrt(2 * chain$channels), n_params(net)))
+  if (study$mode == "total") set_coef(net, chain_deviation(net, q = 1)) else net
+}
+
+# Of every parameter of the chain, 1/sqrt(2 q channels) of the taps and 1/sqrt(channels) of the mixing.
+chain_deviation <- function(network, q) {
+  unlist(lapply(network_rows(network), function(row) {
+    dim <- row$layer$params$kernel
+    taps <- dim[3L]
+    rep(1 / sqrt(dim[2L] * (if (identical(taps, 2L)) 2 * q else 1)), own_params(row$layer))
+  }))
 }
 
 # Positions on each side of the middle: all that L steps can reach, or on random weights six deviations beyond the
@@ -61,7 +71,7 @@ chain_half <- function(study, depth, scale) {
 chain_cost <- function(study) {
   each <- outer(as.double(study$depths), study$exponents, Vectorize(function(depth, a) {
     length <- 2 * chain_half(study, depth, study$sigma * depth^-a) + 1
-    2 * study$chain$channels^2 * length * depth
+    (2 + study$chain$mixing) * study$chain$channels^2 * length * depth
   }))
   each * passes(study)
 }
@@ -153,7 +163,7 @@ residual_sums <- function(case) {
 study_draw <- function(study, network) {
   p <- n_params(network)
   plain <- if (is.null(study$chain)) function() as.double(draw_layers(network$layers, "glorot")) else {
-    sd <- 1 / sqrt(2 * study$chain$channels * gate_moments(study$chain$activation, 1, 0, 1)$square)
+    sd <- chain_deviation(network, q = chain_q(study$chain))
     function() stats::rnorm(p, sd = sd)
   }
   if (!study$mode %in% c("shared", "recurrent")) return(plain)
@@ -165,6 +175,8 @@ study_draw <- function(study, network) {
     theta
   }
 }
+
+chain_q <- function(chain) gate_moments(chain$activation, default_parameter(chain$activation), 0, 1)$square
 
 # For each entry of theta that of the first residual layer.
 shared_entries <- function(network, study) {
@@ -222,12 +234,12 @@ skip_share <- function(case, slopes, w) {
 }
 
 # Mean over activations of 1 - mean of K_ik^2 over the channels of a position, gates averaged over positions
-# and enough inputs for 100 of them.
+# and enough inputs for 50 of them.
 gate_decoupling <- function(case, theta, seed) {
   phi <- which(case$blocks$kind == "phi" & case$blocks$channels > 1L)
   if (length(phi) == 0L) return(NA_real_)
   n <- input_size(case$network$input)
-  rows <- ceiling(100 / min(case$blocks$size[phi] / case$blocks$channels[phi]))
+  rows <- ceiling(50 / min(case$blocks$size[phi] / case$blocks$channels[phi]))
   x <- with_seed(seed, matrix(stats::rnorm(rows * n), rows))
   gates <- .Call(ffi_gate_values, case$lowered$graph, theta, x, as.integer(phi - 1L))
   layer <- rep(case$blocks$node[phi], case$blocks$size[phi])

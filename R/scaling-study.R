@@ -19,10 +19,17 @@
 #' * `"independent"`: the squared gradient of one output in place of capacity (a random combination of the channels at
 #'   the middle position), with real activations and gates, at an input of independent standard normal entries, with
 #'   random weights.
+#'   Its blocks are s B phi(A h), B more random weights (`mixing`).
 #' * `"shared"`: the same where all blocks have the weights of the first.
-#' * `"recurrent"`: the recurrence h_t = h_(t-1) + s phi(A h_(t-1) + B x_t), unrolled: all blocks have the weights of the
-#'   first, and the biases of each, independent standard normals, are its B x_t. The depth is the memory length
+#' * `"recurrent"`: the recurrence h_t = h_(t-1) + s B phi(A h_(t-1) + C x_t), unrolled: all blocks have the weights of the
+#'   first, and the biases of each, independent standard normals, are its C x_t. The depth is the memory length
 #'   tau, and the scale sigma tau^-a. In mode total a recurrence is the chain: that mode does not see that weights are shared.
+#'
+#' @section Blocks that drift:
+#' Without the B of `mixing`, blocks s phi(A h) have a mean that depends on h wherever phi has one: over A, E phi(A h) is c |h| for
+#' relu and abs, and what it does to the tangent, c 1 h'/|h|, adds up over layers by itself, not by squares. The critical exponent
+#' then goes from 1/2 to 1 with depth, although weights are independent and of mean zero: gates depend on the
+#' weights of their own layer, which mode total leaves out. For phi without a mean, such as tanh, it is 1/2 either way.
 #'
 #' @section Slopes:
 #' The spread is the variance of the position of an input, weighted by its capacity or squared gradient (on a grid, of
@@ -46,9 +53,10 @@
 #' @param exponents Numbers, a.
 #' @param mode `"total"`, `"independent"`, `"shared"` or `"recurrent"`.
 #' @param sigma The scale at depth 1, positive.
-#' @param activation,channels Of the chain: the name of an activation, none in mode total and otherwise relu, and the
-#'   number of channels, 1 in mode total and otherwise 8. Weights are 1/sqrt(2 channels) in mode total, and otherwise
-#'   Gaussian of variance 1 / (2 channels q), q = E phi'(z)^2, z standard normal.
+#' @param activation,channels,mixing Of the chain: the name of an activation, none in mode total and otherwise relu; the
+#'   number of channels, 1 in mode total and otherwise 8; and whether blocks end with a convolution of one tap, not in mode
+#'   total and otherwise so. Weights A are Gaussian of variance 1 / (2 channels q), q = E phi'(z)^2 of a standard
+#'   normal z, those of the mixing of variance 1 / channels; in mode total they are 1/sqrt(2 channels) and 1/sqrt(channels).
 #' @param draws Number of draws of weights and inputs, where they are drawn.
 #' @param level Of intervals.
 #' @param seed A whole number that fixes the draws, or `NULL` to draw one from R's own stream.
@@ -58,7 +66,7 @@
 #'   where there is none, because nothing moved or steps do not have the mean zero), `survival` (in mode total the product
 #'   over residual layers of the share of capacity on their skip; otherwise the squared cosine of the gradients at output and
 #'   input, `NA` where these differ in shape) and `decoupling` (see [decoupling()]; of the channels at a position, over
-#'   positions and inputs, 100 or more, and averaged over activations; `NA` of linear networks, and of one channel).
+#'   positions and inputs, 50 or more, and averaged over activations; `NA` of linear networks, and of one channel).
 #'
 #'   `glance()` and `tidy()`: one row per exponent: `exponent`, `slope`, `conf.low`, `conf.high`, `critical`
 #'   (a + slope / 2), `critical.low`, `critical.high` and `n`, the number of draws in it. `summary()`: means over draws
@@ -75,7 +83,7 @@
 #' @export
 scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0.25, 0.5, 0.75),
                           mode = c("total", "independent", "shared", "recurrent"), sigma = 1, activation = NULL,
-                          channels = NULL, draws = 100, level = 0.99, seed = NULL, limit = 1e11) {
+                          channels = NULL, mixing = NULL, draws = 100, level = 0.99, seed = NULL, limit = 1e11) {
   study <- list(
     mode = check_choice(mode, c("total", "independent", "shared", "recurrent")), depths = check_depths(depths),
     exponents = check_exponents(exponents), sigma = check_number(sigma, min = 0, max = Inf, open = TRUE),
@@ -83,9 +91,9 @@ scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0
     call = rlang::current_env()
   )
   if (is.null(architecture)) {
-    study$chain <- check_chain(activation, channels, study$mode)
+    study$chain <- check_chain(activation, channels, mixing, study$mode)
   } else {
-    study$architecture <- check_architecture(architecture, activation, channels)
+    study$architecture <- check_architecture(architecture, activation, channels, mixing)
   }
   study$seed <- draw_seed(seed)
   rows <- stack_frames(run_study(study))
@@ -117,25 +125,27 @@ check_exponents <- function(exponents, call = rlang::caller_env()) {
   exponents
 }
 
-# list(activation, channels) of the default architecture.
-check_chain <- function(activation, channels, mode, call = rlang::caller_env()) {
+# list(activation, channels, mixing) of the default architecture.
+check_chain <- function(activation, channels, mixing, mode, call = rlang::caller_env()) {
   random <- mode != "total"
   list(
     activation = if (!is.null(activation)) check_activation(activation, call = call) else
       if (random) "relu" else "identity",
-    channels = if (!is.null(channels)) check_count(channels, call = call) else if (random) 8L else 1L
+    channels = if (!is.null(channels)) check_count(channels, call = call) else if (random) 8L else 1L,
+    mixing = if (!is.null(mixing)) check_flag(mixing, call = call) else random
   )
 }
 
-check_architecture <- function(architecture, activation, channels, call = rlang::caller_env()) {
+check_architecture <- function(architecture, activation, channels, mixing, call = rlang::caller_env()) {
   if (!is.function(architecture)) {
     abort(c(
       "{.arg architecture} must be {.code NULL}, or a function of depth and scale that returns a network.",
       x = "It is {show_value(architecture)}."
     ), "type", call = call)
   }
-  if (!is.null(activation) || !is.null(channels)) {
-    arg <- if (is.null(activation)) "channels" else "activation"
+  given <- c(activation = !is.null(activation), channels = !is.null(channels), mixing = !is.null(mixing))
+  if (any(given)) {
+    arg <- names(given)[given][[1L]]
     abort("{.arg {arg}} must be {.code NULL} with an {.arg architecture}, which says it itself.", "value", call = call)
   }
   architecture
