@@ -2,10 +2,10 @@
 
 #' Pictures of scaling and variance studies
 #'
-#' A scaling study is drawn against depth, a colour for each exponent: `type = "spread"`, the growth that slopes are of, on
-#' logarithmic axes with their lines (points are geometric means over draws, bars the interval of each at the study's level);
-#' `"survival"` and `"decoupling"`, means over draws. A variance study is drawn over the layers, a colour for each scheme:
-#' the trace of S, the same per unit, and the signal, each as a multiple of what it starts with.
+#' A scaling study is drawn against depth, a colour for each exponent: `type = "spread"`, the growth that slopes are of,
+#' on logarithmic axes with their lines (points are geometric means over draws, bars the interval of each at the study's
+#' level); `"survival"` and `"decoupling"`, means over draws. A variance study is drawn over the layers, a colour for
+#' each scheme: the trace of S, the same per unit, and the signal, each as a multiple of what it starts with.
 #'
 #' @param object,x A scaling study, from [scaling_study()], or a variance study, from [variance_study()].
 #' @param type `"spread"`, `"survival"` or `"decoupling"`.
@@ -65,8 +65,8 @@ plot.ca_scaling_study <- function(x, type = c("spread", "survival", "decoupling"
 bottom_legend <- function(colours) {
   at <- seq_along(colours) - 1L
   lines <- ceiling(length(colours) / 2)
-  graphics::mtext(names(colours), side = 1, line = at %/% 2 - 0.8 - (lines == 1), at = 0.28 + 0.46 * (at %% 2), outer = TRUE,
-    col = unname(colours), cex = 0.75)
+  graphics::mtext(names(colours), side = 1, line = at %/% 2 - 0.8 - (lines == 1), at = 0.28 + 0.46 * (at %% 2),
+    outer = TRUE, col = unname(colours), cex = 0.75)
 }
 
 # list(rows, log, colours, xlab, ylab, title): rows of depth, value, name, and for growth fitted, low, high.
@@ -79,13 +79,21 @@ scaling_picture <- function(object, type) {
   rows$name <- factor(name[match(rows$exponent, slopes$exponent)], levels = name)
   rows$value <- if (log) rows$growth else rows[[type]]
   if (log) rows <- cbind(rows, growth_ends(object, rows, slopes))
-  ylab <- switch(type, spread = if (attr(object, "mode") %in% c("total", "independent")) "V / (1 - V / L), V the spread in steps" else
-    "V, the spread in steps", survival = "survival", decoupling = "decoupling")
+  rows <- rows[!is.na(rows$value), , drop = FALSE]
+  if (nrow(rows) == 0L) {
+    abort(c(
+      "{.arg type} cannot be {.val {type}}: this study has none.",
+      i = if (type == "decoupling") "Decoupling is that of activations, and of two channels or more."
+    ), "value", call = rlang::caller_env())
+  }
+  mode <- attr(object, "mode")
+  sigma <- attr(object, "sigma")
   list(
-    rows = rows[!is.na(rows$value), , drop = FALSE], log = log, colours = stats::setNames(many_colours(length(name)), name),
-    xlab = if (attr(object, "mode") == "recurrent") "memory length" else "depth L", ylab = ylab,
-    title = paste0("Scale ", if (attr(object, "sigma") == 1) "" else paste0(format(attr(object, "sigma"), digits = 3), " "),
-      if (attr(object, "mode") == "recurrent") "tau" else "L", "^-a: ", scaling_modes[[attr(object, "mode")]])
+    rows = rows, log = log, colours = stats::setNames(many_colours(length(name)), name),
+    xlab = if (mode == "recurrent") "memory length" else "depth L",
+    ylab = if (!log) type else paste0(if (is_diffusive(mode)) "V / (1 - V / L), " else "V, ", "V the spread in steps"),
+    title = paste0("Scale ", if (sigma != 1) paste0(format(sigma, digits = 3), " "),
+      if (mode == "recurrent") "tau" else "L", "^-a: ", scaling_modes[[mode]])
   )
 }
 
@@ -171,8 +179,8 @@ variance_picture <- function(object) {
   panels <- c("trace of S, backwards", "per unit, backwards", "signal, forwards")
   value <- c(start("trace", last), start("per_unit", last), start("signal", 0L))
   light <- light_frame(list(
-    layer = rep(rows$layer, 3L), scheme = rep(rows$scheme, 3L), panel = factor(rep(panels, each = nrow(rows)), levels = panels),
-    value = value
+    layer = rep(rows$layer, 3L), scheme = rep(rows$scheme, 3L),
+    panel = factor(rep(panels, each = nrow(rows)), levels = panels), value = value
   ))
   list(
     rows = light[light$value > 0, , drop = FALSE], xlab = "layer (0 is the input)", ylab = "multiple of its start",

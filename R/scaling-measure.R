@@ -3,16 +3,15 @@
 
 # ---- networks --------------------------------------------------------------------------------------
 
-# One exponent at one depth: list(depth, exponent, scale, reach, network, lowered, ..).
-new_case <- function(study, depth, exponent, reach) {
+# One exponent at one depth: list(depth, exponent, scale, network, lowered, ..).
+new_case <- function(study, depth, exponent) {
   scale <- study$sigma * depth^-exponent
   network <- study_network(study, depth, scale)
   lowered <- lower_with_rows(network)
   blocks <- graph_blocks(lowered$graph)
   case <- list(
-    depth = depth, exponent = exponent, scale = scale, network = network, lowered = lowered,
-    blocks = blocks, at = input_places(network$input), middle = middle_units(network), draw = study_draw(study, network),
-    reach = list(total = reach, diffusive = study$mode %in% c("total", "independent"))
+    depth = depth, exponent = exponent, scale = scale, network = network, lowered = lowered, blocks = blocks,
+    at = input_places(network$input), middle = middle_units(network), draw = study_draw(study, network)
   )
   if (study$mode != "total") case$read <- read_graph(case)
   case
@@ -162,7 +161,9 @@ residual_sums <- function(case) {
 # layers have those of the first, in mode recurrent but for the biases, which are standard normal.
 study_draw <- function(study, network) {
   p <- n_params(network)
-  plain <- if (is.null(study$chain)) function() as.double(draw_layers(network$layers, "glorot")) else {
+  plain <- if (is.null(study$chain)) {
+    function() as.double(draw_layers(network$layers, "glorot"))
+  } else {
     sd <- chain_deviation(network, q = chain_q(study$chain))
     function() stats::rnorm(p, sd = sd)
   }

@@ -2,10 +2,10 @@
 
 #' Variance of weights and the trace of S
 #'
-#' A tangent vector V goes back through a layer u = A h with gates g = phi'(u) by S_in = A' (Gamma o S_out) A, S = E\[V V'\]
-#' (see [propagate_capacity()]). With independent weights of variance w, and gates of mean square q, its trace becomes
-#' tr S_in = w q fan_in tr S_out: it is kept by `"fan_in"`, w = 1 / (q fan_in). Per unit it becomes w q fan_out times
-#' what it was: that is kept by `"fan_out"`, w = 1 / (q fan_out). Where widths vary both cannot be had, and
+#' A tangent vector V goes back through a layer u = A h with gates g = phi'(u) by S_in = A' (Gamma o S_out) A, S = E\[V
+#' V'\] (see [propagate_capacity()]). With independent weights of variance w, and gates of mean square q, its trace
+#' becomes tr S_in = w q fan_in tr S_out: it is kept by `"fan_in"`, w = 1 / (q fan_in). Per unit it becomes w q fan_out
+#' times what it was: that is kept by `"fan_out"`, w = 1 / (q fan_out). Where widths vary both cannot be had, and
 #' `"glorot"`, w = 2 / (q (fan_in + fan_out)), is the compromise (Glorot and Bengio 2010, with their q = 1).
 #'
 #' Here all three are drawn, through dense layers of the given widths, each followed by the activation, and what
@@ -17,10 +17,10 @@
 #' @param variances Of `"fan_in"`, `"fan_out"` and `"glorot"`, or positive numbers: one for each layer, or one for all.
 #' @param draws Number of draws of weights and inputs.
 #' @param seed A whole number that fixes the draws, or `NULL` to draw one from R's own stream.
-#' @returns A data frame of class `ca_variance_study`, for each scheme a row for the input (layer 0) and one for each layer:
-#'   `scheme` (a factor; `"given"` for numbers), `layer`, `units`, `variance` (of the weights into it, `NA` for the input),
-#'   `trace` (of S there, the mean over draws), `expected` (the same by the formula), `per_unit` (trace / units) and `signal`
-#'   (mean square of a unit of the signal forwards, the mean over draws).
+#' @returns A data frame of class `ca_variance_study`, for each scheme a row for the input (layer 0) and one for each
+#'   layer: `scheme` (a factor; `"given"` for numbers), `layer`, `units`, `variance` (of the weights into it, `NA` for
+#'   the input), `trace` (of S there, the mean over draws), `expected` (the same by the formula), `per_unit` (trace /
+#'   units) and `signal` (mean square of a unit of the signal forwards, the mean over draws).
 #'
 #'   `glance()`: one row per scheme, `scheme`, and by which factor `trace` and `per_unit` change from the output to the
 #'   input, and `signal` from the input to the output.
@@ -43,12 +43,13 @@ variance_study <- function(widths, activation = "relu", parameter = NULL, varian
   frames <- Map(function(w, name) {
     means <- with_seed(seed, trace_means(widths, w$variance, activation, parameter, draws))
     L <- length(widths)
-    q <- w$q
-    expected <- rev(cumprod(c(1, rev(w$variance * q * widths[-L]))))
-    list(scheme = rep(name, L), layer = seq_len(L) - 1L, units = widths, variance = c(NA, w$variance), trace = means$trace,
-      expected = expected, per_unit = means$trace / widths, signal = means$signal)
+    light_frame(list(
+      scheme = rep(name, L), layer = seq_len(L) - 1L, units = widths, variance = c(NA, w$variance), trace = means$trace,
+      expected = rev(cumprod(c(1, rev(w$variance * w$q * widths[-L])))), per_unit = means$trace / widths,
+      signal = means$signal
+    ))
   }, schemes, names(schemes))
-  rows <- stack_frames(lapply(frames, light_frame))
+  rows <- stack_frames(frames)
   rows$scheme <- factor(rows$scheme, levels = names(schemes))
   new_frame(as.list(rows), "ca_variance_study", activation = activation, seed = seed, draws = draws)
 }
@@ -61,8 +62,10 @@ check_widths <- function(widths, call = rlang::caller_env()) {
       "value", call = call)
   }
   if (length(widths) < 2L) {
-    abort(c("{.arg widths} must be two numbers or more: of the input, and of each layer.", x = "It has {length(widths)}."),
-      "value", call = call)
+    abort(c(
+      "{.arg widths} must be two numbers or more: of the input, and of each layer.",
+      x = "It has {length(widths)}."
+    ), "value", call = call)
   }
   as.integer(widths)
 }
@@ -77,7 +80,7 @@ read_variances <- function(variances, widths, q, call = rlang::caller_env()) {
   }
   if (!is.numeric(variances) || !length(variances) %in% c(1L, length(n_in))) {
     abort(c(
-      "{.arg variances} must be of {.or {.val {names(known)}}}, or one number for each of the {length(n_in)} layer{?s}.",
+      "{.arg variances} must be of {.or {.val {names(known)}}}, or one number for each layer.",
       x = "It is {show_value(variances)}."
     ), "value", call = call)
   }
@@ -143,8 +146,8 @@ tidy.ca_variance_study <- function(x, ...) plain_frame(x)
 #' @rdname variance_study
 #' @export
 print.ca_variance_study <- function(x, ...) {
-  cat("<variance study> ", attr(x, "activation"), ", widths ", paste(x$units[x$scheme == x$scheme[[1L]]], collapse = ", "),
-    ", ", count_text(attr(x, "draws"), "draw"), "\n", sep = "")
+  widths <- x$units[x$scheme == x$scheme[[1L]]]
+  cat("<variance study> ", attr(x, "activation"), ", widths ", paste(widths, collapse = ", "), ", ", count_text(attr(x, "draws"), "draw"), "\n", sep = "")
   print(glance(x), row.names = FALSE, digits = 3)
   cat("factors: of the trace of S, in all and per unit, from the output to the input, and of the signal forwards\n")
   invisible(x)
