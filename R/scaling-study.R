@@ -243,7 +243,8 @@ exponent_slope <- function(rows, exponent, level) {
   half <- if (is.na(error)) NA_real_ else stats::qt((1 + level) / 2, df) * error
   light_frame(list(
     exponent = exponent, slope = slope, conf.low = slope - half, conf.high = slope + half,
-    critical = exponent + slope / 2, critical.low = exponent + (slope - half) / 2, critical.high = exponent + (slope + half) / 2, n = n
+    critical = exponent + slope / 2, critical.low = exponent + (slope - half) / 2,
+    critical.high = exponent + (slope + half) / 2, n = n
   ))
 }
 

@@ -147,7 +147,8 @@ tidy.ca_variance_study <- function(x, ...) plain_frame(x)
 #' @export
 print.ca_variance_study <- function(x, ...) {
   widths <- x$units[x$scheme == x$scheme[[1L]]]
-  cat("<variance study> ", attr(x, "activation"), ", widths ", paste(widths, collapse = ", "), ", ", count_text(attr(x, "draws"), "draw"), "\n", sep = "")
+  cat("<variance study> ", attr(x, "activation"), ", widths ", paste(widths, collapse = ", "), ", ",
+    count_text(attr(x, "draws"), "draw"), "\n", sep = "")
   print(glance(x), row.names = FALSE, digits = 3)
   cat("factors: of the trace of S, in all and per unit, from the output to the input, and of the signal forwards\n")
   invisible(x)

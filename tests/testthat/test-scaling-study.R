@@ -116,7 +116,7 @@ test_that("a random measure is the twin's gradient, and its gates those of a loo
 
 test_that("borders of the random chain are not reached", {
   for (mode in c("independent", "shared")) {
-    for (a in c(0.25, 0.5, 1)) {
+    for (a in c(0.25, 0.5)) {
       about <- list(mode = mode, sigma = 1, draws = 1, chain = list(activation = "abs", channels = 8L, mixing = TRUE))
       case <- capalloc:::new_case(about, 256, a)
       n <- prod(case$network$input$shape)
@@ -132,30 +132,30 @@ test_that("borders of the random chain are not reached", {
 test_that("independent weights have the exponent 1/2, shared ones 1", {
   # depths 16 to 256 and more draws are in bench/scaling.R
   for (activation in c("relu", "tanh", "abs")) {
-    found <- glance(scaling_study(depths = c(16, 32, 64), exponents = 0.5, mode = "independent",
+    found <- glance(scaling_study(depths = c(16, 64), exponents = 0.5, mode = "independent",
       activation = activation, draws = 100, seed = 1))
     expect_identical(found$n, 100L)
     expect_true(found$critical.low < 0.5 && found$critical.high > 0.5, label = activation)
     expect_lt(found$critical.high - found$critical.low, 0.1)
   }
   for (mode in c("shared", "recurrent")) {
-    found <- glance(scaling_study(depths = c(16, 64), exponents = 1, mode = mode, draws = 60, seed = 1))
+    found <- glance(scaling_study(depths = c(16, 64), exponents = 1, mode = mode, draws = 40, seed = 1))
     expect_true(found$critical.low < 1 && found$critical.high > 1 && found$critical.low > 0.75, label = mode)
   }
   # gates depend on the weights of their layer: relu has a mean and drifts, tanh has none
   drift <- function(activation) glance(scaling_study(depths = c(16, 64), exponents = 0.5, mode = "independent",
-    mixing = FALSE, activation = activation, draws = 60, seed = 1))
+    mixing = FALSE, activation = activation, draws = 40, seed = 1))
   expect_gt(drift("relu")$critical.low, 0.55)
   tanh <- drift("tanh")
   expect_true(tanh$critical.low < 0.5 && tanh$critical.high > 0.5)
 })
 
 test_that("survival falls, stays or rises, and decoupling is that of Gaussian gates", {
-  study <- scaling_study(depths = c(8, 64), exponents = c(0.2, 0.5, 0.8), mode = "independent", draws = 20, seed = 2)
+  study <- scaling_study(depths = c(8, 32), exponents = c(0.2, 0.5, 0.8), mode = "independent", draws = 20, seed = 2)
   means <- summary(study)
   expect_identical(means$n, rep(20L, 6))
   expect_equal(means$spread[[1]], mean(study$spread[study$exponent == 0.2 & study$depth == 8]))
-  expect_equal(means$growth[[6]], exp(mean(log(study$growth[study$exponent == 0.8 & study$depth == 64]))))
+  expect_equal(means$growth[[6]], exp(mean(log(study$growth[study$exponent == 0.8 & study$depth == 32]))))
   change <- diff(matrix(means$survival, 2))
   expect_lt(change[[1]], -0.05)
   expect_gt(change[[3]], 0.05)
@@ -171,7 +171,8 @@ test_that("draws are those of the seed, and more of them do not change the first
   expect_identical(.Random.seed, before)
   expect_identical(few(draws = 4, seed = 7), a)
   b <- few(draws = 2, seed = 7)
-  expect_identical(capalloc:::plain_frame(a[a$replicate <= 2, ]), capalloc:::plain_frame(b))
+  expect_identical(a$spread[a$replicate <= 2], b$spread)
+  expect_identical(a$survival[a$replicate <= 2], b$survival)
   set.seed(3)
   c <- few(draws = 2)
   expect_false(identical(c$spread, b$spread))
