@@ -221,6 +221,9 @@ measure_gradient <- function(case, seed) {
   channels <- output_shape(case$network)[[1L]]
   drawn <- with_seed(seed, list(theta = case$draw(), x = stats::rnorm(n), w = stats::rnorm(channels)))
   slopes <- .Call(ffi_linearise, case$read, c(drawn$theta, drawn$w), matrix(drawn$x, 1L))[seq_len(n)]
+  # squares of what shatters would overflow long before it does
+  largest <- max(abs(slopes))
+  slopes <- if (is.finite(largest) && largest > 0) slopes / largest else slopes * NA_real_
   list(
     spread = weighted_spread(slopes^2, case$at), survival = skip_share(case, slopes, drawn$w),
     decoupling = gate_decoupling(case, drawn$theta, seed)

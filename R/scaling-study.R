@@ -28,9 +28,9 @@
 #' @section Blocks that drift:
 #' Without the B of `mixing`, blocks s phi(A h) have a mean that depends on h wherever phi has one: over A, E phi(A h)
 #' is c |h| for relu and abs, and what it does to the tangent, c 1 h'/|h|, adds up over layers by itself, not by
-#' squares. The critical exponent then goes from 1/2 to 1 with depth, although weights are independent and of mean zero:
-#' gates depend on the weights of their own layer, which mode total leaves out. For phi without a mean, such as tanh, it
-#' is 1/2 either way.
+#' squares. The critical exponent then goes from 1/2 towards 1 with depth, although weights are independent and of mean
+#' zero: gates depend on the weights of their own layer, which mode total leaves out. For phi without a mean, such as
+#' tanh, it is 1/2 either way.
 #'
 #' @section Slopes:
 #' The spread is the variance of the position of an input, weighted by its capacity or squared gradient (on a grid, of
@@ -66,16 +66,17 @@
 #' @param limit The number of operations above which an error says the figure and nothing is done; `Inf` for none.
 #' @returns A data frame of class `ca_scaling_study`, a row for each exponent, depth and draw: `exponent`, `depth`,
 #'   `scale`, `replicate`, `seed` (of the draw; `NA` where nothing is drawn), `spread` (squared positions), `growth`
-#'   (see Slopes; `NA` where there is none, because nothing moved or steps do not have the mean zero), `survival` (in
-#'   mode total the product over residual layers of the share of capacity on their skip; otherwise the squared cosine of
-#'   the gradients at output and input, `NA` where these differ in shape) and `decoupling` (see [decoupling()]; of the
-#'   channels at a position, over positions and inputs, 50 or more, and averaged over activations; `NA` of linear
-#'   networks, and of one channel).
+#'   (see Slopes; `NA` where there is none: nothing moved, steps do not have the mean zero, or the gradient overflowed),
+#'   `survival` (in mode total the product over residual layers of the share of capacity on their skip; otherwise the
+#'   squared cosine of the gradients at output and input, `NA` where these differ in shape) and `decoupling` (see
+#'   [decoupling()]; of the channels at a position, over positions and inputs, 50 or more, and averaged over
+#'   activations; `NA` of linear networks, and of one channel).
 #'
-#'   `glance()`: one row per exponent: `exponent`, `slope`, `conf.low`, `conf.high`, `critical`
-#'   (a + slope / 2), `critical.low`, `critical.high` and `n`, the number of draws in it. `summary()`: means over draws
-#'   by exponent and depth, of growth the geometric one. Draws without growth at some depth are
-#'   left out of slopes, and a warning of class `capalloc_warning_scaling` says how many.
+#'   `glance()`: one row per exponent: `exponent`, `slope`, `conf.low`, `conf.high`, `critical` (a + slope / 2),
+#'   `critical.low`, `critical.high` and `n`, the number of draws in it. `summary()`: means over draws by exponent and
+#'   depth, of growth the geometric one. Draws without growth at some depth are left out of slopes, and a warning of
+#'   class `capalloc_warning_scaling` says how many. Bad arguments are errors of class `capalloc_error_value`,
+#'   `_type` or `_shape`, and what would take more than `limit` is one of `capalloc_error_cost`.
 #' @references Donier, J. (2019). Capacity allocation through neural network layers.
 #'   \doi{10.48550/arXiv.1902.08572}, for the Markov rule and its scaling. The estimate on random weights is this
 #'   package's own.
@@ -221,7 +222,7 @@ new_scaling <- function(rows, study) {
     warn(c(
       "{sum(without)} of {length(without)} draw{?s} {?has/have} no growth at some depth, and {?is/are} not in the
         slopes.",
-      i = "Nothing moved there, or its steps do not have the mean zero."
+      i = "Nothing moved there, its steps do not have the mean zero, or its gradient overflowed."
     ), "scaling")
   }
   new_frame(as.list(rows), "ca_scaling_study", slopes = slopes, mode = study$mode, level = study$level,

@@ -220,6 +220,13 @@ test_that("draws that do not move are said, and left out", {
   expect_error(ggplot2::autoplot(study), class = "capalloc_error_value")
 })
 
+test_that("gradients that overflow are values", {
+  expect_warning(study <- scaling_study(depths = c(2, 700), exponents = 0, mode = "shared", sigma = 9, channels = 2,
+    activation = "abs", draws = 1, seed = 1, limit = Inf), class = "capalloc_warning_scaling")
+  expect_identical(is.na(study$spread), c(FALSE, TRUE))
+  expect_identical(is.na(study$survival), c(FALSE, TRUE))
+})
+
 test_that("a study prints what it found", {
   expect_snapshot(scaling_study(depths = c(4, 8, 16)))
   expect_identical(class(tidy(scaling_study(depths = 2:3))), "data.frame")
