@@ -1,0 +1,257 @@
+# What a scaling study measures of one network: how far capacity, or a gradient, spreads from the middle of the output,
+# what of it stays on the skips, and how decoupled the gates are.
+
+# ---- networks --------------------------------------------------------------------------------------
+
+# One exponent at one depth: list(depth, exponent, scale, network, lowered, ..).
+new_case <- function(study, depth, exponent) {
+  scale <- study$sigma * depth^-exponent
+  network <- study_network(study, depth, scale)
+  lowered <- lower_with_rows(network)
+  blocks <- graph_blocks(lowered$graph)
+  case <- list(
+    depth = depth, exponent = exponent, scale = scale, network = network, lowered = lowered, blocks = blocks,
+    at = input_places(network$input), middle = middle_units(network), draw = study_draw(study, network)
+  )
+  if (study$mode != "total") case$read <- read_graph(case)
+  case
+}
+
+study_network <- function(study, depth, scale) {
+  if (is.null(study$architecture)) return(residual_chain(study, depth, scale))
+  network <- study$architecture(depth, scale)
+  if (!inherits(network, "ca_network")) {
+    abort(c(
+      "{.arg architecture} must return a network.",
+      x = "At depth {depth} it returned {show_value(network)} of class {.cls {class(network)}}."
+    ), "type", call = study$call)
+  }
+  if (network$input$kind == "vector") {
+    abort(c(
+      "{.arg architecture} must return a network on a sequence or a grid.",
+      x = "It is on {describe_input(network$input)}, which has no positions for capacity to spread over."
+    ), "shape", call = study$call)
+  }
+  network
+}
+
+# Taps at -1 and +1, an activation, and with mixing weights between the channels of a position.
+residual_chain <- function(study, depth, scale) {
+  chain <- study$chain
+  C <- chain$channels
+  net <- input_sequence(2 * chain_half(study, depth, scale) + 1, channels = chain$channels)
+  block <- function(x) {
+    x <- layer_conv(x, C, kernel = 2, dilation = 2, padding = "same", bias = study$mode == "recurrent")
+    x <- layer_activation(x, chain$activation)
+    if (chain$mixing) layer_conv(x, C, kernel = 1) else x
+  }
+  for (l in seq_len(depth)) net <- layer_residual(net, block, scale = scale)
+  if (study$mode == "total") set_coef(net, chain_deviation(net, q = 1)) else net
+}
+
+# Of every parameter of the chain, 1/sqrt(2 q channels) of the taps and 1/sqrt(channels) of the mixing.
+chain_deviation <- function(network, q) {
+  unlist(lapply(network_rows(network), function(row) {
+    dim <- row$layer$params$kernel
+    taps <- dim[3L]
+    rep(1 / sqrt(dim[2L] * (if (identical(taps, 2L)) 2 * q else 1)), own_params(row$layer))
+  }))
+}
+
+# Positions on each side of the middle: all that L steps can reach, or on random weights six deviations beyond the
+# steps expected, in three times as many as there are on average, or where they go on in one direction in 2 s L.
+chain_half <- function(study, depth, scale) {
+  if (study$mode == "total") return(depth)
+  N <- if (study$mode == "independent") 3 * depth * scale^2 / (1 + scale^2) else 2 * depth * scale
+  min(depth, 16 + ceiling(N + 6 * sqrt(N)))
+}
+
+# Multiplications and additions of the chain at every depth and exponent, from its sizes alone.
+chain_cost <- function(study) {
+  each <- outer(as.double(study$depths), study$exponents, Vectorize(function(depth, a) {
+    length <- 2 * chain_half(study, depth, study$sigma * depth^-a) + 1
+    (2 + study$chain$mixing) * study$chain$channels^2 * length * depth
+  }))
+  each * passes(study)
+}
+
+# Forwards and backwards, and on random weights the gates of a few inputs.
+passes <- function(study) if (study$mode == "total") 4 else 8 * study$draws
+
+case_cost <- function(case) {
+  ops <- case$lowered$graph$ops
+  weights <- vapply(ops, function(op) {
+    taps <- if (op$kind %in% c("linear", "fixed", "max")) prod(op$window[1:2]) else length(op$from)
+    channels <- if (op$kind == "linear") node_channels(case$lowered$graph, op$from[[1L]]) / op$groups else 1
+    prod(op$shape) * taps * channels
+  }, 0)
+  sum(weights)
+}
+
+# Of every coordinate of the input its position, or row and column: n x 1 or 2.
+input_places <- function(input) {
+  units <- unit_columns(input$shape, input$kind, input$kind == "grid")
+  if (input$kind == "grid") cbind(units$row, units$column) else cbind(units$position)
+}
+
+# Units of the output at its middle position: list(row, column, units), places from 0.
+middle_units <- function(network) {
+  shape <- output_shape(network)
+  row <- (shape[[2L]] - 1L) %/% 2L
+  column <- (shape[[3L]] - 1L) %/% 2L
+  list(row = row, column = column, units = shape[[1L]] * (row + shape[[2L]] * column) + seq_len(shape[[1L]]))
+}
+
+# Variance of places under weights, summed over dimensions.
+weighted_spread <- function(weight, at) {
+  share <- weight / sum(weight)
+  mean <- colSums(share * at)
+  sum(share * (at - rep(mean, each = nrow(at)))^2)
+}
+
+# ---- the reach of all steps --------------------------------------------------------------------------
+
+# Spread where every block moves everything: L second moments of a step.
+study_reach <- function(study, depth) {
+  if (is.null(study$architecture)) return(as.double(depth))
+  network <- study_network(study, depth, 1e8)
+  if (study$mode != "total" || is.null(network$coef)) network$coef <- rep(1, n_params(network))
+  case <- list(network = network, lowered = lower_with_rows(network), at = input_places(network$input),
+    middle = middle_units(network))
+  flow_to(case, network, integer())$spread
+}
+
+# ---- mode total --------------------------------------------------------------------------------------
+
+measure_flow <- function(case, seed) {
+  network <- case$network
+  if (!is.na(seed)) network$coef <- with_seed(seed, case$draw())
+  skips <- residual_sums(case)
+  found <- flow_to(case, network, c(skips$sum, skips$moved))
+  n <- length(skips$sum)
+  share <- vapply(seq_len(n), function(l) sum(found$units[[n + l]]) / sum(found$units[[l]]), 0)
+  list(spread = found$spread, survival = prod(1 - share), decoupling = gate_decoupling(case, network$coef, 1))
+}
+
+# Capacity 1 from the middle: list(spread at the input, units at nodes).
+flow_to <- function(case, network, nodes) {
+  capacity <- replace(numeric(output_size(network)), case$middle$units, 1 / length(case$middle$units))
+  about <- new_propagation(network, capacity, "total", NULL, NULL)
+  start <- list(outputs = capacity, slice = NULL)
+  along <- order(nodes) # as the levels of a flow run
+  levels <- as.integer(c(0L, nodes[along]))
+  flow <- .Call(ffi_flow, about$graph, network$coef, gate_summary(about)$square, start, levels)
+  list(spread = weighted_spread(flow$units[[1L]], case$at), units = flow$units[-1L][order(along)])
+}
+
+# Nodes of the sums of the network's own residual layers, and of the blocks that they add.
+residual_sums <- function(case) {
+  own <- which(vapply(network_rows(case$network), function(row) row$depth == 0L && row$layer$kind == "residual", NA))
+  ops <- case$lowered$graph$ops
+  sums <- which(case$lowered$row %in% own & vapply(ops, function(op) op$kind == "add", NA))
+  moved <- vapply(sums, function(node) ops[[node]]$from[[2L]], 0L)
+  # a block that does nothing is no node of its own
+  other <- moved != vapply(sums, function(node) ops[[node]]$from[[1L]], 0L)
+  list(sum = sums[other], moved = moved[other])
+}
+
+# ---- random weights ----------------------------------------------------------------------------------
+
+# A function that draws coefficients: of the chain as its help says, otherwise Glorot's. In mode shared all residual
+# layers have those of the first, in mode recurrent but for the biases, which are standard normal.
+study_draw <- function(study, network) {
+  p <- n_params(network)
+  plain <- if (is.null(study$chain)) {
+    function() as.double(draw_layers(network$layers, "glorot"))
+  } else {
+    sd <- chain_deviation(network, q = chain_q(study$chain))
+    function() stats::rnorm(p, sd = sd)
+  }
+  if (!study$mode %in% c("shared", "recurrent")) return(plain)
+  first <- shared_entries(network, study)
+  bias <- if (study$mode == "recurrent") bias_entries(network, study)
+  function() {
+    theta <- plain()[first]
+    theta[bias] <- stats::rnorm(length(bias))
+    theta
+  }
+}
+
+chain_q <- function(chain) gate_moments(chain$activation, default_parameter(chain$activation), 0, 1)$square
+
+# For each entry of theta that of the first residual layer.
+shared_entries <- function(network, study) {
+  rows <- Filter(function(row) row$depth == 0L && row$layer$kind == "residual", network_rows(network))
+  sizes <- vapply(rows, function(row) row$last - row$first + 1, 0)
+  if (length(rows) == 0L || any(sizes != sizes[[1L]]) || sizes[[1L]] == 0) {
+    abort(c(
+      "{.arg architecture} must return residual layers of equally many parameters in mode {.val {study$mode}}.",
+      x = if (length(rows) == 0L) "It has none." else "They have {unique(sizes)}."
+    ), "shape", call = study$call)
+  }
+  first <- seq_len(n_params(network))
+  for (row in rows) first[row$first:row$last] <- rows[[1L]]$first:rows[[1L]]$last
+  first
+}
+
+bias_entries <- function(network, study) {
+  entries <- unlist(lapply(network_rows(network), function(row) {
+    n <- if (is.null(row$layer$params$bias)) 0 else prod(row$layer$params$bias)
+    row$first + own_params(row$layer) - n - 1 + seq_len(n) # the last of its layer
+  }))
+  if (length(entries) > 0L) return(entries)
+  abort(c(
+    "{.arg architecture} must return layers with a bias in mode {.val recurrent}.",
+    i = "It stands for the inputs of each step."
+  ), "value", call = study$call)
+}
+
+# The graph with one output: a combination, its weights the last of theta, of the channels at the middle position.
+read_graph <- function(case) {
+  graph <- list2env(list(ops = case$lowered$graph$ops, theta = case$lowered$graph$n_params, row = 0L))
+  channels <- output_shape(case$network)[[1L]]
+  crop <- new_window(pad = -c(case$middle$row, case$middle$column))
+  from <- emit(graph, "fixed", case$lowered$graph$output, c(channels, 1L, 1L), window = crop)
+  output <- emit(graph, "linear", from, c(1L, 1L, 1L), theta = take(graph, channels))
+  list(input = case$lowered$graph$input, ops = graph$ops, output = output, n_params = graph$theta)
+}
+
+measure_gradient <- function(case, seed) {
+  n <- input_size(case$network$input)
+  channels <- output_shape(case$network)[[1L]]
+  drawn <- with_seed(seed, list(theta = case$draw(), x = stats::rnorm(n), w = stats::rnorm(channels)))
+  slopes <- .Call(ffi_linearise, case$read, c(drawn$theta, drawn$w), matrix(drawn$x, 1L))[seq_len(n)]
+  # squares of what shatters would overflow long before it does
+  largest <- max(abs(slopes))
+  slopes <- if (is.finite(largest) && largest > 0) slopes / largest else slopes * NA_real_
+  list(
+    spread = weighted_spread(slopes^2, case$at), survival = skip_share(case, slopes, drawn$w),
+    decoupling = gate_decoupling(case, drawn$theta, seed)
+  )
+}
+
+# Squared cosine of the gradients at the output and at the input.
+skip_share <- function(case, slopes, w) {
+  same <- identical(output_shape(case$network), case$network$input$shape)
+  if (!same || output_kind(case$network) != case$network$input$kind) return(NA_real_)
+  sum(slopes[case$middle$units] * w)^2 / (sum(slopes^2) * sum(w^2))
+}
+
+# Mean over activations of 1 - mean of K_ik^2 over the channels of a position, gates averaged over positions
+# and enough inputs for 50 of them.
+gate_decoupling <- function(case, theta, seed) {
+  phi <- which(case$blocks$kind == "phi" & case$blocks$channels > 1L)
+  if (length(phi) == 0L) return(NA_real_)
+  n <- input_size(case$network$input)
+  rows <- ceiling(50 / min(case$blocks$size[phi] / case$blocks$channels[phi]))
+  x <- with_seed(seed, matrix(stats::rnorm(rows * n), rows))
+  gates <- .Call(ffi_gate_values, case$lowered$graph, theta, x, as.integer(phi - 1L))
+  layer <- rep(case$blocks$node[phi], case$blocks$size[phi])
+  found <- vapply(split(seq_along(layer), layer), function(own) {
+    C <- case$blocks$channels[[which(case$blocks$node == layer[[own[[1L]]]])[[1L]]]]
+    g <- matrix(aperm(array(gates[, own], c(rows, C, length(own) / C)), c(1L, 3L, 2L)), ncol = C)
+    second <- crossprod(g) / nrow(g)
+    layer_decoupling(list(second = second, square = diag(second)))
+  }, 0)
+  if (all(is.na(found))) NA_real_ else mean(found, na.rm = TRUE)
+}
