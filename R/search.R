@@ -380,10 +380,10 @@ summary.ca_search <- function(object, ...) {
 
 #' @export
 print.ca_search_summary <- function(x, ...) {
-  cat("Frontier: no candidate has as little total capacity and excess loss, and less of one\n")
-  shown <- plain_frame(x)
-  shown[] <- lapply(shown, without_rounding)
-  print(shown, row.names = FALSE, digits = 3)
+  cat("Frontier of total capacity and excess loss, the smallest capacity first\n")
+  table <- search_table(x)
+  print_fitting(c(table[c("rank", "candidate", "capacity", "excess loss")], list(gain = without_rounding(x$gain)),
+    table[c("params", "coverage")]))
   cat("gain: by how much the loss falls for each unit of capacity more than the line above\n")
   cat(attr(x, "notes"), sep = "\n")
   invisible(x)
@@ -403,7 +403,7 @@ print.ca_search <- function(x, n = 8, ...) {
   ranked <- x$candidates[!is.na(x$candidates$rank), , drop = FALSE]
   shown <- ranked[seq_len(min(check_count(n, min = 0L), nrow(ranked))), , drop = FALSE]
   if (nrow(shown) > 0L) {
-    print(search_table(shown), row.names = FALSE, digits = 3, right = TRUE)
+    print_fitting(search_table(shown))
     if (any(shown$frontier)) cat("* on the frontier of total capacity and excess loss\n")
   }
   cat(left_over_text(x, nrow(ranked) - nrow(shown)), search_notes(x), sep = "\n")
@@ -413,12 +413,19 @@ print.ca_search <- function(x, n = 8, ...) {
 count_text_each <- function(n) vapply(n, count_text, "", noun = "replicate")
 
 search_table <- function(rows) {
-  light_frame(list(
-    rank = rows$rank, candidate = formatC(rows$candidate, width = -max(nchar(rows$candidate))),
+  mark <- if (is.null(rows$frontier)) "" else ifelse(rows$frontier, "*", "")
+  list(
+    rank = paste0(rows$rank, formatC(mark, width = -1)), candidate = formatC(rows$candidate, width = -max(nchar(rows$candidate))),
     params = rows$n_params, capacity = rows$total_capacity, `excess loss` = without_rounding(rows$excess_loss),
-    coverage = without_rounding(rows$coverage),
-    ` ` = ifelse(rows$frontier, "*", "")
-  ))
+    coverage = without_rounding(rows$coverage)
+  )
+}
+
+# Last columns are left out where a line would be too long.
+print_fitting <- function(columns) {
+  cells <- lapply(columns, format, digits = 3)
+  width <- cumsum(pmax(vapply(cells, function(x) max(nchar(x)), 0L), nchar(names(cells))) + 1L)
+  print(light_frame(columns[width <= getOption("width")]), row.names = FALSE, digits = 3)
 }
 
 # What the table does not show.
