@@ -4,12 +4,14 @@
 #'
 #' @param object,x A search, from [search_architecture()].
 #' @param type
-#'   * `"frontier"`: mean excess loss against mean total capacity, a point per candidate; filled points, with a line and their
-#'     ranks, are on the frontier, and the caption names the best. On a logarithmic scale where all losses allow it.
-#'   * `"demand"`: why: the mean capacity that candidates allocate to each lag, a panel each, and the task's demand, scaled to
-#'     its largest, as an orange line; on a grid heat maps, with the demand's after them.
+#'   * `"frontier"`: mean excess loss against mean total capacity, a point per candidate; filled points, with a line
+#'     and their ranks, are on the frontier, and the caption names the best. Losses are on a logarithmic scale where
+#'     all allow it.
+#'   * `"demand"`: why: the mean capacity that candidates allocate to each lag, a panel each, and the task's demand,
+#'     scaled to its largest, as an orange line; on a grid heat maps, with the demand's after them.
 #'   * `"rank"`: the candidates in their order, with the excess loss of each run (small) and its mean (large).
-#' @param candidates For `"demand"` and `"rank"`: how many of the best, or names of candidates. `NULL` means 4 and 20.
+#' @param candidates For `"demand"` and `"rank"`: how many of the best, or names of candidates. `NULL` means 4 and
+#'   20.
 #' @param ... Not used.
 #' @returns `autoplot()`: a ggplot. `plot()`: its argument, invisibly.
 #' @examples
@@ -92,10 +94,12 @@ frontier_data <- function(object) {
   list(
     rows = rows, edge = edge, logarithmic = excess$logarithmic,
     note = paste(c(
-      paste0("filled: on the frontier, with their ranks; 1 is ", object$candidates$candidate[[1L]]), excess$note
+      paste0("filled: on the frontier, with their ranks; ", best_key(object)), excess$note
     ), collapse = "\n")
   )
 }
+
+best_key <- function(object) paste("1 is", object$candidates$candidate[[1L]])
 
 search_frontier <- function(shown) {
   families <- nlevels(shown$rows$family)
@@ -140,16 +144,17 @@ frontier_plot <- function(shown) {
 
 # ---- demand beside allocation --------------------------------------------------------------------
 
-# The comparison of these candidates alone, named with what each came to, in lines that a panel has room for.
+# The comparison of these candidates alone, named with what each came to; small panels of grids have no room for more
+# than the capacity.
 labelled_comparison <- function(object, names) {
   cmp <- object$comparison
   rows <- object$candidates[match(names, object$candidates$candidate), , drop = FALSE]
-  said <- paste0("excess ", vapply(without_rounding(rows$excess_loss), format, "", digits = 2), ", capacity ",
-    vapply(rows$total_capacity, format, "", digits = 3))
-  room <- if (has_grids(cmp)) 18 else if (length(names) <= 4L) 40 else 26
-  labels <- Map(function(name, said) paste(strwrap(c(name, said), room), collapse = "\n"),
-    paste0(rows$rank, ": ", names), said)
-  labels <- unlist(labels, use.names = FALSE)
+  spent <- paste("capacity", vapply(rows$total_capacity, format, "", digits = 3))
+  labels <- if (has_grids(cmp)) paste0(rows$rank, ": ", spent) else vapply(seq_along(names), function(i) {
+    excess <- paste0("excess ", format(without_rounding(rows$excess_loss[[i]]), digits = 2), ", ")
+    paste(strwrap(c(paste0(rows$rank[[i]], ": ", names[[i]]), paste0(excess, spent[[i]])),
+      if (length(names) <= 4L) 48 else 28), collapse = "\n")
+  }, "")
   cmp$networks <- stats::setNames(cmp$networks[names], labels)
   for (part in c("runs", "allocation")) {
     kept <- cmp[[part]][cmp[[part]]$network %in% names, , drop = FALSE]
@@ -161,13 +166,15 @@ labelled_comparison <- function(object, names) {
 
 search_demand <- function(object, names) {
   cmp <- labelled_comparison(object, names)
-  plot <- if (has_grids(cmp)) heat_ggplot(demand_maps(cmp)) else
-    comparison_profile(cmp) + ggplot2::facet_wrap(ggplot2::vars(.data$network))
-  plot + ggplot2::labs(title = object$task$label)
+  if (has_grids(cmp)) return(heat_ggplot(demand_maps(cmp, best_key(object))))
+  comparison_profile(cmp) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$network)) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::labs(title = object$task$label)
 }
 
 # On a grid: shares of the largest, a panel for each candidate and the demand's last.
-demand_maps <- function(cmp) {
+demand_maps <- function(cmp, note) {
   input <- cmp$networks[[1L]]$input
   pixels <- input_frame(input)
   first <- pixels[!duplicated(pixels$position), , drop = FALSE]
@@ -176,7 +183,7 @@ demand_maps <- function(cmp) {
     sums / max(sums, 1e-300)
   }
   profiles <- mean_profiles(cmp)
-  panels <- c(names(cmp$networks), "demand of the task")
+  panels <- c(names(cmp$networks), "demand")
   values <- c(
     lapply(names(cmp$networks), function(name) {
       rows <- profiles[profiles$network == name, , drop = FALSE]
@@ -187,12 +194,12 @@ demand_maps <- function(cmp) {
   new_heat(light_frame(list(
     x = rep(first$column, length(panels)), y = rep(first$row, length(panels)), value = unlist(values),
     panel = factor(rep(panels, each = nrow(first)), levels = panels)
-  )), "column", "row", "share of the largest", square = TRUE, flip_y = TRUE)
+  )), "column", "row", "share of the largest", square = TRUE, flip_y = TRUE, note = note)
 }
 
 demand_plot <- function(object, names) {
   cmp <- labelled_comparison(object, names)
-  if (has_grids(cmp)) return(heat_plot(demand_maps(cmp)))
+  if (has_grids(cmp)) return(heat_plot(demand_maps(cmp, best_key(object))))
   profiles <- mean_profiles(cmp)
   demands <- scaled_demands(cmp)
   x <- if (anyNA(profiles$lag) || anyNA(demands$lag)) "position" else "lag"
@@ -205,8 +212,10 @@ demand_plot <- function(object, names) {
   })
   most <- highest(unlist(lapply(bars, function(bar) bar$height)))
   for (name in names(bars)) {
-    plot(bars[[name]]$x, bars[[name]]$height, type = "h", lwd = 3, lend = 1, col = pale, bty = "n", xlab = "", ylab = "",
-      xaxt = "n", ylim = c(0, max(most, 1)), main = name, font.main = 1, cex.main = 0.9)
+    plot(bars[[name]]$x, bars[[name]]$height,
+      type = "h", lwd = 3, lend = 1, col = pale, bty = "n", xlab = "", ylab = "", xaxt = "n",
+      ylim = c(0, max(most, 1)), main = name, font.main = 1, cex.main = 0.9
+    )
     graphics::axis(1, whole_breaks(range(bars[[name]]$x)))
     rows <- demands[demands$network == name, , drop = FALSE]
     rows <- rows[order(rows[[x]]), , drop = FALSE]

@@ -62,7 +62,7 @@ search_families <- list(
   }, "sequence")
 )
 
-# Powers of 2, 3 and 4 that leave no holes (growth up to kernel + 1 leaves at most one between taps of the next layer).
+# Dilations by powers of 2, 3 and 4, where the taps of a layer lie close enough for those of the next to nearly meet.
 dilated_choices <- function(n, filters) {
   choices <- expand_choices(filters = filters, kernel = 2:3, growth = 2:4, depth = seq_len(dilated_depth(n)))
   # one layer has no dilation, and so no growth of it
@@ -154,10 +154,12 @@ grid_candidates <- function(build, grid, task, family, call, label = FALSE) {
       check_network(do.call(build, c(list(new_network(task$input)), arguments, own)), arg = "family()"),
       error = function(e) flat_message(e)
     )
-    c(list(family = family, arguments = arguments), if (is.character(built)) list(error = built) else list(network = built))
+    outcome <- if (is.character(built)) list(error = built) else list(network = built)
+    c(list(family = family, arguments = arguments), outcome)
   })
   names <- vapply(rows, function(row) candidate_name(row$arguments, if (label || length(grid) == 0L) family), "")
-  stats::setNames(rows, make.unique(names, " #"))
+  again <- stats::ave(seq_along(names), names, FUN = seq_along)
+  stats::setNames(rows, paste0(names, ifelse(again > 1L, paste0(" #", again), "")))
 }
 
 # "conv filters=2 kernel=5"; texts say themselves what they are: "recurrent units=2 elman".

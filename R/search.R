@@ -5,47 +5,50 @@
 
 #' Search a family of architectures
 #'
-#' Trains networks of one or several families on a task, all within a budget of parameters, and ranks them by their excess
-#' loss, with the capacity that each spends beside it: which dilations, widths, depths or memory lengths does the task
-#' need?
+#' Trains networks of one or several families on a task, all within a budget of parameters, and ranks them by their
+#' excess loss, with the capacity that each spends beside it: which dilations, widths, depths or memory lengths does
+#' the task need?
 #'
 #' @section Candidates:
 #' `family` is one of three.
 #'
-#' * Names of presets: `"dense"`, `"deep"`, `"low_rank"`, `"local"`, `"conv"`, `"dilated"`, `"separable"`, `"residual"`,
-#'   `"densenet"`, `"strided"`, `"pooled"`, `"hierarchical"`, `"unet"`, `"recurrent"`, `"conv_recurrent"`, each
-#'   standing for the function `arch_*()` of that name ([architectures]). Without a `grid`, sizes on a coarse ladder (1, 2, 3, 4, 6, 8,
-#'   12, ..) are tried that suit the input, and only those within the budget are candidates.
-#' * A preset's name, or a function of an input and further arguments that gives a network, with `grid`: a data frame
-#'   whose columns are arguments, a row for each candidate (a list column for arguments of several numbers).
+#' * Names of presets: `"dense"`, `"deep"`, `"low_rank"`, `"local"`, `"conv"`, `"dilated"`, `"separable"`,
+#'   `"residual"`, `"densenet"`, `"strided"`, `"pooled"`, `"hierarchical"`, `"unet"`, `"recurrent"`,
+#'   `"conv_recurrent"`, each standing for the function `arch_*()` of that name ([architectures]). Without a `grid`,
+#'   sizes on a coarse ladder (1, 2, 3, 4, 6, 8, 12, ..) are tried that suit the input, and only those within the
+#'   budget are candidates.
+#' * A preset's name, or a function of an input and further arguments that gives a network, with `grid`: a data
+#'   frame whose columns are arguments, a row for each candidate (a list column for arguments of several numbers).
 #' * A named list of networks.
 #'
-#' Networks of the first two are built on the task's input, with as many `outputs` as the task has, and with a `bias`
-#' where its means ask for one (tasks from data), where they have these arguments and `grid` does not give them. All
-#' parameters count for the budget. A row of `grid`, or a network of a list, that is above the budget or cannot
-#' be built is not trained, and stays as a row with its `error`.
+#' Networks of the first two are built on the task's input, with as many `outputs` as the task has, and with a
+#' `bias` where its means ask for one (tasks from data), where they have these arguments and `grid` does not give
+#' them. All parameters count for the budget. A row of `grid`, or a network of a list, that is above the budget or
+#' cannot be built is not trained, and stays as a row with its `error`.
 #'
 #' @section Order:
 #' The best candidate has the least mean excess loss over its runs. Excess losses that lie within
-#' what they are known to are equal (see [contrast_architectures()], which also tests whether a difference is more than
-#' chance), and then the least total capacity decides, then the number of parameters: capacity that buys nothing is
-#' not rewarded. What capacity buys is in three columns. `frontier` says that no other candidate has as
-#' little of both total capacity and excess loss and less of one, or as much of both from fewer parameters. `gain` is, along the frontier, by how much the loss falls
-#' for each unit of capacity more than the candidate before it has (the first one against predicting zero with no
-#' capacity). `efficiency` is the mean of (tr V - loss) / total capacity, with V the second moment of the output.
+#' what they are known to are equal (see [contrast_architectures()], which also tests whether a difference is more
+#' than chance), and then the least total capacity decides, then the number of parameters: capacity that buys
+#' nothing is not rewarded. What capacity buys is in three columns. `frontier` says that no other candidate has as
+#' little of both total capacity and excess loss and less of one, or as much of both from fewer parameters. `gain`
+#' is, along the frontier, by how much the loss falls for each unit of capacity more than the candidate before it
+#' has (the first one against predicting zero with no capacity). `efficiency` is the mean of (tr V - loss) / total
+#' capacity, with V the second moment of the output.
 #'
-#' `coverage` (a measure of this package, not of the papers) is the mean of the capacity allocated to each input and output, weighted by the task's
-#' [task_demand()]: near 1 for a single output, when every input that matters is modelled freely.
+#' `coverage` (a measure of this package, not of the papers) is the mean of the capacity allocated to each input and
+#' output, weighted by the task's [task_demand()]: near 1 for a single output, when every input that matters is
+#' modelled freely.
 #'
-#' For tasks from data, losses are those on held-out rows, and excess losses are measured from the best linear model. The
-#' winner's is then too good: it was chosen by these very rows.
+#' For tasks from data, losses are those on held-out rows, and excess losses are measured from the best linear
+#' model. The winner's is then too good: it was chosen by these very rows.
 #'
 #' @section Halving:
-#' `strategy = "halving"` is successive halving (Jamieson and Talwalkar 2016) whose resource is the number of
-#' replicates, that is of starts, and of samples with a finite `n_obs`. The first round gives each candidate one replicate
-#' or few; the best `keep` of the candidates go on to the next round, which doubles the replicates, until the last round
-#' has all `replicates`. Those who got further rank first. Replicate i has the same seed in every round and in a plain grid,
-#' so runs are not done again, and `keep = 1` gives the grid's result.
+#' `strategy = "halving"` is successive halving (Jamieson and Talwalkar 2016) whose resource is
+#' the number of replicates, that is of starts, and of samples with a finite `n_obs`. The first round gives each
+#' candidate one replicate or few; the best `keep` of the candidates go on to the next round, which doubles the
+#' replicates, until the last round has all `replicates`. Those who got further rank first. Replicate i has the same
+#' seed in every round and in a plain grid, so runs are not done again, and `keep = 1` gives the grid's result.
 #'
 #' @section Checkpoints and workers:
 #' As in [compare_architectures()], of which this is one: its checkpoint is that of the comparison of
@@ -54,10 +57,10 @@
 #'
 #' @section Errors:
 #' Classes: `capalloc_error_budget`, a budget below the smallest candidate, with a warning of class
-#' `capalloc_warning_budget` for presets that have none where others do; `capalloc_error_n_obs`, networks that are not linear, with `n_obs
-#' = Inf` on a task without rows; `capalloc_error_shape`, candidates that do not fit the task;
-#' `capalloc_error_value`, a task from data that holds out no rows, or an unknown family or column;
-#' and those of [compare_architectures()].
+#' `capalloc_warning_budget` for presets that have none where others do; `capalloc_error_n_obs`, networks that are
+#' not linear, with `n_obs = Inf` on a task without rows; `capalloc_error_shape`, candidates that do not fit the
+#' task; `capalloc_error_value`, a task from data that holds out no rows, or an unknown family or column; and those
+#' of [compare_architectures()].
 #'
 #' @param task A task.
 #' @param budget Most parameters of a candidate; `Inf` only with `grid` or a list of networks.
@@ -72,14 +75,16 @@
 #' @returns A list of class `ca_search` with
 #'
 #'   * `candidates`, a data frame with one row per candidate, the best first: `rank` (`NA` without a loss),
-#'     `candidate` (its name), `family`, a column for each argument that was tried (`arg_*` where its name is taken; several numbers as text, with
-#'     dashes), `n_params`, `memory` (positions from the oldest that the output sees; on a grid rows times
-#'     columns), means over runs of `total_capacity`, `loss`, `excess_loss` and its `std_err`, `efficiency`, `gain`
-#'     (`NA` off the frontier), `coverage`, `frontier`, `rounds` (that it took part in), `runs` (that did not
-#'     fail), `failed`, `unconverged`, `seconds` (a run's mean), `error` (`NA`, or why it was not trained, or why its first failed run did);
+#'     `candidate` (its name), `family`, a column for each argument that was tried (`arg_*` where its name is taken;
+#'     several numbers as text, with dashes), `n_params`, `memory` (positions from the oldest that the output sees;
+#'     on a grid rows times columns), means over runs of `total_capacity`, `loss`, `excess_loss` and its `std_err`,
+#'     `efficiency`, `gain` (`NA` off the frontier), `coverage`, `frontier`, `rounds` (that it took part in), `runs`
+#'     (that did not fail), `failed`, `unconverged`, `seconds` (a run's mean), `error` (`NA`, or why it was not
+#'     trained, or why its first failed run did);
 #'   * `best`, the network that ranks first, without new coefficients (`NULL` when no run has a loss);
 #'   * `rounds`, a data frame: `round`, `candidates`, `replicates` (since the beginning), `runs` (of the round);
-#'   * `comparison`, a `ca_comparison` of the candidates that were trained, with all their runs;
+#'   * `comparison`, a `ca_comparison` of the candidates that were trained, with all their runs (after halving, fewer
+#'     of those that did not get further);
 #'   * `task`, `budget`, `strategy`, `seed`.
 #' @references Jamieson, K. and Talwalkar, A. (2016). Non-stochastic best arm identification and hyperparameter
 #'   optimization. \doi{10.48550/arXiv.1502.07943}.
@@ -165,7 +170,7 @@ search_rounds <- function(work, strategy, keep, call = rlang::caller_env()) {
     scores <- score_runs(asked_runs(work, done, rows, alive))
     alive <- alive[best_first(scores)][seq_len(max(1, ceiling(keep * length(alive) - 1e-9)))]
   }
-  warn_unwritten(work$store, done[asked])
+  warn_unwritten(work$store, done)
   work$design <- work$design[asked, , drop = FALSE]
   list(comparison = new_comparison(work, done[asked]), rounds = rounds_frame(rounds), entered = entered)
 }
@@ -228,8 +233,9 @@ new_search <- function(found, searched, task, budget, strategy) {
   scores$coverage <- demand_coverage(cmp, task)
   scores <- scores[best_first(scores, scores$rounds), , drop = FALSE]
   structure(list(
-    candidates = candidate_frame(found, scores), best = if (!is.na(scores$level[[1L]])) cmp$networks[[scores$network[[1L]]]],
-    rounds = searched$rounds, comparison = cmp, task = task, budget = budget, strategy = strategy, seed = cmp$seed
+    candidates = candidate_frame(found, scores),
+    best = if (!is.na(scores$level[[1L]])) cmp$networks[[scores$network[[1L]]]], rounds = searched$rounds,
+    comparison = cmp, task = task, budget = budget, strategy = strategy, seed = cmp$seed
   ), class = "ca_search")
 }
 
@@ -284,7 +290,7 @@ candidate_frame <- function(found, scores) {
   last <- c(
     list(n_params = ifelse(is.finite(size), as.integer(pmin(size, .Machine$integer.max)), NA_integer_),
       memory = vapply(found, candidate_memory, 0L, USE.NAMES = FALSE)),
-    lapply(as.list(scores[c("total_capacity", "loss", "excess_loss", "std_err", "efficiency", "gain", "coverage")]), `[`, at),
+    lapply(as.list(scores[score_columns]), `[`, at),
     list(frontier = scores$frontier[at] %in% TRUE),
     lapply(as.list(scores[c("rounds", "runs", "failed", "unconverged")]), function(x) ifelse(is.na(at), 0L, x[at])),
     list(seconds = scores$seconds[at], error = ifelse(is.na(at), untrained, scores$error[at]))
@@ -294,6 +300,8 @@ candidate_frame <- function(found, scores) {
   names(tried)[taken] <- paste0("arg_", names(tried)[taken])
   light_frame(lapply(c(first, tried, last), unname))
 }
+
+score_columns <- c("total_capacity", "loss", "excess_loss", "std_err", "efficiency", "gain", "coverage")
 
 # A column for each argument that any candidate has; NA where one has not.
 argument_columns <- function(found) {
@@ -318,13 +326,13 @@ candidate_memory <- function(x) {
 #' @param x,object A search, from [search_architecture()].
 #' @param n Number of candidates to print.
 #' @param ... Not used.
-#' @returns `tidy()` and `as.data.frame()`: the candidates. `summary()`: a data frame of class `ca_search_summary`, the
-#'   candidates of the frontier, the smallest total capacity first: `candidate`, `rank`, `n_params`, `total_capacity`, `loss`,
-#'   `excess_loss`, `gain`, `coverage`, see [search_architecture()]. `glance()`: one row: `candidates`, `trained` (that
-#'   were), `runs`, `failed`, `unconverged`, `rounds`, `best` (a name), `n_params`, `total_capacity`, `loss` and
-#'   `excess_loss` of the best, `budget`, `strategy`, `n_obs`, `seed`. `augment()`: why, a row for each candidate
-#'   that has runs and each input: `rank`, `candidate`, `input`, `position`, `lag`, `channel` (on grids `row`, `column`), mean `capacity`
-#'   over runs, and the task's `demand`.
+#' @returns `tidy()` and `as.data.frame()`: the candidates. `summary()`: a data frame of class `ca_search_summary`,
+#'   the candidates of the frontier, the smallest total capacity first: `candidate`, `rank`, `n_params`,
+#'   `total_capacity`, `loss`, `excess_loss`, `gain`, `coverage`, see [search_architecture()]. `glance()`: one row:
+#'   `candidates`, `trained` (that were), `runs`, `failed`, `unconverged`, `rounds`, `best` (a name), `n_params`,
+#'   `total_capacity`, `loss` and `excess_loss` of the best, `budget`, `strategy`, `n_obs`, `seed`. `augment()`:
+#'   why, a row for each candidate that has runs and each input: `rank`, `candidate`, `input`, `position`, `lag`,
+#'   `channel` (on grids `row`, `column`), mean `capacity` over runs, and the task's `demand`.
 #' @name ca_search
 #' @examples
 #' found <- search_architecture(task_copy(8, lag = 3), budget = 8, family = "conv", replicates = 2)
@@ -349,7 +357,8 @@ glance.ca_search <- function(x, ...) {
   best <- rows[1L, ]
   light_frame(list(
     candidates = nrow(rows), trained = length(x$comparison$networks), runs = runs$runs, failed = runs$failed,
-    unconverged = runs$unconverged, rounds = nrow(x$rounds), best = if (is.na(best$rank)) NA_character_ else best$candidate,
+    unconverged = runs$unconverged, rounds = nrow(x$rounds),
+    best = if (is.na(best$rank)) NA_character_ else best$candidate,
     n_params = if (is.na(best$rank)) NA_integer_ else best$n_params, total_capacity = best$total_capacity,
     loss = best$loss, excess_loss = best$excess_loss, budget = x$budget, strategy = x$strategy, n_obs = runs$n_obs,
     seed = x$seed
@@ -398,7 +407,8 @@ print.ca_search <- function(x, n = 8, ...) {
     " not converged (seed ", x$seed, ")\n", sep = "")
   cat("Task: ", x$task$label, "\n", sep = "")
   if (x$strategy == "halving") {
-    cat("Rounds: ", paste0(x$rounds$candidates, " x ", count_text_each(x$rounds$replicates), collapse = ", "), "\n", sep = "")
+    each <- vapply(x$rounds$replicates, count_text, "", noun = "replicate")
+    cat("Rounds: ", paste0(x$rounds$candidates, " x ", each, collapse = ", "), "\n", sep = "")
   }
   ranked <- x$candidates[!is.na(x$candidates$rank), , drop = FALSE]
   shown <- ranked[seq_len(min(check_count(n, min = 0L), nrow(ranked))), , drop = FALSE]
@@ -406,17 +416,15 @@ print.ca_search <- function(x, n = 8, ...) {
     print_fitting(search_table(shown))
     if (any(shown$frontier)) cat("* on the frontier of total capacity and excess loss\n")
   }
-  cat(left_over_text(x, nrow(ranked) - nrow(shown)), search_notes(x), sep = "\n")
+  cat(c(left_over_text(x, nrow(ranked) - nrow(shown)), search_notes(x)), sep = "\n")
   invisible(x)
 }
-
-count_text_each <- function(n) vapply(n, count_text, "", noun = "replicate")
 
 search_table <- function(rows) {
   mark <- if (is.null(rows$frontier)) "" else ifelse(rows$frontier, "*", "")
   list(
-    rank = paste0(rows$rank, formatC(mark, width = -1)), candidate = formatC(rows$candidate, width = -max(nchar(rows$candidate))),
-    params = rows$n_params, capacity = rows$total_capacity, `excess loss` = without_rounding(rows$excess_loss),
+    rank = paste0(rows$rank, formatC(mark, width = -1)),
+    candidate = formatC(rows$candidate, width = -max(nchar(rows$candidate))), params = rows$n_params, capacity = rows$total_capacity, `excess loss` = without_rounding(rows$excess_loss),
     coverage = without_rounding(rows$coverage)
   )
 }
