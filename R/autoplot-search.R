@@ -15,7 +15,8 @@
 #' @param ... Not used.
 #' @returns `autoplot()`: a ggplot. `plot()`: its argument, invisibly.
 #' @examples
-#' found <- search_architecture(task_copy(12, lag = 5), budget = 12, family = c("conv", "dilated"), replicates = 2)
+#' task <- task_copy(12, lag = 5)
+#' found <- search_architecture(task, 12, family = c("conv", "dilated"), replicates = 2)
 #' plot(found)
 #' plot(found, type = "demand")
 #' if (requireNamespace("ggplot2", quietly = TRUE)) {
@@ -170,7 +171,12 @@ search_demand <- function(object, names) {
   comparison_profile(cmp) +
     ggplot2::facet_wrap(ggplot2::vars(.data$network)) +
     ggplot2::scale_x_continuous(breaks = whole_breaks) +
-    ggplot2::labs(title = object$task$label)
+    ggplot2::labs(title = object$task$label, caption = demand_note(object))
+}
+
+demand_note <- function(object) {
+  if (!any(object$comparison$demand$demand > 0)) return("the task demands none of its inputs")
+  "orange: demand of the task, scaled to 1"
 }
 
 # On a grid: shares of the largest, a panel for each candidate and the demand's last.
@@ -222,7 +228,7 @@ demand_plot <- function(object, names) {
     graphics::lines(rows[[x]], rows$demand, col = orange)
   }
   graphics::mtext(paste0(if (x == "lag") "lag (1 is the newest input)" else "input",
-    "; bars: mean capacity; orange: demand of the task, scaled to 1"), side = 1, outer = TRUE, line = 1, cex = 0.8)
+    "; bars: mean capacity; ", demand_note(object)), side = 1, outer = TRUE, line = 1, cex = 0.8)
 }
 
 # ---- the order -----------------------------------------------------------------------------------

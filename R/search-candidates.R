@@ -62,7 +62,8 @@ search_families <- list(
   }, "sequence")
 )
 
-# Dilations by powers of 2, 3 and 4, where the taps of a layer lie close enough for those of the next to nearly meet.
+# With a growth up to the kernel every position is seen; one more leaves some out, for a longer memory at the same
+# capacity.
 dilated_choices <- function(n, filters) {
   choices <- expand_choices(filters = filters, kernel = 2:3, growth = 2:4, depth = seq_len(dilated_depth(n)))
   # one layer has no dilation, and so no growth of it

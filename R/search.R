@@ -91,12 +91,13 @@
 #' @seealso [autoplot.ca_search()] for pictures, [ca_search] for other methods.
 #' @examples
 #' task <- task_fgn(16, hurst = 0.8)
-#' found <- search_architecture(task, budget = 16, family = c("dilated", "recurrent"), replicates = 2)
+#' found <- search_architecture(task, 16, family = c("dilated", "conv"), replicates = 2)
 #' found
 #' summary(found)
 #' fit(found$best, task, seed = 1)
 #' # any function of an input, over any of its arguments
-#' search_architecture(task, 16, arch_conv, grid = expand.grid(kernel = c(2, 4, 8), depth = 1:2, filters = 1))
+#' sizes <- expand.grid(kernel = c(2, 4, 8), depth = 1:2, filters = 1)
+#' search_architecture(task, budget = 16, family = arch_conv, grid = sizes, replicates = 2)
 #' @export
 search_architecture <- function(task, budget, family, strategy = c("grid", "halving"), replicates = 5, n_obs = Inf,
                                 seed = 1, ..., grid = NULL, keep = 0.5, checkpoint = NULL) {
@@ -335,7 +336,7 @@ candidate_memory <- function(x) {
 #'   `channel` (on grids `row`, `column`), mean `capacity` over runs, and the task's `demand`.
 #' @name ca_search
 #' @examples
-#' found <- search_architecture(task_copy(8, lag = 3), budget = 8, family = "conv", replicates = 2)
+#' found <- search_architecture(task_copy(8, lag = 3), 8, family = "conv", replicates = 2)
 #' glance(found)
 #' summary(found)
 #' head(augment(found))
@@ -393,7 +394,7 @@ print.ca_search_summary <- function(x, ...) {
   table <- search_table(x)
   print_fitting(c(table[c("rank", "candidate", "capacity", "excess loss")], list(gain = without_rounding(x$gain)),
     table[c("params", "coverage")]))
-  cat("gain: by how much the loss falls for each unit of capacity more than the line above\n")
+  cat("gain: by how much the loss falls for each unit of capacity beyond the next smaller one\n")
   cat(attr(x, "notes"), sep = "\n")
   invisible(x)
 }
@@ -424,8 +425,8 @@ search_table <- function(rows) {
   mark <- if (is.null(rows$frontier)) "" else ifelse(rows$frontier, "*", "")
   list(
     rank = paste0(rows$rank, formatC(mark, width = -1)),
-    candidate = formatC(rows$candidate, width = -max(nchar(rows$candidate))), params = rows$n_params, capacity = rows$total_capacity, `excess loss` = without_rounding(rows$excess_loss),
-    coverage = without_rounding(rows$coverage)
+    candidate = formatC(rows$candidate, width = -max(nchar(rows$candidate))), params = rows$n_params,
+    capacity = rows$total_capacity, `excess loss` = without_rounding(rows$excess_loss), coverage = without_rounding(rows$coverage)
   )
 }
 

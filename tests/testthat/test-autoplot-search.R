@@ -39,6 +39,17 @@ test_that("demand and allocation stand in one panel for each candidate", {
   expect_equal(base$points[[1]]$y, means$capacity[means$rank == 1])
 })
 
+test_that("a task that demands nothing is drawn, and said to", {
+  skip_if_not_installed("ggplot2")
+  noise <- task_moments(diag(6), matrix(0, 6, 1), 1, input = input_sequence(6))
+  idle <- search_architecture(noise, 4, "conv", replicates = 1)
+  expect_true(all(is.na(idle$candidates$coverage)))
+  # nothing is gained by capacity: the least is best
+  expect_identical(idle$candidates$kernel, 2:3 + 0)
+  expect_match(ggplot2::autoplot(idle, type = "demand")$labels$caption, "demands none")
+  expect_true(any(grepl("demands none", drawn(plot(idle, type = "demand"))$texts)))
+})
+
 test_that("on a grid demand is a map after the candidates'", {
   skip_if_not_installed("ggplot2")
   image <- search_architecture(task_image(4, 4, 1), 16, "conv", replicates = 1)
