@@ -426,7 +426,8 @@ search_table <- function(rows) {
   list(
     rank = paste0(rows$rank, formatC(mark, width = -1)),
     candidate = formatC(rows$candidate, width = -max(nchar(rows$candidate))), params = rows$n_params,
-    capacity = rows$total_capacity, `excess loss` = without_rounding(rows$excess_loss), coverage = without_rounding(rows$coverage)
+    capacity = rows$total_capacity, `excess loss` = without_rounding(rows$excess_loss),
+    coverage = without_rounding(rows$coverage)
   )
 }
 
