@@ -7,8 +7,8 @@
 #'
 #' * `arch_conv()`: `"valid"` convolutions one after another (LeCun et al. 1989). Read at the newest position, a
 #'   sequence is only seen in its recent past.
-#' * `arch_dilated()`: dilations 1, 2, 4, .. for as many layers as fit into the input; on
-#'   sequences as in van den Oord et al. (2016), where `skip = TRUE` sums a read-out of the
+#' * `arch_dilated()`: dilations 1, 2, 4, .. (the powers of `growth`) for `depth` layers, or as many as fit into the
+#'   input; on sequences as in van den Oord et al. (2016), where `skip = TRUE` sums a read-out of the
 #'   newest position of every layer, on grids as in Yu and Koltun (2016), with `kernel = 3`.
 #' * `arch_separable()`: layers of one filter per channel and a mixing of the channels at each
 #'   position (Chollet 2017, Howard et al. 2017).
@@ -34,7 +34,7 @@
 #'   m P - L, the parameters less one scale per layer. On a sequence with one channel and one
 #'   output that is 1 + L (k - 1): without dilation the number of positions seen, with kernel 2
 #'   L + 1.
-#' * `arch_dilated()` on a sequence with kernel 2 and any filters: sum 2 r_(l-1) r_l + m r_L - sum
+#' * `arch_dilated()` on a sequence with kernel 2, growth 2 and any filters: sum 2 r_(l-1) r_l + m r_L - sum
 #'   r_l^2, the dimension of tensors of tensor-train ranks r_l (Holtz et al. 2012). r_0 = C; to find
 #'   the other r_l, begin with w_l, cut each to 2 r_(l-1) from the first to the last, the last to m,
 #'   and each to 2 r_(l+1) from the last to the first.
@@ -52,7 +52,9 @@
 #'   one number).
 #' @param kernel Number of taps; on a grid one number, or two for rows and columns
 #'   (`arch_dilated()`: always one, 2 or more).
-#' @param depth Number of convolutions, in `arch_separable()` of pairs of them.
+#' @param depth Number of convolutions, in `arch_separable()` of pairs of them. `arch_dilated()` has as many as
+#'   fit into the input, unless it is given.
+#' @param growth Factor from each dilation to the next; 1 is no dilation.
 #' @param blocks Number of residual blocks.
 #' @param scale Factor of each block, see [layer_residual()].
 #' @param skip Whether the output is the sum of a read-out of every layer's newest position;
@@ -86,13 +88,15 @@ arch_conv <- function(input, filters = 2, kernel = 5, depth = 2, outputs = 1, bi
 
 #' @rdname arch_conv
 #' @export
-arch_dilated <- function(input, filters = 2, outputs = 1, bias = FALSE, kernel = 2, skip = FALSE) {
+arch_dilated <- function(input, filters = 2, outputs = 1, bias = FALSE, kernel = 2, skip = FALSE, depth = NULL,
+                         growth = 2) {
   net <- arch_input(input)
   kernel <- check_count(kernel, min = 2L)
-  filters <- per_layer(filters, dilated_depth(min(extent_of(net)), kernel))
-  if (check_flag(skip)) return(skip_sum(net, filters, kernel, outputs, bias))
+  dilations <- check_count(growth)^(seq_len(check_dilated_depth(depth, min(extent_of(net)), kernel, growth)) - 1)
+  filters <- per_layer(filters, length(dilations))
+  if (check_flag(skip)) return(skip_sum(net, filters, kernel, dilations, outputs, bias))
   for (l in seq_along(filters)) {
-    net <- layer_conv(net, check_filters(filters[[l]]), kernel, dilation = 2^(l - 1))
+    net <- layer_conv(net, check_filters(filters[[l]]), kernel, dilation = dilations[[l]])
   }
   read_newest(net, outputs, bias)
 }
@@ -132,11 +136,24 @@ arch_densenet <- function(input, filters = 1, kernel = 3, depth = 4, outputs = 1
 
 check_filters <- function(w, call = rlang::caller_env()) check_count(w, arg = "filters", call = call)
 
-# Layers of dilations 1, 2, 4, .. that fit into n positions: they see 1 + (kernel - 1) (2^L - 1).
-dilated_depth <- function(n, kernel = 2) max(1L, as.integer(floor(log2((n - 1) / (kernel - 1) + 1))))
+# Layers of dilations 1, g, g^2, .. that fit into n positions: they see 1 + (kernel - 1) (1 + g + .. + g^(L - 1)).
+dilated_depth <- function(n, kernel = 2, growth = 2) {
+  max(1L, sum(1 + (kernel - 1) * cumsum(growth^(seq_len(n) - 1)) <= n))
+}
+
+check_dilated_depth <- function(depth, n, kernel, growth, call = rlang::caller_env()) {
+  most <- dilated_depth(n, kernel, growth)
+  if (is.null(depth)) return(most)
+  depth <- check_count(depth, call = call)
+  if (depth <= most) return(depth)
+  abort(c(
+    "{.arg depth} must be at most {most}, for what the layers see to fit into {n} positions.",
+    x = "It is {depth}."
+  ), "shape", call = call)
+}
 
 # Each layer's newest position is read, and the rest of the stack runs beside that.
-skip_sum <- function(net, filters, kernel, outputs, bias, l = 1L, call = rlang::caller_env()) {
+skip_sum <- function(net, filters, kernel, dilations, outputs, bias, l = 1L, call = rlang::caller_env()) {
   force(call)
   if (output_kind(net) == "grid") {
     abort(c(
@@ -144,10 +161,10 @@ skip_sum <- function(net, filters, kernel, outputs, bias, l = 1L, call = rlang::
       x = "It is {.code TRUE}."
     ), "value", call = call)
   }
-  net <- layer_conv(net, check_filters(filters[[l]], call), kernel, dilation = 2^(l - 1))
+  net <- layer_conv(net, check_filters(filters[[l]], call), kernel, dilation = dilations[[l]])
   if (l == length(filters)) return(read_newest(net, outputs, bias, call))
   layer_parallel(net,
     \(x) read_newest(x, outputs, FALSE, call),
-    \(x) skip_sum(x, filters, kernel, outputs, bias, l + 1L, call)
+    \(x) skip_sum(x, filters, kernel, dilations, outputs, bias, l + 1L, call)
   )
 }

@@ -186,13 +186,9 @@ comparison_loss <- function(object) {
   means <- in_order(plain_frame(summary(object)), object)
   means <- means[means$runs > 0, , drop = FALSE]
   shapes <- rep_len(network_shapes, length(object$networks))
-  # exact zeros have no logarithm: they are drawn at a millionth of the largest
-  floor <- 1e-6 * max(runs$excess_loss, 0)
-  logarithmic <- floor > 0 && all(runs$excess_loss > -1e-9)
-  if (logarithmic) {
-    runs$excess_loss <- pmax(runs$excess_loss, floor)
-    means$excess_loss <- pmax(means$excess_loss, floor)
-  }
+  scale <- on_log_scale(runs$excess_loss)
+  means$excess_loss <- on_log_scale(means$excess_loss, runs$excess_loss)$values
+  runs$excess_loss <- scale$values
   ggplot2::ggplot(runs, ggplot2::aes(
     x = .data$total_capacity, y = .data$excess_loss, colour = .data$network, shape = .data$network
   )) +
@@ -201,12 +197,21 @@ comparison_loss <- function(object) {
     ggplot2::scale_shape_manual(values = shapes) +
     ggplot2::scale_colour_manual(values = rep_len(palette, length(object$networks))) +
     ggplot2::facet_wrap(ggplot2::vars(.data$task)) +
-    (if (logarithmic) ggplot2::scale_y_log10() else ggplot2::scale_y_continuous()) +
-    ggplot2::labs(
-      x = "total capacity", y = "excess loss", colour = NULL, shape = NULL,
-      caption = if (logarithmic) paste("losses below", format(floor, digits = 1), "are drawn there")
-    ) +
+    (if (scale$logarithmic) ggplot2::scale_y_log10() else ggplot2::scale_y_continuous()) +
+    ggplot2::labs(x = "total capacity", y = "excess loss", colour = NULL, shape = NULL, caption = scale$note) +
     picture_theme()
+}
+
+# list(values, logarithmic, note): excess losses on a logarithmic scale where none is clearly negative. Exact zeros
+# have no logarithm: what is below a millionth of the largest is drawn there.
+on_log_scale <- function(excess, all = excess) {
+  floor <- 1e-6 * max(all, 0, na.rm = TRUE)
+  if (floor == 0 || any(all < -1e-9, na.rm = TRUE)) return(list(values = excess, logarithmic = FALSE))
+  low <- any(all < floor, na.rm = TRUE)
+  list(
+    values = pmax(excess, floor), logarithmic = TRUE,
+    note = if (low) paste("losses below", format(floor, digits = 1), "are drawn there")
+  )
 }
 
 # Whether every network is on a grid.

@@ -93,23 +93,25 @@
 #' identical(again, cmp)
 #' @export
 compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ..., checkpoint = NULL) {
-  check_named(networks, check_network)
-  check_named(tasks, check_task)
-  replicates <- check_count(replicates)
-  if (!identical(n_obs, Inf)) n_obs <- check_count(n_obs)
-  check_pairs(networks, tasks)
-  fitting <- list(...)
-  check_fitting(fitting)
-  if (!is.null(seed)) seed <- draw_seed(seed)
-  dir <- check_checkpoint(checkpoint)
-  seed <- draw_seed(if (is.null(seed)) stored_seed(dir) else seed)
-  design <- comparison_design(networks, tasks, replicates, seed)
-  work <- list(
-    design = design, networks = networks, tasks = tasks, n_obs = n_obs, seed = seed, replicates = replicates,
-    fitting = fitting
+  work <- comparison_work(networks, tasks, replicates, n_obs, seed, list(...), checkpoint)
+  new_comparison(work, run_design(work))
+}
+
+# What is asked, checked: the `work` of schedule.R, with the directory of its checkpoint.
+comparison_work <- function(networks, tasks, replicates, n_obs, seed, fitting, checkpoint, call = rlang::caller_env()) {
+  check_named(networks, check_network, call = call)
+  check_named(tasks, check_task, call = call)
+  replicates <- check_count(replicates, call = call)
+  if (!identical(n_obs, Inf)) n_obs <- check_count(n_obs, call = call)
+  check_pairs(networks, tasks, call)
+  check_fitting(fitting, call)
+  if (!is.null(seed)) seed <- draw_seed(seed, call)
+  dir <- check_checkpoint(checkpoint, call = call)
+  seed <- draw_seed(if (is.null(seed)) stored_seed(dir) else seed, call)
+  list(
+    design = comparison_design(networks, tasks, replicates, seed), networks = networks, tasks = tasks, n_obs = n_obs,
+    seed = seed, replicates = replicates, fitting = fitting, dir = dir
   )
-  done <- run_design(work, dir)
-  new_comparison(design, done, networks, tasks, n_obs, seed, replicates)
 }
 
 # A list with names of their own, every element checked under the name the user gave it.
@@ -269,18 +271,21 @@ failed_run <- function(network, message) {
 
 # ---- the result ----------------------------------------------------------------------------------
 
-new_comparison <- function(design, done, networks, tasks, n_obs, seed, replicates) {
+new_comparison <- function(work, done) {
+  structure(list(
+    runs = bind_runs(work, done), allocation = bind_allocations(work$design, done, work$networks, work$tasks),
+    demand = bind_demands(work$tasks), networks = work$networks, tasks = work$tasks, n_obs = work$n_obs,
+    seed = work$seed, replicates = work$replicates
+  ), class = "ca_comparison")
+}
+
+bind_runs <- function(work, done) {
   lost <- vapply(done, is.null, NA)
-  done[lost] <- lapply(networks[design$network[lost]], failed_run, message = "interrupted")
+  done[lost] <- lapply(work$networks[work$design$network[lost]], failed_run, message = "interrupted")
   values <- lapply(names(run_columns), function(column) {
     unlist(lapply(done, function(run) run$row[[column]]), use.names = FALSE)
   })
-  runs <- light_frame(c(as.list(design), stats::setNames(values, names(run_columns))))
-  structure(list(
-    runs = runs, allocation = bind_allocations(design, done, networks, tasks),
-    demand = bind_demands(tasks), networks = networks, tasks = tasks, n_obs = n_obs, seed = seed,
-    replicates = replicates
-  ), class = "ca_comparison")
+  light_frame(c(as.list(work$design), stats::setNames(values, names(run_columns))))
 }
 
 # The rows of all runs' allocations. Coordinates are made once for each network and task, and then taken again.

@@ -1,17 +1,28 @@
 # Scheduling: which runs are done, where, and what happens when a worker is lost.
 #
-# `work` is what was asked: list(design, networks, tasks, n_obs, seed, replicates, fitting). `rows` are rows of its
+# `work` is what was asked: list(design, networks, tasks, n_obs, seed, replicates, fitting, dir). `rows` are rows of its
 # design, and `keep(rows, runs)` takes their runs when they are done.
 
-# A list with one run per row of the design; NULL where an interrupt came first. `dir` is a directory for a
-# checkpoint, or NULL.
-run_design <- function(work, dir = NULL, call = rlang::caller_env()) {
-  begun <- list(store = NULL, done = vector("list", nrow(work$design)))
-  if (!is.null(dir)) begun <- open_checkpoint(dir, work, call)
+# A list with one run per row of the design; NULL where an interrupt came first.
+run_design <- function(work, call = rlang::caller_env()) {
+  begun <- begin_design(work, call)
+  done <- run_rows(begun$work, begun$done)
+  warn_unwritten(begun$work$store, done)
+  done
+}
+
+# list(work, done): with the store of its checkpoint, and the runs that are there.
+begin_design <- function(work, call) {
+  if (is.null(work$dir)) return(list(work = work, done = vector("list", nrow(work$design))))
+  begun <- open_checkpoint(work$dir, work, call)
   work$store <- begun$store
-  done <- begun$done
-  left <- which(vapply(done, is.null, NA))
-  with_progress(length(done), before = length(done) - length(left), body = function(advance) {
+  list(work = work, done = begun$done)
+}
+
+# `done` with the runs of these rows that it lacked.
+run_rows <- function(work, done, rows = seq_along(done)) {
+  left <- rows[vapply(done[rows], is.null, NA)]
+  with_progress(length(rows), before = length(rows) - length(left), body = function(advance) {
     keep <- function(rows, runs) {
       done[rows] <<- runs
       if (length(rows) > 0L) advance(length(rows))
@@ -21,7 +32,6 @@ run_design <- function(work, dir = NULL, call = rlang::caller_env()) {
       interrupt = function(e) cli::cli_alert_warning("Interrupted: returning the runs that are finished.")
     )
   })
-  warn_unwritten(work$store, done)
   done
 }
 

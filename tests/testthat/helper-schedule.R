@@ -59,6 +59,18 @@ counted_task <- function(task, at = 0L, act = NULL) {
   task
 }
 
+# The number of runs that `code` computes.
+runs_done <- function(code) {
+  done <- 0L
+  one <- capalloc:::run_one
+  local_internal("run_one", function(...) {
+    done <<- done + 1L
+    one(...)
+  })
+  code
+  done
+}
+
 # Workers load the installed package, so that code loaded otherwise would not be what they run.
 local_workers <- function(..., env = parent.frame()) {
   skip_on_cran()

@@ -89,6 +89,24 @@ test_that("arch_dilated() doubles what it sees with every layer", {
   })
 })
 
+test_that("arch_dilated() has dilations of any growth, for as many layers as are asked for", {
+  for (growth in 1:4) {
+    for (depth in 1:2) {
+      net <- arch_dilated(20, 2, kernel = 3, depth = depth, growth = growth)
+      expect_sees(net, 1 + 2 * sum(growth^(seq_len(depth) - 1)))
+      expect_identical(params(net), conv_params(c(1, rep(2, depth)), 3) + 2)
+    }
+    reach <- 1 + 2 * cumsum(growth^(0:20))
+    expect_identical(length(arch_dilated(20, 1, kernel = 3, growth = growth)$layers), sum(reach <= 20) + 2L)
+  }
+  expect_identical(arch_dilated(12, 2, growth = 1, depth = 3), arch_conv(12, 2, kernel = 2, depth = 3))
+  expect_identical(arch_dilated(16, c(1, 2), depth = 2, skip = TRUE, growth = 3)$layers[[1]],
+    layer_conv(input_sequence(16), 1, 2)$layers[[1]])
+  expect_error(arch_dilated(16, depth = 5), class = "capalloc_error_shape")
+  expect_error(arch_dilated(16, growth = 0), class = "capalloc_error_value")
+  expect_error(arch_dilated(16, 1:3, depth = 2), class = "capalloc_error_shape")
+})
+
 test_that("arch_dilated() with skips sums a read-out of every layer", {
   over_sequences(function(input, n, channels, m) {
     depth <- floor(log2(n))

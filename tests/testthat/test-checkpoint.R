@@ -10,18 +10,6 @@ alone <- compare()
 manifest <- "capalloc-manifest.txt"
 run_file <- function(dir, row) file.path(dir, sprintf("run-%06d.txt", row))
 
-# The number of runs that `code` computes.
-runs_done <- function(code) {
-  done <- 0L
-  one <- capalloc:::run_one
-  local_internal("run_one", function(...) {
-    done <<- done + 1L
-    one(...)
-  })
-  code
-  done
-}
-
 # A finished checkpoint of the comparison `alone`.
 local_checkpoint <- function(env = parent.frame()) {
   dir <- withr::local_tempdir(.local_envir = env)

@@ -1,0 +1,246 @@
+# Candidates of a search: networks of a family, with the arguments that they were built with.
+#
+# A candidate is list(family, arguments, network, error): `arguments` a named list, `network` NULL exactly where `error`
+# says what went wrong. A list of candidates is named by what its user reads in tables and pictures.
+
+# `family` as the user gave it, with its grid: names of presets, a function, or a list of networks.
+search_candidates <- function(family, grid, task, budget, label, call = rlang::caller_env()) {
+  if (is.character(family)) {
+    check_family(family, grid, task, call)
+    found <- if (is.null(grid)) preset_candidates(family, task, budget, call) else
+      grid_candidates(search_families[[family]]$build, grid, task, family, call)
+  } else if (is.function(family)) {
+    found <- grid_candidates(family, grid, task, label, call)
+  } else {
+    found <- given_candidates(family, grid, call)
+  }
+  within_budget(found, budget, call)
+}
+
+# ---- presets -------------------------------------------------------------------------------------
+
+# What a search of each preset tries: `grid(n, budget)` is a data frame of arguments for n positions (on a grid, its
+# shorter side). Sizes are those of a coarse ladder; what is above the budget is left out later.
+preset <- function(build, grid, kinds = c("sequence", "grid")) list(build = build, grid = grid, kinds = kinds)
+
+search_families <- list(
+  dense = preset(arch_dense, function(n, budget) data.frame(row.names = 1L), any_kind),
+  deep = preset(arch_deep, function(n, budget) expand_choices(units = ladder(budget / n), depth = 1:3), any_kind),
+  low_rank = preset(arch_low_rank, function(n, budget) {
+    expand_choices(filters = ladder(budget / 2), kernel = windows(n))
+  }),
+  local = preset(arch_local, function(n, budget) expand_choices(filters = ladder(budget / n), kernel = windows(n))),
+  conv = preset(arch_conv, function(n, budget) {
+    that_fit(n, expand_choices(filters = 1:2, kernel = windows(n), depth = 1:3))
+  }),
+  dilated = preset(arch_dilated, function(n, budget) dilated_choices(n, narrow(budget))),
+  separable = preset(arch_separable, function(n, budget) {
+    that_fit(n, expand_choices(filters = 1:3, kernel = windows(n), depth = 1:2))
+  }),
+  residual = preset(arch_residual, function(n, budget) {
+    that_fit(n, expand_choices(filters = ladder(3), kernel = c(2, 3, 5), blocks = ladder(n)), depth = "blocks")
+  }),
+  densenet = preset(arch_densenet, function(n, budget) {
+    that_fit(n, expand_choices(filters = ladder(2), kernel = c(2, 3, 5, 8), depth = ladder(8)))
+  }),
+  strided = preset(arch_strided, function(n, budget) expand_choices(filters = narrow(budget), kernel = windows(n))),
+  pooled = preset(arch_pooled, function(n, budget) {
+    that_fit(n, expand_choices(filters = narrow(budget), kernel = c(1, 2, 3, 5)))
+  }),
+  hierarchical = preset(arch_hierarchical, function(n, budget) {
+    expand_choices(filters = narrow(budget), kernel = windows(n), shared = c(FALSE, TRUE))
+  }),
+  unet = preset(arch_unet, function(n, budget) {
+    expand_choices(filters = ladder(4), kernel = c(2, 3, 5), depth = seq_len(min(4, ceiling(log2(n)))))
+  }),
+  recurrent = preset(arch_recurrent, function(n, budget) {
+    expand_choices(units = ladder(min(n, budget / 3)), cell = c("elman", "diagonal"), depth = 1:2)
+  }, "sequence"),
+  conv_recurrent = preset(arch_conv_recurrent, function(n, budget) {
+    choices <- expand_choices(filters = ladder(4), kernel = c(2, 4, 8), units = ladder(min(n, sqrt(budget))))
+    choices[choices$kernel <= n, , drop = FALSE]
+  }, "sequence")
+)
+
+# With a growth up to the kernel every position is seen; one more leaves some out, for a longer memory at the same
+# capacity.
+dilated_choices <- function(n, filters) {
+  choices <- expand_choices(filters = filters, kernel = 2:3, growth = 2:4, depth = seq_len(dilated_depth(n)))
+  # one layer has no dilation, and so no growth of it
+  keep <- mapply(function(kernel, growth, depth) {
+    growth <= kernel + (depth > 1) && (depth > 1 || growth == 2) && depth <= dilated_depth(n, kernel, growth)
+  }, choices$kernel, choices$growth, choices$depth)
+  choices[keep, , drop = FALSE]
+}
+
+# 1, 2, 3, 4, 6, 8, 12, 16, .. up to `most`; 1 at least.
+ladder <- function(most) {
+  steps <- sort(unique(c(1, outer(c(2, 3), 2^(0:20)))))
+  steps[steps <= max(1, most)]
+}
+
+# Widths of layers that read each other.
+narrow <- function(budget) ladder(min(8, sqrt(budget)))
+
+# Windows of 2 positions and more, as long as the input at most.
+windows <- function(n) ladder(max(n, 2))[-1L]
+
+# Of stacks of convolutions, those that see no more than there is.
+that_fit <- function(n, choices, depth = "depth") {
+  layers <- if (is.null(choices[[depth]])) 1 else choices[[depth]]
+  choices[layers * (choices$kernel - 1) < n | choices$kernel == 2 & layers == 1, , drop = FALSE]
+}
+
+expand_choices <- function(...) expand.grid(..., KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE)
+
+# Networks of the presets' own grids within the budget; presets without one are named in a warning.
+preset_candidates <- function(family, task, budget, call) {
+  base <- new_network(task$input)
+  n <- if (output_kind(base) == "vector") input_size(task$input) else min(extent_of(base))
+  found <- lapply(stats::setNames(nm = family), function(name) {
+    preset <- search_families[[name]]
+    all <- grid_candidates(preset$build, preset$grid(n, budget), task, name, call, label = length(family) > 1L)
+    list(all = all, fits = candidate_sizes(all) <= budget)
+  })
+  within <- vapply(found, function(x) any(x$fits), NA)
+  if (!any(within)) abort_budget(unlist(unname(lapply(found, `[[`, "all")), recursive = FALSE), budget, call)
+  if (!all(within)) {
+    least <- vapply(found[!within], function(x) min(candidate_sizes(x$all)), 0)
+    warn(c(
+      "Left out, since their smallest candidates are above the {.arg budget} of {budget}:
+        {paste0(names(least), ' (', least, ')')}."
+    ), "budget")
+  }
+  unlist(unname(lapply(found, function(x) x$all[x$fits])), recursive = FALSE)
+}
+
+check_family <- function(family, grid, task, call) {
+  known <- names(search_families)
+  wrong <- family[is.na(family) | !family %in% known]
+  if (length(wrong) > 0L || length(family) == 0L) {
+    abort(c(
+      "{.arg family} must be among {.val {known}}, or a function with a {.arg grid}, or a named list of networks.",
+      x = if (length(family) == 0L) "It is empty." else "It has {.val {wrong}}."
+    ), "value", call = call)
+  }
+  if (anyDuplicated(family)) {
+    abort(c("{.arg family} must have different names.", x = "{.val {family[duplicated(family)]}} occurs again."),
+      "value", call = call)
+  }
+  if (!is.null(grid) && length(family) > 1L) {
+    abort(c("{.arg family} must be one preset where a {.arg grid} is given.", x = "It is {.val {family}}."),
+      "value", call = call)
+  }
+  kind <- task$input$kind
+  refused <- family[!vapply(search_families[family], function(preset) kind %in% preset$kinds, NA)]
+  if (length(refused) == 0L) return(invisible())
+  abort(c(
+    "{.arg family} must take the input of the {.arg task}.",
+    x = "{.val {refused}} {?does/do} not take {describe_input(task$input)}.",
+    i = if (kind == "vector") "Tasks take an {.arg input}, such as {.code input_sequence({input_size(task$input)})}."
+  ), "shape", call = call)
+}
+
+# ---- a function over a grid ----------------------------------------------------------------------
+
+# A candidate for each row of `grid`; one that cannot be built has the error instead.
+grid_candidates <- function(build, grid, task, family, call, label = FALSE) {
+  takes <- names(formals(build))
+  grid <- check_grid(grid, takes, family, call)
+  own <- list(outputs = task$outputs, bias = has_intercept(task))
+  own <- own[names(own) %in% setdiff(takes, names(grid))]
+  rows <- lapply(seq_len(nrow(grid)), function(i) {
+    arguments <- lapply(grid, function(column) column[[i]])
+    built <- tryCatch(
+      check_network(do.call(build, c(list(new_network(task$input)), arguments, own)), arg = "family()"),
+      error = function(e) flat_message(e)
+    )
+    outcome <- if (is.character(built)) list(error = built) else list(network = built)
+    c(list(family = family, arguments = arguments), outcome)
+  })
+  names <- vapply(rows, function(row) candidate_name(row$arguments, if (label || length(grid) == 0L) family), "")
+  again <- stats::ave(seq_along(names), names, FUN = seq_along)
+  stats::setNames(rows, paste0(names, ifelse(again > 1L, paste0(" #", again), "")))
+}
+
+# "conv filters=2 kernel=5"; texts say themselves what they are: "recurrent units=2 elman".
+candidate_name <- function(arguments, family = NULL) {
+  said <- vapply(arguments, argument_text, "")
+  own <- vapply(arguments, is.character, NA)
+  said[!own] <- paste0(names(arguments), "=", said)[!own]
+  paste(c(family, said), collapse = " ")
+}
+
+# One value, or several with dashes between them.
+argument_text <- function(x) {
+  if (is.function(x)) return("function")
+  paste(vapply(as.list(x), function(v) paste(format(v, digits = 4), collapse = "-"), ""), collapse = "-")
+}
+
+check_grid <- function(grid, takes, family, call) {
+  if (!is.data.frame(grid) || nrow(grid) == 0L) {
+    abort(c(
+      "{.arg grid} must be a data frame with a row for each candidate, its columns arguments of {.arg family}.",
+      x = "It is {show_value(grid)}."
+    ), "type", call = call)
+  }
+  takes <- takes[-1L]
+  wrong <- setdiff(names(grid), takes)
+  if (length(wrong) > 0L && !"..." %in% takes) {
+    abort(c(
+      "{.arg grid} must have columns that are arguments of {family}: {.val {takes}}.",
+      x = "It has {.val {wrong}}."
+    ), "value", call = call)
+  }
+  columns <- lapply(grid, function(column) if (is.factor(column)) as.character(column) else column)
+  structure(columns, class = "data.frame", row.names = seq_len(nrow(grid)))
+}
+
+# ---- networks of the user's own ------------------------------------------------------------------
+
+given_candidates <- function(networks, grid, call) {
+  if (!is.list(networks) || inherits(networks, c("ca_network", "ca_task"))) {
+    abort(c(
+      "{.arg family} must be names of presets, a function with a {.arg grid}, or a named list of networks.",
+      x = "It is {show_value(networks)}."
+    ), "type", call = call)
+  }
+  check_named(networks, check_network, arg = "family", call = call)
+  if (!is.null(grid)) {
+    abort(c("{.arg grid} must be {.code NULL} for networks that are given.", x = "It is {show_value(grid)}."),
+      "value", call = call)
+  }
+  lapply(networks, function(network) list(family = NA_character_, arguments = list(), network = network))
+}
+
+# ---- the budget ----------------------------------------------------------------------------------
+
+# Candidates that the user asked for and that are above the budget stay, with that as their error.
+within_budget <- function(found, budget, call) {
+  sizes <- candidate_sizes(found)
+  if (all(sizes > budget)) abort_budget(found, budget, call)
+  over <- is.finite(sizes) & sizes > budget
+  found[over] <- Map(function(x, size) {
+    x$error <- paste0("above the budget: ", size, " parameters")
+    x
+  }, found[over], sizes[over])
+  found
+}
+
+# Parameters; Inf where there is no network.
+candidate_sizes <- function(found) {
+  vapply(found, function(x) if (is.null(x$network)) Inf else n_params(x$network), 0)
+}
+
+abort_budget <- function(found, budget, call) {
+  sizes <- candidate_sizes(found)
+  if (all(is.infinite(sizes))) {
+    abort(c("{.arg family} must have a candidate that can be built.", x = "None can. The first: {found[[1L]]$error}"),
+      "value", call = call)
+  }
+  least <- which.min(sizes)
+  abort(c(
+    "{.arg budget} must be at least {sizes[[least]]}, the parameters of the smallest candidate.",
+    x = "It is {budget}, and the smallest is {.val {names(found)[[least]]}}."
+  ), "budget", call = call)
+}
