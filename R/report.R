@@ -28,8 +28,9 @@
 #' why.
 #'
 #' @section What it needs:
-#' The packages rmarkdown, knitr and ggplot2, and pandoc; for PDF a LaTeX (xelatex, lualatex or pdflatex; the first two
-#' also know names in other alphabets). What is missing is said before anything is rendered.
+#' The packages rmarkdown, knitr and ggplot2, and pandoc; for PDF a LaTeX (xelatex, lualatex or pdflatex). What is
+#' missing is said before anything is rendered. A PDF leaves out characters that LaTeX's font lacks, such as Greek
+#' letters in names; HTML has them all.
 #'
 #' Names of architectures and tasks, messages and the title are text wherever they stand: markup in them is shown,
 #' not obeyed.
@@ -70,13 +71,13 @@ report.ca_comparison <- function(x, ..., file, title = "Capacity report", metric
                                  level = 0.95) {
   check_dots(...)
   check_report_file(file)
+  format <- report_format(file)
   params <- list(
     comparison = x, title = check_string(title), metric = check_choice(metric, known_metrics(x)),
     level = check_number(level, min = 0, max = 1, open = TRUE)
   )
   template <- report_template()
   sections <- check_sections(sections, names(template$sections))
-  format <- report_format(file)
   need_renderer()
   engine <- if (format == "pdf") need_latex()
   if (!any(has_run(x$runs))) {
@@ -93,13 +94,12 @@ report.ca_comparison <- function(x, ..., file, title = "Capacity report", metric
 # ---- what is asked ------------------------------------------------------------------------------------
 
 check_report_file <- function(file, call = rlang::caller_env()) {
-  if (missing(file) || !is.character(file) || length(file) != 1L || is.na(file) || !nzchar(file)) {
+  if (missing(file) || !rlang::is_string(file) || !nzchar(file)) {
     abort(c(
       "{.arg file} must be the path of the file to write.",
       i = "For instance {.code file = \"capacity-report.html\"}."
     ), "value", call = call)
   }
-  report_format(file, call = call)
   check_writable(file, dirname(file), call)
 }
 
@@ -191,13 +191,20 @@ render_report <- function(lines, params, format, engine, call = rlang::caller_en
   source <- file.path(folder, "skeleton.Rmd")
   writeLines(enc2utf8(lines), source, useBytes = TRUE)
   tryCatch(
-    rmarkdown::render(source, output_format = output_format(format, engine), params = params,
-      envir = new.env(parent = globalenv()), quiet = TRUE),
+    without_latex_warnings(rmarkdown::render(source, output_format = output_format(format, engine), params = params,
+      envir = new.env(parent = globalenv()), quiet = TRUE)),
     error = function(e) {
       unlink(folder, recursive = TRUE)
       abort(c("The report could not be rendered.", x = "{flat_message(e)}"), "render", call = call)
     }
   )
+}
+
+# Such as that it could be run once more for its labels, which nothing here refers to.
+without_latex_warnings <- function(code) {
+  withCallingHandlers(code, warning = function(w) {
+    if (grepl("^LaTeX Warning", conditionMessage(w))) invokeRestart("muffleWarning")
+  })
 }
 
 # NULL is the first of the template's own formats.
