@@ -87,6 +87,9 @@ comparison_cd <- function(object, metric, level, control) {
 comparison_frontier <- function(object, level) {
   means <- in_order(plain_frame(summary(object, level = level)), object)
   means <- means[means$runs > 0 & !is.na(means$excess_loss), , drop = FALSE]
+  # rounding alone would stretch the axis of a task that all have learned
+  ends <- c("excess_loss", "excess_low", "excess_high")
+  means[ends] <- lapply(means[ends], without_rounding)
   edge <- means[on_frontier(means$total_capacity, means$excess_loss, means$task), , drop = FALSE]
   edge <- edge[order(edge$task, edge$total_capacity), , drop = FALSE]
   # one alone on its frontier has no line
@@ -102,7 +105,7 @@ comparison_frontier <- function(object, level) {
     ggplot2::scale_colour_manual(values = rep_len(palette, k), drop = FALSE) +
     ggplot2::facet_wrap(ggplot2::vars(.data$task), scales = "free_y") +
     ggplot2::labs(x = "total capacity", y = "excess loss", colour = NULL, shape = NULL, caption = paste0(
-      "line: the frontier, whose architectures are beaten by none in both; bars: ", 100 * level,
+      "line: the frontier, whose architectures are beaten by none in both\nbars: ", 100 * level,
       "% intervals of the mean over replicates"
     )) +
     picture_theme()
@@ -160,6 +163,7 @@ comparison_profile <- function(object) {
   ggplot2::ggplot(profiles, ggplot2::aes(x = .data[[x]], y = .data$capacity)) +
     ggplot2::geom_col(fill = pale, width = 1) +
     ggplot2::geom_line(ggplot2::aes(y = .data$demand), data = demands, colour = orange, linewidth = 0.5) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
     ggplot2::facet_grid(ggplot2::vars(.data$task), ggplot2::vars(.data$network)) +
     ggplot2::labs(
       x = if (x == "lag") "lag (1 is the newest input)" else "input",

@@ -1,23 +1,57 @@
+# Reports: the R Markdown template of this package, cut to the sections asked for and rendered to one file.
+#
+# The template is the only list of sections: each is a heading `## Title {#name}` and what follows it up to the next
+# one. What stands above the first is common to all. So the sections that report() knows are those of the template,
+# and a template opened in an editor is the whole report.
+
 #' Write a report
 #'
-#' Renders a comparison to one self-contained HTML file: what was compared,
-#' convergence, losses with intervals, total capacity beside parameter counts, capacity
-#' profiles beside each task's demand, how to read them, seeds and session. It is the R
-#' Markdown template `capacity-report` of this package, which can be opened and changed
-#' from an editor's "New file from template".
+#' Renders a comparison to one self-contained file, HTML or PDF: what was compared, losses with intervals,
+#' convergence, capacity profiles beside each task's demand, how sure these are, contrasts and ranks of
+#' architectures with their tests, the frontier of loss and capacity, and seeds. It is the R Markdown template
+#' `capacity-report` of this package, which can be opened and changed from an editor's "New file from template".
 #'
-#' Needs the packages rmarkdown, knitr and ggplot2, and pandoc, and says so before
-#' anything else.
+#' @section Sections:
+#' * `"compared"`: architectures, their layers and parameters, and tasks.
+#' * `"losses"`: means over replicates with intervals, as a picture and a table.
+#' * `"convergence"`: runs that failed or did not converge, and what was said.
+#' * `"profiles"`: capacity by input beside demand, and how to read it.
+#' * `"uncertainty"`: capacity by octave of the lag (on grids and vectors of the inputs that have most of it), with
+#'   intervals over replicates.
+#' * `"contrasts"`: differences of `metric` between architectures, from [contrast_architectures()].
+#' * `"ranks"`: [rank_results()] and the critical-difference diagram.
+#' * `"frontier"`: which architectures no other beats in both total capacity and excess loss.
+#' * `"difference"`: [capacity_difference()] of the two architectures of the best mean ranks.
+#' * `"session"`: how to make all of it again.
+#'
+#' A section that cannot be made of this comparison (contrasts of one architecture, say) stays in the report and says
+#' why.
+#'
+#' @section What it needs:
+#' The packages rmarkdown, knitr and ggplot2, and pandoc; for PDF a LaTeX (xelatex, lualatex or pdflatex). What is
+#' missing is said before anything is rendered. A PDF leaves out characters that LaTeX's font lacks, such as Greek
+#' letters in names; HTML has them all.
+#'
+#' Names of architectures and tasks, messages and the title are text wherever they stand: markup in them is shown,
+#' not obeyed.
 #'
 #' @param x A comparison, from [compare_architectures()].
 #' @param ... Not used.
-#' @param file Path of the HTML file. Its folder must exist.
+#' @param file Path of the file to write, ending in `.html` or `.pdf`, which decides the format. Its folder must exist.
 #' @param title Title of the report.
+#' @param metric What contrasts and ranks are about, as in [contrast_architectures()].
+#' @param sections Names of sections, in the order in which they are to stand; `NULL` for all.
+#' @param level Level of intervals and tests.
 #' @returns The path of the file, invisibly.
+#' @section Errors:
+#' `capalloc_error_package`, `capalloc_error_pandoc` and `capalloc_error_latex` for what is not installed;
+#' `capalloc_error_file` for a file that cannot be written; `capalloc_error_value` for an unknown metric, section or
+#' format, and when no run succeeded; `capalloc_error_render` when LaTeX fails on what the report holds.
 #' @examples
 #' \dontrun{
 #' cmp <- compare_architectures(classical_architectures(64), classical_tasks(64))
 #' report(cmp, file = "capacity-report.html")
+#' report(cmp, file = "short.html", sections = c("losses", "contrasts"), metric = "efficiency")
 #' }
 #' @export
 report <- function(x, ..., file) UseMethod("report")
@@ -33,42 +67,43 @@ report.default <- function(x, ..., file) {
 
 #' @rdname report
 #' @export
-report.ca_comparison <- function(x, ..., file, title = "Capacity report") {
+report.ca_comparison <- function(x, ..., file, title = "Capacity report", metric = "excess_loss", sections = NULL,
+                                 level = 0.95) {
   check_dots(...)
   check_report_file(file)
-  check_string(title)
-  for (package in c("rmarkdown", "knitr", "ggplot2")) need_package(package, "write a report")
-  if (!rmarkdown::pandoc_available("1.12.3")) {
-    abort(c(
-      "pandoc is needed to write a report, and was not found.",
-      i = "On Debian or Ubuntu: {.code apt-get install pandoc}; RStudio brings its own."
-    ), "pandoc")
-  }
+  format <- report_format(file)
+  params <- list(
+    comparison = x, title = check_string(title), metric = check_choice(metric, known_metrics(x)),
+    level = check_number(level, min = 0, max = 1, open = TRUE)
+  )
+  template <- report_template()
+  sections <- check_sections(sections, names(template$sections))
+  need_renderer()
+  engine <- if (format == "pdf") need_latex()
   if (!any(has_run(x$runs))) {
     abort(c("There is nothing to report: all runs failed.", x = "{x$runs$error[[1]]}"), "value")
   }
-  folder <- tempfile("capacity-report")
-  dir.create(folder)
-  on.exit(unlink(folder, recursive = TRUE))
-  template <- system.file("rmarkdown", "templates", "capacity-report", "skeleton", package = "capalloc")
-  file.copy(list.files(template, full.names = TRUE), folder)
-  made <- rmarkdown::render(file.path(folder, "skeleton.Rmd"),
-    params = list(comparison = x, title = title), envir = new.env(parent = globalenv()), quiet = TRUE
-  )
+  made <- render_report(c(template$common, unlist(template$sections[sections])), params, format, engine)
+  on.exit(unlink(dirname(made), recursive = TRUE))
   if (!file.copy(made, file, overwrite = TRUE)) {
     abort(c("{.arg file} cannot be written.", x = "It is {.file {file}}."), "file")
   }
   invisible(file)
 }
 
+# ---- what is asked ------------------------------------------------------------------------------------
+
 check_report_file <- function(file, call = rlang::caller_env()) {
-  if (missing(file) || !is.character(file) || length(file) != 1L || is.na(file) || !nzchar(file)) {
+  if (missing(file) || !rlang::is_string(file) || !nzchar(file)) {
     abort(c(
-      "{.arg file} must be the path of the HTML file to write.",
+      "{.arg file} must be the path of the file to write.",
       i = "For instance {.code file = \"capacity-report.html\"}."
     ), "value", call = call)
   }
-  folder <- dirname(file)
+  check_writable(file, dirname(file), call)
+}
+
+check_writable <- function(file, folder, call) {
   if (!dir.exists(folder) || file.access(folder, 2L) != 0L) {
     abort(c(
       "{.arg file} must be in a folder that exists and can be written.",
@@ -79,4 +114,102 @@ check_report_file <- function(file, call = rlang::caller_env()) {
     abort(c("{.arg file} must be a file.", x = "{.file {file}} is a folder."), "file", call = call)
   }
   invisible(file)
+}
+
+# "html" or "pdf", by the end of the file's name.
+report_format <- function(file, call = rlang::caller_env()) {
+  if (grepl("[.]html?$", file, ignore.case = TRUE)) return("html")
+  if (grepl("[.]pdf$", file, ignore.case = TRUE)) return("pdf")
+  abort(c("{.arg file} must end in {.val .html} or {.val .pdf}.", x = "It is {.file {file}}."), "value", call = call)
+}
+
+check_sections <- function(sections, known, call = rlang::caller_env()) {
+  if (is.null(sections)) return(known)
+  if (!is.character(sections) || length(sections) == 0L) {
+    abort(c(
+      "{.arg sections} must be names of sections, or {.code NULL} for all of them.",
+      x = "It is {show_value(sections)}.", i = "There are {.val {known}}."
+    ), "type", call = call)
+  }
+  wrong <- setdiff(sections, known)
+  if (length(wrong) > 0L) {
+    abort(c(
+      "{.arg sections} must be names of sections.",
+      x = "There is no {.or {.val {wrong}}}.", i = "There are {.val {known}}."
+    ), "value", call = call)
+  }
+  unique(sections)
+}
+
+# ---- what is there ------------------------------------------------------------------------------------
+
+need_renderer <- function(call = rlang::caller_env()) {
+  for (package in c("rmarkdown", "knitr", "ggplot2")) need_package(package, "write a report", call = call)
+  if (rmarkdown::pandoc_available("1.12.3")) return(invisible())
+  abort(c(
+    "pandoc is needed to write a report, and was not found.",
+    i = "On Debian or Ubuntu: {.code apt-get install pandoc}; RStudio brings its own."
+  ), "pandoc", call = call)
+}
+
+# The engine: those that know all of Unicode first.
+need_latex <- function(call = rlang::caller_env()) {
+  engines <- c("xelatex", "lualatex", "pdflatex")
+  found <- engines[nzchar(Sys.which(engines))]
+  if (length(found) > 0L) return(found[[1L]])
+  abort(c(
+    "LaTeX is needed to write a report as PDF, and was not found.",
+    x = "There is no {.or {.code {engines}}}.",
+    i = "On Debian or Ubuntu: {.code apt-get install texlive-xetex texlive-fonts-recommended lmodern}; anywhere:
+      {.code tinytex::install_tinytex()}.",
+    i = "A {.arg file} that ends in {.val .html} needs none."
+  ), "latex", call = call)
+}
+
+# ---- rendering ----------------------------------------------------------------------------------------
+
+report_folder <- function() {
+  system.file("rmarkdown", "templates", "capacity-report", "skeleton", package = "capalloc")
+}
+
+# list(common, sections): lines of the template, the sections by name.
+report_template <- function() {
+  lines <- readLines(file.path(report_folder(), "skeleton.Rmd"), encoding = "UTF-8")
+  heading <- "^## .*\\{#([a-z]+)\\}$"
+  starts <- grep(heading, lines)
+  part <- findInterval(seq_along(lines), starts)
+  sections <- unname(split(lines[part > 0L], part[part > 0L]))
+  names(sections) <- sub(heading, "\\1", lines[starts])
+  list(common = lines[part == 0L], sections = sections)
+}
+
+# The path of what was made, in a temporary folder of its own.
+render_report <- function(lines, params, format, engine, call = rlang::caller_env()) {
+  folder <- tempfile("capacity-report")
+  dir.create(folder)
+  file.copy(list.files(report_folder(), full.names = TRUE), folder)
+  source <- file.path(folder, "skeleton.Rmd")
+  writeLines(enc2utf8(lines), source, useBytes = TRUE)
+  tryCatch(
+    without_latex_warnings(rmarkdown::render(source, output_format = output_format(format, engine), params = params,
+      envir = new.env(parent = globalenv()), quiet = TRUE)),
+    error = function(e) {
+      unlink(folder, recursive = TRUE)
+      abort(c("The report could not be rendered.", x = "{flat_message(e)}"), "render", call = call)
+    }
+  )
+}
+
+# Such as that it could be run once more for its labels, which nothing here refers to.
+without_latex_warnings <- function(code) {
+  withCallingHandlers(code, warning = function(w) {
+    if (grepl("^LaTeX Warning", conditionMessage(w))) invokeRestart("muffleWarning")
+  })
+}
+
+# NULL is the first of the template's own formats.
+output_format <- function(format, engine) {
+  if (format == "html") return(NULL)
+  rmarkdown::pdf_document(latex_engine = engine, dev = if (capabilities("cairo")) "cairo_pdf" else "pdf",
+    pandoc_args = c("--variable", "geometry:margin=2cm", "--variable", "colorlinks"))
 }

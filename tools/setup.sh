@@ -1,9 +1,9 @@
 #!/bin/sh
 # Gets R, the packages that a profile needs, and capalloc itself in a private library; installs only what is missing.
-# Call: sh tools/setup.sh demo|test|check|bench, or source it and call set_up PROFILE, then install_capalloc.
+# Call: sh tools/setup.sh demo|test|check|bench|site, or source it and call set_up PROFILE, then install_capalloc.
 #
-# The profiles: demo (Imports and ggplot2), test (all Suggests too), check (what R CMD check needs too), bench (Imports,
-# future, nnet, and what the benchmarks compare with, where Debian has it).
+# The profiles: demo (Imports and ggplot2), test (all Suggests too), check (what R CMD check needs too), site (pkgdown
+# too), bench (Imports, future, nnet, and what the benchmarks compare with, where Debian has it).
 # As root on Debian or Ubuntu everything comes from apt-get, built. Elsewhere R must be there, and packages
 # come from CRAN into the user's own library. CAPALLOC_CACHE names the folder for the private libraries.
 
@@ -14,6 +14,7 @@ demo_suggests="ggplot2"
 report_suggests="knitr rmarkdown"
 least_suggests="testthat withr"
 bench_suggests="future nnet"
+site_suggests="pkgdown"
 # What the benchmarks compare with; they say what they skip without it.
 bench_peers="libopenblas0-pthread python3-torch python3-numpy time"
 check_programs="qpdf pandoc"
@@ -77,6 +78,7 @@ packages() { # profile, or least for what no test runs without -> "name version"
     demo) suggested $demo_suggests; ! can_apt || suggested $report_suggests ;;
     least) suggested $least_suggests ;;
     bench) suggested $bench_suggests ;;
+    site) dependencies Suggests; suggested $site_suggests ;;
     *) dependencies Suggests ;;
   esac
 }
@@ -197,7 +199,7 @@ need_programs() { # profile
   missing=""
   for name in $(programs "$1"); do have "$name" || missing="$missing $name"; done
   [ -n "$missing" ] || return 0
-  if [ "$1" != check ] && ! can_apt; then
+  if [ "$1" != check ] && [ "$1" != site ] && ! can_apt; then
     say "Not installed:$missing: reports cannot be written (on Debian or Ubuntu: apt-get install$missing)"
     return 0
   fi
@@ -231,7 +233,7 @@ has_torch() {
 }
 
 set_up() { # profile
-  case $1 in demo | test | check | bench) ;; *) die "the profile is demo, test, check or bench, not '$1'" ;; esac
+  case $1 in demo | test | check | bench | site) ;; *) die "the profile is demo, test, check, bench or site, not '$1'" ;; esac
   need_r "$1"
   need_packages "$1"
   need_programs "$1"
@@ -333,7 +335,7 @@ run_tests() { # [filter]
 
 case $0 in
   setup.sh | */setup.sh)
-    [ $# -eq 1 ] || die "call: sh tools/setup.sh demo|test|check|bench"
+    [ $# -eq 1 ] || die "call: sh tools/setup.sh demo|test|check|bench|site"
     set_up "$1"
     install_capalloc
     say "capalloc is ready in $lib"

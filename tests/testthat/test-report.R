@@ -68,8 +68,13 @@ test_that("a report is one self-contained file that says what was asked for", {
   headings <- regmatches(html, gregexpr("<h[23]>[^<]*", html))[[1]]
   expect_identical(sub("<h[23]>", "", headings), c(
     "What was compared", "Losses", "Convergence", "Where the capacity sits", "How to read them",
+    "How sure the allocation is", "Contrasts", "Ranks", "The frontier", "Where the two best differ",
     "Seeds and session"
   ))
+  # every picture has words for who does not see it
+  images <- regmatches(html, gregexpr("<img [^>]{0,60}.*?>", html, perl = TRUE))[[1]]
+  expect_length(images, 7)
+  expect_match(images, "alt=\"[^\"]{40,}\"")
   expect_match(text, "2 architectures on 2 tasks, 2 times each: 8 runs, of which 0 failed")
   expect_match(text, attr(summary(cmp), "varies"), fixed = TRUE)
   expect_match(text, "seed = 123", fixed = TRUE)
@@ -90,9 +95,74 @@ test_that("a report is one self-contained file that says what was asked for", {
   }
 
   # the demand of the sparse task, 1/4 each, sits on lags 8, 4 and 1 and nowhere else
-  demands <- sub(".*lag demand", "", text)
+  demands <- sub(".*input lag demand", "", text)
   expect_match(gsub("0.2500", "0.25", demands, fixed = TRUE),
     "^ sparse x\\[1\\] 8 0\\.25 sparse x\\[5\\] 4 0\\.25 sparse x\\[8\\] 1 0\\.25 ar ")
+})
+
+# The text of a report of these sections.
+report_text <- function(cmp, ...) {
+  file <- withr::local_tempfile(fileext = ".html")
+  report(cmp, file = file, ...)
+  shown_text(paste(readLines(file, encoding = "UTF-8"), collapse = "\n"))
+}
+
+test_that("sections are those asked for, in that order, about the metric asked for", {
+  skip_on_cran()
+  skip_without_renderer()
+  cmp <- small_comparison()
+  text <- report_text(cmp, sections = c("ranks", "contrasts"), metric = "efficiency", level = 0.9)
+  expect_match(text, "Ranks .*Contrasts ")
+  expect_no_match(text, "What was compared|Losses|Seeds and session")
+
+  # the numbers are those of the functions
+  contrast <- suppressWarnings(contrast_architectures(cmp, "efficiency", level = 0.9))
+  cells <- unlist(format(contrast))
+  expect_match(text, paste(cells, collapse = " "), fixed = TRUE)
+  expect_match(text, "Differences of efficiency between architectures, the first minus the second, with 90% intervals",
+    fixed = TRUE)
+  ranks <- format(rank_results(cmp, "efficiency"))
+  for (i in 1:2) expect_match(text, paste(unlist(ranks[i, ]), collapse = " "), fixed = TRUE)
+})
+
+test_that("uncertainty is Student's interval of the mean capacity of a lag", {
+  skip_on_cran()
+  skip_without_renderer()
+  cmp <- small_comparison()
+  text <- report_text(cmp, sections = "uncertainty")
+  own <- subset(cmp$allocation, network == hostile[[2]] & task == "ar" & lag %in% 5:8)
+  v <- tapply(own$capacity, own$replicate, mean)
+  said <- signif(t.test(v)$conf.int, 4)
+  expect_match(text, paste0(signif(mean(v), 4), " (", said[[1]], " to ", said[[2]], ")"), fixed = TRUE)
+  expect_match(text, "task architecture 1 2 3-4 5-8", fixed = TRUE)
+})
+
+test_that("a section that cannot be made says why", {
+  skip_on_cran()
+  skip_without_renderer()
+  nets <- list(`<b>d_e_n</b>` = arch_dense(8))
+  one <- compare_architectures(nets, classical_tasks(8)["ar"], replicates = 1, n_obs = 40)
+  text <- report_text(one)
+  because <- function(why) expect_match(text, paste("This section cannot be made:", why), fixed = TRUE)
+  because("one replicate has no spread")
+  because("`cmp` must have two architectures or more to contrast. It has 1: \"<b>d_e_n</b>\".")
+  because("it takes two architectures with runs")
+  expect_match(text, "There is no critical-difference diagram: `cmp` must have two", fixed = TRUE)
+  # ... of a metric that no run has, too
+  one$runs$loss <- one$runs$excess_loss <- NA_real_
+  text <- report_text(one, sections = c("ranks", "frontier", "losses"))
+  because("`metric` must have values. None of the 1 run has excess_loss.")
+  because("`object` must have runs to draw.")
+})
+
+test_that("networks on grids and vectors have a report", {
+  skip_on_cran()
+  skip_without_renderer()
+  grid <- input_grid(3, 3)
+  nets <- list(a = layer_dense(grid, 1), b = grid |> layer_conv(1, kernel = 3) |> layer_dense(1))
+  cmp <- compare_architectures(nets, list(image = task_image(3, 3, range = 2)), replicates = 2, n_obs = 50)
+  expect_match(report_text(cmp, sections = c("profiles", "uncertainty", "difference")),
+    "Capacity of the inputs that have most of it", fixed = TRUE)
 })
 
 test_that("failed and unconverged runs are told, with what was said", {
@@ -111,6 +181,7 @@ test_that("failed and unconverged runs are told, with what was said", {
   expect_match(text, "sparse dilated 2 0 2 ", fixed = TRUE)
   expect_match(text, "sparse big 0 2 0 ", fixed = TRUE)
   expect_match(text, "not converged: exhausted", fixed = TRUE)
+  expect_match(text, "There is no critical-difference diagram: no task has all architectures.", fixed = TRUE)
   expect_match(text, "Training diverged at iteration 0: the loss is not finite.", fixed = TRUE)
   expect_match(text, as.character(cmp$runs$seed[[1]]), fixed = TRUE)
 })
@@ -122,7 +193,7 @@ test_that("a title is never read by a shell", {
   file <- withr::local_tempfile(fileext = ".html")
   # no blank or bracket in it that would make rmarkdown quote it
   title <- "\"$HOME\"`date`"
-  report(cmp, file = file, title = title)
+  report(cmp, file = file, title = title, sections = "session")
   text <- shown_text(paste(readLines(file, encoding = "UTF-8"), collapse = "\n"))
   expect_match(text, title, fixed = TRUE)
 })
@@ -146,6 +217,12 @@ test_that("bad arguments are refused by class, before anything is written", {
     bad(report(cmp, file = 1), "value"),
     bad(report(cmp, file = "not/there/report.html"), "file"),
     bad(report(cmp, file = "folder.html"), "file"),
+    bad(report(cmp, file = "report.docx"), "value"),
+    bad(report(cmp, file = html, metric = "beauty"), "value"),
+    bad(report(cmp, file = html, sections = c("losses", "gains", "{x}")), "value"),
+    bad(report(cmp, file = html, sections = 1), "type"),
+    bad(report(cmp, file = html, sections = character()), "type"),
+    bad(report(cmp, file = html, level = 1), "value"),
     bad(report(cmp, file = html, title = 1), "type"),
     bad(report(cmp, file = html, title = c("a", "b")), "type"),
     bad(report(cmp, file = html, title = NA_character_), "type"),
@@ -172,6 +249,32 @@ test_that("a missing pandoc is said at once, with what to install", {
   file <- file.path(nowhere, "report.html")
   expect_snapshot(writeLines(bad(report(cmp, file = file), "pandoc")))
   expect_false(file.exists(file))
+})
+
+test_that("a missing LaTeX is said at once, with what to install", {
+  skip_without_renderer()
+  cmp <- small_comparison()
+  nowhere <- withr::local_tempdir()
+  rmarkdown::find_pandoc() # remembered: only LaTeX is hidden
+  withr::local_envvar(PATH = nowhere)
+  skip_if_not(rmarkdown::pandoc_available("1.12.3"))
+  file <- file.path(nowhere, "report.pdf")
+  expect_snapshot(writeLines(bad(report(cmp, file = file), "latex")))
+  expect_false(file.exists(file))
+})
+
+test_that("a report is a PDF where LaTeX is", {
+  skip_on_cran()
+  skip_without_renderer()
+  skip_if_not(any(nzchar(Sys.which(c("xelatex", "lualatex", "pdflatex")))), "LaTeX is not there")
+  nets <- list(arch_dense(8), arch_dilated(8, filters = 1))
+  names(nets) <- c("<b>$x_1^2$ \\\\input{a} & 100% #1", "a*b*_c_ | ~")
+  cmp <- compare_architectures(nets, classical_tasks(8)[c("sparse", "ar")], replicates = 2, n_obs = 40)
+  folder <- withr::local_tempdir()
+  file <- file.path(folder, "report.pdf")
+  expect_silent(report(cmp, file = file, title = hostile_title))
+  expect_identical(list.files(folder), "report.pdf")
+  expect_identical(readBin(file, "raw", 4L), charToRaw("%PDF"))
 })
 
 test_that("the template can be opened by itself", {
