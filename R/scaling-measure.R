@@ -67,7 +67,7 @@ chain_half <- function(study, depth, scale) {
 }
 
 # Multiplications and additions of the chain at every depth and exponent, from its sizes alone.
-chain_cost <- function(study) {
+study_cost <- function(study) {
   each <- outer(as.double(study$depths), study$exponents, Vectorize(function(depth, a) {
     length <- 2 * chain_half(study, depth, study$sigma * depth^-a) + 1
     (2 + study$chain$mixing) * study$chain$channels^2 * length * depth

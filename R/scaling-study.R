@@ -96,7 +96,7 @@ scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0
     call = rlang::current_env()
   )
   if (is.null(architecture)) {
-    study$chain <- check_chain(activation, channels, mixing, study$mode)
+    study$chain <- check_default_chain(activation, channels, mixing, study$mode)
   } else {
     study$architecture <- check_architecture(architecture, activation, channels, mixing)
   }
@@ -131,7 +131,7 @@ check_exponents <- function(exponents, call = rlang::caller_env()) {
 }
 
 # list(activation, channels, mixing) of the default architecture.
-check_chain <- function(activation, channels, mixing, mode, call = rlang::caller_env()) {
+check_default_chain <- function(activation, channels, mixing, mode, call = rlang::caller_env()) {
   random <- mode != "total"
   list(
     activation = if (!is.null(activation)) check_activation(activation, call = call) else
@@ -160,7 +160,7 @@ check_architecture <- function(architecture, activation, channels, mixing, call 
 
 # Frames of rows, one for each exponent and depth. Cost is checked before anything is measured.
 run_study <- function(study) {
-  if (is.null(study$architecture)) check_study_cost(study, chain_cost(study))
+  if (is.null(study$architecture)) check_study_cost(study, study_cost(study))
   plan <- expand.grid(d = seq_along(study$depths), a = study$exponents)
   cases <- Map(function(d, a) new_case(study, study$depths[[d]], a), plan$d, plan$a)
   if (!is.null(study$architecture)) check_study_cost(study, passes(study) * vapply(cases, case_cost, 0))

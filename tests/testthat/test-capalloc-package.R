@@ -1,0 +1,11 @@
+# What holds for all files together.
+
+test_that("no name is given twice", {
+  folder <- file.path(Sys.getenv("CAPALLOC_SOURCE", ""), "R")
+  skip_if(!dir.exists(folder), "the sources are not at hand")
+  calls <- unlist(lapply(list.files(folder, full.names = TRUE), parse))
+  given <- Filter(function(call) is.call(call) && identical(call[[1L]], quote(`<-`)) && is.name(call[[2L]]), calls)
+  names <- vapply(given, function(call) as.character(call[[2L]]), "")
+  expect_gt(length(names), 500)
+  expect_identical(names[duplicated(names)], character())
+})
