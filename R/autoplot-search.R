@@ -111,7 +111,8 @@ search_frontier <- function(shown) {
     ggplot2::geom_point(ggplot2::aes(shape = .data$family, colour = .data$family), fill = NA, size = 1.8, alpha = 0.6) +
     ggplot2::geom_point(ggplot2::aes(shape = .data$family, colour = .data$family, fill = .data$family),
       data = shown$edge, size = 2.8) +
-    ggplot2::geom_text(ggplot2::aes(label = .data$label), data = shown$edge, size = 3, hjust = -0.4, vjust = -0.6) +
+    ggplot2::geom_text(ggplot2::aes(label = .data$label), data = shown$edge[order(shown$edge$rank), ], size = 3,
+      hjust = -0.4, vjust = -0.6, check_overlap = TRUE) +
     ggplot2::scale_shape_manual(values = shapes, drop = FALSE) +
     ggplot2::scale_colour_manual(values = colours, drop = FALSE) +
     ggplot2::scale_fill_manual(values = colours, drop = FALSE) +
@@ -170,7 +171,6 @@ search_demand <- function(object, names) {
   if (has_grids(cmp)) return(heat_ggplot(demand_maps(cmp, best_key(object))))
   comparison_profile(cmp) +
     ggplot2::facet_wrap(ggplot2::vars(.data$network)) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
     ggplot2::labs(title = object$task$label, caption = demand_note(object))
 }
 
