@@ -190,8 +190,9 @@ comparison_loss <- function(object) {
   means <- in_order(plain_frame(summary(object)), object)
   means <- means[means$runs > 0, , drop = FALSE]
   shapes <- rep_len(network_shapes, length(object$networks))
-  # exact zeros have no logarithm: they are drawn at a millionth of the largest
-  floor <- 1e-6 * max(runs$excess_loss, 0)
+  # exact zeros have no logarithm: they are drawn at a millionth of the largest, of which a run that went astray is none
+  worst <- vapply(object$tasks, total_variance, 0)[as.character(runs$task)]
+  floor <- 1e-6 * max(pmin(runs$excess_loss, worst), 0)
   logarithmic <- floor > 0 && all(runs$excess_loss > -1e-9)
   if (logarithmic) {
     runs$excess_loss <- pmax(runs$excess_loss, floor)
