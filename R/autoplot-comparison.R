@@ -190,8 +190,9 @@ comparison_loss <- function(object) {
   means <- in_order(plain_frame(summary(object)), object)
   means <- means[means$runs > 0, , drop = FALSE]
   shapes <- rep_len(network_shapes, length(object$networks))
-  scale <- on_log_scale(runs$excess_loss)
-  means$excess_loss <- on_log_scale(means$excess_loss, runs$excess_loss)$values
+  worst <- vapply(object$tasks, total_variance, 0)[as.character(runs$task)]
+  scale <- on_log_scale(runs$excess_loss, worst = worst)
+  means$excess_loss <- on_log_scale(means$excess_loss, runs$excess_loss, worst)$values
   runs$excess_loss <- scale$values
   ggplot2::ggplot(runs, ggplot2::aes(
     x = .data$total_capacity, y = .data$excess_loss, colour = .data$network, shape = .data$network
@@ -207,9 +208,10 @@ comparison_loss <- function(object) {
 }
 
 # list(values, logarithmic, note): excess losses on a logarithmic scale where none is clearly negative. Exact zeros
-# have no logarithm: what is below a millionth of the largest is drawn there.
-on_log_scale <- function(excess, all = excess) {
-  floor <- 1e-6 * max(all, 0, na.rm = TRUE)
+# have no logarithm: what is below a millionth of the largest is drawn there. Runs that went astray, beyond the `worst`
+# loss that makes sense, are not the largest.
+on_log_scale <- function(excess, all = excess, worst = Inf) {
+  floor <- 1e-6 * max(pmin(all, worst), 0, na.rm = TRUE)
   if (floor == 0 || any(all < -1e-9, na.rm = TRUE)) return(list(values = excess, logarithmic = FALSE))
   low <- any(all < floor, na.rm = TRUE)
   list(
