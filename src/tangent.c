@@ -1,10 +1,10 @@
 #include "tangent.h"
 
-#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "linalg.h"
+#include "runs.h"
 #include "workspace.h"
 
 static struct ca_span overlap(struct ca_span a, struct ca_span b) {
@@ -105,230 +105,6 @@ struct target {
     long shift;
 };
 
-/* What one tap of one site brings: out[out_lo + o + m (row + c), ] += b[o, f] x[c, i] for
- * o < n_out, c < rows. */
-struct ca_run {
-    int row, rows, out_lo, n_out, ld; /* ld of x */
-    const double *x, *b;
-};
-
-/* Runs are contracted together, column by column of J, which then stays in cache. */
-enum { MOST_RUNS = 256 };
-
-/* The columns of one group of one tap: filter f, channel i at y + (f + filters i) ld, which the
- * runs know as filter + f and channel + i. */
-struct block {
-    double *y;
-    int ld, m;
-    int filter, channel;
-    int fg, cg, filters;
-};
-
-static double *column_of(const struct block *block, int f, int i) {
-    return block->y + (size_t)(f + block->filters * i) * (size_t)block->ld;
-}
-
-static const double *channel_of(const struct ca_run *run, const struct block *block, int i) {
-    return run->x + (size_t)(block->channel + i) * (size_t)run->ld;
-}
-
-/* y_k += b_k x for four columns y_k, ld apart. All are read before one is written: columns a
- * multiple of 4096 bytes apart would wait for each other. */
-static void add_four(int n, const double *restrict x, const double *b, double *restrict y,
-                     size_t ld) {
-    const double b0 = b[0], b1 = b[1], b2 = b[2], b3 = b[3];
-    double *restrict y1 = y + ld, *restrict y2 = y1 + ld, *restrict y3 = y2 + ld;
-#pragma omp simd
-    for (int c = 0; c < n; c++) {
-        const double sum0 = y[c] + b0 * x[c], sum1 = y1[c] + b1 * x[c];
-        const double sum2 = y2[c] + b2 * x[c], sum3 = y3[c] + b3 * x[c];
-        y[c] = sum0;
-        y1[c] = sum1;
-        y2[c] = sum2;
-        y3[c] = sum3;
-    }
-}
-
-static void add_one(int n, const double *restrict x, double b, double *restrict y) {
-#pragma omp simd
-    for (int c = 0; c < n; c++)
-        y[c] += b * x[c];
-}
-
-/* Runs of one output, one after the other. */
-static void add_runs(const struct ca_run *run, int n, const struct block *block) {
-    for (int i = 0; i < block->cg; i++) {
-        int f = 0;
-        for (; f + 4 <= block->fg; f += 4)
-            for (int s = 0; s < n; s++)
-                add_four(run[s].rows, channel_of(run + s, block, i),
-                         run[s].b + block->filter + f, column_of(block, f, i) + run[s].row,
-                         (size_t)block->ld);
-        for (; f < block->fg; f++)
-            for (int s = 0; s < n; s++)
-                add_one(run[s].rows, channel_of(run + s, block, i), run[s].b[block->filter + f],
-                        column_of(block, f, i) + run[s].row);
-    }
-}
-
-/* How many runs of one output bring the same values, each a row further on: their sum is a
- * convolution. */
-static int echo(const struct ca_run *run, int n) {
-    int s = 1;
-    while (s < n && run[s].x == run->x && run[s].rows == run->rows &&
-           run[s].row == run->row + s)
-        s++;
-    return s;
-}
-
-/* Pairs of doubles, which every processor adds and multiplies at once, by GCC and clang. */
-typedef double pair __attribute__((vector_size(2 * sizeof(double))));
-
-static pair pair_at(const double *x) {
-    pair out;
-    memcpy(&out, x, sizeof out);
-    return out;
-}
-
-static void add_pair(pair sum, int n, double *y) {
-    y[0] += sum[0];
-    if (n > 1)
-        y[1] += sum[1];
-}
-
-/* y_k[r] += sum_c x_k[c] b[r - c] for four columns y_k and x_k, four rows r at a time, whose
- * sums stay in registers; b is zero outside its own rows. */
-static void convolve_four(int rows, int n, const double *x, size_t ld_x, const double *b,
-                          double *y, size_t ld) {
-    const double *x1 = x + ld_x, *x2 = x1 + ld_x, *x3 = x2 + ld_x;
-    for (int r = 0; r < rows; r += 4) {
-        const int left = rows - r;
-        pair a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0}, b0 = {0}, b1 = {0}, b2 = {0}, b3 = {0};
-        for (int c = 0; c < n; c++) {
-            const pair one = pair_at(b + r - c), two = pair_at(b + r + 2 - c);
-            a0 += x[c] * one;
-            b0 += x[c] * two;
-            a1 += x1[c] * one;
-            b1 += x1[c] * two;
-            a2 += x2[c] * one;
-            b2 += x2[c] * two;
-            a3 += x3[c] * one;
-            b3 += x3[c] * two;
-        }
-        const pair first[4] = {a0, a1, a2, a3}, second[4] = {b0, b1, b2, b3};
-        for (int k = 0; k < 4; k++) {
-            add_pair(first[k], left, y + (size_t)k * ld + r);
-            if (left > 2)
-                add_pair(second[k], left - 2, y + (size_t)k * ld + r + 2);
-        }
-    }
-}
-
-/* The sum over runs that echo each other, for four channels at a time. */
-static void convolve_runs(const struct ca_run *run, int n, const struct block *block) {
-    double b[3 * MOST_RUNS + 4] = {0}, *own = b + run->rows - 1;
-    const size_t ld = (size_t)run->ld, step = (size_t)block->filters * (size_t)block->ld;
-    for (int f = 0; f < block->fg; f++) {
-        int i = 0;
-        for (int s = 0; s < n; s++)
-            own[s] = run[s].b[block->filter + f];
-        for (; i + 4 <= block->cg; i += 4)
-            convolve_four(n + run->rows - 1, run->rows, channel_of(run, block, i), ld, own,
-                          column_of(block, f, i) + run->row, step);
-        for (; i < block->cg; i++)
-            for (int c = 0; c < run->rows; c++)
-                add_one(n, own, channel_of(run, block, i)[c],
-                        column_of(block, f, i) + run->row + c);
-    }
-}
-
-/* How many runs are the same rows of matrices that follow each other at equal distances: their
- * sum is one product. */
-static int follow(const struct ca_run *run, int n) {
-    int s = 1;
-    if (n < 2 || run[1].x <= run[0].x || run[1].b <= run[0].b ||
-        run[1].x - run[0].x > INT_MAX || run[1].b - run[0].b > INT_MAX)
-        return s;
-    for (; s < n; s++) {
-        const struct ca_run *now = &run[s], *last = &run[s - 1];
-        if (now->row != last->row || now->rows != last->rows || now->out_lo != last->out_lo ||
-            now->n_out != last->n_out || now->ld != last->ld ||
-            now->x - last->x != run[1].x - run[0].x || now->b - last->b != run[1].b - run[0].b)
-            break;
-    }
-    return s;
-}
-
-/* The sum over runs that follow each other, or one run. */
-static void multiply_runs(const struct ca_run *run, int n, const struct block *block) {
-    const int n_out = run->n_out;
-    const int x_step = n > 1 ? (int)(run[1].x - run[0].x) : run->rows;
-    const int b_step = n > 1 ? (int)(run[1].b - run[0].b) : n_out * block->filters;
-    const double *b = run->b + (size_t)block->filter * (size_t)n_out;
-    const size_t from = (size_t)run->out_lo + (size_t)block->m * (size_t)run->row;
-    for (int i = 0; i < block->cg; i++) {
-        const double *x = channel_of(run, block, i);
-        if (block->m == 1)
-            ca_gemm_nt(run->rows, block->fg, n, x, x_step, b, b_step,
-                       column_of(block, 0, i) + from, block->ld);
-        for (int f = 0; f < block->fg && block->m > 1; f++)
-            ca_gemm_nt(n_out, run->rows, n, b + (size_t)f * (size_t)n_out, b_step, x, x_step,
-                       column_of(block, f, i) + from, block->m);
-    }
-}
-
-/* Fewer runs of one output are not worth a product, or a convolution. */
-enum { LEAST_TOGETHER = 4 };
-
-/* The next runs that go together, how many, and how. */
-typedef void taking(const struct ca_run *run, int n, const struct block *block);
-
-static int together(const struct ca_run *run, int n, int m, taking **take) {
-    const int following = follow(run, n);
-    *take = multiply_runs;
-    if (m > 1 || following >= LEAST_TOGETHER)
-        return following;
-    const int echoing = echo(run, n);
-    *take = convolve_runs;
-    if (echoing >= LEAST_TOGETHER && echoing > run->rows)
-        return echoing;
-    *take = add_runs;
-    return 1;
-}
-
-static int stretch(const struct ca_run *run, int n, int m, taking **take) {
-    int length = together(run, n, m, take);
-    while (*take == add_runs && length < n) { /* up to where others go together */
-        taking *next;
-        const int more = together(run + length, n - length, m, &next);
-        if (next != add_runs)
-            break;
-        length += more;
-    }
-    return length;
-}
-
-/* All runs of one block of theta, which begins `from` after the operation's own. */
-static void contract_runs(const struct ca_op *op, const struct ca_run *run, int n, size_t from,
-                          struct target target) {
-    const int fg = op->shape.channels / op->groups, cg = op->in_channels / op->groups;
-    for (int length; n > 0; run += length, n -= length) {
-        taking *take;
-        length = stretch(run, n, target.m, &take);
-        for (int g = 0; g < op->groups; g++)
-            take(
-                run, length,
-                &(struct block){.y = target.out + (from + (size_t)(g * fg)) * (size_t)target.ld,
-                                .ld = target.ld,
-                                .m = target.m,
-                                .filter = g * fg,
-                                .channel = g * cg,
-                                .fg = fg,
-                                .cg = cg,
-                                .filters = op->shape.channels});
-    }
-}
-
 /* The runs of one tap that begin at run `from` of its span and fit into `most`; how many, and
  * in *next where to go on, -1 at the end. */
 static int clip_runs(const struct ca_tangent *tangent, size_t site, size_t from_site,
@@ -359,6 +135,14 @@ static int clip_runs(const struct ca_tangent *tangent, size_t site, size_t from_
     return n;
 }
 
+/* n runs of the block at theta. */
+static void contract_block(const struct ca_tangent *tangent, int node, int n, size_t theta,
+                           struct target target) {
+    const struct ca_op *op = &tangent->graph->op[node];
+    double *y = target.out + (theta - op->theta) * (size_t)target.ld;
+    ca_contract_runs(op, tangent->run, n, (struct ca_columns){y, target.ld, target.m});
+}
+
 static void contract_linear(const struct ca_tangent *tangent, int node, struct target target) {
     const struct ca_graph *graph = tangent->graph;
     const struct ca_op *op = &graph->op[node];
@@ -373,16 +157,16 @@ static void contract_linear(const struct ca_tangent *tangent, int node, struct t
                 ca_rows(&tangent->value, tap.site) == 0)
                 continue;
             for (int next = 0; next >= 0;) {
-                if (n == MOST_RUNS || tap.theta != theta) {
-                    contract_runs(op, tangent->run, n, theta - op->theta, target);
+                if (n == CA_MOST_RUNS || tap.theta != theta) {
+                    contract_block(tangent, node, n, theta, target);
                     n = 0;
                 }
                 theta = tap.theta;
-                n += clip_runs(tangent, site, tap.site, target, &next, MOST_RUNS - n,
+                n += clip_runs(tangent, site, tap.site, target, &next, CA_MOST_RUNS - n,
                                tangent->run + n);
             }
         }
-        contract_runs(op, tangent->run, n, theta - op->theta, target);
+        contract_block(tangent, node, n, theta, target);
     }
 }
 
@@ -539,7 +323,7 @@ struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *see
                                  .column = column};
     size_t size;
     tangent.block = block < tangent.n_rows ? block : tangent.n_rows;
-    tangent.run = ca_bytes(MOST_RUNS, sizeof(struct ca_run));
+    tangent.run = ca_bytes(CA_MOST_RUNS, sizeof(struct ca_run));
     tangent.back = ca_pass_new(graph);
     ca_plan_outputs(&tangent.back);
     tangent.back.value = ca_doubles(tangent.back.size);
