@@ -146,14 +146,14 @@ test_that("a section that cannot be made says why", {
   text <- report_text(one)
   because <- function(why) expect_match(text, paste("This section cannot be made:", why), fixed = TRUE)
   because("one replicate has no spread")
-  because("`cmp` must have two architectures or more to contrast. It has 1: \"<b>d_e_n</b>\".")
+  because("cmp must have two architectures or more to contrast. It has 1: \"<b>d_e_n</b>\".")
   because("it takes two architectures with runs")
-  expect_match(text, "There is no critical-difference diagram: `cmp` must have two", fixed = TRUE)
+  expect_match(text, "There is no critical-difference diagram: cmp must have two", fixed = TRUE)
   # ... of a metric that no run has, too
   one$runs$loss <- one$runs$excess_loss <- NA_real_
   text <- report_text(one, sections = c("ranks", "frontier", "losses"))
-  because("`metric` must have values. None of the 1 run has excess_loss.")
-  because("`object` must have runs to draw.")
+  because("metric must have values. None of the 1 run has excess_loss.")
+  because("object must have runs to draw.")
 })
 
 test_that("networks on grids and vectors have a report", {
