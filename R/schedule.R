@@ -151,14 +151,15 @@ start_chunk <- function(chunk) {
   )
 }
 
-# Takes in the chunks that are ready, waiting for at least one.
+# Takes in the chunks that are ready, waiting for at least one: each time by a fiftieth of the wait so far, at most half a
+# second, so that little is lost on short chunks and a scheduler is not asked too often about long ones.
 collect_ready <- function(state, work, keep) {
   wait <- 0.005
   repeat {
     ready <- vapply(state$running, function(chunk) is_ready(chunk$future), NA)
     if (any(ready) || length(ready) == 0L) break
     Sys.sleep(wait)
-    wait <- min(2 * wait, 0.5)
+    wait <- min(1.02 * wait, 0.5)
   }
   chunks <- state$running[ready]
   state$running <- state$running[!ready]

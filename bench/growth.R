@@ -2,7 +2,7 @@
 # ones. Allocation of a Gaussian J of n x p (see allocation.R): n from 256 to 16384 at p = 50, p from 50 to 2000
 # at n = 16384. Tangent: n from 256 to 16384 of two convolutions (kernel 3, same padding), 16 averages and a dense
 # layer (p = 344), and to 4096 of a recurrence of 8 states (p = 80); p from 50 to 2000 by the convolutions' filters
-# at n = 1024. It has n p entries. Small sizes have costs of their own, so exponents may be below the theoretical ones;
+# at n = 1024. It has n p entries, of which those of a recurrence are sums over all later positions. Small sizes have costs of their own, so exponents may be below the theoretical ones;
 # `upper` is that of the larger half of the sizes. Also the singular values of the p x p triangle are in an
 # allocation: p^3, at p = 2000 a part of the whole.
 
@@ -36,7 +36,7 @@ cases <- list(
     took = vapply(params, function(p) allocation(widest, p), 0)),
   list(what = "tangent, convolutions", varies = "n", fixed = "p = 344", size = lengths, theory = 1,
     took = vapply(lengths, function(n) tangent_of(pooled(n, 8)), 0)),
-  list(what = "tangent, recurrence", varies = "n", fixed = "p = 80", size = lengths[lengths <= 4096], theory = 1,
+  list(what = "tangent, recurrence", varies = "n", fixed = "p = 80", size = lengths[lengths <= 4096], theory = 2,
     took = vapply(lengths[lengths <= 4096], function(n) {
       tangent_of(input_sequence(n) |> layer_recurrent(8) |> layer_dense(1))
     }, 0)),

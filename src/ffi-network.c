@@ -70,7 +70,7 @@ static const double *reals(SEXP x, R_xlen_t length, const char *what) {
     if (TYPEOF(x) != REALSXP || XLENGTH(x) != length)
         ffi_bug(what);
     for (R_xlen_t i = 0; i < length; i++)
-        if (!R_FINITE(REAL(x)[i]))
+        if (!isfinite(REAL(x)[i]))
             ffi_bug(what);
     return REAL(x);
 }

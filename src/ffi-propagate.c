@@ -1,6 +1,7 @@
 #include "ffi.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "carry.h"
@@ -25,7 +26,7 @@ static void start_flow(struct ca_flow *flow, SEXP start) {
             ffi_bug("the capacity of the outputs");
         double *kappa = flow->capacity + flow->unit[g->first[g->output]];
         for (size_t i = 0; i < g->n_outputs; i++) {
-            if (!(REAL(outputs)[i] >= 0) || !R_FINITE(REAL(outputs)[i]))
+            if (!(REAL(outputs)[i] >= 0) || !isfinite(REAL(outputs)[i]))
                 ffi_bug("the capacity of the outputs");
             kappa[i] = REAL(outputs)[i];
         }
@@ -64,7 +65,7 @@ SEXP ffi_flow(SEXP graph, SEXP theta, SEXP gate, SEXP start, SEXP levels) {
     if (TYPEOF(gate) != REALSXP || (size_t)XLENGTH(gate) != flow.n_gates)
         ffi_bug("the gains of the non-linear operations");
     for (size_t i = 0; i < flow.n_gates; i++)
-        if (!(REAL(gate)[i] >= 0) || !R_FINITE(REAL(gate)[i]))
+        if (!(REAL(gate)[i] >= 0) || !isfinite(REAL(gate)[i]))
             ffi_bug("the gains of the non-linear operations");
     flow.gate = REAL(gate);
     check_levels(levels, &g);
