@@ -114,6 +114,6 @@ if (given[1L] == "calls") {
 } else {
   numbers <- as.integer(given[2:4])
   if (anyNA(numbers) || any(numbers < 1L)) stop("N, SEED and FIRST are whole numbers from 1")
-  good <- tell(check(given[1L], numbers[1L], numbers[2L], numbers[3L]), numbers[2L])
+  good <- tell(check(normalizePath(given[1L]), numbers[1L], numbers[2L], numbers[3L]), numbers[2L])
   quit(status = if (good) 0L else 1L)
 }

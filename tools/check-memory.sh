@@ -54,8 +54,9 @@ cat "$work/collect.log"
 
 if [ -z "$filter" ]; then
   say "Calling every routine badly ..."
-  CAPALLOC_CALL_MEMORY=unlimited # the sanitizers reserve terabytes
-  export CAPALLOC_CALL_MEMORY
+  # The sanitizers reserve terabytes of addresses, so the limit is on what is used.
+  CAPALLOC_CALL_MEMORY=unlimited ASAN_OPTIONS=$ASAN_OPTIONS:hard_rss_limit_mb=6000
+  export CAPALLOC_CALL_MEMORY ASAN_OPTIONS
   sanitized Rscript "$top/tools/check-calls.R" "$top/tests/testthat" 5000 2 1 || status=calls
 fi
 

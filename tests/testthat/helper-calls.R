@@ -26,15 +26,21 @@ ffi_bad_call <- function(bases, seed, number) {
     arguments <- base[[routine]]
     # Half of them keep their network, whose faults are found before any others.
     first <- if (length(arguments) > 1L && runif(1) < 0.5) 2L else 1L
-    for (round in seq_len(pick(c(1, 1, 1, 2, 2, 3, 5, 10)))) arguments <- tamper_somehow(arguments, first, base)
+    for (round in seq_len(pick(c(1, 1, 1, 2, 2, 3, 5, 10)))) {
+      arguments <- or_as_is(tamper_call(arguments, first, base), arguments)
+    }
+    # at last, since R itself runs out of memory on the rows of nothing
+    if (length(arguments) > 0L && runif(1) < 0.1) {
+      i <- sample.int(length(arguments), 1L)
+      empty <- list(function(x) pick(empty_extents()))
+      arguments <- or_as_is(replace(arguments, i, list(tamper_deep(arguments[[i]], empty))), arguments)
+    }
     list(routine = routine, arguments = arguments)
   })
 }
 
 # What cannot be tampered with further stays as it is.
-tamper_somehow <- function(arguments, first, base) {
-  tryCatch(suppressWarnings(tamper_call(arguments, first, base)), error = function(e) arguments)
-}
+or_as_is <- function(tampered, arguments) tryCatch(suppressWarnings(tampered), error = function(e) arguments)
 
 # `first`: of the arguments that change.
 tamper_call <- function(arguments, first, base) {
@@ -60,12 +66,12 @@ double_bounds <- c(
 )
 
 # Something changed at a random depth.
-tamper_deep <- function(x) {
+tamper_deep <- function(x, faults = ffi_faults) {
   if (is.list(x) && length(x) > 0L && runif(1) < 0.9) {
     i <- sample.int(length(x), 1L)
-    return(replace(x, i, list(tamper_deep(x[[i]]))))
+    return(replace(x, i, list(tamper_deep(x[[i]], faults))))
   }
-  pick(ffi_faults)(x)
+  pick(faults)(x)
 }
 
 ffi_faults <- list(
@@ -75,7 +81,6 @@ ffi_faults <- list(
   type = function(x) as.vector(x, pick(c("list", "integer", "double", "logical", "complex", "character", "expression"))),
   length = function(x) rep(x, length.out = pick(c(0, 1, length(x) - 1, length(x) + 1, 2 * length(x), 1000))),
   shape = function(x) `dim<-`(x, pick(list(NULL, length(x), c(1L, length(x)), c(length(x), 1L), rev(dim(x)), c(dim(x), 1L)))),
-  empty = function(x) pick(empty_extents()),
   class = function(x) `class<-`(x, pick(c("ca_network", "factor", "data.frame", "matrix", "function", "Date", "error"))),
   names = function(x) `names<-`(x, pick(list(NULL, rev(names(x)), rep(names(x)[[1L]], length(x)), rep(NA, length(x))))),
   order = function(x) x[sample.int(length(x))],
