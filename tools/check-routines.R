@@ -15,7 +15,8 @@ few <- "few" %in% given
 # Small ones of every kind of operation.
 small_networks <- function() {
   list(
-    linear = input_sequence(3) |> layer_conv(2, 2, bias = TRUE) |> layer_residual(\(x) layer_conv(x, 2, 1)) |> layer_dense(1),
+    linear = input_sequence(3) |> layer_conv(2, 2, bias = TRUE) |>
+      layer_residual(\(x) layer_conv(x, 2, 1)) |> layer_dense(1),
     recurrent = input_sequence(3) |> layer_recurrent(1) |> layer_parallel(\(x) x, \(x) x, merge = "concat"),
     curved = input_sequence(3) |> layer_conv(2, 2) |> layer_activation("tanh") |>
       layer_pool(2, type = "max") |> layer_dense(1, bias = TRUE),

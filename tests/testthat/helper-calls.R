@@ -18,7 +18,7 @@ with_ffi_seed <- function(seed, code) {
 
 ffi_call_seed <- function(seed, number) (seed * 1000003 + number) %% .Machine$integer.max
 
-# list(routine, arguments)
+# The routine, and the arguments that it gets.
 ffi_bad_call <- function(bases, seed, number) {
   with_ffi_seed(ffi_call_seed(seed, number), {
     routine <- pick(names(bases[[1L]]))
@@ -78,11 +78,19 @@ ffi_faults <- list(
   bound = function(x) set_some(x, sample.int(length(x), 1L)),
   bounds = function(x) set_some(x, which(runif(length(x)) < 0.5)),
   fill = function(x) replace(x, seq_along(x), pick(if (is.integer(x)) integer_bounds else double_bounds)),
-  type = function(x) as.vector(x, pick(c("list", "integer", "double", "logical", "complex", "character", "expression"))),
+  type = function(x) {
+    as.vector(x, pick(c("list", "integer", "double", "logical", "complex", "character", "expression")))
+  },
   length = function(x) rep(x, length.out = pick(c(0, 1, length(x) - 1, length(x) + 1, 2 * length(x), 1000))),
-  shape = function(x) `dim<-`(x, pick(list(NULL, length(x), c(1L, length(x)), c(length(x), 1L), rev(dim(x)), c(dim(x), 1L)))),
-  class = function(x) `class<-`(x, pick(c("ca_network", "factor", "data.frame", "matrix", "function", "Date", "error"))),
-  names = function(x) `names<-`(x, pick(list(NULL, rev(names(x)), rep(names(x)[[1L]], length(x)), rep(NA, length(x))))),
+  shape = function(x) {
+    n <- length(x)
+    `dim<-`(x, pick(list(NULL, n, c(1L, n), c(n, 1L), rev(dim(x)), c(dim(x), 1L))))
+  },
+  class = function(x) `class<-`(x, pick(c("ca_network", "factor", "data.frame", "matrix", "function", "Date"))),
+  names = function(x) {
+    n <- length(x)
+    `names<-`(x, pick(list(NULL, rev(names(x)), rep(names(x)[[1L]], n), rep(NA, n))))
+  },
   order = function(x) x[sample.int(length(x))],
   nest = function(x) list(x),
   # vectors that R holds without their values
@@ -92,7 +100,9 @@ ffi_faults <- list(
   junk = function(x) ffi_junk()
 )
 
-set_some <- function(x, at) replace(x, at, sample(if (is.integer(x)) integer_bounds else double_bounds, length(at), TRUE))
+set_some <- function(x, at) {
+  replace(x, at, sample(if (is.integer(x)) integer_bounds else double_bounds, length(at), replace = TRUE))
+}
 
 # Dimensions that go beyond an index, of nothing.
 empty_extents <- function() {

@@ -13,7 +13,8 @@ expect_unchanged <- function(code, folders, except = character()) {
 local_user <- function(env = parent.frame()) {
   # what they set when they are loaded is theirs
   for (package in c("future", "progressr", "ggplot2")) requireNamespace(package, quietly = TRUE)
-  folders <- c(withr::local_tempdir(.local_envir = env), withr::local_tempdir(.local_envir = env), system.file(package = "capalloc"))
+  empty <- c(withr::local_tempdir(.local_envir = env), withr::local_tempdir(.local_envir = env))
+  folders <- c(empty, system.file(package = "capalloc"))
   withr::local_dir(folders[[1L]], .local_envir = env)
   withr::local_envvar(HOME = folders[[2L]], R_USER_CACHE_DIR = folders[[2L]], .local_envir = env)
   withr::local_options(digits = 5, OutDec = ".", width = 70, stringsAsFactors = FALSE, warn = 0, .local_envir = env)
@@ -37,7 +38,8 @@ test_that("building, fitting, allocating, propagating and comparing leave the se
   kept(capacity_table(trained))
   kept(propagate_capacity(trained))
   kept(simulate(task, 5, seed = 3))
-  kept(cmp <- compare_architectures(list(a = arch_dense(8), b = arch_dilated(8)), list(ar = task), replicates = 2, seed = 1))
+  nets <- list(a = arch_dense(8), b = arch_dilated(8))
+  kept(cmp <- compare_architectures(nets, list(ar = task), replicates = 2, seed = 1))
   kept(summary(cmp))
   kept(utils::capture.output(print(cmp), print(trained), print(net), print(task)))
   # without a seed one number comes from the user's stream, and nothing else
@@ -62,7 +64,8 @@ test_that("pictures leave graphical parameters and the devices as they were", {
   graphics::plot.new()
   task <- task_ar(8, 0.6)
   trained <- fit(arch_dense(8), task, seed = 1)
-  cmp <- compare_architectures(list(a = arch_dense(8), b = arch_dilated(8)), list(ar = task), replicates = 4, n_obs = 40, seed = 1)
+  nets <- list(a = arch_dense(8), b = arch_dilated(8))
+  cmp <- compare_architectures(nets, list(ar = task), replicates = 4, n_obs = 40, seed = 1)
   curved <- initialise(input_sequence(6) |> layer_conv(2, 2) |> layer_activation("tanh") |> layer_dense(1), seed = 1)
   pictures <- list(
     fit = trained, network = arch_dilated(8), capacity = capacity(trained), demand = task_demand(task),

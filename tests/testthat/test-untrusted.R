@@ -4,8 +4,8 @@
 # Code that would leave a mark, as R, as a template of cli, in a report, and as a shell reads it.
 hostile_texts <- function(marker) {
   code <- sprintf("file.create('%s')", marker)
-  c(code, paste0("{", code, "}"), paste0("{.val {", code, "}}"), paste0("`r ", code, "`"), sprintf("$(touch %s)", marker),
-    sprintf("`touch %s`", marker), sprintf("%%s%%n{{%s}}", code), paste0("<%= ", code, " %>"))
+  c(code, paste0("{", code, "}"), paste0("{.val {", code, "}}"), paste0("`r ", code, "`"),
+    sprintf("$(touch %s)", marker), sprintf("`touch %s`", marker), sprintf("%%s%%n{{%s}}", code), paste0("<%= ", code, " %>"))
 }
 local_marker <- function(env = parent.frame()) {
   file.path(withr::local_tempdir(.local_envir = env), "marker")
@@ -70,7 +70,7 @@ test_that("no line of a checkpoint is evaluated, however it is written", {
     for (place in places) {
       for (file in kept) writeLines(file[[2L]], file[[1L]])
       place(dir)
-      heard({
+      said <- heard({
         cmp <- compare(dir)
         print(cmp)
         print(summary(cmp))
@@ -79,6 +79,8 @@ test_that("no line of a checkpoint is evaluated, however it is written", {
       })
       expect_identical(c(text, file.exists(marker)), c(text, "FALSE"))
     }
+    # the last place, the error of a run, is read and shown
+    expect_match(said, text, fixed = TRUE)
   }
 })
 
@@ -155,15 +157,16 @@ test_that("an imported model's calls, terms and names are not evaluated", {
     series$call <- series$series <- evil
     weights <- list(list(weight = matrix(1:4 / 4, 2, dimnames = list(rep(text, 2), c(text, "b"))), bias = c(1, 2)))
     names(weights) <- text
-    heard({
-      for (of in list(model, series, weights)) {
+    for (of in list(model, series, weights)) {
+      said <- heard({
         net <- as_network(of)
         print(net)
         print(summary(net))
         print(coef(net))
-        capacity(net)
-      }
-    })
+        print(capacity(net))
+      })
+      expect_match(said, "<capacity> total", fixed = TRUE)
+    }
     heard(as_network(structure(list(coefficients = text, call = evil), class = c(text, "lm"))))
     heard(as_network(structure(list(call = evil), class = text)))
     heard(as_network(list(weight = text, bias = evil)))
@@ -179,21 +182,24 @@ test_that("names of columns, levels and tasks, and what stands in cells, are tex
     table <- read.csv(file, check.names = FALSE)
     cells <- replace(table, 1, c(text, 2:60))
     gaps <- replace(table, 1, c(NA, 2:60))
-    heard({
+    said <- heard({
       task <- task_data(table[1], table$b)
       print(task)
       print(task_demand(task))
       print(capacity(fit(input_vector(1) |> layer_dense(1, bias = TRUE), task, seed = 1)))
     })
-    heard(print(task_series(table, length = 8)))
+    expect_match(said, text, fixed = TRUE)
+    expect_match(heard(task_series(table, length = 8)), text, fixed = TRUE)
     for (bad in list(cells, gaps)) {
-      heard(task_data(bad[1], table$b))
+      expect_match(heard(task_data(bad[1], table$b)), text, fixed = TRUE)
       heard(task_data(b ~ ., bad))
-      heard(task_series(bad, length = 8))
+      heard(task_series(bad[[1L]], length = 8))
     }
     named <- stats::setNames(list(arch_dense(8)), text)
-    heard(print(compare_architectures(named, stats::setNames(tasks, text), replicates = 2, n_obs = 30, seed = 1)))
-    heard(compare_architectures(named, list(a = text), replicates = 2))
+    of <- stats::setNames(tasks, text)
+    said <- heard(print(compare_architectures(named, of, replicates = 2, n_obs = 30, seed = 1)))
+    expect_match(said, text, fixed = TRUE)
+    expect_match(heard(compare_architectures(named, list(a = text), replicates = 2)), text, fixed = TRUE)
     heard(capacity(arch_dense(8), metric = text))
     expect_false(file.exists(marker))
   }
