@@ -71,8 +71,11 @@ tamper_deep <- function(x, faults = ffi_faults) {
     i <- sample.int(length(x), 1L)
     return(replace(x, i, list(tamper_deep(x[[i]], faults))))
   }
-  pick(faults)(x)
+  if (is_vector(x)) pick(faults)(x) else ffi_junk()
 }
+
+# NULL, environments and primitives have no copies: an attribute of theirs would be there for the whole session.
+is_vector <- function(x) !is.null(x) && (is.atomic(x) || is.list(x))
 
 ffi_faults <- list(
   bound = function(x) set_some(x, sample.int(length(x), 1L)),

@@ -259,6 +259,9 @@ test_that("a bad call depends on its seed and its number alone", {
   for (number in 1:16) ffi_bad_call(bases, 6, number)
   expect_identical(ffi_bad_call(bases, 6, 17), alone)
   expect_false(identical(ffi_bad_call(bases, 6, 18)$arguments, alone$arguments))
+  # what the session holds but once is as it was
+  expect_null(attributes(globalenv()))
+  expect_false(any(isS4(NULL), isS4(globalenv()), isS4(sum), isS4(quote(a))))
 })
 
 test_that("extents without values are refused, or cost nothing", {

@@ -5,7 +5,8 @@
 hostile_texts <- function(marker) {
   code <- sprintf("file.create('%s')", marker)
   c(code, paste0("{", code, "}"), paste0("{.val {", code, "}}"), paste0("`r ", code, "`"),
-    sprintf("$(touch %s)", marker), sprintf("`touch %s`", marker), sprintf("%%s%%n{{%s}}", code), paste0("<%= ", code, " %>"))
+    sprintf("$(touch %s)", marker), sprintf("`touch %s`", marker),
+    sprintf("%%s%%n{{%s}}", code), paste0("<%= ", code, " %>"))
 }
 local_marker <- function(env = parent.frame()) {
   file.path(withr::local_tempdir(.local_envir = env), "marker")
