@@ -303,11 +303,11 @@ SEXP ffi_blocks(SEXP graph) {
 }
 
 /* Places of units on a cut, from 0, -1 for none. */
-static const int *read_places(SEXP x, R_xlen_t n, int size, int least) {
+static const int *read_places(SEXP x, R_xlen_t n, int least, int most) {
     if (TYPEOF(x) != INTSXP || XLENGTH(x) != n)
         ffi_bug("the places of a cut");
     for (R_xlen_t i = 0; i < n; i++)
-        if (INTEGER(x)[i] < least || INTEGER(x)[i] >= size)
+        if (INTEGER(x)[i] < least || INTEGER(x)[i] > most)
             ffi_bug("the places of a cut");
     return INTEGER(x);
 }
@@ -319,8 +319,8 @@ static struct ca_gates read_gates(SEXP x, const struct ca_carry *carry) {
     if (n > INT_MAX || TYPEOF(mean) != REALSXP || XLENGTH(mean) != n)
         ffi_bug("the gates of a cut");
     struct ca_gates gates = {.n = (int)n, .mean = REAL(mean)};
-    gates.from = read_places(from, n, carry->size, 0);
-    gates.to = read_places(ffi_element(x, "to"), n, carry->size, -1);
+    gates.from = read_places(from, n, 0, carry->size - 1);
+    gates.to = read_places(ffi_element(x, "to"), n, -1, carry->size - 1);
     if (carry->two_sided)
         gates.second = ffi_matrix(ffi_element(x, "second"), (size_t)n, (size_t)n, "gates");
     return gates;
@@ -353,7 +353,7 @@ static void read_cut(struct program *program, SEXP S, SEXP cut) {
         (carry->two_sided && carry->rows != carry->size))
         ffi_bug("a cut");
     carry->constant = (int)constant;
-    carry->at = read_places(at, (R_xlen_t)g->n_steps + 1, carry->size + 1, -1);
+    carry->at = read_places(at, (R_xlen_t)g->n_steps + 1, -1, carry->size);
     for (size_t b = 0; b <= g->n_steps; b++) {
         const struct ca_step input = {0, 0, g->op[0].positions};
         const struct ca_step step = b > 0 ? g->step[b - 1] : input;
@@ -383,7 +383,8 @@ static void read_program(struct program *program, SEXP S, SEXP cut, SEXP take) {
     }
     for (int i = 0; i < program->n_levels; i++) {
         SEXP places = VECTOR_ELT(levels, i);
-        program->level[i] = read_places(places, Rf_xlength(places), program->carry.size, -1);
+        program->level[i] =
+            read_places(places, Rf_xlength(places), -1, program->carry.size - 1);
         program->n_level[i] = ffi_product((size_t)Rf_xlength(places), 1, "a level of a cut");
     }
     const size_t size = (size_t)program->carry.size;
@@ -444,7 +445,7 @@ SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP take) {
         memset(REAL(VECTOR_ELT(levels, l)), 0, sizeof(double) * (size_t)n);
     }
     const size_t each = (size_t)carry->rows * (size_t)carry->size;
-    for (size_t p = 0; p < n_matrices; p++) {
+    for (size_t p = 0; p < n_matrices && each > 0; p++) { /* of nothing there may be many */
         double *matrix = REAL(VECTOR_ELT(out, 0)) + each * p;
         for (R_xlen_t i = 0; i < program.n_take; i++) {
             const int own = program.take[i], level = own - n_blocks - program.n_gates;

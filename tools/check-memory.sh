@@ -1,5 +1,7 @@
 #!/bin/sh
-# Runs the tests on a build of capalloc with gcc's address and undefined-behaviour sanitizers; any report fails it.
+# Runs the tests on a build of capalloc with gcc's address and undefined-behaviour sanitizers, then every routine of the
+# C core with R's garbage collected at each allocation; any report, or another answer, fails it.
+# Without `quick` also bad calls of the routines under the sanitizers, and each routine under valgrind.
 # Call: sh tools/check-memory.sh [quick], quick for the tests of the C core only
 
 # shellcheck source=tools/setup.sh
@@ -37,17 +39,48 @@ OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TESTTHAT_PARALLEL=false
 export ASAN_OPTIONS UBSAN_OPTIONS OMP_NUM_THREADS OPENBLAS_NUM_THREADS TESTTHAT_PARALLEL
 runtimes="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 
+sanitized() { (LD_PRELOAD=$runtimes; export LD_PRELOAD; "$@"); }
+routines() { Rscript "$top/tools/check-routines.R" "$top/tests/testthat" "$@"; }
+
 say "Running the tests under the sanitizers (slower, one at a time) ..."
 status=0
-(LD_PRELOAD=$runtimes; export LD_PRELOAD; run_tests ${filter:+"$filter"}) || status=$?
+sanitized run_tests ${filter:+"$filter"} || status=$?
+
+few=""
+[ -z "$filter" ] || few=few
+say "Calling every routine with garbage collected at each allocation ..."
+sanitized routines collect $few > "$work/collect.log" 2>&1 || status=routines
+cat "$work/collect.log"
+
+if [ -z "$filter" ]; then
+  say "Calling every routine badly ..."
+  # The sanitizers reserve terabytes of addresses, so the limit is on what is used.
+  CAPALLOC_CALL_MEMORY=unlimited ASAN_OPTIONS=$ASAN_OPTIONS:hard_rss_limit_mb=6000
+  export CAPALLOC_CALL_MEMORY ASAN_OPTIONS
+  sanitized Rscript "$top/tools/check-calls.R" "$top/tests/testthat" 5000 2 1 || status=calls
+fi
 
 # Below the first calls a report's stack is R's own.
 for report in "$work/reports"/*; do
   [ ! -e "$report" ] || { status=report; head -n 40 "$report"; }
 done
-! grep -q 'runtime error:' "$work/tests.log" || status=report
+! grep -q 'runtime error:' "$work"/*.log || status=report
 case $status in
   0) say "The sanitizers found no error" ;;
   report) die "the sanitizers found errors, above" ;;
+  routines) die "a routine's answer changed when garbage was collected, above" ;;
+  calls) die "bad calls did not end as they must, above" ;;
   *) die "the tests failed under the sanitizers" ;;
 esac
+
+[ -z "$filter" ] || exit 0
+have valgrind || ! can_apt || apt_install valgrind
+have valgrind || die "valgrind is not there: ask the administrator for it"
+unset R_MAKEVARS_USER
+install_capalloc
+say "Calling every routine under valgrind ..."
+# Nothing is suppressed: R itself has no errors there. What R never frees is not lost.
+valgrind="valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"
+R --no-echo --no-restore --no-save -d "$valgrind" -f "$top/tools/check-routines.R" --args "$top/tests/testthat" twice \
+  < /dev/null || die "valgrind found errors, above"
+say "valgrind found no error"

@@ -268,6 +268,7 @@ is_answer <- function(x, routine) {
     ffi_kernel = ,
     ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$parameters),
     ffi_activations = is.character(x),
+    ffi_threads = is.integer(x) && length(x) == 1L,
     ffi_flow = identical(names(x), c("units", "constant", "lost")) && is.double(x$lost),
     ffi_phi = identical(names(x), c("value", "slope")) && is.double(x$slope),
     ffi_blocks = is.integer(x$node) && length(x$reads) == length(x$node),

@@ -244,3 +244,47 @@ test_that("inputs of a kernel, groups of a table and rows of a partition are che
     internal(last("ffi_capacity", list(turned = rows, group = NULL)), "the rows of a")
   }
 })
+
+test_that("calls with several faults at once end in an error or in an answer", {
+  bases <- ffi_bases(5)
+  found <- with_plain_errors(vapply(1:1000, function(number) ffi_call_outcome(ffi_bad_call(bases, 5, number)), ""))
+  known <- found %in% c("error", "value", "R's error")
+  expect_equal(found[!known], character(), label = paste("of the calls", toString(which(!known)), "of seed 5"))
+  expect_true(all(table(found) > 20))
+})
+
+test_that("a bad call depends on its seed and its number alone", {
+  bases <- ffi_bases(6)
+  alone <- ffi_bad_call(bases, 6, 17)
+  for (number in 1:16) ffi_bad_call(bases, 6, number)
+  expect_identical(ffi_bad_call(bases, 6, 17), alone)
+  expect_false(identical(ffi_bad_call(bases, 6, 18)$arguments, alone$arguments))
+  # what the session holds but once is as it was
+  expect_null(attributes(globalenv()))
+  expect_false(any(isS4(NULL), isS4(globalenv()), isS4(sum), isS4(quote(a))))
+})
+
+test_that("extents without values are refused, or cost nothing", {
+  most <- .Machine$integer.max
+  base <- ffi_calls(ffi_networks()$dense)
+  base$ffi_carry[[4L]]$two_sided <- 0
+  carry <- function(extent) call_core("ffi_carry", replace(base$ffi_carry, 3L, list(array(numeric(), extent))))
+  for (extent in list(c(most, 0L, 1L), c(0L, 0L, most))) {
+    expect_error(carry(extent), class = "capalloc_error_internal")
+  }
+  # as many units as there can be, of nothing: one more would be beyond an integer
+  expect_equal(dim(carry(c(0L, most, 1L))$S), c(0, most, 1))
+  # the steps of each of 2^31 matrices of nothing would take minutes
+  base$ffi_carry[[3L]] <- array(numeric(), c(0L, 9L, most))
+  base$ffi_carry[[4L]][c("gates", "levels")] <- list(list(), list())
+  base$ffi_carry[[5L]] <- 1:3
+  seconds <- system.time(carried <- call_core("ffi_carry", base$ffi_carry))[["elapsed"]]
+  expect_equal(dim(carried$S), c(0, 9, most))
+  expect_lt(seconds, 5)
+  for (routine in c("ffi_predict", "ffi_extended", "ffi_linearise", "ffi_gate_moments", "ffi_gate_values")) {
+    for (extent in list(c(0L, most), c(most, 0L))) {
+      x <- matrix(numeric(), extent[[1L]], extent[[2L]])
+      expect_error(call_core(routine, replace(base[[routine]], 3L, list(x))), class = "capalloc_error_internal")
+    }
+  }
+})

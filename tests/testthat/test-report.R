@@ -19,7 +19,7 @@ small_comparison <- function() {
 shown_text <- function(html) {
   text <- gsub("<(script|style)[^>]*>.*?</\\1>", " ", html, perl = TRUE)
   text <- gsub("<[^>]*>", " ", text)
-  entities <- c(`&lt;` = "<", `&gt;` = ">", `&quot;` = "\"", `&#39;` = "'", `&amp;` = "&")
+  entities <- c(`&lt;` = "<", `&gt;` = ">", `&quot;` = "\"", `&#39;` = "'", `&#96;` = "`", `&amp;` = "&")
   for (entity in names(entities)) text <- gsub(entity, entities[[entity]], text, fixed = TRUE)
   gsub("\\s+", " ", text)
 }
