@@ -184,7 +184,8 @@ decoupling_picture <- function(object) {
   curve <- attr(object, "of") == "activation"
   if (curve) {
     rows <- rows[order(rows$correlation), , drop = FALSE]
-    title <- paste0(overall$layer, " ", decoupling_source(object), ", decoupling ", format(overall$decoupling, digits = 3))
+    decoupled <- format(overall$decoupling, digits = 3)
+    title <- paste0(overall$layer, " ", decoupling_source(object), ", decoupling ", decoupled)
   } else {
     kept <- unlist(lapply(split(seq_len(nrow(rows)), rows$layer), function(at) {
       at[unique(round(seq(1, length(at), length.out = min(length(at), most_pairs))))]

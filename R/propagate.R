@@ -46,9 +46,9 @@
 #' together, with the moments between them. Left out are the (Intercept) row of networks with activations and, for
 #' parameters at or below a smooth activation, the terms in phi''.
 #'
-#' From p parameters, with n units on the way, the last two carry p (p + 1)/2 matrices n x n (from a recurrence, or a layer that
-#' holds others, p + 1 more), which costs up to p^2 n^3 a layer (less where rows are sparse); from outputs, one matrix for
-#' each. The law of all pre-activations takes about 2000 operations for each pair of units of an activation. In networks
+#' From p parameters, with n units on the way, the last two carry p (p + 1)/2 matrices n x n (from a recurrence, or a
+#' layer that holds others, p + 1 more), which costs up to p^2 n^3 a layer (less where rows are sparse); from outputs, one
+#' matrix for #' each. The law of all pre-activations takes about 2000 operations for each pair of units of an activation. In networks
 #' without activations, and in mode linear, vectors are carried themselves. Ranks of G see nothing below 1e-8 of the
 #' largest vector. What takes more than 1e10 operations is said before (`capalloc_message_cost`).
 #'
@@ -63,8 +63,8 @@
 #' | recurrent: lstm, gru | - | - | - | yes |
 #' | max pool | without `task` | without `task` | - | yes |
 #'
-#' @param network A network with coefficients, or a fit: unless `task` or `data` are given its task is used, and where gates
-#'   are asked at samples (mode empirical, max pooling) the inputs that it was trained on.
+#' @param network A network with coefficients, or a fit: unless `task` or `data` are given its task is used, and where
+#'   gates are asked at samples (mode empirical, max pooling) the inputs that it was trained on.
 #' @param from Where capacity starts: `NULL`, each output separately with capacity 1, summed; the name of a layer
 #'   as in [summary.ca_network()], its parameters; `list(position =, channel =)`, one output (a vector's
 #'   position is its index); or, in mode total, a numeric vector of the capacity of every output.
@@ -74,8 +74,8 @@
 #' @param limit The number of operations above which an error says the figure and nothing is done; `Inf` for none.
 #' @returns A data frame of class `ca_propagation` with the capacity at the input of each layer, in order from
 #'   input to output (a residual or parallel layer is one level), and at the level `output`: `layer` (a factor),
-#'   `part` (`"unit"`, and in mode total `"(Intercept)"` and `"lost"`, all that went there from the start on; in the other
-#'   modes the `"(Intercept)"` of networks with a bias and without activations),
+#'   `part` (`"unit"`, and in mode total `"(Intercept)"` and `"lost"`, all that went there from the start on; in the
+#'   other modes the `"(Intercept)"` of networks with a bias and without activations),
 #'   `position`, `channel` (of a network on a grid also `row`, `column`; of a vector the position is the
 #'   index), `capacity`. From a layer's parameters the levels end with that layer. In mode total each level sums
 #'   to the same total; in the others, to the rank of the vectors there.
@@ -191,7 +191,8 @@ check_mode <- function(network, lowered, mode, inputs, call) {
   name <- function(kind) network_rows(network)[[lowered$row[kinds == kind][[1L]]]]$name
   if (mode != "empirical" && has_op(lowered$graph, "product")) {
     abort(c(
-      "Mode {.val {mode}} is not defined for layer {.val {name('product')}}, whose cell multiplies its states by gates.",
+      "Mode {.val {mode}} is not defined for layer {.val {name('product')}}, whose cell multiplies its states by
+        gates.",
       i = "Mode {.val empirical} is."
     ), "mode", call = call)
   }

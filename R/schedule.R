@@ -151,8 +151,8 @@ start_chunk <- function(chunk) {
   )
 }
 
-# Takes in the chunks that are ready, waiting for at least one: each time by a fiftieth of the wait so far, at most half a
-# second, so that little is lost on short chunks and a scheduler is not asked too often about long ones.
+# Takes in the chunks that are ready, waiting for at least one: each time by a fiftieth of the wait so far, at most half
+# a second, so that little is lost on short chunks and a scheduler is not asked too often about long ones.
 collect_ready <- function(state, work, keep) {
   wait <- 0.005
   repeat {
