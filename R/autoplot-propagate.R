@@ -184,8 +184,8 @@ decoupling_picture <- function(object) {
   curve <- attr(object, "of") == "activation"
   if (curve) {
     rows <- rows[order(rows$correlation), , drop = FALSE]
-    decoupled <- format(overall$decoupling, digits = 3)
-    title <- paste0(overall$layer, " ", decoupling_source(object), ", decoupling ", decoupled)
+    shown <- format(overall$decoupling, digits = 3)
+    title <- paste0(overall$layer, " ", decoupling_source(object), ", decoupling ", shown)
   } else {
     kept <- unlist(lapply(split(seq_len(nrow(rows)), rows$layer), function(at) {
       at[unique(round(seq(1, length(at), length.out = min(length(at), most_pairs))))]
