@@ -1,0 +1,92 @@
+# Interrupts long calls at random moments. After each the same call must give the answer that it gives when it is left
+# alone, and in the end the session must hold no more memory than before.
+# Call: Rscript check-interrupts.R N SEED
+
+arguments <- as.integer(commandArgs(TRUE))
+n <- arguments[[1]]
+set.seed(arguments[[2]])
+suppressMessages(library(capalloc))
+
+stack <- function(length, filters) {
+  net <- input_sequence(length)
+  for (d in 2^(seq_len(log2(length)) - 1)) net <- layer_conv(net, if (2 * d < length) filters else 1, 2, dilation = d)
+  net
+}
+curved <- function(size, units) {
+  initialise(input_vector(size) |> layer_dense(units, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1), seed = 1)
+}
+long <- task_fgn(128, hurst = 0.8)
+x <- matrix(rnorm(400 * 48), 400)
+wide <- initialise(stack(2048, 8), seed = 1)
+deep <- input_sequence(256)
+for (i in 1:200) deep <- layer_residual(deep, \(x) layer_conv(x, 1, 3, padding = "same"), scale = 0.1)
+deep <- initialise(deep, seed = 1)
+
+# Each gives what it must give again; times are left out.
+calls <- list(
+  fit = function() coef(fit(stack(128, 4), long, seed = 1, control = list(max_iterations = 150))),
+  restarts = function() coef(fit(stack(64, 4), task_fgn(64, hurst = 0.8), seed = 1, restarts = 30)),
+  rows = function() coef(fit(curved(16, 6), task_fgn(16, hurst = 0.8), n_obs = 200, seed = 1)),
+  adam = function() {
+    control <- list(max_iterations = 200, batch = 50)
+    coef(fit(curved(16, 12), task_fgn(16, hurst = 0.8), n_obs = 500, method = "adam", seed = 1, control = control))
+  },
+  capacity = function() capacity(wide)$capacity,
+  samples = function() capacity(curved(48, 8), data = x)$capacity,
+  propagate = function() propagate_capacity(deep, mode = "linear", limit = Inf)$capacity,
+  compare = function() {
+    cmp <- compare_architectures(list(dense = arch_dense(32), elman = arch_recurrent(32, 3, "elman")),
+      list(fgn = task_fgn(32, hurst = 0.8)), replicates = 15)
+    cmp$runs[c("network", "replicate", "loss", "error")]
+  }
+)
+quietly <- function(call) suppressMessages(suppressWarnings(call()))
+
+resident <- function() {
+  invisible(gc())
+  as.numeric(sub("\\D*(\\d+).*", "\\1", grep("^VmRSS", readLines("/proc/self/status"), value = TRUE))) / 1024
+}
+
+# Whether the call was still at work when the interrupt came.
+interrupted <- function(call, after) {
+  sent <- tempfile()
+  command <- sprintf("sleep %.4f; : > %s; kill -INT %d", after, sent, Sys.getpid())
+  system2("sh", c("-c", shQuote(command)), wait = FALSE)
+  hit <- done <- FALSE
+  said <- function(m) if (grepl("Interrupted", conditionMessage(m))) hit <<- TRUE # a comparison returns what it has
+  tryCatch(
+    {
+      withCallingHandlers(suppressWarnings(call()), message = function(m) {
+        said(m)
+        invokeRestart("muffleMessage")
+      })
+      done <- TRUE
+      while (!file.exists(sent)) Sys.sleep(0.002)
+      Sys.sleep(0.05)
+    },
+    interrupt = function(e) hit <<- hit || !done
+  )
+  unlink(sent)
+  hit
+}
+wanted <- lapply(calls, quietly)
+took <- vapply(calls, function(call) system.time(quietly(call))[["elapsed"]], 0)
+hits <- stats::setNames(integer(length(calls)), names(calls))
+before <- NA
+wrong <- 0L
+for (i in seq_len(n)) {
+  name <- names(calls)[[(i - 1L) %% length(calls) + 1L]]
+  hits[[name]] <- hits[[name]] + interrupted(calls[[name]], stats::runif(1, 0, took[[name]]))
+  # its own options are as they were
+  if (!is.null(getOption("capalloc.muffled"))) stop("options were left changed by ", name)
+  if (!identical(quietly(calls[[name]]), wanted[[name]])) {
+    wrong <- wrong + 1L
+    cat("interrupt", i, ": another answer by", name, "\n")
+  }
+  if (i == length(calls)) before <- resident() # each has been interrupted once
+}
+after <- resident()
+print(data.frame(call = names(calls), seconds = round(took, 2), interrupted = hits), row.names = FALSE)
+cat(sprintf("%d interrupts, %d of them in the middle of a call; %d wrong answers; %.0f MB, then %.0f MB\n",
+  n, sum(hits), wrong, before, after))
+quit(status = if (wrong > 0 || sum(hits) < n / 2 || after > before + 30) 1L else 0L)
