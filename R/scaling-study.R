@@ -83,8 +83,8 @@
 #' @seealso [propagate_capacity()], [decoupling()], [variance_study()]; `autoplot()` and `plot()` draw it.
 #' @examples
 #' scaling_study(depths = 2^(2:6), exponents = c(0.25, 0.5, 0.75))
-#' random <- scaling_study(depths = c(8, 16, 32), exponents = 0.5, mode = "independent", draws = 10, seed = 1)
-#' glance(random)
+#' depths <- c(8, 16, 32)
+#' glance(scaling_study(depths = depths, exponents = 0.5, mode = "independent", draws = 10, seed = 1))
 #' @export
 scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0.25, 0.5, 0.75),
                           mode = c("total", "independent", "shared", "recurrent"), sigma = 1, activation = NULL,

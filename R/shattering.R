@@ -41,7 +41,7 @@
 #'   plain <- plain |> layer_dense(16) |> layer_activation("relu")
 #'   residual <- residual |> layer_residual(\(x) x |> layer_dense(16) |> layer_activation("relu"))
 #' }
-#' nets <- list(plain = initialise(plain, "he", seed = 1), residual = initialise(residual, "he", seed = 1))
+#' nets <- lapply(list(plain = plain, residual = residual), initialise, scheme = "he", seed = 1)
 #' s <- shattering(nets, rbind(c(-2, 1), c(2, 1)), path = 33)
 #' glance(s)
 #' plot(s)

@@ -9,3 +9,14 @@ test_that("no name is given twice", {
   expect_gt(length(names), 500)
   expect_identical(names[duplicated(names)], character())
 })
+
+test_that("lines of examples fit the manual", {
+  folder <- file.path(Sys.getenv("CAPALLOC_SOURCE", ""), "man")
+  skip_if(!dir.exists(folder), "the sources are not at hand")
+  for (file in list.files(folder, "[.]Rd$", full.names = TRUE)) {
+    lines <- readLines(file)
+    lines <- lines[cumsum(lines == "\\examples{") == 1L]
+    lines <- lines[cumsum(lines == "}") == 0L]
+    expect_identical(lines[nchar(lines) > 100], character(), label = basename(file))
+  }
+})
