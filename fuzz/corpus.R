@@ -1,5 +1,5 @@
 # Inputs of the fuzzer, which fuzz/describe.h describes.
-# Call: Rscript fuzz/corpus.R seeds FOLDER          descriptions of the networks of the tests
+# Call: Rscript fuzz/corpus.R seeds FOLDER          descriptions of the networks of the tests, and of some more
 #       Rscript fuzz/corpus.R unpack FILE FOLDER    one file for each line of hexadecimal digits; # begins a comment
 #       Rscript fuzz/corpus.R pack FOLDER FILE      and back
 
@@ -47,10 +47,22 @@ fitted_seeds <- function() {
   lapply(c(one, list(c(head, unlist(ops)), c(head, unlist(rev(ops))))), byte)
 }
 
+# Convolutions that the routines of columns take together: many channels, one output, and grids.
+wide_networks <- function() {
+  list(
+    echo = input_sequence(20) |> layer_conv(4, 3) |> layer_conv(2, 3) |> layer_conv(1, 16),
+    many = input_sequence(12) |> layer_conv(6, 2) |> layer_conv(5, 3) |> layer_conv(1, 2) |> layer_dense(1),
+    grid = input_grid(5, 6) |> layer_conv(5, c(2, 3)) |> layer_conv(1, c(2, 2)) |> layer_dense(1),
+    valley = input_sequence(8) |> layer_residual(\(x) layer_conv(x, 1, 3, padding = "same", bias = TRUE)) |>
+      layer_pool(2) |> layer_upsample(2, size = 8) |> layer_recurrent(1, bias = TRUE)
+  )
+}
+
 seeds <- function(folder) {
+  library(capalloc)
   helpers <- new.env(parent = asNamespace("capalloc"))
   sys.source(file.path(Sys.getenv("CAPALLOC_SOURCE", "."), "tests", "testthat", "helper-ffi.R"), helpers)
-  networks <- c(helpers$ffi_networks(), helpers$ffi_curved_networks())
+  networks <- c(helpers$ffi_networks(), helpers$ffi_curved_networks(), wide_networks())
   found <- fitted_seeds()
   for (i in seq_along(networks)) for (sort in c(0L, 3L, 4L, 6L)) {
     found <- c(found, list(seed_of(networks[[i]], i, sort)))

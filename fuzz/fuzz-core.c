@@ -13,7 +13,7 @@
 #include "stages.h"
 
 /* What an input may hold at once, and the coefficients that a caller may have given. */
-static const size_t MOST_MEMORY = (size_t)48 << 20, MOST_PARAMS = (size_t)1 << 14;
+static const size_t MOST_MEMORY = (size_t)16 << 20, MOST_PARAMS = (size_t)1 << 14;
 
 static void attempt(struct fuzz_subject *subject, fuzz_stage *stage) {
     jmp_buf full;

@@ -63,7 +63,7 @@ static void close_to(const char *what, double one, double other, double toleranc
 /* --- sizes ------------------------------------------------------------------------------------ */
 
 double fuzz_work(const struct ca_graph *graph) {
-    double work = 0;
+    double work = (double)ca_units(&graph->op[0]) + 1;
     for (int node = 1; node < graph->n_nodes; node++) {
         const struct ca_op *op = &graph->op[node];
         const double own = op->kind == CA_OP_LINEAR ? ca_op_group_channels(op) : 1;
@@ -411,7 +411,7 @@ static void check_dependencies(const struct fuzz_subject *s, const double *gradi
 
 static void stage_samples(struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
-    const size_t N = (size_t)s->options.samples, p = g->n_params, m = g->n_outputs;
+    const size_t N = (size_t)s->options.samples, p = g->n_params;
     if (!fits(s, 100 * (outputs(s) + 3) * (double)N, (double)N * outputs(s), params(s)) || params(s) > 200)
         return;
     const double decay = s->options.seed % 4 == 0 ? 0.25 : 0;
@@ -434,7 +434,6 @@ static void stage_samples(struct fuzz_subject *s) {
         minimise(s, ca_lbfgs, &objective);
         minimise(s, ca_adam, &objective);
     }
-    (void)m;
 }
 
 /* --- allocation --------------------------------------------------------------------------------- */
@@ -677,6 +676,42 @@ static void carry_weights(struct fuzz_subject *s, struct ca_carry *carry, const 
         agree("weights by steps", m * ca_coordinates(g), found, W);
 }
 
+/* Any gates between any units, of vectors or of moments. */
+static void carry_gates(struct fuzz_subject *s, struct ca_carry *carry, double *S) {
+    const size_t size = (size_t)carry->size;
+    int from[4], to[4];
+    for (int i = 0; i < 4; i++) {
+        from[i] = (int)((s->options.seed >> i) % size);
+        to[i] = (int)((s->options.seed >> (i + 4)) % (size + 1)) - 1;
+    }
+    const struct ca_gates gates = {.n = 4, .from = from, .to = to, .mean = fuzz_values(&s->options, 6, 4),
+                                   .second = fuzz_values(&s->options, 7, 16)};
+    ca_carry_gates(carry, &gates, S, ca_doubles(2 * 4 * size + 16 + size));
+    digest(s, S, (size_t)carry->rows * size);
+}
+
+/* Moments of all units through all steps, backwards or forwards. */
+static void carry_moments(struct fuzz_subject *s, struct ca_carry *carry, double units) {
+    const struct ca_graph *g = &s->graph;
+    const size_t size = (size_t)units;
+    double *S = fuzz_values(&s->options, 5, size * size);
+    carry->rows = carry->size = (int)units;
+    carry->constant = (int)(s->options.seed % (unsigned)(carry->size + 1)) - 1;
+    carry->two_sided = 1;
+    carry->backward = s->options.seed % 2 == 0;
+    for (size_t b = g->n_steps; b > 0; b--) {
+        const int step = carry->backward ? (int)b : (int)(g->n_steps - b + 1);
+        if (!carry->backward)
+            ca_carry_clear(carry, step, S);
+        ca_carry_step(carry, step, S);
+        if (carry->backward)
+            ca_carry_clear(carry, step, S);
+    }
+    carry_gates(s, carry, S);
+    carry->two_sided = 0;
+    carry_gates(s, carry, S);
+}
+
 static void stage_carry(struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
     if (!g->is_linear || !fits(s, 2 * outputs(s), outputs(s), inputs(s)) || g->n_steps > 5000)
@@ -693,31 +728,8 @@ static void stage_carry(struct fuzz_subject *s) {
     struct ca_carry carry = {.graph = g, .theta = s->theta, .size = (int)units, .at = at, .block_of = ca_blocks(g)};
     if (units * outputs(s) <= MOST_ENTRIES)
         carry_weights(s, &carry, at);
-    if (units * units > 4e4)
-        return;
-    carry.rows = carry.size;
-    carry.two_sided = 1;
-    carry.backward = s->options.seed % 2 == 0;
-    const size_t size = (size_t)carry.size;
-    double *S = fuzz_values(&s->options, 5, size * size);
-    for (size_t b = g->n_steps; b > 0; b--) {
-        const int step = carry.backward ? (int)b : (int)(g->n_steps - b + 1);
-        if (!carry.backward)
-            ca_carry_clear(&carry, step, S);
-        ca_carry_step(&carry, step, S);
-        if (carry.backward)
-            ca_carry_clear(&carry, step, S);
-    }
-    digest(s, S, size * size);
-    int from[4], to[4];
-    for (int i = 0; i < 4; i++) {
-        from[i] = (int)((s->options.seed >> i) % size);
-        to[i] = (int)((s->options.seed >> (i + 4)) % (size + 1)) - 1;
-    }
-    const struct ca_gates gates = {.n = 4, .from = from, .to = to, .mean = fuzz_values(&s->options, 6, 4),
-                                   .second = fuzz_values(&s->options, 7, 16)};
-    ca_carry_gates(&carry, &gates, S, ca_doubles(8 * size + 16 + size));
-    digest(s, S, size * size);
+    if (units * units <= 4e4)
+        carry_moments(s, &carry, units);
 }
 
 fuzz_stage *const fuzz_stages[] = {stage_reach,     stage_predict,           stage_tangent, stage_extended,
