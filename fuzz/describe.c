@@ -19,7 +19,7 @@ static int byte(struct fuzz_bytes *bytes) {
 
 static int number(struct fuzz_bytes *bytes) {
     static const int extreme[] = {
-        INT_MAX, -INT_MAX, INT_MAX - 1, 1 << 30, 1 << 28,   1 << 27, 1 << 26, (1 << 25) + 1,
+        INT_MAX, -INT_MAX, INT_MAX - 1, 1 << 30, 1 << 28,       1 << 27, 1 << 26, (1 << 25) + 1,
         1 << 25, 1 << 24,  1 << 22,     1 << 20, (1 << 20) + 1, 65537,   65536,   46341};
     _Static_assert(sizeof extreme / sizeof *extreme == 16, "one for each of 224 .. 239");
     const int b = byte(bytes);
@@ -54,7 +54,7 @@ struct fuzz_options fuzz_read_options(struct fuzz_bytes *bytes) {
     return options;
 }
 
-/* --- operations that fit ------------------------------------------------------------------- */
+/* --- operations that fit ----------------------------------------------------------------- */
 
 struct building {
     struct fuzz_bytes *bytes;
@@ -79,7 +79,8 @@ static int any_node(struct building *b) {
     return back < 128 ? b->n - 1 : (back - 128) % b->n;
 }
 
-/* The node, from `start` on, with the same positions as `like`, and the same channels if asked. */
+/* The node, from `start` on, with the same positions as `like`, and the same channels if asked.
+ */
 static int alike(const struct building *b, int like, int start, int channels) {
     for (int i = 0; i < b->n; i++) {
         const int node = (start + i) % b->n;
@@ -91,7 +92,8 @@ static int alike(const struct building *b, int like, int start, int channels) {
     return like;
 }
 
-static struct ca_op *add_op(struct building *b, enum ca_op_kind kind, int n_from, const int *from) {
+static struct ca_op *add_op(struct building *b, enum ca_op_kind kind, int n_from,
+                            const int *from) {
     static const double ones[MOST_FROM] = {1, 1, 1, 1, 1, 1, 1, 1};
     struct ca_op *op = &b->op[b->n++];
     int *own = ca_ints((size_t)n_from);
@@ -188,9 +190,11 @@ static void fit_op(struct building *b, enum ca_op_kind kind) {
     op->shape.channels = fabs(channels) < INT_MAX ? (int)channels : INT_MAX;
 }
 
-/* Memory of the state some positions back, a sum with what it reads, perhaps a bias, perhaps an activation. */
+/* Memory of the state some positions back, a sum with what it reads, perhaps a bias, perhaps an
+ * activation. */
 static void fit_recurrence(struct building *b) {
-    const int choice = byte(b->bytes), read = any_node(b), state = b->n + 1 + choice % 2 + choice / 2 % 2;
+    const int choice = byte(b->bytes), read = any_node(b),
+              state = b->n + 1 + choice % 2 + choice / 2 % 2;
     const int loop = ++b->loops;
     struct ca_op *memory = add_op(b, CA_OP_LINEAR, 1, (const int[]){read});
     memory->from = memcpy(ca_ints(1), &state, sizeof(int));
@@ -224,7 +228,7 @@ static void repeat_op(struct building *b) {
     }
 }
 
-/* --- all fields as they come ----------------------------------------------------------------- */
+/* --- all fields as they come ------------------------------------------------------------- */
 
 static void raw_op(struct building *b) {
     struct ca_op *op = &b->op[b->n++];
@@ -237,8 +241,8 @@ static void raw_op(struct building *b) {
     int *const fields[] = {&op->shape.channels, &op->shape.height, &op->shape.width};
     for (int i = 0; i < 3; i++)
         *fields[i] = number(b->bytes);
-    int *const pairs[] = {op->window.kernel, op->window.stride, op->window.dilation, op->window.pad,
-                          op->window.expand};
+    int *const pairs[] = {op->window.kernel, op->window.stride, op->window.dilation,
+                          op->window.pad, op->window.expand};
     for (int i = 0; i < 5; i++)
         for (int d = 0; d < 2; d++)
             pairs[i][d] = number(b->bytes);
@@ -251,15 +255,25 @@ static void raw_op(struct building *b) {
     b->loops = max_int(b->loops, op->loop < INT_MAX ? op->loop : 0);
 }
 
-/* One field of one operation, of the shape of the input, or of the graph. What the border would refuse is not
- * made. */
+/* One field of one operation, of the shape of the input, or of the graph. What the border would
+ * refuse is not made. */
 static void fault(struct ca_graph *graph, int node, int field, int value) {
     struct ca_op *op = &graph->op[node % graph->n_nodes];
-    int *const fields[] = {&op->shape.channels,     &op->shape.height,       &op->shape.width,
-                           &op->window.kernel[0],   &op->window.kernel[1],   &op->window.stride[0],
-                           &op->window.stride[1],   &op->window.dilation[0], &op->window.dilation[1],
-                           &op->window.pad[0],      &op->window.pad[1],      &op->window.expand[0],
-                           &op->window.expand[1],   &op->groups,             &op->loop,
+    int *const fields[] = {&op->shape.channels,
+                           &op->shape.height,
+                           &op->shape.width,
+                           &op->window.kernel[0],
+                           &op->window.kernel[1],
+                           &op->window.stride[0],
+                           &op->window.stride[1],
+                           &op->window.dilation[0],
+                           &op->window.dilation[1],
+                           &op->window.pad[0],
+                           &op->window.pad[1],
+                           &op->window.expand[0],
+                           &op->window.expand[1],
+                           &op->groups,
+                           &op->loop,
                            &graph->output};
     const int n = sizeof fields / sizeof *fields;
     field %= n + 4;
@@ -305,7 +319,8 @@ struct ca_graph fuzz_read_graph(struct fuzz_bytes *bytes, const struct fuzz_opti
         else
             raw_op(&b);
     }
-    graph.op = memcpy(ca_bytes((size_t)b.n, sizeof(struct ca_op)), ops, (size_t)b.n * sizeof(struct ca_op));
+    graph.op = memcpy(ca_bytes((size_t)b.n, sizeof(struct ca_op)), ops,
+                      (size_t)b.n * sizeof(struct ca_op));
     graph.n_nodes = b.n;
     graph.output = output == -1 ? b.n - 1 : output;
     graph.n_params = n_params == -1 ? b.theta : slice(n_params);
@@ -314,7 +329,7 @@ struct ca_graph fuzz_read_graph(struct fuzz_bytes *bytes, const struct fuzz_opti
     return graph;
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------------ */
 
 static unsigned next(unsigned *state) {
     *state = *state * 1664525u + 1013904223u;
@@ -322,7 +337,8 @@ static unsigned next(unsigned *state) {
 }
 
 static double value_of(int sort, unsigned random) {
-    static const double extreme[] = {0, 1, -1, 1e300, -1e300, 1e-300, 5e-324, 1e154, -1e-154, DBL_MAX, DBL_MIN, 0.5};
+    static const double extreme[] = {0,      1,     -1,      1e300,   -1e300,  1e-300,
+                                     5e-324, 1e154, -1e-154, DBL_MAX, DBL_MIN, 0.5};
     switch (sort) {
     case FUZZ_SMALL:
         return ((int)(random % 9) - 4) / 2.0;

@@ -7,9 +7,10 @@
  *
  *   8 bytes      options, below
  *   3 x faults   which operation, which field, what number: changes made at the end
- *   5 numbers    shape of the input, output (-1: the last node), parameters (-1: as many as fit)
- *   operations   one byte each says what follows: a kind 0 .. 8, whose fields are made to fit what it
- *                reads, 9 a recurrence, 10 the last operation many times over, 11 all fields as numbers
+ *   5 numbers    shape of the input, output (-1: the last node), parameters (-1: as many as
+ * fit) operations   one byte each says what follows: a kind 0 .. 8, whose fields are made to
+ * fit what it reads, 9 a recurrence, 10 the last operation many times over, 11 all fields as
+ * numbers
  *
  * A number is one byte, -16 .. 207, or an extreme one (224 ..), or two bytes (240 ..).
  */
@@ -29,7 +30,16 @@ struct fuzz_options {
     unsigned seed;
 };
 
-enum { FUZZ_SMALL, FUZZ_ZERO, FUZZ_ONE, FUZZ_SPARSE, FUZZ_UNIFORM, FUZZ_WIDE, FUZZ_EXTREME, FUZZ_SORTS };
+enum {
+    FUZZ_SMALL,
+    FUZZ_ZERO,
+    FUZZ_ONE,
+    FUZZ_SPARSE,
+    FUZZ_UNIFORM,
+    FUZZ_WIDE,
+    FUZZ_EXTREME,
+    FUZZ_SORTS
+};
 
 struct fuzz_bytes {
     const unsigned char *at;

@@ -1,8 +1,8 @@
 /*
- * A fuzzer of the C core below the border, for clang's libFuzzer: an input describes a network (describe.h), which the
- * core's own constructor accepts or refuses; where it accepts, every stage (stages.h) runs. Findings are
- * reports of the sanitizers, and aborts: of a stage where answers contradict each other, or here where they
- * depend on what fresh memory holds.
+ * A fuzzer of the C core below the border, for clang's libFuzzer: an input describes a network
+ * (describe.h), which the core's own constructor accepts or refuses; where it accepts, every
+ * stage (stages.h) runs. Findings are reports of the sanitizers, and aborts: of a stage where
+ * answers contradict each other, or here where they depend on what fresh memory holds.
  */
 
 #include <stdint.h>
@@ -30,7 +30,8 @@ static int build(struct fuzz_subject *subject, struct fuzz_bytes bytes) {
     int where = 0;
     subject->options = fuzz_read_options(&bytes);
     subject->graph = fuzz_read_graph(&bytes, &subject->options);
-    if (ca_graph_build(&subject->graph, &why, &where) != CA_OK || subject->graph.n_params > MOST_PARAMS)
+    if (ca_graph_build(&subject->graph, &why, &where) != CA_OK ||
+        subject->graph.n_params > MOST_PARAMS)
         return 0;
     const size_t N = (size_t)subject->options.samples;
     if (subject->graph.n_inputs > 1 << 16 || subject->graph.n_outputs > 1 << 16)

@@ -2,10 +2,10 @@
 #define CAPALLOC_FUZZ_MEMORY_H
 
 /*
- * In place of R's memory: R_alloc() for workspace.c. Every block is exactly as long as was asked
- * for (the spare element of ca_bytes() is left out), its neighbourhood is poisoned for the address
- * sanitizer, and what BLAS may have written there, which is not instrumented, is seen when the
- * block is released.
+ * In place of R's memory: R_alloc() for workspace.c. Every block is exactly as long as was
+ * asked for (the spare element of ca_bytes() is left out), its neighbourhood is poisoned for
+ * the address sanitizer, and what BLAS may have written there, which is not instrumented, is
+ * seen when the block is released.
  */
 
 #include <setjmp.h>

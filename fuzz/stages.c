@@ -19,7 +19,7 @@
 /* What one stage may take, so that an input takes milliseconds. */
 static const double MOST_WORK = 1e6, MOST_ENTRIES = 1e5;
 
-/* --- what has to hold ------------------------------------------------------------------------ */
+/* --- what has to hold -------------------------------------------------------------------- */
 
 static void digest(struct fuzz_subject *subject, const double *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
@@ -60,7 +60,7 @@ static void close_to(const char *what, double one, double other, double toleranc
         fault(what, one, other);
 }
 
-/* --- sizes ------------------------------------------------------------------------------------ */
+/* --- sizes ------------------------------------------------------------------------------- */
 
 double fuzz_work(const struct ca_graph *graph) {
     double work = (double)ca_units(&graph->op[0]) + 1;
@@ -94,7 +94,8 @@ static const long *columns_of(const struct fuzz_subject *s, size_t *n_columns) {
     const struct ca_graph *g = &s->graph;
     long *column = ca_bytes((size_t)g->n_nodes, sizeof(long));
     const struct ca_op *out = &g->op[s->options.left_out % g->n_nodes];
-    const size_t begin = out->n_theta > 0 ? out->theta : g->n_params, end = begin + out->n_theta;
+    const size_t begin = out->n_theta > 0 ? out->theta : g->n_params,
+                 end = begin + out->n_theta;
     *n_columns = g->n_params - out->n_theta;
     for (int node = 0; node < g->n_nodes; node++) {
         const struct ca_op *op = &g->op[node];
@@ -123,7 +124,7 @@ static const long *all_columns(const struct ca_graph *g) {
     return column;
 }
 
-/* --- linear networks ---------------------------------------------------------------------------- */
+/* --- linear networks --------------------------------------------------------------------- */
 
 static double *weights(const struct fuzz_subject *s) {
     double *W = ca_doubles(s->graph.n_outputs * ca_coordinates(&s->graph));
@@ -147,7 +148,8 @@ static double *predict(const struct fuzz_subject *s, int block) {
         for (int u = 0; u < last->positions; u++)
             for (int c = 0; c < last->shape.channels; c++)
                 memcpy(out + begin + (size_t)(u * last->shape.channels + c) * (size_t)N,
-                       ca_at(&jet.X, g->first[g->output] + (size_t)u) + (size_t)c * (size_t)count,
+                       ca_at(&jet.X, g->first[g->output] + (size_t)u) +
+                           (size_t)c * (size_t)count,
                        sizeof(double) * (size_t)count);
     }
     return out;
@@ -186,8 +188,8 @@ static void stage_predict(struct fuzz_subject *s) {
         agree("outputs of weights", N * m, y, product);
 }
 
-static double *tangent(const struct fuzz_subject *s, const double *seeds, size_t n_seeds, const long *column,
-                       size_t n_columns, size_t block) {
+static double *tangent(const struct fuzz_subject *s, const double *seeds, size_t n_seeds,
+                       const long *column, size_t n_columns, size_t block) {
     const struct ca_graph *g = &s->graph;
     const size_t n = seeds != NULL ? n_seeds : ca_coordinates(g), m = g->n_outputs;
     double *J = ca_doubles(m * n * n_columns);
@@ -206,7 +208,8 @@ static double *tangent(const struct fuzz_subject *s, const double *seeds, size_t
 /* In blocks and at once, of coordinates and of the identity's rows, and by samples. */
 static void stage_tangent(struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
-    if (!g->is_linear || !fits(s, 4 * inputs(s) + outputs(s), inputs(s) * outputs(s), 4 * params(s)))
+    if (!g->is_linear ||
+        !fits(s, 4 * inputs(s) + outputs(s), inputs(s) * outputs(s), 4 * params(s)))
         return;
     size_t p;
     const long *column = columns_of(s, &p);
@@ -220,14 +223,15 @@ static void stage_tangent(struct fuzz_subject *s) {
     if (!is_exact(s))
         return;
     agree("tangent in blocks", m * n * p, J, tangent(s, NULL, 0, column, p, s->options.block));
-    agree("tangent of seeds", m * n * p, J, tangent(s, identity, n, column, p, s->options.block));
+    agree("tangent of seeds", m * n * p, J,
+          tangent(s, identity, n, column, p, s->options.block));
 }
 
-/* --- samples ------------------------------------------------------------------------------------ */
+/* --- samples ----------------------------------------------------------------------------- */
 
 /* D, rows s + N (o + m j) whatever the block. */
-static double *extended(const struct fuzz_subject *s, const double *rows, size_t n_rows, const long *column,
-                        size_t n_columns, size_t block) {
+static double *extended(const struct fuzz_subject *s, const double *rows, size_t n_rows,
+                        const long *column, size_t n_columns, size_t block) {
     const struct ca_graph *g = &s->graph;
     const size_t N = (size_t)s->options.samples, own = g->n_outputs * n_rows;
     double *D = ca_doubles(N * own * n_columns);
@@ -246,19 +250,23 @@ static double *extended(const struct fuzz_subject *s, const double *rows, size_t
 
 static int fits_extended(const struct fuzz_subject *s) {
     const double N = s->options.samples;
-    return fits(s, 3 * N * (inputs(s) + 1) * outputs(s), N * inputs(s) * outputs(s), 4 * params(s));
+    return fits(s, 3 * N * (inputs(s) + 1) * outputs(s), N * inputs(s) * outputs(s),
+                4 * params(s));
 }
 
 /* Of linear networks the tangent at every sample. */
-static void check_linear(const struct fuzz_subject *s, const double *D, const long *column, size_t p) {
+static void check_linear(const struct fuzz_subject *s, const double *D, const long *column,
+                         size_t p) {
     const struct ca_graph *g = &s->graph;
-    const size_t N = (size_t)s->options.samples, m = g->n_outputs, n = g->n_inputs, held = ca_coordinates(g);
+    const size_t N = (size_t)s->options.samples, m = g->n_outputs, n = g->n_inputs,
+                 held = ca_coordinates(g);
     const double *J = tangent(s, NULL, 0, column, p, held);
     double *every = ca_doubles(N * m * (n + 1) * p);
     for (size_t k = 0; k < p; k++)
         for (size_t row = 0; row < m * (n + 1); row++)
             for (size_t i = 0; i < N; i++)
-                every[i + N * row + k * N * m * (n + 1)] = row < m * held ? J[row + k * m * held] : 0;
+                every[i + N * row + k * N * m * (n + 1)] =
+                    row < m * held ? J[row + k * m * held] : 0;
     agree("extended tangent of a linear network", N * m * (n + 1) * p, D, every);
 }
 
@@ -268,7 +276,8 @@ static void stage_extended(struct fuzz_subject *s) {
         return;
     size_t p;
     const long *column = columns_of(s, &p);
-    const size_t N = (size_t)s->options.samples, n = g->n_inputs + 1, size = N * g->n_outputs * n * p;
+    const size_t N = (size_t)s->options.samples, n = g->n_inputs + 1,
+                 size = N * g->n_outputs * n * p;
     const double *D = extended(s, NULL, n, column, p, N);
     double *identity = ca_doubles(n * n);
     memset(identity, 0, sizeof(double) * n * n);
@@ -279,7 +288,8 @@ static void stage_extended(struct fuzz_subject *s) {
         return;
     const size_t block = 1 + s->options.block % N;
     agree("extended tangent in blocks", size, D, extended(s, NULL, n, column, p, block));
-    agree("extended tangent of directions", size, D, extended(s, identity, n, column, p, block));
+    agree("extended tangent of directions", size, D,
+          extended(s, identity, n, column, p, block));
     if (g->is_linear)
         check_linear(s, D, column, p);
 }
@@ -299,19 +309,25 @@ static void stage_linearise(struct fuzz_subject *s) {
         agree("weights by a tangent map", m * ca_coordinates(g), W, weights(s));
 }
 
-/* --- losses ------------------------------------------------------------------------------------- */
+/* --- losses ------------------------------------------------------------------------------ */
 
+/* `context`: the options, some of which ask to stop early. */
 static int tick(void *context, int iteration, const double *theta, double loss, double number) {
-    (void)context, (void)iteration, (void)theta, (void)loss, (void)number;
-    return 0;
+    const struct fuzz_options *options = context;
+    (void)theta, (void)loss, (void)number;
+    return options->seed % 16 == 3 && iteration > 0;
 }
 
 typedef struct ca_result minimiser(const struct ca_objective *, const struct ca_control *,
                                    const struct ca_trace *, double *);
 
-static void minimise(struct fuzz_subject *s, minimiser *run, const struct ca_objective *objective) {
-    const struct ca_control control = {.max_iterations = 3, .tol = 1e-10, .learning_rate = 0.01, .memory = 2};
-    const struct ca_trace trace = {NULL, tick};
+static void minimise(struct fuzz_subject *s, minimiser *run,
+                     const struct ca_objective *objective) {
+    const struct ca_control control = {.max_iterations = (int)(s->options.seed % 4),
+                                       .tol = 1e-10,
+                                       .learning_rate = 0.01,
+                                       .memory = 2};
+    const struct ca_trace trace = {&s->options, tick};
     double *theta = ca_doubles(s->graph.n_params);
     memcpy(theta, s->theta, sizeof(double) * s->graph.n_params);
     const struct ca_result result = run(objective, &control, &trace, theta);
@@ -320,8 +336,8 @@ static void minimise(struct fuzz_subject *s, minimiser *run, const struct ca_obj
 }
 
 /* g = 2 J'r */
-static void check_gradient(const struct ca_objective *objective, const double *r, const double *J,
-                           const double *g) {
+static void check_gradient(const struct ca_objective *objective, const double *r,
+                           const double *J, const double *g) {
     for (size_t k = 0; k < objective->p; k++) {
         double sum = 0, size = 0;
         for (size_t i = 0; i < objective->q; i++) {
@@ -332,14 +348,12 @@ static void check_gradient(const struct ca_objective *objective, const double *r
     }
 }
 
-/* Moments of the samples, augmented by the constant where there is a bias. */
-static void stage_moments(struct fuzz_subject *s) {
+/* Of the samples, augmented by the constant where there is a bias; sometimes not moments of
+ * anything. 0 for what the border refuses. */
+static int moments_of(const struct fuzz_subject *s, struct ca_moments *moments) {
     const struct ca_graph *g = &s->graph;
-    const size_t N = (size_t)s->options.samples, n = ca_coordinates(g), m = g->n_outputs, p = g->n_params;
-    if (!g->is_linear || !fits(s, 300 * (outputs(s) + inputs(s)), inputs(s) * outputs(s), 4 * params(s)) ||
-        inputs(s) * inputs(s) > MOST_ENTRIES || params(s) > 200)
-        return;
-    double *sigma = ca_doubles(n * n), *cross = ca_doubles(n * m), total = 0;
+    const size_t N = (size_t)s->options.samples, n = ca_coordinates(g), m = g->n_outputs;
+    double *sigma = ca_doubles(n * n), *cross = ca_doubles(n * m), total = 0, check = 0;
     memset(sigma, 0, sizeof(double) * n * n);
     memset(cross, 0, sizeof(double) * n * m);
     for (size_t i = 0; i < N; i++)
@@ -352,23 +366,28 @@ static void stage_moments(struct fuzz_subject *s) {
         }
     for (size_t i = 0; i < N * m; i++)
         total += s->y[i] * s->y[i];
-    if (s->options.seed % 8 == 0) /* nothing says that they are moments of anything */
-        for (size_t i = 0; i < n * n; i++)
-            sigma[i] = s->x[i % (N * g->n_inputs)];
+    for (size_t i = 0; i < n * n && s->options.seed % 8 == 0; i++)
+        sigma[i] = s->x[i % (N * g->n_inputs)];
     for (size_t i = 0; i < n * n; i++)
-        if (!isfinite(sigma[i])) /* the border refuses these */
-            return;
+        check += 0 * sigma[i];
     for (size_t i = 0; i < n * m; i++)
-        if (!isfinite(cross[i]))
-            return;
-    if (!isfinite(total))
-        return;
+        check += 0 * cross[i];
+    return check + 0 * total == 0 &&
+           ca_moments_new(n, m, sigma, cross, total, moments) == CA_OK;
+}
+
+static void stage_moments(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    const size_t p = g->n_params;
     struct ca_moments moments;
-    if (ca_moments_new(n, m, sigma, cross, total, &moments) != CA_OK)
+    if (!g->is_linear || params(s) > 200 || inputs(s) * inputs(s) > MOST_ENTRIES ||
+        !fits(s, 300 * (outputs(s) + inputs(s)), inputs(s) * outputs(s), 4 * params(s)) ||
+        !moments_of(s, &moments))
         return;
     struct ca_loss loss = ca_loss_new(g, &moments, all_columns(g));
     const struct ca_objective objective = ca_loss_objective(&loss);
-    double *gradient = ca_doubles(p), *r = ca_doubles(objective.q), *J = ca_doubles(objective.q * p), f;
+    double *gradient = ca_doubles(p), *r = ca_doubles(objective.q), f;
+    double *J = ca_doubles(objective.q * p);
     digest_one(s, objective.gradient(objective.context, s->theta, gradient));
     digest(s, gradient, p);
     digest_one(s, objective.number(objective.context, s->theta, &f));
@@ -391,7 +410,8 @@ static double no_random(void) {
 /* D'eps = -N/2 times the gradient of the mean squared error, whatever the network. */
 static void check_dependencies(const struct fuzz_subject *s, const double *gradient) {
     const struct ca_graph *g = &s->graph;
-    const size_t N = (size_t)s->options.samples, n = g->n_inputs, m = g->n_outputs, rows = N * m * (n + 1);
+    const size_t N = (size_t)s->options.samples, n = g->n_inputs, m = g->n_outputs,
+                 rows = N * m * (n + 1);
     if (!fits_extended(s))
         return;
     const double *D = extended(s, NULL, n + 1, all_columns(g), g->n_params, N);
@@ -405,20 +425,22 @@ static void check_dependencies(const struct fuzz_subject *s, const double *gradi
             size += fabs(D[row + k * rows] * r * x);
         }
         if (size < 1e9)
-            close_to("dependencies left", -2 * sum / (double)N, gradient[k], 1e-5 * size + 1e-5);
+            close_to("dependencies left", -2 * sum / (double)N, gradient[k],
+                     1e-5 * size + 1e-5);
     }
 }
 
 static void stage_samples(struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
     const size_t N = (size_t)s->options.samples, p = g->n_params;
-    if (!fits(s, 100 * (outputs(s) + 3) * (double)N, (double)N * outputs(s), params(s)) || params(s) > 200)
+    if (!fits(s, 100 * (outputs(s) + 3) * (double)N, (double)N * outputs(s), params(s)) ||
+        params(s) > 200)
         return;
     const double decay = s->options.seed % 4 == 0 ? 0.25 : 0;
     for (int kind = CA_SQUARED; kind <= CA_CROSS_ENTROPY; kind++) {
         const size_t batch = s->options.block % 4;
-        struct ca_sample sample = ca_sample_new(g, all_columns(g), s->x, s->y, N, (enum ca_loss_kind)kind, decay,
-                                                batch, no_random);
+        struct ca_sample sample = ca_sample_new(
+            g, all_columns(g), s->x, s->y, N, (enum ca_loss_kind)kind, decay, batch, no_random);
         const struct ca_objective objective = ca_sample_objective(&sample);
         double *gradient = ca_doubles(p), f;
         digest_one(s, objective.gradient(objective.context, s->theta, gradient));
@@ -436,7 +458,7 @@ static void stage_samples(struct fuzz_subject *s) {
     }
 }
 
-/* --- allocation --------------------------------------------------------------------------------- */
+/* --- allocation -------------------------------------------------------------------------- */
 
 /* Either tangent, as rows for an allocation. */
 struct rows_of {
@@ -469,69 +491,83 @@ static void add_leverage(void *context, size_t begin, size_t end, const double *
 
 static const double HONEST = 1e6; /* s_1 / s_r up to which sums are looked at */
 
-static int is_honest(const struct fuzz_subject *s, const struct ca_spectrum *spectrum, size_t rank) {
+static int is_honest(const struct fuzz_subject *s, const struct ca_spectrum *spectrum,
+                     size_t rank) {
     return is_exact(s) && s->options.ridge == 0 && rank > 0 &&
            spectrum->values[0] < HONEST * spectrum->values[rank - 1];
 }
 
-static void allocate(struct fuzz_subject *s, struct rows_of *rows, size_t n_rows, size_t n_coordinates, size_t p,
-                     size_t block) {
+static double sum_of(size_t n, const double *x) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum;
+}
+
+/* The kernel between some of the coordinates, whose diagonal is the leverages of each. */
+static void take_kernel(struct fuzz_subject *s, struct ca_projector *projector, size_t n,
+                        const double *leverage, int honest) {
+    const size_t m = s->graph.n_outputs;
+    int *place = ca_ints(n);
+    size_t n_places = 0;
+    for (size_t j = 0; j < n; j++)
+        place[j] = (j + s->options.seed) % 3 == 0 && n > 1 ? -1 : (int)n_places++;
+    double *K = ca_doubles(n_places * n_places);
+    if (n_places == 0)
+        return;
+    ca_kernel(projector, m, place, n_places, K);
+    digest(s, K, n_places * n_places);
+    for (size_t j = 0; j < n && honest; j++)
+        if (place[j] >= 0)
+            close_to("diagonal of a kernel", K[(size_t)place[j] * (n_places + 1)],
+                     sum_of(m, leverage + m * j), 1e-6);
+}
+
+/* Sums of leverages, and of the table, are the rank. */
+static void take_leverage(struct fuzz_subject *s, struct ca_projector *projector, size_t n,
+                          int honest) {
+    const struct ca_tall *tall = &projector->tall;
+    const size_t n_rows = tall->rows.n_rows, p = tall->n_columns;
+    const double rank = (double)projector->r;
+    double *leverage = ca_doubles(n_rows), *T = ca_doubles(n * 3);
+    int *group = ca_ints(p);
+    for (size_t k = 0; k < p; k++)
+        group[k] = (int)(k % 3);
+    ca_leverage(projector, add_leverage, leverage);
+    ca_two_way(projector, n, group, 3, T);
+    digest(s, leverage, n_rows);
+    digest(s, T, n * 3);
+    for (size_t i = 0; i < n_rows && honest; i++)
+        if (!(leverage[i] > -1e-6 && leverage[i] < 1 + 1e-6))
+            fault("leverage of a row", leverage[i], 1);
+    if (honest) {
+        close_to("total capacity", sum_of(n_rows, leverage), rank, 1e-6 * (rank + 1));
+        close_to("total of a table", sum_of(3 * n, T), rank, 1e-5 * (rank + 1));
+    }
+    const struct rows_of *rows = tall->rows.context;
+    if (!rows->by_samples)
+        take_kernel(s, projector, n, leverage, honest);
+}
+
+static void allocate(struct fuzz_subject *s, struct rows_of *rows, size_t n_rows, size_t n,
+                     size_t p, size_t block) {
     const double tol = s->options.tol, ridge = s->options.ridge;
     const struct ca_rows_source source = {rows, fill, coordinate, n_rows};
-    struct ca_tall tall = ca_tall_new(source, p, block);
+    const struct ca_tall tall = ca_tall_new(source, p, block);
     struct ca_spectrum spectrum;
     struct ca_projector projector;
-    int *layer = ca_ints(p), *group = ca_ints(p);
-    for (size_t k = 0; k < p; k++) {
+    int *layer = ca_ints(p);
+    for (size_t k = 0; k < p; k++)
         layer[k] = (int)(k * 2 / (p + 1));
-        group[k] = (int)(k % 3);
-    }
     if (ca_spectrum(&tall, layer, 2, ridge > 0 ? INFINITY : tol, &spectrum) != CA_OK)
         return;
     const size_t rank = ca_rank(&spectrum, tol);
+    double *parameters = ca_doubles(p);
     digest(s, spectrum.values, spectrum.n_values);
-    if (ca_projector_new(tall, &spectrum, rank, ridge, &projector) != CA_OK)
-        return;
-    double *parameters = ca_doubles(p), *leverage = ca_doubles(n_rows), sum = 0;
-    double *T = ca_doubles(n_coordinates * 3);
     ca_parameters(&spectrum, rank, ridge, parameters);
-    ca_leverage(&projector, add_leverage, leverage);
-    ca_two_way(&projector, n_coordinates, group, 3, T);
     digest(s, parameters, p);
-    digest(s, leverage, n_rows);
-    digest(s, T, n_coordinates * 3);
-    const int honest = is_honest(s, &spectrum, rank);
-    for (size_t i = 0; i < n_rows; i++) {
-        sum += leverage[i];
-        if (honest && !(leverage[i] > -1e-6 && leverage[i] < 1 + 1e-6))
-            fault("leverage of a row", leverage[i], 1);
-    }
-    if (honest)
-        close_to("total capacity", sum, (double)rank, 1e-6 * (double)(rank + 1));
-    sum = 0;
-    for (size_t i = 0; i < 3 * n_coordinates; i++)
-        sum += T[i];
-    if (honest)
-        close_to("total of a table", sum, (double)rank, 1e-5 * (double)(rank + 1));
-    if (rows->by_samples)
-        return;
-    int *place = ca_ints(n_coordinates);
-    size_t n_places = 0;
-    for (size_t j = 0; j < n_coordinates; j++)
-        place[j] = (j + s->options.seed) % 3 == 0 && n_coordinates > 1 ? -1 : (int)n_places++;
-    if (n_places == 0)
-        return;
-    double *K = ca_doubles(n_places * n_places);
-    ca_kernel(&projector, s->graph.n_outputs, place, n_places, K);
-    digest(s, K, n_places * n_places);
-    for (size_t j = 0; j < n_coordinates && honest; j++) {
-        if (place[j] < 0)
-            continue;
-        sum = 0;
-        for (size_t o = 0; o < s->graph.n_outputs; o++)
-            sum += leverage[o + s->graph.n_outputs * j];
-        close_to("diagonal of a kernel", K[(size_t)place[j] * (n_places + 1)], sum, 1e-6);
-    }
+    if (ca_projector_new(tall, &spectrum, rank, ridge, &projector) == CA_OK)
+        take_leverage(s, &projector, n, is_honest(s, &spectrum, rank));
 }
 
 static size_t min_size(size_t a, size_t b) {
@@ -540,7 +576,8 @@ static size_t min_size(size_t a, size_t b) {
 
 static void stage_allocation(struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
-    if (!g->is_linear || !fits(s, 8 * inputs(s) + outputs(s), inputs(s) * outputs(s), 8 * params(s)) ||
+    if (!g->is_linear ||
+        !fits(s, 8 * inputs(s) + outputs(s), inputs(s) * outputs(s), 8 * params(s)) ||
         params(s) > 200 || inputs(s) * outputs(s) > 2000)
         return;
     size_t p, n = ca_coordinates(g);
@@ -567,7 +604,7 @@ static void stage_sample_allocation(struct fuzz_subject *s) {
     allocate(s, &rows, N * rows.own, n, p, block * rows.own);
 }
 
-/* --- propagation -------------------------------------------------------------------------------- */
+/* --- propagation ------------------------------------------------------------------------- */
 
 static int has_product(const struct ca_graph *graph) {
     for (int node = 1; node < graph->n_nodes; node++)
@@ -594,15 +631,17 @@ static const double *gates(struct fuzz_subject *s, size_t *n_gates) {
     return square;
 }
 
-/* Sums and recurrences look back over the whole graph. */
+/* Sums and recurrences look back over the whole graph, and biases over those before them. */
 static int fits_flow(const struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
-    double sums = 1, longest = 1;
+    double sums = 1, longest = 1, biases = 0;
     for (int node = 1; node < g->n_nodes; node++) {
         sums += g->op[node].kind == CA_OP_ADD && g->op[node].loop == 0;
+        biases += g->op[node].kind == CA_OP_BIAS;
         longest = fmax(longest, g->op[node].loop > 0 ? g->op[node].positions : 1);
     }
-    return s->work * (sums + 4) + (double)g->n_steps * sums + (double)g->n_steps * g->n_nodes * (longest > 1) <= 4e7;
+    const double back = (double)g->n_steps * g->n_nodes * (longest > 1) + biases * biases;
+    return s->work * (sums + 4) + (double)g->n_steps * sums + back <= 1e7;
 }
 
 static void flow_from(struct fuzz_subject *s, const double *gate, int by_parameters) {
@@ -664,7 +703,8 @@ static void carry_weights(struct fuzz_subject *s, struct ca_carry *carry, const 
     for (size_t o = 0; o < m; o++) {
         const size_t u = o / (size_t)channels, site = g->first[g->output] + u;
         const int own = g->output == 0 ? 0 : g->step[block[site] - 1].begin;
-        const size_t place = (size_t)at[block[site]] + (u - (size_t)own) * (size_t)channels + o % (size_t)channels;
+        const size_t place = (size_t)at[block[site]] + (u - (size_t)own) * (size_t)channels +
+                             o % (size_t)channels;
         V[o + m * place] = 1;
     }
     for (size_t b = g->n_steps; b > 0; b--)
@@ -684,14 +724,19 @@ static void carry_gates(struct fuzz_subject *s, struct ca_carry *carry, double *
         from[i] = (int)((s->options.seed >> i) % size);
         to[i] = (int)((s->options.seed >> (i + 4)) % (size + 1)) - 1;
     }
-    const struct ca_gates gates = {.n = 4, .from = from, .to = to, .mean = fuzz_values(&s->options, 6, 4),
+    const struct ca_gates gates = {.n = 4,
+                                   .from = from,
+                                   .to = to,
+                                   .mean = fuzz_values(&s->options, 6, 4),
                                    .second = fuzz_values(&s->options, 7, 16)};
     ca_carry_gates(carry, &gates, S, ca_doubles(2 * 4 * size + 16 + size));
     digest(s, S, (size_t)carry->rows * size);
 }
 
-/* Moments of all units through all steps, backwards or forwards. */
-static void carry_moments(struct fuzz_subject *s, struct ca_carry *carry, double units) {
+/* Moments of all units through all steps, backwards or forwards, perhaps without those of one
+ * block. */
+static void carry_moments(struct fuzz_subject *s, struct ca_carry *carry, int *at,
+                          double units) {
     const struct ca_graph *g = &s->graph;
     const size_t size = (size_t)units;
     double *S = fuzz_values(&s->options, 5, size * size);
@@ -699,8 +744,12 @@ static void carry_moments(struct fuzz_subject *s, struct ca_carry *carry, double
     carry->constant = (int)(s->options.seed % (unsigned)(carry->size + 1)) - 1;
     carry->two_sided = 1;
     carry->backward = s->options.seed % 2 == 0;
+    if (s->options.left_out > 0)
+        at[(size_t)s->options.left_out % (g->n_steps + 1)] = -1;
     for (size_t b = g->n_steps; b > 0; b--) {
         const int step = carry->backward ? (int)b : (int)(g->n_steps - b + 1);
+        if (at[step] < 0) /* the border refuses these */
+            continue;
         if (!carry->backward)
             ca_carry_clear(carry, step, S);
         ca_carry_step(carry, step, S);
@@ -719,19 +768,22 @@ static void stage_carry(struct fuzz_subject *s) {
     int *at = ca_ints(g->n_steps + 1);
     double units = 0;
     for (size_t b = 0; b <= g->n_steps; b++) {
-        const struct ca_step step = b > 0 ? g->step[b - 1] : (struct ca_step){0, 0, g->op[0].positions};
+        const struct ca_step step =
+            b > 0 ? g->step[b - 1] : (struct ca_step){0, 0, g->op[0].positions};
         at[b] = (int)units;
         units += (double)(step.end - step.begin) * g->op[step.node].shape.channels;
         if (units > 1e5)
             return;
     }
-    struct ca_carry carry = {.graph = g, .theta = s->theta, .size = (int)units, .at = at, .block_of = ca_blocks(g)};
+    struct ca_carry carry = {
+        .graph = g, .theta = s->theta, .size = (int)units, .at = at, .block_of = ca_blocks(g)};
     if (units * outputs(s) <= MOST_ENTRIES)
         carry_weights(s, &carry, at);
     if (units * units <= 4e4)
-        carry_moments(s, &carry, units);
+        carry_moments(s, &carry, at, units);
 }
 
-fuzz_stage *const fuzz_stages[] = {stage_reach,     stage_predict,           stage_tangent, stage_extended,
-                                   stage_linearise, stage_moments,           stage_samples, stage_allocation,
-                                   stage_sample_allocation, stage_flow, stage_carry,  NULL};
+fuzz_stage *const fuzz_stages[] = {stage_reach,    stage_predict,    stage_tangent,
+                                   stage_extended, stage_linearise,  stage_moments,
+                                   stage_samples,  stage_allocation, stage_sample_allocation,
+                                   stage_flow,     stage_carry,      NULL};

@@ -2,8 +2,9 @@
 #define CAPALLOC_FUZZ_STAGES_H
 
 /*
- * What the border's routines (../src/ffi-*.c) ask of the core for one network, each a stage, with the border's own
- * checks before it; and what has to hold between their answers, on which a stage aborts.
+ * What the border's routines (../src/ffi-*.c) ask of the core for one network, each a stage,
+ * with the border's own checks before it; and what has to hold between their answers, on which
+ * a stage aborts.
  */
 
 #include "describe.h"
@@ -11,10 +12,10 @@
 struct fuzz_subject {
     struct ca_graph graph;
     struct fuzz_options options;
-    const double *theta;    /* p */
-    const double *x, *y;    /* N x n, N x m */
-    double work;            /* multiplications of one value through the graph, about */
-    unsigned long digest;   /* of all answers */
+    const double *theta;  /* p */
+    const double *x, *y;  /* N x n, N x m */
+    double work;          /* multiplications of one value through the graph, about */
+    unsigned long digest; /* of all answers */
 };
 
 typedef void fuzz_stage(struct fuzz_subject *subject);

@@ -56,14 +56,16 @@ build_fuzzer() {
     coverage="-fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp"
     case $name in
       ffi-*.c | init.c | threads.c) continue ;;
-      fuzz-core.c | memory.c | stages.c | stand-ins.c) coverage="" ;;
+      blas.c | fuzz-core.c | memory.c | stages.c | stand-ins.c) coverage="" ;;
     esac
     # shellcheck disable=SC2046,SC2086 # words
     "$clang" -std=c11 -g -O2 -fno-omit-frame-pointer -fopenmp-simd -Wno-pass-failed $sanitizers $coverage \
       $(R CMD config --cppflags) -c "$file" -o "$work/objects/${name%.c}.o"
   done
+  wrapped=""
+  for routine in dgemm dsyrk dtrsm dgeqrf dgesdd; do wrapped="$wrapped -Wl,--wrap=${routine}_"; done
   # shellcheck disable=SC2046,SC2086
-  "$clang" -fsanitize=fuzzer $sanitizers "$work"/objects/*.o -o "$work/fuzz-core" \
+  "$clang" -fsanitize=fuzzer $sanitizers $wrapped "$work"/objects/*.o -o "$work/fuzz-core" \
     $(R CMD config LAPACK_LIBS) $(R CMD config BLAS_LIBS) -lm
 }
 
