@@ -39,7 +39,7 @@ static int build(struct fuzz_subject *subject, struct fuzz_bytes bytes) {
     subject->theta = fuzz_values(&subject->options, 1, subject->graph.n_params);
     subject->x = fuzz_values(&subject->options, 2, N * subject->graph.n_inputs);
     subject->y = fuzz_values(&subject->options, 3, N * subject->graph.n_outputs);
-    subject->work = fuzz_work(&subject->graph);
+    fuzz_measure(subject);
     return 1;
 }
 

@@ -39,20 +39,21 @@ static void fault(const char *what, double one, double other) {
     abort();
 }
 
-/* Values of moderate size, whose sums of products are exact while they fit 53 bits. */
-static int is_exact(const struct fuzz_subject *subject) {
-    return subject->options.values <= FUZZ_SPARSE;
+/* Values whose answers can be compared: sorts of moderate size, and a network that does not
+ * make them so large that rounding is all that is left. */
+static int is_tame(const struct fuzz_subject *subject) {
+    return subject->options.values <= FUZZ_UNIFORM && subject->majorant < 1e9;
 }
 
-static void agree(const char *what, size_t n, const double *one, const double *other) {
-    double largest = 0;
-    for (size_t i = 0; i < n; i++)
-        largest = fmax(largest, fmax(fabs(one[i]), fabs(other[i])));
-    if (!(largest < 1e9)) /* beyond, sums are no longer exact */
+static void agree(const struct fuzz_subject *s, const char *what, size_t n, const double *one,
+                  const double *other) {
+    if (!is_tame(s))
         return;
-    for (size_t i = 0; i < n; i++)
-        if (!isnan(one[i]) && !isnan(other[i]) && fabs(one[i] - other[i]) > 1e-8 * largest)
+    for (size_t i = 0; i < n; i++) {
+        const double tolerance = 1e-9 * fabs(one[i]) + 1e-11 * s->majorant;
+        if (!(fabs(one[i] - other[i]) <= tolerance))
             fault(what, one[i], other[i]);
+    }
 }
 
 static void close_to(const char *what, double one, double other, double tolerance) {
@@ -62,7 +63,7 @@ static void close_to(const char *what, double one, double other, double toleranc
 
 /* --- sizes ------------------------------------------------------------------------------- */
 
-double fuzz_work(const struct ca_graph *graph) {
+static double work_of(const struct ca_graph *graph) {
     double work = (double)ca_units(&graph->op[0]) + 1;
     for (int node = 1; node < graph->n_nodes; node++) {
         const struct ca_op *op = &graph->op[node];
@@ -70,6 +71,71 @@ double fuzz_work(const struct ca_graph *graph) {
         work += (double)op->positions * (op->n_taps + 1.0) * (op->shape.channels + 1.0) * own;
     }
     return work;
+}
+
+/* At least 1, so that it bounds derivatives, too. */
+static double large(double x) {
+    return fmax(fabs(x), 1);
+}
+
+/* What a tap brings at most to one channel of an operation, from values up to `size`. */
+static double bound_tap(const struct fuzz_subject *s, const struct ca_op *op,
+                        const struct ca_tap *tap, double size) {
+    double most = 0;
+    if (op->kind == CA_OP_PHI) /* slopes and curvatures of the smooth ones are below these */
+        return size * large(2 * op->scale[0] * op->scale[0]) * 2 + 2;
+    if (op->kind != CA_OP_LINEAR)
+        return op->kind == CA_OP_MAX ? size : size * large(tap->scale);
+    for (int f = 0; f < op->shape.channels; f++) {
+        double sum = 0;
+        for (int i = 0; i < ca_op_group_channels(op); i++)
+            sum += size * large(s->theta[tap->theta + (size_t)(f + op->shape.channels * i)]);
+        most = fmax(most, sum);
+    }
+    return most;
+}
+
+/* Sums of absolute values over all ways through the graph. */
+static double majorant_of(const struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    double *size = ca_doubles(g->n_sites), most = 1;
+    for (int u = 0; u < g->op[0].positions; u++)
+        size[u] = 4;
+    for (size_t t = 0; t < g->n_steps; t++) {
+        const struct ca_step *step = &g->step[t];
+        const struct ca_op *op = &g->op[step->node];
+        for (int u = step->begin; u < step->end; u++) {
+            double *own = &size[g->first[step->node] + (size_t)u];
+            struct ca_tap tap;
+            *own = op->kind == CA_OP_BIAS ? 4 : op->kind == CA_OP_PRODUCT;
+            for (int k = 0; k < op->n_taps; k++) {
+                if (!ca_op_row(op->kind)->tap(op, u, k, &tap))
+                    continue;
+                const double bound = bound_tap(s, op, &tap, size[tap.site]);
+                *own = op->kind == CA_OP_PRODUCT ? *own * bound : *own + bound;
+            }
+            most = fmax(most, *own);
+        }
+    }
+    return most;
+}
+
+/* Whether there is an activation whose slope changes smoothly: third derivatives. */
+static int is_smooth(const struct ca_graph *graph) {
+    for (int node = 1; node < graph->n_nodes; node++) {
+        const struct ca_op *op = &graph->op[node];
+        if (op->kind == CA_OP_PHI &&
+            strstr("identity relu leaky_relu abs", ca_phi_name(op->phi)) == NULL)
+            return 1;
+    }
+    return 0;
+}
+
+void fuzz_measure(struct fuzz_subject *s) {
+    s->work = work_of(&s->graph);
+    s->majorant = s->work <= MOST_WORK ? majorant_of(s) : INFINITY;
+    if (is_smooth(&s->graph))
+        s->majorant *= s->majorant * s->majorant;
 }
 
 static double inputs(const struct fuzz_subject *s) {
@@ -171,8 +237,7 @@ static void stage_predict(struct fuzz_subject *s) {
         return;
     const double *y = predict(s, s->options.samples);
     digest(s, y, N * m);
-    if (is_exact(s))
-        agree("outputs in blocks", N * m, y, predict(s, 1 + (int)s->options.block % 3));
+    agree(s, "outputs in blocks", N * m, y, predict(s, 1 + (int)s->options.block % 3));
     if (!g->is_linear)
         return;
     const double *W = weights(s);
@@ -184,8 +249,7 @@ static void stage_predict(struct fuzz_subject *s) {
             for (size_t j = 0; j < n; j++)
                 product[i + N * o] += W[o + m * j] * s->x[i + N * j];
         }
-    if (is_exact(s))
-        agree("outputs of weights", N * m, y, product);
+    agree(s, "outputs of weights", N * m, y, product);
 }
 
 static double *tangent(const struct fuzz_subject *s, const double *seeds, size_t n_seeds,
@@ -220,10 +284,11 @@ static void stage_tangent(struct fuzz_subject *s) {
     for (size_t i = 0; i < n; i++)
         identity[i + n * i] = 1;
     digest(s, J, m * n * p);
-    if (!is_exact(s))
+    if (!is_tame(s))
         return;
-    agree("tangent in blocks", m * n * p, J, tangent(s, NULL, 0, column, p, s->options.block));
-    agree("tangent of seeds", m * n * p, J,
+    agree(s, "tangent in blocks", m * n * p, J,
+          tangent(s, NULL, 0, column, p, s->options.block));
+    agree(s, "tangent of seeds", m * n * p, J,
           tangent(s, identity, n, column, p, s->options.block));
 }
 
@@ -267,7 +332,7 @@ static void check_linear(const struct fuzz_subject *s, const double *D, const lo
             for (size_t i = 0; i < N; i++)
                 every[i + N * row + k * N * m * (n + 1)] =
                     row < m * held ? J[row + k * m * held] : 0;
-    agree("extended tangent of a linear network", N * m * (n + 1) * p, D, every);
+    agree(s, "extended tangent of a linear network", N * m * (n + 1) * p, D, every);
 }
 
 static void stage_extended(struct fuzz_subject *s) {
@@ -284,11 +349,11 @@ static void stage_extended(struct fuzz_subject *s) {
     for (size_t i = 0; i < n; i++)
         identity[i + n * i] = 1;
     digest(s, D, size);
-    if (!is_exact(s))
+    if (!is_tame(s))
         return;
     const size_t block = 1 + s->options.block % N;
-    agree("extended tangent in blocks", size, D, extended(s, NULL, n, column, p, block));
-    agree("extended tangent of directions", size, D,
+    agree(s, "extended tangent in blocks", size, D, extended(s, NULL, n, column, p, block));
+    agree(s, "extended tangent of directions", size, D,
           extended(s, identity, n, column, p, block));
     if (g->is_linear)
         check_linear(s, D, column, p);
@@ -305,8 +370,8 @@ static void stage_linearise(struct fuzz_subject *s) {
     struct ca_extended extended = ca_extended_new(g, s->theta, x, 1, NULL, 0, NULL, 0, 1);
     ca_extended_linearise(&extended, W);
     digest(s, W, m * (n + 1));
-    if (g->is_linear && is_exact(s))
-        agree("weights by a tangent map", m * ca_coordinates(g), W, weights(s));
+    if (g->is_linear)
+        agree(s, "weights by a tangent map", m * ca_coordinates(g), W, weights(s));
 }
 
 /* --- losses ------------------------------------------------------------------------------ */
@@ -337,14 +402,14 @@ static void minimise(struct fuzz_subject *s, minimiser *run,
 
 /* g = 2 J'r */
 static void check_gradient(const struct ca_objective *objective, const double *r,
-                           const double *J, const double *g) {
+                           const double *J, const double *g, double rounding) {
     for (size_t k = 0; k < objective->p; k++) {
         double sum = 0, size = 0;
         for (size_t i = 0; i < objective->q; i++) {
             sum += 2 * J[i + k * objective->q] * r[i];
             size += fabs(2 * J[i + k * objective->q] * r[i]);
         }
-        close_to("gradient", g[k], sum, 1e-6 * size + 1e-6);
+        close_to("gradient", g[k], sum, 1e-6 * size + rounding);
     }
 }
 
@@ -394,8 +459,8 @@ static void stage_moments(struct fuzz_subject *s) {
     objective.residuals(objective.context, s->theta, r);
     objective.jacobian(objective.context, J);
     digest(s, J, objective.q * p);
-    if (is_exact(s))
-        check_gradient(&objective, r, J, gradient);
+    if (is_tame(s))
+        check_gradient(&objective, r, J, gradient, 1e-11 * s->majorant * s->majorant);
     objective.bend(objective.context, s->theta, r);
     digest(s, r, objective.q);
     minimise(s, ca_lm, &objective);
@@ -424,9 +489,9 @@ static void check_dependencies(const struct fuzz_subject *s, const double *gradi
             sum += D[row + k * rows] * r * x;
             size += fabs(D[row + k * rows] * r * x);
         }
-        if (size < 1e9)
-            close_to("dependencies left", -2 * sum / (double)N, gradient[k],
-                     1e-5 * size + 1e-5);
+        const double rounding = 1e-11 * s->majorant * s->majorant;
+        close_to("dependencies left", -2 * sum / (double)N, gradient[k],
+                 1e-6 * size + rounding);
     }
 }
 
@@ -446,7 +511,7 @@ static void stage_samples(struct fuzz_subject *s) {
         digest_one(s, objective.gradient(objective.context, s->theta, gradient));
         digest(s, gradient, p);
         digest_one(s, objective.number(objective.context, s->theta, &f));
-        if (kind == CA_SQUARED && decay == 0 && is_exact(s))
+        if (kind == CA_SQUARED && decay == 0 && is_tame(s))
             check_dependencies(s, gradient);
         if (objective.bend_gradient != NULL) {
             objective.bend_gradient(objective.context, s->theta, s->theta, gradient);
@@ -493,7 +558,7 @@ static const double HONEST = 1e6; /* s_1 / s_r up to which sums are looked at */
 
 static int is_honest(const struct fuzz_subject *s, const struct ca_spectrum *spectrum,
                      size_t rank) {
-    return is_exact(s) && s->options.ridge == 0 && rank > 0 &&
+    return is_tame(s) && s->options.ridge == 0 && rank > 0 &&
            spectrum->values[0] < HONEST * spectrum->values[rank - 1];
 }
 
@@ -672,7 +737,7 @@ static void flow_from(struct fuzz_subject *s, const double *gate, int by_paramet
         digest(s, level[i].units, ca_units(&g->op[level[i].node]));
         digest_one(s, level[i].constant + level[i].lost);
     }
-    if (is_exact(s))
+    if (is_tame(s))
         close_to("total capacity of a flow", begin, end, 1e-8 * (begin + 1));
 }
 
@@ -712,8 +777,7 @@ static void carry_weights(struct fuzz_subject *s, struct ca_carry *carry, const 
     memcpy(found, V + m * (size_t)at[0], sizeof(double) * m * n);
     memcpy(found + m * n, V + m * (size_t)carry->constant, sizeof(double) * m);
     digest(s, found, m * (n + 1));
-    if (is_exact(s))
-        agree("weights by steps", m * ca_coordinates(g), found, W);
+    agree(s, "weights by steps", m * ca_coordinates(g), found, W);
 }
 
 /* Any gates between any units, of vectors or of moments. */

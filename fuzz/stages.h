@@ -14,7 +14,8 @@ struct fuzz_subject {
     struct fuzz_options options;
     const double *theta;  /* p */
     const double *x, *y;  /* N x n, N x m */
-    double work;          /* multiplications of one value through the graph, about */
+    double work;          /* multiplications of one pass with one row, about */
+    double majorant;      /* of all that rounding errors of values and derivatives scale with */
     unsigned long digest; /* of all answers */
 };
 
@@ -23,7 +24,7 @@ typedef void fuzz_stage(struct fuzz_subject *subject);
 /* NULL at the end. */
 extern fuzz_stage *const fuzz_stages[];
 
-/* The multiplications of one pass with one row. */
-double fuzz_work(const struct ca_graph *graph);
+/* Sets work and majorant. */
+void fuzz_measure(struct fuzz_subject *subject);
 
 #endif

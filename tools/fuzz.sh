@@ -103,7 +103,7 @@ corpus unpack "$top/fuzz/corpus.txt" "$work/corpus"
 corpus unpack "$top/fuzz/regressions.txt" "$work/regressions"
 
 say "Replaying $(find "$work/regressions" "$work/corpus" -type f | wc -l) inputs ..."
-fuzz "$work"/regressions/* "$work"/corpus/* || report "an input that is replayed fails"
+fuzz -runs=0 "$work/new" "$work/regressions" "$work/corpus" || report "an input that is replayed fails"
 
 say "Fuzzing for $seconds s ..."
 fuzz -max_total_time="$seconds" -max_len=1024 -print_final_stats=1 "$work/new" "$work/corpus" "$work/regressions" ||
