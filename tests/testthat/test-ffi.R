@@ -254,7 +254,8 @@ test_that("a network without parameters is where it can be: its tangent is zero"
     graph <- capalloc:::lower(network)
     y <- call_core("ffi_predict", list(graph, numeric(), x)) + 1 # each output misses by one
     for (method in c("lm", "lbfgs", "adam")) {
-      found <- call_core("ffi_fit_samples", list(graph, numeric(), list(x = x, y = y), NULL, "squared", method, control))
+      data <- list(x = x, y = y)
+      found <- call_core("ffi_fit_samples", list(graph, numeric(), data, NULL, "squared", method, control))
       expect_identical(found[c("coef", "loss", "number", "outcome")],
         list(coef = numeric(), loss = 2, number = -1, outcome = 3L), label = method)
     }
