@@ -7,6 +7,7 @@
 # shellcheck source=tools/setup.sh
 . "$(dirname "$0")/setup.sh"
 
+[ $# -le 2 ] || die "call: sh tools/fuzz.sh [SECONDS [keep]]"
 seconds=${1:-60}
 case "$seconds${2:+ $2}" in
   *[!0-9]*' keep' | ' keep' | '') die "call: sh tools/fuzz.sh [SECONDS [keep]]" ;;
