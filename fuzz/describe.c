@@ -8,7 +8,7 @@
 
 #include "../src/workspace.h"
 
-enum { MOST_OPS = 70000, MOST_OWN_OPS = 96, MOST_FROM = 80, MOST_COPIES = 66000 };
+enum { MOST_OPS = 20000, MOST_OWN_OPS = 96, MOST_FROM = 80, MOST_COPIES = 12000 };
 
 static int byte(struct fuzz_bytes *bytes) {
     if (bytes->left == 0)
