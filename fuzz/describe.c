@@ -252,7 +252,7 @@ static void raw_op(struct building *b) {
     op->loop = number(b->bytes);
     op->phi = byte(b->bytes) % 12;
     fit_scales(b, op, op->kind == CA_OP_ADD ? op->n_from : 1);
-    b->loops = max_int(b->loops, op->loop < INT_MAX ? op->loop : 0);
+    b->loops = max_int(b->loops, op->loop < INT_MAX / 2 ? op->loop : 0);
 }
 
 /* One field of one operation, of the shape of the input, or of the graph. What the border would
