@@ -9,6 +9,11 @@
 #define FCONE
 #endif
 
+/* A leading dimension that BLAS and LAPACK take, also that of a matrix without rows. */
+static int leading(int rows) {
+    return rows > 0 ? rows : 1;
+}
+
 /* Below this many multiplications a call of dgemm costs more than the loop. */
 enum { SMALL_PRODUCT = 256 };
 
@@ -96,12 +101,14 @@ double ca_norm(int n, const double *x) {
 
 void ca_gram(int n, int m, const double *A, int lda, int outer, double *G) {
     const double one = 1, zero = 0;
-    F77_CALL(dsyrk)("U", outer ? "N" : "T", &n, &m, &one, A, &lda, &zero, G, &n FCONE FCONE);
+    const int ld = leading(lda), ldg = leading(n);
+    F77_CALL(dsyrk)("U", outer ? "N" : "T", &n, &m, &one, A, &ld, &zero, G, &ldg FCONE FCONE);
 }
 
 void ca_gram_add(int n, int m, const double *A, int lda, double *G) {
     const double one = 1;
-    F77_CALL(dsyrk)("U", "T", &n, &m, &one, A, &lda, &one, G, &n FCONE FCONE);
+    const int ld = leading(lda), ldg = leading(n);
+    F77_CALL(dsyrk)("U", "T", &n, &m, &one, A, &ld, &one, G, &ldg FCONE FCONE);
 }
 
 size_t ca_qr_work(int m, int n, int lda) {
@@ -188,15 +195,16 @@ double ca_reciprocal_condition(int n, const double *R, double *work, int *iwork)
 }
 
 enum ca_status ca_chol(int n, double *A) {
+    const int ld = leading(n);
     int info;
-    F77_CALL(dpotrf)("U", &n, A, &n, &info FCONE);
+    F77_CALL(dpotrf)("U", &n, A, &ld, &info FCONE);
     return info == 0 ? CA_OK : CA_LAPACK;
 }
 
 void ca_chol_solve(int n, const double *R, double *x) {
-    const int one = 1;
+    const int one = 1, ld = leading(n);
     int info;
-    F77_CALL(dpotrs)("U", &n, &one, R, &n, x, &n, &info FCONE);
+    F77_CALL(dpotrs)("U", &n, &one, R, &ld, x, &ld, &info FCONE);
     (void)info; /* only an illegal argument can set it */
 }
 

@@ -102,25 +102,26 @@ static const double *squared_bias(const struct ca_flow *flow, const struct ca_op
 }
 
 /* out (channels) = the squared norms of the rows [A b] that make position u of a node, 1 where
- * it is no such row. */
+ * it is no such row. Not by recursion: a description may have any number of biases in a row. */
 static void row_norms(const struct ca_flow *flow, const struct ca_op *op, int u, double *out) {
     const size_t channels = (size_t)op->shape.channels;
-    if (op->kind == CA_OP_BIAS) {
-        row_norms(flow, &flow->graph->op[op->from[0]], u, out);
+    const struct ca_op *const ops = flow->graph->op, *row = op;
+    while (row->kind == CA_OP_BIAS)
+        row = &ops[row->from[0]];
+    if (row->kind == CA_OP_LINEAR) {
+        struct ca_tap tap;
+        memset(out, 0, sizeof(double) * channels);
+        for (int k = 0; k < row->n_taps; k++)
+            if (ca_op_row(row->kind)->tap(row, u, k, &tap))
+                push_squares(flow, row, u, k, tap, flow->one, out);
+    } else {
+        memcpy(out, flow->one, sizeof(double) * channels);
+    }
+    for (; op != row; op = &ops[op->from[0]]) {
         const double *b2 = squared_bias(flow, op, u);
         for (size_t c = 0; c < channels; c++)
             out[c] += b2[c];
-        return;
     }
-    if (op->kind != CA_OP_LINEAR) {
-        memcpy(out, flow->one, sizeof(double) * channels);
-        return;
-    }
-    struct ca_tap tap;
-    memset(out, 0, sizeof(double) * channels);
-    for (int k = 0; k < op->n_taps; k++)
-        if (ca_op_row(op->kind)->tap(op, u, k, &tap))
-            push_squares(flow, op, u, k, tap, flow->one, out);
 }
 
 /* G of what tap k reads. */

@@ -290,3 +290,31 @@ test_that("extents without values are refused, or cost nothing", {
     }
   }
 })
+# What the fuzzer found (tools/fuzz.sh).
+
+test_that("a network without parameters is where it can be: its tangent is zero", {
+  x <- matrix(c(1, 2, 3, 4), 2)
+  control <- list(max_iterations = 3, tol = 1e-6, learning_rate = 0.01, memory = 3, decay = 0, batch = 0, patience = 2)
+  for (network in list(input_vector(2), input_vector(2) |> layer_activation("tanh"))) {
+    graph <- capalloc:::lower(network)
+    y <- call_core("ffi_predict", list(graph, numeric(), x)) + 1 # each output misses by one
+    for (method in c("lm", "lbfgs", "adam")) {
+      data <- list(x = x, y = y)
+      found <- call_core("ffi_fit_samples", list(graph, numeric(), data, NULL, "squared", method, control))
+      expect_identical(found[c("coef", "loss", "number", "outcome")],
+        list(coef = numeric(), loss = 2, number = -1, outcome = 3L), label = method)
+    }
+  }
+})
+
+test_that("however many biases follow each other, a flow does not run out of stack", {
+  n <- 200000L
+  bias <- list(kind = "bias", from = 0L, shape = c(1L, 1L, 1L), window = capalloc:::new_window(1L), groups = 1L,
+    shared = TRUE, theta = 0, scale = 1, phi = "", loop = 0L)
+  ops <- rep(list(bias), n)
+  for (i in seq_len(n)) ops[[i]]$from <- i - 1L
+  sum <- utils::modifyList(bias, list(kind = "add", from = c(0L, n), scale = c(1, 0), loop = 1L))
+  graph <- list(input = c(1L, 1L, 1L), ops = c(ops, list(sum)), output = n + 1L, n_params = 1)
+  found <- call_core("ffi_flow", list(graph, 1, numeric(), list(outputs = 1, slice = NULL), 0L))
+  expect_equal(found, list(units = list(1), constant = 0, lost = 0))
+})

@@ -1,0 +1,853 @@
+#include "stages.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/allocation.h"
+#include "../src/carry.h"
+#include "../src/extended.h"
+#include "../src/gate.h"
+#include "../src/loss.h"
+#include "../src/moments.h"
+#include "../src/propagate.h"
+#include "../src/sample.h"
+#include "../src/workspace.h"
+
+/* What one stage may take, so that an input takes milliseconds. */
+static const double MOST_WORK = 1e6, MOST_ENTRIES = 1e5;
+
+/* --- what has to hold -------------------------------------------------------------------- */
+
+static void digest(struct fuzz_subject *subject, const double *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        unsigned long bits = 1;
+        if (!isnan(x[i]))
+            memcpy(&bits, &x[i], sizeof bits);
+        subject->digest = (subject->digest ^ bits) * 1099511628211u;
+    }
+}
+
+static void digest_one(struct fuzz_subject *subject, double x) {
+    digest(subject, &x, 1);
+}
+
+static void fault(const char *what, double one, double other) {
+    fprintf(stderr, "%s: %.17g and %.17g\n", what, one, other);
+    abort();
+}
+
+/* Values whose answers can be compared: sorts of moderate size, and a network that does not
+ * make them so large that rounding is all that is left. */
+static int is_tame(const struct fuzz_subject *subject) {
+    return subject->options.values <= FUZZ_UNIFORM && subject->majorant < 1e9;
+}
+
+static void agree(const struct fuzz_subject *s, const char *what, size_t n, const double *one,
+                  const double *other) {
+    if (!is_tame(s))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const double tolerance = 1e-9 * fabs(one[i]) + 1e-11 * s->majorant;
+        if (!(fabs(one[i] - other[i]) <= tolerance))
+            fault(what, one[i], other[i]);
+    }
+}
+
+static void close_to(const char *what, double one, double other, double tolerance) {
+    if (isfinite(tolerance) && fabs(one - other) > tolerance)
+        fault(what, one, other);
+}
+
+/* --- sizes ------------------------------------------------------------------------------- */
+
+static double work_of(const struct ca_graph *graph) {
+    double work = (double)ca_units(&graph->op[0]) + 1;
+    for (int node = 1; node < graph->n_nodes; node++) {
+        const struct ca_op *op = &graph->op[node];
+        const double own = op->kind == CA_OP_LINEAR ? ca_op_group_channels(op) : 1;
+        work += (double)op->positions * (op->n_taps + 1.0) * (op->shape.channels + 1.0) * own;
+    }
+    return work;
+}
+
+/* At least 1, so that it bounds derivatives, too. */
+static double large(double x) {
+    return fmax(fabs(x), 1);
+}
+
+/* What a tap brings at most to one channel of an operation, from values up to `size`. */
+static double bound_tap(const struct fuzz_subject *s, const struct ca_op *op,
+                        const struct ca_tap *tap, double size) {
+    double most = 0;
+    if (op->kind == CA_OP_PHI) /* slopes and curvatures of the smooth ones are below these */
+        return size * large(2 * op->scale[0] * op->scale[0]) * 2 + 2;
+    if (op->kind != CA_OP_LINEAR)
+        return op->kind == CA_OP_MAX ? size : size * large(tap->scale);
+    for (int f = 0; f < op->shape.channels; f++) {
+        double sum = 0;
+        for (int i = 0; i < ca_op_group_channels(op); i++)
+            sum += size * large(s->theta[tap->theta + (size_t)(f + op->shape.channels * i)]);
+        most = fmax(most, sum);
+    }
+    return most;
+}
+
+/* Sums of absolute values over all ways through the graph. */
+static double majorant_of(const struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    double *size = ca_doubles(g->n_sites), most = 1;
+    for (int u = 0; u < g->op[0].positions; u++)
+        size[u] = 4;
+    for (size_t t = 0; t < g->n_steps; t++) {
+        const struct ca_step *step = &g->step[t];
+        const struct ca_op *op = &g->op[step->node];
+        for (int u = step->begin; u < step->end; u++) {
+            double *own = &size[g->first[step->node] + (size_t)u];
+            struct ca_tap tap;
+            *own = op->kind == CA_OP_BIAS ? 4 : op->kind == CA_OP_PRODUCT;
+            for (int k = 0; k < op->n_taps; k++) {
+                if (!ca_op_row(op->kind)->tap(op, u, k, &tap))
+                    continue;
+                const double bound = bound_tap(s, op, &tap, size[tap.site]);
+                *own = op->kind == CA_OP_PRODUCT ? *own * bound : *own + bound;
+            }
+            most = fmax(most, *own);
+        }
+    }
+    return most;
+}
+
+/* Whether there is an activation whose slope changes smoothly: third derivatives. */
+static int is_smooth(const struct ca_graph *graph) {
+    for (int node = 1; node < graph->n_nodes; node++) {
+        const struct ca_op *op = &graph->op[node];
+        if (op->kind == CA_OP_PHI &&
+            strstr("identity relu leaky_relu abs", ca_phi_name(op->phi)) == NULL)
+            return 1;
+    }
+    return 0;
+}
+
+void fuzz_measure(struct fuzz_subject *s) {
+    s->work = work_of(&s->graph);
+    s->majorant = s->work <= MOST_WORK ? majorant_of(s) : INFINITY;
+    if (is_smooth(&s->graph))
+        s->majorant *= s->majorant * s->majorant;
+}
+
+static double inputs(const struct fuzz_subject *s) {
+    return (double)s->graph.n_inputs + 1;
+}
+
+static double outputs(const struct fuzz_subject *s) {
+    return (double)s->graph.n_outputs;
+}
+
+static double params(const struct fuzz_subject *s) {
+    return (double)s->graph.n_params + 1;
+}
+
+/* Whether `passes` passes and a matrix of rows x (columns) fit. */
+static int fits(const struct fuzz_subject *s, double passes, double rows, double columns) {
+    return s->work * passes <= MOST_WORK && rows * columns <= MOST_ENTRIES;
+}
+
+/* All columns, or without those of one operation. */
+static const long *columns_of(const struct fuzz_subject *s, size_t *n_columns) {
+    const struct ca_graph *g = &s->graph;
+    long *column = ca_bytes((size_t)g->n_nodes, sizeof(long));
+    const struct ca_op *out = &g->op[s->options.left_out % g->n_nodes];
+    const size_t begin = out->n_theta > 0 ? out->theta : g->n_params,
+                 end = begin + out->n_theta;
+    *n_columns = g->n_params - out->n_theta;
+    for (int node = 0; node < g->n_nodes; node++) {
+        const struct ca_op *op = &g->op[node];
+        column[node] = -1;
+        if (op->n_theta == 0)
+            continue;
+        const size_t stop = op->theta + op->n_theta;
+        if (op->theta >= end)
+            column[node] = (long)(op->theta - out->n_theta);
+        else if (stop <= begin)
+            column[node] = (long)op->theta;
+        else if (op->theta != begin || stop != end) { /* slices that overlap: all or none */
+            *n_columns = g->n_params;
+            for (int other = 0; other < g->n_nodes; other++)
+                column[other] = (long)g->op[other].theta;
+            return column;
+        }
+    }
+    return column;
+}
+
+static const long *all_columns(const struct ca_graph *g) {
+    long *column = ca_bytes((size_t)g->n_nodes, sizeof(long));
+    for (int node = 0; node < g->n_nodes; node++)
+        column[node] = (long)g->op[node].theta;
+    return column;
+}
+
+/* --- linear networks --------------------------------------------------------------------- */
+
+static double *weights(const struct fuzz_subject *s) {
+    double *W = ca_doubles(s->graph.n_outputs * ca_coordinates(&s->graph));
+    struct ca_pass back = ca_pass_new(&s->graph);
+    ca_plan_outputs(&back);
+    back.value = ca_doubles(back.size);
+    ca_backward(&back, s->theta);
+    ca_weights(&back, s->theta, W);
+    return W;
+}
+
+static double *predict(const struct fuzz_subject *s, int block) {
+    const struct ca_graph *g = &s->graph;
+    const int N = s->options.samples;
+    double *out = ca_doubles((size_t)N * g->n_outputs);
+    struct ca_jet jet = ca_jet_new(g, block);
+    const struct ca_op *last = &g->op[g->output];
+    for (int begin = 0; begin < N; begin += block) {
+        const int count = N - begin < block ? N - begin : block;
+        ca_jet_at(&jet, s->theta, s->x + begin, (size_t)N, count);
+        for (int u = 0; u < last->positions; u++)
+            for (int c = 0; c < last->shape.channels; c++)
+                memcpy(out + begin + (size_t)(u * last->shape.channels + c) * (size_t)N,
+                       ca_at(&jet.X, g->first[g->output] + (size_t)u) +
+                           (size_t)c * (size_t)count,
+                       sizeof(double) * (size_t)count);
+    }
+    return out;
+}
+
+static void stage_reach(struct fuzz_subject *s) {
+    const struct ca_box *box = ca_graph_reach(&s->graph);
+    const struct ca_op *last = &s->graph.op[s->graph.output];
+    for (int u = 0; u < last->positions; u++)
+        for (int d = 0; d < 2; d++)
+            digest_one(s, box[s->graph.first[s->graph.output] + (size_t)u].hi[d]);
+}
+
+/* yhat = W x */
+static void stage_predict(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    const size_t N = (size_t)s->options.samples, n = g->n_inputs, m = g->n_outputs;
+    if (!fits(s, outputs(s) + 8, outputs(s), inputs(s) + (double)N))
+        return;
+    const double *y = predict(s, s->options.samples);
+    digest(s, y, N * m);
+    agree(s, "outputs in blocks", N * m, y, predict(s, 1 + (int)s->options.block % 3));
+    if (!g->is_linear)
+        return;
+    const double *W = weights(s);
+    double *product = ca_doubles(N * m);
+    digest(s, W, m * ca_coordinates(g));
+    for (size_t o = 0; o < m; o++)
+        for (size_t i = 0; i < N; i++) {
+            product[i + N * o] = g->has_bias ? W[o + m * n] : 0;
+            for (size_t j = 0; j < n; j++)
+                product[i + N * o] += W[o + m * j] * s->x[i + N * j];
+        }
+    agree(s, "outputs of weights", N * m, y, product);
+}
+
+static double *tangent(const struct fuzz_subject *s, const double *seeds, size_t n_seeds,
+                       const long *column, size_t n_columns, size_t block) {
+    const struct ca_graph *g = &s->graph;
+    const size_t n = seeds != NULL ? n_seeds : ca_coordinates(g), m = g->n_outputs;
+    double *J = ca_doubles(m * n * n_columns);
+    struct ca_tangent tangent = ca_tangent_new(g, seeds, n_seeds, column, n_columns, block);
+    ca_tangent_at(&tangent, s->theta);
+    for (size_t begin = 0; begin < n; begin += block) {
+        const size_t end = begin + block < n ? begin + block : n, rows = m * (end - begin);
+        double *out = ca_doubles(rows * n_columns);
+        ca_tangent_fill(&tangent, begin, end, out, (int)rows);
+        for (size_t k = 0; k < n_columns; k++)
+            memcpy(J + m * begin + k * m * n, out + k * rows, sizeof(double) * rows);
+    }
+    return J;
+}
+
+/* In blocks and at once, of coordinates and of the identity's rows, and by samples. */
+static void stage_tangent(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    if (!g->is_linear ||
+        !fits(s, 4 * inputs(s) + outputs(s), inputs(s) * outputs(s), 4 * params(s)))
+        return;
+    size_t p;
+    const long *column = columns_of(s, &p);
+    const size_t n = ca_coordinates(g), m = g->n_outputs;
+    const double *J = tangent(s, NULL, 0, column, p, n);
+    double *identity = ca_doubles(n * n);
+    memset(identity, 0, sizeof(double) * n * n);
+    for (size_t i = 0; i < n; i++)
+        identity[i + n * i] = 1;
+    digest(s, J, m * n * p);
+    if (!is_tame(s))
+        return;
+    agree(s, "tangent in blocks", m * n * p, J,
+          tangent(s, NULL, 0, column, p, s->options.block));
+    agree(s, "tangent of seeds", m * n * p, J,
+          tangent(s, identity, n, column, p, s->options.block));
+}
+
+/* --- samples ----------------------------------------------------------------------------- */
+
+/* D, rows s + N (o + m j) whatever the block. */
+static double *extended(const struct fuzz_subject *s, const double *rows, size_t n_rows,
+                        const long *column, size_t n_columns, size_t block) {
+    const struct ca_graph *g = &s->graph;
+    const size_t N = (size_t)s->options.samples, own = g->n_outputs * n_rows;
+    double *D = ca_doubles(N * own * n_columns);
+    struct ca_extended extended =
+        ca_extended_new(g, s->theta, s->x, N, rows, n_rows, column, n_columns, block);
+    for (size_t begin = 0; begin < N; begin += block) {
+        const size_t b = begin + block < N ? block : N - begin;
+        double *out = ca_doubles(b * own * n_columns);
+        ca_extended_fill(&extended, begin, begin + b, out, (int)(b * own));
+        for (size_t k = 0; k < n_columns; k++)
+            for (size_t i = 0; i < b * own; i++)
+                D[begin + i % b + N * (i / b) + k * N * own] = out[i + k * b * own];
+    }
+    return D;
+}
+
+static int fits_extended(const struct fuzz_subject *s) {
+    const double N = s->options.samples;
+    return fits(s, 3 * N * (inputs(s) + 1) * outputs(s), N * inputs(s) * outputs(s),
+                4 * params(s));
+}
+
+/* Of linear networks the tangent at every sample. */
+static void check_linear(const struct fuzz_subject *s, const double *D, const long *column,
+                         size_t p) {
+    const struct ca_graph *g = &s->graph;
+    const size_t N = (size_t)s->options.samples, m = g->n_outputs, n = g->n_inputs,
+                 held = ca_coordinates(g);
+    const double *J = tangent(s, NULL, 0, column, p, held);
+    double *every = ca_doubles(N * m * (n + 1) * p);
+    for (size_t k = 0; k < p; k++)
+        for (size_t row = 0; row < m * (n + 1); row++)
+            for (size_t i = 0; i < N; i++)
+                every[i + N * row + k * N * m * (n + 1)] =
+                    row < m * held ? J[row + k * m * held] : 0;
+    agree(s, "extended tangent of a linear network", N * m * (n + 1) * p, D, every);
+}
+
+static void stage_extended(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    if (!fits_extended(s))
+        return;
+    size_t p;
+    const long *column = columns_of(s, &p);
+    const size_t N = (size_t)s->options.samples, n = g->n_inputs + 1,
+                 size = N * g->n_outputs * n * p;
+    const double *D = extended(s, NULL, n, column, p, N);
+    double *identity = ca_doubles(n * n);
+    memset(identity, 0, sizeof(double) * n * n);
+    for (size_t i = 0; i < n; i++)
+        identity[i + n * i] = 1;
+    digest(s, D, size);
+    if (!is_tame(s))
+        return;
+    const size_t block = 1 + s->options.block % N;
+    agree(s, "extended tangent in blocks", size, D, extended(s, NULL, n, column, p, block));
+    agree(s, "extended tangent of directions", size, D,
+          extended(s, identity, n, column, p, block));
+    if (g->is_linear)
+        check_linear(s, D, column, p);
+}
+
+static void stage_linearise(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    const size_t m = g->n_outputs, n = g->n_inputs;
+    if (!fits(s, 4 * outputs(s), outputs(s), inputs(s)))
+        return;
+    double *W = ca_doubles(m * (n + 1)), *x = ca_doubles(n);
+    for (size_t j = 0; j < n; j++)
+        x[j] = s->x[(size_t)s->options.samples * j];
+    struct ca_extended extended = ca_extended_new(g, s->theta, x, 1, NULL, 0, NULL, 0, 1);
+    ca_extended_linearise(&extended, W);
+    digest(s, W, m * (n + 1));
+    if (g->is_linear)
+        agree(s, "weights by a tangent map", m * ca_coordinates(g), W, weights(s));
+}
+
+/* --- losses ------------------------------------------------------------------------------ */
+
+/* `context`: the options, some of which ask to stop early. */
+static int tick(void *context, int iteration, const double *theta, double loss, double number) {
+    const struct fuzz_options *options = context;
+    (void)theta, (void)loss, (void)number;
+    return options->seed % 16 == 3 && iteration > 0;
+}
+
+typedef struct ca_result minimiser(const struct ca_objective *, const struct ca_control *,
+                                   const struct ca_trace *, double *);
+
+static void minimise(struct fuzz_subject *s, minimiser *run,
+                     const struct ca_objective *objective) {
+    const struct ca_control control = {.max_iterations = (int)(s->options.seed % 4),
+                                       .tol = 1e-10,
+                                       .learning_rate = 0.01,
+                                       .memory = 2};
+    const struct ca_trace trace = {&s->options, tick};
+    double *theta = ca_doubles(s->graph.n_params);
+    memcpy(theta, s->theta, sizeof(double) * s->graph.n_params);
+    const struct ca_result result = run(objective, &control, &trace, theta);
+    digest_one(s, result.loss);
+    digest_one(s, result.number);
+}
+
+/* g = 2 J'r */
+static void check_gradient(const struct ca_objective *objective, const double *r,
+                           const double *J, const double *g, double rounding) {
+    for (size_t k = 0; k < objective->p; k++) {
+        double sum = 0, size = 0;
+        for (size_t i = 0; i < objective->q; i++) {
+            sum += 2 * J[i + k * objective->q] * r[i];
+            size += fabs(2 * J[i + k * objective->q] * r[i]);
+        }
+        close_to("gradient", g[k], sum, 1e-6 * size + rounding);
+    }
+}
+
+/* Of the samples, augmented by the constant where there is a bias; sometimes not moments of
+ * anything. 0 for what the border refuses. */
+static int moments_of(const struct fuzz_subject *s, struct ca_moments *moments) {
+    const struct ca_graph *g = &s->graph;
+    const size_t N = (size_t)s->options.samples, n = ca_coordinates(g), m = g->n_outputs;
+    double *sigma = ca_doubles(n * n), *cross = ca_doubles(n * m), total = 0, check = 0;
+    memset(sigma, 0, sizeof(double) * n * n);
+    memset(cross, 0, sizeof(double) * n * m);
+    for (size_t i = 0; i < N; i++)
+        for (size_t j = 0; j < n; j++) {
+            const double own = j < g->n_inputs ? s->x[i + N * j] : 1;
+            for (size_t k = 0; k < n; k++)
+                sigma[k + n * j] += own * (k < g->n_inputs ? s->x[i + N * k] : 1);
+            for (size_t o = 0; o < m; o++)
+                cross[j + n * o] += own * s->y[i + N * o];
+        }
+    for (size_t i = 0; i < N * m; i++)
+        total += s->y[i] * s->y[i];
+    for (size_t i = 0; i < n * n && s->options.seed % 8 == 0; i++)
+        sigma[i] = s->x[i % (N * g->n_inputs)];
+    for (size_t i = 0; i < n * n; i++)
+        check += 0 * sigma[i];
+    for (size_t i = 0; i < n * m; i++)
+        check += 0 * cross[i];
+    return check + 0 * total == 0 &&
+           ca_moments_new(n, m, sigma, cross, total, moments) == CA_OK;
+}
+
+static void stage_moments(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    const size_t p = g->n_params;
+    struct ca_moments moments;
+    if (!g->is_linear || params(s) > 200 || inputs(s) * inputs(s) > MOST_ENTRIES ||
+        !fits(s, 300 * (outputs(s) + inputs(s)), inputs(s) * outputs(s), 4 * params(s)) ||
+        !moments_of(s, &moments))
+        return;
+    struct ca_loss loss = ca_loss_new(g, &moments, all_columns(g));
+    const struct ca_objective objective = ca_loss_objective(&loss);
+    double *gradient = ca_doubles(p), *r = ca_doubles(objective.q), f;
+    double *J = ca_doubles(objective.q * p);
+    digest_one(s, objective.gradient(objective.context, s->theta, gradient));
+    digest(s, gradient, p);
+    digest_one(s, objective.number(objective.context, s->theta, &f));
+    objective.residuals(objective.context, s->theta, r);
+    objective.jacobian(objective.context, J);
+    digest(s, J, objective.q * p);
+    if (is_tame(s))
+        check_gradient(&objective, r, J, gradient, 1e-11 * s->majorant * s->majorant);
+    objective.bend(objective.context, s->theta, r);
+    digest(s, r, objective.q);
+    minimise(s, ca_lm, &objective);
+    minimise(s, ca_lbfgs, &objective);
+    minimise(s, ca_adam, &objective);
+}
+
+static double no_random(void) {
+    return 0.7;
+}
+
+/* D'eps = -N/2 times the gradient of the mean squared error, whatever the network. */
+static void check_dependencies(const struct fuzz_subject *s, const double *gradient) {
+    const struct ca_graph *g = &s->graph;
+    const size_t N = (size_t)s->options.samples, n = g->n_inputs, m = g->n_outputs,
+                 rows = N * m * (n + 1);
+    if (!fits_extended(s))
+        return;
+    const double *D = extended(s, NULL, n + 1, all_columns(g), g->n_params, N);
+    const double *yhat = predict(s, s->options.samples);
+    for (size_t k = 0; k < g->n_params; k++) {
+        double sum = 0, size = 0;
+        for (size_t row = 0; row < rows; row++) {
+            const size_t i = row % N, o = row / N % m, j = row / N / m;
+            const double r = s->y[i + N * o] - yhat[i + N * o], x = j < n ? s->x[i + N * j] : 1;
+            sum += D[row + k * rows] * r * x;
+            size += fabs(D[row + k * rows] * r * x);
+        }
+        const double rounding = 1e-11 * s->majorant * s->majorant;
+        close_to("dependencies left", -2 * sum / (double)N, gradient[k],
+                 1e-6 * size + rounding);
+    }
+}
+
+static void stage_samples(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    const size_t N = (size_t)s->options.samples, p = g->n_params;
+    if (!fits(s, 100 * (outputs(s) + 3) * (double)N, (double)N * outputs(s), params(s)) ||
+        params(s) > 200)
+        return;
+    const double decay = s->options.seed % 4 == 0 ? 0.25 : 0;
+    for (int kind = CA_SQUARED; kind <= CA_CROSS_ENTROPY; kind++) {
+        const size_t batch = s->options.block % 4;
+        struct ca_sample sample = ca_sample_new(
+            g, all_columns(g), s->x, s->y, N, (enum ca_loss_kind)kind, decay, batch, no_random);
+        const struct ca_objective objective = ca_sample_objective(&sample);
+        double *gradient = ca_doubles(p), f;
+        digest_one(s, objective.gradient(objective.context, s->theta, gradient));
+        digest(s, gradient, p);
+        digest_one(s, objective.number(objective.context, s->theta, &f));
+        if (kind == CA_SQUARED && decay == 0 && is_tame(s))
+            check_dependencies(s, gradient);
+        if (objective.bend_gradient != NULL) {
+            objective.bend_gradient(objective.context, s->theta, s->theta, gradient);
+            digest(s, gradient, p);
+        }
+        minimise(s, ca_normal, &objective);
+        minimise(s, ca_lbfgs, &objective);
+        minimise(s, ca_adam, &objective);
+    }
+}
+
+/* --- allocation -------------------------------------------------------------------------- */
+
+/* Either tangent, as rows for an allocation. */
+struct rows_of {
+    const struct fuzz_subject *subject;
+    struct ca_tangent tangent;
+    struct ca_extended extended;
+    size_t own; /* rows of one coordinate, or of one sample */
+    int by_samples;
+};
+
+static void fill(void *context, size_t begin, size_t end, double *out, int ld) {
+    struct rows_of *rows = context;
+    if (rows->by_samples)
+        ca_extended_fill(&rows->extended, begin / rows->own, end / rows->own, out, ld);
+    else
+        ca_tangent_fill(&rows->tangent, begin / rows->own, end / rows->own, out, ld);
+}
+
+static size_t coordinate(const void *context, size_t begin, size_t end, size_t i) {
+    const struct rows_of *rows = context;
+    if (!rows->by_samples)
+        return (begin + i) / rows->own;
+    const size_t b = (end - begin) / rows->own;
+    return i / (b * rows->subject->graph.n_outputs);
+}
+
+static void add_leverage(void *context, size_t begin, size_t end, const double *leverage) {
+    memcpy((double *)context + begin, leverage, sizeof(double) * (end - begin));
+}
+
+static const double HONEST = 1e6; /* s_1 / s_r up to which sums are looked at */
+
+static int is_honest(const struct fuzz_subject *s, const struct ca_spectrum *spectrum,
+                     size_t rank) {
+    return is_tame(s) && s->options.ridge == 0 && rank > 0 &&
+           spectrum->values[0] < HONEST * spectrum->values[rank - 1];
+}
+
+static double sum_of(size_t n, const double *x) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum;
+}
+
+/* The kernel between some of the coordinates, whose diagonal is the leverages of each. */
+static void take_kernel(struct fuzz_subject *s, struct ca_projector *projector, size_t n,
+                        const double *leverage, int honest) {
+    const size_t m = s->graph.n_outputs;
+    int *place = ca_ints(n);
+    size_t n_places = 0;
+    for (size_t j = 0; j < n; j++)
+        place[j] = (j + s->options.seed) % 3 == 0 && n > 1 ? -1 : (int)n_places++;
+    double *K = ca_doubles(n_places * n_places);
+    if (n_places == 0)
+        return;
+    ca_kernel(projector, m, place, n_places, K);
+    digest(s, K, n_places * n_places);
+    for (size_t j = 0; j < n && honest; j++)
+        if (place[j] >= 0)
+            close_to("diagonal of a kernel", K[(size_t)place[j] * (n_places + 1)],
+                     sum_of(m, leverage + m * j), 1e-6);
+}
+
+/* Sums of leverages, and of the table, are the rank. */
+static void take_leverage(struct fuzz_subject *s, struct ca_projector *projector, size_t n,
+                          int honest) {
+    const struct ca_tall *tall = &projector->tall;
+    const size_t n_rows = tall->rows.n_rows, p = tall->n_columns;
+    const double rank = (double)projector->r;
+    double *leverage = ca_doubles(n_rows), *T = ca_doubles(n * 3);
+    int *group = ca_ints(p);
+    for (size_t k = 0; k < p; k++)
+        group[k] = (int)(k % 3);
+    ca_leverage(projector, add_leverage, leverage);
+    ca_two_way(projector, n, group, 3, T);
+    digest(s, leverage, n_rows);
+    digest(s, T, n * 3);
+    for (size_t i = 0; i < n_rows && honest; i++)
+        if (!(leverage[i] > -1e-6 && leverage[i] < 1 + 1e-6))
+            fault("leverage of a row", leverage[i], 1);
+    if (honest) {
+        close_to("total capacity", sum_of(n_rows, leverage), rank, 1e-6 * (rank + 1));
+        close_to("total of a table", sum_of(3 * n, T), rank, 1e-5 * (rank + 1));
+    }
+    const struct rows_of *rows = tall->rows.context;
+    if (!rows->by_samples)
+        take_kernel(s, projector, n, leverage, honest);
+}
+
+static void allocate(struct fuzz_subject *s, struct rows_of *rows, size_t n_rows, size_t n,
+                     size_t p, size_t block) {
+    const double tol = s->options.tol, ridge = s->options.ridge;
+    const struct ca_rows_source source = {rows, fill, coordinate, n_rows};
+    const struct ca_tall tall = ca_tall_new(source, p, block);
+    struct ca_spectrum spectrum;
+    struct ca_projector projector;
+    int *layer = ca_ints(p);
+    for (size_t k = 0; k < p; k++)
+        layer[k] = (int)(k * 2 / (p + 1));
+    if (ca_spectrum(&tall, layer, 2, ridge > 0 ? INFINITY : tol, &spectrum) != CA_OK)
+        return;
+    const size_t rank = ca_rank(&spectrum, tol);
+    double *parameters = ca_doubles(p);
+    digest(s, spectrum.values, spectrum.n_values);
+    ca_parameters(&spectrum, rank, ridge, parameters);
+    digest(s, parameters, p);
+    if (ca_projector_new(tall, &spectrum, rank, ridge, &projector) == CA_OK)
+        take_leverage(s, &projector, n, is_honest(s, &spectrum, rank));
+}
+
+static size_t min_size(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static void stage_allocation(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    if (!g->is_linear ||
+        !fits(s, 8 * inputs(s) + outputs(s), inputs(s) * outputs(s), 8 * params(s)) ||
+        params(s) > 200 || inputs(s) * outputs(s) > 2000)
+        return;
+    size_t p, n = ca_coordinates(g);
+    const long *column = columns_of(s, &p);
+    struct rows_of rows = {.subject = s, .own = g->n_outputs};
+    const size_t block = min_size(s->options.block, n);
+    const double *metric = s->options.seed % 3 == 0 ? fuzz_values(&s->options, 9, n * n) : NULL;
+    rows.tangent = ca_tangent_new(g, metric, n, column, p, block);
+    ca_tangent_at(&rows.tangent, s->theta);
+    allocate(s, &rows, n * g->n_outputs, n, p, block * g->n_outputs);
+}
+
+static void stage_sample_allocation(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    const size_t N = (size_t)s->options.samples, n = g->n_inputs + 1;
+    if (!fits_extended(s) || params(s) > 200 || (double)N * inputs(s) * outputs(s) > 2000)
+        return;
+    size_t p;
+    const long *column = columns_of(s, &p);
+    struct rows_of rows = {.subject = s, .own = g->n_outputs * n, .by_samples = 1};
+    const size_t block = min_size(s->options.block, N);
+    const double *metric = s->options.seed % 3 == 0 ? fuzz_values(&s->options, 9, n * n) : NULL;
+    rows.extended = ca_extended_new(g, s->theta, s->x, N, metric, n, column, p, block);
+    allocate(s, &rows, N * rows.own, n, p, block * rows.own);
+}
+
+/* --- propagation ------------------------------------------------------------------------- */
+
+static int has_product(const struct ca_graph *graph) {
+    for (int node = 1; node < graph->n_nodes; node++)
+        if (graph->op[node].kind == CA_OP_PRODUCT)
+            return 1;
+    return 0;
+}
+
+/* Mean squares of gates at the samples. */
+static const double *gates(struct fuzz_subject *s, size_t *n_gates) {
+    const struct ca_graph *g = &s->graph;
+    const size_t *first = ca_gate_first(g, n_gates);
+    double *mean = ca_doubles(*n_gates), *square = ca_doubles(*n_gates);
+    memset(mean, 0, sizeof(double) * *n_gates);
+    memset(square, 0, sizeof(double) * *n_gates);
+    struct ca_jet jet = ca_jet_new(g, s->options.samples);
+    ca_jet_at(&jet, s->theta, s->x, (size_t)s->options.samples, s->options.samples);
+    ca_gate_sums(&jet, first, mean, square);
+    digest(s, mean, *n_gates);
+    digest(s, square, *n_gates);
+    for (size_t i = 0; i < *n_gates; i++)
+        if (!isfinite(square[i])) /* the border refuses these */
+            square[i] = 1;
+    return square;
+}
+
+/* Sums and recurrences look back over the whole graph, and biases over those before them. */
+static int fits_flow(const struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    double sums = 1, longest = 1, biases = 0;
+    for (int node = 1; node < g->n_nodes; node++) {
+        sums += g->op[node].kind == CA_OP_ADD && g->op[node].loop == 0;
+        biases += g->op[node].kind == CA_OP_BIAS;
+        longest = fmax(longest, g->op[node].loop > 0 ? g->op[node].positions : 1);
+    }
+    const double back = (double)g->n_steps * g->n_nodes * (longest > 1) + biases * biases;
+    return s->work * (sums + 4) + (double)g->n_steps * sums + back <= 1e7;
+}
+
+static void flow_from(struct fuzz_subject *s, const double *gate, int by_parameters) {
+    const struct ca_graph *g = &s->graph;
+    const size_t n = g->n_inputs;
+    struct ca_flow flow = ca_flow_new(g, s->theta);
+    flow.gate = gate;
+    double begin = 0;
+    if (by_parameters) {
+        if (ca_flow_start(&flow, 0, g->n_params) != CA_OK)
+            return;
+    } else {
+        for (size_t i = 0; i < g->n_outputs; i++)
+            flow.capacity[flow.unit[g->first[g->output]] + i] = (double)(i % 3);
+    }
+    for (size_t i = 0; i < flow.n_units; i++)
+        begin += flow.capacity[i];
+    begin += flow.constant + flow.lost;
+    struct ca_level level[3] = {{.node = 0}, {.node = g->output / 2}, {.node = g->output}};
+    for (int i = 0; i < 3; i++)
+        level[i].units = ca_doubles(ca_units(&g->op[level[i].node]));
+    if (ca_flow_run(&flow, level, 3) != CA_OK)
+        return;
+    double end = flow.constant + flow.lost;
+    for (size_t j = 0; j < n; j++)
+        end += flow.capacity[j];
+    for (int i = 0; i < 3; i++) {
+        digest(s, level[i].units, ca_units(&g->op[level[i].node]));
+        digest_one(s, level[i].constant + level[i].lost);
+    }
+    if (is_tame(s))
+        close_to("total capacity of a flow", begin, end, 1e-8 * (begin + 1));
+}
+
+static void stage_flow(struct fuzz_subject *s) {
+    size_t n_gates;
+    if (!fits(s, 4.0 * s->options.samples, 1, 1) || !fits_flow(s))
+        return;
+    const double *gate = gates(s, &n_gates);
+    if (has_product(&s->graph)) /* as the border */
+        return;
+    flow_from(s, gate, 0);
+    if (s->graph.n_params > 0)
+        flow_from(s, gate, 1);
+}
+
+/* Rows of the identity at the outputs, backwards through all steps: W. */
+static void carry_weights(struct fuzz_subject *s, struct ca_carry *carry, const int *at) {
+    const struct ca_graph *g = &s->graph;
+    const size_t m = g->n_outputs, n = g->n_inputs;
+    const double *W = weights(s);
+    carry->rows = (int)m;
+    carry->backward = 1;
+    carry->constant = carry->size++; /* after all units */
+    double *V = ca_doubles(m * (size_t)carry->size), *found = ca_doubles(m * (n + 1));
+    memset(V, 0, sizeof(double) * m * (size_t)carry->size);
+    const int *block = carry->block_of;
+    const int channels = g->op[g->output].shape.channels;
+    for (size_t o = 0; o < m; o++) {
+        const size_t u = o / (size_t)channels, site = g->first[g->output] + u;
+        const int own = g->output == 0 ? 0 : g->step[block[site] - 1].begin;
+        const size_t place = (size_t)at[block[site]] + (u - (size_t)own) * (size_t)channels +
+                             o % (size_t)channels;
+        V[o + m * place] = 1;
+    }
+    for (size_t b = g->n_steps; b > 0; b--)
+        ca_carry_step(carry, (int)b, V);
+    memcpy(found, V + m * (size_t)at[0], sizeof(double) * m * n);
+    memcpy(found + m * n, V + m * (size_t)carry->constant, sizeof(double) * m);
+    digest(s, found, m * (n + 1));
+    agree(s, "weights by steps", m * ca_coordinates(g), found, W);
+}
+
+/* Any gates between any units, of vectors or of moments. */
+static void carry_gates(struct fuzz_subject *s, struct ca_carry *carry, double *S) {
+    const size_t size = (size_t)carry->size;
+    int from[4], to[4];
+    for (int i = 0; i < 4; i++) {
+        from[i] = (int)((s->options.seed >> i) % size);
+        to[i] = (int)((s->options.seed >> (i + 4)) % (size + 1)) - 1;
+    }
+    const struct ca_gates gates = {.n = 4,
+                                   .from = from,
+                                   .to = to,
+                                   .mean = fuzz_values(&s->options, 6, 4),
+                                   .second = fuzz_values(&s->options, 7, 16)};
+    ca_carry_gates(carry, &gates, S, ca_doubles(2 * 4 * size + 16 + size));
+    digest(s, S, (size_t)carry->rows * size);
+}
+
+/* Moments of all units through all steps, backwards or forwards, perhaps without those of one
+ * block. */
+static void carry_moments(struct fuzz_subject *s, struct ca_carry *carry, int *at,
+                          double units) {
+    const struct ca_graph *g = &s->graph;
+    const size_t size = (size_t)units;
+    double *S = fuzz_values(&s->options, 5, size * size);
+    carry->rows = carry->size = (int)units;
+    carry->constant = (int)(s->options.seed % (unsigned)(carry->size + 1)) - 1;
+    carry->two_sided = 1;
+    carry->backward = s->options.seed % 2 == 0;
+    if (s->options.left_out > 0)
+        at[(size_t)s->options.left_out % (g->n_steps + 1)] = -1;
+    for (size_t b = g->n_steps; b > 0; b--) {
+        const int step = carry->backward ? (int)b : (int)(g->n_steps - b + 1);
+        if (at[step] < 0) /* the border refuses these */
+            continue;
+        if (!carry->backward)
+            ca_carry_clear(carry, step, S);
+        ca_carry_step(carry, step, S);
+        if (carry->backward)
+            ca_carry_clear(carry, step, S);
+    }
+    carry_gates(s, carry, S);
+    carry->two_sided = 0;
+    carry_gates(s, carry, S);
+}
+
+static void stage_carry(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    if (!g->is_linear || !fits(s, 2 * outputs(s), outputs(s), inputs(s)) || g->n_steps > 5000)
+        return;
+    int *at = ca_ints(g->n_steps + 1);
+    double units = 0;
+    for (size_t b = 0; b <= g->n_steps; b++) {
+        const struct ca_step step =
+            b > 0 ? g->step[b - 1] : (struct ca_step){0, 0, g->op[0].positions};
+        at[b] = (int)units;
+        units += (double)(step.end - step.begin) * g->op[step.node].shape.channels;
+        if (units > 1e5)
+            return;
+    }
+    struct ca_carry carry = {
+        .graph = g, .theta = s->theta, .size = (int)units, .at = at, .block_of = ca_blocks(g)};
+    if (units * outputs(s) <= MOST_ENTRIES)
+        carry_weights(s, &carry, at);
+    if (units * units <= 4e4)
+        carry_moments(s, &carry, at, units);
+}
+
+fuzz_stage *const fuzz_stages[] = {stage_reach,    stage_predict,    stage_tangent,
+                                   stage_extended, stage_linearise,  stage_moments,
+                                   stage_samples,  stage_allocation, stage_sample_allocation,
+                                   stage_flow,     stage_carry,      NULL};
