@@ -1,0 +1,181 @@
+# The quick driver of mutate.R: which tests look at which source, and how they run on a mutant.
+#
+# The package, testthat and the helpers are loaded once, in the process that forks: a mutant of R is evaluated into the
+# namespace of the child, one of C is loaded there and the routines of the namespace are made to point at it. The child
+# ends at the first expectation that fails.
+
+# ---- which -----------------------------------------------------------------------------------------------------------
+
+tests_of_c <- list(
+  "allocation" = c("capacity", "capacity-samples-invariance", "allocation", "capacity-invariance", "capacity-table",
+    "capacity-kernel"),
+  "linalg|workspace" = c("capacity", "allocation", "optim", "fit", "fit-rows"),
+  "extended|jet|op-(max|phi|product)|sample" = c("layer-activation", "layer-recurrent", "layer-pool",
+    "capacity-samples-invariance", "linearise", "optim", "fit-rows", "tangent-samples"),
+  "loss|moments|optim.*" = c("optim", "fit", "control", "fit-rows"),
+  "carry|gate|propagate" = c("propagate", "decoupling", "propagate-moments"),
+  "graph|op|op-linear|pass|tangent" = c("layer-local", "layer-recurrent", "layer-conv", "layer-pool", "layers",
+    "layer-residual", "capacity", "linearise", "lower"),
+  "runs" = c("layer-conv", "layer-recurrent", "capacity", "tangent"),
+  "threads" = "threads"
+)
+
+# After the test of the same stem.
+tests_of_r <- list(
+  "allocation|capacity|lower|tangent|linearise" = c("capacity", "allocation", "capacity-samples-invariance"),
+  "partition.*" = c("partition", "partition-basis"),
+  "contrast|friedman|metric" = c("contrast", "friedman", "rank-results"),
+  "gate-.*" = c("gate", "decoupling"),
+  "propagate.*|cut|gate" = c("propagate", "decoupling", "propagate-moments"),
+  "depth-chain|reflected" = c("diffusion-limit", "effective-receptive-field"),
+  "scaling-measure" = "scaling-study",
+  "task.*" = c("task", "task-process", "task-classical", "task-linear"),
+  "slide" = c("layer-conv", "layer-local", "layer-pool"),
+  "metric|rank-results|difference" = "difference"
+)
+
+stem_of <- function(file) sub("[.][cR]$", "", basename(file))
+
+checks_of <- function(file) {
+  stem <- stem_of(file)
+  known <- if (grepl("c$", file)) tests_of_c else tests_of_r
+  asked <- vapply(names(known), function(pattern) grepl(paste0("^(", pattern, ")$"), stem), NA)
+  own <- file.path("tests/testthat", paste0("test-", unique(c(stem, unlist(known[asked]))), ".R"))
+  own[file.exists(own)]
+}
+
+# Those that killed most mutants in least time first: `won` counts them by test file.
+in_order <- function(checks, times, won) {
+  kills <- ifelse(is.na(won[checks]), 0, won[checks])
+  checks[order((kills + 1 / seq_along(checks)) / times[checks], decreasing = TRUE)]
+}
+
+# ---- the tests in this process ---------------------------------------------------------------------------------------
+
+driver <- new.env()
+
+load_tests <- function() {
+  loadNamespace("capalloc")
+  suppressPackageStartupMessages(library("testthat"))
+  driver$env <- testthat::test_env("capalloc")
+  testthat::source_test_helpers("tests/testthat", env = driver$env)
+  driver$reporter <- R6::R6Class("end_at_failure",
+    inherit = testthat::Reporter,
+    public = list(outcome = NULL, add_result = function(context, test, result) {
+      if (inherits(result, c("expectation_failure", "expectation_error"))) end_with(self$outcome, test)
+    })
+  )
+}
+
+# Says how it went and ends the process, whatever is under way.
+end_with <- function(outcome, ...) {
+  cat(..., file = outcome, sep = "")
+  tools::pskill(Sys.getpid(), tools::SIGKILL)
+}
+
+run_file <- function(file, folder, outcome) {
+  reporter <- driver$reporter$new()
+  reporter$outcome <- outcome
+  testthat::test_file(file.path(folder, basename(file)), reporter = reporter, package = "capalloc",
+    load_helpers = FALSE, env = new.env(parent = driver$env))
+}
+
+# ---- a process of its own --------------------------------------------------------------------------------------------
+
+# In the child: prepares the mutant and runs the tests on a copy, in which snapshots may change. `state` is a folder
+# that says what is under way and, at the end, how it went.
+run_child <- function(prepare, checks, state) {
+  outcome <- file.path(state, "outcome")
+  quiet <- file(file.path(state, "log"), "w")
+  sink(quiet)
+  sink(quiet, type = "message")
+  file.copy("tests/testthat", state, recursive = TRUE)
+  tryCatch(prepare(), error = function(e) end_with(outcome, "loading"))
+  for (check in checks) {
+    cat(check, file = file.path(state, "at"))
+    tryCatch(
+      suppressWarnings(run_file(check, file.path(state, "testthat"), outcome)),
+      error = function(e) end_with(outcome, "an error")
+    )
+  }
+  end_with(outcome, "SURVIVED")
+}
+
+# How the tests went: c(outcome, test file). Time is that of the processor, `limit` seconds of it a test file, since the
+# machine may be busy; what sleeps for ten times as long is stuck.
+run_apart <- function(prepare, checks, limit) {
+  state <- tempfile("mutant")
+  dir.create(state)
+  on.exit(unlink(state, recursive = TRUE))
+  job <- parallel::mcparallel(run_child(prepare, checks, state), silent = TRUE)
+  on.exit(suppressWarnings(parallel::mccollect(job)), add = TRUE, after = FALSE)
+  read <- function(name) paste(readLines(file.path(state, name), warn = FALSE), collapse = " ")
+  at <- function() if (file.exists(file.path(state, "at"))) read("at") else ""
+  while (!ended(job)) {
+    if (is_late(job$pid, at(), limit)) {
+      tools::pskill(job$pid, tools::SIGKILL)
+      return(c("killed: time", at()))
+    }
+  }
+  outcome <- if (file.exists(file.path(state, "outcome"))) read("outcome") else "a crash"
+  c(if (outcome == "SURVIVED") outcome else paste("killed:", outcome), at())
+}
+
+# Waits a moment for the end of a forked process.
+ended <- function(job) !is.null(suppressWarnings(parallel::mccollect(job, wait = FALSE, timeout = 0.1)))
+
+# Whether a process has used up its time since the test file under way began.
+is_late <- function(pid, at, limit) {
+  now <- Sys.time()
+  if (!identical(driver$under_way, c(pid, at))) {
+    list2env(list(under_way = c(pid, at), begun = now, used = processor_time(pid), asked = now), driver)
+  }
+  if (now - driver$asked < 1) return(FALSE)
+  driver$asked <- now
+  allowed <- 20 + if (at %in% names(limit)) 6 * limit[[at]] else max(limit, 0)
+  processor_time(pid) - driver$used > allowed || as.numeric(now - driver$begun, units = "secs") > 10 * allowed
+}
+
+# Of a process, in seconds: ps says [days-]hours:minutes:seconds.
+processor_time <- function(pid) {
+  said <- suppressWarnings(system2("ps", c("-o", "time=", "-p", pid), stdout = TRUE))
+  parts <- rev(as.numeric(strsplit(trimws(said[1]), "[-:]")[[1]]))
+  sum(parts * c(1, 60, 3600, 86400)[seq_along(parts)], na.rm = TRUE)
+}
+
+# Seconds of every test file on the package as it is, which must pass.
+time_checks <- function(checks) {
+  seconds <- vapply(checks, function(check) {
+    begun <- sum(proc.time()[4:5])
+    outcome <- run_apart(function() NULL, check, stats::setNames(100, check))
+    if (outcome[1] != "SURVIVED") stop(check, " fails without a mutant, ", outcome[1])
+    sum(proc.time()[4:5]) - begun
+  }, 0)
+  pmax(stats::setNames(seconds, checks), 0.1)
+}
+
+# ---- mutants ---------------------------------------------------------------------------------------------------------
+
+use_core <- function(path) {
+  routines <- getDLLRegisteredRoutines(dyn.load(path))$.Call
+  for (name in names(routines)) rebind(name, routines[[name]])
+}
+
+# A file of R is evaluated as a whole, since its tables hold its functions; methods are registered once more.
+use_r <- function(text) {
+  namespace <- asNamespace("capalloc")
+  code <- parse(text = text, keep.source = FALSE)
+  named <- intersect(all.names(code), ls(namespace, all.names = TRUE))
+  for (name in named) unlockBinding(name, namespace)
+  eval(code, namespace)
+  methods <- getNamespaceInfo(namespace, "S3methods")
+  for (i in which(methods[, 3] %in% named)) {
+    registerS3method(methods[i, 1], methods[i, 2], namespace[[methods[i, 3]]], envir = namespace)
+  }
+}
+
+rebind <- function(name, value) {
+  namespace <- asNamespace("capalloc")
+  unlockBinding(name, namespace)
+  assign(name, value, envir = namespace)
+}
