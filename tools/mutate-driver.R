@@ -1,8 +1,9 @@
-# The quick driver of mutate.R: which tests look at which source, and how they run on a mutant.
+# The quick driver of mutate.R: how a mutant is tested.
 #
-# The package, testthat and the helpers are loaded once, in the process that forks: a mutant of R is evaluated into the
-# namespace of the child, one of C is loaded there and the routines of the namespace are made to point at it. The child
-# ends at the first expectation that fails.
+# The package, testthat and the tests' helpers are loaded once, in the process that forks: a mutant of R is evaluated
+# into the namespace of the child, one of C is loaded there and the routines of the namespace are made to point at it.
+# What the slow twins of the helpers say of small networks is worked out before the fork, so that comparing with it
+# takes a moment; mutants that pass go through the test files of their source. The child ends at the first failure.
 
 # ---- which -----------------------------------------------------------------------------------------------------------
 
@@ -67,6 +68,71 @@ load_tests <- function() {
   )
 }
 
+# What the package says of networks beside what their twins say: list(name, found(), wanted, tolerance). The tolerances
+# are those of the tests.
+quick_cases <- function() {
+  with(driver$env, {
+    case <- function(name, found, wanted, tolerance = 1e-9) {
+      list(list(name = name, found = found, wanted = c(wanted), tolerance = tolerance))
+    }
+    linear_cases <- function(net, name) {
+      J <- twin_tangent(net)
+      moments <- some_moments(net)
+      space <- twin_column_space(net, J = J)
+      soft <- twin_column_space(net, 0.1, J = J)
+      loss <- twin_column_space(net, sigma = moments$sigma, J = J)
+      table <- t(rowsum(t(twin_table(soft, 0.1)), twin_theta_layer(net)))
+      start <- list(unit = rep(1, prod(shape_of(net))), constant = 0, lost = 0)
+      flow <- twin_flow(twin_slices(net$layers, net$coef), start, levels = TRUE)
+      c(
+        case(name, \() effective_weights(net), twin_weights(net)),
+        case(name, \() tangent(net), J),
+        case(name, \() capacity(net, block = 2)$capacity, diag(twin_kernel(space)), 1e-7),
+        case(name, \() capacity(net, ridge = 0.1)$capacity, diag(twin_kernel(soft)), 1e-7),
+        case(name, \() capacity(net, "covariance", data = moments$rows)$capacity, diag(twin_kernel(loss)), 1e-6),
+        case(name, \() as.matrix(capacity_kernel(net)), twin_kernel(space), 1e-7),
+        case(name, \() as.matrix(capacity_table(net, ridge = 0.1, block = 3)), table[, colSums(table != 0) > 0], 1e-7),
+        case(name, \() propagate_capacity(net)$capacity, unlist(lapply(flow, unlist)), 1e-10)
+      )
+    }
+    curved_cases <- function(net, name) {
+      x <- test_inputs(net, 5)
+      c(
+        case(name, \() predict(net, x), twin_predict(net, x)),
+        case(name, \() .Call(ffi_extended, lower(net), net$coef, x), twin_extended(net, x), 1e-8)
+      )
+    }
+    # more rows than a block has, and not a multiple of one
+    row_cases <- function(example, name, loss, N = 520, decay = 0.03) {
+      theta <- withr::with_seed(1, stats::rnorm(capalloc:::n_params(example$net), sd = 0.7))
+      n <- prod(example$net$input$shape)
+      rows <- random_rows(N, n, ncol(example$f(theta, matrix(0, 1, n))), loss, N)
+      of <- function(theta) plain_loss(example$f(theta, rows$x), rows$y, loss) + decay * sum(theta^2)
+      number <- row_convergence(example$f, theta, rows$x, rows$y, loss, decay)
+      case(name, \() unlist(core_row_gradient(example$net, theta, rows$x, rows$y, loss, decay)),
+        c(of(theta), complex_step(of, theta), number))
+    }
+    flow_cases <- function(net, name) {
+      start <- list(unit = rep(1, prod(shape_of(net))), constant = 0, lost = 0)
+      flow <- twin_flow(twin_slices(net$layers, net$coef), start, levels = TRUE)
+      case(name, \() propagate_capacity(net)$capacity, unlist(lapply(flow, unlist)), 2e-6)
+    }
+    over <- function(networks, cases) unlist(unname(Map(cases, networks, names(networks))), recursive = FALSE)
+    c(
+      over(c(named_networks(), small_grids()), linear_cases),
+      over(curved_networks(), curved_cases),
+      over(curved_flows(), flow_cases),
+      over(smooth_cases(), \(x, name) row_cases(x, name, "squared")),
+      over(smooth_cases(), \(x, name) row_cases(x, name, "cross_entropy"))
+    )
+  })
+}
+
+is_off <- function(case) {
+  found <- tryCatch(suppressWarnings(c(case$found())), error = function(e) NULL)
+  length(found) != length(case$wanted) || !isTRUE(max(abs(found - case$wanted), 0) <= case$tolerance)
+}
+
 # Says how it went and ends the process, whatever is under way.
 end_with <- function(outcome, ...) {
   cat(..., file = outcome, sep = "")
@@ -84,13 +150,15 @@ run_file <- function(file, folder, outcome) {
 
 # In the child: prepares the mutant and runs the tests on a copy, in which snapshots may change. `state` is a folder
 # that says what is under way and, at the end, how it went.
-run_child <- function(prepare, checks, state) {
+run_child <- function(prepare, cases, checks, state) {
   outcome <- file.path(state, "outcome")
   quiet <- file(file.path(state, "log"), "w")
   sink(quiet)
   sink(quiet, type = "message")
   file.copy("tests/testthat", state, recursive = TRUE)
   tryCatch(prepare(), error = function(e) end_with(outcome, "loading"))
+  cat("quick", file = file.path(state, "at"))
+  for (case in cases) if (is_off(case)) end_with(outcome, "quick, ", case$name)
   for (check in checks) {
     cat(check, file = file.path(state, "at"))
     tryCatch(
@@ -103,11 +171,11 @@ run_child <- function(prepare, checks, state) {
 
 # How the tests went: c(outcome, test file). Time is that of the processor, `limit` seconds of it a test file, since the
 # machine may be busy; what sleeps for ten times as long is stuck.
-run_apart <- function(prepare, checks, limit) {
+run_apart <- function(prepare, cases, checks, limit) {
   state <- tempfile("mutant")
   dir.create(state)
   on.exit(unlink(state, recursive = TRUE))
-  job <- parallel::mcparallel(run_child(prepare, checks, state), silent = TRUE)
+  job <- parallel::mcparallel(run_child(prepare, cases, checks, state), silent = TRUE)
   on.exit(suppressWarnings(parallel::mccollect(job)), add = TRUE, after = FALSE)
   read <- function(name) paste(readLines(file.path(state, name), warn = FALSE), collapse = " ")
   at <- function() if (file.exists(file.path(state, "at"))) read("at") else ""
@@ -132,7 +200,7 @@ is_late <- function(pid, at, limit) {
   }
   if (now - driver$asked < 1) return(FALSE)
   driver$asked <- now
-  allowed <- 20 + if (at %in% names(limit)) 6 * limit[[at]] else max(limit, 0)
+  allowed <- 10 + if (at %in% names(limit)) 5 * limit[[at]] else 0
   processor_time(pid) - driver$used > allowed || as.numeric(now - driver$begun, units = "secs") > 10 * allowed
 }
 
@@ -147,7 +215,7 @@ processor_time <- function(pid) {
 time_checks <- function(checks) {
   seconds <- vapply(checks, function(check) {
     begun <- sum(proc.time()[4:5])
-    outcome <- run_apart(function() NULL, check, stats::setNames(100, check))
+    outcome <- run_apart(function() NULL, list(), check, stats::setNames(100, check))
     if (outcome[1] != "SURVIVED") stop(check, " fails without a mutant, ", outcome[1])
     sum(proc.time()[4:5]) - begun
   }, 0)

@@ -218,12 +218,12 @@ build_mutant <- function(mutant) {
 try_mutant <- function(mutant, checks, times) {
   if (grepl("[.]R$", mutant$file)) {
     text <- mutated_text(mutant)
-    return(run_apart(function() use_r(text), checks, times))
+    return(run_apart(function() use_r(text), cases, checks, times))
   }
   built <- build_mutant(mutant)
   if (!file.exists(built)) return(c(built, ""))
   on.exit(unlink(dirname(built), recursive = TRUE))
-  run_apart(function() use_core(built), checks, times)
+  run_apart(function() use_core(built), cases, checks, times)
 }
 
 # ---- all of them ---------------------------------------------------------------------------------------------------
@@ -268,6 +268,7 @@ sites <- lapply(sites, function(places) draw(do.call(rbind, places)))
 cat(sprintf("%d places in C, %d in R\n", nrow(sites$C), nrow(sites$R)))
 commands <- build_core()
 load_tests()
+cases <- quick_cases()
 times <- known_times(unique(unlist(lapply(c(c_files(), r_files()), checks_of))))
 wanted <- c(C = ceiling(n_mutants / 2), R = floor(n_mutants / 2))
 tried <- do.call(rbind, Map(run_language, sites, wanted, MoreArgs = list(times = times)))
