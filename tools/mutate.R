@@ -196,6 +196,8 @@ build_core <- function() {
 
 in_build <- function(command) system(paste("cd build &&", command), ignore.stdout = TRUE, ignore.stderr = TRUE) == 0
 
+not_counted <- c("does not compile", "same object")
+
 # The path of a shared object, or why there is none.
 build_mutant <- function(mutant) {
   source <- basename(mutant$file)
@@ -208,7 +210,7 @@ build_mutant <- function(mutant) {
   if (tools::md5sum(kept[2]) == tools::md5sum(paste0(kept[2], ".kept"))) return("same object")
   if (!in_build(commands$link)) return("does not compile")
   # a new file each time: one that is loaded must not change
-  folder <- tempfile("core")
+  folder <- tempfile("core", ".")
   dir.create(folder)
   file.rename("build/capalloc.so", file.path(folder, "capalloc.so"))
   file.path(folder, "capalloc.so")
@@ -221,7 +223,7 @@ try_mutant <- function(mutant, checks, times) {
     return(run_apart(function() use_r(text), cases, checks, times))
   }
   built <- build_mutant(mutant)
-  if (!file.exists(built)) return(c(built, ""))
+  if (built %in% not_counted) return(c(built, ""))
   on.exit(unlink(dirname(built), recursive = TRUE))
   run_apart(function() use_core(built), cases, checks, times)
 }
@@ -234,8 +236,6 @@ said <- function(mutant, outcome, seconds = NULL) {
   place <- paste0(sub("capalloc/", "", mutant$file), ":", mutant$line)
   cat(seconds, sprintf("%-40s %s  %s  ->  %s\n", substr(outcome, 1, 40), place, shown(mutant$old), new), sep = "")
 }
-
-not_counted <- c("does not compile", "same object")
 
 run_language <- function(sites, wanted, times) {
   outcomes <- character()
