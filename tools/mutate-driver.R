@@ -176,7 +176,7 @@ run_child <- function(prepare, cases, checks, state) {
 # machine may be busy; what sleeps for ten times as long is stuck.
 run_apart <- function(prepare, cases, checks, limit) {
   tempdir(check = TRUE) # a mutant that makes R fall takes it away
-  state <- tempfile("mutant", ".")
+  state <- tempfile("mutant", getwd())
   dir.create(state)
   on.exit(unlink(state, recursive = TRUE))
   job <- parallel::mcparallel(run_child(prepare, cases, checks, state), silent = TRUE)

@@ -2,8 +2,8 @@
 
 # ---- recurrences -------------------------------------------------------------------------------------------
 
-# h_t = a h_(t-1) + b x_t: W_j = b a^(n-j), so J spans a^d and d a^d, d = n - j the lag. Scaled by the largest power, its
-# columns have a condition below 1e4 and lose nothing.
+# h_t = a h_(t-1) + b x_t: W_j = b a^(n-j), so J spans a^d and d a^d, d = n - j the lag. Scaled by the largest power,
+# its columns have a condition below 1e4 and lose nothing.
 recurrence_projector <- function(a, n) {
   d <- n - seq_len(n)
   power <- a^(if (a <= 1) d else d - max(d))
