@@ -12,6 +12,8 @@ tests_of_c <- list(
   "linalg|workspace" = c("capacity", "allocation", "optim", "fit"),
   "extended|jet|op-(max|phi|product)|gate" = c("layer-activation", "layer-recurrent", "layer-pool",
     "capacity-samples-invariance", "linearise"),
+  "extended" = "capacity-samples",
+  "graph|op-.*" = "ffi",
   "sample|optim-(adam|normal)" = c("optim", "fit-rows"),
   "loss|moments|optim-(lm|lbfgs)" = c("optim", "fit"),
   "optim" = c("optim", "fit", "fit-rows"),

@@ -1,8 +1,10 @@
 # See mutate.sh, which calls this with the number of mutants, a seed and a folder in which times are kept, where there
 # are copies of the sources (capalloc/) and of the tests (tests/). Half of the mutants are of C, half of R.
 #
-# A mutant is one token, or one statement, that reads differently. Those that do not compile, or compile to the same
-# object, are not counted. Each is run in a process of its own, forked from this one; mutate-driver.R says how.
+# A mutant is one token, or one statement, that reads differently. Left out in C is what no result can tell: sizes of
+# scratch, thresholds between two ways that are both right (constants with a name), and -1 for 0, which mostly reads
+# what lies before an array (check-memory.sh sees that). Those that do not compile, or compile to the same object, are
+# not counted. Each is run in a process of its own, forked from this one; mutate-driver.R says how.
 
 arguments <- commandArgs(TRUE)
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
@@ -66,6 +68,8 @@ c_token <- paste0("[A-Za-z_][A-Za-z_0-9]*|(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][
   "->|\\+\\+|--|<<|>>|[-+*/%<>=!&|^]=|&&|\\|\\||[^\\sA-Za-z_0-9]")
 c_types <- c("double", "int", "char", "void", "size_t", "long", "unsigned", "bool", "const", "return")
 
+c_untold <- "\\bca_(doubles|ints|sizes|bytes|large)\\(|_work\\(|static const (double|int|size_t) [A-Z]"
+
 # Comments, strings and preprocessor lines become blanks of the same length.
 blanked <- function(text) {
   found <- gregexpr(c_left_out, text, perl = TRUE)
@@ -93,9 +97,10 @@ c_sites <- function(file) {
   number <- grepl("^[0-9.]*[0-9]", text) & !grepl("x", text)
   new <- vector("list", length(text))
   new[swapped] <- c_swaps[text[swapped]]
-  new[number] <- lapply(text[number], numbers)
-  keep <- swapped | number
+  new[number] <- lapply(text[number], function(number) setdiff(numbers(number), "-1"))
   line_of <- function(at) findInterval(at, c(1, gregexpr("\n", code)[[1]] + 1))
+  untold <- grep(c_untold, strsplit(code, "\n", fixed = TRUE)[[1]])
+  keep <- (swapped | number) & !line_of(tokens$at) %in% untold
   rbind(sites_of(file, tokens$at[keep], text[keep], new[keep], line_of(tokens$at[keep])), c_statements(file, code))
 }
 
