@@ -123,7 +123,7 @@ kept_layers <- function(network, layers, call = rlang::caller_env()) {
 # next to the largest are zero: their roots would not be. Where the network has no use for the constant,
 # its coordinate (of samples) stays by itself.
 metric_root <- function(x, network, data, samples, call = rlang::caller_env()) {
-  moments <- if (is.null(samples)) metric_moments(x, network, data, call) else input_moments(samples)
+  moments <- if (is.null(samples)) metric_moments(x, network, data, call) else input_moments(samples, call)
   augmented <- if (is.null(samples)) has_bias(network) else !is_homogeneous(network)
   sigma <- augment_moments(moments, augmented)$sigma
   e <- eigen(sigma, symmetric = TRUE)
@@ -146,10 +146,11 @@ metric_moments <- function(x, network, data, call) {
     check_pair_input(network, data, call)
     return(data$moments)
   }
-  input_moments(some_inputs(data, network, call))
+  input_moments(some_inputs(data, network, call), call)
 }
 
-input_moments <- function(rows) {
+input_moments <- function(rows, call = rlang::caller_env()) {
+  check_squares(rows, "data", call)
   list(
     sigma = crossprod(rows) / nrow(rows), cross = matrix(0, ncol(rows), 1L), target = matrix(1),
     mean_x = colMeans(rows), mean_y = 0

@@ -302,6 +302,15 @@ inject_vectors <- function(state, ties, m, members, constant) {
   array(V, c(m * members, size, 1L))
 }
 
+# Products of very large weights are no numbers, and second moments have their squares.
+check_carried <- function(carried, about) {
+  if (all(is.finite(carried))) return(invisible())
+  abort(c(
+    "A quantity is not finite: what mode {about$mode} carries through the layers.",
+    i = "The weights of {.arg network} are too large for it; mode total does not depend on their scale."
+  ), "nonfinite", call = about$call)
+}
+
 # 1 for the first pair (a, b) of its kind, 2 for the second, ..
 occurrence <- function(a, b) {
   key <- paste(a, b)
@@ -311,9 +320,12 @@ occurrence <- function(a, b) {
 # rows: outputs x members x units. Of outputs one by one the shares of |V|^2; of parameters the diagonal of the
 # projector on their vectors.
 vector_capacity <- function(rows, about, constant) {
+  check_carried(rows, about)
   n <- dim(rows)[[3L]]
   if (about$start$kind != "layer") {
     V <- matrix(rows, ncol = n)
+    largest <- apply(abs(V), 1L, max, 0)
+    V <- V / ifelse(largest > 0, largest, 1) # squares of weights of any scale
     total <- rowSums(V^2)
     some <- total > 0
     kappa <- colSums(V[some, , drop = FALSE]^2 / total[some])
@@ -328,7 +340,8 @@ vector_capacity <- function(rows, about, constant) {
 # Leverage of the rows of J on its columns, each scaled to unit norm.
 column_leverage <- function(J) {
   tol <- 10 * max(dim(J)) * .Machine$double.eps
-  norm <- sqrt(colSums(J^2))
+  largest <- apply(abs(J), 2L, max, 0)
+  norm <- largest * sqrt(colSums((J / rep(ifelse(largest > 0, largest, 1), each = nrow(J)))^2))
   kept <- norm > tol * max(norm, 0)
   if (!any(kept)) return(list(leverage = numeric(nrow(J)), rank = 0L))
   s <- svd(J[, kept, drop = FALSE] / rep(norm[kept], each = nrow(J)), nv = 0L)
@@ -361,6 +374,7 @@ run_outputs <- function(about) {
     run_cut(about, cut, S, two_sided = TRUE)$levels
   }
   told <- in_chunks(nrow(B), cut$size, each)
+  check_carried(unlist(told), about)
   lapply(seq_along(about$nodes), function(l) output_capacity(matrix(unlist(told[[l]]), ncol = nrow(B))))
 }
 
@@ -398,6 +412,7 @@ run_pairs <- function(about) {
     run_cut(about, below, S, two_sided = TRUE)$levels
   }
   told <- in_chunks(nrow(pairs), below$size, each)
+  check_carried(unlist(told), about)
   lapply(seq_along(about$nodes), function(l) {
     pair_capacity(matrix(unlist(told[[l]]), ncol = nrow(pairs)), pairs)
   })
@@ -426,6 +441,7 @@ run_family <- function(about) {
   S[cbind(at[!is.na(at)], at[!is.na(at)], 1L)] <- 1
   told <- run_cut(about, cut, S, two_sided = TRUE, inject = function(state, ties) inject_moments(state, ties, pairs))
   own <- pairs[, 1L] > 0L
+  check_carried(unlist(told$levels), about)
   lapply(told$levels, function(each) {
     pair_capacity(matrix(each, ncol = nrow(pairs))[, own, drop = FALSE], pairs[own, , drop = FALSE])
   })

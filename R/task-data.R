@@ -125,6 +125,10 @@ new_rows <- function(x, y, test, seed, input, label = NULL, levels = NULL, call 
       x = "They are {nrow(x)} x {ncol(x)} and {nrow(y)} x {ncol(y)}."
     ), "shape", call = call)
   }
+  if (is.null(levels)) { # classes are not learnt from moments
+    check_squares(x, if (is.null(label)) "x" else "data", call)
+    check_squares(y, if (is.null(label)) "y" else "data", call)
+  }
   input <- task_input(input, ncol(x), colnames(x), call = call)
   held_out <- integer()
   size <- count_held_out(test, nrow(x), call = call)

@@ -39,6 +39,7 @@
 #' @export
 task_series <- function(series, length, horizon = 1, test = 0.2) {
   series <- check_series(series)
+  check_squares(series, "series")
   length <- check_count(length)
   horizon <- check_horizon(horizon)
   channels <- ncol(series)

@@ -129,6 +129,19 @@ row_moments <- function(x, y) {
   )
 }
 
+# Squares of very large rows are no numbers, those of very small ones have lost their digits.
+check_squares <- function(rows, arg, call = rlang::caller_env()) {
+  size <- apply(abs(rows), 2L, max, 0)
+  size <- size[size > 0]
+  bad <- size[size > 1e152 | size < 1e-152]
+  if (length(bad) == 0L) return(rows)
+  abort(c(
+    "The squares of {.arg {arg}} must be numbers.",
+    x = "The largest of a column is {format(bad[[1]], digits = 2)}.",
+    i = "Change its unit: between 1e-152 and 1e152 they are, with all their digits."
+  ), "value", call = call)
+}
+
 # [[Sigma, C], [C', V]], (n + m) x (n + m)
 joint_moments <- function(moments) {
   rbind(cbind(moments$sigma, moments$cross), cbind(t(moments$cross), moments$target))

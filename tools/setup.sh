@@ -1,9 +1,9 @@
 #!/bin/sh
 # Gets R, the packages that a profile needs, and capalloc itself in a private library; installs only what is missing.
-# Call: sh tools/setup.sh demo|test|check|bench|site, or source it and call set_up PROFILE, then install_capalloc.
+# Call: sh tools/setup.sh demo|test|check|bench|site|coverage, or source it and call set_up PROFILE, then install_capalloc.
 #
 # The profiles: demo (Imports and ggplot2), test (all Suggests too), check (what R CMD check needs too), site (pkgdown
-# too), bench (Imports, future, nnet, and what the benchmarks compare with, where Debian has it).
+# too), coverage (covr too), bench (Imports, future, nnet, and what the benchmarks compare with, where Debian has it).
 # As root on Debian or Ubuntu everything comes from apt-get, built. Elsewhere R must be there, and packages
 # come from CRAN into the user's own library. CAPALLOC_CACHE names the folder for the private libraries.
 
@@ -15,6 +15,7 @@ report_suggests="knitr rmarkdown"
 least_suggests="testthat withr"
 bench_suggests="future nnet"
 site_suggests="pkgdown"
+coverage_suggests="covr"
 # What the benchmarks compare with; they say what they skip without it.
 bench_peers="libopenblas0-pthread python3-torch python3-numpy time"
 check_programs="qpdf pandoc"
@@ -79,6 +80,7 @@ packages() { # profile, or least for what no test runs without -> "name version"
     least) suggested $least_suggests ;;
     bench) suggested $bench_suggests ;;
     site) dependencies Suggests; suggested $site_suggests ;;
+    coverage) dependencies Suggests; suggested $coverage_suggests ;;
     *) dependencies Suggests ;;
   esac
 }
@@ -233,7 +235,8 @@ has_torch() {
 }
 
 set_up() { # profile
-  case $1 in demo | test | check | bench | site) ;; *) die "the profile is demo, test, check, bench or site, not '$1'" ;; esac
+  case $1 in demo | test | check | bench | site | coverage) ;;
+    *) die "the profile is demo, test, check, bench, site or coverage, not '$1'" ;; esac
   need_r "$1"
   need_packages "$1"
   need_programs "$1"
@@ -335,7 +338,7 @@ run_tests() { # [filter]
 
 case $0 in
   setup.sh | */setup.sh)
-    [ $# -eq 1 ] || die "call: sh tools/setup.sh demo|test|check|bench|site"
+    [ $# -eq 1 ] || die "call: sh tools/setup.sh demo|test|check|bench|site|coverage"
     set_up "$1"
     install_capalloc
     say "capalloc is ready in $lib"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs the tests on a build of capalloc that counts its lines, of R and of C; prints lines run and lines per file, the
+# lines that no test runs, and the total.
+# Call: sh tools/coverage.sh [FILTER], FILTER a pattern of test files' names, such as capacity
+
+# shellcheck source=tools/setup.sh
+. "$(dirname "$0")/setup.sh"
+
+[ $# -le 1 ] || die "call: sh tools/coverage.sh [FILTER]"
+set_up coverage
+need_compilers c "$toolchain"
+have gcov || die "gcov, which comes with gcc, is not there"
+
+copy_sources
+cp -R "$top/tests" "$work/capalloc/"
+chmod -R u+w "$work/capalloc"
+NOT_CRAN=true CAPALLOC_SOURCE=$top OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+: "${TESTTHAT_PARALLEL:=true}" "${TESTTHAT_CPUS:=2}"
+export NOT_CRAN CAPALLOC_SOURCE OMP_NUM_THREADS OPENBLAS_NUM_THREADS TESTTHAT_PARALLEL TESTTHAT_CPUS
+cd "$work"
+Rscript "$top/tools/coverage.R" capalloc "$@" < /dev/null
