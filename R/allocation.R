@@ -168,7 +168,7 @@ block_size <- function(m, n, p) {
 inform_cost <- function(rows, p, block) {
   flops <- 2 * rows * p^2 * (1 + p / block) + 2 * rows * p * min(rows, p)
   if (flops < 2e11) return(invisible())
-  megabytes <- 8 * p * (2 * block + 3 * p) / 2^20
+  megabytes <- 8 * p * (2 * block + 6 * p) / 2^20
   cli::cli_inform(c(
     "Allocating a tangent of {format(rows, big.mark = ',')} x {format(p, big.mark = ',')} in blocks of
       {format(block, big.mark = ',')} rows.",
