@@ -136,19 +136,19 @@ test_that("Levenberg and Marquardt with acceleration takes its steps on moments"
     wide = input_vector(3) |> layer_dense(3) |> layer_dense(1),
     narrow = input_vector(4) |> layer_dense(1) |> layer_dense(3)
   )
-  for (name in names(networks)) for (size in c(1, 0.05, 20)) {
+  for (name in names(networks)) for (seed in 1:12) {
     net <- networks[[name]]
     p <- capalloc:::n_params(net)
-    start <- withr::with_seed(3, size * stats::rnorm(p) * 10^-(seq_len(p) %% 4))
+    start <- withr::with_seed(seed, c(1, 0.05, 20)[[seed %% 3 + 1]] * stats::rnorm(p) * 10^-(seq_len(p) %% 4))
     n <- prod(net$input$shape)
     moments <- withr::with_seed(4, random_moments(n, prod(shape_of(net))))
     task <- task_moments(moments$sigma, moments$cross, moments$target)
-    for (iterations in c(1, 2, 5)) {
+    for (iterations in c(1, 3)) {
       trained <- quiet_fit(set_coef(net, start), task, method = "lm", seed = 1,
         control = list(max_iterations = iterations, tol = 0))
       # each step multiplies rounding by the condition of the damped system, at most 1e4 here
       expect_equal(unname(coef(trained)), plain_lm(net, start, moments, iterations), tolerance = 1e-8,
-        label = paste(name, size, iterations))
+        label = paste(name, seed, iterations))
     }
   }
 })
