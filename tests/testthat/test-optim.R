@@ -153,6 +153,16 @@ test_that("Levenberg and Marquardt with acceleration takes its steps on moments"
   }
 })
 
+test_that("L-BFGS evaluates each point once", {
+  network <- input_vector(4) |> layer_dense(1) |> layer_dense(3)
+  moments <- withr::with_seed(4, random_moments(4, 3))
+  trained <- quiet_fit(network, task_moments(moments$sigma, moments$cross, moments$target), method = "lbfgs", seed = 1,
+    control = list(max_iterations = 6))
+  expect_identical(as.integer(trained$history$iteration), 0:6)
+  # R asks for the value and the gradient one by one
+  expect_identical(anyDuplicated(trained$history$loss), 0L)
+})
+
 test_that("the loss of Levenberg and Marquardt never rises but by its rounding", {
   rows <- random_rows(40, 3, 2, "squared", 3)
   task <- task_data(rows$x, rows$y, test = 0)
