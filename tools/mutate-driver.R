@@ -8,12 +8,14 @@
 # ---- which -----------------------------------------------------------------------------------------------------------
 
 tests_of_c <- list(
-  "allocation" = c("capacity", "capacity-samples-invariance", "allocation", "capacity-invariance"),
+  "allocation" = c("capacity", "capacity-samples-invariance", "allocation", "capacity-invariance", "capacity-kernel",
+    "capacity-table"),
   "linalg|workspace" = c("capacity", "allocation", "optim", "fit"),
   "extended|jet|op-(max|phi|product)|gate" = c("layer-activation", "layer-recurrent", "layer-pool",
     "capacity-samples-invariance", "linearise"),
-  "extended" = "capacity-samples",
-  "graph|op-.*" = "ffi",
+  "extended|jet|op-(max|phi|product)" = c("fit-rows", "tangent-samples", "capacity-samples"),
+  "graph|op.*" = "ffi",
+  "pass|op-linear|tangent|runs" = "tangent",
   "sample|optim-(adam|normal)" = c("optim", "fit-rows"),
   "loss|moments|optim-(lm|lbfgs)" = c("optim", "fit"),
   "optim" = c("optim", "fit", "fit-rows"),

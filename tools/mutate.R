@@ -112,7 +112,7 @@ c_statements <- function(file, code) {
   type <- paste0("^\\s+(", paste(other, collapse = "|"), ")\\b")
   alone <- c(FALSE, grepl("([;{})]|\\belse|^)\\s*$", lines[-length(lines)]))
   whole <- alone & grepl("^\\s+[A-Za-z*][^;{}]*;\\s*$", lines) & grepl("=|\\(|\\+\\+", lines) & !grepl(type, lines)
-  old <- trimws(lines[whole])
+  old <- trimws(strsplit(read_text(file), "\n", fixed = TRUE)[[1]][whole]) # with its strings
   sites_of(file, first[whole] + regexpr("\\S", lines[whole]) - 1L, old, rep(list(";"), sum(whole)), which(whole))
 }
 

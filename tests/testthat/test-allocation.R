@@ -178,6 +178,16 @@ test_that("ranks below the number of parameters are those of the SVD", {
   }
 })
 
+test_that("columns below ten times the rounding of the largest are dropped, others are not", {
+  floor <- 10 * 6 * .Machine$double.eps
+  for (size in c(0.95, 1.05)) {
+    J <- cbind(c(1, 0, 0, 0, 0, 0), c(0, size * floor, 0, 0, 0, 0))
+    core <- allocate_rows(J, 3)
+    expect_identical(core$rank, if (size > 1) 2L else 1L)
+    expect_near(core$answer[, 1], c(1, size > 1, 0, 0, 0, 0), 1e-15)
+  }
+})
+
 test_that("a tolerance below which directions are lost is met exactly, also where the quick way would do", {
   J <- matrix_with(60, 10^seq(0, -2, length.out = 20))
   s <- svd(twin_unit_columns(J, rep(1, 20)))

@@ -97,6 +97,72 @@ test_that("one step of Levenberg and Marquardt solves its damped normal equation
   }
 })
 
+# Transtrum and Sethna's steps on the moments of a linear network of two layers, as src/optim-lm.c describes them, with
+# plain matrices: any root of Sigma gives the same steps, and the second derivative of a product is a difference.
+plain_lm <- function(network, theta, moments, iterations) {
+  root <- chol(moments$sigma)
+  target <- t(backsolve(root, moments$cross, transpose = TRUE))
+  m <- nrow(target)
+  residuals <- function(theta) c(twin_weights(network, theta) %*% t(root) - target)
+  mu <- 1e-2
+  for (i in seq_len(iterations)) {
+    J <- kronecker(root, diag(m)) %*% twin_tangent(network, theta)
+    norms <- sqrt(colSums(J^2))
+    scale <- 1 / pmax(norms, 1e-2 * max(norms))
+    J <- J * rep(scale, each = nrow(J))
+    r <- residuals(theta)
+    grow <- 2
+    repeat {
+      solve_damped <- function(x) -c(solve(crossprod(J) + mu * diag(ncol(J)), crossprod(J, x)))
+      z <- solve_damped(r)
+      v <- scale * z
+      a <- solve_damped(residuals(theta + v) - 2 * r + residuals(theta - v))
+      small <- 2 * sqrt(sum(a^2)) <= 0.75 * sqrt(sum(z^2))
+      trial <- theta + v + if (small) scale * a / 2 else 0
+      gain <- (sum(r^2) - sum(residuals(trial)^2)) / sum(z * (mu * z - crossprod(J, r)))
+      if (gain > 1e-4) break
+      mu <- mu * grow
+      grow <- 2 * grow
+    }
+    theta <- trial
+    mu <- max(mu * max(0.1, 1 - (2 * gain - 1)^3), .Machine$double.eps)
+  }
+  theta
+}
+
+test_that("Levenberg and Marquardt with acceleration takes its steps on moments", {
+  # fewer residuals than parameters, and more; small weights, whose steps are refused or not accelerated
+  networks <- list(
+    wide = input_vector(3) |> layer_dense(3) |> layer_dense(1),
+    narrow = input_vector(4) |> layer_dense(1) |> layer_dense(3)
+  )
+  for (name in names(networks)) for (seed in 1:12) {
+    net <- networks[[name]]
+    p <- capalloc:::n_params(net)
+    start <- withr::with_seed(seed, c(1, 0.05, 20)[[seed %% 3 + 1]] * stats::rnorm(p) * 10^-(seq_len(p) %% 4))
+    n <- prod(net$input$shape)
+    moments <- withr::with_seed(4, random_moments(n, prod(shape_of(net))))
+    task <- task_moments(moments$sigma, moments$cross, moments$target)
+    for (iterations in c(1, 3)) {
+      trained <- quiet_fit(set_coef(net, start), task, method = "lm", seed = 1,
+        control = list(max_iterations = iterations, tol = 0))
+      # each step multiplies rounding by the condition of the damped system, at most 1e4 here
+      expect_equal(unname(coef(trained)), plain_lm(net, start, moments, iterations), tolerance = 1e-8,
+        label = paste(name, seed, iterations))
+    }
+  }
+})
+
+test_that("L-BFGS evaluates each point once", {
+  network <- input_vector(4) |> layer_dense(1) |> layer_dense(3)
+  moments <- withr::with_seed(4, random_moments(4, 3))
+  trained <- quiet_fit(network, task_moments(moments$sigma, moments$cross, moments$target), method = "lbfgs", seed = 1,
+    control = list(max_iterations = 6))
+  expect_identical(as.integer(trained$history$iteration), 0:6)
+  # R asks for the value and the gradient one by one
+  expect_identical(anyDuplicated(trained$history$loss), 0L)
+})
+
 test_that("the loss of Levenberg and Marquardt never rises but by its rounding", {
   rows <- random_rows(40, 3, 2, "squared", 3)
   task <- task_data(rows$x, rows$y, test = 0)

@@ -2,6 +2,11 @@
 
 threads <- function(...) capalloc:::blas_threads(...)
 
+test_that("an OpenBLAS can be asked for its threads", {
+  skip_if_not(grepl("openblas", extSoftVersion()[["BLAS"]], ignore.case = TRUE), "This BLAS is not OpenBLAS")
+  expect_gt(threads(), 0L)
+})
+
 test_that("threads are set for a while and set back", {
   skip_if(threads() == 0L, "This BLAS cannot be asked for its threads")
   old <- threads()
