@@ -235,3 +235,20 @@ test_that("an input alone has no rows, and a blind layer an empty field", {
   grid <- input_grid(2, 3) |> layer_conv(1, c(2, 1), dilation = c(4, 1), padding = "same")
   expect_equal(receptive_field(grid)$size, c(NA_integer_, NA_integer_))
 })
+
+# Runs that bring the same values a row further on are taken as one convolution, four channels at a time; those at equal
+# distances as one product; the others one after the other. Channels beyond four, and rows beyond the runs.
+test_that("every way of contracting runs gives the same tangent", {
+  networks <- list(
+    convolution = input_sequence(24) |> layer_conv(5, 2) |> layer_conv(6, 3, padding = "same") |> layer_dense(1),
+    pooled = input_sequence(30) |> layer_conv(5, 1) |> layer_conv(5, 5, padding = "same") |> layer_pool(4) |>
+      layer_dense(1),
+    product = input_sequence(20) |> layer_conv(6, 4, stride = 4) |> layer_conv(5, 2) |> layer_dense(1),
+    outputs = input_sequence(18, channels = 2) |> layer_conv(5, 3, padding = "same") |> layer_dense(3),
+    groups = input_sequence(16, channels = 4) |> layer_conv(8, 3, groups = 2) |> layer_conv(5, 3) |> layer_dense(1)
+  )
+  for (name in names(networks)) {
+    network <- initialise(networks[[name]], seed = 1)
+    expect_near(unname(tangent(network)), unname(twin_tangent(network)), 1e-14, name)
+  }
+})
