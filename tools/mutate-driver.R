@@ -65,7 +65,8 @@ driver <- new.env()
 load_tests <- function() {
   loadNamespace("capalloc")
   suppressPackageStartupMessages(library("testthat"))
-  driver$env <- testthat::test_env("capalloc")
+  # testthat's own has copies of the functions
+  driver$env <- new.env(parent = asNamespace("capalloc"))
   testthat::source_test_helpers("tests/testthat", env = driver$env)
   driver$reporter <- R6::R6Class("end_at_failure",
     inherit = testthat::Reporter,
