@@ -5,7 +5,7 @@
 # `seeds` is NULL or the root of the metric, `kept` the layer of each parameter or 0, `samples` the
 # inputs (N x n) at which a network that is not linear is looked at, n the coordinates with the constant.
 new_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rlang::caller_env()) {
-  network <- capacity_network(x, call)
+  network <- network_of(x, "x", call)
   metric <- check_choice(metric, c("identity", "covariance"), arg = "metric", call = call)
   ridge <- check_number(ridge, min = 0, arg = "ridge", call = call)
   kept <- kept_layers(network, layers, call)
@@ -79,18 +79,6 @@ allocate <- function(about, question, what) {
   core$evidence <- rank_evidence(core, about$tol)
   if (about$ridge == 0) warn_rank_gap(core$evidence)
   core
-}
-
-# The network of a network or a fit.
-capacity_network <- function(x, call = rlang::caller_env()) {
-  if (inherits(x, "ca_fit")) return(x$network)
-  if (!inherits(x, "ca_network")) {
-    abort(c(
-      "{.arg x} must be a network with coefficients, or a fit.",
-      x = "It is {show_value(x)} of class {.cls {class(x)}}."
-    ), "type", call = call)
-  }
-  check_coefficients(x, arg = "x", call = call)
 }
 
 # For every parameter the number of its layer among those that have parameters, 0 when it is left out.

@@ -28,7 +28,7 @@
 #' @export
 capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "covariance"), ridge = 0, tol = NULL,
                             data = NULL, layers = NULL, block = NULL) {
-  check_linear(capacity_network(x), "x")
+  check_linear(network_of(x), "x")
   about <- new_allocation(x, metric, ridge, tol, data, layers, block)
   rows <- input_frame(about$network$input, about$intercept)
   at <- shown_inputs(inputs, rows)

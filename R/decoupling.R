@@ -129,7 +129,7 @@ check_variance <- function(variance, call) {
 
 network_decoupling <- function(x, task, data, limit, call) {
   fitted <- if (inherits(x, "ca_fit")) x
-  network <- if (is.null(fitted)) check_coefficients(x, arg = "x", call = call) else fitted$network
+  network <- network_of(x, call = call)
   if (!is.null(fitted) && is.null(task) && is.null(data)) task <- fitted$task
   inputs <- gate_inputs(network, task, data, call)
   lowered <- lower_with_rows(network)

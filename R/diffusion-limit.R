@@ -68,7 +68,7 @@
 #' @export
 diffusion_limit <- function(network, from = NULL, depth = NULL, task = NULL, data = NULL, limit = 1e11, tol = 1e-13) {
   call <- rlang::current_env()
-  own <- if (inherits(network, "ca_fit")) network$network else check_coefficients(network)
+  own <- network_of(network)
   check_stack(own, call)
   tol <- check_number(tol, min = 0, max = 0.1, open = TRUE)
   limit <- check_limit(limit)

@@ -13,7 +13,7 @@
 #' linearise(initialise(net, seed = 1), c(1, 0, -1))
 #' @export
 linearise <- function(network, x) {
-  check_coefficients(network)
+  network <- network_of(network)
   x <- check_inputs(x, network$input)
   if (nrow(x) != 1L) {
     abort(c("{.arg x} must be one input.", x = "It has {nrow(x)} rows."), "shape")

@@ -66,6 +66,16 @@ check_coefficients <- function(x, arg = rlang::caller_arg(x), call = rlang::call
   x
 }
 
+# The network of a network with coefficients, or of a fit.
+network_of <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (inherits(x, "ca_fit")) return(x$network)
+  if (inherits(x, "ca_network")) return(check_coefficients(x, arg, call))
+  abort(c(
+    "{.arg {arg}} must be a network with coefficients, or a fit.",
+    x = "It is {show_value(x)} of class {.cls {class(x)}}."
+  ), "type", call = call)
+}
+
 # The tree as a list of rows, depth first: name ("conv1", counted per kind over
 # the whole network), depth, layer, and the slice of theta of the layer and all
 # that it holds: entries first .. last (last < first when it has none).

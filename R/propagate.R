@@ -121,7 +121,7 @@ check_limit <- function(limit, call = rlang::caller_env()) {
 # output; `data` are rows.
 new_propagation <- function(network, from, mode, task, data, call = rlang::caller_env()) {
   fitted <- if (inherits(network, "ca_fit")) network
-  network <- if (is.null(fitted)) check_coefficients(network, call = call) else fitted$network
+  network <- network_of(network, call = call)
   lowered <- lower_with_rows(network)
   if (!is.null(fitted) && is.null(task) && is.null(data)) {
     own <- fit_inputs(fitted, mode == "empirical" || has_op(lowered$graph, "max"), call)

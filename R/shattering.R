@@ -65,13 +65,13 @@ is_one_network <- function(x) inherits(x, "ca_network") || inherits(x, "ca_fit")
 # A named list of networks with coefficients and fits.
 shattered_networks <- function(network, call) {
   if (is_one_network(network) || !is.list(network) || is.data.frame(network)) {
-    if (!inherits(network, "ca_fit")) check_coefficients(network, call = call)
+    network_of(network, call = call)
     return(list(network = check_has_layers(network, "network", call)))
   }
   check_network_names(names(network), call)
   for (name in names(network)) {
     arg <- paste0("network$", name)
-    if (!inherits(network[[name]], "ca_fit")) check_coefficients(network[[name]], arg, call)
+    network_of(network[[name]], arg, call)
     check_has_layers(network[[name]], arg, call)
   }
   check_one_input(network, call)
@@ -96,8 +96,6 @@ check_one_input <- function(network, call) {
       {describe_input(inputs[[differ[[1]]]])}."
   ), "shape", call = call)
 }
-
-network_of <- function(x) if (inherits(x, "ca_fit")) x$network else x
 
 check_has_layers <- function(x, arg, call) {
   if (length(network_of(x)$layers) > 0L) return(x)

@@ -8,7 +8,7 @@
 #' Both are exact, from one backward and one forward pass over the network's
 #' operations, on the inputs and positions that the output depends on.
 #'
-#' @param network A network with coefficients.
+#' @param network A network with coefficients, or a fit.
 #' @returns `effective_weights()`: a matrix, outputs x inputs (m x n, or m x (n +
 #'   1) with a bias), columns named after the inputs. `tangent()`: a matrix with a
 #'   row per output and input, outputs fastest (row o + m (j - 1)), and a column
@@ -25,7 +25,7 @@
 #' tangent(net)
 #' @export
 effective_weights <- function(network) {
-  check_coefficients(network)
+  network <- network_of(network)
   check_linear(network)
   W <- .Call(ffi_weights, lower(network), network$coef)
   colnames(W) <- input_frame(network$input, has_bias(network))$input
@@ -35,7 +35,7 @@ effective_weights <- function(network) {
 #' @rdname effective_weights
 #' @export
 tangent <- function(network) {
-  check_coefficients(network)
+  network <- network_of(network)
   check_linear(network)
   J <- .Call(ffi_tangent, lower(network), network$coef)
   dimnames(J) <- list(NULL, coef_names(network)) # colnames() would copy it

@@ -22,7 +22,8 @@ DEVTOOLS_LOAD=true
 CAPALLOC_SOURCE=$top
 export R_MAKEVARS_USER NOT_CRAN OMP_NUM_THREADS OPENBLAS_NUM_THREADS TESTTHAT_PARALLEL DEVTOOLS_LOAD CAPALLOC_SOURCE
 
-[ -d "$work/capalloc" ] || copy_sources
+rm -rf "$work/capalloc" # where it was installed from, with objects that would not be built again
+copy_sources
 cp -R "$top/tests" "$work/"
 chmod -R u+w "$work/tests"
 # A mutant may ask for all the memory there is.
