@@ -59,10 +59,20 @@ layer_parallel <- function(network, ..., merge = c("sum", "concat")) {
     }
   }
   shape <- shapes[[1L]]
-  if (merge == "concat") shape[[1L]] <- sum(vapply(shapes, function(shape) shape[[1L]], 0L))
+  if (merge == "concat") shape[[1L]] <- all_channels(shapes)
   add_layer(network, new_layer("parallel", network, shape, kinds[[1L]],
     blocks = lapply(inner, function(x) x$layers), merge = merge
   ))
+}
+
+all_channels <- function(shapes, call = rlang::caller_env()) {
+  channels <- sum(vapply(shapes, function(shape) as.double(shape[[1L]]), 0))
+  if (channels > .Machine$integer.max) {
+    abort(c(
+      "The outputs of the blocks have too many channels.", x = "They are {extent_text(channels)}."
+    ), "size", call = call)
+  }
+  as.integer(channels)
 }
 
 # The layers that a block adds to a network that begins where it stands.

@@ -133,7 +133,7 @@ partition_subspaces <- function(subspaces) {
     n <- input_size(input)
     if (nrow(bases[[1L]]) != n) {
       abort(c(
-        "{.arg subspaces} must be of the network's {n} input coordinate{?s}.",
+        "{.arg subspaces} must be of the network's input coordinates ({n}).",
         x = "They have {nrow(bases[[1]])} row{?s}."
       ), "shape", call = NULL)
     }

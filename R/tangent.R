@@ -78,7 +78,7 @@ check_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::cal
   if (is.numeric(x) && is.null(dim(x))) {
     if (length(x) != n) {
       abort(c(
-        "{.arg {arg}} must have one column for each of the {n} input{?s}; a vector is one row.",
+        "{.arg {arg}} must have one column for each input ({n}); a vector is one row.",
         x = "It is a vector of {length(x)}."
       ), "shape", call = call)
     }

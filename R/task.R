@@ -60,8 +60,8 @@ task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
   space <- input$input
   if (input_size(space) != n) {
     abort(c(
-      "{.arg input} must have {n} coordinate{?s}, one for each input.",
-      x = "It is {describe_input(space)}: {input_size(space)} coordinate{?s}."
+      "{.arg input} must have one coordinate for each input ({n}).",
+      x = "It is {describe_input(space)}, {input_size(space)} in all."
     ), "shape", call = call)
   }
   if (!is.null(labels)) space$labels <- labels

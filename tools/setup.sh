@@ -24,7 +24,7 @@ report_programs="pandoc"
 # gfortran: R links packages that use LAPACK with -lgfortran.
 toolchain="gcc gfortran libc6-dev make libblas-dev liblapack-dev"
 # ... and what the packages from CRAN need to compile.
-cran_toolchain="$toolchain g++ libpng-dev libuv1-dev libxml2-dev"
+cran_toolchain="$toolchain g++ libpng-dev libuv1-dev libxml2-dev libgmp-dev libmpfr-dev"
 count_line="[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped"
 
 top=$(cd "$(dirname "$0")/.." && pwd)

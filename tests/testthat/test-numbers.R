@@ -80,6 +80,130 @@ test_that("covariances near singular keep their rank, and weights to eps over th
   expect_near(c(oracle_weights(task)), c(-0.5, -0.5), 1e-14)
 })
 
+# ---- against 77 digits ---------------------------------------------------------------------------------------
+
+# The allocation, and whether the rank was called uncertain.
+capacity_warned <- function(...) {
+  warned <- FALSE
+  found <- withCallingHandlers(capacity(...), capalloc_warning_rank_gap = function(w) {
+    warned <<- TRUE
+    invokeRestart("muffleWarning")
+  })
+  list(kappa = found$capacity, total = glance(found)$total, warned = warned)
+}
+
+# Right to rounding times the condition of the tangent.
+expect_exact <- function(found, wanted, rank, condition, label) {
+  expect_false(found$warned, label = label)
+  expect_identical(found$total, rank, label = label)
+  expect_near(found$kappa, wanted, 1e-14 + 4 * .Machine$double.eps * condition, label)
+}
+
+test_that("tangents of condition 1 to 1e12 have the allocation of exact arithmetic, and a warning behind", {
+  skip_without_precision()
+  r <- 3
+  m <- 4
+  n <- 9
+  frame <- function(a, b) qr.Q(qr(matrix(stats::rnorm(a * b), a)))
+  for (digits in 0:13) {
+    # W = B A spans what is not orthogonal to both the columns of B and the rows of A
+    parts <- withr::with_seed(digits, list(A = frame(r, r) %*% (10^(-digits * (0:(r - 1)) / (r - 1)) * t(frame(n, r))),
+      B = frame(m, r)))
+    net <- set_coef(input_vector(n) |> layer_dense(r) |> layer_dense(m), unlist(parts))
+    of <- lapply(list(t(parts$A), parts$B), function(x) {
+      precise_leverages(precise_basis(lapply(seq_len(r), function(j) precise(x[, j]))))
+    })
+    wanted <- colSums(1 - outer(1 - of[[2L]], 1 - of[[1L]]))
+    found <- capacity_warned(net)
+    if (digits < 13) expect_exact(found, wanted, r * (m + n - r), 2 * 10^digits, paste0("condition 1e", digits))
+  }
+  expect_true(found$warned)
+})
+
+# f(z) g(z) h(z^4), without the directions that rescale a filter: independent columns of its tangent.
+chain_tangent <- function(f, g, h) {
+  one <- function(k, n) precise(as.numeric(seq_len(n) == k))
+  c(
+    lapply(1:3, function(k) precise_product(precise_product(one(k, 3), g), h, 4)),
+    lapply(1:2, function(k) precise_product(precise_product(f, one(k, 3)), h, 4)),
+    lapply(1:2, function(k) precise_product(precise_product(f, g), one(k, 3), 4))
+  )
+}
+
+test_that("nearly coincident filters have the allocation of exact arithmetic", {
+  skip_without_precision()
+  net <- input_sequence(13) |> layer_conv(1, 3) |> layer_conv(1, 3) |> layer_conv(1, 3, dilation = 4)
+  f <- c(1, 0.5, -0.75)
+  h <- c(2, -1, 0.5)
+  for (d in 2^-seq(0, 36, 3)) {
+    g <- f + c(0, d, -d) # exact
+    wanted <- precise_leverages(precise_basis(chain_tangent(precise(f), precise(g), precise(h))))
+    expect_exact(capacity_warned(set_coef(net, c(f, g, h))), wanted, 7, 12 / d, paste("distance", d))
+  }
+})
+
+# d w_t / d (b, A, c) of w_t = c' A^t b, t = n - 1, ..., 0, for A = (x 0; a y) and c = `out`. All is made of f_x = x^t and
+# f_y = y^t, of which A^t is: the states s = A^t b and the gains r' = c' A^t as (of f_x, of f_y), and their convolutions
+# dw / dA = sum over k < t of r_(t-1-k) s_k', where f_x meets f_x in t x^(t-1) and f_y in (x^t - y^t) / (x - y). Columns
+# have norm 1, and those are left out that are rounding beside the largest of their layer, as the tolerance has it.
+two_state_tangent <- function(b, A, out, n) {
+  x <- precise(A[1, 1])
+  y <- precise(A[2, 2])
+  t <- rev(seq_len(n)) - 1
+  f <- list(x^t, y^t)
+  twice <- list(t * x^(t - 1), t * y^(t - 1))
+  crossed <- (f[[1L]] - f[[2L]]) / (x - y)
+  turned <- A[2, 1] / (x - y)
+  s <- list(c(precise(b[[1L]]), 0), c(b[[1L]] * turned, b[[2L]] - b[[1L]] * turned))
+  r <- list(c(out[[1L]] + out[[2L]] * turned, -out[[2L]] * turned), c(precise(0), out[[2L]]))
+  along <- function(u) u[1] * f[[1L]] + u[2] * f[[2L]]
+  meet <- function(u, v) u[1] * v[1] * twice[[1L]] + u[2] * v[2] * twice[[2L]] + (u[1] * v[2] + u[2] * v[1]) * crossed
+  entries <- unlist(lapply(s, function(v) lapply(r, meet, v)), recursive = FALSE)
+  columns <- c(lapply(r, along), entries, lapply(s, along))
+  size <- vapply(columns, function(column) Rmpfr::asNumeric(log(max(abs(column)))), 0)
+  precise_unit(columns[size - stats::ave(size, rep(1:2, c(6, 2)), FUN = max) > log(10 * n * .Machine$double.eps)])
+}
+
+test_that("recurrences of two states over 1024 steps have the numeric rank and allocation of exact arithmetic", {
+  skip_without_precision()
+  n <- 1024
+  b <- c(0.5, 1)
+  out <- c(1, 0.5)
+  for (rates in list(c(0.5, 0.25), c(0.984375, 0.96875), c(1.0625, 0.875), c(1.5, 1.375))) {
+    A <- matrix(c(rates[[1L]], 0.25, 0, rates[[2L]]), 2)
+    found <- capacity_warned(set_coef(input_sequence(n) |> layer_recurrent(2) |> layer_dense(1), c(b, A, out)))
+    columns <- two_state_tangent(b, A, out, n)
+    # rates^d and d rates^d, of which the tolerance (1024 * 10 eps) leaves those that are not swamped
+    basis <- precise_leading(columns, found$total)
+    expect_false(found$warned)
+    expect_near(found$kappa, precise_leverages(basis), 1e-10, paste("rates", toString(rates)))
+    expect_lt(precise_rest(columns, basis), 2e-12)
+    expect_identical(found$total, if (rates[[1L]] > 1) 2 else 4, label = paste("rates", toString(rates)))
+  }
+})
+
+test_that("covariances of condition 1e3 to 1e12 have the allocation of exact arithmetic", {
+  skip_without_precision()
+  n <- 6
+  f <- c(1, 0.5, -0.75)
+  g <- c(2, -1)
+  net <- set_coef(input_sequence(n) |> layer_conv(1, 3) |> layer_conv(1, 2, dilation = 3), c(f, g))
+  one <- function(k, n) precise(as.numeric(seq_len(n) == k))
+  columns <- c(
+    lapply(1:3, function(k) precise_product(one(k, 3), precise(g), 3)), list(precise_product(precise(f), one(1, 2), 3))
+  )
+  hilbert <- outer(seq_len(n), seq_len(n), function(i, j) 1 / (i + j - 1))
+  for (added in 2^-c(8, 24, 40)) {
+    sigma <- hilbert + added * diag(n)
+    root <- precise_root(lapply(seq_len(n), function(j) precise(sigma[, j])))
+    seen <- lapply(columns, function(column) Reduce(`+`, Map(`*`, root, as.list(column))))
+    found <- capacity_warned(net, "covariance", data = task_moments(sigma, rowSums(sigma), sum(sigma) + 1))
+    expect_identical(found$total, 4)
+    expect_false(found$warned)
+    expect_near(found$kappa, precise_leverages(precise_basis(seen)), 1e-11, paste("added", added))
+  }
+})
+
 # ---- scale -------------------------------------------------------------------------------------------------
 
 # Powers of two change no digit.
@@ -139,4 +263,28 @@ test_that("data of any scale are fitted alike, or refused by class", {
     expect_error(capacity(set_coef(net, 1:4), "covariance", data = s * x), class = "capalloc_error_value")
   }
   expect_snapshot(error = TRUE, task_data(1e160 * x, y))
+})
+
+# ---- sizes -------------------------------------------------------------------------------------------------
+
+test_that("sizes beyond 2^31 are counted exactly, and refused by class where they cannot be had", {
+  plane <- input_grid(60000, 60000) |> layer_conv(1, 2)
+  expect_error(predict(set_coef(plane, 1:4), 1:4), "(3.6e+09)", fixed = TRUE, class = "capalloc_error_shape")
+  expect_error(task_moments(diag(2), 1:2, 9, input = input_grid(60000, 60000)), class = "capalloc_error_shape")
+  wide <- input_vector(2^31 - 1) |> layer_dense(2)
+  expect_error(set_coef(wide, 0), "4294967294", class = "capalloc_error_shape")
+  expect_output(print(input_sequence(1e5) |> layer_dense(1e5)), "1e[+]10 parameters")
+  stacked <- Reduce(\(net, i) layer_activation(net, "relu"), 1:6, input_sequence(2^23))
+  for (net in list(plane, wide, stacked)) expect_error(receptive_field(net), class = "capalloc_error_size")
+  expect_error(effective_weights(set_coef(plane, 1:4)), class = "capalloc_error_size")
+  expect_message(
+    expect_error(capacity(set_coef(plane, 1:4)), class = "capalloc_error_size"), "1.295957e[+]19 x 4"
+  )
+  # 4.9e9 weights of 2 parameters
+  same <- input_sequence(70000) |> layer_conv(1, 2, padding = "same") |> set_coef(1:2)
+  expect_error(effective_weights(same), class = "capalloc_error_size")
+  expect_error(tangent(same), class = "capalloc_error_size")
+  keep <- \(x) layer_activation(x, "relu")
+  half <- input_sequence(1, channels = 2^30)
+  expect_error(layer_parallel(half, keep, keep, merge = "concat"), "2147483648", class = "capalloc_error_size")
 })

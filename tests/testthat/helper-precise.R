@@ -1,0 +1,82 @@
+# References in 77 digits (Rmpfr), slow and plain. A matrix is a list of its columns.
+
+skip_without_precision <- function() {
+  skip_on_cran() # seconds each
+  skip_if_not_installed("Rmpfr")
+}
+
+precise <- function(x) Rmpfr::mpfr(x, 256)
+
+precise_unit <- function(columns) lapply(columns, function(column) column / sqrt(sum(column^2)))
+
+# Gram and Schmidt, each column twice, which does for any condition that leaves digits.
+precise_basis <- function(columns) {
+  basis <- list()
+  for (column in columns) {
+    for (again in 1:2) for (unit in basis) column <- column - sum(unit * column) * unit
+    basis <- c(basis, precise_unit(list(column)))
+  }
+  basis
+}
+
+# The diagonal of the projector on an orthonormal basis.
+precise_leverages <- function(basis) Rmpfr::asNumeric(Reduce(`+`, lapply(basis, function(unit) unit^2)))
+
+# The r leading left singular vectors, by subspace iteration: each step gains the square of s_r / s_(r+1).
+precise_leading <- function(columns, r, steps = 2) {
+  basis <- precise_basis(columns[seq_len(r)])
+  for (step in seq_len(steps)) {
+    moved <- lapply(basis, function(unit) Reduce(`+`, lapply(columns, function(column) sum(column * unit) * column)))
+    basis <- precise_basis(moved)
+  }
+  basis
+}
+
+# What a basis leaves of columns: the largest norm.
+precise_rest <- function(columns, basis) {
+  rest <- lapply(columns, function(column) {
+    for (unit in basis) column <- column - sum(unit * column) * unit
+    Rmpfr::asNumeric(sqrt(sum(column^2)))
+  })
+  max(unlist(rest))
+}
+
+# a(z) b(z^every), coefficients as the taps of a filter.
+precise_product <- function(a, b, every = 1L) {
+  product <- precise(numeric(length(a) + every * (length(b) - 1L)))
+  for (k in seq_along(b)) {
+    at <- every * (k - 1L) + seq_along(a)
+    product[at] <- product[at] + b[[k]] * a
+  }
+  product
+}
+
+# X with S X = B, all lists of columns, by elimination with pivots.
+precise_solve <- function(S, B) {
+  n <- length(S)
+  rows <- lapply(seq_len(n), function(i) do.call(c, lapply(c(S, B), function(column) column[i])))
+  for (k in seq_len(n)) {
+    size <- vapply(rows[k:n], function(row) Rmpfr::asNumeric(abs(row[k])), 0)
+    pivot <- k - 1L + which.max(size)
+    rows[c(k, pivot)] <- rows[c(pivot, k)]
+    rows[[k]] <- rows[[k]] / rows[[k]][k]
+    for (i in setdiff(seq_len(n), k)) rows[[i]] <- rows[[i]] - rows[[i]][k] * rows[[k]]
+  }
+  lapply(seq_along(B), function(j) do.call(c, lapply(rows, function(row) row[n + j])))
+}
+
+# The symmetric root of a positive definite matrix, by Denman and Beavers' iteration.
+precise_root <- function(S) {
+  n <- length(S)
+  identity <- lapply(seq_len(n), function(j) precise(as.numeric(seq_len(n) == j)))
+  half <- function(a, b) Map(function(x, y) (x + y) / 2, a, b)
+  root <- S
+  inverse <- identity
+  for (step in 1:32) {
+    other <- precise_solve(root, identity)
+    root_next <- half(root, precise_solve(inverse, identity))
+    inverse <- half(inverse, other)
+    root <- root_next
+  }
+  root
+}
