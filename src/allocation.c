@@ -117,9 +117,9 @@ static enum ca_status by_qr(const struct ca_tall *tall, const int *layer, int n_
 
 /* --- the quick way ------------------------------------------------------------------------ */
 
-/* Condition s_1 / s_p up to which J R^-1 is orthonormal enough. Beyond, a second factor makes it
- * so, provided that the first left little to do: its reciprocal condition says so. R itself is not
- * asked for more than that another factor is worth trying. */
+/* Condition s_1 / s_p up to which J R^-1 is orthonormal enough. Beyond, a second factor makes
+ * it so, provided that the first left little to do: its reciprocal condition says so. R itself
+ * is not asked for more than that another factor is worth trying. */
 static const double WELL = 1e2, SECOND = 0.1, FIRST = 1e-12;
 /* Squares of norms between these bounds neither overflow nor lose digits. */
 static const double SQUARE_LEAST = 1e-200, SQUARE_MOST = 1e200;

@@ -115,8 +115,8 @@ void ca_carry_step(const struct ca_carry *carry, int block, double *S) {
     }
 }
 
-/* Lines of the units `from`, each times its mean gate, are moved to the units `to`; down (n x
- * size) holds rows, right (n x size) columns, own (n x n) both. */
+/* Lines of the units `from`, each times its mean gate, are added to those of the units `to`;
+ * down (n x size) holds rows, right (n x size) columns, own (n x n) both. */
 static void gates_two_sided(const struct ca_carry *carry, const struct ca_gates *gates,
                             double *S, double *work) {
     const size_t N = (size_t)carry->size, n = (size_t)gates->n;
@@ -135,11 +135,6 @@ static void gates_two_sided(const struct ca_carry *carry, const struct ca_gates 
         for (size_t z = 0; z < n; z++)
             own[z + n * y] = gates->second[z + n * y] *
                              S[(size_t)gates->from[z] + N * (size_t)gates->from[y]];
-    for (size_t z = 0; z < n; z++)
-        memset(S + N * (size_t)gates->from[z], 0, sizeof(double) * N);
-    for (size_t r = 0; r < N; r++)
-        for (size_t z = 0; z < n; z++)
-            S[(size_t)gates->from[z] + N * r] = 0;
     for (size_t r = 0; r < N; r++)
         for (size_t z = 0; z < n; z++)
             if (gates->to[z] >= 0)

@@ -41,7 +41,8 @@ const int *ca_blocks(const struct ca_graph *graph);
 void ca_carry_step(const struct ca_carry *carry, int block, double *S);
 
 /* V_to += E[g] V_from, or S_(to,to) += E[g g'] o S_(from,from), S_(to,rest) += E[g]
- * S_(from,rest). Two-sided it leaves the units `from` zero. work: 2 n size + n^2 + size. */
+ * S_(from,rest). Two-sided the units `from` must be cleared next. work: 2 n size + n^2 + size.
+ */
 void ca_carry_gates(const struct ca_carry *carry, const struct ca_gates *gates, double *S,
                     double *work);
 

@@ -25,8 +25,6 @@ static int small(int m, int n, int k) {
 static void gemm_n(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
                    int transposed, double *C, int ldc) {
     const size_t step_l = transposed ? (size_t)ldb : 1, step_j = transposed ? 1 : (size_t)ldb;
-    if (m == 0 || n == 0 || k == 0)
-        return;
     if (m == 1 && lda == 1 && ldc == 1 && step_l == 1 && small(1, n, k)) {
         for (int j = 0; j < n; j++) /* columns of B against one row */
             C[j] += ca_dot((size_t)k, A, B + (size_t)j * step_j);

@@ -65,7 +65,10 @@ small_grids <- function() {
   networks <- list(
     plain = input_grid(4, 5) |> layer_conv(2, 2) |> layer_dense(1),
     channels = input_grid(3, 4, channels = 2) |> layer_conv(2, c(2, 3), bias = TRUE) |> layer_dense(2),
-    pooled = input_grid(4, 4) |> layer_pool(2) |> layer_dense(2, bias = TRUE)
+    pooled = input_grid(4, 4) |> layer_pool(2) |> layer_dense(2, bias = TRUE),
+    # what the first block sees holds what the second one does
+    nested = input_grid(4, 5) |>
+      layer_parallel(\(x) layer_conv(x, 1, 3, padding = "same"), \(x) layer_conv(x, 1, 1)) |> layer_dense(1)
   )
   Map(with_test_coef, networks, seq_along(networks))
 }
