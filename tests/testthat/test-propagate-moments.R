@@ -250,6 +250,28 @@ test_that("a network that is not used, outputs without inputs and one without la
   expect_identical(units_at(propagate_capacity(flat, mode = "gaussian"), "activation1"), c(0, 0))
 })
 
+test_that("parameters on units that are always 0 have no capacity below them", {
+  below <- function(net, ...) units_at(propagate_capacity(net, "dense2", ...), "dense1")
+  linear <- set_coef(input_vector(2) |> layer_dense(2) |> layer_dense(1), c(0, 0, 0, 0, 1, 1))
+  expect_identical(below(linear, "linear"), c(0, 0))
+  curved <- set_coef(input_vector(2) |> layer_dense(2) |> layer_activation("tanh") |> layer_dense(1), coef(linear))
+  flow <- propagate_capacity(curved, "dense2", "gaussian")
+  expect_identical(units_at(flow, "dense1"), c(0, 0))
+  expect_near(units_at(flow, "dense2"), c(1, 1), 1e-12)
+  expect_equal(glance(flow)$rank, 0)
+})
+
+test_that("mode gaussian at data is that of Gaussian inputs with its moments", {
+  x <- withr::with_seed(1, matrix(rnorm(60) + 1, 20))
+  task <- task_moments(crossprod(x) / 20, matrix(0, 3, 1), 1, mean_x = colMeans(x))
+  net <- with_test_coef(input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1), 1)
+  at_data <- propagate_capacity(net, "dense2", "gaussian", data = x)
+  expect_near(at_data$capacity, propagate_capacity(net, "dense2", "gaussian", task = task)$capacity, 1e-10)
+  # and neither that of white inputs nor that of the samples themselves
+  expect_gt(max(abs(at_data$capacity - propagate_capacity(net, "dense2", "gaussian")$capacity)), 1e-3)
+  expect_gt(max(abs(at_data$capacity - propagate_capacity(net, "dense2", "empirical", data = x)$capacity)), 1e-3)
+})
+
 test_that("an unclear rank is a warning with its level", {
   net <- set_coef(input_vector(2) |> layer_dense(2) |> layer_dense(1), c(1, 1, 1, 1 + 4e-14, 1, 1))
   expect_warning(propagate_capacity(net, "dense2", "linear"), "dense1", class = "capalloc_warning_rank_gap")
