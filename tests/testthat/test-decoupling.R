@@ -152,6 +152,7 @@ test_that("decouplings print", {
     decoupling("erf", correlation = 0.5, variance = c(1, 4))
     print(decoupling(net), n = 2)
     decoupling(net, data = diag(2))
+    print(decoupling(net, task = task_moments(diag(2), matrix(0, 2, 1), 1)), n = 1)
   })
 })
 

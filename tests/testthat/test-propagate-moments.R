@@ -43,6 +43,25 @@ test_that("at every layer it is the capacity of the layers from there on", {
   }
 })
 
+test_that("mode linear is that of a linear network whose gates are sqrt(q)", {
+  shares <- function(W) colSums(W^2 / rowSums(W^2))
+  # one q for a whole layer has no part in the shares
+  net <- with_test_coef(input_vector(4) |> layer_dense(3) |> layer_activation("leaky_relu", 0.5) |> layer_dense(2) |>
+    layer_activation("sin", 2) |> layer_dense(2), 1)
+  plain <- set_coef(input_vector(4) |> layer_dense(3) |> layer_dense(2) |> layer_dense(2), net$coef)
+  wanted <- unname(shares(effective_weights(plain)))
+  expect_near(units_at(propagate_capacity(net, mode = "linear"), "dense1"), wanted, 1e-12)
+  # beside a shortcut it has
+  block <- \(x) x |> layer_dense(4) |> layer_activation("leaky_relu", 0.5)
+  skip <- with_test_coef(input_vector(4) |> layer_residual(block, scale = 0.7), 2)
+  gate <- sqrt((1 + 0.5^2) / 2)
+  expect_near(units_at(propagate_capacity(skip, mode = "linear"), "residual1"),
+    shares(diag(4) + 0.7 * gate * matrix(skip$coef, 4)), 1e-12)
+  # a maximum is 1 / sqrt(2) of each of its two, and the one in the middle is in both
+  pooled <- set_coef(input_sequence(3) |> layer_pool(2, stride = 1, type = "max") |> layer_dense(1), c(1, 3))
+  expect_near(units_at(propagate_capacity(pooled, mode = "linear"), "pool1"), c(1, 16, 9) / 26, 1e-12)
+})
+
 # ---- second moments, as for networks with activations --------------------------------------------------
 
 # The moments themselves for a network without activations and biases, which takes the vectors otherwise: by pairs, or
