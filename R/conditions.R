@@ -22,9 +22,11 @@ warn <- function(message, class, ..., .envir = parent.frame()) {
 
 # Says which suggested package a feature needs, before any work is done.
 need_package <- function(package, to, call = rlang::caller_env()) {
-  if (requireNamespace(package, quietly = TRUE)) return(invisible())
+  if (has_package(package)) return(invisible())
   abort(c(
     "The package {.pkg {package}} is needed to {to}.",
     i = "Install it with {.code install.packages(\"{package}\")}."
   ), "package", call = call)
 }
+
+has_package <- function(package) requireNamespace(package, quietly = TRUE)

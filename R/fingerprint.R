@@ -61,7 +61,7 @@ value_writer <- function(out) {
         scope(environment(x))
       },
       environment = scope(x),
-      symbol = , language = texts(deparse(x)),
+      symbol = , language = , builtin = , special = texts(deparse(x)),
       texts(typeof(x))
     )
     about <- attributes(x)

@@ -99,7 +99,6 @@ metric_text <- function(metric, direction) {
 # shares a mean rank. NA where there is no value.
 metric_ranks <- function(values, direction, resolution) {
   if (direction == "higher") values <- -values
-  if (is.na(resolution)) resolution <- 0
   ranks <- rep(NA_real_, length(values))
   at <- order(values, na.last = NA)
   if (length(at) == 0L) return(ranks)
@@ -164,7 +163,6 @@ budget_text <- function(runs, metric) {
     means <- tapply(runs[[column]], runs$network, mean, na.rm = TRUE)
     range(means[is.finite(means)])
   }
-  if (!any(has_run(runs))) return(NULL)
   params <- budget("n_params")
   totals <- budget("total_capacity")
   apart <- function(ends) ends[[2L]] > 1.1 / 0.9 * ends[[1L]] + 1e-8

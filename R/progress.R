@@ -6,7 +6,7 @@ with_progress <- function(steps, body, before = 0) {
   shown <- isTRUE(getOption("capalloc.progress", interactive() && !isTRUE(getOption("knitr.in.progress")) &&
     !nzchar(Sys.getenv("CI"))))
   left <- time_left(steps, before)
-  if (!requireNamespace("progressr", quietly = TRUE)) {
+  if (!has_package("progressr")) {
     return(if (shown) with_bar(steps, before, left, body) else body(function(n) NULL))
   }
   report <- function() {

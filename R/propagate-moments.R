@@ -116,7 +116,7 @@ summary_source <- function(about) {
   blocks <- about$blocks
   q <- gate_summary(about)$square
   taps <- vapply(about$graph$ops, function(op) {
-    switch(op$kind, phi = 1, product = 2, max = prod(op$window[1:2]), 0)
+    switch(op$kind, phi = 1, max = prod(op$window[1:2]), 0)
   }, 0)
   sizes <- taps * vapply(about$graph$ops, function(op) prod(op$shape), 0)
   first <- cumsum(sizes) - sizes

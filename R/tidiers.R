@@ -106,8 +106,6 @@ augment.ca_fit <- function(x, ...) {
   left <- residuals(x)
   names <- output_names(x$task)
   N <- nrow(yhat)
-  # one probability of two stands for both
-  if (ncol(yhat) != length(names)) names <- colnames(yhat)
   light_frame(list(
     row = rep(seq_len(N), ncol(yhat)), output = rep(names, each = N), .observed = c(yhat + left), .fitted = c(yhat),
     .resid = c(left)

@@ -41,3 +41,16 @@ test_that("on a grid it is a map of two signs, on vectors it is by position", {
   expect_identical(plot$labels$x, "input")
   expect_match(plot$labels$caption, "Intercept")
 })
+
+test_that("on grids tasks and channels have maps of their own", {
+  skip_if_not_installed("ggplot2")
+  grid <- input_grid(3, 3)
+  nets <- list(conv = grid |> layer_conv(1, 2) |> layer_dense(1), dense = grid |> layer_dense(1))
+  images <- list(near = task_image(3, 3, range = 1), far = task_image(3, 3, range = 4))
+  d <- quiet(capacity_difference(compare_architectures(nets, images, replicates = 2, n_obs = 60), seed = 1))
+  plot <- ggplot2::autoplot(d)
+  tiles <- heat_tiles(plot, plot(d))
+  expect_identical(levels(plot$data$panel), c("near", "far"))
+  expect_identical(as.integer(tiles$panel), rep(1:2, each = 9))
+  expect_equal(tiles$value, d$estimate)
+})

@@ -63,6 +63,19 @@ test_that("a grid has a map for each level that is a grid", {
   expect_equal(own$value, wanted[cbind(own$y, own$x)])
 })
 
+test_that("of more than twelve maps the first, the last and some between are drawn", {
+  skip_if_not_installed("ggplot2")
+  net <- input_grid(2, 3)
+  for (i in 1:20) net <- layer_conv(net, 1, 1)
+  flow <- propagate_capacity(set_coef(net, rep(1, 20)))
+  plot <- ggplot2::autoplot(flow)
+  heat_tiles(plot, plot(flow))
+  shown <- levels(plot$data$panel)
+  expect_length(shown, 12)
+  expect_identical(shown[c(1, 12)], c("conv1", "output"))
+  expect_false(is.unsorted(match(shown, levels(flow$layer)), strictly = TRUE))
+})
+
 test_that("decoupling is a curve of an activation, and points of a network", {
   skip_if_not_installed("ggplot2")
   d <- decoupling("relu", correlation = c(0.5, -1, 0, 1))

@@ -53,6 +53,19 @@ test_that("inputs without an order are drawn by position", {
   expect_equal(drawn(plot(k))$points[[1]]$x, 1:4)
 })
 
+test_that("inputs with names are drawn by name, in the order of the data", {
+  skip_if_not_installed("ggplot2")
+  trained <- fit(arch_dense(input_vector(3), bias = TRUE), task_data(mpg ~ wt + hp + am, mtcars, seed = 1), seed = 1)
+  k <- capacity(trained)
+  b <- built(ggplot2::autoplot(k))
+  expect_identical(b$layout$panel_params[[1]]$x$get_labels(), c("wt", "hp", "am"))
+  expect_identical(b$data[[2]]$y, k$capacity[1:3])
+  told <- drawn(plot(k))
+  expect_identical(told$points[[1]], list(x = as.double(1:3), y = k$capacity[1:3]))
+  marked <- Filter(function(axis) is.character(axis[[3]]), told$axes)
+  expect_identical(marked, list(list(1, 1:3, c("wt", "hp", "am"))), ignore_attr = TRUE)
+})
+
 test_that("parts of a partition are drawn in their order, without a bound", {
   skip_if_not_installed("ggplot2")
   k <- capacity(with_bias, partition = partition_octaves())

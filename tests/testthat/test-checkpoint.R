@@ -366,3 +366,35 @@ test_that("of two manifests that are written at once one is kept, and the other'
   expect_match(said(compare(dir), dir), "`seed`: 2 there, 1 here", fixed = TRUE)
   expect_identical(compare(dir, seed = 2)$seed, 2L)
 })
+
+test_that("a manifest that cannot be replaced is an error", {
+  skip_on_os("windows") # folders have no size
+  dir <- local_checkpoint()
+  unlink(file.path(dir, manifest))
+  dir.create(file.path(dir, manifest)) # a folder in its place, and not an empty one
+  file.create(file.path(dir, manifest, "inside"))
+  expect_warning(text <- said(compare(dir), dir, "file"), "capalloc-manifest.txt: cannot be read")
+  expect_snapshot(writeLines(text))
+})
+
+test_that("what a manifest says is shown as it is where it is no number", {
+  dir <- local_checkpoint()
+  path <- file.path(dir, manifest)
+  lines <- readLines(path)
+  capalloc:::write_checked(path, sub("^replicates .*", "replicates two", lines[-length(lines)]))
+  expect_match(said(compare(dir), dir), "`replicates`: two there, 2 here", fixed = TRUE)
+})
+
+test_that("files that are enormous or in another encoding are damaged, and made again", {
+  skip_on_cran()
+  skip_on_os(c("windows", "mac")) # what is not written of a file takes no space
+  dir <- local_checkpoint()
+  large <- file(run_file(dir, 2), "wb")
+  seek(large, 2^30, rw = "write")
+  writeBin(raw(1), large)
+  close(large)
+  writeBin(c(charToRaw("caf"), as.raw(0xe9), charToRaw("\n")), run_file(dir, 5))
+  w <- expect_warning(again <- compare(dir), class = "capalloc_warning_checkpoint")
+  expect_match(conditionMessage(w), "run-000002.txt: is too large.*run-000005.txt: is not text")
+  expect_identical(timeless(again), timeless(alone))
+})

@@ -209,6 +209,7 @@ test_that("glance(), augment(), format() and print()", {
     contrast_architectures(cmp, test = "bayes", rope = 0.1)
     contrast_architectures(cmp, test = "friedman")
     format(contrast_architectures(cmp, test = "friedman", control = "a", adjust = "bonferroni"))
+    format(contrast_architectures(cmp, test = "bayes", rope = 0.1))
   })
 })
 

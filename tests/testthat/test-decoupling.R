@@ -67,6 +67,8 @@ test_that("the first activations of Gaussian inputs are exact, biases and means 
   expect_near(d$gate_correlation, both / sqrt(pnorm(h[d$i]) * pnorm(h[d$j])), 1e-12)
   expect_equal(glance(d)$decoupling, 1 - mean(d$gate_correlation^2))
   expect_identical(summary(d), glance(d))
+  expect_identical(tidy(d), as.data.frame(d))
+  expect_identical(class(tidy(d)), "data.frame")
 })
 
 test_that("of a network without a task pre-activations are centred and scaled", {
@@ -77,6 +79,17 @@ test_that("of a network without a task pre-activations are centred and scaled", 
   expect_near(d$correlation, rho[cbind(d$i, d$j)], 1e-12)
   own <- decoupling("tanh", correlation = pmin(pmax(d$correlation, -1), 1))$gate_correlation
   expect_near(d$gate_correlation, own, 1e-10)
+})
+
+test_that("an activation of a whole sequence of states sees all of them together", {
+  states <- input_sequence(4) |> layer_recurrent(2, output = "sequence")
+  net <- with_test_coef(states |> layer_activation("relu"), 1)
+  W <- effective_weights(set_coef(states, net$coef))
+  rho <- cov2cor(tcrossprod(W))
+  d <- decoupling(net)
+  expect_identical(nrow(d), 28L)
+  expect_near(d$correlation, rho[cbind(d$i, d$j)], 1e-12)
+  expect_near(d$gate_correlation, 1 / 2 + asin(pmin(pmax(d$correlation, -1), 1)) / pi, 1e-7)
 })
 
 test_that("deeper laws are those of samples as far as these are Gaussian", {
@@ -136,8 +149,10 @@ test_that("decouplings print", {
   net <- set_coef(input_vector(2) |> layer_dense(4) |> layer_activation("relu"), c(1, 0, 1, 1, 0, 1, 1, -1))
   expect_snapshot({
     decoupling("relu", correlation = c(-1, 0, 1))
+    decoupling("erf", correlation = 0.5, variance = c(1, 4))
     print(decoupling(net), n = 2)
     decoupling(net, data = diag(2))
+    print(decoupling(net, task = task_moments(diag(2), matrix(0, 2, 1), 1)), n = 1)
   })
 })
 

@@ -132,6 +132,29 @@ test_that("what does not vary has an estimate, no p-value, and a reason", {
   expect_false(is.na(glance(d)$p.value))
 })
 
+test_that("a task without any difference leaves the test to the others", {
+  p <- random_profiles(6, 4)
+  cmp <- made_allocations(p, two_tasks(4))
+  b <- cmp$allocation$network == "b" & cmp$allocation$task == "t2"
+  cmp$allocation$capacity[b] <- cmp$allocation$capacity[cmp$allocation$network == "a" & cmp$allocation$task == "t2"]
+  d <- capacity_difference(cmp, seed = 1)
+  expect_identical(d$estimate[d$task == "t2"], rep(0, 4))
+  exact <- twin_flips(p$a - p$b)
+  g <- glance(d)
+  expect_equal(g$statistic, exact[[1L]], tolerance = 1e-12)
+  # of 1999 drawn flips, within four standard errors
+  expect_lt(abs(g$p.value - exact[[2L]]), 4 * sqrt(exact[[2L]] * (1 - exact[[2L]]) / 1999) + 1e-3)
+  expect_match(summary(d)$reason[[2L]], "all differences are zero")
+})
+
+test_that("an allocation of nothing has no shares, hence no distance", {
+  p <- list(a = matrix(0, 4, 3), b = random_profiles(4, 3)$b)
+  d <- capacity_difference(made_allocations(p), seed = 1)
+  expect_equal(d$estimate, -colMeans(p$b), tolerance = 1e-14)
+  expect_identical(unlist(glance(d)[c("wasserstein", "total_variation")], use.names = FALSE), rep(NA_real_, 2))
+  expect_identical(summary(d)$total_variation, NA_real_)
+})
+
 test_that("one replicate has no bands and no test", {
   d <- capacity_difference(made_allocations(random_profiles(1, 3)), seed = 1)
   expect_true(all(is.na(d[c("std.error", "conf.low", "band.low")])))
@@ -202,7 +225,10 @@ test_that("warnings say what bands speak of", {
 test_that("it prints, and bad arguments are refused by class", {
   cmp <- made_allocations(random_profiles(6, 3, k = 3))
   d <- capacity_difference(cmp, "a", "c", seed = 1)
-  expect_snapshot(d)
+  expect_snapshot({
+    d
+    print(d, n = 1)
+  })
   expect_identical(tidy(d), as.data.frame(d))
   texts <- c(
     bad(capacity_difference(list()), "type"),

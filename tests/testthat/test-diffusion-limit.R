@@ -56,6 +56,14 @@ test_that("finite chains are those of propagate_capacity(), and the limit is the
   }
 })
 
+test_that("a layer of zeros changes nothing", {
+  steps <- \(x) layer_residual(x, \(y) layer_conv(y, 1, 3, padding = "same"))
+  one <- diffusion_limit(set_coef(input_sequence(9) |> steps(), c(1, 2, 3)), list(position = 4))
+  two <- diffusion_limit(set_coef(input_sequence(9) |> steps() |> steps(), c(0, 0, 0, 1, 2, 3)), list(position = 4))
+  expect_identical(two$capacity, one$capacity)
+  expect_identical(glance(two)[-1], glance(one)[-1])
+})
+
 test_that("gates are those of a task or of data", {
   net <- uneven_chains()$channels
   from <- list(position = 4, channel = 1)

@@ -31,7 +31,8 @@ test_that("what differs has another sum", {
     list("ab", "c"), list(list("ab"), "c"), 0, -0, 1, NA_real_, NaN, Inf, c(a = 1), c(b = 1), 1 + 3e-16, 1i,
     quote(x), quote(x + y), matrix(1:6, 2), matrix(1:6, 3), 1:6, factor(c("a", "b")), structure(1:2, class = "a"), in_scope(1),
     in_scope(2), function(x) x, function(x = 1) x, function(y) y, tied(1), tied(2), as.raw(1:2), y ~ x, mtcars,
-    mtcars[-1], lm
+    mtcars[-1], lm, sum, max, `if`, in_scope(sum), in_scope(max), methods::new("externalptr"),
+    methods::getClass("numeric"), methods::getClass("integer")
   )
   sums <- vapply(values, sum_of, "")
   expect_identical(anyDuplicated(sums), 0L)

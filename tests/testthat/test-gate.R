@@ -103,3 +103,15 @@ test_that("large variances are integrated too", {
     expect_near(found$second[1, 2], integrate_pair(f, f, c(0, 0), 100 * matrix(c(1, 0.5, 0.5, 1), 2)), 1e-8, phi)
   }
 })
+
+test_that("pre-activations that are constants have the gates of their values", {
+  b <- c(0.4, -1.5)
+  block <- \(x) x |> layer_dense(2, bias = TRUE) |> layer_activation("tanh")
+  net <- set_coef(input_vector(2) |> layer_residual(block, scale = 2), c(0, 0, 0, 0, b))
+  task <- task_moments(diag(2), matrix(0, 2, 1), 1)
+  flow <- propagate_capacity(net, task = task)
+  # the block is its constant alone, of squared gain s^2 q b^2 beside the shortcut's 1
+  gain <- 4 * b^2 / cosh(b)^4
+  expect_near(units_at(flow, "residual1"), 1 / (1 + gain), 1e-14)
+  expect_near(flow$capacity[flow$layer == "residual1" & flow$part == "(Intercept)"], sum(gain / (1 + gain)), 1e-14)
+})

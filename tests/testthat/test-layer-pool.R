@@ -122,6 +122,7 @@ test_that("pools and upsampling that do not fit are refused", {
     writeLines(bad(layer_upsample(grid, c(1, 2, 3)), "value"))
     writeLines(bad(layer_upsample(grid, 2, size = "all"), "value"))
     writeLines(bad(layer_upsample(input_vector(4), 2), "shape"))
+    writeLines(bad(layer_upsample(input_sequence(1e5), 1e5), "size"))
     writeLines(bad(layer_upsample(NULL, 2), "type"))
     writeLines(bad(layer_pool(grid, c(4, 1)), "shape"))
     writeLines(bad(layer_pool(grid, 2, stride = 4), "shape"))

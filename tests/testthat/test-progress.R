@@ -7,6 +7,32 @@ test_that("the time left is that of the runs left at the rate so far", {
   expect_identical(left(3), "0 s left")
 })
 
+a_comparison <- function() {
+  cmp <- compare_architectures(list(dense = arch_dense(4)), list(ar = task_ar(4, 0.5)), replicates = 3)
+  timeless(cmp)
+}
+
+test_that("with progressr and no handlers of the user's own it is a bar with the time left", {
+  skip_if_not_installed("progressr")
+  withr::local_options(capalloc.progress = FALSE, progressr.handlers = NULL)
+  alone <- a_comparison()
+  withr::local_options(capalloc.progress = TRUE)
+  said <- capture.output(shown <- a_comparison(), type = "message")
+  expect_identical(shown, alone)
+  expect_match(said, "3/3 0 s left", fixed = TRUE, all = FALSE)
+})
+
+test_that("without progressr all is done too, and shown by cli where it is asked for", {
+  has <- capalloc:::has_package
+  local_internal("has_package", function(package) package != "progressr" && has(package))
+  withr::local_options(capalloc.progress = FALSE, cli.progress_handlers_only = "logger")
+  expect_silent(alone <- a_comparison())
+  withr::local_options(capalloc.progress = TRUE)
+  said <- capture.output(shown <- a_comparison())
+  expect_identical(shown, alone)
+  expect_match(said, "3/3 terminated (done)", fixed = TRUE, all = FALSE)
+})
+
 test_that("without progressr it is a bar of cli", {
   done <- 0
   out <- capalloc:::with_bar(5, 2, function(n) "1 s left", function(advance) {

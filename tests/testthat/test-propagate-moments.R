@@ -43,6 +43,25 @@ test_that("at every layer it is the capacity of the layers from there on", {
   }
 })
 
+test_that("mode linear is that of a linear network whose gates are sqrt(q)", {
+  shares <- function(W) colSums(W^2 / rowSums(W^2))
+  # one q for a whole layer has no part in the shares
+  net <- with_test_coef(input_vector(4) |> layer_dense(3) |> layer_activation("leaky_relu", 0.5) |> layer_dense(2) |>
+    layer_activation("sin", 2) |> layer_dense(2), 1)
+  plain <- set_coef(input_vector(4) |> layer_dense(3) |> layer_dense(2) |> layer_dense(2), net$coef)
+  wanted <- unname(shares(effective_weights(plain)))
+  expect_near(units_at(propagate_capacity(net, mode = "linear"), "dense1"), wanted, 1e-12)
+  # beside a shortcut it has
+  block <- \(x) x |> layer_dense(4) |> layer_activation("leaky_relu", 0.5)
+  skip <- with_test_coef(input_vector(4) |> layer_residual(block, scale = 0.7), 2)
+  gate <- sqrt((1 + 0.5^2) / 2)
+  expect_near(units_at(propagate_capacity(skip, mode = "linear"), "residual1"),
+    shares(diag(4) + 0.7 * gate * matrix(skip$coef, 4)), 1e-12)
+  # a maximum is 1 / sqrt(2) of each of its two, and the one in the middle is in both
+  pooled <- set_coef(input_sequence(3) |> layer_pool(2, stride = 1, type = "max") |> layer_dense(1), c(1, 3))
+  expect_near(units_at(propagate_capacity(pooled, mode = "linear"), "pool1"), c(1, 16, 9) / 26, 1e-12)
+})
+
 # ---- second moments, as for networks with activations --------------------------------------------------
 
 # The moments themselves for a network without activations and biases, which takes the vectors otherwise: by pairs, or
@@ -248,6 +267,28 @@ test_that("a network that is not used, outputs without inputs and one without la
   for (mode in c("total", "linear")) expect_identical(units_at(propagate_capacity(bare, mode = mode), "output"), c(1, 1))
   flat <- set_coef(input_vector(2) |> layer_activation("relu") |> layer_dense(1), c(0, 0))
   expect_identical(units_at(propagate_capacity(flat, mode = "gaussian"), "activation1"), c(0, 0))
+})
+
+test_that("parameters on units that are always 0 have no capacity below them", {
+  below <- function(net, ...) units_at(propagate_capacity(net, "dense2", ...), "dense1")
+  linear <- set_coef(input_vector(2) |> layer_dense(2) |> layer_dense(1), c(0, 0, 0, 0, 1, 1))
+  expect_identical(below(linear, "linear"), c(0, 0))
+  curved <- set_coef(input_vector(2) |> layer_dense(2) |> layer_activation("tanh") |> layer_dense(1), coef(linear))
+  flow <- propagate_capacity(curved, "dense2", "gaussian")
+  expect_identical(units_at(flow, "dense1"), c(0, 0))
+  expect_near(units_at(flow, "dense2"), c(1, 1), 1e-12)
+  expect_equal(glance(flow)$rank, 0)
+})
+
+test_that("mode gaussian at data is that of Gaussian inputs with its moments", {
+  x <- withr::with_seed(1, matrix(rnorm(60) + 1, 20))
+  task <- task_moments(crossprod(x) / 20, matrix(0, 3, 1), 1, mean_x = colMeans(x))
+  net <- with_test_coef(input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1), 1)
+  at_data <- propagate_capacity(net, "dense2", "gaussian", data = x)
+  expect_near(at_data$capacity, propagate_capacity(net, "dense2", "gaussian", task = task)$capacity, 1e-10)
+  # and neither that of white inputs nor that of the samples themselves
+  expect_gt(max(abs(at_data$capacity - propagate_capacity(net, "dense2", "gaussian")$capacity)), 1e-3)
+  expect_gt(max(abs(at_data$capacity - propagate_capacity(net, "dense2", "empirical", data = x)$capacity)), 1e-3)
 })
 
 test_that("an unclear rank is a warning with its level", {

@@ -158,6 +158,8 @@ test_that("rows, columns and levels are those of the layers", {
   flow <- propagate_capacity(net)
   expect_s3_class(flow, c("ca_propagation", "ca_frame", "data.frame"), exact = TRUE)
   expect_named(flow, c("layer", "part", "position", "channel", "capacity"))
+  expect_identical(tidy(flow), as.data.frame(flow))
+  expect_identical(class(tidy(flow)), "data.frame")
   own <- summary(net)
   expect_identical(levels(flow$layer), c(own$layer[own$depth == 0], "output"))
   expect_identical(class(flow[1:3, ]), "data.frame")
@@ -194,6 +196,22 @@ test_that("a fit is its network with its task", {
     propagate_capacity(relu$network, mode = "empirical", data = x)$capacity)
   pooled <- curved(input_sequence(8) |> layer_pool(2, type = "max") |> layer_dense(1))
   expect_identical(propagate_capacity(pooled)$capacity, propagate_capacity(pooled$network, data = x)$capacity)
+})
+
+test_that("gates at a task made from data are those at its rows", {
+  net <- with_test_coef(input_vector(2) |> layer_residual(\(x) x |> layer_dense(2) |> layer_activation("tanh")), 1)
+  task <- task_data(mpg ~ wt + qsec, mtcars, test = 0)
+  flow <- propagate_capacity(net, mode = "empirical", task = task)
+  expect_identical(flow$capacity, propagate_capacity(net, mode = "empirical", data = task$data$x)$capacity)
+})
+
+test_that("what takes long is said before, and what takes too much memory is refused", {
+  net <- initialise(input_sequence(30) |> layer_recurrent(12, activation = "tanh") |> layer_dense(1), seed = 1)
+  expect_snapshot(
+    cat(bad(propagate_capacity(net, "recurrent1", "gaussian", limit = 1e15), "cost"))
+  )
+  expect_message(bad(propagate_capacity(net, "recurrent1", "gaussian", limit = 1e15), "cost"),
+    class = "capalloc_message_cost")
 })
 
 test_that("flows print their totals by level", {

@@ -54,6 +54,7 @@ test_that("summary(), glance(), format() and print()", {
   expect_snapshot({
     r
     format(r)
+    rank_results(cmp, "total_capacity")
   })
 })
 

@@ -278,6 +278,61 @@ test_that("a report is a PDF where LaTeX is", {
   expect_identical(readBin(file, "raw", 4L), charToRaw("%PDF"))
 })
 
+# A LaTeX that writes `log` beside what it makes, and ends with `status`: on PATH as xelatex.
+local_latex <- function(log, status, env = parent.frame()) {
+  skip_on_os("windows")
+  folder <- withr::local_tempdir(.local_envir = env)
+  engine <- file.path(folder, "xelatex")
+  writeLines(c(
+    "#!/bin/sh", "for source do :; done", "stem=$(basename \"$source\" .tex)",
+    "printf '%s\\n' '%PDF-1.5' > \"$stem.pdf\"", sprintf("printf '%%s\\n' '%s' > \"$stem.log\"", log),
+    paste("exit", status)
+  ), engine)
+  Sys.chmod(engine, "755")
+  withr::local_envvar(PATH = paste(folder, Sys.getenv("PATH"), sep = ":"), .local_envir = env)
+}
+
+test_that("a PDF is made by the first LaTeX that is found, whose warnings are its own", {
+  skip_on_cran()
+  skip_without_renderer()
+  skip_if_not_installed("tinytex")
+  cmp <- small_comparison()
+  folder <- withr::local_tempdir()
+  file <- file.path(folder, "report.pdf")
+  local_latex("LaTeX Warning: There were undefined references.", 0)
+  expect_silent(report(cmp, file = file, sections = "session"))
+  expect_identical(list.files(folder), "report.pdf")
+  expect_identical(readLines(file), "%PDF-1.5")
+})
+
+test_that("a report that cannot be rendered is an error, and leaves nothing behind", {
+  skip_on_cran()
+  skip_without_renderer()
+  skip_if_not_installed("tinytex")
+  cmp <- small_comparison()
+  folder <- withr::local_tempdir()
+  own_temporary <- list.files(tempdir())
+  local_latex("! Emergency stop.", 1)
+  capture.output(type = "message", # what LaTeX said
+    text <- bad(report(cmp, file = file.path(folder, "report.pdf"), sections = "session"), "render"))
+  expect_match(text, "^The report could not be rendered[.]\n.*LaTeX failed to compile")
+  expect_identical(list.files(folder), character())
+  left <- setdiff(list.files(tempdir()), own_temporary)
+  expect_identical(left[grepl("capacity-report", left)], character())
+})
+
+test_that("a file that cannot be written after all is an error", {
+  skip_on_cran()
+  skip_on_os("windows")
+  skip_without_renderer()
+  cmp <- small_comparison()
+  folder <- withr::local_tempdir()
+  file <- file.path(folder, "report.html")
+  file.symlink(file.path(folder, "not/there.html"), file)
+  text <- suppressWarnings(bad(report(cmp, file = file, sections = "session"), "file")) # R's, of the copy
+  expect_match(text, "^`file` cannot be written")
+})
+
 test_that("the template can be opened by itself", {
   skip_if_not_installed("rmarkdown")
   template <- system.file("rmarkdown", "templates", "capacity-report", package = "capalloc")

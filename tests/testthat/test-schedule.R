@@ -153,6 +153,37 @@ test_that("what a worker that cannot do its work says is in the rows", {
   expect_identical(cmp$runs$error, rep("no such {thing} here", 4))
 })
 
+test_that("a comparison that is finished asks nothing of the workers", {
+  dir <- withr::local_tempdir()
+  first <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30, checkpoint = dir)
+  local_workers()
+  local_internal("start_chunk", function(...) stop("a worker"))
+  expect_identical(compare_architectures(nets, tasks, replicates = 2, n_obs = 30, checkpoint = dir), first)
+})
+
+test_that("runs that a worker cannot write to the checkpoint are written from here", {
+  skip_on_cran()
+  skip_if_not_installed("future")
+  skip_if_not(future::supportsMulticore(), "No forked processes here")
+  local_workers("multicore", workers = 2)
+  dir <- withr::local_tempdir()
+  write <- capalloc:::write_run
+  here <- Sys.getpid()
+  local_internal("write_run", function(...) if (Sys.getpid() == here) write(...))
+  cmp <- compare_architectures(nets, tasks, replicates = 4, n_obs = 30, checkpoint = dir)
+  expect_same_runs(cmp, alone)
+  expect_setequal(list.files(dir, "^run-"), capalloc:::run_name(1:16))
+  expect_identical(timeless(compare_architectures(nets, tasks, replicates = 4, n_obs = 30, checkpoint = dir)),
+    timeless(cmp))
+})
+
+# As those of an MPI cluster, which cannot be had in tests.
+test_that("a node without a connection is never taken for lost", {
+  node <- structure(list(rank = 1L, host = "localhost"), class = "MPInode")
+  expect_false(capalloc:::is_lost(node))
+  expect_false(capalloc:::is_here(node))
+})
+
 test_that("when no worker can be started the runs fail and say so", {
   local_workers()
   local_internal("start_chunk", function(...) simpleError("no {such} template"))

@@ -63,6 +63,12 @@ test_that("a function's grid gives a candidate a row, with what went wrong", {
   # an argument that the grid gives is not given again
   found <- candidates(arch_dense, data.frame(bias = TRUE), budget = 17)
   expect_true(capalloc:::has_bias(found[[1]]$network))
+  # functions as arguments
+  ends <- data.frame(row.names = 1:2)
+  ends$end <- list(layer_last, layer_flatten)
+  found <- candidates(function(input, end) layer_dense(end(input), 1), ends)
+  expect_named(found, c("end=function", "end=function #2"))
+  expect_identical(found[[1]]$network, input_sequence(16) |> layer_last() |> layer_dense(1))
   # something else than a network
   found <- candidates(function(input, a) if (a == 1) arch_dense(input) else a, data.frame(a = 1:2))
   expect_match(found[[2]]$error, "must be a capalloc network")

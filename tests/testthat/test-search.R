@@ -282,6 +282,17 @@ test_that("candidates that were not trained, and runs that failed, stay as rows"
   expect_error(plot(bad), class = "capalloc_error_value")
 })
 
+test_that("with a grid of one's own there may be no budget, and what cannot be built has no size and no memory", {
+  search <- searched(family = arch_conv, grid = data.frame(filters = 1, kernel = c(3, 20), depth = 1), budget = Inf,
+    replicates = 1)
+  rows <- search$candidates
+  expect_identical(rows$kernel, c(3, 20))
+  expect_identical(rows$memory, c(3L, NA))
+  expect_identical(rows$n_params, c(4L, NA))
+  expect_identical(rows$rank, c(1L, NA))
+  expect_match(rows$error[[2]], "`kernel` must fit into the 12 positions")
+})
+
 test_that("an argument whose name is taken is renamed", {
   ranked <- function(input, rank) arch_low_rank(input, filters = rank)
   search <- searched(family = ranked, grid = data.frame(rank = 1:2), budget = 20, replicates = 1)

@@ -38,6 +38,17 @@ test_that("a session that has drawn nothing yet is left so", {
   expect_false(exists(".Random.seed", globalenv(), inherits = FALSE))
 })
 
+test_that("nor does it lose the generators that it has chosen", {
+  withr::local_preserve_seed()
+  for (sampler in c("Rejection", "Rounding")) {
+    suppressWarnings(RNGkind("Wichmann-Hill", "Box-Muller", sampler))
+    rm(".Random.seed", envir = globalenv())
+    expect_warning(capalloc:::with_seed(1, runif(1)), NA)
+    expect_identical(RNGkind(), c("Wichmann-Hill", "Box-Muller", sampler))
+    expect_false(exists(".Random.seed", globalenv(), inherits = FALSE))
+  }
+})
+
 test_that("a session with the old sampler hears no warnings", {
   withr::local_preserve_seed()
   suppressWarnings(RNGkind("Mersenne-Twister", "Inversion", "Rounding"))

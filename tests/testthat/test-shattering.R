@@ -151,6 +151,7 @@ test_that("results print, and bad input is refused by name", {
   x <- diag(2)
   expect_snapshot({
     shattering(net, rbind(c(1, 2), c(-1, 1), c(0, 1)))
+    print(shattering(relu_nets(3, 3, 2)$plain, diag(2)), n = 1)
     cat(bad(shattering(cars, x), "type"))
     cat(bad(shattering(input_vector(2) |> layer_dense(1), x), "no_coefficients"))
     cat(bad(shattering(set_coef(input_vector(2), numeric()), x), "value"))

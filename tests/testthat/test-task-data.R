@@ -87,6 +87,14 @@ test_that("the formula method follows lm() and leaves the intercept to biases", 
   expect_identical(none$input$labels, paste0("factor(cyl)", c(4, 6, 8)))
 })
 
+test_that("a long formula is shortened where it is shown", {
+  long <- mpg ~ log(wt) + log(hp) + log(disp) + log(drat) + log(qsec) + carb
+  shown <- "data, mpg ~ log(wt) + log(hp) + log(disp) + log(drat) + log(qse...\n"
+  expect_output(print(task_data(long, mtcars, seed = 1)), shown, fixed = TRUE)
+  whole <- mpg ~ log(wt) + log(hp) + log(disp) + log(drat) + log(qsec)
+  expect_output(print(task_data(whole, mtcars, seed = 1)), "+ log(drat) + log(qsec)\n", fixed = TRUE)
+})
+
 test_that("the seed governs the held-out rows and nothing else", {
   set.seed(5)
   state <- .Random.seed

@@ -140,6 +140,14 @@ test_that("refits that failed or did not converge are counted", {
   expect_match(bad(tidy(k, conf.int = TRUE, over = "rows", times = 3, seed = 1), "value"), "0 of 3")
 })
 
+test_that("refits that diverge say so", {
+  trained <- sampled()
+  k <- capacity(trained)
+  trained$network$coef[] <- 1e200
+  attr(k, "source")$fit <- trained
+  expect_snapshot(writeLines(bad(tidy(k, conf.int = TRUE, over = "rows", times = 3, seed = 1), "value")))
+})
+
 test_that("a seed, or R's own stream, gives the same intervals again", {
   k <- capacity(sampled())
   ask <- function(...) tidy(k, conf.int = TRUE, over = "rows", times = 4, ...)
