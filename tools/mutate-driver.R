@@ -36,7 +36,8 @@ tests_of_r <- list(
   "propagate-moments|cut" = "propagate-moments",
   "depth-chain|reflected" = c("diffusion-limit", "effective-receptive-field"),
   "scaling-measure" = "scaling-study",
-  "task.*" = c("task", "task-process", "task-classical", "task-linear"),
+  "task.*" = c("task", "task-process", "task-classical", "task-linear", "task-moments", "task-data", "task-series",
+    "task-trend", "task-image"),
   "slide" = c("layer-conv", "layer-local", "layer-pool"),
   "metric|rank-results|difference" = "difference"
 )

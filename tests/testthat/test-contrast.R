@@ -237,3 +237,12 @@ test_that("bad arguments are refused by class", {
   cmp$runs$excess_loss <- NA_real_
   expect_match(bad(contrast_architectures(cmp), "value"), "excess_loss")
 })
+
+test_that("differences within the resolution of the loss are none", {
+  a <- withr::with_seed(1, abs(stats::rnorm(8)))
+  differing <- function(d) made_comparison(array(c(a, a + c(d, 0.3, 0.4, -0.1, 0.2, 0.25)), c(8, 1, 2)))
+  for (test in c("t", "wilcoxon")) {
+    of <- function(d) tidy(contrast_architectures(differing(d), test = test))
+    expect_equal(of(c(1e-13, -1e-13, 2e-13)), of(c(0, 0, 0)), tolerance = 1e-14)
+  }
+})

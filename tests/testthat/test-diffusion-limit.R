@@ -139,6 +139,15 @@ test_that("a plain stack has the mean and the variance of its steps", {
   g <- glance(diffusion_limit(dead, data = matrix(-1, 2, 5)))
   expect_equal(g$lost, 1)
   expect_true(is.na(g$variance_finite))
+  # what is left has a mean and a variance of its own
+  twice <- Reduce(\(net, l) layer_conv(net, 1, 3, padding = "same") |> layer_activation("relu"), 1:2, input_sequence(5))
+  twice <- set_coef(twice, rep(1, 6))
+  data <- rbind(c(-1, -1, 1, 1, 1), c(-1, -1, 1, 1, 1)) # the first two units of the first layer are dead
+  g <- glance(diffusion_limit(twice, list(position = 3), data = data))
+  kappa <- c(0, 1, 2, 2, 1) / 9
+  mean <- sum(kappa * (-2:2)) / sum(kappa)
+  expect_equal(g$lost, 1 / 3)
+  expect_equal(c(g$mean_finite, g$variance_finite), c(mean, sum(kappa * (-2:2 - mean)^2) / sum(kappa)))
 })
 
 test_that("the density of reflected diffusions is that of fine walks", {

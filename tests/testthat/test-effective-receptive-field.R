@@ -15,6 +15,7 @@ test_that("equal layers follow the square root of depth", {
   expect_equal(field$mean, rep(32, 8))
   g <- glance(field)
   expect_equal(g$exponent, 0.5)
+  expect_equal(glance(effective_receptive_field(equal_stack(64, 2), output = "middle"))$exponent, 0.5)
   expect_identical(c(g$layers, g$depth, g$size, g$region_size), c(8L, 8L, 17L, 9L))
   expect_equal(g$share, 9 / 17)
   # what diffusion_limit() says of it

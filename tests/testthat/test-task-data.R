@@ -116,6 +116,11 @@ test_that("simulate() draws training rows with replacement", {
   expect_identical(simulate(task, 100, seed = 1), drawn)
 })
 
+test_that("a misspelt argument is no argument", {
+  expect_error(task_data(1:3, 1:3, tset = 0.5), class = "rlib_error_dots_nonempty")
+  expect_error(task_data(mpg ~ hp, mtcars, tset = 0.5), class = "rlib_error_dots_nonempty")
+})
+
 test_that("bad data are refused by class", {
   holed <- mtcars
   holed$hp[3] <- NA

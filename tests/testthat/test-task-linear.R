@@ -55,6 +55,7 @@ test_that("bad arguments are refused by class", {
     bad(task_linear(1:2, noise = 1, sigma = diag(3)), "shape"),
     bad(task_linear(1:2, noise = 1, sigma = rbind(c(1, 2), c(2, 1))), "value"),
     bad(task_linear(1:3, noise = 1, channels = 2), "shape"),
+    bad(task_copy(4, lag = "a"), "type"),
     bad(task_copy(4, lag = 5), "value"),
     bad(task_copy(4, lag = 1.5), "value"),
     bad(task_copy(4, lag = numeric()), "value"),
