@@ -98,10 +98,18 @@ c_sites <- function(file) {
   new <- vector("list", length(text))
   new[swapped] <- c_swaps[text[swapped]]
   new[number] <- lapply(text[number], function(number) setdiff(numbers(number), "-1"))
+  # bytes of 1 make doubles of 1e-303
+  new[filled_with(text)] <- "255"
   line_of <- function(at) findInterval(at, c(1, gregexpr("\n", code)[[1]] + 1))
   untold <- grep(c_untold, strsplit(code, "\n", fixed = TRUE)[[1]])
   keep <- (swapped | number) & !line_of(tokens$at) %in% untold
   rbind(sites_of(file, tokens$at[keep], text[keep], new[keep], line_of(tokens$at[keep])), c_statements(file, code))
+}
+
+# The zeros that memset() fills with: the first behind it that is an argument.
+filled_with <- function(text) {
+  zeros <- which(text == "0" & c("", text[-length(text)]) == ",")
+  vapply(which(text == "memset"), function(at) zeros[zeros > at][1L], 1L)
 }
 
 # Statements on a line of their own that can be left out.
@@ -236,10 +244,10 @@ try_mutant <- function(mutant, checks, times) {
 # ---- all of them ---------------------------------------------------------------------------------------------------
 
 said <- function(mutant, outcome, seconds = NULL) {
-  shown <- function(x) substr(gsub("\\s+", " ", x), 1, 60)
-  new <- if (nzchar(mutant$new)) shown(mutant$new) else "(nothing)"
+  shown <- function(x) substr(gsub("\\s+", " ", trimws(x)), 1, 100)
+  line <- strsplit(mutated_text(mutant), "\n", fixed = TRUE)[[1]][mutant$line]
   place <- paste0(sub("capalloc/", "", mutant$file), ":", mutant$line)
-  cat(seconds, sprintf("%-40s %s  %s  ->  %s\n", substr(outcome, 1, 40), place, shown(mutant$old), new), sep = "")
+  cat(seconds, sprintf("%-40s %s  %s:  %s\n", substr(outcome, 1, 40), place, shown(mutant$old), shown(line)), sep = "")
 }
 
 run_language <- function(sites, wanted, times) {
