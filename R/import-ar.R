@@ -1,0 +1,174 @@
+# Time series models: sums over a window, or recurrences.
+
+# ---- autoregression ----------------------------------------------------------
+
+#' @rdname as_network
+#' @export
+as_network.ar <- function(x, length = NULL, ...) {
+  check_dots(...)
+  if (x$order == 0) abort_constant()
+  length <- check_window(length, x$order)
+  mean <- x$x.mean
+  channels <- length(mean)
+  lags <- array(x$ar, c(x$order, channels, channels)) # lag x output x input
+  input <- new_input("sequence", channels, 1L, length, labels = window_labels(names(mean), length))
+  constant <- if (any(mean != 0) || !is.null(x$x.intercept)) {
+    intercept <- if (is.null(x$x.intercept)) 0 else x$x.intercept
+    mean + intercept - drop(colSums(lags) %*% mean)
+  }
+  window_network(input, lags, constant)
+}
+
+# `least`: the number of values that the model's own terms reach back.
+check_window <- function(length, least, default = least, call = rlang::caller_env()) {
+  if (is.null(length)) return(as.integer(default))
+  length <- check_count(length, call = call)
+  if (length < least) {
+    abort(c(
+      "{.arg length} must be {least} or more, which is how far back the model looks.",
+      x = "It is {length}."
+    ), "shape", call = call)
+  }
+  length
+}
+
+# One convolution, read at the newest position; `lags` is lag x output x input.
+window_network <- function(input, lags, constant = NULL) {
+  order <- nrow(lags)
+  network <- layer_conv(new_network(input), ncol(lags), kernel = order, bias = !is.null(constant))
+  if (input$shape[[3L]] > order) network <- layer_last(network)
+  oldest_first <- lags[rev(seq_len(order)), , , drop = FALSE]
+  set_coef(network, c(aperm(oldest_first, c(2L, 3L, 1L)), constant))
+}
+
+# ---- ARIMA -------------------------------------------------------------------
+
+#' @rdname as_network
+#' @export
+as_network.Arima <- function(x, length = NULL, ...) {
+  check_dots(...)
+  parts <- arima_parts(x)
+  if (length(parts$theta) > 0L) return(moving_average_network(parts, length))
+  lags <- -multiply(c(1, -parts$phi), c(1, -parts$delta))[-1L]
+  if (length(lags) == 0L) abort_constant()
+  length <- check_window(length, length(lags))
+  constant <- if (!is.null(parts$mean)) parts$mean * (1 - sum(lags))
+  window_network(new_input("sequence", 1L, 1L, length), array(lags, c(length(lags), 1L, 1L)), constant)
+}
+
+# w_t = x_t - sum_i delta_i x_(t-i), w_t - mean = sum_i phi_i (w_(t-i) - mean) +
+# e_t + sum_i theta_i e_(t-i), seasonal factors multiplied out; `nobs` is the
+# length of the series that it was fitted to.
+arima_parts <- function(x, call = rlang::caller_env()) {
+  others <- x$coef[seq_along(x$coef) > sum(x$arma[1:4])] # behind ar, ma and their seasonal kin
+  regressors <- setdiff(names(others), "intercept")
+  if (length(regressors) > 0L) {
+    abort_unsupported(c(
+      x = "It has {length(regressors)} regressor{?s} besides the series: {.val {regressors}}."
+    ), call)
+  }
+  if (!is.null(x$lambda)) {
+    abort_unsupported(c(
+      x = "It transforms its series (Box-Cox, lambda = {format(x$lambda)}).",
+      i = "Fit the model to the transformed series."
+    ), call)
+  }
+  theta <- x$model$theta # padded with zeros
+  list(
+    phi = x$model$phi, theta = theta[seq_len(max(0, which(theta != 0)))], delta = x$model$Delta,
+    mean = if (length(others) > 0L) others[["intercept"]], nobs = length(x$residuals)
+  )
+}
+
+# Product of two polynomials, constants first.
+multiply <- function(a, b) {
+  product <- numeric(length(a) + length(b) - 1L)
+  for (i in seq_along(a)) {
+    at <- i - 1L + seq_along(b)
+    product[at] <- product[at] + a[[i]] * b
+  }
+  product
+}
+
+moving_average_network <- function(parts, length, call = rlang::caller_env()) {
+  state <- innovations(parts$phi, parts$theta)
+  check_fading(state$fade, call)
+  lost <- lost_weight(parts, state)
+  enough <- which(lost <= unseen_weight)[[1L]] - 1L # lost[[1]] is for a window of no values
+  lag <- length(parts$delta)
+  least <- lag + length(state$gain)
+  length <- check_window(length, least, max(least, min(lag + enough, parts$nobs)), call)
+  seen <- length - lag
+  inform_truncation(length, if (seen < length(lost)) lost[[seen + 1L]] else 0, state$fade, lag + enough)
+  network <- new_network(new_input("sequence", 1L, 1L, length))
+  if (lag == 0L) recurrent_network(network, state, parts$mean) else differenced_network(network, state, parts$delta)
+}
+
+# The weights of unseen values that the default `length` leaves out, and the
+# largest number of values that is taken for a recursion to die out.
+unseen_weight <- 1e-8
+longest_memory <- 1e5
+
+# Steady state: h_t = `transition` h_(t-1) + `gain` w_t, with transition = T - K
+# Z: -theta in its first column, ones above the diagonal. `fade` is its
+# spectral radius.
+innovations <- function(phi, theta) {
+  r <- max(length(phi), length(theta))
+  pad <- function(x) c(x, numeric(r - length(x)))
+  transition <- matrix(0, r, r)
+  transition[, 1L] <- -pad(theta)
+  above <- seq_len(r - 1L)
+  transition[cbind(above, above + 1L)] <- 1
+  fade <- max(Mod(eigen(transition, only.values = TRUE)$values))
+  list(gain = pad(phi) + pad(theta), transition = transition, fade = fade)
+}
+
+check_fading <- function(fade, call) {
+  if (fade < 1 && log(unseen_weight) / log(fade) <= longest_memory) return(invisible())
+  abort_unsupported(c(
+    x = "The past does not die out in its predictions: its moving average has an inverse root of modulus
+      {format(fade, digits = 6)}.",
+    i = if (fade < 1.001) "A root on the unit circle often means that the series was differenced once too often."
+  ), call)
+}
+
+# The weights pi_j of w_(t+1-j) in the prediction of w_(t+1), from theta(B)
+# pi(B) = phi(B), go on for ever; entry k + 1 is the sum of |pi_j| over j > k,
+# up to where rounding ends it.
+lost_weight <- function(parts, state) {
+  reach <- length(state$gain) + ceiling(log(1e-18) / log(state$fade))
+  weights <- stats::ARMAtoMA(ar = -parts$theta, ma = -parts$phi, lag.max = reach)
+  c(rev(cumsum(rev(abs(weights)))), 0)
+}
+
+inform_truncation <- function(length, lost, fade, enough) {
+  cli::cli_inform(c(
+    "The moving average remembers the whole past; this network sees its last {length} value{?s}.",
+    i = "The weights of what it does not see sum to {signif(lost, 2)} and fade by {signif(fade, 4)} a step.",
+    i = if (lost > unseen_weight) "{.code length = {enough}} brings that sum to 1e-8 or less."
+  ), class = c("capalloc_message_truncation", "capalloc_message"))
+}
+
+# With a mean, the state is that of the deviations from it: also at its start, where it is zero.
+recurrent_network <- function(network, state, mean) {
+  r <- length(state$gain)
+  biased <- !is.null(mean)
+  network |>
+    layer_recurrent(r, bias = biased) |>
+    layer_dense(1, bias = biased) |>
+    set_coef(c(state$gain, state$transition, if (biased) -state$gain * mean, first_unit(r), mean))
+}
+
+# What the differences predict without a model of w, plus the prediction of w.
+differenced_network <- function(network, state, delta) {
+  r <- length(state$gain)
+  lag <- length(delta)
+  network |>
+    layer_parallel(
+      \(x) x |> layer_conv(1, kernel = lag) |> layer_last(),
+      \(x) x |> layer_conv(1, kernel = lag + 1) |> layer_recurrent(r) |> layer_conv(1, kernel = 1)
+    ) |>
+    set_coef(c(rev(delta), rev(c(1, -delta)), state$gain, state$transition, first_unit(r)))
+}
+
+first_unit <- function(r) c(1, numeric(r - 1L))

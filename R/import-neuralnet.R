@@ -1,0 +1,66 @@
+# Package neuralnet.
+
+#' @rdname as_network
+#' @export
+as_network.nn <- function(x, input = NULL, link = FALSE, rep = NULL, ...) {
+  check_dots(...)
+  check_own_class(x, "nn")
+  check_flag(link)
+  check_fields(x, c("act.fct", "linear.output", "model.list"), "neuralnet", rlang::current_env())
+  layers <- neuralnet_layers(x, check_repetition(rep, x))
+  last <- length(layers)
+  curved <- c(rep.int(TRUE, last - 1L), !x$linear.output && !link)
+  if (any(curved)) {
+    activation <- neuralnet_activation(x)
+    layers[curved] <- lapply(layers[curved], c, activation = activation)
+  }
+  labels <- x$model.list$variables
+  inputs <- ncol(layers[[1L]]$weight)
+  if (length(labels) != inputs) labels <- NULL
+  stack_dense(new_network(task_input(input, inputs, labels)), layers)
+}
+
+# Repetitions that did not converge are not in the object.
+check_repetition <- function(rep, x, call = rlang::caller_env()) {
+  n <- sum(lengths(x$weights) > 0L)
+  if (n == 0L) {
+    abort_unsupported(c(x = "It has no weights: none of its repetitions reached its {.arg threshold}."), call)
+  }
+  if (!is.null(rep)) {
+    rep <- check_count(rep, call = call)
+    if (rep <= n) return(rep)
+    abort(c("{.arg rep} must be {n} or less, the number of repetitions.", x = "It is {rep}."), "value", call = call)
+  }
+  if (n == 1L) return(1L)
+  error <- if ("error" %in% rownames(x$result.matrix)) x$result.matrix["error", ]
+  if (length(error) == n && !all(is.na(error))) return(which.min(error)[[1L]])
+  abort(c(
+    "{.arg rep} must be given where the errors of the repetitions are not known.",
+    x = "There are {n}, and {.code x$result.matrix} has no error for {?it/each of them}."
+  ), "value", call = call)
+}
+
+# One matrix for each layer, the constant (first) and inputs x units. Weights that were excluded are NA: they were
+# held at zero.
+neuralnet_layers <- function(x, rep, call = rlang::caller_env()) {
+  units <- NULL
+  lapply(seq_along(x$weights[[rep]]), function(i) {
+    weight <- x$weights[[rep]][[i]]
+    if (is.numeric(weight)) weight[is.na(weight) & !is.nan(weight)] <- 0
+    weight <- check_matrix(weight, if (!is.null(units)) units + 1L, arg = paste0("x$weights[[", rep, "]][[", i, "]]"),
+      call = call)
+    units <<- ncol(weight)
+    list(weight = t(weight[-1L, , drop = FALSE]), bias = weight[1L, ])
+  })
+}
+
+neuralnet_activation <- function(x, call = rlang::caller_env()) {
+  type <- attr(x$act.fct, "type")
+  known <- c(logistic = "sigmoid", tanh = "tanh", relu = "relu", ReLu = "relu")
+  if (is.character(type) && length(type) == 1L && type %in% names(known)) return(known[[type]])
+  abort_unsupported(c(
+    x = "Its {.arg act.fct} is a function of its own; known are {.val {names(known)[1:3]}}.",
+    i = "If it is one of {.fn activations}, give it with the weights:
+      {.code as_network(list(list(weight =, bias =, activation =)))}."
+  ), call)
+}

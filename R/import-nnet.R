@@ -1,0 +1,82 @@
+# Package nnet.
+
+#' @rdname as_network
+#' @export
+as_network.nnet <- function(x, input = NULL, link = FALSE, ...) {
+  check_dots(...)
+  check_own_class(x, c("nnet", "nnet.formula"))
+  check_flag(link)
+  weights <- nnet_weights(x) # checks x
+  blocks <- nnet_blocks(x, weights)
+  network <- new_network(task_input(input, x$n[[1L]], x$coefnames))
+  network <- if (length(blocks) == 1L) {
+    add_dense(network, blocks[[1L]])
+  } else {
+    layer_parallel(network, \(u) add_dense(u, blocks[[1L]]), \(u) add_dense(u, blocks[[2L]]))
+  }
+  if (x$softmax && !link) {
+    inform_logits("The outputs of the network are logits: their softmax is the model's probabilities.")
+  }
+  if (x$nsunits == x$nunits && !link) network <- add_activation(network, "sigmoid")
+  set_coef(network, dense_coef(unlist(blocks, recursive = FALSE)))
+}
+
+# Lists of layers whose outputs add up: through the hidden units, and from the inputs straight to the outputs.
+nnet_blocks <- function(x, weights) {
+  size <- x$n[[2L]]
+  inputs <- 1L + seq_len(x$n[[1L]])
+  outputs <- size + seq_len(x$n[[3L]])
+  bias <- weights[outputs, 1L]
+  across <- list(weight = weights[outputs, inputs, drop = FALSE])
+  if (size == 0) return(list(list(c(across, list(bias = bias)))))
+  hidden <- list(
+    weight = weights[-outputs, inputs, drop = FALSE], bias = weights[-outputs, 1L], activation = "sigmoid"
+  )
+  through <- list(hidden, list(weight = weights[outputs, -c(1L, inputs), drop = FALSE], bias = bias))
+  skips <- diff(x$nconn)[[x$nunits]] > 1L + size # all that the last output reads
+  if (skips) list(through, list(across)) else list(through)
+}
+
+# Hidden units and outputs x the constant, inputs and hidden units, from nnet's list of connections.
+# It counts units from 0: the constant, the inputs, the hidden units, the outputs. Unit i has the entries
+# nconn[i] .. nconn[i + 1] - 1 of wts, and `conn` are the units that they come from.
+nnet_weights <- function(x, call = rlang::caller_env()) {
+  check_fields(x, c("n", "nunits", "nconn", "conn", "nsunits", "softmax", "wts"), "nnet", call)
+  if (isTRUE(x$censored)) {
+    abort_unsupported(c(x = "It is censored: its responses are sets of classes."), call)
+  }
+  if (x$n[[1L]] == 0) abort_constant(call)
+  values <- check_vector(x$wts, length(x$conn), "x$wts", call)
+  to <- rep(seq_len(x$nunits), diff(x$nconn)) - 1L - x$n[[1L]]
+  weights <- matrix(0, sum(x$n[2:3]), 1 + sum(x$n[1:2]))
+  weights[cbind(to, x$conn + 1L)] <- values
+  weights
+}
+
+#' @rdname as_network
+#' @export
+as_network.multinom <- function(x, input = NULL, link = FALSE, ...) {
+  check_dots(...)
+  check_own_class(x, c("multinom", "nnet"))
+  check_flag(link)
+  check_fields(x, c("coefnames", "vcoefnames"), "nnet", rlang::current_env())
+  weights <- nnet_weights(x)
+  terms <- x$coefnames
+  if (length(terms) > length(x$vcoefnames)) abort_offset()
+  # Every level has weights, those of the first are held at zero; so are all biases of its own.
+  if (x$softmax) weights <- weights[-1L, , drop = FALSE] - rep(weights[1L, ], each = nrow(weights) - 1L)
+  constant <- c(TRUE, terms == "(Intercept)")
+  if (all(constant)) abort_constant()
+  layer <- list(
+    weight = weights[, !constant, drop = FALSE],
+    bias = if (sum(constant) > 1L) rowSums(weights[, constant, drop = FALSE]),
+    activation = if (!x$softmax && !link) "sigmoid"
+  )
+  if (x$softmax && !link) {
+    inform_logits(
+      "The outputs of the network are logits against the first level: the softmax of 0 and them is the model's
+        probabilities."
+    )
+  }
+  stack_dense(new_network(task_input(input, ncol(layer$weight), terms[terms != "(Intercept)"])), list(layer))
+}
