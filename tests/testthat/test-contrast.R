@@ -203,7 +203,8 @@ test_that("glance(), augment(), format() and print()", {
   shown <- format(k)
   expect_true(all(vapply(shown, is.character, NA)))
   if (requireNamespace("knitr", quietly = TRUE)) expect_length(knitr::kable(shown, "pipe"), 5L)
-  expect_identical(withVisible(print(k))$visible, FALSE)
+  capture.output(printed <- withVisible(print(k)))
+  expect_false(printed$visible)
   expect_snapshot({
     k
     contrast_architectures(cmp, test = "bayes", rope = 0.1)
