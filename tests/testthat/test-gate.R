@@ -157,7 +157,8 @@ test_that("kinks of units that are nearly one are told apart", {
     law <- list(mean = -c(-0.3, kink) * s, cov = s %o% s * c(1, rho, rho, 1), classes = classes)
     r <- sqrt((1 - rho) * (1 + rho))
     slope <- function(z) capalloc:::phi_at("elu", 0.5, s[[1]] * (z + 0.3))$slope
-    wanted <- expect_over(\(z) slope(z) * pnorm((rho * z - kink) / r), panel_ends(c(-0.3, kink / rho), c(1 / s[[1]], r)))
+    ends <- panel_ends(c(-0.3, kink / rho), c(1 / s[[1]], r))
+    wanted <- expect_over(\(z) slope(z) * pnorm((rho * z - kink) / r), ends)
     expect_near(capalloc:::pair_moments(law)$second[1, 2], wanted, 1e-12, paste(rho, kink))
   }
   # Cho and Saul (2009): E[max(u, 0) max(w, 0)] of standard normals
