@@ -276,7 +276,7 @@ kink_panels <- function(pairs) {
   other <- -pairs$mb / (pairs$sb * pairs$rho)
   blur <- sqrt(pmax((1 - pairs$rho) * (1 + pairs$rho), 0))
   around <- function(centre, width) {
-    steps <- outer(width, 2^(-2:6))
+    steps <- outer(width, 2^(1:6))
     cbind(centre, centre - steps, centre + steps)
   }
   fixed <- matrix(seq(-12, 12, by = 0.75), length(own), 33L, byrow = TRUE)

@@ -17,7 +17,7 @@ legendre <- function(n) {
 # its density: matrices units x nodes. `step` is the widest panel. 12 deviations leave out 1e-32.
 normal_panels <- function(m, s, step = 0.75) {
   kink <- -m / s
-  around <- outer(1 / s, c(0, 2^(-2:6)))
+  around <- outer(1 / s, c(0, 2^(1:6)))
   ends <- cbind(kink + around, kink - around[, -1L, drop = FALSE])
   fixed <- seq(-12, 12, length.out = ceiling(24 / step) + 1)
   panels_between(cbind(ends, matrix(fixed, length(m), length(fixed), byrow = TRUE)))

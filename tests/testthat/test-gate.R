@@ -104,6 +104,87 @@ test_that("large variances are integrated too", {
   }
 })
 
+# Where u is of the order of the widths around the centres, and from -12 to 12.
+panel_ends <- function(centres, widths) {
+  steps <- outer(widths, 4^(-1:8))
+  ends <- c(seq(-12, 12, by = 2), unlist(lapply(centres, \(centre) c(centre, centre - steps, centre + steps))))
+  sort(unique(pmin(pmax(ends, -12), 12)))
+}
+
+# E h(z), asked for 1e-12 of each part: where it can reach no more than rounding it says so, which is as good.
+expect_over <- function(h, ends) {
+  part <- function(from, to) {
+    integrate(\(z) h(z) * dnorm(z), from, to, rel.tol = 1e-12, abs.tol = 0, stop.on.error = FALSE)$value
+  }
+  sum(mapply(part, ends[-length(ends)], ends[-1]))
+}
+
+test_that("gates that vary in a thousandth of a deviation are integrated, wherever that is", {
+  for (phi in c("sigmoid", "tanh", "erf", "gelu")) for (s in c(0.01, 3000)) for (centre in c(0, -0.4, 2.5)) {
+    found <- capalloc:::gate_moments(phi, 1, -centre * s, s)
+    slope <- function(z) capalloc:::phi_at(phi, 1, s * (z - centre))$slope
+    ends <- panel_ends(centre, 1 / s)
+    # u / s is rounded: 3000 * 12 * 2e-16 of its width; integrate() is asked for 1e-12
+    expect_near(found$mean / expect_over(slope, ends), 1, 1e-11, paste(phi, s, centre))
+    expect_near(found$square / expect_over(\(z) slope(z)^2, ends), 1, 1e-11, paste(phi, s, centre))
+  }
+})
+
+test_that("kinks of units that are one are found on both sides, of any deviations", {
+  sd <- c(0.1, 1000)
+  kinks <- c(0.5, 1.2)
+  for (sign in c(1, -1)) for (turn in 1:2) {
+    s <- if (turn == 1) sd else rev(sd)
+    classes <- lapply(1:2, \(i) list(phi = "elu", parameter = c(1, 0.5)[[i]], at = i))
+    law <- list(mean = -kinks * s, cov = s %o% s * c(1, sign, sign, 1), classes = classes)
+    found <- capalloc:::pair_moments(law, values = TRUE)
+    ends <- panel_ends(kinks * c(1, sign), 1 / s)
+    for (what in c("slope", "value")) {
+      at <- function(i, z) capalloc:::phi_at("elu", classes[[i]]$parameter, z)[[what]]
+      wanted <- expect_over(\(z) at(1, s[[1]] * (z - kinks[[1]])) * at(2, s[[2]] * (sign * z - kinks[[2]])), ends)
+      own <- if (what == "slope") found$second else found$moment
+      # integrate() is asked for 1e-12 of each part
+      expect_near(own[1, 2] / wanted, 1, 1e-11, paste(what, sign, turn))
+    }
+  }
+})
+
+test_that("kinks of units that are nearly one are told apart", {
+  # given w, u is above 0 with a probability; deviations are powers of 2, so that rho is what it is
+  s <- c(0.5, 2)
+  classes <- list(list(phi = "elu", parameter = 0.5, at = 1L), list(phi = "relu", parameter = 0, at = 2L))
+  for (rho in c(0.965, -0.9995, 1 - 2^-30)) for (kink in c(0.4, -0.3 * sign(rho))) {
+    law <- list(mean = -c(-0.3, kink) * s, cov = s %o% s * c(1, rho, rho, 1), classes = classes)
+    r <- sqrt((1 - rho) * (1 + rho))
+    slope <- function(z) capalloc:::phi_at("elu", 0.5, s[[1]] * (z + 0.3))$slope
+    ends <- panel_ends(c(-0.3, kink / rho), c(1 / s[[1]], r))
+    wanted <- expect_over(\(z) slope(z) * pnorm((rho * z - kink) / r), ends)
+    expect_near(capalloc:::pair_moments(law)$second[1, 2], wanted, 1e-12, paste(rho, kink))
+  }
+  # Cho and Saul (2009): E[max(u, 0) max(w, 0)] of standard normals
+  for (rho in 1 - 2^-c(5, 17, 30)) {
+    class <- list(phi = "relu", parameter = 0, at = 1:2)
+    law <- list(mean = c(0, 0), cov = matrix(c(1, rho, rho, 1), 2), classes = list(class))
+    found <- capalloc:::pair_moments(law, values = TRUE)$moment
+    wanted <- (sqrt(1 - rho^2) + rho * (pi / 2 + asin(rho))) / (2 * pi)
+    expect_near(found, matrix(c(0.5, wanted, wanted, 0.5), 2), 1e-14)
+  }
+})
+
+test_that("a fast sine is resolved beside the slope of erf", {
+  # E[w cos(w u) 2 / sqrt(pi) exp(-v^2)]: exp(-v^2) makes v narrower, of variance v / (1 + 2 v)
+  w <- 25
+  v <- 1000
+  for (rho in c(0.99, -0.999)) {
+    c <- rho * sqrt(v)
+    classes <- list(list(phi = "sin", parameter = w, at = 1L), list(phi = "erf", parameter = 1, at = 2L))
+    law <- list(mean = c(0, 0), cov = matrix(c(1, c, c, v), 2), classes = classes)
+    wanted <- 2 * w / sqrt(pi * (1 + 2 * v)) * exp(-w^2 / 2 * (1 - rho^2 + rho^2 / (1 + 2 * v)))
+    # w^2 / 2 times the rounding of rho^2, and that of the sum
+    expect_near(capalloc:::pair_moments(law)$second[1, 2] / wanted, 1, 1e-12, paste(rho))
+  }
+})
+
 test_that("pre-activations that are constants have the gates of their values", {
   b <- c(0.4, -1.5)
   block <- \(x) x |> layer_dense(2, bias = TRUE) |> layer_activation("tanh")
