@@ -4,8 +4,8 @@
 # By closed forms where there are some: straight lines with a kink (by orthant probabilities, 1/4 +
 # asin(rho) / (2 pi) around 0), sines and erf. Otherwise by the expansion E[f(u_i) g(u_k)] =
 # sum_n rho^n f_n g_n in the coefficients of f and g by normalised Hermite polynomials (Mehler), which decay
-# fast where f or g is smooth; or, for two with kinks that have no closed form, by integrating
-# f(u_i) E[g(u_k) | u_i] over u_i, split at the kinks.
+# fast where f or g is smooth on the scale of its unit; or, where |rho| is so near 1 that what is left of the
+# expansion counts, by integrating f(u_i) E[g(u_k) | u_i] over u_i, split at the kinks.
 #
 # A class of units is list(phi, parameter, at, mean, sd): units `at` of a law share their activation.
 
@@ -51,11 +51,21 @@ pair_block <- function(a, b, C, what, above = NULL) {
     return(erf_block(a, b, C, what))
   }
   rho <- correlations(a, b, C)
-  rough <- has_kink(a) && has_kink(b)
-  out <- hermite_block(a, b, rho, what)
-  near <- if (rough) which(abs(rho) > 0.9) else integer()
-  if (length(near) > 0L) out[near] <- split_integrals(a, b, rho, near, what)
-  out
+  series <- hermite_block(a, b, rho, what)
+  if (identical(a, b)) { # every pair once
+    half <- series$open & upper.tri(rho, diag = TRUE)
+    series$out[half] <- split_integrals(a, b, rho, which(half), what)
+    both <- series$open & lower.tri(rho)
+    series$out[both] <- t(series$out)[both]
+  } else if (has_given_mean(b)) {
+    series$out[series$open] <- split_integrals(a, b, rho, which(series$open), what)
+  } else {
+    other <- t(series$open)
+    found <- t(series$out)
+    found[other] <- split_integrals(b, a, t(rho), which(other), what)
+    series$out <- t(found)
+  }
+  series$out
 }
 
 is_straight <- function(class) !is.null(straight_slope(class$phi, class$parameter))
@@ -205,20 +215,28 @@ erf_block <- function(a, b, C, what) {
 
 # ---- expansion in Hermite polynomials --------------------------------------------------------------
 
+# list(out, open): the sums, and the pairs of which more than rounding is left: at most |rho|^n times the root of the
+# shares of E f^2 and E g^2 that are.
 hermite_block <- function(a, b, rho, what) {
   fa <- hermite_coefficients(a, what)
   fb <- if (identical(a, b)) fa else hermite_coefficients(b, what)
-  n <- min(ncol(fa), ncol(fb))
+  n <- min(ncol(fa$terms), ncol(fb$terms))
   out <- matrix(0, nrow(rho), ncol(rho))
-  for (k in rev(seq_len(n))) out <- out * rho + outer(fa[, k], fb[, k])
-  out
+  for (k in rev(seq_len(n))) out <- out * rho + outer(fa$terms[, k], fb$terms[, k])
+  list(out = out, open = abs(rho)^n * sqrt(outer(share_left(fa, n), share_left(fb, n))) > 1e-12)
+}
+
+# Of E f^2 after n terms, by unit; 0 where it is rounding.
+share_left <- function(f, n) {
+  left <- pmax(f$left, 0) + rowSums(f$terms[, -seq_len(n), drop = FALSE]^2)
+  ifelse(left > 1e-12 * f$total, left / f$total, 0)
 }
 
 most_coefficients <- 1000
 
-# Coefficients of f(m + s z) by He_n / sqrt(n!), n = 0, 1, ..: units x terms, until what is left of E f^2 is
-# rounding and six in a row (functions may be odd or even) are below 1e-13 of its root, or their number is
-# at its limit: with kinks they are only used where |rho|^n is nothing.
+# list(terms, left, total): coefficients of f(m + s z) by He_n / sqrt(n!), n = 0, 1, ..: units x terms, until what is
+# left of E f^2 is rounding and six in a row (functions may be odd or even) are below 1e-13 of its root, or their number
+# is at its limit; what is left of E f^2, and E f^2, by unit.
 hermite_coefficients <- function(class, what) {
   kinds <- unique(light_frame(class[c("mean", "sd")]))
   at <- match(paste(class$mean, class$sd), paste(kinds$mean, kinds$sd))
@@ -244,25 +262,32 @@ hermite_coefficients <- function(class, what) {
     before <- He
     He <- after
   }
-  out <- do.call(cbind, out)
-  out[at, , drop = FALSE]
+  list(terms = do.call(cbind, out)[at, , drop = FALSE], left = left[at], total = total[at])
 }
 
-# ---- two kinks without a closed form ---------------------------------------------------------------
+# ---- correlations near one ---------------------------------------------------------------------------
 
 # E[f(u) g(w)] for the pairs `at` of a and b, by nodes on u. Given u, w has mean mu and deviation tau.
 split_integrals <- function(a, b, rho, at, what) {
+  if (length(at) == 0L) return(numeric())
+  each <- if (has_given_mean(b)) 2000 else 1
+  if (each == 1 && length(at) > 500) {
+    cli::cli_inform("{length(at)} pairs of {b$phi} gates of correlations near one will take about
+      {ceiling(0.05 * length(at))} seconds.", class = c("capalloc_message_cost", "capalloc_message"))
+  }
   place <- arrayInd(at, dim(rho))
   pairs <- list(ma = a$mean[place[, 1L]], sa = a$sd[place[, 1L]], mb = b$mean[place[, 2L]],
     sb = b$sd[place[, 2L]], rho = rho[at])
-  chunks <- split(seq_along(at), ceiling(seq_along(at) / 2000))
+  chunks <- split(seq_along(at), ceiling(seq_along(at) / each))
   unlist(lapply(chunks, function(chunk) {
     split_chunk(a, b, lapply(pairs, function(x) x[chunk]), what)
   }), use.names = FALSE)
 }
 
 split_chunk <- function(a, b, pairs, what) {
-  panels <- kink_panels(pairs)
+  waves <- pmax(wave_number(a) * pairs$sa, wave_number(b) * pairs$sb)
+  panels <- kink_panels(pairs, panel_step("sin", 1, max(waves)))
+  panels <- lapply(panels, function(x) x[, apply(panels$w, 2L, max) > 1e-20, drop = FALSE])
   u <- pairs$ma + pairs$sa * panels$z
   mu <- pairs$mb + pairs$sb * pairs$rho * panels$z
   tau <- pairs$sb * sqrt(pmax((1 - pairs$rho) * (1 + pairs$rho), 0))
@@ -271,7 +296,7 @@ split_chunk <- function(a, b, pairs, what) {
 }
 
 # Panels that end at the kink of f, and at that of g where u and w are one, and halve towards both.
-kink_panels <- function(pairs) {
+kink_panels <- function(pairs, step) {
   own <- -pairs$ma / pairs$sa
   other <- -pairs$mb / (pairs$sb * pairs$rho)
   blur <- sqrt(pmax((1 - pairs$rho) * (1 + pairs$rho), 0))
@@ -279,9 +304,12 @@ kink_panels <- function(pairs) {
     steps <- outer(width, 2^(1:6))
     cbind(centre, centre - steps, centre + steps)
   }
-  fixed <- matrix(seq(-12, 12, by = 0.75), length(own), 33L, byrow = TRUE)
+  fixed <- seq(-12, 12, length.out = ceiling(24 / step) + 1)
+  fixed <- matrix(fixed, length(own), length(fixed), byrow = TRUE)
   panels_between(cbind(around(own, 1 / pairs$sa), around(other, 1 / pairs$sb), around(other, blur), fixed))
 }
+
+wave_number <- function(class) if (class$phi == "sin") abs(class$parameter) else 0
 
 # E of slope or value of w ~ N(mu, tau^2).
 given_mean <- function(class, mu, tau, what) {
@@ -291,12 +319,21 @@ given_mean <- function(class, mu, tau, what) {
   slope <- straight_slope(class$phi, class$parameter)
   out <- if (!is.null(slope)) {
     if (what == "slope") slope + (1 - slope) * above else slope * mu + (1 - slope) * mean_above(mu, t)
-  } else {
-    # elu: E[exp(w) 1(w < 0)] = exp(mu + tau^2 / 2) Phi(-mu / tau - tau)
+  } else if (class$phi == "elu") {
+    # E[exp(w) 1(w < 0)] = exp(mu + tau^2 / 2) Phi(-mu / tau - tau)
     below <- exp(mu + t^2 / 2 + stats::pnorm(-mu / t - t, log.p = TRUE))
     alpha <- class$parameter
     if (what == "slope") above + alpha * below else mean_above(mu, t) + alpha * (below - (1 - above))
+  } else if (class$phi == "sin") {
+    x <- class$parameter
+    if (what == "slope") x * exp(-x^2 * t^2 / 2) * cos(x * mu) else exp(-x^2 * t^2 / 2) * sin(x * mu)
+  } else {
+    panels <- normal_panels(c(mu), c(t))
+    f <- phi_at(class$phi, class$parameter, c(mu) + c(t) * panels$z)[[what]]
+    matrix(rowSums(panels$w * f), nrow(mu))
   }
   if (any(still)) out[still] <- phi_at(class$phi, class$parameter, mu[still])[[what]]
   out
 }
+
+has_given_mean <- function(class) has_kink(class) || class$phi == "sin"

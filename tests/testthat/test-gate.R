@@ -196,3 +196,61 @@ test_that("pre-activations that are constants have the gates of their values", {
   expect_near(units_at(flow, "residual1"), 1 / (1 + gain), 1e-14)
   expect_near(flow$capacity[flow$layer == "residual1" & flow$part == "(Intercept)"], sum(gain / (1 + gain)), 1e-14)
 })
+
+# E[f(u) g(w)] by the trapezoidal rule in u and in w given u, which is exact to rounding for smooth f and g with steps
+# small against the scale of either.
+trapezoid_pair <- function(p, q, mean, sd, rho, what) {
+  at <- function(phi, u) capalloc:::phi_at(phi, 1, u)[[what]]
+  z <- seq(-9.5, 9.5, by = 0.1 / sd[[1L]])
+  tau <- sd[[2L]] * sqrt(1 - rho^2)
+  y <- seq(-9, 9, by = min(0.05, 0.15 / tau))
+  inner <- vapply(z, function(z) sum(stats::dnorm(y) * at(q, mean[[2L]] + sd[[2L]] * rho * z + tau * y)), 0)
+  sum(stats::dnorm(z) * at(p, mean[[1L]] + sd[[1L]] * z) * inner) * diff(z[1:2]) * diff(y[1:2])
+}
+
+test_that("smooth activations of large deviation are right at correlations near one", {
+  mean <- c(0.5, -1.2)
+  of <- function(phi, i, sd) list(phi = phi, parameter = 1, at = 1L, mean = mean[[i]], sd = sd[[i]])
+  compare <- function(phi, sd, rho) for (what in c("slope", "value")) {
+    a <- of(phi[[1L]], 1, sd)
+    b <- of(phi[[2L]], 2, sd)
+    C <- matrix(rho * sd[[1L]] * sd[[2L]])
+    found <- capalloc:::pair_block(a, b, C, what)
+    wanted <- trapezoid_pair(phi[[1L]], phi[[2L]], mean, sd, rho, what)
+    expect_equal(c(found), wanted, tolerance = 1e-11, label = paste(toString(phi), rho, what))
+    expect_equal(capalloc:::pair_block(b, a, C, what), found, tolerance = 1e-12)
+  }
+  compare(c("tanh", "tanh"), c(5, 6), 0.985)
+  compare(c("tanh", "tanh"), c(20, 15), -0.9999)
+  compare(c("sigmoid", "gelu"), c(20, 15), 0.99)
+  compare(c("softplus", "silu"), c(15, 20), 0.99)
+  compare(c("erf", "tanh"), c(5, 20), 0.9999)
+})
+
+test_that("units that are one have the second moment of one, and sines that of a wave", {
+  # three units of two kinds, the first two all but one
+  u <- list(mean = c(1, 1, -2), cov = 900 * rbind(c(1, 1, 0.5), c(1, 1, 0.5), c(0.5, 0.5, 1)),
+    classes = list(list(phi = "tanh", parameter = 1, at = 1:3)))
+  found <- capalloc:::pair_moments(u, values = TRUE)
+  expect_equal(found$second[1, 2], found$square[[1L]], tolerance = 1e-12)
+  expect_equal(found$moment[1, 2], found$moment[1, 1], tolerance = 1e-12)
+  expect_equal(found$moment[2:1, 3], found$moment[3, 1:2], tolerance = 1e-14)
+  # E[sin(x u) tanh'(w)] with w = u: the cosine transform of sech^2 smoothed, by the trapezoidal rule
+  sd <- 3
+  sine <- list(phi = "sin", parameter = 12, at = 1L, mean = 0, sd = sd)
+  bend <- list(phi = "tanh", parameter = 1, at = 1L, mean = 0, sd = sd)
+  z <- seq(-12, 12, by = 1e-3)
+  for (phi in list(list(sine, bend), list(bend, sine))) {
+    found <- capalloc:::pair_block(phi[[1L]], phi[[2L]], matrix(sd^2), "slope")
+    wanted <- sum(stats::dnorm(z) * 12 * cos(12 * sd * z) / cosh(sd * z)^2) * 1e-3
+    expect_lt(abs(c(found) - wanted), 1e-13)
+  }
+})
+
+test_that("many pairs that are integrated one by one say how long that takes", {
+  chain <- 100 * 0.999^abs(outer(1:40, 1:40, "-"))
+  law <- list(mean = numeric(40), cov = chain, classes = list(list(phi = "tanh", parameter = 1, at = 1:40)))
+  asked <- FALSE
+  tryCatch(capalloc:::pair_moments(law), capalloc_message_cost = function(m) asked <<- conditionMessage(m))
+  expect_match(asked, "pairs of tanh gates of correlations near one will take about [0-9]+\\s+seconds")
+})
