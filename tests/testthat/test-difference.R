@@ -147,6 +147,13 @@ test_that("a task without any difference leaves the test to the others", {
   expect_match(summary(d)$reason[[2L]], "all differences are zero")
 })
 
+test_that("draws are worked on in turn, a few million numbers at a time", {
+  sizes <- function(...) unname(lengths(capalloc:::chunks_of(...)))
+  expect_identical(sizes(10, 1e6), c(4L, 4L, 2L))
+  expect_identical(sizes(3, 5e6), rep(1L, 3))
+  expect_identical(unlist(capalloc:::chunks_of(10, 1e6), use.names = FALSE), 1:10)
+})
+
 test_that("an allocation of nothing has no shares, hence no distance", {
   p <- list(a = matrix(0, 4, 3), b = random_profiles(4, 3)$b)
   d <- capacity_difference(made_allocations(p), seed = 1)

@@ -295,3 +295,10 @@ test_that("an unclear rank is a warning with its level", {
   net <- set_coef(input_vector(2) |> layer_dense(2) |> layer_dense(1), c(1, 1, 1, 1 + 4e-14, 1, 1))
   expect_warning(propagate_capacity(net, "dense2", "linear"), "dense1", class = "capalloc_warning_rank_gap")
 })
+
+test_that("matrices are carried in chunks of at most 256 MB, told by level", {
+  told <- capalloc:::in_chunks(5, 2^12, \(at) list(at, -at)) # each is 128 MB
+  expect_identical(lapply(told, unname), list(list(1:2, 3:4, 5L), list(-(1:2), -(3:4), -5L)))
+  # at least one at a time
+  expect_length(capalloc:::in_chunks(3, 2^13, list)[[1]], 3)
+})
