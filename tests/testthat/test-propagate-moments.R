@@ -302,3 +302,25 @@ test_that("matrices are carried in chunks of at most 256 MB, told by level", {
   # at least one at a time
   expect_length(capalloc:::in_chunks(3, 2^13, list)[[1]], 3)
 })
+
+test_that("the limit is on two operations for each weight, row, side and matrix", {
+  expect_cost <- function(cost, ...) {
+    bad(propagate_capacity(..., limit = cost - 1), "cost")
+    expect_no_error(propagate_capacity(..., limit = cost))
+  }
+  x <- matrix(c(1, -1, 2, 0.5, 1, 1, -2, 3, 1), 3)
+  net <- with_test_coef(input_vector(3) |> layer_dense(4) |> layer_activation("tanh") |> layer_dense(2), 1)
+  # weights 12 + 4 + 8; a row for each output, and once more for each parameter
+  expect_cost(2 * 24 * 2, net, mode = "linear")
+  expect_cost(2 * 24 * 2 * 13, net, "dense1", "linear")
+  # units of both layers and the outputs are open at once: 4 + 4 + 2; a matrix for each output
+  expect_cost(2 * 24 * 10 * 2 * 2, net, mode = "empirical", data = x)
+  # 36 pairs of eight parameters go down from the activation
+  expect_cost(2 * 16 * 8 * 2 * 36, net, "dense2", "empirical", data = x)
+  # vectors of the first layer go nowhere, what its units are worth comes down to it
+  one <- set_coef(input_vector(1) |> layer_dense(1) |> layer_activation("tanh") |> layer_dense(5), 1:6)
+  expect_cost(2 * 7 * 6 * 2, one, "dense1", "empirical", data = matrix(1:3))
+  # a law: 2000 for the one pair, and the covariances of 50 inputs and a unit
+  wide <- with_test_coef(input_vector(50) |> layer_dense(1) |> layer_activation("relu"), 1)
+  expect_cost(2000 + 2 * 51 * 51 * 2, wide, mode = "gaussian")
+})
