@@ -77,8 +77,8 @@ test_that("the global test is that of all sign flips", {
 test_that("distances are those of the shares", {
   # all of a on lag 1, all of b on lag 4: three lags apart, and total variation 1
   p <- list(a = matrix(c(0, 0, 0, 2), 3, 4, byrow = TRUE), b = matrix(c(1, 0, 0, 0), 3, 4, byrow = TRUE))
-  g <- glance(quiet(capacity_difference(made_allocations(p), seed = 1)))
-  expect_equal(c(g$wasserstein, g$total_variation), c(3, 1))
+  d <- quiet(capacity_difference(made_allocations(p), seed = 1))
+  for (of in list(glance(d), summary(d))) expect_equal(c(of$wasserstein, of$total_variation), c(3, 1))
   # one moves half of its share by one lag
   p <- list(a = matrix(c(1, 1, 0, 0), 3, 4, byrow = TRUE), b = matrix(c(1, 0.5, 0.5, 0), 3, 4, byrow = TRUE))
   g <- glance(quiet(capacity_difference(made_allocations(p), seed = 1)))
