@@ -324,3 +324,16 @@ test_that("the limit is on two operations for each weight, row, side and matrix"
   wide <- with_test_coef(input_vector(50) |> layer_dense(1) |> layer_activation("relu"), 1)
   expect_cost(2000 + 2 * 51 * 51 * 2, wide, mode = "gaussian")
 })
+
+test_that("of what is above a layer the scale does not matter", {
+  net <- with_test_coef(input_vector(3) |> layer_dense(3) |> layer_activation("tanh") |> layer_dense(2), 1)
+  above <- startsWith(names(coef(net)), "dense2")
+  x <- withr::with_seed(1, matrix(rnorm(30), 10))
+  for (mode in c("linear", "gaussian", "empirical")) {
+    data <- if (mode == "empirical") x
+    found <- lapply(c(1e-9, 1, 1e9), function(scale) {
+      propagate_capacity(set_coef(net, coef(net) * ifelse(above, scale, 1)), "dense1", mode, data = data)$capacity
+    })
+    for (other in found[-2]) expect_equal(other, found[[2]], tolerance = 1e-9, label = mode)
+  }
+})
