@@ -34,7 +34,7 @@ tests_of_r <- list(
   "contrast|friedman|metric" = c("contrast", "friedman", "rank-results"),
   "gate-.*" = c("gate", "decoupling"),
   "propagate|cut|gate" = c("propagate", "decoupling"),
-  "propagate-moments|cut" = "propagate-moments",
+  "propagate-moments|cut|gate-law" = "propagate-moments",
   "depth-chain|reflected" = c("diffusion-limit", "effective-receptive-field"),
   "scaling-measure" = "scaling-study",
   "task.*" = c("task", "task-process", "task-classical", "task-linear", "task-moments", "task-data", "task-series",
