@@ -180,8 +180,8 @@ smallest_window <- function(w, level) {
   # the first end for each beginning: sums only grow
   end <- findInterval(before[seq_along(w)] + needed, before, left.open = TRUE)
   from <- which(end <= length(w))
-  size <- end[from] - from + 1L
-  shortest <- from[size == min(size)]
+  steps <- end[from] - from
+  shortest <- from[steps == min(steps)]
   best <- shortest[[which.max(before[end[shortest] + 1L] - before[shortest])]]
   c(best, end[[best]])
 }

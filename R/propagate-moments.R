@@ -425,7 +425,6 @@ sensitivity_moments <- function(about, cut, b) {
   S[cbind(at[!is.na(at)], at[!is.na(at)], 1L)] <- 1
   cut$items <- cut$items[seq_len(which(vapply(cut$items, function(item) b %in% item, NA)) - 1L)]
   about$nodes <- integer()
-  about$spaces <- list()
   matrix(run_cut(about, cut, S, two_sided = TRUE)$state, cut$size)
 }
 

@@ -29,11 +29,12 @@ tests_of_c <- list(
 # After the test of the same stem, where there is one.
 tests_of_r <- list(
   "allocation|capacity|lower|tangent|linearise" = c("capacity", "allocation", "capacity-samples-invariance"),
+  "lower" = "tangent-samples",
   "partition.*" = c("partition", "partition-basis"),
   "contrast|friedman|metric" = c("contrast", "friedman", "rank-results"),
   "gate-.*" = c("gate", "decoupling"),
   "propagate|cut|gate" = c("propagate", "decoupling"),
-  "propagate-moments|cut" = "propagate-moments",
+  "propagate-moments|cut|gate-law" = "propagate-moments",
   "depth-chain|reflected" = c("diffusion-limit", "effective-receptive-field"),
   "scaling-measure" = "scaling-study",
   "task.*" = c("task", "task-process", "task-classical", "task-linear", "task-moments", "task-data", "task-series",

@@ -3,8 +3,9 @@
 #
 # A mutant is one token, or one statement, that reads differently. Left out in C is what no result can tell: sizes of
 # scratch, thresholds between two ways that are both right (constants with a name), and -1 for 0, which mostly reads
-# what lies before an array (check-memory.sh sees that). Those that do not compile, or compile to the same object, are
-# not counted. Each is run in a process of its own, forked from this one; mutate-driver.R says how.
+# what lies before an array (check-memory.sh sees that). Left out in R is the number that vapply() is shown, of which it
+# takes the type alone. Those that do not compile, or compile to the same object, are not counted. Each is run in a
+# process of its own, forked from this one; mutate-driver.R says how.
 
 arguments <- commandArgs(TRUE)
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
@@ -166,8 +167,20 @@ r_tokens <- function(file, data, text) {
   new <- vector("list", nrow(tokens))
   new[swapped] <- r_swaps[tokens$text[swapped]]
   new[number] <- lapply(tokens$text[number], numbers)
-  keep <- swapped | number
+  keep <- (swapped | number) & !tokens$parent %in% vapply_values(data)
   sites_of(file, tokens$at[keep], tokens$text[keep], new[keep], tokens$line1[keep])
+}
+
+# FUN.VALUE of every vapply(): the third of its arguments without a name, behind the function itself.
+vapply_values <- function(data) {
+  parent <- function(id) data$parent[match(id, data$id)]
+  calls <- parent(parent(data$id[data$token == "SYMBOL_FUNCTION_CALL" & data$text == "vapply"]))
+  unlist(lapply(calls, function(call) {
+    parts <- data[data$parent == call, ]
+    parts <- parts[order(parts$at), ]
+    named <- c("", parts$token[-nrow(parts)]) == "EQ_SUB"
+    parts$id[parts$token == "expr" & !named][4L]
+  }))
 }
 
 # Statements in braces, but the last, whose value is that of the block.

@@ -138,6 +138,9 @@ test_that("of more than 400 inputs about 400 are shown, evenly spaced, the newes
   expect_identical(inputs, c(paste0("x[", seq(3, 900, by = 3), "]"), "(Intercept)"))
   # P is that of all inputs.
   expect_near(unname(as.matrix(k)), kernel_of(pooled(900, bias = TRUE), inputs = c(seq(3, 900, by = 3), 901)), 0)
+  # the oldest of 901 ends the last step
+  expect_message(k <- capacity_kernel(pooled(901)), class = "capalloc_message_thinned")
+  expect_identical(k$position1[seq_len(301)], seq(1L, 901L, by = 3L))
   # A step of 2 would show one channel of two, one of 3 every third row of a grid.
   expect_message(k <- capacity_kernel(pooled(300, channels = 2)), class = "capalloc_message_thinned")
   shown <- unique(k[c("position1", "channel1")])

@@ -257,6 +257,10 @@ test_that("capacities of several networks go into one frame", {
   expect_equal(both$input, c(a$input, b$input))
   totals <- c(strided = generics::glance(a)$total, dense = 17)
   expect_equal(attr(both, "totals"), totals)
+  # only linear networks have a bound at each input
+  curved <- with_test_coef(input_sequence(16) |> layer_dense(1) |> layer_activation("tanh"), 1)
+  expect_true(attr(both, "linear"))
+  expect_false(attr(c(strided = a, curved = capacity(curved, data = matrix(1:64 / 64, 4))), "linear"))
   # A subset has no totals.
   expect_identical(class(both[1:3, ]), "data.frame")
   parts <- c(a = capacity(strided(), partition = partition_octaves()))

@@ -77,8 +77,8 @@ test_that("the global test is that of all sign flips", {
 test_that("distances are those of the shares", {
   # all of a on lag 1, all of b on lag 4: three lags apart, and total variation 1
   p <- list(a = matrix(c(0, 0, 0, 2), 3, 4, byrow = TRUE), b = matrix(c(1, 0, 0, 0), 3, 4, byrow = TRUE))
-  g <- glance(quiet(capacity_difference(made_allocations(p), seed = 1)))
-  expect_equal(c(g$wasserstein, g$total_variation), c(3, 1))
+  d <- quiet(capacity_difference(made_allocations(p), seed = 1))
+  for (of in list(glance(d), summary(d))) expect_equal(c(of$wasserstein, of$total_variation), c(3, 1))
   # one moves half of its share by one lag
   p <- list(a = matrix(c(1, 1, 0, 0), 3, 4, byrow = TRUE), b = matrix(c(1, 0.5, 0.5, 0), 3, 4, byrow = TRUE))
   g <- glance(quiet(capacity_difference(made_allocations(p), seed = 1)))
@@ -145,6 +145,13 @@ test_that("a task without any difference leaves the test to the others", {
   # of 1999 drawn flips, within four standard errors
   expect_lt(abs(g$p.value - exact[[2L]]), 4 * sqrt(exact[[2L]] * (1 - exact[[2L]]) / 1999) + 1e-3)
   expect_match(summary(d)$reason[[2L]], "all differences are zero")
+})
+
+test_that("draws are worked on in turn, a few million numbers at a time", {
+  sizes <- function(...) unname(lengths(capalloc:::chunks_of(...)))
+  expect_identical(sizes(10, 1e6), c(4L, 4L, 2L))
+  expect_identical(sizes(3, 5e6), rep(1L, 3))
+  expect_identical(unlist(capalloc:::chunks_of(10, 1e6), use.names = FALSE), 1:10)
 })
 
 test_that("an allocation of nothing has no shares, hence no distance", {

@@ -90,6 +90,11 @@ test_that("moments of the continuum are those of the limit, channels included", 
     expect_equal(g$variance_continuum, g$variance_limit, tolerance = 1e-9)
     expect_equal(g$drift, g$mean_limit / g$sigma^2, tolerance = 1e-9)
   }
+  # equal layers of two channels are one move, as often as they come
+  equal <- Reduce(\(x, l) layer_residual(x, \(y) layer_conv(y, 2, 3, padding = "same")), 1:6, input_sequence(121, 2))
+  g <- glance(diffusion_limit(set_coef(equal, rep(c(2, 1, 0.5, -1, 1, 1, 0.2, 0.5, -2, 1, 1, 0.1) / 3, 6))))
+  expect_equal(g$mean_continuum, g$mean_limit, tolerance = 1e-9)
+  expect_equal(g$variance_continuum, g$variance_limit, tolerance = 1e-9)
   # one channel: sigma^2 the rate, mu and m2 of a step
   net <- residual_chain(101, 4, 0.5, taps = c(2, 1), dilation = 1, padding = "causal")
   g <- glance(diffusion_limit(net))

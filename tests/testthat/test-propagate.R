@@ -188,14 +188,22 @@ test_that("a fit is its network with its task", {
   curved <- function(net) {
     suppressWarnings(fit(net, task, "lbfgs", n_obs = 40, seed = 1, control = list(max_iterations = 2)))
   }
-  relu <- curved(input_sequence(8) |> layer_conv(2, 3) |> layer_activation("tanh") |> layer_dense(1))
-  x <- capalloc:::fit_rows(relu)$x
+  # gates share what comes to a residual layer between its two ways
+  gated <- curved(input_sequence(8) |> layer_residual(\(x) x |> layer_conv(1, 3, padding = "same") |>
+    layer_activation("tanh")) |> layer_dense(1))
+  x <- capalloc:::fit_rows(gated)$x
   expect_identical(dim(x), c(40L, 8L))
-  expect_identical(propagate_capacity(relu)$capacity, propagate_capacity(relu$network, task = task)$capacity)
-  expect_identical(propagate_capacity(relu, mode = "empirical")$capacity,
-    propagate_capacity(relu$network, mode = "empirical", data = x)$capacity)
+  expect_identical(propagate_capacity(gated)$capacity, propagate_capacity(gated$network, task = task)$capacity)
+  expect_identical(propagate_capacity(gated, mode = "empirical")$capacity,
+    propagate_capacity(gated$network, mode = "empirical", data = x)$capacity)
   pooled <- curved(input_sequence(8) |> layer_pool(2, type = "max") |> layer_dense(1))
   expect_identical(propagate_capacity(pooled)$capacity, propagate_capacity(pooled$network, data = x)$capacity)
+  # unless another task or other data are given
+  for (given in list(list(task = task_fgn(8, 0.3)), list(data = 2 * x[1:9, ]))) {
+    of <- function(network) do.call(propagate_capacity, c(list(network), given))$capacity
+    expect_identical(of(gated), of(gated$network))
+    expect_gt(max(abs(of(gated) - propagate_capacity(gated)$capacity)), 1e-3)
+  }
 })
 
 test_that("gates at a task made from data are those at its rows", {

@@ -72,6 +72,9 @@ test_that("an ordered input may be named", {
   x <- matrix(1:12 + 0, 2)
   task <- task_data(x, 1:2, test = 0, input = input_sequence(3, channels = 2))
   expect_identical(task_demand(task)$lag, c(3L, 3L, 2L, 2L, 1L, 1L))
+  # its coordinates have the names of their columns
+  named <- task_data(mtcars[2:3], mtcars$mpg, test = 0, input = input_sequence(2))
+  expect_identical(named$input$labels, c("cyl", "disp"))
 })
 
 test_that("the formula method follows lm() and leaves the intercept to biases", {

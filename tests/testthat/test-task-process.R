@@ -88,6 +88,7 @@ test_that("a multiscale process is a sum of independent Ornstein-Uhlenbeck proce
   expect_identical(
     task_multiscale(5, c(1, 10))$moments, task_multiscale(5, c(1, 10), c(2, 2))$moments
   )
+  expect_equal(task_multiscale(5, 10)$moments, task_ou(5, rate = 0.1)$moments, tolerance = 1e-14)
 })
 
 test_that("a periodic process is a damped rotation seen through noise", {
@@ -255,6 +256,7 @@ test_that("bad arguments are refused by class", {
     bad(task_fgn("a", 0.5), "value"),
     bad(task_ou(4, 0), "value"),
     bad(task_multiscale(4, c(1, -2)), "value"),
+    bad(task_multiscale(4, numeric()), "value"),
     bad(task_multiscale(4, c(1, 2), weights = 1), "shape"),
     bad(task_multiscale(4, c(1, 2), weights = c(1, -1)), "value"),
     bad(task_periodic(4, period = 1), "value"),
