@@ -3,7 +3,8 @@
 
 # Matrices large enough for a BLAS to share out: tangents of 192 x 288 and 400 samples x 353.
 settings_results <- quote({
-  full <- initialise(input_sequence(192) |> layer_conv(8, 4, dilation = 4) |> layer_conv(8, 4) |> layer_dense(1), seed = 1)
+  full <- input_sequence(192) |> layer_conv(8, 4, dilation = 4) |> layer_conv(8, 4) |> layer_dense(1)
+  full <- initialise(full, seed = 1)
   task <- task_ar(192, c(0.6, -0.2))
   trained <- fit(initialise(arch_dilated(128, filters = 4), seed = 1), task_ar(128, 0.8), seed = 1)
   curved <- initialise(input_vector(16) |> layer_dense(16, bias = TRUE) |> layer_activation("tanh") |>
@@ -24,8 +25,8 @@ settings_results <- quote({
       demand = task_demand(task)$demand
     ),
     # to where training stops
-    fitted = list(loss = glance(trained)$loss, weights = c(effective_weights(trained)), smooth = glance(smooth)$train_loss,
-      runs = compared$runs$loss, capacities = compared$runs$total_capacity)
+    fitted = list(loss = glance(trained)$loss, weights = c(effective_weights(trained)),
+      smooth = glance(smooth)$train_loss, runs = compared$runs$loss, capacities = compared$runs$total_capacity)
   )
 })
 
