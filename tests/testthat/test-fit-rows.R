@@ -37,6 +37,18 @@ test_that("loss, gradient and convergence number are those of the network writte
   }
 })
 
+test_that("gradients of every kind of layer are those of the network written out", {
+  networks <- c(named_networks(), sequence_networks(), grid_networks(), curved_networks(), curved_grids())
+  for (i in seq_along(networks)) {
+    net <- networks[[i]]
+    theta <- random_theta(net, i)
+    rows <- random_rows(3, prod(net$input$shape), prod(shape_of(net)), "squared", i)
+    found <- core_row_gradient(net, theta, rows$x, rows$y, "squared")
+    objective <- function(theta) plain_loss(twin_predict(net, rows$x, theta), rows$y, "squared")
+    expect_equal(found$gradient, complex_step(objective, theta), tolerance = 1e-10, label = names(networks)[[i]])
+  }
+})
+
 test_that("the bend of squared errors is that of the second derivative along a step", {
   for (name in names(with_relu())) {
     case <- with_relu()[[name]]
@@ -698,6 +710,11 @@ test_that("divergence is an error that holds the last coefficients with a finite
     expect_identical(names(failed$coef), names(coef(start)))
     expect_true(is.finite(plain_loss(tanh_f()(unname(failed$coef), data$x), data$y, "squared")))
   }
+  # Outputs whose squares are just numbers, then not, within an epoch.
+  control <- list(learning_rate = 3.6e153, batch = 7, max_iterations = 20)
+  failed <- expect_error(fit(start, task, method = "adam", seed = 1, control = control),
+    class = "capalloc_error_diverged")
+  expect_gt(max(abs(failed$coef)), 1e152)
   # The first epoch's last step leaves: its coefficients are not those of the condition.
   control <- list(learning_rate = 1e200, batch = 39, max_iterations = 20)
   failed <- expect_error(fit(start, task, method = "adam", seed = 1, control = control),
