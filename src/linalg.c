@@ -60,8 +60,6 @@ void ca_gemm_nn(int m, int n, int k, const double *A, int lda, const double *B, 
 
 void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
                 double *C, int ldc) {
-    if (m == 0 || n == 0 || k == 0)
-        return;
     if (small(m, n, k)) {
         for (int j = 0; j < n; j++)
             for (int i = 0; i < m; i++)

@@ -7,11 +7,6 @@
 #include "runs.h"
 #include "workspace.h"
 
-static struct ca_span overlap(struct ca_span a, struct ca_span b) {
-    const struct ca_span both = {a.lo > b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi, 0};
-    return both.lo < both.hi ? both : (struct ca_span){0, 0, 0};
-}
-
 void ca_weights(const struct ca_pass *back, const double *theta, double *W) {
     const struct ca_graph *graph = back->graph;
     const size_t m = graph->n_outputs;
@@ -48,13 +43,13 @@ void ca_add_intercept(const struct ca_pass *back, const double *theta, double *W
 
 /* --- sums over rows: gradients ----------------------------------------------------------- */
 
-static void gradient_linear(const struct ca_op *op, const struct ca_tap *tap, int rows,
-                            const double *B, int ld_b, const double *X, int ld_x,
-                            double *grad) {
+/* B (rows x filters) and X, of which as many rows count. */
+static void gradient_linear(const struct ca_op *op, const struct ca_tap *tap, const double *B,
+                            int rows, const double *X, int ld_x, double *grad) {
     const int filters = op->shape.channels, fg = filters / op->groups;
     const int cg = tap->channels / op->groups;
     for (int g = 0; g < op->groups; g++)
-        ca_gemm_tn(fg, cg, rows, B + (size_t)g * (size_t)fg * (size_t)ld_b, ld_b,
+        ca_gemm_tn(fg, cg, rows, B + (size_t)g * (size_t)fg * (size_t)rows, rows,
                    X + (size_t)g * (size_t)cg * (size_t)ld_x, ld_x, grad + tap->theta + g * fg,
                    filters);
 }
@@ -70,25 +65,20 @@ void ca_gradient(const struct ca_pass *back, const struct ca_pass *value, const 
             continue;
         for (int u = 0; u < op->positions; u++) {
             const size_t site = graph->first[node] + (size_t)u;
-            const int ld_b = ca_rows(back, site);
-            if (ld_b == 0)
+            const int rows = ca_rows(back, site), lo = back->span[site].lo;
+            if (rows == 0)
                 continue;
-            const struct ca_span span = back->span[site];
             const double *B = ca_at(back, site);
             if (op->kind == CA_OP_BIAS) {
                 for (int c = 0; c < op->shape.channels; c++)
                     grad[ca_op_theta(op, u) + (size_t)c] +=
-                        ca_dot((size_t)ld_b, B + (size_t)c * (size_t)ld_b, one + span.lo);
+                        ca_dot((size_t)rows, B + (size_t)c * (size_t)rows, one + lo);
                 continue;
             }
             for (int k = 0; k < op->n_taps; k++) {
                 if (!row->tap(op, u, k, &tap))
                     continue;
-                const struct ca_span both = overlap(span, value->span[tap.site]);
-                if (both.lo == both.hi)
-                    continue;
-                gradient_linear(op, &tap, both.hi - both.lo, B + (both.lo - span.lo), ld_b,
-                                ca_at(value, tap.site) + (both.lo - value->span[tap.site].lo),
+                gradient_linear(op, &tap, B, rows, ca_at(value, tap.site) + lo,
                                 ca_rows(value, tap.site), grad);
             }
         }

@@ -41,7 +41,8 @@ void ca_tangent_at(struct ca_tangent *tangent, const double *theta);
 /* Rows begin <= c < end into out, row o + m (c - begin), leading dimension ld (overwritten). */
 void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, double *out, int ld);
 
-/* grad[k] += sum over rows of B . X, for a forward and a backward pass over the same rows. */
+/* grad[k] += sum over rows of B . X, for a backward pass, and a forward pass that holds all
+ * rows. */
 void ca_gradient(const struct ca_pass *back, const struct ca_pass *value, const double *one,
                  double *grad);
 
