@@ -28,7 +28,7 @@ depth_chain <- function(about) {
 # The q of every layer that is an activation (channels x positions), NULL of others.
 layer_gates <- function(about) {
   lowered <- lower_with_rows(about$network)
-  square <- gate_summary(about)$square
+  square <- gate_squares(about)
   phi <- which(vapply(lowered$graph$ops, function(op) op$kind == "phi", NA))
   q <- vector("list", length(network_rows(about$network)))
   at <- 0

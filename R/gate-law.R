@@ -161,31 +161,26 @@ input_law <- function(task, data, n) {
 
 # ---- all gates as C numbers them: channels, taps, positions, operations -------------------------------
 
-# Mean square (and mean) of every gate: list(mean, square).
-gate_summary <- function(about) {
+# Mean square of every gate.
+gate_squares <- function(about) {
   gates <- Filter(function(op) op$kind %in% c("phi", "max", "product"), about$graph$ops)
-  if (length(gates) == 0L) return(list(mean = numeric(), square = numeric()))
-  if (!is.null(about$data)) {
-    moments <- .Call(ffi_gate_moments, about$graph, about$network$coef, about$data)
-    return(list(mean = moments[, 1L], square = moments[, 2L]))
-  }
-  if (!is.null(about$task)) return(gaussian_summary(about))
-  list(square = as.double(unlist(lapply(gates, function(op) {
+  if (length(gates) == 0L) return(numeric())
+  if (!is.null(about$data)) return(.Call(ffi_gate_squares, about$graph, about$network$coef, about$data))
+  if (!is.null(about$task)) return(gaussian_squares(about))
+  as.double(unlist(lapply(gates, function(op) {
     taps <- prod(op$window[1:2])
     switch(op$kind,
       phi = rep(gate_moments(op$phi, op$scale, 0, 1)$square, prod(op$shape)),
       max = rep(1 / taps, prod(op$shape) * taps)
     )
-  }))))
+  })))
 }
 
-gaussian_summary <- function(about) {
+gaussian_squares <- function(about) {
   laws <- gate_laws(about$network, about$graph, input_law(about$task, NULL), about$limit, about$call)
   blocks <- graph_blocks(about$graph)
   nodes <- unlist(lapply(laws, function(law) rep(blocks$node[law$blocks], blocks$size[law$blocks])))
   begin <- unlist(lapply(laws, function(law) rep(blocks$begin[law$blocks], blocks$size[law$blocks])))
-  along <- order(nodes, begin)
-  mean <- unlist(lapply(laws, function(law) law$moments$mean))
   square <- unlist(lapply(laws, function(law) law$moments$square))
-  list(mean = as.double(mean[along]), square = as.double(square[along]))
+  as.double(square[order(nodes, begin)])
 }

@@ -114,7 +114,7 @@ unit_places <- function(cut, node, position, channel) {
 
 summary_source <- function(about) {
   blocks <- about$blocks
-  q <- gate_summary(about)$square
+  q <- gate_squares(about)
   taps <- vapply(about$graph$ops, function(op) {
     switch(op$kind, phi = 1, max = prod(op$window[1:2]), 0)
   }, 0)

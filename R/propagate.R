@@ -316,7 +316,7 @@ flow_total <- function(about) {
   } else {
     list(outputs = as.double(start$capacity), slice = NULL)
   }
-  flow <- .Call(ffi_flow, about$graph, about$network$coef, gate_summary(about)$square, from, about$nodes)
+  flow <- .Call(ffi_flow, about$graph, about$network$coef, gate_squares(about), from, about$nodes)
   lapply(seq_along(about$nodes), function(l) {
     list(unit = flow$units[[l]], constant = flow$constant[[l]], lost = flow$lost[[l]])
   })

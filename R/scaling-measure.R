@@ -140,7 +140,7 @@ flow_to <- function(case, network, nodes) {
   start <- list(outputs = capacity, slice = NULL)
   along <- order(nodes) # as the levels of a flow run
   levels <- as.integer(c(0L, nodes[along]))
-  flow <- .Call(ffi_flow, about$graph, network$coef, gate_summary(about)$square, start, levels)
+  flow <- .Call(ffi_flow, about$graph, network$coef, gate_squares(about), start, levels)
   list(spread = weighted_spread(flow$units[[1L]], case$at), units = flow$units[-1L][order(along)])
 }
 

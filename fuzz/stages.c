@@ -682,13 +682,11 @@ static int has_product(const struct ca_graph *graph) {
 static const double *gates(struct fuzz_subject *s, size_t *n_gates) {
     const struct ca_graph *g = &s->graph;
     const size_t *first = ca_gate_first(g, n_gates);
-    double *mean = ca_doubles(*n_gates), *square = ca_doubles(*n_gates);
-    memset(mean, 0, sizeof(double) * *n_gates);
+    double *square = ca_doubles(*n_gates);
     memset(square, 0, sizeof(double) * *n_gates);
     struct ca_jet jet = ca_jet_new(g, s->options.samples);
     ca_jet_at(&jet, s->theta, s->x, (size_t)s->options.samples, s->options.samples);
-    ca_gate_sums(&jet, first, mean, square);
-    digest(s, mean, *n_gates);
+    ca_gate_squares(&jet, first, square);
     digest(s, square, *n_gates);
     for (size_t i = 0; i < *n_gates; i++)
         if (!isfinite(square[i])) /* the border refuses these */

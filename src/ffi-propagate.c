@@ -141,26 +141,24 @@ static struct samples read_rows_of(SEXP graph, SEXP theta, SEXP x) {
     return s;
 }
 
-/* Mean and mean square of every gate over samples x (N x n): gates x 2. */
-SEXP ffi_gate_moments(SEXP graph, SEXP theta, SEXP x) {
+/* Mean square of every gate over samples x (N x n). */
+SEXP ffi_gate_squares(SEXP graph, SEXP theta, SEXP x) {
     struct samples s = read_rows_of(graph, theta, x);
     size_t n_gates;
     const size_t *first = ca_gate_first(&s.graph, &n_gates);
-    ffi_product(n_gates, 2, "more gates than R can index");
-    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)n_gates, 2));
-    double *mean = REAL(out), *square = mean + n_gates;
-    for (size_t i = 0; i < 2 * n_gates; i++)
-        mean[i] = 0;
+    SEXP out = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)n_gates));
+    double *square = REAL(out);
+    memset(square, 0, sizeof(double) * n_gates);
     s.jet = ca_jet_new(&s.graph, s.block);
     for (int begin = 0; begin < s.n_rows; begin += s.block) {
         const int left = s.n_rows - begin;
         ca_jet_at(&s.jet, s.theta, s.x + begin, (size_t)s.n_rows,
                   left < s.block ? left : s.block);
-        ca_gate_sums(&s.jet, first, mean, square);
+        ca_gate_squares(&s.jet, first, square);
         R_CheckUserInterrupt();
     }
-    for (size_t i = 0; i < 2 * n_gates; i++)
-        mean[i] /= s.n_rows;
+    for (size_t i = 0; i < n_gates; i++)
+        square[i] /= s.n_rows;
     UNPROTECT(1); /* out */
     return out;
 }

@@ -34,7 +34,7 @@ SEXP ffi_activations(void);
 SEXP ffi_threads(SEXP n);
 SEXP ffi_flow(SEXP graph, SEXP theta, SEXP gate, SEXP start, SEXP levels);
 SEXP ffi_phi(SEXP name, SEXP parameter, SEXP u);
-SEXP ffi_gate_moments(SEXP graph, SEXP theta, SEXP x);
+SEXP ffi_gate_squares(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_gate_values(SEXP graph, SEXP theta, SEXP x, SEXP blocks);
 SEXP ffi_blocks(SEXP graph);
 SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP take);

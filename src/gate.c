@@ -1,5 +1,6 @@
 #include "gate.h"
 
+#include "linalg.h"
 #include "workspace.h"
 
 size_t *ca_gate_first(const struct ca_graph *graph, size_t *n_gates) {
@@ -26,25 +27,21 @@ const double *ca_gate(struct ca_jet *jet, int node, int u, int k) {
 }
 
 /* Of every channel of gain (rows x channels). */
-static void add_sums(int rows, int channels, const double *gain, double *mean, double *square) {
+static void add_squares(int rows, int channels, const double *gain, double *square) {
     for (int c = 0; c < channels; c++, gain += rows)
-        for (int i = 0; i < rows; i++) {
-            mean[c] += gain[i];
-            square[c] += gain[i] * gain[i];
-        }
+        square[c] += ca_dot((size_t)rows, gain, gain);
 }
 
-void ca_gate_sums(struct ca_jet *jet, const size_t *first, double *mean, double *square) {
+void ca_gate_squares(struct ca_jet *jet, const size_t *first, double *square) {
     const struct ca_graph *graph = jet->graph;
     for (int node = 1; node < graph->n_nodes; node++) {
         const struct ca_op *op = &graph->op[node];
         if (ca_op_is_linear(ca_op_row(op->kind)))
             continue;
-        size_t at = first[node];
+        double *own = square + first[node];
         for (int u = 0; u < op->positions; u++)
-            for (int k = 0; k < op->n_taps; k++, at += (size_t)op->shape.channels)
+            for (int k = 0; k < op->n_taps; k++, own += op->shape.channels)
                 if (graph->live[graph->first[node] + (size_t)u])
-                    add_sums(jet->rows, op->shape.channels, ca_gate(jet, node, u, k), mean + at,
-                             square + at);
+                    add_squares(jet->rows, op->shape.channels, ca_gate(jet, node, u, k), own);
     }
 }

@@ -15,7 +15,7 @@ size_t *ca_gate_first(const struct ca_graph *graph, size_t *n_gates);
  */
 const double *ca_gate(struct ca_jet *jet, int node, int u, int k);
 
-/* mean and square (n_gates) += sums over the rows where `jet` stands. */
-void ca_gate_sums(struct ca_jet *jet, const size_t *first, double *mean, double *square);
+/* square (n_gates) += sums of squares over the rows where `jet` stands. */
+void ca_gate_squares(struct ca_jet *jet, const size_t *first, double *square);
 
 #endif

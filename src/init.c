@@ -23,7 +23,7 @@ static const R_CallMethodDef calls[] = {
     CALLDEF(ffi_sample_gradient, 6),
     CALLDEF(ffi_flow, 5),
     CALLDEF(ffi_phi, 3),
-    CALLDEF(ffi_gate_moments, 3),
+    CALLDEF(ffi_gate_squares, 3),
     CALLDEF(ffi_gate_values, 4),
     CALLDEF(ffi_blocks, 1),
     CALLDEF(ffi_carry, 5),

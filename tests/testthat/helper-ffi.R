@@ -122,7 +122,7 @@ ffi_propagate_calls <- function(graph, theta, x) {
   list(
     ffi_flow = list(graph, theta, rep(0.5, gates), start, c(0L, graph$output)),
     ffi_phi = list("tanh", 1, c(-1, 0, 2)),
-    ffi_gate_moments = list(graph, theta, x),
+    ffi_gate_squares = list(graph, theta, x),
     ffi_gate_values = list(graph, theta, x, which(blocks$gate) - 1L),
     ffi_blocks = list(graph),
     ffi_carry = list(graph, theta, S, cut, c(rev(linear) - 1L, n, -1L, n + 1L)),
@@ -274,6 +274,7 @@ is_answer <- function(x, routine) {
     ffi_blocks = is.integer(x$node) && length(x$reads) == length(x$node),
     ffi_carry = identical(names(x), c("S", "levels")) && is.double(x$S),
     ffi_taps = is.integer(x) && is.matrix(x),
+    ffi_gate_squares = is.double(x) && is.null(dim(x)),
     is.double(x) && is.matrix(x)
   )
 }

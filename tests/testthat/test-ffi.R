@@ -283,7 +283,7 @@ test_that("extents without values are refused, or cost nothing", {
   seconds <- system.time(carried <- call_core("ffi_carry", base$ffi_carry))[["elapsed"]]
   expect_equal(dim(carried$S), c(0, 9, most))
   expect_lt(seconds, 5)
-  for (routine in c("ffi_predict", "ffi_extended", "ffi_linearise", "ffi_gate_moments", "ffi_gate_values")) {
+  for (routine in c("ffi_predict", "ffi_extended", "ffi_linearise", "ffi_gate_squares", "ffi_gate_values")) {
     for (extent in list(c(0L, most), c(most, 0L))) {
       x <- matrix(numeric(), extent[[1L]], extent[[2L]])
       expect_error(call_core(routine, replace(base[[routine]], 3L, list(x))), class = "capalloc_error_internal")

@@ -56,6 +56,10 @@ test_that("zero rows, dead gates and constants are parts of their own", {
   dead <- set_coef(input_vector(1) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1), c(1, -1, 1, 1))
   flow <- propagate_capacity(dead, data = matrix(1:3))
   expect_equal(flow$capacity[flow$layer == "activation1"], c(0.5, 0, 0, 0.5))
+  # activations of which the last one alone is read
+  last <- input_sequence(4) |> layer_conv(1, 2) |> layer_activation("relu") |> layer_last() |> set_coef(c(1, 3))
+  flow <- propagate_capacity(last, data = matrix(1:4, 1))
+  expect_equal(flow$capacity[flow$layer == "conv1"], c(0, 0, 0.1, 0.9, 0, 0))
   skip <- set_coef(input_vector(1) |> layer_residual(\(x) x |> layer_dense(1) |> layer_activation("relu")), -1)
   expect_equal(propagate_capacity(skip, data = matrix(1:3))$capacity[1:3], c(1, 0, 0))
 })

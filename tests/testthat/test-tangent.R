@@ -86,6 +86,17 @@ test_that("weights far below and above one keep their accuracy", {
   }
 })
 
+test_that("a span of one run more than are taken together is whole", {
+  # 256 runs are; what the second filter reads sees two of three rows of 257 columns, a run each
+  net <- input_grid(3, 258) |> layer_conv(1, c(2, 257)) |> layer_conv(1, c(1, 2)) |> with_test_coef(1)
+  J <- tangent(net)
+  for (k in c(1, 514, 515, 516)) { # W is linear in either filter
+    own <- if (k <= 514) 1:514 else 515:516
+    unit <- effective_weights(set_coef(net, replace(coef(net), own, as.numeric(own == k))))
+    expect_near(unname(J[, k]), c(unit), 1e-14)
+  }
+})
+
 test_that("outputs of a grid run channels first, then down the columns", {
   net <- input_grid(2, 2, channels = 2) |> layer_conv(2, 1, groups = 2) |> set_coef(c(2, 3))
   expect_equal(unname(effective_weights(net)), diag(rep(c(2, 3), 4)))
