@@ -15,6 +15,7 @@ tests_of_c <- list(
     "capacity-samples-invariance", "linearise"),
   "extended|jet|op-(max|phi|product)" = c("fit-rows", "tangent-samples", "capacity-samples"),
   "graph|op.*" = "ffi",
+  "tangent" = c("optim", "fit-rows"),
   "pass|op-linear|tangent|runs" = "tangent",
   "sample|optim-(adam|normal)" = c("optim", "fit-rows"),
   "loss|moments|optim-(lm|lbfgs)" = c("optim", "fit"),
