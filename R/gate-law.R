@@ -6,12 +6,12 @@
 # E[phi'(u_i)] cov(u_i, r) are those of Gaussian u (R/gate-pair.R). Without a task, inputs are white and every
 # pre-activation is taken as centred and scaled to variance 1.
 
-# Of a graph with gates by level, list(blocks, law, moments): blocks of gates, from input to output, and
+# Of a graph with activations by level, list(blocks, law, moments): blocks of activations, from input to output, and
 # pair_moments() of them. Of the activations `whole`, which run position by position, once more for all positions
 # together.
 gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::caller_env(), whole = integer()) {
   blocks <- graph_blocks(graph)
-  gates <- which(blocks$gate)
+  gates <- which(blocks$kind == "phi")
   keep <- unlist(blocks$reads[blocks$node %in% whole])
   cut <- new_cut(graph, network$coef, blocks, blocks_below(blocks, gates), backward = FALSE, keep = keep)
   check_cost(law_cost(cut), limit, "The law of all pre-activations", call)

@@ -226,17 +226,16 @@ hermite_block <- function(a, b, rho, what) {
   list(out = out, open = abs(rho)^n * sqrt(outer(share_left(fa, n), share_left(fb, n))) > 1e-12)
 }
 
-# Of E f^2 after n terms, by unit; 0 where it is rounding.
+# Of E f^2 after n terms, by unit.
 share_left <- function(f, n) {
-  left <- pmax(f$left, 0) + rowSums(f$terms[, -seq_len(n), drop = FALSE]^2)
-  ifelse(left > 1e-12 * f$total, left / f$total, 0)
+  f$left + rowSums(f$terms[, -seq_len(n), drop = FALSE]^2) / ifelse(f$total > 0, f$total, 1)
 }
 
 most_coefficients <- 1000
 
 # list(terms, left, total): coefficients of f(m + s z) by He_n / sqrt(n!), n = 0, 1, ..: units x terms, until what is
 # left of E f^2 is rounding and six in a row (functions may be odd or even) are below 1e-13 of its root, or their number
-# is at its limit; what is left of E f^2, and E f^2, by unit.
+# is at its limit; the share of E f^2 that is left, by unit, 0 where it is rounding, and E f^2.
 hermite_coefficients <- function(class, what) {
   kinds <- unique(light_frame(class[c("mean", "sd")]))
   at <- match(paste(class$mean, class$sd), paste(kinds$mean, kinds$sd))
@@ -262,7 +261,11 @@ hermite_coefficients <- function(class, what) {
     before <- He
     He <- after
   }
-  list(terms = do.call(cbind, out)[at, , drop = FALSE], left = left[at], total = total[at])
+  terms <- do.call(cbind, out)
+  done <- left <= 1e-12 * total & rowSums(abs(terms[, n - 0:5, drop = FALSE]) > 1e-13 * sqrt(total)) == 0
+  # a difference of sums does not see less than 1e-15
+  left <- ifelse(done, 0, pmax(left / total, 1e-15))
+  list(terms = terms[at, , drop = FALSE], left = left[at], total = total[at])
 }
 
 # ---- correlations near one ---------------------------------------------------------------------------

@@ -188,3 +188,10 @@ test_that("bad decouplings are refused by name", {
     cat(bad(decoupling(input_vector(2) |> layer_dense(1)), "no_coefficients"))
   })
 })
+
+test_that("a maximum behind the activations does not end their law", {
+  net <- initialise(input_sequence(6) |> layer_conv(2, 2) |> layer_activation("relu") |> layer_pool(2, type = "max"),
+    seed = 1)
+  before <- set_coef(input_sequence(6) |> layer_conv(2, 2) |> layer_activation("relu"), coef(net))
+  expect_identical(decoupling(net)$gate_correlation, decoupling(before)$gate_correlation)
+})

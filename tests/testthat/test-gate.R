@@ -244,7 +244,17 @@ test_that("units that are one have the second moment of one, and sines that of a
     found <- capalloc:::pair_block(phi[[1L]], phi[[2L]], matrix(sd^2), "slope")
     wanted <- sum(stats::dnorm(z) * 12 * cos(12 * sd * z) / cosh(sd * z)^2) * 1e-3
     expect_lt(abs(c(found) - wanted), 1e-13)
+    found <- capalloc:::pair_block(phi[[1L]], phi[[2L]], matrix(sd^2), "value")
+    expect_lt(abs(c(found) - sum(stats::dnorm(z) * sin(12 * sd * z) * tanh(sd * z)) * 1e-3), 1e-13)
   }
+  # relu and elu, either first
+  kinks <- list(c("relu", "elu"), c("elu", "relu"))
+  found <- vapply(kinks, function(phi) {
+    of <- function(phi, sd) list(phi = phi, parameter = 1, at = 1L, mean = 0.3, sd = sd)
+    sd <- if (phi[[1L]] == "relu") c(2, 3) else c(3, 2)
+    c(capalloc:::pair_block(of(phi[[1L]], sd[[1L]]), of(phi[[2L]], sd[[2L]]), matrix(0.99 * 6), "value"))
+  }, 0)
+  expect_equal(found[[1L]], found[[2L]], tolerance = 1e-12)
 })
 
 test_that("many pairs that are integrated one by one say how long that takes", {
@@ -253,4 +263,6 @@ test_that("many pairs that are integrated one by one say how long that takes", {
   asked <- FALSE
   tryCatch(capalloc:::pair_moments(law), capalloc_message_cost = function(m) asked <<- conditionMessage(m))
   expect_match(asked, "pairs of tanh gates of correlations near one will take about [0-9]+\\s+seconds")
+  few <- list(mean = numeric(2), cov = chain[1:2, 1:2], classes = list(list(phi = "tanh", parameter = 1, at = 1:2)))
+  expect_silent(capalloc:::pair_moments(few))
 })

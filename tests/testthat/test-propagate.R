@@ -151,6 +151,8 @@ test_that("one output, each output and given capacities are one flow", {
 })
 
 test_that("a maximum divides equally, or as often as each is the largest", {
+  grid <- set_coef(input_grid(4, 4) |> layer_pool(2, type = "max"), numeric())
+  expect_equal(units_at(propagate_capacity(grid), "pool1"), rep(0.25, 16))
   net <- set_coef(input_sequence(4) |> layer_pool(2, type = "max") |> layer_last(), numeric())
   expect_equal(units_at(propagate_capacity(net), "pool1"), c(0, 0, 0.5, 0.5))
   x <- rbind(c(0, 0, 1, 2), c(0, 0, 3, 1), c(0, 0, 4, 1), c(0, 0, 5, 1))
