@@ -255,6 +255,12 @@ test_that("units that are one have the second moment of one, and sines that of a
     c(capalloc:::pair_block(of(phi[[1L]], sd[[1L]]), of(phi[[2L]], sd[[2L]]), matrix(0.99 * 6), "value"))
   }, 0)
   expect_equal(found[[1L]], found[[2L]], tolerance = 1e-12)
+  # pairs that are integrated together are as by themselves
+  elus <- function(at) list(phi = "elu", parameter = 1, at = at, mean = c(0.3, -1, 2)[at], sd = c(1, 2, 3)[at])
+  C <- outer(1:3, 1:3) * 0.98^abs(outer(1:3, 1:3, "-"))
+  together <- capalloc:::pair_block(elus(1:3), elus(1:3), C, "value")
+  alone <- function(i, k) c(capalloc:::pair_block(elus(i), elus(k), C[i, k, drop = FALSE], "value"))
+  expect_equal(together, outer(1:3, 1:3, Vectorize(alone)), tolerance = 1e-13)
 })
 
 test_that("many pairs that are integrated one by one say how long that takes", {

@@ -8,7 +8,10 @@ test_that("every numeric column of the runs is a metric, and efficiency", {
     "n_params", "total_capacity", "excess_loss", "loss", "train_loss", "bayes_loss", "efficiency"
   ))
   cmp$runs$mine <- seq_len(nrow(cmp$runs)) / 3
-  expect_identical(c(capalloc:::new_metric(cmp, "mine")$values), cmp$runs$mine)
+  mine <- capalloc:::new_metric(cmp, "mine")
+  expect_identical(c(mine$values), cmp$runs$mine)
+  # known to 1e-8 of the largest of each task
+  expect_equal(unname(mine$resolution), 1e-8 * c(max(mine$values[, 1, ]), max(mine$values[, 2, ])), tolerance = 1e-12)
 })
 
 test_that("efficiency is the explained variance per effective parameter", {
