@@ -49,8 +49,9 @@
 #' From p parameters, with n units on the way, the last two carry p (p + 1)/2 matrices n x n (from a recurrence, or a
 #' layer that holds others, p + 1 more), which costs up to p^2 n^3 a layer (less where rows are sparse); from
 #' outputs, one matrix for each. The law of all pre-activations takes about 2000 operations for each pair of units of an
-#' activation. In networks without activations, and in mode linear, vectors are carried themselves. Ranks of G see nothing
-#' below 1e-8 of the largest vector. What takes more than 1e10 operations is said before (`capalloc_message_cost`).
+#' activation. In networks without activations, and in mode linear, vectors are carried themselves. Ranks of G see
+#' nothing below 1e-8 of the largest vector. What takes more than 1e10 operations is said before
+#' (`capalloc_message_cost`).
 #'
 #' @section Gates:
 #' q_i is that of pre-activations from `task` or `data`; with neither they have mean zero and variance 1.

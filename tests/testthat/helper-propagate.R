@@ -202,7 +202,8 @@ curved_flows <- function() {
         \(y) layer_residual(y, \(z) z |> layer_conv(2, 2, padding = "same", groups = 2) |> layer_activation("gelu")),
         \(y) layer_recurrent(y, 2, "diagonal", activation = "softplus", output = "sequence", bias = TRUE)
       ), scale = 0.3) |> layer_dense(1),
-    elman = input_sequence(7, channels = 2) |> layer_recurrent(3, activation = "tanh", output = "sequence", bias = TRUE) |>
+    elman = input_sequence(7, channels = 2) |>
+      layer_recurrent(3, activation = "tanh", output = "sequence", bias = TRUE) |>
       layer_recurrent(2, activation = "relu") |> layer_dense(2)
   )
   Map(with_test_coef, networks, seq_along(networks))

@@ -141,7 +141,8 @@ test_that("dead units are left out, and one unit has no decoupling", {
 test_that("a fit is asked about its task", {
   task <- task_fgn(4, 0.8)
   net <- input_sequence(4) |> layer_dense(2) |> layer_activation("tanh") |> layer_dense(1)
-  trained <- suppressWarnings(fit(net, task, method = "lbfgs", n_obs = 50, seed = 1, control = list(max_iterations = 3)))
+  control <- list(max_iterations = 3)
+  trained <- suppressWarnings(fit(net, task, method = "lbfgs", n_obs = 50, seed = 1, control = control))
   expect_identical(decoupling(trained)$gate_correlation, decoupling(trained$network, task = task)$gate_correlation)
 })
 

@@ -29,8 +29,9 @@ test_that("what differs has another sum", {
   values <- list(
     NULL, list(), list(NULL), character(), "", NA_character_, "NA", c("ab", "c"), c("a", "bc"), "abc", list("abc"),
     list("ab", "c"), list(list("ab"), "c"), 0, -0, 1, NA_real_, NaN, Inf, c(a = 1), c(b = 1), 1 + 3e-16, 1i,
-    quote(x), quote(x + y), matrix(1:6, 2), matrix(1:6, 3), 1:6, factor(c("a", "b")), structure(1:2, class = "a"), in_scope(1),
-    in_scope(2), function(x) x, function(x = 1) x, function(y) y, tied(1), tied(2), as.raw(1:2), y ~ x, mtcars,
+    quote(x), quote(x + y), matrix(1:6, 2), matrix(1:6, 3), 1:6, factor(c("a", "b")), structure(1:2, class = "a"),
+    in_scope(1), in_scope(2), function(x) x, function(x = 1) x, function(y) y, tied(1), tied(2), as.raw(1:2), y ~ x,
+    mtcars,
     mtcars[-1], lm, sum, max, `if`, in_scope(sum), in_scope(max), methods::new("externalptr"),
     methods::getClass("numeric"), methods::getClass("integer")
   )

@@ -98,7 +98,8 @@ test_that("orthant probabilities are right near one and far out", {
 test_that("large variances are integrated too", {
   for (phi in c("tanh", "sigmoid", "gelu", "softplus", "silu", "elu", "erf")) {
     class <- list(phi = phi, parameter = 1, at = 1:2)
-    found <- capalloc:::pair_moments(list(mean = c(0, 0), cov = 100 * matrix(c(1, 0.5, 0.5, 1), 2), classes = list(class)))
+    law <- list(mean = c(0, 0), cov = 100 * matrix(c(1, 0.5, 0.5, 1), 2), classes = list(class))
+    found <- capalloc:::pair_moments(law)
     f <- function(u) capalloc:::phi_at(phi, 1, u)$slope
     expect_near(found$second[1, 2], integrate_pair(f, f, c(0, 0), 100 * matrix(c(1, 0.5, 0.5, 1), 2)), 1e-8, phi)
   }

@@ -124,7 +124,8 @@ test_that("at samples, one hidden layer and its read-out are exactly their exten
       \(x) x |> layer_dense(3) |> layer_activation("abs"), merge = "concat") |> layer_dense(1),
     sum = input_vector(5) |> layer_parallel(\(x) x |> layer_dense(3) |> layer_activation("relu"),
       \(x) x |> layer_dense(3) |> layer_activation("abs"), \(x) layer_dense(x, 3)) |> layer_dense(1),
-    deep = input_vector(5) |> layer_dense(4) |> layer_flatten() |> layer_dense(2) |> layer_activation("abs") |> layer_dense(1)
+    deep = input_vector(5) |> layer_dense(4) |> layer_flatten() |> layer_dense(2) |> layer_activation("abs") |>
+      layer_dense(1)
   )
   sequence <- list(
     conv = input_sequence(5) |> layer_conv(2, 2) |> layer_activation("relu") |> layer_conv(1, 2),
@@ -261,10 +262,14 @@ test_that("recurrences are unrolled, products of gates at samples included", {
 
 test_that("a network that is not used, outputs without inputs and one without layers have capacities", {
   none <- set_coef(input_vector(2) |> layer_dense(1), c(0, 0))
-  for (mode in c("linear", "gaussian")) expect_identical(units_at(propagate_capacity(none, mode = mode), "dense1"), c(0, 0))
+  for (mode in c("linear", "gaussian")) {
+    expect_identical(units_at(propagate_capacity(none, mode = mode), "dense1"), c(0, 0))
+  }
   expect_identical(units_at(propagate_capacity(none, "dense1", "gaussian"), "dense1"), c(1, 1))
   bare <- set_coef(input_vector(2), numeric())
-  for (mode in c("total", "linear")) expect_identical(units_at(propagate_capacity(bare, mode = mode), "output"), c(1, 1))
+  for (mode in c("total", "linear")) {
+    expect_identical(units_at(propagate_capacity(bare, mode = mode), "output"), c(1, 1))
+  }
   flat <- set_coef(input_vector(2) |> layer_activation("relu") |> layer_dense(1), c(0, 0))
   expect_identical(units_at(propagate_capacity(flat, mode = "gaussian"), "activation1"), c(0, 0))
 })

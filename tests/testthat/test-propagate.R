@@ -69,7 +69,8 @@ test_that("T of a residual block is the merged rule, with the q of a task or of 
   n <- 4
   A <- matrix(rnorm(n^2), n)
   s <- 0.6
-  net <- set_coef(input_vector(n) |> layer_residual(\(x) x |> layer_dense(n) |> layer_activation("tanh"), scale = s), c(A))
+  block <- function(x) x |> layer_dense(n) |> layer_activation("tanh")
+  net <- set_coef(input_vector(n) |> layer_residual(block, scale = s), c(A))
   merged <- function(q) (diag(n) + s^2 * q * A^2) / (1 + s^2 * q * rowSums(A^2))
   kappa <- c(1, 2, 0, 0.5)
   found <- function(...) units_at(propagate_capacity(net, kappa, ...), "residual1")

@@ -83,7 +83,8 @@ test_that("mode total is the twin's in given architectures, on sequences and gri
 test_that("a random measure is the twin's gradient, and its gates those of a loop", {
   study <- scaling_study(depths = 2:3, exponents = 0.5, mode = "independent", activation = "tanh", channels = 2,
     draws = 3, seed = 4)
-  about <- list(mode = "independent", sigma = 1, draws = 3, chain = list(activation = "tanh", channels = 2L, mixing = TRUE))
+  chain <- list(activation = "tanh", channels = 2L, mixing = TRUE)
+  about <- list(mode = "independent", sigma = 1, draws = 3, chain = chain)
   for (i in seq_len(nrow(study))) {
     case <- capalloc:::new_case(about, study$depth[[i]], 0.5)
     n <- prod(case$network$input$shape)
@@ -111,7 +112,8 @@ test_that("a random measure is the twin's gradient, and its gates those of a loo
   gates <- 1 / cosh(twin_predict(set_coef(before, theta[1:8]), x))^2
   one <- c(gates[, seq(1, n, by = 2)])
   two <- c(gates[, seq(2, n, by = 2)])
-  expect_equal(capalloc:::gate_decoupling(case, theta, 2), 1 - sum(one * two)^2 / sum(one^2) / sum(two^2), tolerance = 1e-9)
+  expected <- 1 - sum(one * two)^2 / sum(one^2) / sum(two^2)
+  expect_equal(capalloc:::gate_decoupling(case, theta, 2), expected, tolerance = 1e-9)
 })
 
 test_that("borders of the random chain are not reached", {

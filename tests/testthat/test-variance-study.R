@@ -31,7 +31,8 @@ test_that("what is expected is the formula, and what is drawn agrees with it", {
 test_that("one draw is the gradient and the signal of a network", {
   study <- variance_study(c(3, 4, 2), "tanh", variances = c(0.5, 2), draws = 1, seed = 9)
   expect_identical(levels(study$scheme), "given")
-  drawn <- capalloc:::with_seed(9, list(A = rnorm(12, sd = sqrt(0.5)), B = rnorm(8, sd = sqrt(2)), x = rnorm(3), V = rnorm(2)))
+  draw <- function() list(A = rnorm(12, sd = sqrt(0.5)), B = rnorm(8, sd = sqrt(2)), x = rnorm(3), V = rnorm(2))
+  drawn <- capalloc:::with_seed(9, draw())
   net <- input_vector(3) |> layer_dense(4) |> layer_activation("tanh") |> layer_dense(2) |> layer_activation("tanh") |>
     set_coef(c(drawn$A, drawn$B))
   V <- drawn$V / sqrt(sum(drawn$V^2))
