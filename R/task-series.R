@@ -32,10 +32,10 @@
 #' @seealso [task_data()] for rows of your own, [task_process()] for processes with
 #'   a known law.
 #' @examples
-#' task <- task_series(sunspot.month, length = 32)
+#' task <- task_series(sunspots, length = 32)
 #' task
 #' nrow(task$data$x_test)
-#' task_series(sunspot.month, length = 32, horizon = c(1, 12))
+#' task_series(sunspots, length = 32, horizon = c(1, 12))
 #' @export
 task_series <- function(series, length, horizon = 1, test = 0.2) {
   series <- check_series(series)

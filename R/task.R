@@ -154,26 +154,38 @@ unit_scale <- function(sigma) {
   scale
 }
 
-# With A = Sigma scaled to unit diagonal: `root` (n x r) such that
+# With A = Sigma scaled to unit diagonal: `scale` (n), `root` (n x r) such that
 # A^+ = root root', and an orthonormal basis `null` (n x (n - r)) of A's null
-# space. Cholesky with pivoting where it finds full rank, else eigenvalues:
-# those below `tol` times the largest count as zero, and so do those no larger
-# than ten times the most negative one, which can only be rounding.
+# space. What does not vary is exactly that: a unit vector of `null`.
 factor_covariance <- function(sigma) {
   scale <- unit_scale(sigma)
   n <- length(scale)
-  a <- sigma / tcrossprod(scale)
+  varies <- diag(sigma) > 0
+  f <- factor_correlation((sigma / tcrossprod(scale))[varies, varies, drop = FALSE])
+  root <- matrix(0, n, ncol(f$root))
+  root[varies, ] <- f$root
+  null <- matrix(0, n, ncol(f$null))
+  null[varies, ] <- f$null
+  list(scale = scale, root = root, null = cbind(null, diag(n)[, !varies, drop = FALSE]))
+}
+
+# Cholesky with pivoting where it finds full rank, else eigenvalues: those below
+# `tol` times the largest count as zero, and so do those no larger than ten times
+# the most negative one, which can only be rounding.
+factor_correlation <- function(a) {
+  n <- nrow(a)
+  if (n == 0L) return(list(root = a, null = a))
   tol <- 10 * n * .Machine$double.eps
   triangle <- suppressWarnings(chol(a, pivot = TRUE, tol = tol))
   if (attr(triangle, "rank") == n) {
     root <- matrix(0, n, n)
     root[attr(triangle, "pivot"), ] <- backsolve(triangle, diag(n))
-    return(list(scale = scale, root = root, null = matrix(0, n, 0L)))
+    return(list(root = root, null = matrix(0, n, 0L)))
   }
   e <- eigen(a, symmetric = TRUE)
   keep <- e$values > max(tol * max(e$values), -10 * min(e$values))
   root <- e$vectors[, keep, drop = FALSE] * rep(1 / sqrt(e$values[keep]), each = n)
-  list(scale = scale, root = root, null = e$vectors[, !keep, drop = FALSE])
+  list(root = root, null = e$vectors[, !keep, drop = FALSE])
 }
 
 # The best linear prediction of y from x: weights W* = C' Sigma^+ (m x n), its

@@ -139,7 +139,7 @@ main <- function(arguments) {
     compare_series("series", title, series, length_for(series))
   } else {
     compare_tasks()
-    compare_series("sunspots", "Monthly sunspots (sunspot.month)", sunspot.month, 64)
+    compare_series("sunspots", "Monthly sunspots", sunspots, 64)
   }
   cat("\nAll of it is in ", normalizePath(folder), "\n", sep = "")
 }

@@ -68,7 +68,7 @@ test_that("failed and unconverged runs, odd names, constants and data are kept",
   networks <- list(arch_dense(8, bias = TRUE), arch_conv(8, 1, 3, bias = TRUE),
     set_coef(arch_dense(8, bias = TRUE), rep(1e200, 9)))
   names(networks) <- c("../../out", "a \"b\"\nc{d}", "caf\u00e9")
-  of <- list(sunspots = task_series(sunspot.month[1:120], length = 8))
+  of <- list(sunspots = task_series(datasets::sunspots[1:120], length = 8))
   outer <- withr::local_tempdir()
   dir <- file.path(outer, "a", "b")
   go <- function(dir) {

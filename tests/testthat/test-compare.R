@@ -8,7 +8,7 @@ diagonal <- list(diagonal = arch_recurrent(8, 2, "diagonal"))
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 
 # Held-out rows, a mean, and networks with the constant that it asks for.
-sunspots <- list(sunspots = task_series(sunspot.month[1:120], length = 8))
+sunspots <- list(sunspots = task_series(datasets::sunspots[1:120], length = 8))
 with_bias <- list(dense = arch_dense(8, bias = TRUE), conv = arch_conv(8, 1, 3, bias = TRUE))
 
 # ---- the result ----------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ test_that("where a sample is needed and none is asked for, runs fail and the oth
 })
 
 test_that("on data they are judged on the rows held out, against the best linear model", {
-  scaled <- list(spots = task_series(sqrt(sunspot.month[1:120]) / 10, length = 8))
+  scaled <- list(spots = task_series(sqrt(datasets::sunspots[1:120]) / 10, length = 8))
   networks <- list(relu = relu_nets$relu, dense = arch_dense(8, bias = TRUE))
   short <- list(max_iterations = 30)
   data <- scaled$spots$data

@@ -37,7 +37,7 @@ test_that("a larger budget only adds candidates", {
 })
 
 test_that("tasks from data are given a constant, which counts", {
-  task <- task_series(sunspot.month[1:100], length = 8)
+  task <- task_series(datasets::sunspots[1:100], length = 8)
   found <- candidates("dense", task = task, budget = 9)
   expect_identical(found$dense$network, arch_dense(input_sequence(8), bias = TRUE))
   expect_error(candidates("dense", task = task, budget = 8), class = "capalloc_error_budget")

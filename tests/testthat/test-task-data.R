@@ -50,6 +50,23 @@ test_that("large means and constant columns do no harm", {
   expect_identical(task_demand(task)$demand[[2]], 0)
 })
 
+test_that("a constant beside inputs that are sums of others has no weight, and neither have constants alone", {
+  withr::local_seed(4)
+  x <- cbind(a = rnorm(30), b = 2, c = 3 * rnorm(30))
+  y <- x[, "a"] + rnorm(30)
+  task <- task_data(cbind(x, d = x[, "a"] + x[, "c"]), y, test = 0)
+  # of the weights w + t (1, 0, 1, -1) with w = (a, 0, c, 0), those of least norm have t = -(a + c) / 3
+  w <- coef(lm(y ~ a + c, as.data.frame(x)))
+  t <- -(w[["a"]] + w[["c"]]) / 3
+  found <- oracle_weights(task)
+  expect_equal(found[1:4], c(w[["a"]] + t, 0, w[["c"]] + t, -t), tolerance = 1e-12)
+  expect_identical(found[[2]], 0)
+  none <- task_data(x[, c("b", "b")], y, test = 0)
+  expect_identical(oracle_weights(none)[1:2], c(0, 0))
+  expect_equal(oracle_weights(none)[[3]], mean(y), tolerance = 1e-14)
+  expect_identical(task_demand(none)$demand, c(0, 0))
+})
+
 test_that("more inputs than rows give weights that fit them exactly", {
   withr::local_seed(3)
   x <- matrix(rnorm(40), 5)

@@ -93,7 +93,7 @@ test_that("blocks are neighbours, of a series whose rows are in order alone", {
   # the window; by hand; the cube root of many rows
   expect_identical(block(series, NULL), 12L)
   expect_identical(block(series, 3), 3L)
-  long <- fit(arch_dense(2, bias = TRUE), task_series(sunspot.month, 2), seed = 1)
+  long <- fit(arch_dense(2, bias = TRUE), task_series(datasets::sunspots, 2), seed = 1)
   expect_identical(block(long, NULL), as.integer(ceiling(nobs(long)^(1 / 3))))
   expect_identical(block(sampled(), NULL), 1L)
   redrawn <- quiet(fit(arch_dense(2, bias = TRUE), task_series(lynx, 2), n_obs = 40, seed = 1))
