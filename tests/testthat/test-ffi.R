@@ -78,6 +78,9 @@ test_that("activations, products and maxima are checked", {
   fault("deep", "phi", from = 1:2, text = "wrong number of inputs")
   fault("deep", "phi", shape = c(3L, 1L, 1L), text = "inputs with other channels")
   fault("deep", "phi", from = 0L, text = "inputs with other channels")
+  for (shape in list(c(2L, 2L, 2L), c(2L, 1L, 3L))) {
+    fault("grid_max", "phi", shape = shape, text = "inputs with other positions")
+  }
   fault("lstm", "product", from = 1L, text = "wrong number of inputs")
   fault("lstm", "product", from = c(1L, 1L, 1L), text = "wrong number of inputs")
   fault("gru", "product", from = c(0L, 0L), shape = c(2L, 1L, 4L), text = "inputs with other channels")

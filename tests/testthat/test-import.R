@@ -718,7 +718,9 @@ test_that("imported networks survive saveRDS", {
   for (network in nets) {
     saveRDS(network, file)
     expect_identical(readRDS(file), network)
-    expect_identical(capacity(readRDS(file), data = rows), capacity(network, data = rows))
+    # units of a fit may be saturated, and the rank not clear
+    found <- suppressWarnings(capacity(readRDS(file), data = rows), classes = "capalloc_warning_rank_gap")
+    expect_identical(found, suppressWarnings(capacity(network, data = rows), classes = "capalloc_warning_rank_gap"))
   }
 })
 
