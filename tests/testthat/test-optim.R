@@ -136,8 +136,8 @@ test_that("Levenberg and Marquardt with acceleration takes its steps on moments"
     wide = input_vector(3) |> layer_dense(3) |> layer_dense(1),
     single = input_sequence(4) |> layer_conv(1, 2) |> layer_conv(1, 3),
     deep = input_sequence(4) |> layer_conv(1, 2) |> layer_conv(1, 2) |> layer_conv(1, 2),
-    # the last position of the first layer is not read
-    strided = input_sequence(4) |> layer_conv(1, 1) |> layer_conv(1, 1, stride = 2) |> layer_dense(1),
+    # of the first layer's positions every other is read
+    strided = input_sequence(6) |> layer_conv(1, 1) |> layer_conv(1, 1, stride = 2) |> layer_dense(1),
     narrow = input_vector(4) |> layer_dense(1) |> layer_dense(3)
   )
   for (name in names(networks)) for (seed in 1:12) {
