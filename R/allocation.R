@@ -71,6 +71,7 @@ allocate <- function(about, question, what) {
   )
   graph <- lower(about$network)
   theta <- about$network$coef
+  check_tangent_digits(graph, theta)
   core <- switch(question,
     capacity = .Call(ffi_capacity, graph, theta, setting, what),
     kernel = .Call(ffi_kernel, graph, theta, setting, what),

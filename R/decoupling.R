@@ -149,7 +149,8 @@ network_decoupling <- function(x, task, data, limit, call) {
     blocks <- graph_blocks(lowered$graph)
     lapply(places$node, function(node) gates_of_law(which(blocks$node == node), laws, blocks))
   } else {
-    lapply(places$node, function(node) gates_of_rows(node, network, lowered$graph, inputs$data))
+    check_read_digits(lowered$graph, network$coef, max(abs(inputs$data)), call, squared = FALSE)
+    lapply(places$node, function(node) gates_of_rows(node, network, lowered$graph, inputs$data, call))
   }
   frames <- Map(pair_rows, found, places$layer)
   columns <- lapply(stats::setNames(nm = c("i", "j", "correlation", "gate_correlation")), function(column) {
@@ -207,15 +208,17 @@ gates_of_law <- function(own, laws, blocks) {
   )
 }
 
-gates_of_rows <- function(node, network, graph, data) {
+gates_of_rows <- function(node, network, graph, data, call) {
   graph$output <- node
   blocks <- graph_blocks(graph)
   own <- which(blocks$node == node)
-  g <- .Call(ffi_gate_values, graph, network$coef, data, as.integer(own - 1L))
+  g <- gate_values(graph, network$coef, data, own, call)
   graph$output <- graph$ops[[node]]$from
   u <- .Call(ffi_predict, graph, network$coef, data)
   second <- crossprod(g) / nrow(g)
   centred <- sweep(u, 2L, colMeans(u))
+  size <- apply(abs(centred), 2L, max) # its own square need not be a number
+  centred <- sweep(centred, 2L, ifelse(size < least_number, Inf, size), "/")
   list(correlation = cov_correlation(crossprod(centred) / nrow(u)), second = second, square = diag(second))
 }
 

@@ -69,6 +69,10 @@ new_move <- function(row, before, after, theta, scale2) {
 # Filters x channels for each tap; zero between groups.
 tap_squares <- function(layer, kernel) {
   dim <- layer$params$kernel
+  largest <- max(abs(kernel))
+  if (largest > 1e150 || largest > 0 && largest < 1e-150) {
+    abort("A quantity is not finite: the squared weights of a layer.", "nonfinite", call = NULL)
+  }
   kernel <- array(kernel^2, dim)
   channels <- layer$in_shape[[1L]]
   group <- function(n) (seq_len(n) - 1L) %/% (n / layer$groups)

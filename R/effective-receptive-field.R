@@ -72,7 +72,7 @@ effective_receptive_field <- function(network, method = c("total", "linear", "ga
   if (method == "gradient") inputs <- gradient_inputs(network, inputs, call)
   heads <- lapply(seq_along(network$layers), function(i) read_prefix(network, i, output))
   weights <- lapply(heads, function(head) {
-    if (method == "gradient") return(mean_gradients(head, inputs$data))
+    if (method == "gradient") return(mean_gradients(head, inputs$data, call))
     flow_through(new_propagation(head, NULL, method, inputs$task, inputs$data, call), limit)[[1L]]$unit
   })
   new_field(network, heads, weights, method, output, level)
@@ -110,15 +110,23 @@ read_prefix <- function(network, i, output) {
   layer_at(head, at[[1L]], at[[2L]])
 }
 
-# sum_o (dyhat_o / dx_j)^2 for every input j, averaged over rows.
-mean_gradients <- function(network, data) {
+# sum_o (dyhat_o / dx_j)^2 for every input j, averaged over rows, in units of the largest derivative, whose own square
+# need not be a number.
+mean_gradients <- function(network, data, call) {
   graph <- lower(network)
-  own <- seq_len(input_size(network$input))
-  if (is_linear(network)) return(colSums(.Call(ffi_weights, graph, network$coef)[, own, drop = FALSE]^2))
-  total <- 0
+  check_gradient_digits(graph, network$coef, call)
+  n <- input_size(network$input)
+  if (is_linear(network)) data <- matrix(0, 1L, n)
+  total <- numeric(n)
+  unit <- 0
   for (s in seq_len(nrow(data))) {
-    W <- .Call(ffi_linearise, graph, network$coef, data[s, , drop = FALSE])
-    total <- total + colSums(W[, own, drop = FALSE]^2)
+    J <- input_gradient(graph, network$coef, data[s, , drop = FALSE], call)
+    largest <- max(abs(J))
+    if (largest > unit) {
+      total <- total * (unit / largest)^2
+      unit <- largest
+    }
+    if (unit > 0) total <- total + colSums((J / unit)^2)
   }
   total / nrow(data)
 }

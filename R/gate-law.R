@@ -15,14 +15,16 @@ gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::cal
   keep <- unlist(blocks$reads[blocks$node %in% whole])
   cut <- new_cut(graph, network$coef, blocks, blocks_below(blocks, gates), backward = FALSE, keep = keep)
   check_cost(law_cost(cut), limit, "The law of all pre-activations", call)
+  sd <- if (is.null(law)) 1 else sqrt(max(diag(law$cov), 0))
+  check_read_digits(graph, network$coef, sd, call, white = is.null(law))
   state <- start_law(cut, law)
   found <- list()
   pending <- integer()
   linear <- function(state) {
-    list(
+    check_finite_law(list(
       mean = carry_program(cut, state$mean, pending, two_sided = FALSE, constant = cut$size)$S,
       cov = carry_program(cut, state$cov, pending, two_sided = TRUE)$S
-    )
+    ), call)
   }
   for (i in seq_along(cut$items)) {
     if (is_gate_item(cut, i)) {
@@ -56,6 +58,14 @@ start_law <- function(cut, law) {
     cov[own, own, 1L] <- if (is.null(law)) diag(length(own)) else law$cov
   }
   list(mean = mean, cov = cov)
+}
+
+check_finite_law <- function(state, call) {
+  if (all(is.finite(state$mean), is.finite(state$cov))) return(state)
+  abort(c(
+    "A quantity is not finite: the covariance of pre-activations.",
+    i = "The weights of {.arg network}, or the variances of its inputs, are too large."
+  ), "nonfinite", call = call)
 }
 
 # The law of the pre-activations of gates: list(law, at, scale), `at` their places on the cut, `scale` what
@@ -163,6 +173,24 @@ input_law <- function(task, data, n) {
 
 # Mean square of every gate.
 gate_squares <- function(about) {
+  check_gates(some_squares(about), about$call)
+}
+
+# Gates of the activations `blocks` at every row: rows x units.
+gate_values <- function(graph, coef, data, blocks, call = rlang::caller_env()) {
+  check_gates(.Call(ffi_gate_values, graph, coef, data, as.integer(blocks - 1L)), call)
+}
+
+check_gates <- function(gates, call) {
+  if (all(is.finite(gates))) return(gates)
+  abort(c(
+    "A quantity is not finite: a gate.",
+    i = "The weights of {.arg network}, or its inputs, are too large."
+  ), "nonfinite", call = call)
+}
+
+# At data, of the law of a task's inputs, or of pre-activations of mean 0 and variance 1.
+some_squares <- function(about) {
   gates <- Filter(function(op) op$kind %in% c("phi", "max", "product"), about$graph$ops)
   if (length(gates) == 0L) return(numeric())
   if (!is.null(about$data)) return(.Call(ffi_gate_squares, about$graph, about$network$coef, about$data))

@@ -22,3 +22,13 @@ linearise <- function(network, x) {
   colnames(W) <- input_frame(network$input, intercept = TRUE)$input
   W
 }
+
+# dyhat / dx at one row of inputs: outputs x inputs.
+input_gradient <- function(graph, coef, row, call = rlang::caller_env()) {
+  J <- .Call(ffi_linearise, graph, coef, row)[, seq_along(row), drop = FALSE]
+  if (all(is.finite(J))) return(J)
+  abort(c(
+    "A quantity is not finite: the gradient of an output.",
+    i = "The weights of {.arg network}, or its inputs, are too large."
+  ), "nonfinite", call = call)
+}

@@ -14,6 +14,7 @@ flow_moments <- function(about) {
   about$has_gates <- any(about$blocks$gate & about$blocks$live)
   about$vectors <- about$mode == "linear" || !about$has_gates
   about$source <- gate_source(about)
+  check_carried_digits(about)
   if (about$vectors) return(run_vectors(about))
   if (about$start$kind != "layer") return(run_outputs(about))
   if (is.na(single_block(about))) run_family(about) else run_pairs(about)
@@ -148,7 +149,7 @@ law_source <- function(about) {
 
 sample_source <- function(about) {
   function(own) {
-    g <- .Call(ffi_gate_values, about$graph, about$network$coef, about$data, as.integer(own - 1L))
+    g <- gate_values(about$graph, about$network$coef, about$data, own, about$call)
     list(mean = colMeans(g), second = crossprod(g) / nrow(g))
   }
 }

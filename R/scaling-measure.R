@@ -245,7 +245,7 @@ gate_decoupling <- function(case, theta, seed) {
   n <- input_size(case$network$input)
   rows <- ceiling(50 / min(case$blocks$size[phi] / case$blocks$channels[phi]))
   x <- with_seed(seed, matrix(stats::rnorm(rows * n), rows))
-  gates <- .Call(ffi_gate_values, case$lowered$graph, theta, x, as.integer(phi - 1L))
+  gates <- gate_values(case$lowered$graph, theta, x, phi)
   layer <- rep(case$blocks$node[phi], case$blocks$size[phi])
   found <- vapply(split(seq_along(layer), layer), function(own) {
     C <- case$blocks$channels[[which(case$blocks$node == layer[[own[[1L]]]])[[1L]]]]

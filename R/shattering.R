@@ -56,7 +56,7 @@ shattering <- function(network, data = NULL, path = NULL, bins = 20) {
     abort(c("{.arg data} must have at least two rows, to make a pair.", x = "It has {nrow(rows)}."), "shape")
   }
   pairs <- distance_pairs(rows, bins, path)
-  found <- lapply(networks, function(net) shatter_layers(net, rows, pairs))
+  found <- lapply(networks, function(net) shatter_layers(net, rows, pairs, call))
   new_shattering(found, named = is.list(network) && !is_one_network(network), path = !is.null(path))
 }
 
@@ -149,7 +149,7 @@ distance_pairs <- function(rows, bins, path) {
 # ---- over depth ------------------------------------------------------------------------------------
 
 # For each cut list(layer, depth, rows, dead, correlation).
-shatter_layers <- function(x, rows, pairs) {
+shatter_layers <- function(x, rows, pairs, call) {
   network <- network_of(x)
   names <- vapply(Filter(function(row) row$depth == 0L, network_rows(network)), function(row) row$name, "")
   curved <- !vapply(network$layers, function(layer) layers_are_linear(list(layer)), NA)
@@ -157,20 +157,22 @@ shatter_layers <- function(x, rows, pairs) {
   lapply(cuts, function(i) {
     layers <- network$layers[seq_len(i)]
     head <- new_network(network$input, layers, network$coef[seq_len(layers_params(layers))])
-    c(list(layer = names[[i]], depth = sum(curved[seq_len(i)])), shatter(head, rows, pairs))
+    c(list(layer = names[[i]], depth = sum(curved[seq_len(i)])), shatter(head, rows, pairs, call))
   })
 }
 
 # Means of the pairs of each bin.
-shatter <- function(network, rows, pairs) {
+shatter <- function(network, rows, pairs, call) {
   if (is_linear(network)) {
-    dead <- nrow(rows) * all(.Call(ffi_weights, lower(network), network$coef)[, seq_len(ncol(rows))] == 0)
+    dead <- nrow(rows) * all(input_gradients(network, rows[1L, , drop = FALSE], call) == 0)
     r <- rep(if (dead > 0) NA_real_ else 1, length(pairs$i))
   } else {
-    J <- input_gradients(network, rows)
-    size <- sqrt(rowSums(J^2))
-    dead <- sum(size == 0)
-    C <- tcrossprod(J / size)
+    J <- input_gradients(network, rows, call)
+    largest <- apply(abs(J), 1L, max)
+    largest[largest < least_number] <- 0
+    dead <- sum(largest == 0)
+    J <- J / largest # whose own square need not be a number
+    C <- tcrossprod(J / sqrt(rowSums(J^2)))
     r <- C[cbind(pairs$i, pairs$j)]
   }
   known <- !is.na(r)
@@ -183,12 +185,13 @@ shatter <- function(network, rows, pairs) {
 }
 
 # N x (m n): dyhat / dx at every row.
-input_gradients <- function(network, rows) {
+input_gradients <- function(network, rows, call) {
   graph <- lower(network)
-  own <- seq_len(ncol(rows))
-  t(vapply(seq_len(nrow(rows)), function(s) {
-    as.double(.Call(ffi_linearise, graph, network$coef, rows[s, , drop = FALSE])[, own])
-  }, numeric(output_size(network) * ncol(rows)))) |> matrix(nrow = nrow(rows))
+  check_gradient_digits(graph, network$coef, call)
+  gradients <- vapply(seq_len(nrow(rows)), function(s) {
+    c(input_gradient(graph, network$coef, rows[s, , drop = FALSE], call))
+  }, numeric(output_size(network) * ncol(rows)))
+  matrix(gradients, nrow(rows), byrow = TRUE)
 }
 
 # ---- results ---------------------------------------------------------------------------------------

@@ -38,6 +38,14 @@ test_that("the simultaneous quantile is that of the studentised bootstrap, draw 
   expect_identical(capalloc:::upper_quantile(largest, 0.95), sort(largest)[[285]])
 })
 
+test_that("bands are never narrower than the pointwise ones", {
+  profiles <- withr::with_seed(3, list(list(d = matrix(rnorm(6), 6)), list(d = matrix(rnorm(9), 9))))
+  # of one draw the largest is that draw
+  drawn <- vapply(1:20, function(seed) capalloc:::band_quantile(profiles, 0.95, 1, seed), 0)
+  expect_true(all(drawn >= qt(0.975, 8)))
+  expect_true(qt(0.975, 8) %in% drawn)
+})
+
 test_that("with few replicates the quantile is no more than Bonferroni's, with one input Student's", {
   p <- random_profiles(4, 8)
   q <- glance(capacity_difference(made_allocations(p), seed = 1))$quantile

@@ -126,6 +126,8 @@ test_that("a plain stack has the mean and the variance of its steps", {
   variance <- sum(c(1, 0, 1) * taps) - mu^2
   for (L in c(4, 16)) {
     d <- diffusion_limit(stack(L, "same"))
+    expect_true(attr(d, "padded"))
+    expect_false(attr(diffusion_limit(stack(L, "valid")), "padded"))
     g <- glance(d)
     expect_identical(levels(d$kind), c("finite", "continuum"))
     expect_equal(c(g$mean_finite, g$mean_continuum), c(L, L) * mu)

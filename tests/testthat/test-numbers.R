@@ -227,12 +227,47 @@ test_that("weights of any scale have the same allocation", {
     expect_near(as.matrix(capacity_kernel(other)), as.matrix(capacity_kernel(net)), 1e-13)
     expect_near(as.matrix(capacity_table(other)), as.matrix(capacity_table(net)), 1e-12)
     expect_near(propagate_capacity(other)$capacity, propagate_capacity(net)$capacity, 1e-14)
-    if (prod(by) == 0) next # the outputs are zero
     found <- tryCatch(propagate_capacity(other, mode = "linear"), capalloc_error_nonfinite = function(e) NULL)
-    expect_identical(is.null(found), !is.finite(prod(by)))
+    numbers <- is.finite(prod(by)) && prod(by) > 0
+    expect_identical(is.null(found), !numbers)
     if (!is.null(found)) expect_near(found$capacity, propagate_capacity(net, mode = "linear")$capacity, 1e-14)
     flow <- function(net) propagate_capacity(net, "conv2", mode = "linear")$capacity
-    if (is.finite(prod(by))) expect_near(flow(other), flow(net), 1e-13)
+    if (numbers) expect_near(flow(other), flow(net), 1e-13)
+  }
+})
+
+# Every question about a homogeneous network, at inputs x: the answers do not depend on the scale of its weights.
+scale_free <- list(
+  linear = function(net, x) propagate_capacity(net, mode = "linear")$capacity,
+  gaussian = function(net, x) propagate_capacity(net, mode = "gaussian")$capacity,
+  from_layer = function(net, x) propagate_capacity(net, "conv2", mode = "gaussian")$capacity,
+  empirical = function(net, x) propagate_capacity(net, mode = "empirical", data = x)$capacity,
+  gates = function(net, x) decoupling(net)$gate_correlation,
+  gates_at_task = function(net, x) decoupling(net, task = task_ar(6, 0.5))$gate_correlation,
+  gates_at_rows = function(net, x) decoupling(net, data = x)$gate_correlation,
+  field = function(net, x) unlist(glance(effective_receptive_field(net, "gradient", data = x))[c("sd", "region_size")]),
+  total_field = function(net, x) glance(effective_receptive_field(net))$sd,
+  shattering = function(net, x) mean(shattering(net, data = x)$correlation[1:20]),
+  samples = function(net, x) capacity(net, data = x)$capacity
+)
+
+test_that("whatever is asked, weights of any scale have the same answer, or it is refused by class", {
+  net <- input_sequence(6) |> layer_conv(2, 2) |> layer_activation("relu") |> layer_conv(2, 2) |>
+    layer_activation("relu") |> layer_last() |> layer_dense(1)
+  theta <- withr::with_seed(3, stats::rnorm(14))
+  x <- withr::with_seed(4, matrix(stats::rnorm(48), 8))
+  scales <- 2^c(-660, -600, -498, -330, -200, -100, 100, 200, 330, 498, 600, 660)
+  for (name in names(scale_free)) {
+    ask <- scale_free[[name]]
+    expected <- ask(set_coef(net, theta), x)
+    told <- vapply(scales, function(scale) {
+      found <- tryCatch(ask(set_coef(net, theta * scale), x), capalloc_error_nonfinite = function(e) NULL)
+      # gradients that are zero have no correlation and no field
+      if (is.null(found) || scale < 1 && all(is.na(found))) return(FALSE)
+      expect_equal(found, expected, tolerance = 1e-9, label = paste(name, log2(scale)))
+      TRUE
+    }, NA)
+    expect_true(all(told[scales >= 2^-100 & scales <= 2^100]), label = name)
   }
 })
 
@@ -242,6 +277,11 @@ test_that("second moments of large weights are no numbers, and say so", {
   for (from in list(NULL, "dense2", "dense1")) {
     expect_error(propagate_capacity(net, from, mode = "gaussian"), class = "capalloc_error_nonfinite")
   }
+  # pre-activations are numbers, and so are gates; the squares of what is carried are not
+  loop <- input_sequence(4) |> layer_recurrent(2, activation = "relu") |> layer_dense(1)
+  loop <- set_coef(loop, 2^250 * seq_len(8))
+  expect_error(propagate_capacity(loop, "recurrent1", mode = "empirical", data = rbind(1:4, 4:1)),
+    "carries through the layers", class = "capalloc_error_nonfinite")
 })
 
 test_that("data of any scale are fitted alike, or refused by class", {
@@ -259,6 +299,7 @@ test_that("data of any scale are fitted alike, or refused by class", {
   for (s in c(1e-160, 1e160)) {
     expect_error(task_data(s * x, y), class = "capalloc_error_value")
     expect_error(task_data(x, s * y), class = "capalloc_error_value")
+    expect_error(task_data(cbind(x, s * x[, 1]), y), class = "capalloc_error_value")
     expect_error(task_data(y ~ x, data.frame(x = s * x[, 1], y = y)), class = "capalloc_error_value")
     expect_error(task_series(s * y, 4), class = "capalloc_error_value")
     expect_error(capacity(set_coef(net, 1:4), "covariance", data = s * x), class = "capalloc_error_value")

@@ -250,6 +250,8 @@ test_that("bad arguments are refused by class", {
     bad(task_ar(4, numeric()), "shape"),
     bad(task_ar(4, 0.5, variance = 0), "value"),
     bad(task_ar(4, 0.5, horizon = 0), "value"),
+    bad(task_ar(4, c(0.5, NA)), "value"),
+    bad(task_arma(4, "ar", 0.5), "type"),
     bad(task_arma(4, 1.1, 0.5), "value"),
     bad(task_arma(4, 0.5, Inf), "value"),
     bad(task_fgn(4, 1), "value"),

@@ -1,0 +1,103 @@
+# Whether what goes through a network keeps its digits: numbers below 2^-1022 lose them, and second moments are
+# squares. What is too large is seen when it is no number; what is too small looks like nothing at all.
+
+# Of what is measured at inputs, which may be saturated, less is nothing.
+least_number <- 1e-300
+
+# The largest product of weights on any way from the input, or a constant, to each node (`up`), and from there to the
+# output (`down`), as powers of 2; the input is the first node. `through`, of each operation, is that of the ways
+# through it but for its own weights. Loops are taken once. Ways begin once more at the operations `anew`, and the
+# weights of the operations `free` count as 1.
+node_gains <- function(graph, coef, anew = integer(), free = integer()) {
+  ops <- graph$ops
+  own <- own_gains(ops, coef)
+  # a bias passes on what it reads, and is another source
+  bias <- vapply(ops, function(op) op$kind == "bias", NA)
+  constant <- ifelse(bias, own, -Inf)
+  own[bias] <- 0
+  own[free] <- 0
+  up <- c(0, rep(-Inf, length(ops)))
+  read <- numeric(length(ops))
+  for (i in seq_along(ops)) {
+    step <- gain_step(ops[[i]], i)
+    read[[i]] <- max(up[step$from + 1L] + step$gain, -Inf)
+    up[[i + 1L]] <- if (i %in% anew) 0 else max(read[[i]] + own[[i]], constant[[i]])
+  }
+  down <- replace(rep(-Inf, length(ops) + 1L), graph$output + 1L, 0)
+  for (i in rev(seq_along(ops))) {
+    step <- gain_step(ops[[i]], i)
+    down[step$from + 1L] <- pmax(down[step$from + 1L], down[[i + 1L]] + own[[i]] + step$gain)
+  }
+  list(up = up, down = down, through = ifelse(bias, 0, read) + down[-1L])
+}
+
+# The largest weight of each operation.
+own_gains <- function(ops, coef) {
+  has_own <- vapply(ops, function(op) op$kind %in% c("linear", "bias"), NA)
+  begin <- vapply(ops, function(op) op$theta, 0)
+  ends <- sort(unique(c(begin[has_own], length(coef))))
+  vapply(seq_along(ops), function(i) {
+    if (has_own[[i]]) log2(max(abs(coef[(begin[[i]] + 1):min(ends[ends > begin[[i]]])]))) else 0
+  }, 0)
+}
+
+# What an operation reads that comes before it, and what it multiplies by beside its weights.
+gain_step <- function(op, i) {
+  ahead <- op$from < i
+  scale <- if (op$kind == "phi") 1 else op$scale
+  list(from = op$from[ahead], gain = log2(abs(rep_len(scale, length(op$from))[ahead])))
+}
+
+# Without a look at the graph: whether no product of weights can be small.
+is_in_range <- function(graph, coef) {
+  sizes <- abs(coef[coef != 0])
+  length(graph$ops) * log2(min(sizes, 1)) > -400
+}
+
+# The tangent of a network: the products of all weights but one, and what activations read.
+check_tangent_digits <- function(graph, coef) {
+  if (is_in_range(graph, coef)) return(invisible())
+  own <- vapply(graph$ops, function(op) op$kind %in% c("linear", "bias"), NA)
+  gains <- node_gains(graph, coef)
+  if (any_below(c(gains$through[own], gains$up[phi_reads(graph) + 1L]), -1000)) {
+    abort_underflow("the tangent", "The weights are too small.", NULL)
+  }
+}
+
+check_gradient_digits <- function(graph, coef, call) {
+  if (is_in_range(graph, coef)) return(invisible())
+  if (any_below(node_gains(graph, coef)$up[[graph$output + 1L]], -960)) {
+    abort_underflow("the gradient of an output", "The weights of {.arg network} are too small.", call)
+  }
+}
+
+# What modes carry from the start down, or its square. What is small on a way beside which it is nothing is not missed.
+check_carried_digits <- function(about) {
+  if (is_in_range(about$graph, about$network$coef)) return(invisible())
+  free <- if (about$start$kind == "layer") unique(about$blocks$node[start_blocks(about)])
+  gains <- node_gains(about$graph, about$network$coef, free = free)
+  most <- gains$down[[1L]]
+  small <- gains$down < (if (about$vectors) -1000 else -500) & gains$up + gains$down > most - 50
+  if (!is.finite(most) || !any(small)) return(invisible())
+  abort_underflow(paste("what mode", about$mode, "carries through the layers"),
+    "The weights of {.arg network} are too small for it.", about$call)
+}
+
+# What activations read, from inputs of this size, or its square; where `white`, each is scaled to 1.
+check_read_digits <- function(graph, coef, size, call, white = FALSE, squared = TRUE) {
+  if (is_in_range(graph, c(coef, size))) return(invisible())
+  anew <- if (white) which(vapply(graph$ops, function(op) op$kind == "phi", NA))
+  up <- node_gains(graph, coef, anew = anew)$up + log2(size)
+  if (any_below(up[phi_reads(graph) + 1L], if (squared) -500 else -1000)) {
+    abort_underflow("what activations read", "The weights of {.arg network}, or its inputs, are too small.", call)
+  }
+}
+
+phi_reads <- function(graph) unlist(lapply(graph$ops, function(op) if (op$kind == "phi") op$from))
+
+# Weights that are zero are not small.
+any_below <- function(gains, lowest) any(is.finite(gains) & gains < lowest)
+
+abort_underflow <- function(what, why, call) {
+  abort(c("A quantity underflows: {what}.", i = why), "nonfinite", call = call)
+}
