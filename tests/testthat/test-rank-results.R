@@ -38,6 +38,8 @@ test_that("an architecture without runs on a task has no rank there", {
   r <- tidy(rank_results(cmp))
   lost <- r[r$network == "a" & r$task == "t1", ]
   expect_identical(unlist(lost[c("mean", "std_err", "rank")], use.names = FALSE), rep(NA_real_, 3))
+  # the mean is over the others
+  expect_identical(lost$mean_rank, r$rank[r$network == "a" & r$task == "t2"])
   expect_identical(lost$n, 0L)
   expect_identical(r$rank[r$network == "b" & r$task == "t1"], 1)
   s <- summary(rank_results(cmp))
