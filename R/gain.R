@@ -4,13 +4,13 @@
 # Of what is measured at inputs, which may be saturated, less is nothing.
 least_number <- 1e-300
 
-# The largest product of weights on any way from the input, or a constant, to each node (`up`), and from there to the
+# The largest product of gains on any way from the input, or a constant, to each node (`up`), and from there to the
 # output (`down`), as powers of 2; the input is the first node. `through`, of each operation, is that of the ways
-# through it but for its own weights. Loops are taken once. Ways begin once more at the operations `anew`, and the
-# weights of the operations `free` count as 1.
+# through it but for its own gain. Loops are taken once. Ways begin once more at the operations `anew`, and the
+# gains of the operations `free` count as 1.
 node_gains <- function(graph, coef, anew = integer(), free = integer()) {
   ops <- graph$ops
-  own <- own_gains(ops, coef)
+  own <- own_gains(graph, coef)
   # a bias passes on what it reads, and is another source
   bias <- vapply(ops, function(op) op$kind == "bias", NA)
   constant <- ifelse(bias, own, -Inf)
@@ -31,13 +31,17 @@ node_gains <- function(graph, coef, anew = integer(), free = integer()) {
   list(up = up, down = down, through = ifelse(bias, 0, read) + down[-1L])
 }
 
-# The largest weight of each operation.
-own_gains <- function(ops, coef) {
-  has_own <- vapply(ops, function(op) op$kind %in% c("linear", "bias"), NA)
-  begin <- vapply(ops, function(op) op$theta, 0)
+# The largest weight of each operation, times the root of how many there are to an output.
+own_gains <- function(graph, coef) {
+  has_own <- vapply(graph$ops, function(op) op$kind %in% c("linear", "bias"), NA)
+  begin <- vapply(graph$ops, function(op) op$theta, 0)
   ends <- sort(unique(c(begin[has_own], length(coef))))
-  vapply(seq_along(ops), function(i) {
-    if (has_own[[i]]) log2(max(abs(coef[(begin[[i]] + 1):min(ends[ends > begin[[i]]])]))) else 0
+  vapply(seq_along(has_own), function(i) {
+    if (!has_own[[i]]) return(0)
+    op <- graph$ops[[i]]
+    largest <- max(abs(coef[(begin[[i]] + 1):min(ends[ends > begin[[i]]])]))
+    summed <- if (op$kind == "linear") prod(op$window[1:2]) * node_channels(graph, op$from) / op$groups else 1
+    log2(largest) + log2(summed) / 2
   }, 0)
 }
 

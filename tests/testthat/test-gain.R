@@ -2,25 +2,34 @@
 
 gains_of <- function(network, coef, ...) capalloc:::node_gains(capalloc:::lower(network), coef, ...)
 
-test_that("gains are the products of the largest weights on the way", {
-  chain <- input_vector(2) |> layer_dense(1) |> layer_dense(2) |> layer_dense(1)
-  g <- gains_of(chain, c(-4, 1, 0, 2, 1, 8))
-  expect_identical(g, list(up = c(0, 2, 3, 6), down = c(6, 4, 3, 0), through = c(4, 5, 3)))
-  expect_identical(gains_of(chain, c(-4, 1, 0, 2, 1, 8), free = 2L)$down, c(5, 3, 3, 0))
-  expect_identical(gains_of(chain, c(-4, 1, 0, 2, 1, 8), anew = 2L)$up, c(0, 2, 0, 3))
+test_that("gains are the largest weights on the way, and the roots of how many are summed", {
+  chain <- input_vector(4) |> layer_dense(1) |> layer_dense(4) |> layer_dense(1)
+  coef <- c(-4, 1, 0, 2, 2, 1, 1, 1, 1, 1, -8, 1)
+  expect_identical(gains_of(chain, coef), list(up = c(0, 3, 4, 8), down = c(8, 5, 4, 0), through = c(5, 7, 4)))
+  expect_identical(gains_of(chain, coef, free = 2L)$down, c(7, 4, 4, 0))
+  expect_identical(gains_of(chain, coef, anew = 2L)$up, c(0, 3, 0, 4))
   # a layer of zeros is no way at all
-  expect_identical(gains_of(chain, c(4, 1, 0, 0, 1, 8)), list(
-    up = c(0, 2, -Inf, -Inf), down = c(-Inf, -Inf, 3, 0), through = c(-Inf, 5, -Inf)
+  expect_identical(gains_of(chain, replace(coef, 5:8, 0)), list(
+    up = c(0, 3, -Inf, -Inf), down = c(-Inf, -Inf, 4, 0), through = c(-Inf, 7, -Inf)
   ))
+  # a kernel of 4 taps and 4 channels in 2 groups
+  conv <- input_sequence(8, channels = 4) |> layer_conv(4, 4, groups = 2)
+  expect_identical(gains_of(conv, rep(0.5, 32))$up, c(0, 0.5))
+})
+
+test_that("deep networks of random weights that neither grow nor fade are in range", {
+  deep <- Reduce(\(net, l) layer_activation(layer_dense(net, 32), "relu"), 1:400, input_vector(32))
+  g <- gains_of(deep, withr::with_seed(1, stats::rnorm(400 * 32^2, sd = sqrt(2 / 32))))
+  expect_true(all(c(g$up, g$down) >= 0))
 })
 
 test_that("beside a skip a branch of small weights is not missed, and constants are another source", {
-  block <- function(bias) input_vector(2) |> layer_residual(\(x) layer_dense(x, 2, bias = bias), scale = 0.5)
-  g <- gains_of(block(FALSE), rep(2^-20, 4))
+  block <- function(bias) input_vector(1) |> layer_residual(\(x) layer_dense(x, 1, bias = bias), scale = 0.5)
+  g <- gains_of(block(FALSE), 2^-20)
   expect_identical(g, list(up = c(0, -20, 0), down = c(0, -1, 0), through = c(-1, 0)))
-  g <- gains_of(block(TRUE), c(rep(2^-20, 4), 2, 0))
+  g <- gains_of(block(TRUE), c(2^-20, 2))
   expect_identical(g, list(up = c(0, -20, 1, 0), down = c(0, -1, -1, 0), through = c(-1, -1, 0)))
-  expect_identical(gains_of(block(TRUE), c(rep(2^-20, 4), 0, 0))$up, c(0, -20, -20, 0))
+  expect_identical(gains_of(block(TRUE), c(2^-20, 0))$up, c(0, -20, -20, 0))
 })
 
 test_that("what is small beside a skip is not refused", {
