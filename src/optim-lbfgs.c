@@ -22,9 +22,15 @@ struct run {
     int stopped;
     double *theta, *g; /* p: the last point that was asked for, and its gradient */
     double f;          /* value there */
-    double *best;      /* p: the best point so far */
+    double unit;  /* of what lbfgsb() is shown, which tells steps by the size of gradients */
+    double *best; /* p: the best point so far */
     double f_best;
 };
+
+/* The power of 2^40 next to the first value: most are shown as they are. */
+static double unit_of(double f) {
+    return isfinite(f) && f != 0 ? exp2(40 * round(log2(fabs(f)) / 40)) : 1;
+}
 
 /* lbfgsb() asks for the value and the gradient one after the other at the same point. */
 static void evaluate(struct run *run, const double *theta) {
@@ -34,11 +40,14 @@ static void evaluate(struct run *run, const double *theta) {
     memcpy(run->theta, theta, bytes);
     if (run->iteration >= run->most) {
         run->f = FLOOR;
+        run->unit = 1;
         memset(run->g, 0, bytes);
         return;
     }
     run->iteration++;
     run->f = run->objective->gradient(run->objective->context, theta, run->g);
+    if (run->iteration == 0)
+        run->unit = unit_of(run->f);
     if (run->f < run->f_best) {
         run->f_best = run->f;
         memcpy(run->best, theta, bytes);
@@ -55,14 +64,15 @@ static double value(int n, double *theta, void *context) {
     struct run *run = context;
     (void)n;
     evaluate(run, theta);
-    return isfinite(run->f) ? run->f : CEILING;
+    const double shown = run->f / run->unit;
+    return isfinite(shown) ? shown : CEILING;
 }
 
 static void gradient(int n, double *theta, double *g, void *context) {
     struct run *run = context;
     evaluate(run, theta);
     for (int k = 0; k < n; k++)
-        g[k] = isfinite(run->g[k]) ? run->g[k] : 0;
+        g[k] = isfinite(run->g[k]) ? run->g[k] / run->unit : 0;
 }
 
 struct ca_result ca_lbfgs(const struct ca_objective *objective,
@@ -71,6 +81,7 @@ struct ca_result ca_lbfgs(const struct ca_objective *objective,
     const size_t p = objective->p, bytes = sizeof(double) * p;
     struct run run = {.objective = objective,
                       .trace = trace,
+                      .unit = 1,
                       .iteration = -1,
                       .most = control->max_iterations,
                       .theta = ca_doubles(p),

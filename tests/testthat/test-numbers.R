@@ -307,6 +307,23 @@ test_that("data of any scale are fitted alike, or refused by class", {
   expect_snapshot(error = TRUE, task_data(1e160 * x, y))
 })
 
+test_that("tasks of any variance have the same answers and are fitted alike", {
+  task <- function(variance) task_ar(6, c(0.5, 0.2), variance = variance)
+  net <- input_sequence(6) |> layer_dense(1)
+  w <- oracle_weights(task(1))
+  for (variance in 2^c(-960, -330, -60, 60, 330, 960)) {
+    expect_equal(oracle_weights(task(variance)), w, tolerance = 1e-12)
+    expect_equal(bayes_loss(task(variance)) / variance, bayes_loss(task(1)), tolerance = 1e-12)
+    expect_equal(task_demand(task(variance))$demand / variance, task_demand(task(1))$demand, tolerance = 1e-12)
+    for (method in c("lm", "lbfgs")) {
+      trained <- fit(net, task(variance), method = method, seed = 1)
+      expect_true(glance(trained)$converged)
+      # where both have converged, to their tolerance
+      expect_equal(unname(coef(trained)), c(w), tolerance = 1e-8, label = paste(method, log2(variance)))
+    }
+  }
+})
+
 # ---- sizes -------------------------------------------------------------------------------------------------
 
 test_that("sizes beyond 2^31 are counted exactly, and refused by class where they cannot be had", {
