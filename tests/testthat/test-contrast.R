@@ -201,6 +201,7 @@ test_that("glance(), augment(), format() and print()", {
   units <- generics::augment(k)
   expect_identical(nrow(units), 9L)
   expect_equal(units$difference[1:3], unname(task_differences(cmp, "a", "b")), tolerance = 1e-12)
+  expect_equal(units$difference, units$value1 - units$value2, tolerance = 1e-12)
   expect_identical(units$unit[1:3], names(cmp$tasks))
   expect_named(generics::augment(contrast_architectures(cmp, by = "task"))[1], "task")
   shown <- format(k)
