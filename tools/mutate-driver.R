@@ -29,7 +29,9 @@ tests_of_c <- list(
 
 # After the test of the same stem, where there is one.
 tests_of_r <- list(
-  "allocation|capacity|lower|tangent|linearise" = c("capacity", "allocation", "capacity-samples-invariance"),
+  "allocation|capacity|lower|tangent|linearise" = c("capacity", "allocation", "capacity-samples-invariance",
+    "capacity-samples"),
+  "gain" = "numbers",
   "lower" = "tangent-samples",
   "partition.*" = c("partition", "partition-basis"),
   "contrast|friedman|metric" = c("contrast", "friedman", "rank-results"),

@@ -22,7 +22,7 @@ c_files <- function() {
 # What computes: not layers, checks, printing or pictures.
 r_files <- function() {
   stems <- c("allocation", "capacity", "capacity-kernel", "capacity-table", "contrast", "cut", "decoupling",
-    "depth-chain", "difference", "diffusion-limit", "effective-receptive-field", "friedman", "gate", "gate-law",
+    "depth-chain", "difference", "diffusion-limit", "effective-receptive-field", "friedman", "gain", "gate", "gate-law",
     "gate-pair", "linearise", "lower", "metric", "partition", "partition-basis", "propagate", "propagate-moments",
     "rank-results", "reflected", "scaling-measure", "shattering", "slide", "tangent", "task", "task-data",
     "task-image", "task-linear", "task-moments", "task-process", "task-series", "task-trend", "uncertainty",

@@ -28,6 +28,18 @@ test_that("gradients of a linear network are the same everywhere", {
   expect_identical(shattering(curved, diag(2))$correlation, 1)
 })
 
+test_that("bins do not depend on the unit of the inputs", {
+  net <- relu_nets(5, 1, 2)$plain # without biases: gradients do not either
+  x <- normal_rows(8, 2)
+  s <- shattering(net, x, bins = 4)
+  for (unit in c(1e-3, 1e3)) {
+    other <- shattering(net, unit * x, bins = 4)
+    expect_equal(other$pairs, s$pairs)
+    expect_equal(other$correlation, s$correlation, tolerance = 1e-12)
+    expect_equal(other$distance, unit * s$distance, tolerance = 1e-12)
+  }
+})
+
 test_that("correlations are those of linearise(), bin by bin", {
   nets <- curved_networks()
   for (name in c("relu_deep", "gelu", "lstm_sequence", "parallel_curved", "grid_max")) {
