@@ -69,11 +69,10 @@ new_move <- function(row, before, after, theta, scale2) {
 # Filters x channels for each tap; zero between groups.
 tap_squares <- function(layer, kernel) {
   dim <- layer$params$kernel
+  what <- "the squared weights of a layer"
   largest <- max(abs(kernel))
-  if (largest > 1e150 || largest > 0 && largest < 1e-150) {
-    abort("A quantity is not finite: the squared weights of a layer.", "nonfinite", call = NULL)
-  }
-  kernel <- array(kernel^2, dim)
+  if (largest > 0 && largest < 1e-150) abort_underflow(what, "The weights are too small.", NULL)
+  kernel <- array(check_overflow(kernel^2, what, NULL), dim)
   channels <- layer$in_shape[[1L]]
   group <- function(n) (seq_len(n) - 1L) %/% (n / layer$groups)
   same <- outer(group(dim[[1L]]), group(channels), `==`)

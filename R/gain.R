@@ -52,9 +52,10 @@ gain_step <- function(op, i) {
   list(from = op$from[ahead], gain = log2(abs(rep_len(scale, length(op$from))[ahead])))
 }
 
-# Without a look at the graph: whether no product of weights can be small.
+# Without a look at the ways: whether no product of weights can be small.
 is_in_range <- function(graph, coef) {
-  sizes <- abs(coef[coef != 0])
+  sizes <- abs(c(coef, unlist(lapply(graph$ops, function(op) op$scale))))
+  sizes <- sizes[sizes != 0]
   length(graph$ops) * log2(min(sizes, 1)) > -400
 }
 
@@ -101,6 +102,15 @@ phi_reads <- function(graph) unlist(lapply(graph$ops, function(op) if (op$kind =
 
 # Weights that are zero are not small.
 any_below <- function(gains, lowest) any(is.finite(gains) & gains < lowest)
+
+# `numbers` when they are.
+check_overflow <- function(numbers, what, call) {
+  if (all(is.finite(numbers))) return(numbers)
+  abort(c(
+    "A quantity is not finite: {what}.",
+    i = "The weights of {.arg network}, or its inputs, are too large."
+  ), "nonfinite", call = call)
+}
 
 abort_underflow <- function(what, why, call) {
   abort(c("A quantity underflows: {what}.", i = why), "nonfinite", call = call)

@@ -21,10 +21,10 @@ gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::cal
   found <- list()
   pending <- integer()
   linear <- function(state) {
-    check_finite_law(list(
+    lapply(list(
       mean = carry_program(cut, state$mean, pending, two_sided = FALSE, constant = cut$size)$S,
       cov = carry_program(cut, state$cov, pending, two_sided = TRUE)$S
-    ), call)
+    ), check_overflow, "the law of pre-activations", call)
   }
   for (i in seq_along(cut$items)) {
     if (is_gate_item(cut, i)) {
@@ -58,14 +58,6 @@ start_law <- function(cut, law) {
     cov[own, own, 1L] <- if (is.null(law)) diag(length(own)) else law$cov
   }
   list(mean = mean, cov = cov)
-}
-
-check_finite_law <- function(state, call) {
-  if (all(is.finite(state$mean), is.finite(state$cov))) return(state)
-  abort(c(
-    "A quantity is not finite: the covariance of pre-activations.",
-    i = "The weights of {.arg network}, or the variances of its inputs, are too large."
-  ), "nonfinite", call = call)
 }
 
 # The law of the pre-activations of gates: list(law, at, scale), `at` their places on the cut, `scale` what
@@ -173,20 +165,12 @@ input_law <- function(task, data, n) {
 
 # Mean square of every gate.
 gate_squares <- function(about) {
-  check_gates(some_squares(about), about$call)
+  check_overflow(some_squares(about), "a gate", about$call)
 }
 
 # Gates of the activations `blocks` at every row: rows x units.
 gate_values <- function(graph, coef, data, blocks, call = rlang::caller_env()) {
-  check_gates(.Call(ffi_gate_values, graph, coef, data, as.integer(blocks - 1L)), call)
-}
-
-check_gates <- function(gates, call) {
-  if (all(is.finite(gates))) return(gates)
-  abort(c(
-    "A quantity is not finite: a gate.",
-    i = "The weights of {.arg network}, or its inputs, are too large."
-  ), "nonfinite", call = call)
+  check_overflow(.Call(ffi_gate_values, graph, coef, data, as.integer(blocks - 1L)), "a gate", call)
 }
 
 # At data, of the law of a task's inputs, or of pre-activations of mean 0 and variance 1.

@@ -26,9 +26,5 @@ linearise <- function(network, x) {
 # dyhat / dx at one row of inputs: outputs x inputs.
 input_gradient <- function(graph, coef, row, call = rlang::caller_env()) {
   J <- .Call(ffi_linearise, graph, coef, row)[, seq_along(row), drop = FALSE]
-  if (all(is.finite(J))) return(J)
-  abort(c(
-    "A quantity is not finite: the gradient of an output.",
-    i = "The weights of {.arg network}, or its inputs, are too large."
-  ), "nonfinite", call = call)
+  check_overflow(J, "the gradient of an output", call)
 }

@@ -71,8 +71,10 @@ static double value(int n, double *theta, void *context) {
 static void gradient(int n, double *theta, double *g, void *context) {
     struct run *run = context;
     evaluate(run, theta);
-    for (int k = 0; k < n; k++)
-        g[k] = isfinite(run->g[k]) ? run->g[k] / run->unit : 0;
+    for (int k = 0; k < n; k++) {
+        const double shown = run->g[k] / run->unit;
+        g[k] = isfinite(shown) ? shown : 0;
+    }
 }
 
 struct ca_result ca_lbfgs(const struct ca_objective *objective,

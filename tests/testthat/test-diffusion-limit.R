@@ -247,3 +247,11 @@ test_that("what is no such stack is refused with the reason", {
     cat(bad(diffusion_limit(set_coef(conv, c(0, 0, 0))), "value"))
   })
 })
+
+test_that("weights whose squares are no numbers are refused by class", {
+  net <- input_sequence(9) |> layer_residual(\(x) layer_conv(x, 1, 3, padding = "same"))
+  expect_error(diffusion_limit(set_coef(net, rep(2^600, 3))), "not finite: the squared weights",
+    class = "capalloc_error_nonfinite")
+  expect_error(diffusion_limit(set_coef(net, rep(2^-600, 3))), "underflows: the squared weights",
+    class = "capalloc_error_nonfinite")
+})

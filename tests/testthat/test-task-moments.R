@@ -22,7 +22,8 @@ test_that("rounding is forgiven, and more is not", {
   expect_identical(task_moments(sigma, c(0, 0), 1)$moments$sigma[2, 1], 5e-13)
   # in any unit
   expect_equal(task_moments(1e9 * sigma, c(0, 0), 1)$moments$sigma[2, 1], 5e-4)
-  expect_error(task_moments(1e-9 * rbind(c(1, 0.5), c(0.4, 1)), c(0, 0), 1), "symmetric", class = "capalloc_error_value")
+  uneven <- rbind(c(1, 0.5), c(0.4, 1))
+  expect_error(task_moments(1e-9 * uneven, c(0, 0), 1), "symmetric", class = "capalloc_error_value")
   expect_equal(bayes_loss(task_moments(1, 1, 1)), 0)
   expect_equal(bayes_loss(task_moments(1, 1 + 1e-10, 1)), 0)
   expect_error(task_moments(1, 1 + 1e-6, 1), class = "capalloc_error_value")
