@@ -8,8 +8,8 @@ needs_rows <- function(network, task, control) {
   !is_linear(network) || has_classes(task) || control$decay > 0 || is.finite(control$batch) || control$validation > 0
 }
 
-# The rows to train on, and those set aside; y as the network's outputs have it.
-split_sample <- function(sample, network, task, control, seed, call = rlang::caller_env()) {
+# The rows to train on and `validation`, those set aside, in data units.
+split_sample <- function(sample, task, control, seed, call = rlang::caller_env()) {
   if (is.null(sample$rows)) {
     abort(c(
       "{.arg n_obs} must be finite: the population's moments are enough only for a linear network that is
@@ -18,20 +18,22 @@ split_sample <- function(sample, network, task, control, seed, call = rlang::cal
       i = "Simulate some with {.code n_obs = 1000}."
     ), "n_obs", call = call)
   }
-  rows <- list(x = sample$rows$x, y = network_response(sample$rows$y, network, task))
-  n <- nrow(rows$x)
-  if (control$validation > 0) {
-    aside <- check_aside(round(control$validation * n), n, control$validation, call)
-    held <- if (task$kind == "series") n - aside + seq_len(aside) else with_seed(seed, sort(sample.int(n, aside)))
-    keep <- setdiff(seq_len(n), held)
-    sample$validation <- lapply(rows, function(z) z[held, , drop = FALSE])
-    rows <- lapply(rows, function(z) z[keep, , drop = FALSE])
-    sample$rows <- lapply(sample$rows, function(z) z[keep, , drop = FALSE])
-    sample$nobs <- length(keep)
-    sample$moments <- row_moments(sample$rows$x, sample$rows$y)
-  }
-  sample$trained_on <- rows
+  if (control$validation == 0) return(sample)
+  n <- nrow(sample$rows$x)
+  aside <- check_aside(round(control$validation * n), n, control$validation, call)
+  held <- if (task$kind == "series") n - aside + seq_len(aside) else with_seed(seed, sort(sample.int(n, aside)))
+  keep <- setdiff(seq_len(n), held)
+  sample$validation <- lapply(sample$rows, function(z) z[held, , drop = FALSE])
+  sample$rows <- lapply(sample$rows, function(z) z[keep, , drop = FALSE])
+  sample$nobs <- length(keep)
+  sample$moments <- row_moments(sample$rows$x, sample$rows$y)
   sample
+}
+
+# Rows as the layers see them: inputs in the network's units, responses as its outputs have them.
+layer_rows <- function(rows, network, task, units) {
+  y <- if (has_classes(task)) network_response(rows$y, network, task) else response_in(rows$y, units)
+  list(x = units_in(rows$x, units), y = y)
 }
 
 check_aside <- function(aside, n, share, call) {
@@ -49,11 +51,12 @@ network_response <- function(y, network, task) {
 
 train_on_rows <- function(network, sample, loss, method, control, seeds, call = rlang::caller_env()) {
   graph <- lower(network)
-  if (loss == "squared") check_outputs_vary(mean(rowSums(sample$trained_on$y^2)), call)
+  null <- null_training_loss(sample$trained_on$y, loss, has_bias(network))
+  if (loss == "squared") check_outputs_vary(null, call)
   if (is.infinite(control$batch)) control$batch <- 0
-  train_each(network, seeds, function(start, seed) {
+  train_each(network, seeds, null, control$decay, train = function(start, seed) {
     with_seed(seed, .Call(
-      ffi_fit_samples, graph, start, sample$trained_on, sample$validation, loss, method, control
+      ffi_fit_samples, graph, start, sample$trained_on, sample$aside, loss, method, control
     ))
   })
 }

@@ -80,23 +80,51 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
   seed <- draw_seed(seed)
   began <- proc.time()[[3L]]
   seeds <- derive_seeds(seed, restarts + 1L)
-  sample <- training_sample(task, n_obs, seeds[[1L]])
-  trained <- train_on_sample(object, task, sample, method, control, seeds)
-  new_fit(object, task, trained$sample, trained$runs, method, control, seed, proc.time()[[3L]] - began)
+  sample <- prepare_sample(training_sample(task, n_obs, seeds[[1L]]), object, task, control, seeds[[1L]])
+  start <- start_in_units(object, sample$units)
+  runs <- train_on_sample(start, task, sample, method, control, seeds[-1L])
+  new_fit(start, task, sample, runs, method, control, seed, proc.time()[[3L]] - began)
 }
 
-# list(sample, runs): the sample without what was set aside, and a run per start. The first seed sets rows aside,
-# the others start.
-train_on_sample <- function(network, task, sample, method, control, seeds, call = rlang::caller_env()) {
-  if (!needs_rows(network, task, control)) {
-    return(list(
-      sample = sample, runs = train_on_moments(network, sample$moments, method, control, seeds[-1L], call = call)
-    ))
+# The sample with what the layers see of it: `units`, and `root` (fit-moments.R) for a linear network that is trained on
+# moments, else `trained_on` and `aside` (rows that are set aside).
+prepare_sample <- function(sample, network, task, control, seed, call = rlang::caller_env()) {
+  by_rows <- needs_rows(network, task, control)
+  if (by_rows) sample <- split_sample(sample, task, control, seed, call = call)
+  sample_in_units(sample, network, task, by_rows, call)
+}
+
+# As above, for rows that are set aside already.
+sample_in_units <- function(sample, network, task, by_rows, call = rlang::caller_env()) {
+  sample$units <- fit_units(task, sample$rows)
+  if (by_rows) {
+    sample$trained_on <- layer_rows(sample$rows, network, task, sample$units)
+    if (!is.null(sample$validation)) sample$aside <- layer_rows(sample$validation, network, task, sample$units)
+    return(sample)
   }
-  sample <- split_sample(sample, network, task, control, seeds[[1L]], call = call)
-  list(
-    sample = sample, runs = train_on_rows(network, sample, loss_of(task), method, control, seeds[-1L], call = call)
-  )
+  sample$root <- if (is.null(sample$rows)) {
+    moment_root(sample$moments, has_bias(network))
+  } else {
+    rows <- layer_rows(sample$rows, network, task, sample$units)
+    row_root(rows$x, rows$y, has_bias(network))
+  }
+  check_varies(sample$root, call)
+  sample
+}
+
+# A run for each seed, from the network's own coefficients first where it has some.
+train_on_sample <- function(network, task, sample, method, control, seeds, call = rlang::caller_env()) {
+  runs <- if (is.null(sample$root)) {
+    train_on_rows(network, sample, loss_of(task), method, control, seeds, call = call)
+  } else {
+    train_on_moments(network, sample$root, method, control, seeds, call = call)
+  }
+  scale <- loss_scale(task, sample$units)
+  lapply(runs, function(run) {
+    for (value in c("loss", "excess", "decrement")) run[[value]] <- scale * run[[value]]
+    run$history[, c(2L, 4L)] <- scale * run$history[, c(2L, 4L)]
+    run
+  })
 }
 
 fit_methods <- c("lm", "lbfgs", "adam")
@@ -162,31 +190,33 @@ augment_moments <- function(moments, intercept) {
   )
 }
 
+check_varies <- function(root, call) {
+  if (nrow(root$root) == 0L) {
+    abort(c("{.arg task} must have inputs that vary.", x = "All of them are zero."), "value", call = call)
+  }
+  check_outputs_vary(root$total, call)
+}
+
 check_outputs_vary <- function(total, call) {
   if (total > 0) return(total)
-  abort(c("{.arg task} must have outputs that vary.", x = "Their second moment is {total}."),
+  abort(c("{.arg task} must have outputs that vary.", x = "Their variance is {total}."),
     "value", call = call)
 }
 
 outcomes <- c("converged", "stalled", "exhausted", "degenerate", "diverged", "stopped")
 
-# One run for each seed, the first from the network's own coefficients where it has some.
-train_each <- function(network, seeds, train) {
-  lapply(seq_along(seeds), function(i) {
-    own <- i == 1L && !is.null(network$coef)
-    run <- train(if (own) network$coef else draw_coef(network, "glorot", seeds[[i]]), seeds[[i]])
-    run$outcome <- outcomes[[run$outcome + 1L]]
-    run
+train_on_moments <- function(network, root, method, control, seeds, call = rlang::caller_env()) {
+  graph <- lower(network)
+  # a dense layer alone starts at its solution
+  if (method == "lm" && is_dense_only(network)) network$coef <- as.double(root_weights(root))
+  train_each(network, seeds, root$total, train = function(start, seed) {
+    .Call(ffi_fit, graph, start, root, method, control)
   })
 }
 
-train_on_moments <- function(network, moments, method, control, seeds, call = rlang::caller_env()) {
-  graph <- lower(network)
-  moments <- augment_moments(moments, has_bias(network))
-  total <- check_outputs_vary(sum(diag(moments$target)), call)
-  train_each(network, seeds, function(start, seed) {
-    .Call(ffi_fit, graph, start, moments$sigma, moments$cross, total, method, control)
-  })
+is_dense_only <- function(network) {
+  kinds <- vapply(network$layers, function(layer) layer$kind, "")
+  sum(kinds == "dense") == 1L && all(kinds %in% c("dense", "flatten"))
 }
 
 new_fit <- function(object, task, sample, runs, method, control, seed, seconds) {
@@ -195,22 +225,86 @@ new_fit <- function(object, task, sample, runs, method, control, seed, seconds) 
   network$coef <- best$coef
   network$input <- label_input(network$input, task$input)
   if (!is.finite(run_loss(best))) abort_diverged(network, best)
-  object <- structure(list(
+  converged <- best$outcome == "converged"
+  number <- if (is.na(best$number) || best$number < 0) NaN else best$number
+  network$output <- fit_output(network, task)
+  fit <- structure(list(
     network = network, task = task, rows = sample$rows, validation = sample$validation, moments = sample$moments,
-    loss = NA_real_, train_loss = best$loss, bayes_loss = bayes_loss(task),
-    converged = best$outcome == "converged", outcome = best$outcome,
-    gradient_norm = if (is.na(best$number) || best$number < 0) NaN else best$number,
-    iterations = best$iterations, seconds = seconds, method = method, control = control, seed = seed,
-    nobs = sample$nobs, runs = run_frame(runs), history = history_frame(runs)
+    loss = NA_real_, train_loss = best$loss, bayes_loss = bayes_loss(task), excess_loss = NA_real_,
+    excess_type = NA_character_, null_loss = null_loss(task, sample$units), converged = converged,
+    outcome = best$outcome, gradient_norm = number, decrement = best$decrement, iterations = best$iterations,
+    redraws = sum(vapply(runs, function(run) run$redraws, 0L)), seconds = seconds, method = method,
+    control = control, seed = seed, nobs = sample$nobs, runs = run_frame(runs), history = history_frame(runs),
+    version = object_version()
   ), class = "ca_fit")
-  object$loss <- if (identical(sample$moments, task$moments) && is.null(task$data)) {
-    best$loss
-  } else {
-    task_loss(network, task, seed)
-  }
-  if (!object$converged) warn_not_converged(object)
-  object
+  fit$network$trained <- trained_record(fit)
+  losses <- fit_losses(fit, sample, best)
+  fit[names(losses)] <- losses
+  warn_fit(fit, sample, best)
+  fit
 }
+
+# What capacity() asks of the network of a fit: the bound of its convergence number and the number it reached. With
+# weight decay the number is that of the loss alone, which decay keeps from zero.
+trained_record <- function(fit) {
+  number <- fit$gradient_norm
+  if (fit$control$decay > 0) number <- rows_number(fit$network, fit$task, fit$rows)
+  list(tol = fit$control$tol, gradient_norm = number, converged = fit$converged)
+}
+
+fit_output <- function(network, task) {
+  if (!has_classes(task)) return(NULL)
+  if (output_size(network) == 1L) "sigmoid" else "softmax"
+}
+
+warn_fit <- function(fit, sample, best) {
+  if (!fit$converged) warn_not_converged(fit)
+  warn_starts(fit)
+  if (!is.null(sample$root)) warn_above_floor(fit, sample$root, best)
+}
+
+# Starts of a network that is not convex end at different minima.
+warn_starts <- function(fit) {
+  losses <- fit$runs$train_loss[is.finite(fit$runs$train_loss)]
+  if (length(losses) < 2L || is_convex(fit$network) || !(max(losses) > 1.01 * min(losses))) return(invisible())
+  within <- sum(losses <= 1.01 * min(losses))
+  warn(c(
+    "Starts end at different losses: {within} of {length(losses)} within 1% of the least.",
+    x = "The training losses range from {format(min(losses), digits = 4)} to {format(max(losses), digits = 4)}.",
+    i = "The best start is kept. Which inputs it spends capacity on is a property of that minimum: compare with other
+      starts by {.code tidy(capacity(fit), conf.int = TRUE, over = \"restarts\")}."
+  ), "starts")
+}
+
+# A network that can express the best linear weights, at its floor in every direction that it can move in, should
+# attain the floor.
+warn_above_floor <- function(fit, root, best) {
+  floor <- best$loss - best$excess
+  above <- best$excess / floor
+  if (!(above > 1e-6) || best$loss <= 1e-14 * root$total || !can_express(fit$network)) return(invisible())
+  warn(c(
+    "The loss is above the least one that this network can have.",
+    x = "It is {format(best$loss, digits = 6)}, {format(100 * above, digits = 2)}% above {format(floor, digits = 6)}.",
+    i = "The inputs are nearly collinear; {.code layer_dense()} alone is solved directly."
+  ), "above_floor")
+}
+
+# Whether the tangent has full row rank: the network can move its weights in every direction.
+can_express <- function(network) {
+  if (n_params(network) < output_size(network) * (input_size(network$input) + has_bias(network))) return(FALSE)
+  J <- .Call(ffi_tangent, lower(network), network$coef)
+  norm <- sqrt(colSums(J^2))
+  J <- J[, norm > 0, drop = FALSE] / rep(norm[norm > 0], each = nrow(J))
+  if (ncol(J) < nrow(J)) return(FALSE)
+  size <- abs(diag(qr(t(J), LAPACK = TRUE)$qr))
+  min(size) > 10 * max(dim(J)) * .Machine$double.eps * size[[1L]]
+}
+
+# Convex in its parameters: one linear layer.
+is_convex <- function(network) is_linear(network) && sum(params_by_layer(network$layers) > 0) <= 1L &&
+  !any(vapply(network$layers, function(layer) layer$kind == "recurrent", NA))
+
+object_version <- function() getNamespaceVersion("capalloc")[[1L]]
 
 # A loss that counts against all others where a run diverged.
 run_loss <- function(run) if (run$outcome == "diverged" || is.na(run$loss)) Inf else run$loss
@@ -231,7 +325,9 @@ run_frame <- function(runs) {
     train_loss = vapply(runs, function(run) run$loss, 0),
     outcome = vapply(runs, function(run) run$outcome, ""),
     gradient_norm = vapply(runs, function(run) run$number, 0),
-    iterations = vapply(runs, function(run) run$iterations, 0L)
+    iterations = vapply(runs, function(run) run$iterations, 0L),
+    decrement = vapply(runs, function(run) run$decrement, 0),
+    redraws = vapply(runs, function(run) run$redraws, 0L)
   ))
 }
 
@@ -267,33 +363,6 @@ warn_not_converged <- function(object) {
       "Try more {.arg restarts}, or {.code control = list(max_iterations = )}."
     )
   ), "not_converged", outcome = object$outcome)
-}
-
-# The loss that a user cares about: over the population, on the rows held out, or on fresh rows that are
-# the same for all networks of a seed.
-task_loss <- function(network, task, seed) {
-  if (!is.null(task$data)) {
-    return(held_out_loss(task, .Call(ffi_predict, lower(network), network$coef, task$data$x_test)))
-  }
-  if (is_linear(network)) {
-    moments <- augment_moments(task$moments, has_bias(network))
-    return(moment_loss(.Call(ffi_weights, lower(network), network$coef), moments))
-  }
-  fresh <- simulate(task, fresh_rows, seed = derive_seeds(seed, 1L) %/% 2L)
-  row_loss(.Call(ffi_predict, lower(network), network$coef, fresh$x), fresh$y, "squared")
-}
-
-fresh_rows <- 10000L
-
-# yhat: predictions of the rows held out; NA when there are none.
-held_out_loss <- function(task, yhat) {
-  if (nrow(yhat) == 0L) return(NA_real_)
-  row_loss(yhat, task$data$y_test, loss_of(task))
-}
-
-# tr V - 2 tr(W C) + tr(W Sigma W')
-moment_loss <- function(W, moments) {
-  sum(diag(moments$target)) - 2 * sum(W * t(moments$cross)) + sum((W %*% moments$sigma) * W)
 }
 
 #' Methods for fits
@@ -375,12 +444,12 @@ predict.ca_fit <- function(object, newdata = NULL, type = c("response", "link", 
   }
   if (type == "class") return(most_likely(object, x))
   if (type == "response") return(respond(object, x))
-  .Call(ffi_predict, lower(object$network), object$network$coef, x)
+  network_outputs(object$network, x)
 }
 
 # Outputs, or of a task with classes one probability per level.
 respond <- function(object, x) {
-  yhat <- .Call(ffi_predict, lower(object$network), object$network$coef, x)
+  yhat <- network_outputs(object$network, x)
   if (!has_classes(object$task)) return(yhat)
   p <- class_probabilities(yhat)
   colnames(p) <- object$task$levels

@@ -38,7 +38,7 @@ window_network <- function(input, lags, constant = NULL) {
   network <- layer_conv(new_network(input), ncol(lags), kernel = order, bias = !is.null(constant))
   if (input$shape[[3L]] > order) network <- layer_last(network)
   oldest_first <- lags[rev(seq_len(order)), , , drop = FALSE]
-  set_coef(network, c(aperm(oldest_first, c(2L, 3L, 1L)), constant))
+  mark_imported(set_coef(network, c(aperm(oldest_first, c(2L, 3L, 1L)), constant)))
 }
 
 # ---- ARIMA -------------------------------------------------------------------
@@ -156,7 +156,8 @@ recurrent_network <- function(network, state, mean) {
   network |>
     layer_recurrent(r, bias = biased) |>
     layer_dense(1, bias = biased) |>
-    set_coef(c(state$gain, state$transition, if (biased) -state$gain * mean, first_unit(r), mean))
+    set_coef(c(state$gain, state$transition, if (biased) -state$gain * mean, first_unit(r), mean)) |>
+    mark_imported()
 }
 
 # What the differences predict without a model of w, plus the prediction of w.
@@ -168,7 +169,8 @@ differenced_network <- function(network, state, delta) {
       \(x) x |> layer_conv(1, kernel = lag) |> layer_last(),
       \(x) x |> layer_conv(1, kernel = lag + 1) |> layer_recurrent(r) |> layer_conv(1, kernel = 1)
     ) |>
-    set_coef(c(rev(delta), rev(c(1, -delta)), state$gain, state$transition, first_unit(r)))
+    set_coef(c(rev(delta), rev(c(1, -delta)), state$gain, state$transition, first_unit(r))) |>
+    mark_imported()
 }
 
 first_unit <- function(r) c(1, numeric(r - 1L))

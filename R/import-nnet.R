@@ -14,11 +14,8 @@ as_network.nnet <- function(x, input = NULL, link = FALSE, ...) {
   } else {
     layer_parallel(network, \(u) add_dense(u, blocks[[1L]]), \(u) add_dense(u, blocks[[2L]]))
   }
-  if (x$softmax && !link) {
-    inform_logits("The outputs of the network are logits: their softmax is the model's probabilities.")
-  }
   if (x$nsunits == x$nunits && !link) network <- add_activation(network, "sigmoid")
-  set_coef(network, dense_coef(unlist(blocks, recursive = FALSE)))
+  mark_imported(set_coef(network, dense_coef(unlist(blocks, recursive = FALSE))), if (x$softmax) "softmax")
 }
 
 # Lists of layers whose outputs add up: through the hidden units, and from the inputs straight to the outputs.
@@ -72,11 +69,6 @@ as_network.multinom <- function(x, input = NULL, link = FALSE, ...) {
     bias = if (sum(constant) > 1L) rowSums(weights[, constant, drop = FALSE]),
     activation = if (!x$softmax && !link) "sigmoid"
   )
-  if (x$softmax && !link) {
-    inform_logits(
-      "The outputs of the network are logits against the first level: the softmax of 0 and them is the model's
-        probabilities."
-    )
-  }
-  stack_dense(new_network(task_input(input, ncol(layer$weight), terms[terms != "(Intercept)"])), list(layer))
+  network <- stack_dense(new_network(task_input(input, ncol(layer$weight), terms[terms != "(Intercept)"])), list(layer))
+  mark_imported(network, if (x$softmax) "baseline")
 }

@@ -67,8 +67,9 @@
 #' \eqn{yhat = f(b + V sigmoid(a + W u) + S u)}, a [layer_parallel()] where both V and S are there.
 #' For `linout = TRUE` f is the identity, otherwise (`entropy` fits among them) logistic, so
 #' that predictions are those of `predict()` on the model. No layer is a softmax: with `softmax = TRUE`
-#' the outputs are the logits, of which the model's probabilities are the softmax, and a message of
-#' class `capalloc_message_logits` says so. A `multinom` model is a layer without hidden units: with two
+#' the outputs of the layers are logits, which the network records: [predict()][predict.ca_network()] gives the
+#' probabilities, with `type = "link"` the logits, and [capacity()] counts differences of logits only. A `multinom` model
+#' is a layer without hidden units: with two
 #' levels its output is the probability of the second one, with more (or a matrix of counts) the outputs are
 #' the logits of all but the first level against the first, which has 0, so that they have as
 #' many coefficients as the model. Intercept and bias of `multinom` are one bias.
@@ -243,16 +244,17 @@ check_fields <- function(x, fields, package, call) {
   ), "type", call = call)
 }
 
-inform_logits <- function(message) {
-  cli::cli_inform(c(
-    message,
-    i = "{.code link = TRUE} asks for logits, and leaves out this message."
-  ), class = c("capalloc_message_logits", "capalloc_message"))
-}
-
 # Layers are list(weight, bias, activation, parameter), all but the first may be NULL.
 stack_dense <- function(network, layers) {
-  set_coef(add_dense(network, layers), dense_coef(layers))
+  mark_imported(set_coef(add_dense(network, layers), dense_coef(layers)))
+}
+
+# Coefficients that were trained elsewhere. `output` says what logits stand for: "softmax", one for each class;
+# "baseline", for each class but the first, whose own is 0; "sigmoid", one for the second of two.
+mark_imported <- function(network, output = NULL) {
+  network$imported <- TRUE
+  network$output <- output
+  network
 }
 
 add_dense <- function(network, layers) {

@@ -18,7 +18,8 @@ linearise <- function(network, x) {
   if (nrow(x) != 1L) {
     abort(c("{.arg x} must be one input.", x = "It has {nrow(x)} rows."), "shape")
   }
-  W <- .Call(ffi_linearise, lower(network), network$coef, x)
+  W <- .Call(ffi_linearise, lower(network), network$coef, units_in(x, network$units))
+  W <- weights_out(W, network$units)
   colnames(W) <- input_frame(network$input, intercept = TRUE)$input
   W
 }

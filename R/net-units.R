@@ -53,6 +53,16 @@ moments_in <- function(moments, units) {
   )
 }
 
+# A task whose moments and rows are as the layers see them.
+task_in <- function(task, units) {
+  if (is.null(task) || is.null(units)) return(task)
+  task$moments <- moments_in(task$moments, units)
+  if (!is_data_task(task)) return(task)
+  for (x in c("x", "x_test")) task$data[[x]] <- units_in(task$data[[x]], units)
+  if (!has_classes(task)) for (y in c("y", "y_test")) task$data[[y]] <- response_in(task$data[[y]], units)
+  task
+}
+
 # ---- constants from rows -----------------------------------------------------------------------------
 
 # Which coordinates share a centre and a scale: each column of a vector has its own, coordinates of one channel of a
@@ -62,18 +72,38 @@ unit_groups <- function(input) {
   if (input$kind == "vector") seq_len(n) else rep_len(seq_len(input$shape[[1L]]), n)
 }
 
-# Centre and scale of each column of x (N x n), over the columns of a group together: list(centre, scale), n each.
-# Columns that do not vary beyond the rounding of their values have scale 1.
-column_units <- function(x, group) {
-  centre <- group_means(colMeans(x), group)
+# Centre and scale of each column of x (N x n), over the columns of a group together: list(centre, scale, spread), n
+# each. Columns that do not vary beyond the rounding of their values have scale 1 and spread 0.
+column_units <- function(x, group, centred = TRUE) {
+  centre <- if (centred) group_means(colMeans(x), group) else numeric(ncol(x))
   # a second pass: the mean of large values has lost the digits that their differences have
-  centre <- centre + group_means(colMeans(x - rep(centre, each = nrow(x))), group)
+  if (centred) centre <- centre + group_means(colMeans(x - rep(centre, each = nrow(x))), group)
   spread <- sqrt(group_means(colMeans((x - rep(centre, each = nrow(x)))^2), group))
   largest <- group_most(apply(abs(x), 2L, max), group)
-  constant <- !(spread > 4 * .Machine$double.eps * largest)
-  list(centre = centre, scale = ifelse(constant, 1, spread))
+  spread[!(spread > 4 * .Machine$double.eps * largest)] <- 0
+  list(centre = centre, scale = ifelse(spread == 0, 1, spread), spread = spread)
 }
 
-group_means <- function(x, group) unname(tapply(x, group, mean)[as.character(group)] |> c())
+# Groups are numbered from 1.
+group_means <- function(x, group) as.double(rowsum(x, group) / tabulate(group))[group]
 
-group_most <- function(x, group) unname(tapply(x, group, max)[as.character(group)] |> c())
+group_most <- function(x, group) vapply(split(x, group), max, 0, USE.NAMES = FALSE)[group]
+
+# The units of a fit on these rows (data units): none for a synthetic task and where the task says so. A channel that is
+# both input and target has one centre; outputs share one scale, the root of their mean variance, so that the loss that
+# is minimised is the loss that is reported.
+fit_units <- function(task, rows) {
+  how <- task$standardise
+  if (is.null(how) || identical(how, FALSE)) return(NULL)
+  inputs <- column_units(rows$x, unit_groups(task$input), centred = how != "scale")
+  m <- task$outputs
+  if (has_classes(task)) return(new_units(inputs$centre, inputs$scale, numeric(m), rep(1, m)))
+  outputs <- if (is.null(task$channel)) {
+    column_units(rows$y, seq_len(m), centred = how != "scale")
+  } else {
+    lapply(inputs, `[`, task$channel)
+  }
+  if (how != "each") outputs$scale <- rep(sqrt(mean(outputs$spread^2)), m)
+  outputs$scale[outputs$scale == 0] <- 1
+  new_units(inputs$centre, inputs$scale, outputs$centre, outputs$scale)
+}

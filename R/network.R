@@ -205,7 +205,15 @@ array_labels <- function(name, dim) {
 initialise <- function(network, scheme = c("glorot", "lecun", "he"), seed = NULL) {
   check_network(network)
   scheme <- check_choice(scheme, c("glorot", "lecun", "he"))
+  network <- forget_training(network)
   network$coef <- draw_coef(network, scheme, draw_seed(seed))
+  network$drawn <- TRUE
+  network
+}
+
+# What is said of coefficients does not hold for others.
+forget_training <- function(network) {
+  network[c("trained", "drawn", "imported")] <- NULL
   network
 }
 
@@ -259,6 +267,7 @@ set_coef <- function(network, values) {
       x = "It has {length(values)}."
     ), "shape")
   }
+  network <- forget_training(network)
   network$coef <- as.double(check_vector(values))
   network
 }

@@ -149,7 +149,7 @@ fit_inputs <- function(fitted, sampled, call) {
 
 has_op <- function(graph, kind) any(vapply(graph$ops, function(op) op$kind == kind, NA))
 
-# What gates are asked at: list(task, data), one of them at most, `data` as rows.
+# Where gates are evaluated: list(task, data), one of them at most, `data` as rows, both as the layers see them.
 gate_inputs <- function(network, task, data, call) {
   if (!is.null(task) && !is.null(data)) {
     abort(c(
@@ -171,8 +171,8 @@ gate_inputs <- function(network, task, data, call) {
     check_pair_input(network, data, call)
     data <- data$data$x
   }
-  if (!is.null(data)) data <- some_inputs(data, network, call)
-  list(task = task, data = data)
+  if (!is.null(data)) data <- units_in(some_inputs(data, network, call), network$units)
+  list(task = task_in(task, network$units), data = data)
 }
 
 empirical_inputs <- function(inputs, linear, call) {

@@ -151,6 +151,7 @@ distance_pairs <- function(rows, bins, path) {
 # For each cut list(layer, depth, rows, dead, correlation).
 shatter_layers <- function(x, rows, pairs, call) {
   network <- network_of(x)
+  rows <- units_in(rows, network$units)
   names <- vapply(Filter(function(row) row$depth == 0L, network_rows(network)), function(row) row$name, "")
   curved <- !vapply(network$layers, function(layer) layers_are_linear(list(layer)), NA)
   cuts <- union(which(curved), length(network$layers))

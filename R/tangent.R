@@ -27,8 +27,8 @@
 effective_weights <- function(network) {
   network <- network_of(network)
   check_linear(network)
-  W <- .Call(ffi_weights, lower(network), network$coef)
-  colnames(W) <- input_frame(network$input, has_bias(network))$input
+  W <- weights_out(.Call(ffi_weights, lower(network), network$coef), network$units)
+  colnames(W) <- input_frame(network$input, ncol(W) > input_size(network$input))$input
   W
 }
 
@@ -53,22 +53,34 @@ check_linear <- function(network, arg = "network", call = rlang::caller_env()) {
 
 #' Predict
 #'
-#' Applies a network, or a fit's network, to new inputs.
+#' Applies a network, or a fit's network, to new inputs. Inputs and predictions are in the units of the data: a network
+#' that was trained on a standardised task keeps the centre and scale of its inputs and outputs.
 #'
 #' @param object A network with coefficients, or a fit.
 #' @param newdata A numeric matrix or data frame with one row per observation and
 #'   one column per input coordinate, channel-fastest, then position; a vector is
 #'   one observation. For a fit, `NULL` gives the fitted values.
+#' @param type `"response"`, or for a network whose outputs are logits (trained on classes, or imported from a model of
+#'   classes) `"link"` for the logits; its response is one probability per class, the second class for a single logit
+#'   of a bare network.
 #' @param ... Not used.
 #' @returns A matrix, observations x outputs.
 #' @examples
 #' net <- input_sequence(4) |> layer_dense(1) |> set_coef(c(0, 0, 0, 1))
 #' predict(net, rbind(1:4, 5:8))
 #' @export
-predict.ca_network <- function(object, newdata, ...) {
+predict.ca_network <- function(object, newdata, type = c("response", "link"), ...) {
   check_coefficients(object)
+  type <- check_choice(type, c("response", "link"))
   x <- check_inputs(newdata, object$input, arg = "newdata")
-  .Call(ffi_predict, lower(object), object$coef, x)
+  yhat <- network_outputs(object, x)
+  if (type == "link" || is.null(object$output)) return(yhat)
+  class_probabilities(if (object$output == "baseline") cbind(0, yhat) else yhat)
+}
+
+# Outputs of rows x in data units (N x n), in data units.
+network_outputs <- function(network, x) {
+  units_out(.Call(ffi_predict, lower(network), network$coef, units_in(x, network$units)), network$units)
 }
 
 # Rows of inputs as a plain N x n matrix; a vector of length n is one row.

@@ -30,9 +30,15 @@ count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #' of the rows, drawn at random, is held out: networks are trained on the others
 #' and their `loss` is the mean squared error on the held-out ones.
 #'
-#' Nothing is centred, scaled or dropped: give networks a bias where the data
-#' have means, and scale the columns yourself where their units differ. The
-#' formula method builds `x` with [stats::model.matrix()], factors becoming
+#' Networks are trained on standardised columns, `standardise = TRUE`: each input is centred and divided by its standard
+#' deviation over the rows that a fit trains on, and so is the response. The network keeps these numbers as its units,
+#' so predictions, effective weights and losses are in the units of the data, while [coef()] and [capacity()] are in
+#' standardised coordinates. Rows, moments, [oracle_weights()] and [task_demand()] stay in data units. Several
+#' responses are centred one by one and divided by one common number, the root of their mean variance, so that the loss
+#' that is minimised is the loss that is reported. Because the response is centred, a network without bias is least
+#' squares with an intercept. Columns that do not vary are centred only; classes are left as they are.
+#'
+#' The formula method builds `x` with [stats::model.matrix()], factors becoming
 #' columns as in [stats::lm()], and leaves out the intercept, which belongs to the
 #' biases of the network.
 #'
@@ -43,6 +49,9 @@ count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #'   [set.seed()] governs. It is kept in the task as `seed`.
 #' @param input `NULL`, or an input such as `input_sequence(32, channels = 2)`,
 #'   when the columns have an order (channel-fastest, then position).
+#' @param standardise `TRUE`, as above; `"each"` divides each response by its own standard deviation, and losses are those
+#'   of the standardised responses; `"scale"` divides by root mean squares and does not centre (regression through the
+#'   origin where the network has no bias); `FALSE` trains on the columns as they are.
 #' @param formula A formula with the response on the left; `cbind(a, b)` for
 #'   several. Offsets are not supported.
 #' @param data A data frame with the variables of the formula.
@@ -68,8 +77,9 @@ task_data <- function(x, ...) {
 
 #' @rdname task_data
 #' @export
-task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, ...) {
+task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, standardise = TRUE, ...) {
   rlang::check_dots_empty()
+  standardise <- check_standardise(standardise)
   if (missing(y)) {
     abort(c(
       "{.arg y} is missing.",
@@ -84,13 +94,14 @@ task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, ...) 
   }
   check_numeric_response(y, "y")
   y <- check_matrix(y, nrow = nrow(x), arg = "y")
-  new_rows(x, y, test, seed, input, levels = levels)
+  new_rows(x, y, test, seed, input, standardise, levels = levels)
 }
 
 #' @rdname task_data
 #' @export
-task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NULL, ...) {
+task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NULL, standardise = TRUE, ...) {
   rlang::check_dots_empty()
+  standardise <- check_standardise(standardise)
   if (missing(data) || !is.data.frame(data)) {
     shown <- if (missing(data)) "missing" else show_value(data)
     abort(c("{.arg data} must be a data frame.", x = "It is {shown}."), "type")
@@ -115,10 +126,10 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
   }
   x <- check_finite(x, "data")
   y <- check_finite(y, "data")
-  new_rows(x, y, test, seed, input, formula_text(formula), levels)
+  new_rows(x, y, test, seed, input, standardise, formula_text(formula), levels)
 }
 
-new_rows <- function(x, y, test, seed, input, label = NULL, levels = NULL, call = rlang::caller_env()) {
+new_rows <- function(x, y, test, seed, input, standardise, label = NULL, levels = NULL, call = rlang::caller_env()) {
   if (length(x) == 0L || length(y) == 0L) {
     abort(c(
       "{.arg x} and {.arg y} must not be empty.",
@@ -137,8 +148,18 @@ new_rows <- function(x, y, test, seed, input, label = NULL, levels = NULL, call 
   if (is.null(label)) label <- paste0(ncol(x), " input", if (ncol(x) > 1L) "s")
   new_data_task(
     "data", paste0("data, ", label), input, plain_matrix(x), plain_matrix(y), held_out,
-    output_labels = colnames(y), seed = seed, levels = levels
+    output_labels = colnames(y), seed = seed, levels = levels, standardise = standardise
   )
+}
+
+# TRUE, FALSE, "each" or "scale".
+check_standardise <- function(standardise, call = rlang::caller_env()) {
+  if (isTRUE(standardise) || isFALSE(standardise)) return(standardise)
+  if (identical(standardise, "each") || identical(standardise, "scale")) return(standardise)
+  abort(c(
+    "{.arg standardise} must be {.code TRUE}, {.code FALSE}, {.val each} or {.val scale}.",
+    x = "It is {show_value(standardise)}."
+  ), "value", call = call)
 }
 
 is_class_response <- function(y) is.factor(y) || is.character(y) || is.logical(y)

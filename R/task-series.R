@@ -11,8 +11,9 @@
 #' some of the same values, so they are left out.
 #'
 #' Several columns are several channels: all of them are inputs, and all of them
-#' are predicted, at each horizon in turn. Nothing is centred, scaled, differenced or imputed: give networks
-#' a bias where the series has a mean, or [scale()] it yourself.
+#' are predicted, at each horizon in turn. Nothing is differenced or imputed. Networks are trained on standardised
+#' channels ([task_data()]): each channel has one centre and one standard deviation, over the windows that a fit trains
+#' on, as input and as response.
 #'
 #' @param series A numeric vector or a `ts`; a matrix or a multivariate `ts` has one
 #'   channel per column. Time runs down, the oldest value first.
@@ -21,6 +22,7 @@
 #'   increasing order.
 #' @param test Share of the rows to hold out, from the end, rounded to whole rows; 0
 #'   for none.
+#' @param standardise As in [task_data()].
 #' @returns A task of class `ca_task` whose input is a sequence of `length`
 #'   positions. Its moments are those of the training rows, and its field `data` is
 #'   a list of matrices `x`, `y`, `x_test`, `y_test`.
@@ -37,7 +39,8 @@
 #' nrow(task$data$x_test)
 #' task_series(sunspots, length = 32, horizon = c(1, 12))
 #' @export
-task_series <- function(series, length, horizon = 1, test = 0.2) {
+task_series <- function(series, length, horizon = 1, test = 0.2, standardise = TRUE) {
+  standardise <- check_standardise(standardise)
   series <- check_series(series)
   check_squares(series, "series")
   length <- check_count(length)
@@ -63,7 +66,8 @@ task_series <- function(series, length, horizon = 1, test = 0.2) {
   y <- lapply(horizon, function(h) series[begins + length + h - 1L, , drop = FALSE])
   new_data_task(
     "series", label, input, sliding_windows(series, length, begins), do.call(cbind, y),
-    held_out = train + seq_len(held_out), output_labels = horizon_labels(horizon, names)
+    held_out = train + seq_len(held_out), output_labels = horizon_labels(horizon, names), standardise = standardise,
+    channel = rep(seq_len(channels), times = length(horizon))
   )
 }
 

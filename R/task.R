@@ -95,16 +95,19 @@ shorten <- function(words, most) {
 # is rounding, and is set to zero.
 centred_moments <- function(task) {
   moments <- task$moments
-  if (is_data_task(task)) {
-    x <- sweep(task$data$x, 2L, moments$mean_x)
-    y <- sweep(task$data$y, 2L, moments$mean_y)
-    centred <- row_moments(x, y)
-    rounding <- (100 * .Machine$double.eps)^2
-  } else {
-    if (!has_intercept(task)) return(moments)
-    centred <- subtract_means(moments)
-    rounding <- 100 * .Machine$double.eps
-  }
+  if (!is_data_task(task)) return(centre_moments(moments))
+  x <- sweep(task$data$x, 2L, moments$mean_x)
+  y <- sweep(task$data$y, 2L, moments$mean_y)
+  clear_constants(row_moments(x, y), moments, (100 * .Machine$double.eps)^2)
+}
+
+# Stated moments about their means.
+centre_moments <- function(moments) {
+  if (all(moments$mean_x == 0) && all(moments$mean_y == 0)) return(moments)
+  clear_constants(subtract_means(moments), moments, 100 * .Machine$double.eps)
+}
+
+clear_constants <- function(centred, moments, rounding) {
   constant <- diag(centred$sigma) <= rounding * diag(moments$sigma)
   centred$sigma[constant, ] <- 0
   centred$sigma[, constant] <- 0
@@ -169,14 +172,15 @@ factor_covariance <- function(sigma) {
   list(scale = scale, root = root, null = cbind(null, diag(n)[, !varies, drop = FALSE]))
 }
 
-# Cholesky with pivoting where it finds full rank, else eigenvalues: those below
+# Cholesky with pivoting where it finds full rank at LAPACK's own tolerance n eps (smooth
+# processes need directions that a cut at 10 n eps would lose), else eigenvalues: those below
 # `tol` times the largest count as zero, and so do those no larger than ten times
 # the most negative one, which can only be rounding.
 factor_correlation <- function(a) {
   n <- nrow(a)
   if (n == 0L) return(list(root = a, null = a))
   tol <- 10 * n * .Machine$double.eps
-  triangle <- suppressWarnings(chol(a, pivot = TRUE, tol = tol))
+  triangle <- suppressWarnings(chol(a, pivot = TRUE, tol = -1))
   if (attr(triangle, "rank") == n) {
     root <- matrix(0, n, n)
     root[attr(triangle, "pivot"), ] <- backsolve(triangle, diag(n))
@@ -233,7 +237,7 @@ best_linear <- function(moments) {
 bayes_loss <- function(task) {
   check_task(task)
   if (is_data_task(task)) return(NA_real_)
-  best_linear(centred_moments(task))$loss
+  moment_root(task$moments, intercept = TRUE)$floor
 }
 
 #' The best linear weights of a task
@@ -342,6 +346,17 @@ draw_gaussian <- function(task, nsim, seed) {
   list(x = drawn[, seq_len(n), drop = FALSE], y = drawn[, -seq_len(n), drop = FALSE])
 }
 
+standardise_text <- function(task) {
+  how <- task$standardise
+  if (is.null(how) || identical(how, FALSE)) return("on the columns as they are")
+  what <- if (task$kind == "series") "channels" else "columns"
+  switch(as.character(how),
+    each = paste("on standardised", what, "with one scale for each response"),
+    scale = paste("on scaled", what, "that are not centred"),
+    paste("on standardised", what)
+  )
+}
+
 #' Print a task
 #'
 #' @param x A task.
@@ -365,7 +380,10 @@ format.ca_task <- function(x, ...) {
     paste0("Input: ", describe_input(x$input)),
     paste0("Outputs: ", outputs),
     if (is_data_task(x)) {
-      paste0("Rows: ", nrow(x$data$x), " training, ", nrow(x$data$x_test), " held out")
+      c(
+        paste0("Rows: ", nrow(x$data$x), " training, ", nrow(x$data$x_test), " held out"),
+        paste0("Training: ", standardise_text(x))
+      )
     } else {
       paste0("Bayes loss: ", format(bayes_loss(x), digits = 6L))
     }

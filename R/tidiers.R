@@ -13,9 +13,10 @@ generics::glance
 glance.ca_fit <- function(x, ...) {
   light_frame(list(
     n_params = length(x$network$coef), loss = x$loss, train_loss = x$train_loss,
-    bayes_loss = x$bayes_loss, excess_loss = x$loss - x$bayes_loss, converged = x$converged,
+    bayes_loss = x$bayes_loss, excess_loss = x$excess_loss, converged = x$converged,
     gradient_norm = x$gradient_norm, iterations = x$iterations, seconds = x$seconds,
-    method = x$method, seed = x$seed, nobs = x$nobs
+    method = x$method, seed = x$seed, nobs = x$nobs, decrement = x$decrement, redraws = x$redraws,
+    null_loss = x$null_loss
   ))
 }
 

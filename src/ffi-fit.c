@@ -11,28 +11,33 @@
 #include "sample.h"
 #include "workspace.h"
 
-static struct ca_moments read_moments(const struct ca_graph *graph, SEXP sigma, SEXP cross,
-                                      SEXP total) {
+/* moments: list(root (rank x n), target (rank x m), floor, total), see moments.h. */
+static struct ca_moments read_moments(const struct ca_graph *graph, SEXP list) {
     const size_t n = ca_coordinates(graph), m = graph->n_outputs;
-    struct ca_moments moments;
-    const enum ca_status status =
-        ca_moments_new(n, m, ffi_matrix(sigma, n, n, "the second moments of the inputs"),
-                       ffi_matrix(cross, n, m, "the moments of inputs and outputs"),
-                       ffi_number(total, "the second moment of the outputs"), &moments);
-    if (status != CA_OK)
-        ffi_stop(status, "factoring the second moments of the inputs");
-    if (moments.rank == 0)
-        ffi_stop(CA_NONFINITE, "the inputs are all zero");
+    SEXP root = ffi_element(list, "root"), dim = Rf_getAttrib(root, R_DimSymbol);
+    if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2 || INTEGER(dim)[0] < 1)
+        ffi_bug("the moments of a fit");
+    const size_t rank = (size_t)INTEGER(dim)[0];
+    const struct ca_moments moments = {
+        .n = n,
+        .m = m,
+        .rank = rank,
+        .R = ffi_matrix(root, rank, n, "the moments of a fit"),
+        .T = ffi_matrix(ffi_element(list, "target"), rank, m, "the moments of a fit"),
+        .floor = ffi_number(ffi_element(list, "floor"), "the floor of the loss"),
+        .total = ffi_number(ffi_element(list, "total"), "the variance of the outputs")};
+    if (!(moments.floor >= 0) || !(moments.total > 0))
+        ffi_bug("the moments of a fit");
     ffi_product(m * moments.rank, graph->n_params + 1,
                 "a tangent beyond what LAPACK can index");
     return moments;
 }
 
 /* list(loss, gradient) at theta. */
-SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total) {
+SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list) {
     const struct ca_graph g = ffi_linear_graph(graph);
     const double *th = ffi_theta(theta, &g);
-    const struct ca_moments moments = read_moments(&g, sigma, cross, total);
+    const struct ca_moments moments = read_moments(&g, moments_list);
     struct ca_loss loss = ca_loss_new(&g, &moments, ffi_all_columns(&g));
     const struct ca_objective objective = ca_loss_objective(&loss);
     const char *names[] = {"loss", "gradient", ""};
@@ -136,41 +141,48 @@ static SEXP history_matrix(const struct history *history) {
     return out;
 }
 
-/* list(coef, loss, number, outcome, iterations, history), history a matrix with columns
- * iteration, loss, convergence number, validation loss. */
+/* list(coef, loss, excess, number, decrement, outcome, iterations, history): the loss with and
+ * without its floor, and history a matrix with columns iteration, loss, convergence number,
+ * validation loss. */
 static SEXP run(minimiser *minimise, const struct ca_objective *objective, const double *start,
                 const struct ca_control *control, struct history *history) {
     const size_t p = objective->p;
     const struct ca_trace trace = {history, tick};
-    const char *names[] = {"coef", "loss", "number", "outcome", "iterations", "history", ""};
+    const char *names[] = {"coef",    "loss",       "excess",  "number", "decrement",
+                           "outcome", "iterations", "history", ""};
     SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
     SEXP coef = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)p));
     memcpy(REAL(coef), start, sizeof(double) * p);
     struct ca_result result = minimise(objective, control, &trace, REAL(coef));
+    if (objective->q > 0 && minimise != ca_lm &&
+        (result.outcome == CA_CONVERGED || result.outcome == CA_STALLED))
+        result = ca_lm_polish(objective, control, &trace, REAL(coef), &result);
     if (isfinite(history->least)) {
         memcpy(REAL(coef), history->best, sizeof(double) * p);
         result.number = objective->number(objective->context, history->best, &result.loss);
+        result.decrement = NAN;
         if (result.outcome == CA_CONVERGED && !(result.number <= control->tol))
             result.outcome = CA_STOPPED;
     }
     SET_VECTOR_ELT(out, 0, coef);
     SET_VECTOR_ELT(out, 1, Rf_ScalarReal(result.loss));
-    SET_VECTOR_ELT(out, 2, Rf_ScalarReal(result.number));
-    SET_VECTOR_ELT(out, 3, Rf_ScalarInteger((int)result.outcome));
-    SET_VECTOR_ELT(out, 4, Rf_ScalarInteger(result.iterations));
-    SET_VECTOR_ELT(out, 5, history_matrix(history));
+    SET_VECTOR_ELT(out, 2, Rf_ScalarReal(result.excess));
+    SET_VECTOR_ELT(out, 3, Rf_ScalarReal(result.number));
+    SET_VECTOR_ELT(out, 4, Rf_ScalarReal(result.decrement));
+    SET_VECTOR_ELT(out, 5, Rf_ScalarInteger((int)result.outcome));
+    SET_VECTOR_ELT(out, 6, Rf_ScalarInteger(result.iterations));
+    SET_VECTOR_ELT(out, 7, history_matrix(history));
     UNPROTECT(2); /* out, coef */
     return out;
 }
 
 /* Trains a linear network on moments, from theta. */
-SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
-             SEXP control) {
+SEXP ffi_fit(SEXP graph, SEXP theta, SEXP moments_list, SEXP method, SEXP control) {
     const struct ca_graph g = ffi_linear_graph(graph);
     const double *start = ffi_theta(theta, &g);
     minimiser *minimise = read_method(method, ca_lm);
     const struct ca_control options = read_control(control);
-    const struct ca_moments moments = read_moments(&g, sigma, cross, total);
+    const struct ca_moments moments = read_moments(&g, moments_list);
     struct ca_loss loss = ca_loss_new(&g, &moments, ffi_all_columns(&g));
     const struct ca_objective objective = ca_loss_objective(&loss);
     struct history history = new_history(&options, g.n_params);

@@ -19,9 +19,8 @@ SEXP ffi_weights(SEXP graph, SEXP theta);
 SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_tangent(SEXP graph, SEXP theta);
 SEXP ffi_reach(SEXP graph);
-SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total);
-SEXP ffi_fit(SEXP graph, SEXP theta, SEXP sigma, SEXP cross, SEXP total, SEXP method,
-             SEXP control);
+SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list);
+SEXP ffi_fit(SEXP graph, SEXP theta, SEXP moments_list, SEXP method, SEXP control);
 SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss, SEXP method,
                      SEXP control);
 SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP decay, SEXP along);

@@ -204,16 +204,46 @@ void ca_chol_solve(int n, const double *R, double *x) {
     (void)info; /* only an illegal argument can set it */
 }
 
-enum ca_status ca_pivoted_chol(int n, double *A, int *pivot, int *rank, double *work) {
+enum ca_status ca_pivoted_chol(int n, double *A, double tol, int *pivot, int *rank,
+                               double *work) {
     int info;
-    double tol = -1; /* LAPACK's default, n eps max diag */
     F77_CALL(dpstrf)("U", &n, A, &n, pivot, rank, &tol, work, &info FCONE);
     return info < 0 ? CA_LAPACK : CA_OK; /* info 1 is a rank below n */
 }
 
-void ca_solve_lower(int n, const double *R, int ld, double *x) {
+size_t ca_pivoted_qr_work(int m, int n) {
+    const int ld = leading(m), one = 1;
+    double factor, product;
+    int info, query = -1, pivot = 0;
+    F77_CALL(dgeqp3)(&m, &n, &factor, &ld, &pivot, &factor, &factor, &query, &info);
+    F77_CALL(dormqr)
+    ("L", "T", &m, &one, &one, &factor, &ld, &factor, &factor, &ld, &product, &query,
+     &info FCONE FCONE);
+    return (size_t)(factor > product ? factor : product);
+}
+
+enum ca_status ca_pivoted_qr(int m, int n, double *A, int *pivot, double *tau, double *work,
+                             size_t n_work) {
+    const int ld = leading(m);
+    int info, lwork = (int)n_work;
+    for (int j = 0; j < n; j++)
+        pivot[j] = 0;
+    F77_CALL(dgeqp3)(&m, &n, A, &ld, pivot, tau, work, &lwork, &info);
+    return info == 0 ? CA_OK : CA_LAPACK;
+}
+
+enum ca_status ca_qr_transposed(int m, int k, const double *A, const double *tau, double *x,
+                                double *work, size_t n_work) {
+    const int ld = leading(m), one = 1;
+    int info, lwork = (int)n_work;
+    F77_CALL(dormqr)
+    ("L", "T", &m, &one, &k, A, &ld, tau, x, &ld, work, &lwork, &info FCONE FCONE);
+    return info == 0 ? CA_OK : CA_LAPACK;
+}
+
+void ca_solve_upper(int n, const double *R, int ld, double *x) {
     const int inc = 1;
-    F77_CALL(dtrsv)("U", "T", "N", &n, R, &ld, x, &inc FCONE FCONE FCONE);
+    F77_CALL(dtrsv)("U", "N", "N", &n, R, &ld, x, &inc FCONE FCONE FCONE);
 }
 
 void ca_solve_right(int m, int n, const double *R, double *B, int ldb) {

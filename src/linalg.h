@@ -64,13 +64,24 @@ enum ca_status ca_chol(int n, double *A);
 void ca_chol_solve(int n, const double *R, double *x);
 
 /* Pivoted Cholesky P'AP = R'R of a positive semi-definite A (n x n), in place: R in the upper
- * triangle of its first *rank rows, pivot from 1. work: 2 n. */
-enum ca_status ca_pivoted_chol(int n, double *A, int *pivot, int *rank, double *work);
+ * triangle of its first *rank rows, pivot from 1. It ends where the largest remaining diagonal
+ * entry is at most tol. work: 2 n. */
+enum ca_status ca_pivoted_chol(int n, double *A, double tol, int *pivot, int *rank,
+                               double *work);
+
+/* Householder QR with column pivoting, A P = Q R (A m x n), in place; pivot from 1. */
+size_t ca_pivoted_qr_work(int m, int n);
+enum ca_status ca_pivoted_qr(int m, int n, double *A, int *pivot, double *tau, double *work,
+                             size_t n_work);
+/* x (m) := Q' x with the first k reflectors of ca_pivoted_qr; work as there */
+enum ca_status ca_qr_transposed(int m, int k, const double *A, const double *tau, double *x,
+                                double *work, size_t n_work);
+/* x := R^-1 x for the upper triangle R (n x n) */
+void ca_solve_upper(int n, const double *R, int ld, double *x);
+
 /* B (m x n) := B R^-1 for the upper triangle R (n x n) */
 void ca_solve_right(int m, int n, const double *R, double *B, int ldb);
 /* B (n x n) := R B for the upper triangle R */
 void ca_multiply_left(int n, const double *R, double *B);
-/* x := R'^-1 x for the upper triangle R (n x n) */
-void ca_solve_lower(int n, const double *R, int ld, double *x);
 
 #endif

@@ -1,5 +1,6 @@
 #include "loss.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "linalg.h"
@@ -91,11 +92,18 @@ static double number(void *context, const double *theta, double *f) {
     return ca_convergence(&objective, loss->r, J);
 }
 
+/* The tolerance of the rank of J: smooth processes need their small directions. */
+static double resolution(const struct ca_loss *loss) {
+    const size_t p = loss->tangent.graph->n_params, q = loss->moments.m * loss->moments.n;
+    return 10 * (double)(p > q ? p : q) * DBL_EPSILON;
+}
+
 struct ca_objective ca_loss_objective(struct ca_loss *loss) {
     return (struct ca_objective){.p = loss->tangent.graph->n_params,
                                  .q = loss->moments.m * loss->moments.rank,
                                  .floor = loss->moments.floor,
                                  .total = loss->moments.total,
+                                 .resolution = resolution(loss),
                                  .context = loss,
                                  .residuals = residuals,
                                  .jacobian = jacobian,

@@ -2,27 +2,22 @@
 #define CAPALLOC_MOMENTS_H
 
 /*
- * The loss of a linear network on a task's moments (uncentred, augmented by the
- * constant when the network has one):
+ * The loss of a linear network on a task's moments (augmented by the constant when the network
+ * has a bias):
  *   L(theta) = tr V - 2 tr(W C) + tr(W Sigma W') = floor + |R W' - T|^2
- * with Sigma = R'R by pivoted Cholesky (R: rank x n), R'T = C and floor the loss
- * of the best linear map. Data only enter through these.
+ * with Sigma = R'R, R'T = C and floor the loss of the best linear map. R comes from a QR
+ * factorisation of rows or a pivoted Cholesky factorisation of stated moments: R/fit-moments.R.
  */
 
-#include "graph.h"
-#include "status.h"
+#include <stddef.h>
 
 struct ca_moments {
     size_t n, m;     /* coordinates (with the constant), outputs */
     const double *R; /* rank x n */
     size_t rank;
     const double *T; /* rank x m */
-    double floor;    /* loss that no linear map can go below */
-    double total;    /* tr V */
+    double floor;    /* the loss that no linear map can go below */
+    double total;    /* E|y|^2, about the mean when the network has a bias */
 };
-
-/* Sigma n x n, C n x m, total = tr V. */
-enum ca_status ca_moments_new(size_t n, size_t m, const double *sigma, const double *cross,
-                              double total, struct ca_moments *moments);
 
 #endif

@@ -7,9 +7,17 @@
  * over-parameterised networks are followed along their bend. With fewer residuals
  * than parameters the same steps come from the q x q system,
  *   (J'J + mu I)^-1 J' x = J' (J J' + mu I)^-1 x.
+ * Near the end, when the convergence number is at its bound and the decrement is not, the
+ * normal equations have lost the directions that are left: their singular values are below
+ * 1e-8. There a Gauss-Newton step by QR with column pivoting is taken instead.
+ *
+ * After convergence up to three more steps polish the point (POLISH). Products of weights that
+ * training drives to zero fall by orders of magnitude in each, which the rank of the tangent
+ * sees and the loss does not.
  */
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -24,6 +32,7 @@ static const double SCALE_FLOOR = 1e-2;
 static const double LATE = 1e-9;
 /* The acceleration is left out where it is not small against the step. */
 static const double MOST_ACCELERATION = 0.75;
+enum { POLISH = 3, HALVINGS = 6 };
 
 struct point {
     double *theta; /* p */
@@ -45,6 +54,11 @@ struct lm {
     double *v;      /* p: the step in theta */
     double *bent;   /* q: r'' */
     double *y;      /* q */
+    double *qr;     /* q x p: pivoted QR of J with columns of unit norm */
+    double *tau, *work;
+    double *norm; /* p: of the columns of J */
+    int *pivot;   /* p */
+    size_t rank, n_work;
 };
 
 static struct point point_new(size_t p, size_t q) {
@@ -67,7 +81,13 @@ static struct lm lm_new(const struct ca_objective *objective) {
                        .a = ca_doubles(p),
                        .v = ca_doubles(p),
                        .bent = ca_doubles(q),
-                       .y = ca_doubles(q)};
+                       .y = ca_doubles(q),
+                       .qr = ca_doubles(q * p),
+                       .tau = ca_doubles(n),
+                       .norm = ca_doubles(p),
+                       .pivot = ca_ints(p),
+                       .work = ca_doubles(ca_pivoted_qr_work((int)q, (int)p)),
+                       .n_work = ca_pivoted_qr_work((int)q, (int)p)};
 }
 
 static void evaluate(const struct lm *lm, struct point *at) {
@@ -165,12 +185,68 @@ static double judge(struct lm *lm, double predicted) {
     return gain;
 }
 
-/* Tries dampings from *mu upwards until a step is accepted. */
-static int step(struct lm *lm, double *mu) {
+/* |P r|^2 at `now`, and Q'r in lm->y; the factors stay for newton(). */
+static double decrement(struct lm *lm) {
+    const size_t p = lm->objective->p, q = lm->objective->q;
+    const size_t k = lm->n_system;
+    double sum = 0;
+    memcpy(lm->qr, lm->now.J, sizeof(double) * q * p);
+    for (size_t j = 0; j < p; j++) {
+        double *column = lm->qr + j * q;
+        lm->norm[j] = ca_norm((int)q, column);
+        for (size_t i = 0; i < q && lm->norm[j] > 0; i++)
+            column[i] /= lm->norm[j];
+    }
+    memcpy(lm->y, lm->now.r, sizeof(double) * q);
+    lm->rank = 0;
+    if (ca_pivoted_qr((int)q, (int)p, lm->qr, lm->pivot, lm->tau, lm->work, lm->n_work) !=
+            CA_OK ||
+        ca_qr_transposed((int)q, (int)k, lm->qr, lm->tau, lm->y, lm->work, lm->n_work) != CA_OK)
+        return NAN;
+    const double least = lm->objective->resolution * fabs(lm->qr[0]);
+    while (lm->rank < k && fabs(lm->qr[lm->rank + lm->rank * q]) > least) {
+        sum += lm->y[lm->rank] * lm->y[lm->rank];
+        lm->rank++;
+    }
+    return sum;
+}
+
+static void swap_points(struct lm *lm) {
+    const struct point swap = lm->now;
+    lm->now = lm->trial;
+    lm->trial = swap;
+}
+
+/* A Gauss-Newton step with the factors of decrement(), halved until it brings f down. */
+static int newton(struct lm *lm) {
+    const size_t p = lm->objective->p, q = lm->objective->q;
+    ca_solve_upper((int)lm->rank, lm->qr, (int)q, lm->y);
+    memset(lm->v, 0, sizeof(double) * p);
+    for (size_t l = 0; l < lm->rank; l++) {
+        const size_t j = (size_t)lm->pivot[l] - 1;
+        lm->v[j] = -lm->y[l] / lm->norm[j] * lm->now.scale[j];
+    }
+    double share = 1;
+    for (int half = 0; half < HALVINGS; half++, share /= 2) {
+        for (size_t j = 0; j < p; j++)
+            lm->trial.theta[j] = lm->now.theta[j] + share * lm->v[j];
+        evaluate(lm, &lm->trial);
+        if (isfinite(lm->trial.f) && lm->trial.f < lm->now.f) {
+            linearise(lm, &lm->trial);
+            swap_points(lm);
+            return 1;
+        }
+    }
+    evaluate(lm, &lm->now); /* the objective stands at `now` again */
+    return 0;
+}
+
+/* Tries at most `tries` dampings from *mu upwards until a step is accepted. */
+static int step(struct lm *lm, double *mu, int tries) {
     double grow = 2;
     int moved = 0; /* the objective stands at a rejected trial point */
     assemble(lm);
-    for (; *mu < 1e16; *mu *= grow, grow *= 2) {
+    for (; *mu < 1e16 && tries > 0; *mu *= grow, grow *= 2, tries--) {
         if (!factorise(lm, *mu))
             continue;
         if (moved)
@@ -178,9 +254,7 @@ static int step(struct lm *lm, double *mu) {
         const double predicted = propose(lm, *mu), gain = judge(lm, predicted);
         moved = 1;
         if (gain > 0) {
-            const struct point swap = lm->now;
-            lm->now = lm->trial;
-            lm->trial = swap;
+            swap_points(lm);
             *mu = fmax(*mu * fmax(0.1, 1 - pow(2 * gain - 1, 3)), DBL_EPSILON);
             return 1;
         }
@@ -188,38 +262,87 @@ static int step(struct lm *lm, double *mu) {
     return 0;
 }
 
+static int report(const struct lm *lm, const struct ca_trace *trace, int iteration) {
+    return trace->tick(trace->context, iteration, lm->now.theta,
+                       lm->objective->floor + lm->now.f, lm->now.number);
+}
+
+/* Up to POLISH more steps, each with at most `tries` dampings; one that takes the number from
+ * within its bound to beyond it is taken back. */
+static void polish(struct lm *lm, const struct ca_control *control,
+                   const struct ca_trace *trace, double mu, int tries, int *iteration) {
+    for (int i = 0; i < POLISH; i++) {
+        const int within = lm->now.number <= control->tol;
+        if (!step(lm, &mu, tries))
+            return;
+        if (within && !(lm->now.number <= control->tol)) {
+            swap_points(lm);
+            return;
+        }
+        report(lm, trace, ++*iteration);
+    }
+}
+
 static enum ca_outcome minimise(struct lm *lm, const struct ca_control *control,
-                                const struct ca_trace *trace, int *iteration) {
-    const struct ca_objective *objective = lm->objective;
-    double mu = 1e-2;
+                                const struct ca_trace *trace, double *mu, int *iteration) {
     evaluate(lm, &lm->now);
     linearise(lm, &lm->now);
     for (*iteration = 0;; ++*iteration) {
-        const int stop = trace->tick(trace->context, *iteration, lm->now.theta,
-                                     objective->floor + lm->now.f, lm->now.number);
+        const int stop = report(lm, trace, *iteration);
         if (!isfinite(lm->now.f) || isnan(lm->now.number))
             return CA_DIVERGED;
         if (lm->now.number < 0)
             return CA_DEGENERATE;
-        if (lm->now.number <= control->tol)
+        const int near = lm->now.number <= control->tol;
+        /* f bounds its own decrement, so the factorisation is often not needed */
+        if (near && (ca_is_small(lm->objective, lm->now.f, lm->now.f) ||
+                     ca_is_small(lm->objective, lm->now.f, decrement(lm))))
             return CA_CONVERGED;
         if (stop)
             return CA_STOPPED;
         if (*iteration >= control->max_iterations)
             return CA_EXHAUSTED;
-        if (!step(lm, &mu))
+        if (!(near && newton(lm)) && !step(lm, mu, INT_MAX))
             return CA_STALLED;
     }
+}
+
+/* The result at `now`. */
+static struct ca_result end_at(struct lm *lm, enum ca_outcome outcome, int iterations,
+                               double *theta) {
+    memcpy(theta, lm->now.theta, sizeof(double) * lm->objective->p);
+    return (struct ca_result){.outcome = outcome,
+                              .iterations = iterations,
+                              .loss = lm->objective->floor + lm->now.f,
+                              .excess = lm->now.f,
+                              .number = lm->now.number,
+                              .decrement = outcome == CA_DIVERGED ? NAN : decrement(lm)};
 }
 
 struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_control *control,
                        const struct ca_trace *trace, double *theta) {
     struct lm lm = lm_new(objective);
-    struct ca_result result;
+    double mu = 1e-2;
+    int iterations;
     memcpy(lm.now.theta, theta, sizeof(double) * objective->p);
-    result.outcome = minimise(&lm, control, trace, &result.iterations);
-    memcpy(theta, lm.now.theta, sizeof(double) * objective->p);
-    result.loss = objective->floor + lm.now.f;
-    result.number = lm.now.number;
+    const enum ca_outcome outcome = minimise(&lm, control, trace, &mu, &iterations);
+    if (outcome == CA_CONVERGED)
+        polish(&lm, control, trace, mu, 1, &iterations);
+    return end_at(&lm, outcome, iterations, theta);
+}
+
+struct ca_result ca_lm_polish(const struct ca_objective *objective,
+                              const struct ca_control *control, const struct ca_trace *trace,
+                              double *theta, const struct ca_result *ended) {
+    struct lm lm = lm_new(objective);
+    int iterations = ended->iterations;
+    memcpy(lm.now.theta, theta, sizeof(double) * objective->p);
+    evaluate(&lm, &lm.now);
+    linearise(&lm, &lm.now);
+    polish(&lm, control, trace, 1e-8, INT_MAX, &iterations);
+    struct ca_result result = end_at(&lm, ended->outcome, iterations, theta);
+    const int at_rest = result.number >= 0 && result.number <= control->tol &&
+                        ca_is_small(objective, lm.now.f, result.decrement);
+    result.outcome = at_rest ? CA_CONVERGED : CA_STALLED;
     return result;
 }

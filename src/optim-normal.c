@@ -10,6 +10,7 @@
  */
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -28,12 +29,16 @@ struct point {
     double f, number;
 };
 
+enum { POLISH = 3 };
+
 struct normal {
     const struct ca_objective *objective;
     struct point now, trial;
     double *z, *a;  /* p: step and acceleration */
     double *factor; /* p x p */
     double largest; /* d */
+    double *work;   /* 4 p: scratch of the decrement */
+    int *pivot;     /* p */
 };
 
 static struct point point_new(size_t p) {
@@ -42,6 +47,12 @@ static struct point point_new(size_t p) {
 
 static void evaluate(const struct normal *lm, struct point *at) {
     at->f = lm->objective->normal(lm->objective->context, at->theta, at->G, at->g, &at->number);
+}
+
+static void swap_points(struct normal *lm) {
+    const struct point swap = lm->now;
+    lm->now = lm->trial;
+    lm->trial = swap;
 }
 
 static int factorise(struct normal *lm, double mu) {
@@ -114,20 +125,19 @@ static double judge(struct normal *lm, double mu, double predicted) {
     return gain;
 }
 
-static int step(struct normal *lm, double *mu) {
+/* Tries at most `tries` dampings from *mu upwards until a step is accepted. */
+static int step(struct normal *lm, double *mu, int tries) {
     const size_t p = lm->objective->p;
     double grow = 2;
     lm->largest = 0;
     for (size_t k = 0; k < p; k++)
         lm->largest = fmax(lm->largest, lm->now.G[k + k * p]);
-    for (; *mu < 1e16; *mu *= grow, grow *= 2) {
+    for (; *mu < 1e16 && tries > 0; *mu *= grow, grow *= 2, tries--) {
         if (!factorise(lm, *mu))
             continue;
         const double gain = judge(lm, *mu, propose(lm, *mu));
         if (gain > 0) {
-            const struct point swap = lm->now;
-            lm->now = lm->trial;
-            lm->trial = swap;
+            swap_points(lm);
             *mu = fmax(*mu * fmax(0.1, 1 - pow(2 * gain - 1, 3)), DBL_EPSILON);
             return 1;
         }
@@ -135,25 +145,46 @@ static int step(struct normal *lm, double *mu) {
     return 0;
 }
 
+static double decrement(const struct normal *lm) {
+    return ca_normal_decrement(lm->objective->p, lm->objective->resolution, lm->now.G,
+                               lm->now.g, lm->factor, lm->work, lm->pivot);
+}
+
+static int report(const struct normal *lm, const struct ca_trace *trace, int iteration) {
+    return trace->tick(trace->context, iteration, lm->now.theta, lm->now.f, lm->now.number);
+}
+
+/* As in optim-lm.c. */
+static void polish(struct normal *lm, const struct ca_control *control,
+                   const struct ca_trace *trace, double mu, int *iteration) {
+    for (int i = 0; i < POLISH; i++) {
+        if (!step(lm, &mu, 1))
+            return;
+        if (!(lm->now.number <= control->tol)) {
+            swap_points(lm);
+            return;
+        }
+        report(lm, trace, ++*iteration);
+    }
+}
+
 static enum ca_outcome minimise(struct normal *lm, const struct ca_control *control,
-                                const struct ca_trace *trace, int *iteration) {
-    double mu = 1e-2;
+                                const struct ca_trace *trace, double *mu, int *iteration) {
     evaluate(lm, &lm->now);
     for (*iteration = 0;; ++*iteration) {
         const struct point *now = &lm->now;
-        const int stop =
-            trace->tick(trace->context, *iteration, now->theta, now->f, now->number);
+        const int stop = report(lm, trace, *iteration);
         if (!isfinite(now->f) || isnan(now->number))
             return CA_DIVERGED;
         if (now->number < 0)
             return CA_DEGENERATE;
-        if (now->number <= control->tol)
+        if (now->number <= control->tol && ca_is_small(lm->objective, now->f, decrement(lm)))
             return CA_CONVERGED;
         if (stop)
             return CA_STOPPED;
         if (*iteration >= control->max_iterations)
             return CA_EXHAUSTED;
-        if (!step(lm, &mu))
+        if (!step(lm, mu, INT_MAX))
             return CA_STALLED;
     }
 }
@@ -167,12 +198,20 @@ struct ca_result ca_normal(const struct ca_objective *objective,
                         .trial = point_new(p),
                         .z = ca_doubles(p),
                         .a = ca_doubles(p),
-                        .factor = ca_doubles(p * p)};
-    struct ca_result result;
+                        .factor = ca_doubles(p * p),
+                        .work = ca_doubles(4 * p),
+                        .pivot = ca_ints(p)};
+    double mu = 1e-2;
+    int iterations;
     memcpy(lm.now.theta, theta, sizeof(double) * p);
-    result.outcome = minimise(&lm, control, trace, &result.iterations);
+    const enum ca_outcome outcome = minimise(&lm, control, trace, &mu, &iterations);
+    if (outcome == CA_CONVERGED)
+        polish(&lm, control, trace, mu, &iterations);
     memcpy(theta, lm.now.theta, sizeof(double) * p);
-    result.loss = lm.now.f;
-    result.number = lm.now.number;
-    return result;
+    return (struct ca_result){.outcome = outcome,
+                              .iterations = iterations,
+                              .loss = lm.now.f,
+                              .excess = lm.now.f,
+                              .number = lm.now.number,
+                              .decrement = outcome == CA_DIVERGED ? NAN : decrement(&lm)};
 }

@@ -22,6 +22,35 @@ double ca_convergence(const struct ca_objective *objective, const double *r, con
     return worst == -1 ? -1 : worst / sqrt(objective->total);
 }
 
+int ca_is_small(const struct ca_objective *objective, double f, double decrement) {
+    const double loss = objective->floor + f;
+    return isnan(decrement) || loss <= CA_NEGLIGIBLE * objective->total ||
+           decrement <= CA_DECREMENT * loss;
+}
+
+/* Pivoted Cholesky of the scaled matrix stops at the square of the resolution: what remains has
+ * smaller singular values. */
+double ca_normal_decrement(size_t p, double resolution, const double *G, const double *g,
+                           double *A, double *work, int *pivot) {
+    double *x = work, *scale = work + p, sum = 0;
+    int rank;
+    for (size_t k = 0; k < p; k++)
+        scale[k] = G[k + k * p] > 0 ? 1 / sqrt(G[k + k * p]) : 0;
+    for (size_t k = 0; k < p; k++)
+        for (size_t i = 0; i <= k; i++)
+            A[i + k * p] = scale[i] * G[i + k * p] * scale[k];
+    if (p == 0 || ca_pivoted_chol((int)p, A, resolution * resolution, pivot, &rank,
+                                  work + 2 * p) != CA_OK)
+        return NAN;
+    /* forward substitution, R'x = g on the leading rank columns */
+    for (size_t k = 0; k < (size_t)rank; k++) {
+        const size_t from = (size_t)pivot[k] - 1;
+        x[k] = (scale[from] * g[from] - ca_dot(k, A + k * p, x)) / A[k + k * p];
+        sum += x[k] * x[k];
+    }
+    return sum;
+}
+
 struct ca_result ca_finish(const struct ca_objective *objective,
                            const struct ca_control *control, const double *theta,
                            int iterations, enum ca_outcome outcome) {
@@ -35,8 +64,20 @@ struct ca_result ca_finish(const struct ca_objective *objective,
         else if (number <= control->tol && objective->n_batches <= 1)
             outcome = CA_CONVERGED;
     }
+    double decrement = NAN;
+    if (outcome != CA_DIVERGED && objective->has_normal) {
+        const size_t p = objective->p;
+        double *G = ca_doubles(p * p), *g = ca_doubles(p), same;
+        objective->normal(objective->context, theta, G, g, &same);
+        decrement = ca_normal_decrement(p, objective->resolution, G, g, ca_doubles(p * p),
+                                        ca_doubles(4 * p), ca_ints(p));
+    }
+    if (outcome == CA_CONVERGED && !ca_is_small(objective, f, decrement))
+        outcome = CA_STALLED;
     return (struct ca_result){.outcome = outcome,
                               .iterations = iterations,
                               .loss = objective->floor + f,
-                              .number = number};
+                              .excess = f,
+                              .number = number,
+                              .decrement = decrement};
 }

@@ -5,10 +5,17 @@
  * Minimisers of floor + f(theta). They know nothing of networks: only f and its
  * gradient, and of least squares f = |r|^2 the residuals r (q) and their tangent (q x p).
  *
- * Convergence of a least-squares problem is judged by
- *   max_k |J_k' r| / (|J_k| sqrt(total)),
- * the largest cosine between a column of the tangent and the residuals, on the
- * scale of the response; zero columns do not count.
+ * A point is at rest when two conditions hold.
+ * 1. The convergence number
+ *      max_k |J_k' r| / (|J_k| sqrt(total)),
+ *    the largest cosine between a column of the tangent and the residuals, on the
+ *    scale of the response, is at most `tol`; zero columns do not count.
+ * 2. The Newton decrement |P r|^2, the decrease that one Gauss-Newton step still promises, is
+ * at most DECREMENT times the loss. P projects on the directions of J (columns of unit norm)
+ *    whose singular values exceed `resolution` times the largest. A loss below NEGLIGIBLE times
+ *    `total` counts as 0, and then the number alone decides.
+ * The number alone would accept a point far above the minimum when columns of J are nearly
+ * parallel: their difference may still have a large cosine with r.
  */
 
 #include <stddef.h>
@@ -16,6 +23,8 @@
 struct ca_objective {
     size_t p;
     double floor, total;
+    double
+        resolution; /* singular values of J below it, relative to the largest, do not count */
     void *context;
     /* of f, which it returns */
     double (*gradient)(void *context, const double *theta, double *g);
@@ -36,6 +45,8 @@ struct ca_objective {
     /* of squared errors, or NULL: J'r'' on the scale of g, r'' the second derivative of the
      * residuals along v */
     void (*bend_gradient)(void *context, const double *theta, const double *v, double *out);
+    /* whether p^2 numbers and the work for G are affordable at the end of a fit */
+    int has_normal;
 
     /* mini-batches: f and its gradient on the i-th of n_batches (ca_adam), 0 or 1 for none */
     size_t n_batches;
@@ -69,13 +80,22 @@ struct ca_trace {
 struct ca_result {
     enum ca_outcome outcome;
     int iterations;
-    double loss;   /* with the floor */
-    double number; /* convergence */
+    double loss;      /* with the floor */
+    double excess;    /* without */
+    double number;    /* convergence */
+    double decrement; /* NAN when it is not known */
 };
+
+/* The two bounds of the condition on the decrement. */
+static const double CA_DECREMENT = 1e-8, CA_NEGLIGIBLE = 1e-14;
 
 /* Each moves theta (p) to the best point found. */
 struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_control *control,
                        const struct ca_trace *trace, double *theta);
+/* From where another minimiser has ended, up to three steps of ca_lm. */
+struct ca_result ca_lm_polish(const struct ca_objective *objective,
+                              const struct ca_control *control, const struct ca_trace *trace,
+                              double *theta, const struct ca_result *ended);
 struct ca_result ca_normal(const struct ca_objective *objective,
                            const struct ca_control *control, const struct ca_trace *trace,
                            double *theta);
@@ -87,6 +107,14 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
 
 /* The convergence number from r and J, -1 when every column of J is zero. */
 double ca_convergence(const struct ca_objective *objective, const double *r, const double *J);
+
+/* Whether a decrement satisfies the second condition; NAN, not known, does. */
+int ca_is_small(const struct ca_objective *objective, double f, double decrement);
+
+/* The decrement g' G^+ g from half the gradient g and half the Gauss-Newton matrix G (p x p,
+ * upper triangle), columns scaled to unit norm. Scratch: A p x p, work 4 p, pivot p. */
+double ca_normal_decrement(size_t p, double resolution, const double *G, const double *g,
+                           double *A, double *work, int *pivot);
 
 /* What an optimiser without a tangent of its own reports at the theta where it ended. */
 struct ca_result ca_finish(const struct ca_objective *objective,

@@ -22,10 +22,21 @@ static size_t block_of(const struct ca_graph *graph, size_t n_samples, size_t ba
     return block < n_samples ? block : n_samples;
 }
 
-static double total_of(const struct ca_sample *sample, size_t m) {
+/* sum_s |y_s|^2, about the mean when the network has a bias; N for classes. */
+static double total_of(const struct ca_sample *sample, size_t m, int has_bias) {
+    const size_t N = sample->n_samples;
+    double total = 0;
     if (sample->kind == CA_CROSS_ENTROPY)
-        return (double)sample->n_samples;
-    return ca_dot(sample->n_samples * m, sample->y, sample->y);
+        return (double)N;
+    for (size_t o = 0; o < m; o++) {
+        const double *y = sample->y + o * N;
+        double mean = 0;
+        for (size_t s = 0; s < N && has_bias; s++)
+            mean += (y[s] - mean) / (double)(s + 1);
+        for (size_t s = 0; s < N; s++)
+            total += (y[s] - mean) * (y[s] - mean);
+    }
+    return total;
 }
 
 struct ca_sample ca_sample_new(const struct ca_graph *graph, const long *column,
@@ -57,7 +68,7 @@ struct ca_sample ca_sample_new(const struct ca_graph *graph, const long *column,
     sample.p = ca_doubles(block * m);
     sample.J = ca_doubles(block * m * p);
     sample.norm2 = ca_doubles(p);
-    sample.total = total_of(&sample, m);
+    sample.total = total_of(&sample, m, graph->has_bias);
     return sample;
 }
 
@@ -326,9 +337,22 @@ static double number(void *context, const double *theta, double *f) {
     return out;
 }
 
+/* Training decides nothing about directions below this share of the largest. */
+static const double RESOLUTION = 1e-6;
+/* Most parameters, and most multiplications for one Gauss-Newton matrix, when a method that
+ * needs none has ended. */
+static const double MOST_PARAMS = 4096, MOST_WORK = 4e10;
+
+static int affordable(const struct ca_sample *sample) {
+    const double p = (double)sample->jet.graph->n_params;
+    return p <= MOST_PARAMS &&
+           p * p * (double)(sample->n_samples * sample->jet.graph->n_outputs) <= MOST_WORK;
+}
+
 struct ca_objective ca_sample_objective(struct ca_sample *sample) {
     return (struct ca_objective){.p = sample->jet.graph->n_params,
-                                 .total = sample->total,
+                                 .total = sample->total / (double)sample->n_samples,
+                                 .resolution = RESOLUTION,
                                  .context = sample,
                                  .gradient = gradient,
                                  .number = number,
@@ -336,6 +360,7 @@ struct ca_objective ca_sample_objective(struct ca_sample *sample) {
                                  .normal = normal,
                                  .bend_gradient =
                                      sample->kind == CA_SQUARED ? bend_gradient : NULL,
+                                 .has_normal = n_batches(sample) <= 1 && affordable(sample),
                                  .n_batches = n_batches(sample),
                                  .batch = batch,
                                  .shuffle = shuffle};

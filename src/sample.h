@@ -9,7 +9,8 @@
  * With d_sk = dyhat_s / dtheta_k, sum_s r_s' d_sk is -N/2 times the gradient of the mean
  * squared error and -N times that of the mean cross-entropy. Convergence is judged, with c = N
  * lambda or 2N lambda, by max_k
- *   |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2).
+ *   |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2),
+ * y_s about its mean when the network has a bias.
  */
 
 #include "jet.h"
@@ -34,7 +35,7 @@ struct ca_sample {
     const long *column;
     double *J;     /* (block m) x p */
     double *norm2; /* p: sum_s |d_sk|^2 */
-    double total;  /* sum_s |y_s|^2 */
+    double total;  /* sum_s |y_s|^2, about the mean when the network has a bias */
 };
 
 /* `batch` 0: all samples at once. */

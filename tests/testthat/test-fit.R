@@ -37,7 +37,9 @@ twin_convergence <- function(network, moments) {
     D <- matrix(column, nrow(W))
     abs(sum(D * eps)) / sqrt(sum((D %*% moments$sigma) * D))
   })
-  max(cosines, na.rm = TRUE) / sqrt(sum(diag(moments$target)))
+  # about the mean where the network has a bias
+  total <- sum(diag(moments$target)) - if (twin_has_bias(network$layers)) sum(moments$cross[nrow(moments$cross), ]^2) else 0
+  max(cosines, na.rm = TRUE) / sqrt(total)
 }
 
 # The least loss of weights of rank r (reduced-rank regression): the Bayes loss and the squares
@@ -58,8 +60,11 @@ centred <- function(moments) {
 
 core_gradient <- function(network, task) {
   moments <- twin_moments(task$moments, twin_has_bias(network$layers))
-  .Call(capalloc:::ffi_gradient, capalloc:::lower(network), network$coef, moments$sigma,
-    moments$cross, sum(diag(moments$target)))
+  root <- chol(moments$sigma)
+  target <- solve(t(root), moments$cross)
+  floor <- max(0, sum(diag(moments$target)) - sum(target^2))
+  .Call(capalloc:::ffi_gradient, capalloc:::lower(network), network$coef,
+    list(root = root, target = target, floor = floor, total = 1))
 }
 
 test_that("the single-channel dilated stack learns fractional Gaussian noise from any seed", {
@@ -249,7 +254,7 @@ test_that("a convolution of a grid is fitted as least squares on the sums that i
   at <- function(row, column) (row + 0:2) + 4 * rep(column + 0:1 - 1, each = 3)
   taps <- sapply(list(at(1, 1), at(2, 1), at(1, 2), at(2, 2)), function(places) rowMeans(x[, places]))
   by_hand <- lm.fit(taps, y)
-  trained <- fit(net, task_data(x, y, test = 0), seed = 1)
+  trained <- fit(net, task_data(x, y, test = 0, standardise = FALSE), seed = 1)
   expect_true(trained$converged)
   expect_equal(unname(coef(trained)), unname(by_hand$coefficients), tolerance = 1e-8)
   expect_equal(trained$train_loss, mean(by_hand$residuals^2), tolerance = 1e-10)
@@ -360,7 +365,7 @@ test_that("the best restart is kept, and every restart has a row", {
   control <- list(max_iterations = 8)
   trained <- quiet_fit(net, task, seed = 4, restarts = 5, control = control)
   runs <- trained$runs
-  expect_equal(names(runs), c("restart", "train_loss", "outcome", "gradient_norm", "iterations"))
+  expect_equal(names(runs), c("restart", "train_loss", "outcome", "gradient_norm", "iterations", "decrement", "redraws"))
   expect_equal(runs$restart, 1:5)
   expect_equal(length(unique(runs$train_loss)), 5)
   expect_identical(trained$train_loss, min(runs$train_loss))
@@ -376,8 +381,9 @@ test_that("a network with coefficients starts from them", {
   task <- task_fgn(16, 0.8)
   trained <- fit(dilated_stack(1, 4), task, seed = 1)
   again <- fit(trained$network, task, seed = 2)
-  expect_equal(again$iterations, 0)
-  expect_identical(coef(again), coef(trained))
+  # Polishing may take a few steps more, at rounding.
+  expect_lte(again$iterations, 3)
+  expect_equal(coef(again), coef(trained), tolerance = 1e-10)
   expect_true(again$converged)
   # Only the further restarts are drawn.
   start <- with_test_coef(dilated_stack(1, 4), 3)
@@ -452,8 +458,14 @@ test_that("the loss of data is on the rows held out", {
   trained <- fit(net, task, seed = 1)
   rows <- embed(series, 9)[, 9:1]
   held <- seq_len(nrow(rows)) > nrow(rows) - round(0.25 * nrow(rows))
+  # The channel has one centre and one standard deviation, over the windows trained on.
+  centre <- mean(rows[!held, 1:8])
+  scale <- sqrt(mean((rows[!held, 1:8] - centre)^2))
   W <- twin_weights(trained$network)
-  error <- function(of) mean((rows[of, 9] - cbind(rows[of, 1:8], 1) %*% t(W))^2)
+  error <- function(of) {
+    z <- (rows[of, ] - centre) / scale
+    mean((rows[of, 9] - centre - scale * cbind(z[, 1:8], 1) %*% t(W))^2)
+  }
   # Rounding of squares of size 1 against means of size 40.
   expect_equal(trained$loss, error(held), tolerance = 1e-11)
   expect_equal(trained$train_loss, error(!held), tolerance = 1e-10)
@@ -468,9 +480,8 @@ test_that("the loss of several outputs is their sum, and without rows held out t
   trained <- fit(input_vector(4) |> layer_dense(2, bias = TRUE), task, seed = 1)
   by_lm <- stats::lm.fit(cbind(task$data$x, 1), task$data$y)
   held_out <- task$data$y_test - cbind(task$data$x_test, 1) %*% by_lm$coefficients
-  # Columns of sizes 1 to 500 without scaling: condition 1e6, squared in the moments.
-  expect_equal(trained$loss, sum(held_out^2) / nrow(held_out), tolerance = 1e-6)
-  expect_equal(unname(fitted(trained)), unname(by_lm$fitted.values), tolerance = 1e-6)
+  expect_equal(trained$loss, sum(held_out^2) / nrow(held_out), tolerance = 1e-10)
+  expect_equal(unname(fitted(trained)), unname(by_lm$fitted.values), tolerance = 1e-10)
   all <- task_data(mtcars[, 3:6], mtcars[, 1:2], test = 0)
   all <- fit(input_vector(4) |> layer_dense(2), all, seed = 1)
   expect_identical(all$loss, NA_real_)
@@ -500,7 +511,8 @@ test_that("glance, tidy and the history have the columns of their documentation"
   expect_identical(class(glanced), "data.frame")
   expect_equal(nrow(glanced), 1)
   expect_equal(names(glanced), c("n_params", "loss", "train_loss", "bayes_loss", "excess_loss",
-    "converged", "gradient_norm", "iterations", "seconds", "method", "seed", "nobs"))
+    "converged", "gradient_norm", "iterations", "seconds", "method", "seed", "nobs", "decrement", "redraws",
+    "null_loss"))
   expect_equal(glanced$n_params, 19)
   expect_equal(glanced$bayes_loss, bayes_loss(task))
   expect_equal(glanced$excess_loss, trained$loss - bayes_loss(task))

@@ -1,0 +1,117 @@
+# Starts: one run for each seed, drawn again where it ended worse than no network at all, and a user's own
+# coefficients brought to the units of the task.
+
+# The first run starts from the network's own coefficients where it has some.
+train_each <- function(network, seeds, null, decay = 0, train) {
+  lapply(seq_along(seeds), function(i) {
+    own <- i == 1L && !is.null(network$coef)
+    run <- if (own) train(network$coef, seeds[[i]]) else train_drawn(network, seeds[[i]], null, decay, train)
+    if (own) run$redraws <- 0L
+    run$outcome <- outcomes[[run$outcome + 1L]]
+    run
+  })
+}
+
+most_redraws <- 5L
+
+# A start that ends with a loss (without its penalty) above `null`, that of the best constant, is drawn again: it sits
+# in a region, such as a recurrence that explodes, that training does not leave. The best of the draws is kept.
+train_drawn <- function(network, seed, null, decay, train) {
+  run <- train(draw_coef(network, "glorot", seed), seed)
+  redraws <- 0L
+  if (!is_convex(network) && is_bad(run, null, decay)) {
+    for (again in derive_seeds(seed, most_redraws)) {
+      redraws <- redraws + 1L
+      other <- train(draw_coef(network, "glorot", again), again)
+      if (!(penalised_loss(run) <= penalised_loss(other))) run <- other
+      if (!is_bad(run, null, decay)) break
+    }
+  }
+  run$redraws <- redraws
+  run
+}
+
+# Infinite where a run diverged; `outcome` is a code of outcomes[] here.
+penalised_loss <- function(run) if (outcomes[[run$outcome + 1L]] == "diverged" || is.na(run$loss)) Inf else run$loss
+
+is_bad <- function(run, null, decay) penalised_loss(run) - decay * sum(run$coef^2) > null * (1 + 1e-6)
+
+# The mean loss of the best constant outputs for y (N x m), or of zero ones where the network has no bias.
+null_training_loss <- function(y, loss, constant) {
+  if (loss == "squared") return(sum((y - if (constant) rep(centre_of(y), each = nrow(y)) else 0)^2) / nrow(y))
+  if (!constant) return(log(max(ncol(y), 2L)))
+  share <- colMeans(y)
+  if (length(share) == 1L) share <- c(1 - share, share)
+  -sum(share[share > 0] * log(share[share > 0]))
+}
+
+# ---- coefficients in other units ---------------------------------------------------------------------
+
+# The network in units of the task. Its own coefficients are re-expressed, so that it stays the same function of the
+# data; those that initialise() drew are of no units, and stand as they are.
+start_in_units <- function(network, units, call = rlang::caller_env()) {
+  old <- network$units
+  drawn <- isTRUE(network$drawn)
+  network <- forget_training(network)
+  network$units <- units
+  if (is.null(network$coef) || drawn) return(network)
+  change <- units_change(old, units, input_size(network$input), output_size(network))
+  if (is.null(change)) return(network)
+  first <- reexpress_inputs(network, change, call)
+  reexpress_outputs(first, change, call)
+}
+
+# x_old = a x_new + b and y_new = gain y_old + shift; NULL where nothing changes.
+units_change <- function(old, new, n, m) {
+  if (identical(old, new)) return(NULL)
+  none <- new_units(numeric(n), rep(1, n), numeric(m), rep(1, m))
+  if (is.null(old)) old <- none
+  if (is.null(new)) new <- none
+  list(
+    a = new$scale_x / old$scale_x, b = (new$centre_x - old$centre_x) / old$scale_x,
+    gain = old$scale_y / new$scale_y, shift = (old$centre_y - new$centre_y) / new$scale_y
+  )
+}
+
+# Into the first layer: W a, and W b on its bias.
+reexpress_inputs <- function(network, change, call) {
+  if (all(change$a == 1) && all(change$b == 0)) return(network)
+  layer <- network$layers[[1L]]
+  ok <- layer$kind == "dense" || layer$kind == "conv" && layer$padding == "valid" && is_single_group(layer)
+  if (!ok || (any(change$b != 0) && is.null(layer$params$bias))) abort_units(call)
+  size <- prod(layer$params[[1L]])
+  W <- array(network$coef[seq_len(size)], layer$params[[1L]])
+  # the inputs that a weight meets: one for a dense layer, a channel for a convolution
+  of <- if (layer$kind == "dense") seq_len(dim(W)[[2L]]) else rep_len(seq_len(dim(W)[[2L]]), length(W) / dim(W)[[1L]])
+  W <- matrix(W, dim(W)[[1L]])
+  network$coef[seq_len(size)] <- W * rep(change$a[of], each = nrow(W))
+  if (is.null(layer$params$bias)) return(network)
+  at <- size + seq_len(nrow(W))
+  network$coef[at] <- network$coef[at] + drop(W %*% change$b[of])
+  network
+}
+
+is_single_group <- function(layer) is.null(layer$groups) || layer$groups == 1L
+
+# Into the last layer, which must be dense.
+reexpress_outputs <- function(network, change, call) {
+  if (all(change$gain == 1) && all(change$shift == 0)) return(network)
+  layer <- network$layers[[length(network$layers)]]
+  has <- !is.null(layer$params$bias)
+  if (layer$kind != "dense" || (any(change$shift != 0) && !has)) abort_units(call)
+  m <- output_size(network)
+  p <- length(network$coef)
+  at <- p - own_params(layer) + seq_len(prod(layer$params[[1L]]))
+  network$coef[at] <- network$coef[at] * change$gain
+  if (has) network$coef[p - m + seq_len(m)] <- network$coef[p - m + seq_len(m)] * change$gain + change$shift
+  network
+}
+
+abort_units <- function(call) {
+  abort(c(
+    "The coefficients of {.arg object} cannot be brought to the units of the {.arg task}.",
+    x = "The task is standardised, and only dense layers and convolutions without padding, with a bias, can take in
+      another centre and scale exactly.",
+    i = "Start without coefficients, or make the task with {.code standardise = FALSE}."
+  ), "units", call = call)
+}
