@@ -281,7 +281,7 @@ warn_starts <- function(fit) {
 warn_above_floor <- function(fit, root, best) {
   floor <- best$loss - best$excess
   above <- best$excess / floor
-  if (!(above > 1e-6) || best$loss <= 1e-14 * root$total || !can_express(fit$network)) return(invisible())
+  if (!fit$converged || !(above > 1e-6) || best$loss <= 1e-14 * root$total || !can_express(fit$network)) return(invisible())
   warn(c(
     "The loss is above the least one that this network can have.",
     x = "It is {format(best$loss, digits = 6)}, {format(100 * above, digits = 2)}% above {format(floor, digits = 6)}.",

@@ -95,8 +95,10 @@ static struct ca_control read_control(SEXP control) {
     const double memory = control_value(control, "memory");
     if (!(iterations >= 0 && iterations <= 1e6) || !(memory >= 1 && memory <= 100))
         ffi_bug("the control of a fit");
+    const double tol = control_value(control, "tol");
     return (struct ca_control){.max_iterations = (int)iterations,
-                               .tol = control_value(control, "tol"),
+                               .tol = tol,
+                               .decrement = fmax(1e-8, tol * tol),
                                .learning_rate = control_value(control, "learning_rate"),
                                .memory = (int)memory};
 }

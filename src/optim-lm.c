@@ -295,8 +295,8 @@ static enum ca_outcome minimise(struct lm *lm, const struct ca_control *control,
             return CA_DEGENERATE;
         const int near = lm->now.number <= control->tol;
         /* f bounds its own decrement, so the factorisation is often not needed */
-        if (near && (ca_is_small(lm->objective, lm->now.f, lm->now.f) ||
-                     ca_is_small(lm->objective, lm->now.f, decrement(lm))))
+        if (near && (ca_is_small(lm->objective, control, lm->now.f, lm->now.f) ||
+                     ca_is_small(lm->objective, control, lm->now.f, decrement(lm))))
             return CA_CONVERGED;
         if (stop)
             return CA_STOPPED;
@@ -342,7 +342,7 @@ struct ca_result ca_lm_polish(const struct ca_objective *objective,
     polish(&lm, control, trace, 1e-8, INT_MAX, &iterations);
     struct ca_result result = end_at(&lm, ended->outcome, iterations, theta);
     const int at_rest = result.number >= 0 && result.number <= control->tol &&
-                        ca_is_small(objective, lm.now.f, result.decrement);
+                        ca_is_small(objective, control, lm.now.f, result.decrement);
     result.outcome = at_rest ? CA_CONVERGED : CA_STALLED;
     return result;
 }

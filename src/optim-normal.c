@@ -178,7 +178,8 @@ static enum ca_outcome minimise(struct normal *lm, const struct ca_control *cont
             return CA_DIVERGED;
         if (now->number < 0)
             return CA_DEGENERATE;
-        if (now->number <= control->tol && ca_is_small(lm->objective, now->f, decrement(lm)))
+        if (now->number <= control->tol &&
+            ca_is_small(lm->objective, control, now->f, decrement(lm)))
             return CA_CONVERGED;
         if (stop)
             return CA_STOPPED;

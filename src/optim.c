@@ -22,10 +22,14 @@ double ca_convergence(const struct ca_objective *objective, const double *r, con
     return worst == -1 ? -1 : worst / sqrt(objective->total);
 }
 
-int ca_is_small(const struct ca_objective *objective, double f, double decrement) {
+/* A loss below this share of `total` counts as 0. */
+static const double NEGLIGIBLE = 1e-14;
+
+int ca_is_small(const struct ca_objective *objective, const struct ca_control *control,
+                double f, double decrement) {
     const double loss = objective->floor + f;
-    return isnan(decrement) || loss <= CA_NEGLIGIBLE * objective->total ||
-           decrement <= CA_DECREMENT * loss;
+    return isnan(decrement) || loss <= NEGLIGIBLE * objective->total ||
+           decrement <= control->decrement * loss;
 }
 
 /* Pivoted Cholesky of the scaled matrix stops at the square of the resolution: what remains has
@@ -72,7 +76,7 @@ struct ca_result ca_finish(const struct ca_objective *objective,
         decrement = ca_normal_decrement(p, objective->resolution, G, g, ca_doubles(p * p),
                                         ca_doubles(4 * p), ca_ints(p));
     }
-    if (outcome == CA_CONVERGED && !ca_is_small(objective, f, decrement))
+    if (outcome == CA_CONVERGED && !ca_is_small(objective, control, f, decrement))
         outcome = CA_STALLED;
     return (struct ca_result){.outcome = outcome,
                               .iterations = iterations,

@@ -11,11 +11,11 @@
  *    the largest cosine between a column of the tangent and the residuals, on the
  *    scale of the response, is at most `tol`; zero columns do not count.
  * 2. The Newton decrement |P r|^2, the decrease that one Gauss-Newton step still promises, is
- * at most DECREMENT times the loss. P projects on the directions of J (columns of unit norm)
- *    whose singular values exceed `resolution` times the largest. A loss below NEGLIGIBLE times
- *    `total` counts as 0, and then the number alone decides.
- * The number alone would accept a point far above the minimum when columns of J are nearly
- * parallel: their difference may still have a large cosine with r.
+ * at most control->decrement times the loss. P projects on the directions of J (columns of unit
+ * norm) whose singular values exceed `resolution` times the largest. A loss below NEGLIGIBLE
+ * times `total` counts as 0, and then the number alone decides. The number alone would accept a
+ * point far above the minimum when columns of J are nearly parallel: their difference may still
+ * have a large cosine with r.
  */
 
 #include <stddef.h>
@@ -57,6 +57,7 @@ struct ca_objective {
 struct ca_control {
     int max_iterations;
     double tol;           /* on the convergence number */
+    double decrement;     /* on the decrement, relative to the loss */
     double learning_rate; /* adam */
     int memory;           /* lbfgs: pairs kept */
 };
@@ -86,9 +87,6 @@ struct ca_result {
     double decrement; /* NAN when it is not known */
 };
 
-/* The two bounds of the condition on the decrement. */
-static const double CA_DECREMENT = 1e-8, CA_NEGLIGIBLE = 1e-14;
-
 /* Each moves theta (p) to the best point found. */
 struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_control *control,
                        const struct ca_trace *trace, double *theta);
@@ -109,7 +107,8 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
 double ca_convergence(const struct ca_objective *objective, const double *r, const double *J);
 
 /* Whether a decrement satisfies the second condition; NAN, not known, does. */
-int ca_is_small(const struct ca_objective *objective, double f, double decrement);
+int ca_is_small(const struct ca_objective *objective, const struct ca_control *control,
+                double f, double decrement);
 
 /* The decrement g' G^+ g from half the gradient g and half the Gauss-Newton matrix G (p x p,
  * upper triangle), columns scaled to unit norm. Scratch: A p x p, work 4 p, pivot p. */

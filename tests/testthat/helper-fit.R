@@ -104,15 +104,15 @@ plain_mean <- function(yhat, loss) {
   odds / rowSums(odds)
 }
 
-# max_k |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2), c = N or 2N times the decay; a
-# class is onehot, so that sum_s |y_s|^2 = N.
-row_convergence <- function(f, theta, x, y, loss, decay = 0) {
+# max_k |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2), c = N or 2N times the decay, y_s
+# about its mean where the network has a bias; a class is onehot, and sum_s |y_s|^2 = N.
+row_convergence <- function(f, theta, x, y, loss, decay = 0) { # of networks with a bias
   N <- nrow(x)
   yhat <- f(theta, x)
   d <- complex_step(function(theta) f(theta, x), theta)
   if (!is.matrix(d)) d <- matrix(d, nrow = 1L)
   r <- y - plain_mean(yhat, loss)
-  total <- if (loss == "squared") sum(y^2) else N
+  total <- if (loss == "squared") sum((y - rep(colMeans(y), each = N))^2) else N
   pull <- (if (loss == "squared") 1 else 2) * N * decay
   size <- sqrt((colSums(d^2) + pull) * total)
   max((abs(colSums(d * c(r)) - pull * theta) / size)[size > 0])
@@ -161,3 +161,6 @@ said_by_interrupted <- function(code) {
   )
   paste(said, collapse = "")
 }
+
+# A task whose rows are trained on as they are, for tests that write the optimisers' steps out.
+raw_data <- function(...) task_data(..., standardise = FALSE)

@@ -44,7 +44,7 @@ test_that("Adam takes the steps of its paper, on all rows and on mini-batches", 
   for (loss in c("squared", "cross_entropy")) for (batch in c(Inf, 20, 11, 4, 1)) {
     rows <- random_rows(11, 3, 2, loss, 2)
     y <- if (loss == "squared") rows$y else factor(max.col(rows$y))
-    trained <- quiet_fit(set_coef(net(), start), task_data(rows$x, y, test = 0), method = "adam", seed = 5,
+    trained <- quiet_fit(set_coef(net(), start), raw_data(rows$x, y, test = 0), method = "adam", seed = 5,
       control = list(max_iterations = 4, learning_rate = 0.001, batch = batch, decay = 0.02))
     batches <- if (batch < 11) {
       shuffled_batches(11, batch, 4, capalloc:::derive_seeds(5, 2)[[2]])
@@ -61,7 +61,7 @@ test_that("Adam takes the steps of its paper, on all rows and on mini-batches", 
 test_that("the history of mini-batches has the loss of the start, then the mean of each pass", {
   start <- withr::with_seed(1, stats::rnorm(20))
   rows <- random_rows(11, 3, 2, "squared", 2)
-  trained <- quiet_fit(set_coef(net(), start), task_data(rows$x, rows$y, test = 0), method = "adam", seed = 5,
+  trained <- quiet_fit(set_coef(net(), start), raw_data(rows$x, rows$y, test = 0), method = "adam", seed = 5,
     control = list(max_iterations = 1, learning_rate = 1e-9, batch = 4))
   order <- shuffled_batches(11, 4, 1, capalloc:::derive_seeds(5, 2)[[2]])[[1]]
   # Steps of 1e-9 leave the losses as they are.
@@ -78,7 +78,7 @@ test_that("one step of Levenberg and Marquardt solves its damped normal equation
     start <- withr::with_seed(1, stats::rnorm(12 + 4 * m, sd = 0.5))
     rows <- random_rows(30, 3, m, loss, 2)
     y <- if (loss == "squared") rows$y else factor(if (m == 1) rows$y else max.col(rows$y))
-    trained <- quiet_fit(set_coef(network, start), task_data(rows$x, y, test = 0), seed = 5,
+    trained <- quiet_fit(set_coef(network, start), raw_data(rows$x, y, test = 0), seed = 5,
       control = list(max_iterations = 1, decay = 0.02))
     D <- array(complex_step(function(theta) f(theta, rows$x), start), c(30, m, length(start)))
     p <- plain_mean(f(start, rows$x), loss)
@@ -169,7 +169,7 @@ test_that("L-BFGS evaluates each point once", {
 
 test_that("the loss of Levenberg and Marquardt never rises but by its rounding", {
   rows <- random_rows(40, 3, 2, "squared", 3)
-  task <- task_data(rows$x, rows$y, test = 0)
+  task <- raw_data(rows$x, rows$y, test = 0)
   for (decay in c(0, 0.01)) for (seed in 1:3) {
     losses <- quiet_fit(net(), task, seed = seed, control = list(decay = decay, max_iterations = 100))$history$loss
     expect_true(all(diff(losses) <= 1e-9 * losses[[1]]))
@@ -183,8 +183,8 @@ test_that("smooth networks with decay converge from every start", {
     x <- matrix(stats::rnorm(120), 40)
     list(x = x, y = sin(2 * x[, 1]) + x[, 2] * x[, 3] + stats::rnorm(40) / 5)
   })
-  numbers <- task_data(rows$x, rows$y, test = 0)
-  classes <- task_data(rows$x, cut(rows$y, c(-Inf, -0.5, 0.5, Inf)), test = 0)
+  numbers <- raw_data(rows$x, rows$y, test = 0)
+  classes <- raw_data(rows$x, cut(rows$y, c(-Inf, -0.5, 0.5, Inf)), test = 0)
   deep <- function(activation, outputs) {
     input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation(activation) |>
       layer_dense(outputs, bias = TRUE)
@@ -203,7 +203,7 @@ test_that("units that decay to nothing do not keep a fit from converging", {
   rows <- random_rows(30, 3, 1, "squared", 4)
   net <- input_vector(3) |> layer_dense(3) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
   for (method in c("lm", "lbfgs")) {
-    trained <- fit(net, task_data(rows$x, rows$y, test = 0), method = method, seed = 1, control = list(decay = 1))
+    trained <- fit(net, raw_data(rows$x, rows$y, test = 0), method = method, seed = 1, control = list(decay = 1))
     expect_true(trained$converged)
     expect_lt(max(abs(coef(trained)[1:12])), 1e-5)
     expect_equal(coef(trained)[[13]], mean(rows$y) / 2, tolerance = 1e-5)
@@ -214,7 +214,7 @@ test_that("a step that overshoots is taken back", {
   # The first undamped step from here leads to a larger loss.
   rows <- random_rows(20, 1, 1, "squared", 5)
   steep <- input_vector(1) |> layer_dense(1) |> layer_activation("sin", 20) |> layer_dense(1)
-  task <- task_data(rows$x, rows$y, test = 0)
+  task <- raw_data(rows$x, rows$y, test = 0)
   for (method in c("lm", "lbfgs", "adam")) {
     trained <- quiet_fit(set_coef(steep, c(0.5, 3)), task, method = method, seed = 1,
       control = list(max_iterations = 50))
@@ -225,7 +225,7 @@ test_that("a step that overshoots is taken back", {
 
 test_that("a convergence number that is beyond all numbers is not zero", {
   # |d|^2 overflows, so that every cosine would seem to vanish.
-  task <- task_data(1e160 * sin(1:10), rep(c("a", "b"), 5), test = 0)
+  task <- raw_data(1e160 * sin(1:10), rep(c("a", "b"), 5), test = 0)
   logit <- input_vector(1) |> layer_dense(1) |> set_coef(1e-160)
   expect_error(fit(logit, task, seed = 1), class = "capalloc_error_diverged")
   for (method in c("lbfgs", "adam")) {
