@@ -154,8 +154,9 @@ lower_gru <- function(cell) {
   emit_cell(cell, "add", c(candidate, moved), scale = c(1, 1))
 }
 
-# Spectral radius near 0.9, or memory times log-uniform over the sequence. The forget gate of an lstm
-# starts open.
+# Spectral radius at most 0.9 for an elman cell: above 1 the state grows exponentially over the sequence, and training
+# does not recover from that. Memory times of a diagonal cell are log-uniform over the sequence. The forget gate of an
+# lstm starts open.
 #' @export
 draw_layer.ca_layer_recurrent <- function(layer, scheme) {
   dim <- layer$params$input
@@ -166,9 +167,12 @@ draw_layer.ca_layer_recurrent <- function(layer, scheme) {
     if (layer$cell == "diagonal") {
       exp(-exp(-stats::runif(units, 0, log(max(2, layer$in_shape[[3L]])))))
     } else {
-      stats::rnorm(prod(recurrent), sd = 0.9 / sqrt(units))
+      A <- stats::rnorm(prod(recurrent), sd = 0.9 / sqrt(units))
+      if (layer$cell == "elman") A * 0.9 / max(0.9, spectral_radius(matrix(A, units))) else A
     },
     if (!is.null(layer$params$bias)) c(outer(rep(1, units), if (layer$cell == "lstm") c(0, 1, 0, 0) else
       numeric(prod(layer$params$bias) / units)))
   )
 }
+
+spectral_radius <- function(A) max(Mod(eigen(A, only.values = TRUE)$values))

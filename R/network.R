@@ -189,7 +189,7 @@ array_labels <- function(name, dim) {
 #' @param scheme Variance of the weights: `"glorot"` is 2 / (fan_in + fan_out)
 #'   (Glorot and Bengio 2010), `"lecun"` 1 / fan_in, `"he"` 2 / fan_in. All draws
 #'   are Gaussian and biases start at zero. Recurrent weights are drawn with
-#'   spectral radius near 0.9 (`elman`), or as `exp(-1 / tau)` with memory times
+#'   spectral radius at most 0.9 (`elman`), or as `exp(-1 / tau)` with memory times
 #'   `tau` log-uniform between 1 and the length of the sequence (`diagonal`).
 #' @param seed A whole number that fixes the draw, or `NULL` to draw it from R's
 #'   own stream. The generator kinds are fixed inside and restored.

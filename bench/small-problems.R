@@ -17,14 +17,14 @@ whole <- function() {
 
 # The arguments of the .Calls, as fit() and capacity() make them.
 graph <- capalloc:::lower(net)
-moments <- task$moments
+root <- capalloc:::moment_root(task$moments, capalloc:::has_bias(net))
 control <- capalloc:::fit_control(list(), "lm")
 start <- capalloc:::draw_coef(net, "glorot", capalloc:::derive_seeds(1L, 2L)[[2L]])
 trained <- fit(net, task, seed = 1)
 theta <- trained$network$coef
 about <- capalloc:::new_allocation(trained, "identity", 0, NULL, NULL, NULL, NULL)
 setting <- list(layer = about$kept, x = NULL, rows = NULL, tol = about$tol, ridge = 0, block = as.double(about$block))
-call_fit <- function() .Call(capalloc:::ffi_fit, graph, start, moments$sigma, moments$cross, 1, "lm", control)
+call_fit <- function() .Call(capalloc:::ffi_fit, graph, start, root, "lm", control)
 call_capacity <- function() .Call(capalloc:::ffi_capacity, graph, theta, setting, list(turned = NULL, group = NULL))
 stopifnot(
   trained$converged, all.equal(call_fit()$coef, theta),

@@ -28,7 +28,7 @@ reach <- function(start, task, loss) {
   if (is.na(at)) return(c(NA, NA))
   control <- capalloc:::fit_control(list(max_iterations = long$history$iteration[[at]]), "lm")
   took <- seconds_each(
-    run = capalloc:::train_on_moments(start, task$moments, "lm", control, 1L),
+    run = capalloc:::train_on_moments(start, capalloc:::moment_root(task$moments, FALSE), "lm", control, 1L),
     rest = fit(start, task, control = list(tol = 1))
   )
   c(sum(took), control$max_iterations)
@@ -43,7 +43,8 @@ compare <- function(length, filters, seed, most) {
     write_matrix(moments$cross), drop(moments$target), length, filters, most, out)
   if (is.null(peer)) return(NULL)
   # judged by this side's own loss
-  end <- .Call(capalloc:::ffi_gradient, capalloc:::lower(start), read_doubles(out), moments$sigma, moments$cross, 1)
+  end <- .Call(capalloc:::ffi_gradient, capalloc:::lower(start), read_doubles(out),
+    capalloc:::moment_root(moments, FALSE))
   own <- reach(start, task, end$loss)
   data.frame(
     length = length, p = length(start$coef), seed = seed, torch_usual = peer$usual_seconds,

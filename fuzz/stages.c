@@ -390,6 +390,7 @@ static void minimise(struct fuzz_subject *s, minimiser *run,
                      const struct ca_objective *objective) {
     const struct ca_control control = {.max_iterations = (int)(s->options.seed % 4),
                                        .tol = 1e-10,
+                                       .decrement = 1e-8,
                                        .learning_rate = 0.01,
                                        .memory = 2};
     const struct ca_trace trace = {&s->options, tick};
@@ -413,32 +414,22 @@ static void check_gradient(const struct ca_objective *objective, const double *r
     }
 }
 
-/* Of the samples, augmented by the constant where there is a bias; sometimes not moments of
- * anything. 0 for what the border refuses. */
+/* The samples themselves as a root of their moments, augmented by the constant where there is a
+ * bias. 0 for what the border refuses. */
 static int moments_of(const struct fuzz_subject *s, struct ca_moments *moments) {
     const struct ca_graph *g = &s->graph;
     const size_t N = (size_t)s->options.samples, n = ca_coordinates(g), m = g->n_outputs;
-    double *sigma = ca_doubles(n * n), *cross = ca_doubles(n * m), total = 0, check = 0;
-    memset(sigma, 0, sizeof(double) * n * n);
-    memset(cross, 0, sizeof(double) * n * m);
-    for (size_t i = 0; i < N; i++)
-        for (size_t j = 0; j < n; j++) {
-            const double own = j < g->n_inputs ? s->x[i + N * j] : 1;
-            for (size_t k = 0; k < n; k++)
-                sigma[k + n * j] += own * (k < g->n_inputs ? s->x[i + N * k] : 1);
-            for (size_t o = 0; o < m; o++)
-                cross[j + n * o] += own * s->y[i + N * o];
-        }
+    double *R = ca_doubles(N * n), total = 0, check = 0;
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < N; i++)
+            R[i + N * j] = j < g->n_inputs ? s->x[i + N * j] : 1;
     for (size_t i = 0; i < N * m; i++)
         total += s->y[i] * s->y[i];
-    for (size_t i = 0; i < n * n && s->options.seed % 8 == 0; i++)
-        sigma[i] = s->x[i % (N * g->n_inputs)];
-    for (size_t i = 0; i < n * n; i++)
-        check += 0 * sigma[i];
-    for (size_t i = 0; i < n * m; i++)
-        check += 0 * cross[i];
-    return check + 0 * total == 0 &&
-           ca_moments_new(n, m, sigma, cross, total, moments) == CA_OK;
+    for (size_t i = 0; i < N * n; i++)
+        check += 0 * R[i];
+    *moments = (struct ca_moments){
+        .n = n, .m = m, .rank = N, .R = R, .T = s->y, .floor = 0, .total = total};
+    return check + 0 * total == 0 && total > 0;
 }
 
 static void stage_moments(struct fuzz_subject *s) {

@@ -45,7 +45,7 @@ ffi_calls <- function(network) {
   theta <- with_test_coef(network, 1)$coef
   rows <- matrix(sin(seq_len(3 * n * n)), 3 * n)
   sigma <- crossprod(rows) / (3 * n)
-  cross <- matrix(cos(seq_len(n * m)), n) / n
+  moments <- list(root = rows, target = matrix(cos(seq_len(3 * n * m)), 3 * n), floor = 0.1, total = 2)
   control <- list(max_iterations = 5, tol = 1e-10, learning_rate = 0.01, memory = 3)
   about <- list(layer = rep(1L, p), x = NULL, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, block = 2)
   what <- list(turned = pick(list(NULL, sigma)), group = NULL)
@@ -55,8 +55,8 @@ ffi_calls <- function(network) {
     list(
       ffi_weights = list(graph, theta),
       ffi_tangent = list(graph, theta),
-      ffi_gradient = list(graph, theta, sigma, cross, 2),
-      ffi_fit = list(graph, theta, sigma, cross, 2, pick(c("lm", "lbfgs", "adam")), control),
+      ffi_gradient = list(graph, theta, moments),
+      ffi_fit = list(graph, theta, moments, pick(c("lm", "lbfgs", "adam")), control),
       ffi_kernel = list(graph, theta, about, as.integer(seq(1, n, by = 2))),
       ffi_capacity = list(graph, theta, about, what),
       ffi_two_way = list(graph, theta, about, groups)
