@@ -1,0 +1,129 @@
+# Data as they come: far from zero, in unequal units.
+car_rows <- function() {
+  x <- cbind(wt = 1e6 + 1e3 * mtcars$wt, hp = mtcars$hp / 1e6)
+  list(x = x, y = 1e4 + mtcars$mpg)
+}
+
+tanh_dense <- function(n, m = 1) {
+  input_vector(n) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(m, bias = TRUE)
+}
+
+few_steps <- function(network, task, ...) {
+  suppressWarnings(fit(network, task, seed = 1, control = list(max_iterations = 20), ...))
+}
+
+test_that("a fit and its network predict the same, in data units", {
+  rows <- car_rows()
+  trained <- few_steps(tanh_dense(2), task_data(rows$x, rows$y, test = 0))
+  expect_identical(predict(trained$network, rows$x), predict(trained, rows$x))
+  expect_identical(fitted(trained), predict(trained, rows$x))
+  # The layers written out, on columns that are standardised by hand.
+  z <- apply(rows$x, 2, function(v) (v - mean(v)) / sqrt(mean((v - mean(v))^2)))
+  theta <- unname(coef(trained))
+  hidden <- tanh(z %*% t(matrix(theta[1:4], 2)) + rep(theta[5:6], each = 32))
+  by_hand <- mean(rows$y) + sqrt(mean((rows$y - mean(rows$y))^2)) * (hidden %*% theta[7:8] + theta[9])
+  # 1e4 with 13 digits left after a loss of three
+  expect_equal(predict(trained, rows$x), by_hand, tolerance = 1e-12)
+  expect_equal(trained$train_loss, mean((rows$y - by_hand)^2), tolerance = 1e-9)
+  expect_s3_class(unserialize(serialize(trained$network, NULL)), "ca_network")
+})
+
+test_that("classes predict probabilities from a fit and from its network", {
+  task <- task_data(factor(am) ~ wt + hp, mtcars, test = 0)
+  x <- task$data$x
+  for (outputs in 1:2) {
+    trained <- few_steps(input_vector(2) |> layer_dense(outputs, bias = TRUE), task)
+    expect_equal(unname(predict(trained, x)), predict(trained$network, x), tolerance = 1e-15)
+    expect_equal(rowSums(predict(trained$network, x)), rep(1, 32))
+    expect_equal(ncol(predict(trained$network, x, type = "link")), outputs)
+  }
+  expect_identical(trained$network$output, "softmax")
+})
+
+test_that("effective weights and tangent maps are in data units", {
+  rows <- car_rows()
+  task <- task_data(rows$x, rows$y, test = 0)
+  free <- fit(input_vector(2) |> layer_dense(1), task, seed = 1)
+  W <- effective_weights(free)
+  # With centring a network without bias is least squares with an intercept.
+  expect_identical(colnames(W), c("wt", "hp", "(Intercept)"))
+  least <- coef(lm(rows$y ~ rows$x))
+  expect_equal(unname(drop(W)), unname(least[c(2, 3, 1)]), tolerance = 1e-10)
+  expect_equal(predict(free, rows$x), cbind(rows$x, 1) %*% t(unname(W)), tolerance = 1e-12)
+  expect_equal(unname(linearise(free, rows$x[1, ])), unname(W), tolerance = 1e-12)
+  curved <- few_steps(tanh_dense(2), task)
+  at <- rows$x[3, ]
+  slope <- linearise(curved, at)
+  step <- c(10, 1e-6)
+  for (j in 1:2) {
+    moved <- function(s) predict(curved, replace(at, j, at[[j]] + s * step[[j]]))
+    # central differences: the curvature over a step of 0.01 standard deviations
+    expect_equal(slope[[1, j]], drop(moved(1) - moved(-1)) / (2 * step[[j]]), tolerance = 1e-3)
+  }
+  expect_equal(drop(slope %*% c(at, 1)), drop(predict(curved, at)), tolerance = 1e-10)
+})
+
+test_that("moments in other units are those of rows in other units", {
+  rows <- withr::with_seed(1, list(x = matrix(rnorm(60, 5, 3), 20), y = matrix(rnorm(40, -2), 20)))
+  units <- capalloc:::new_units(c(4, 5, 6), c(1, 2, 3), c(-2, 0), c(2, 2))
+  there <- capalloc:::moments_in(capalloc:::row_moments(rows$x, rows$y), units)
+  here <- capalloc:::row_moments(capalloc:::units_in(rows$x, units), capalloc:::response_in(rows$y, units))
+  expect_equal(there, here, tolerance = 1e-13)
+  W <- matrix(1:6, 2)
+  by_layers <- capalloc:::units_out(capalloc:::units_in(rows$x, units) %*% t(W), units)
+  expect_equal(cbind(rows$x, 1) %*% t(capalloc:::weights_out(W, units)), by_layers, tolerance = 1e-13)
+})
+
+test_that("columns, channels and outputs are standardised by their rules", {
+  x <- cbind(a = c(1, 3), b = c(7, 7), c = c(1e8, 1e8 + 1))
+  units <- fit(input_vector(3) |> layer_dense(1), task_data(x, c(2, 4), test = 0), seed = 1)$network$units
+  expect_equal(units$centre_x, c(2, 7, 1e8 + 0.5))
+  expect_equal(units$scale_x, c(1, 1, 0.5)) # a constant column has scale 1
+  # A channel has one centre and one scale over all its windows, as input and as response.
+  series <- cbind(u = cumsum(1:30), v = 100 * cos(1:30))
+  task <- task_series(series, length = 3, horizon = c(1, 2), test = 0)
+  units <- fit(input_sequence(3, channels = 2) |> layer_dense(4), task, seed = 1)$network$units
+  windows <- array(t(task$data$x), c(2, 3, nrow(task$data$x)))
+  centre <- apply(windows, 1, mean)
+  variance <- apply(windows, 1, function(v) mean((v - mean(v))^2))
+  expect_equal(units$centre_x, rep(centre, 3))
+  expect_equal(units$scale_x, rep(sqrt(variance), 3))
+  expect_equal(units$centre_y, rep(centre, 2))
+  expect_equal(units$scale_y, rep(sqrt(mean(variance)), 4)) # one scale for all outputs
+  each <- task_series(series, length = 3, test = 0, standardise = "each")
+  units <- fit(input_sequence(3, channels = 2) |> layer_dense(2), each, seed = 1)$network$units
+  expect_equal(units$scale_y, units$scale_x[1:2])
+  raw <- task_series(series, length = 3, test = 0, standardise = FALSE)
+  expect_null(fit(input_sequence(3, channels = 2) |> layer_dense(2), raw, seed = 1)$network$units)
+  expect_null(fit(input_sequence(8) |> layer_dense(1), task_ar(8, 0.5), n_obs = 30, seed = 1)$network$units)
+})
+
+test_that("scaling without centring is regression through the origin", {
+  rows <- car_rows()
+  trained <- fit(input_vector(2) |> layer_dense(1), task_data(rows$x, rows$y, test = 0, standardise = "scale"), seed = 1)
+  by_lm <- lm(rows$y ~ 0 + rows$x)
+  expect_equal(trained$train_loss, mean(resid(by_lm)^2), tolerance = 1e-9)
+  expect_equal(unname(drop(effective_weights(trained)))[1:2], unname(coef(by_lm)), tolerance = 1e-9)
+})
+
+test_that("what a network forgets with its coefficients", {
+  rows <- car_rows()
+  network <- few_steps(tanh_dense(2), task_data(rows$x, rows$y, test = 0))$network
+  expect_named(network$trained, c("tol", "gradient_norm", "converged"))
+  for (other in list(set_coef(network, coef(network)), initialise(network, seed = 1))) {
+    expect_null(other$trained)
+    expect_identical(other$units, network$units)
+  }
+})
+
+test_that("the units of a task are checked, and printed", {
+  x <- as.matrix(mtcars[2:3])
+  expect_snapshot({
+    for (how in list(TRUE, "each", "scale", FALSE)) print(task_data(x, mtcars$mpg, seed = 1, standardise = how))
+    task_series(lynx, length = 4)
+  })
+  expect_snapshot(error = TRUE, {
+    task_data(x, mtcars$mpg, standardise = "columns")
+    task_series(lynx, 4, standardise = NA)
+  })
+})
