@@ -1,8 +1,10 @@
 # What identifies a network, a task or an option: the md5 sum of its values, written out in one form on every
 # platform. Two objects that the same call built have the same sum; whole numbers count the same as integers and as
-# doubles, and bytecode and references to source files do not count.
+# doubles. Bytecode and references to source files do not count, nor do the labels of tasks, whose digits depend on
+# options. Code is written as the tree that it is: text made by deparse() depends on options too, such as `scipen`.
 
 fingerprint <- function(x) {
+  if (inherits(x, "ca_task")) x["label"] <- NULL
   path <- tempfile("fingerprint")
   on.exit(unlink(path))
   out <- file(path, "wb")
@@ -21,7 +23,7 @@ text_sum <- function(lines) {
 # structures are written alike.
 value_writer <- function(out) {
   seen <- list() # environments, which may hold each other
-  tag <- function(kind, n) writeBin(paste(kind, format(n, scientific = FALSE)), out)
+  tag <- function(kind, n) writeBin(paste(kind, sprintf("%.0f", n)), out)
   texts <- function(x) {
     tag("text", length(x))
     bytes <- lapply(enc2utf8(as.vector(x)), charToRaw)
@@ -36,7 +38,7 @@ value_writer <- function(out) {
   }
   parts <- function(kind, x) {
     tag(kind, length(x))
-    for (part in x) value(part)
+    for (i in seq_along(x)) if (is_no_value(x[[i]])) tag("no value", 0L) else value(x[[i]])
   }
   scope <- function(env) {
     known <- match(TRUE, vapply(seen, identical, NA, env), 0L)
@@ -56,12 +58,20 @@ value_writer <- function(out) {
       raw = numbers(as.integer(x)),
       list = , pairlist = , expression = parts("list", as.list(unclass(x))),
       closure = {
-        texts(deparse(args(x)))
-        texts(deparse(body(x)))
+        value(as.list(formals(x)))
+        value(body(x))
         scope(environment(x))
       },
       environment = scope(x),
-      symbol = , language = , builtin = , special = texts(deparse(x)),
+      symbol = {
+        tag("symbol", 1L)
+        texts(as.character(x))
+      },
+      language = {
+        tag("call", 1L)
+        value(code_parts(x))
+      },
+      builtin = , special = texts(deparse(x)),
       texts(typeof(x))
     )
     about <- attributes(x)
@@ -72,6 +82,15 @@ value_writer <- function(out) {
     parts("attributes", unname(about))
   }
   value
+}
+
+# An argument without a default, which code cannot pass on.
+is_no_value <- function(x) identical(x, quote(expr = ))
+
+# A call's function and arguments. The fourth part of `function(x) x` is a reference to its source.
+code_parts <- function(x) {
+  parts <- as.list(x)
+  if (identical(parts[[1L]], quote(`function`))) parts[1:3] else parts
 }
 
 # Scopes that exist in every session, whose contents are not part of a value.

@@ -38,3 +38,13 @@ restore_stream <- function(old, kinds) {
 derive_seeds <- function(seed, n) {
   with_seed(seed, sample.int(.Machine$integer.max, n))
 }
+
+# A seed for each name, from the seed of the whole: the same for any other names beside it, on every platform, in any
+# locale. A polynomial hash of the name's UTF-8 bytes modulo the prime 2^31 - 1, with the seed as leading coefficient.
+# Intermediate values stay below 2^46, so that doubles hold them exactly.
+named_seed <- function(seed, name) {
+  prime <- 2147483647
+  hash <- seed %% prime
+  for (byte in as.integer(charToRaw(enc2utf8(name)))) hash <- (hash * 16807 + byte + 1) %% prime
+  as.integer(hash)
+}

@@ -18,6 +18,24 @@ test_that("sums do not depend on the session, the platform or the way a value ca
   expect_identical(sum_of(unserialize(serialize(task_fgn(8, 0.8), NULL))), sum_of(task_fgn(8, 0.8)))
 })
 
+test_that("sums do not depend on options, on labels or on references to sources", {
+  makers <- list(
+    \() task_ar(8, 0.123456789), \() task_data(mpg ~ wt, mtcars, test = 1 / 3, seed = 1),
+    \() eval(quote(function(x, y = 1e5, ...) list(100000, y, 0.1 + 0.2, "\u00e9", function(z = 2L) z)), globalenv()),
+    \() quote(f(a = 1e5, b = 0.1))
+  )
+  plain <- vapply(makers, \(make) sum_of(make()), "")
+  withr::local_options(digits = 3, scipen = 20, OutDec = ",", keep.source = TRUE)
+  expect_identical(vapply(makers, \(make) sum_of(make()), ""), plain)
+  relabelled <- task_ar(8, 0.5)
+  relabelled$label <- "another label"
+  expect_identical(sum_of(relabelled), sum_of(task_ar(8, 0.5)))
+  code <- c("function(x) {", "  lapply(x, function(y, z) y) # a comment", "}")
+  kept <- eval(parse(text = code, keep.source = TRUE), globalenv())
+  dropped <- eval(parse(text = code, keep.source = FALSE), globalenv())
+  expect_identical(sum_of(kept), sum_of(dropped))
+})
+
 test_that("what differs has another sum", {
   in_scope <- function(k) function(x) x + k
   tied <- function(value) {
@@ -29,7 +47,8 @@ test_that("what differs has another sum", {
   values <- list(
     NULL, list(), list(NULL), character(), "", NA_character_, "NA", c("ab", "c"), c("a", "bc"), "abc", list("abc"),
     list("ab", "c"), list(list("ab"), "c"), 0, -0, 1, NA_real_, NaN, Inf, c(a = 1), c(b = 1), 1 + 3e-16, 1i,
-    quote(x), quote(x + y), matrix(1:6, 2), matrix(1:6, 3), 1:6, factor(c("a", "b")), structure(1:2, class = "a"),
+    quote(x), "x", quote(x + y),
+    quote(f(a = x)), quote(f(b = x)), quote(f(x)), function(x, y) x, function(y, x) x, matrix(1:6, 2), matrix(1:6, 3), 1:6, factor(c("a", "b")), structure(1:2, class = "a"),
     in_scope(1), in_scope(2), function(x) x, function(x = 1) x, function(y) y, tied(1), tied(2), as.raw(1:2), y ~ x,
     mtcars,
     mtcars[-1], lm, sum, max, `if`, in_scope(sum), in_scope(max), methods::new("externalptr"),

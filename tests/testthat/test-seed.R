@@ -93,3 +93,20 @@ test_that("seeds that are not one whole number are refused", {
     cat(bad(simulate(task_ar(4, 0.5), 2, seed = TRUE), "value"))
   })
 })
+
+test_that("seeds by name depend on the bytes of the name in UTF-8 alone", {
+  # the polynomial by hand, in a number that is exact: 1 * 16807^2 + 98 * 16807 + 99 for "ab"
+  expect_identical(capalloc:::named_seed(1L, "ab"), as.integer((16807^2 + 98 * 16807 + 99) %% 2147483647))
+  expect_identical(capalloc:::named_seed(7L, "task"), 1090888981L)
+  latin <- "caf\xe9"
+  Encoding(latin) <- "latin1"
+  expect_identical(capalloc:::named_seed(1L, latin), capalloc:::named_seed(1L, "caf\u00e9"))
+  withr::with_locale(c(LC_COLLATE = "C", LC_CTYPE = "C"), {
+    expect_identical(capalloc:::named_seed(1L, "caf\u00e9"), 2141101822L)
+  })
+  seeds <- vapply(c("a", "b", "ab", "ba", "aa", " a"), capalloc:::named_seed, 1L, seed = -3L)
+  expect_identical(anyDuplicated(seeds), 0L)
+  expect_false(any(seeds == vapply(names(seeds), capalloc:::named_seed, 1L, seed = 3L)))
+  long <- capalloc:::named_seed(.Machine$integer.max, strrep("x", 1000))
+  expect_true(!is.na(long) && long >= 0)
+})
