@@ -2,14 +2,32 @@
 #
 # Reading takes numbers and texts out of lines of a known form, and never evaluates anything. Every file ends in the
 # md5 sum of what stands above it, and is written beside its place and then renamed, so that it is there whole or not
-# at all: sessions and workers may write at once, and a kill at any moment leaves what was finished. A run's file
-# says which comparison (the sum of the manifest's lines) and which row of the design it is of. Doubles are written in
-# hexadecimal ("%a"), which is exact.
+# at all: sessions and workers may write at once, and a kill at any moment leaves what was finished. Doubles are written
+# in hexadecimal ("%a"), which is exact.
 #
-# A store is list(dir, design): the directory's full path and the sum of the manifest's lines.
+# A run belongs to its network, task and replicate by name. Its file states the values that determine it: name and sum
+# of its network and its task, the replicate, its seed, n_obs and the arguments of fit(). Other networks and tasks and
+# the number of replicates are not part of it, so that one directory serves a study that grows. The manifest lists the
+# names and sums of all networks and tasks that were ever asked for, so that a name keeps its values.
+#
+# A store is list(dir, shared, sums): the directory's full path, the lines that all runs share (n_obs and arguments),
+# and the sums of networks and tasks by name.
 
 manifest_name <- "capalloc-manifest.txt"
-run_name <- function(row) sprintf("run-%06d.txt", row)
+
+# File names of runs (rows of the design): readable parts of the names, a sum of the whole names, and the replicate.
+run_name <- function(cells) {
+  pair <- paste(cells$network, cells$task, sep = "\r")
+  first <- which(!duplicated(pair))
+  stems <- vapply(first, function(i) {
+    names <- c(cells$network[[i]], cells$task[[i]])
+    sum <- text_sum(vapply(names, write_text, ""))
+    paste(c("run", file_part(names), substr(sum, 1L, 10L)), collapse = "-")
+  }, "")
+  sprintf("%s-%04d.txt", stems[match(pair, pair[first])], cells$replicate)
+}
+
+file_part <- function(name) substr(gsub("[^A-Za-z0-9]+", "_", enc2utf8(name), perl = TRUE), 1L, 24L)
 
 # ---- opening -------------------------------------------------------------------------------------
 
@@ -44,25 +62,45 @@ stored_seed <- function(dir) {
   if (length(seed) == 1L) seed
 }
 
-# list(store, done): what is there of this comparison is read, and what is damaged is named.
+# list(store, done): what is there of this comparison is read, and what is damaged is named. A sound run of the same
+# names and other values is damage only where the manifest vouches for the values asked for; otherwise nothing says
+# which of the two the directory is for.
 open_checkpoint <- function(dir, work, call = rlang::caller_env()) {
   asked <- design_lines(work)
-  store <- list(dir = dir, design = text_sum(asked))
+  store <- new_store(dir, work)
   sweep_unfinished(dir)
   manifest <- read_checked(file.path(dir, manifest_name))
   if (is.null(manifest$damage)) check_manifest(manifest$lines, asked, dir, call)
-  found <- read_runs(store, nrow(work$design))
-  if (!is.null(manifest$damage) && length(found$foreign) > 0L) {
-    abort(c(
-      "{.arg checkpoint} must be empty or hold this comparison.",
-      x = "{.file {file.path(dir, found$foreign[[1L]])}} is of another one.",
-      x = "{.file {manifest_name}} {manifest$damage}."
-    ), "checkpoint", call = call)
-  }
+  found <- read_runs(store, work$design)
+  check_foreign(found, store, work$design, manifest, call)
   damage <- c(found$damage, if (is_damaged(manifest)) stats::setNames(manifest$damage, manifest_name))
   if (length(damage) > 0L) warn_damage(damage, dir)
-  if (!is.null(manifest$damage)) write_manifest(store, asked, replace = is_damaged(manifest), call)
+  warn_version(found$made, dir)
+  if (!all(asked %in% manifest$lines)) {
+    write_manifest(store, asked, manifest$lines, replace = !identical(manifest$damage, "is missing"), call)
+  }
   list(store = store, done = found$runs)
+}
+
+new_store <- function(dir, work) {
+  list(
+    dir = dir, shared = shared_lines(work),
+    sums = list(network = vapply(work$networks, fingerprint, ""), task = vapply(work$tasks, fingerprint, ""))
+  )
+}
+
+check_foreign <- function(found, store, design, manifest, call) {
+  foreign <- which(found$foreign)
+  vouched <- vapply(foreign, function(row) all(named_lines(store, design[row, ]) %in% manifest$lines), NA)
+  foreign <- foreign[!vouched]
+  if (length(foreign) == 0L) return(invisible())
+  name <- run_name(design[foreign[[1L]], ])
+  abort(c(
+    "{.arg checkpoint} must be empty or hold this comparison.",
+    x = "{.file {file.path(store$dir, name)}} {found$damage[[name]]}.",
+    x = if (!is.null(manifest$damage)) "{.file {manifest_name}} {manifest$damage}.",
+    i = "Give another directory, or delete this one to begin anew."
+  ), "checkpoint", call = call)
 }
 
 # Files that a kill left half written. Writing one takes no hour.
@@ -89,44 +127,64 @@ warn_damage <- function(damage, dir) {
 # What was asked, a line each: `what value`, or `what "name" sum`.
 design_lines <- function(work) {
   named <- function(what, list) {
-    if (length(list) > 0L) paste(what, vapply(as.character(names(list)), write_text, ""), vapply(list, fingerprint, ""))
+    paste(what, vapply(names(list), write_text, ""), vapply(list, fingerprint, ""))
   }
-  given <- Filter(Negate(is.null), work$fitting)
-  given <- given[order(as.character(names(given)), method = "radix")]
   c(
-    paste("replicates", write_number(work$replicates)), paste("n_obs", write_number(work$n_obs)),
-    paste("seed", write_number(work$seed)), named("argument", given),
-    named("network", work$networks), named("task", work$tasks)
+    paste("seed", write_number(work$seed)), shared_lines(work), named("network", work$networks),
+    named("task", work$tasks)
   )
 }
 
-manifest_head <- "capalloc checkpoint 1"
-
-# Two sessions may begin at once: the one that comes second finds the first one's manifest.
-write_manifest <- function(store, asked, replace, call) {
-  path <- file.path(store$dir, manifest_name)
-  made <- paste("made with capalloc", utils::packageVersion("capalloc"))
-  write_checked(path, c(manifest_head, made, asked), replace = replace)
-  written <- read_checked(path)
-  if (!is.null(written$damage)) {
-    abort(c(
-      "{.arg checkpoint} must be a directory that can be written.",
-      x = "{.file {path}} {written$damage} after it was written."
-    ), "file", call = call)
-  }
-  check_manifest(written$lines, asked, store$dir, call)
+# Those that all runs share.
+shared_lines <- function(work) {
+  given <- Filter(Negate(is.null), work$fitting)
+  given <- given[order(as.character(names(given)), method = "radix")]
+  c(
+    paste("n_obs", write_number(work$n_obs)),
+    if (length(given) > 0L) {
+      paste("argument", vapply(names(given), write_text, ""), vapply(given, fingerprint, ""))
+    }
+  )
 }
 
+manifest_head <- "capalloc checkpoint 2"
+
+made_with <- function() paste("made with capalloc", own_version())
+
+own_version <- function() getNamespaceVersion("capalloc")[[1L]]
+
+# Adds what was asked to the lines that are `there`. Two sessions may write at once, and the last one wins: each reads
+# the result, and adds its own lines again where the other has overwritten them.
+write_manifest <- function(store, asked, there, replace, call) {
+  path <- file.path(store$dir, manifest_name)
+  for (attempt in 1:20) {
+    if (is.null(there)) there <- c(manifest_head, made_with())
+    write_checked(path, c(there, setdiff(asked, there)), replace = replace)
+    written <- read_checked(path)
+    if (!is.null(written$damage)) {
+      abort(c(
+        "{.arg checkpoint} must be a directory that can be written.",
+        x = "{.file {path}} {written$damage} after it was written."
+      ), "file", call = call)
+    }
+    check_manifest(written$lines, asked, store$dir, call)
+    if (all(asked %in% written$lines)) return(invisible())
+    there <- written$lines
+    replace <- TRUE
+  }
+}
+
+# The seed, n_obs and the arguments must be the same; names that are on one side only may be added.
 check_manifest <- function(lines, asked, dir, call) {
   if (!identical(lines[1L], manifest_head)) {
     abort(c(
       "{.arg checkpoint} must be a directory that this version of capalloc can read.",
-      x = "{.file {file.path(dir, manifest_name)}} begins with {.val {lines[1L]}}."
+      x = "{.file {file.path(dir, manifest_name)}} begins with {.val {lines[1L]}}.",
+      i = "Give another directory, or delete this one to begin anew."
     ), "checkpoint", call = call)
   }
-  there <- lines[-(1:2)]
-  if (identical(there, asked)) return(warn_version(lines[2L], dir))
-  differs <- gsub("([{}])", "\\1\\1", design_differences(there, asked))
+  differs <- gsub("([{}])", "\\1\\1", design_differences(lines[-(1:2)], asked))
+  if (length(differs) == 0L) return(invisible())
   abort(c(
     "{.arg checkpoint} must be empty or hold this comparison.",
     x = "{.file {dir}} holds another one, which differs in:",
@@ -135,30 +193,33 @@ check_manifest <- function(lines, asked, dir, call) {
   ), "checkpoint", call = call)
 }
 
+# `made` are the first lines of the runs that were read, which say by which version.
 warn_version <- function(made, dir) {
-  if (identical(made, paste("made with capalloc", utils::packageVersion("capalloc")))) return(invisible())
+  other <- setdiff(made, made_with())
+  if (length(other) == 0L) return(invisible())
   warn(c(
-    "The runs in {.file {dir}} that are finished were {made}, not with this version.",
+    "Finished runs in {.file {dir}} were {.or {other}}, not with this version.",
     i = "Delete the directory to compute all runs with one version."
   ), "checkpoint")
 }
 
-# In the words of the call, such as "`replicates`: 10 there, 20 here".
-design_differences <- function(there, here) {
+# In the words of the call, such as "`seed`: 1 there, 2 here". Networks and tasks may be on one side only where
+# `extended` is TRUE.
+design_differences <- function(there, here, extended = TRUE) {
   there <- design_fields(there)
   here <- design_fields(here)
   differs <- vapply(union(names(there), names(here)), function(field) {
+    if (extended && grepl("^`(networks|tasks)[$]", field) && anyNA(c(there[field], here[field]))) return("")
     if (is.na(there[field])) return("only here")
     if (is.na(here[field])) return("only there")
     if (identical(there[[field]], here[[field]])) return("")
-    if (grepl("^`(replicates|n_obs|seed)`$", field)) {
+    if (grepl("^`(replicate|n_obs|seed)`$", field)) {
       return(paste(show_number(there[[field]]), "there,", show_number(here[[field]]), "here"))
     }
     "another one there"
   }, "")
   differs <- differs[differs != ""]
-  if (length(differs) == 0L) return("the order of networks or tasks")
-  paste0(names(differs), ": ", differs)
+  if (length(differs) > 0L) paste0(names(differs), ": ", differs)
 }
 
 # Named by the argument; a name's value is the sum.
@@ -180,31 +241,47 @@ show_number <- function(text) {
 
 # ---- runs ----------------------------------------------------------------------------------------
 
-# A run from the store or, where it has none, from `code`, written at once. NULL for `store` keeps nothing.
-stored_run <- function(store, row, code) {
+# A run of one row of the design, `cell`, from the store or, where it has none, from `code`, written at once. NULL for
+# `store` keeps nothing.
+stored_run <- function(store, cell, code) {
   if (is.null(store)) return(code)
-  found <- read_run(store, row)
+  found <- read_run(store, cell)
   if (is.null(found$damage)) return(found$run)
   run <- code
-  write_run(store, row, run)
+  write_run(store, cell, run)
   run
 }
 
 # Whether it was written. A worker on another machine may not see the directory.
-write_run <- function(store, row, run) {
+write_run <- function(store, cell, run) {
   if (!file.exists(file.path(store$dir, manifest_name))) return(FALSE)
-  write_checked(file.path(store$dir, run_name(row)), run_lines(store, row, run))
+  write_checked(file.path(store$dir, run_name(cell)), run_lines(store, cell, run))
 }
 
-run_head <- "capalloc run 1"
+run_head <- "capalloc run 2"
 
-run_lines <- function(store, row, run) {
+run_lines <- function(store, cell, run) {
   values <- vapply(names(run_columns), function(column) {
     paste(column, write_value(as_column(run$row[[column]], column)))
   }, "")
   c(
-    run_head, paste("design", store$design), paste("run", row), values,
-    paste("allocation", length(run$allocation)), write_number(run$allocation)
+    run_head, made_with(), cell_lines(store, cell), values, paste("allocation", length(run$allocation)),
+    write_number(run$allocation)
+  )
+}
+
+# What determines a run, a line each.
+cell_lines <- function(store, cell) {
+  c(
+    named_lines(store, cell), paste("replicate", write_number(cell$replicate)), paste("seed", write_number(cell$seed)),
+    store$shared
+  )
+}
+
+named_lines <- function(store, cell) {
+  c(
+    paste("network", write_text(cell$network), store$sums$network[[cell$network]]),
+    paste("task", write_text(cell$task), store$sums$task[[cell$task]])
   )
 }
 
@@ -213,39 +290,51 @@ as_column <- function(x, column) {
   x
 }
 
-# list(runs, damage, foreign): runs by row of the design, NULL where there is none; what is wrong with files, by name;
-# and the names of intact files that are of another comparison.
-read_runs <- function(store, n) {
+# list(runs, damage, foreign, made): runs by row of the design, NULL where there is none; what is wrong with files, by
+# name; which rows have an intact file of other values; and the versions that made the runs.
+read_runs <- function(store, design) {
+  n <- nrow(design)
   runs <- vector("list", n)
   damage <- character()
-  foreign <- character()
-  names <- run_name(seq_len(n))
+  foreign <- logical(n)
+  made <- character()
+  names <- run_name(design)
   for (row in which(names %in% list.files(store$dir))) {
-    found <- read_run(store, row)
+    found <- read_run(store, design[row, ])
     if (is.null(found$damage)) runs[row] <- list(found$run)
     if (is_damaged(found)) damage[[names[[row]]]] <- found$damage
-    if (isTRUE(found$foreign)) foreign <- c(foreign, names[[row]])
+    foreign[[row]] <- isTRUE(found$foreign)
+    made <- union(made, found$made)
   }
-  list(runs = runs, damage = damage, foreign = foreign)
+  list(runs = runs, damage = damage, foreign = foreign, made = made)
 }
 
-# list(run), or list(damage) with what is wrong, and `foreign` TRUE when it is of another comparison.
-read_run <- function(store, row) {
-  read <- read_checked(file.path(store$dir, run_name(row)))
+# list(run, made), or list(damage) with what is wrong, and `foreign` TRUE when it is intact and of other values.
+read_run <- function(store, cell) {
+  read <- read_checked(file.path(store$dir, run_name(cell)))
   if (!is.null(read$damage)) return(read)
   lines <- read$lines
-  values <- 3L + seq_along(run_columns)
+  determined <- cell_lines(store, cell)
+  if (length(lines) < 3L || lines[[1L]] != run_head) return(list(damage = "is not a run's file"))
+  values <- 2L + length(determined) + seq_along(run_columns)
   counted <- max(values) + 1L
-  if (length(lines) < counted || lines[[1L]] != run_head) return(list(damage = "is not a run's file"))
-  if (lines[[2L]] != paste("design", store$design)) return(list(damage = "is of another comparison", foreign = TRUE))
-  if (lines[[3L]] != paste("run", row)) return(list(damage = paste0("is of another run (", lines[[3L]], ")")))
+  if (!identical(lines[2L + seq_along(determined)], determined)) return(other_run(lines, determined))
+  if (length(lines) < counted) return(list(damage = "has a line that is not of its form"))
   row <- Map(read_field, lines[values], names(run_columns), run_columns)
   names(row) <- names(run_columns)
   allocation <- read_number(lines[-seq_len(counted)])
   whole <- identical(lines[[counted]], paste("allocation", length(lines) - counted)) &&
     !is.null(allocation) && !any(vapply(row, is.null, NA))
   if (!whole) return(list(damage = "has a line that is not of its form"))
-  list(run = list(row = row, allocation = if (length(allocation) > 0L) allocation))
+  list(run = list(row = row, allocation = if (length(allocation) > 0L) allocation), made = lines[[2L]])
+}
+
+# The lines that determine a run end where its columns begin.
+other_run <- function(lines, determined) {
+  end <- grep(paste0("^", names(run_columns)[[1L]], " "), lines)
+  if (length(end) == 0L || end[[1L]] < 4L) return(list(damage = "is not a run's file"))
+  differs <- design_differences(lines[3L:(end[[1L]] - 1L)], determined, extended = FALSE)
+  list(damage = paste0("is of another run (", paste(differs, collapse = "; "), ")"), foreign = TRUE)
 }
 
 # The value behind `name `, in the type of `like`; NULL when the line is something else.

@@ -182,9 +182,11 @@ check_fitting <- function(fitting, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-# One row per run. Networks of a task and replicate share their seed, hence their sample.
+# One row per run. The seed of a run depends on the seed of the comparison, the name of its task and its replicate
+# alone: networks of a task and replicate share it, hence their sample, and whatever is added later leaves it as it is.
 comparison_design <- function(networks, tasks, replicates, seed) {
-  seeds <- matrix(derive_seeds(seed, length(tasks) * replicates), replicates, length(tasks))
+  seeds <- vapply(names(tasks), function(task) derive_seeds(named_seed(seed, task), replicates), integer(replicates))
+  seeds <- matrix(seeds, replicates)
   grid <- expand.grid(
     replicate = seq_len(replicates), network = names(networks), task = names(tasks),
     KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE
@@ -200,7 +202,9 @@ run_columns <- list(
   n_params = NA_integer_, total_capacity = NA_real_, loss = NA_real_, train_loss = NA_real_,
   bayes_loss = NA_real_, linear_loss = NA_real_, excess_loss = NA_real_, converged = FALSE,
   gradient_norm = NA_real_, iterations = NA_integer_, seconds = NA_real_, error = NA_character_,
-  rank_low = NA_integer_, rank_high = NA_integer_
+  rank_low = NA_integer_, rank_high = NA_integer_, undecided = NA, redraws = NA_integer_, decrement = NA_real_,
+  excess_type = NA_character_, null_loss = NA_real_, relative_loss = NA_real_, relative_excess = NA_real_,
+  mase = NA_real_, accuracy = NA_real_, log_loss = NA_real_
 )
 
 run_one <- function(network, task, seed, n_obs, fitting) {
@@ -214,10 +218,12 @@ run_one <- function(network, task, seed, n_obs, fitting) {
   )
 }
 
-# What these warnings say is kept in the run's columns. They are not made at all, since their layout takes longer than
-# a small run.
+# What these warnings say of a run is kept in its columns. They are not made at all, since their layout takes longer
+# than a small run.
 quietly_warned <- function(code) {
-  old <- options(capalloc.muffled = c("not_converged", "rank_gap"))
+  old <- options(capalloc.muffled = c(
+    "not_converged", "starts", "above_floor", "rank_gap", "rows_exhausted", "constant"
+  ))
   on.exit(options(old))
   code
 }
@@ -231,16 +237,78 @@ flat_message <- function(e) {
 run_values <- function(trained, allocation) {
   g <- glance(trained)
   evidence <- glance(allocation)
+  task <- trained$task
   linear <- linear_loss(trained)
-  base <- if (is.na(g$bayes_loss)) linear else g$bayes_loss
-  list(
-    n_params = g$n_params, total_capacity = evidence$total, loss = g$loss, train_loss = g$train_loss,
-    bayes_loss = g$bayes_loss, linear_loss = linear, excess_loss = g$loss - base,
-    converged = g$converged, gradient_norm = g$gradient_norm, iterations = g$iterations,
-    seconds = g$seconds, error = if (g$converged) NA_character_ else paste("not converged:", trained$outcome),
-    rank_low = evidence$rank_low, rank_high = evidence$rank_high
+  of_data <- is_data_task(task)
+  excess <- if (of_data) g$loss - linear else g$excess_loss
+  null <- field_or(g, "null_loss", null_loss(task))
+  c(
+    list(
+      n_params = g$n_params, total_capacity = evidence$total, loss = g$loss, train_loss = g$train_loss,
+      bayes_loss = g$bayes_loss, linear_loss = linear, excess_loss = excess,
+      converged = g$converged, gradient_norm = g$gradient_norm, iterations = g$iterations,
+      seconds = g$seconds, error = if (g$converged) NA_character_ else paste("not converged:", trained$outcome),
+      rank_low = evidence$rank_low, rank_high = evidence$rank_high,
+      undecided = field_or(evidence, "undecided", evidence$rank_low < evidence$rank_high),
+      redraws = field_or(g, "redraws", 0L), decrement = field_or(g, "decrement", NA_real_),
+      excess_type = if (of_data) "versus linear" else
+        field_or(trained, "excess_type", if (is_linear(trained$network)) "exact" else "sampled"),
+      null_loss = null, relative_loss = against(g$loss, null), relative_excess = against(excess, null)
+    ),
+    held_out_scores(trained, g$loss)
   )
 }
+
+# A field of a result, or `default` where the version that made it had none. The default is computed only then.
+field_or <- function(x, name, default) if (is.null(x[[name]])) default else x[[name]]
+
+# Losses as multiples of the null loss; NA where that is 0 or unknown.
+against <- function(loss, null) ifelse(is.finite(null) & null > 0, loss / null, NA_real_)
+
+# ---- scores on the rows held out -----------------------------------------------------------------
+
+# mase, accuracy and log_loss of a fit, in the units of the data; NA where they do not apply.
+held_out_scores <- function(trained, loss) {
+  task <- trained$task
+  scores <- list(mase = NA_real_, accuracy = NA_real_, log_loss = NA_real_)
+  if (!is_data_task(task) || nrow(task$data$x_test) == 0L) return(scores)
+  if (has_classes(task)) {
+    said <- stats::predict(trained, task$data$x_test, type = "class")
+    scores$accuracy <- mean(as.integer(said) == max.col(task$data$y_test, "first"))
+    scores$log_loss <- loss
+  } else if (task$kind == "series") {
+    errors <- abs(stats::predict(trained, task$data$x_test) - task$data$y_test)
+    scores$mase <- mean(against(colMeans(errors), naive_errors(task)))
+  }
+  scores
+}
+
+# For each output of a series, the mean absolute error of the seasonal naive forecast within the training part of its
+# channel: mean |v_t - v_(t - period)|.
+naive_errors <- function(task) {
+  period <- field_or(task, "period", 1L)
+  vapply(seq_len(task$outputs), function(k) {
+    mean(abs(diff(training_values(task, k), lag = period)))
+  }, 0)
+}
+
+# Values of the channel of output k that training rows hold, in order of time: the first window, the newest value of
+# each further one, and the responses that lie beyond the last window.
+training_values <- function(task, k) {
+  channels <- task$input$shape[[1L]]
+  x <- task$data$x
+  y <- task$data$y[, k]
+  own <- seq((k - 1L) %% channels + 1L, ncol(x), by = channels)
+  newest <- x[, own[[length(own)]]]
+  values <- c(x[1L, own], newest[-1L])
+  # the horizon is how many rows later a response is the newest value of a window
+  for (h in seq_len(length(y) - 1L)) {
+    if (all(y[seq_len(length(y) - h)] == newest[-seq_len(h)])) return(c(values, y[length(y) - h + seq_len(h)]))
+  }
+  values
+}
+
+# ---- the best linear model -----------------------------------------------------------------------
 
 # The best linear model trained on the rows of a fit (with a constant where means are not zero);
 # on the population it is the Bayes predictor.
@@ -249,10 +317,32 @@ linear_loss <- function(trained) {
   rows <- trained$rows
   if (is.null(rows)) return(trained$bayes_loss)
   if (has_classes(task)) return(linear_class_loss(task, rows, trained$seed))
+  if (is_data_task(task)) return(linear_row_loss(task, rows))
   learnt <- new_task("sample", "sample", task$input, row_moments(rows$x, rows$y), data = rows)
   W <- oracle_weights(learnt, intercept = has_intercept(task))
-  if (is.null(task$data)) return(moment_loss(W, augment_moments(task$moments, has_intercept(task))))
-  held_out_loss(task, cbind(task$data$x_test, rep(1, nrow(task$data$x_test))) %*% t(W))
+  moment_loss(W, augment_moments(task$moments, has_intercept(task)))
+}
+
+# Least squares of standardised columns with a constant, judged on the rows held out: neither the units nor the offset
+# of a column changes it. Columns that are combinations of others share what they explain (least norm).
+linear_row_loss <- function(task, rows) {
+  if (nrow(task$data$x_test) == 0L) return(NA_real_)
+  centre <- colMeans(rows$x)
+  x <- rows$x - rep(centre, each = nrow(rows$x))
+  scale <- sqrt(colMeans(x^2))
+  varies <- scale > 100 * .Machine$double.eps * abs(centre)
+  standard <- function(x) x[, varies, drop = FALSE] / rep(scale[varies], each = nrow(x))
+  middle <- colMeans(rows$y)
+  yhat <- matrix(middle, nrow(task$data$x_test), length(middle), byrow = TRUE)
+  if (any(varies)) {
+    s <- svd(standard(x))
+    kept <- s$d > max(dim(x)) * .Machine$double.eps * s$d[[1L]]
+    y <- rows$y - rep(middle, each = nrow(rows$y))
+    W <- s$v[, kept, drop = FALSE] %*% (crossprod(s$u[, kept, drop = FALSE], y) / s$d[kept])
+    fresh <- task$data$x_test - rep(centre, each = nrow(task$data$x_test))
+    yhat <- yhat + standard(fresh) %*% W
+  }
+  mean(rowSums((task$data$y_test - yhat)^2))
 }
 
 # Multinomial regression, trained on the same rows.
@@ -272,11 +362,67 @@ failed_run <- function(network, message) {
 # ---- the result ----------------------------------------------------------------------------------
 
 new_comparison <- function(work, done) {
-  structure(list(
+  cmp <- structure(list(
     runs = bind_runs(work, done), allocation = bind_allocations(work$design, done, work$networks, work$tasks),
     demand = bind_demands(work$tasks), networks = work$networks, tasks = work$tasks, n_obs = work$n_obs,
-    seed = work$seed, replicates = work$replicates
+    seed = work$seed, replicates = work$replicates, generic_rank = vapply(work$networks, generic_rank, 0L),
+    version = own_version()
   ), class = "ca_comparison")
+  warn_starts(cmp)
+  cmp
+}
+
+# The rank of an architecture's tangent at random coefficients, NA for one that is not linear: its rank depends on
+# the samples at which it is taken.
+generic_rank <- function(network) {
+  if (!is_linear(network) || n_params(network) == 0) return(NA_integer_)
+  tryCatch(
+    as.integer(glance(quietly_warned(capacity(initialise(network, seed = 1L))))$total), error = function(e) NA_integer_
+  )
+}
+
+# ---- starts that end apart -----------------------------------------------------------------------
+
+# Networks whose loss has one minimum: a single linear map with parameters.
+is_convex <- function(network) {
+  kinds <- vapply(network_rows(network), function(row) if (own_params(row$layer) > 0) row$layer$kind else "", "")
+  is_linear(network) && sum(kinds != "") <= 1L && !"recurrent" %in% kinds
+}
+
+# Cells whose runs share everything but the starting weights (population tasks, n_obs = Inf) and end at losses that
+# differ by more than 1%: a data frame of network, task, least and largest loss. Differences below 1e-8 of the null
+# loss are none.
+starts_apart <- function(cmp) {
+  nothing <- light_frame(list(network = character(), task = character(), least = numeric(), largest = numeric()))
+  if (is.finite(cmp$n_obs)) return(nothing)
+  free <- names(cmp$networks)[!vapply(cmp$networks, is_convex, NA)]
+  population <- names(cmp$tasks)[!vapply(cmp$tasks, is_data_task, NA)]
+  runs <- cmp$runs[cmp$runs$network %in% free & cmp$runs$task %in% population & !is.na(cmp$runs$loss), ]
+  if (nrow(runs) == 0L) return(nothing)
+  cell <- paste(runs$network, runs$task, sep = "\r")
+  first <- !duplicated(cell)
+  ends <- function(f) as.double(tapply(runs$loss, factor(cell, unique(cell)), f))
+  rows <- light_frame(list(
+    network = runs$network[first], task = runs$task[first], least = ends(min), largest = ends(max)
+  ))
+  floor <- 1e-8 * vapply(cmp$tasks[rows$task], null_loss, 0)
+  rows[rows$largest - rows$least > 0.01 * rows$least + floor, , drop = FALSE]
+}
+
+# "dilated on ar, conv on fgn and 3 more"
+pair_text <- function(rows, most = 4L) {
+  shown <- paste(rows$network, "on", rows$task)[seq_len(min(nrow(rows), most))]
+  paste0(paste(shown, collapse = ", "), if (nrow(rows) > most) paste(" and", nrow(rows) - most, "more"))
+}
+
+warn_starts <- function(cmp) {
+  apart <- starts_apart(cmp)
+  if (nrow(apart) == 0L) return(invisible())
+  pairs <- pair_text(apart)
+  warn(c(
+    "Starts of the same network on the same population end at losses that differ by more than 1%: {pairs}.",
+    i = "Its capacities differ between starts too. Train with {.arg restarts} to keep the best of several starts."
+  ), "starts", pairs = apart)
 }
 
 bind_runs <- function(work, done) {

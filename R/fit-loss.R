@@ -50,16 +50,19 @@ held_out_loss <- function(task, yhat, units = NULL) {
   row_loss(yhat / scale, task$data$y_test / scale, "squared")
 }
 
-# The loss of the best constant: of the population, or of the training mean (class shares) on the rows held out.
+# The loss of the best constant, NA where there is no loss: of the population, or of the training mean (for classes
+# their shares) on the rows held out. What remains of a constant output is rounding.
 null_loss <- function(task, units = NULL) {
+  eps <- 100 * .Machine$double.eps
   if (!is_data_task(task)) {
-    moments <- task$moments
-    return(sum(diag(moments$target) - moments$mean_y^2))
+    size <- sum(diag(task$moments$target))
+    left <- size - sum(task$moments$mean_y^2)
+    return(if (left <= eps * size) 0 else left)
   }
   y <- task$data$y_test
   if (nrow(y) == 0L) return(NA_real_)
-  constant <- rep(centre_of(task$data$y), each = nrow(y))
-  if (!has_classes(task)) return(held_out_loss(task, matrix(constant, nrow(y)), units))
-  log_share <- matrix(log(constant), nrow(y))
-  -sum(log_share[y > 0]) / nrow(y)
+  constant <- matrix(centre_of(task$data$y), nrow(y), ncol(y), byrow = TRUE)
+  if (has_classes(task)) return(-sum(log(constant[y > 0])) / nrow(y))
+  left <- held_out_loss(task, constant, units)
+  if (left <= eps^2 * held_out_loss(task, 0 * y, units)) 0 else left
 }

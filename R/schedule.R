@@ -7,7 +7,7 @@
 run_design <- function(work, call = rlang::caller_env()) {
   begun <- begin_design(work, call)
   done <- run_rows(begun$work, begun$done)
-  warn_unwritten(begun$work$store, done)
+  warn_unwritten(begun$work, done)
   done
 }
 
@@ -40,10 +40,11 @@ run_here <- function(work, rows, keep) {
 }
 
 # A full disk costs the checkpoint, not the runs.
-warn_unwritten <- function(store, done) {
+warn_unwritten <- function(work, done) {
+  store <- work$store
   if (is.null(store)) return(invisible())
   finished <- which(vapply(done, function(run) !is.null(run) && !isTRUE(run$lost), NA))
-  missing <- run_name(finished)
+  missing <- run_name(work$design[finished, , drop = FALSE])
   missing <- missing[!utils::file_test("-f", file.path(store$dir, missing))]
   if (length(missing) == 0L) return(invisible())
   warn(c(
@@ -73,7 +74,7 @@ run_chunk <- function(chunk, journal = NULL) {
   lapply(seq_along(chunk$rows), function(i) {
     if (!is.null(journal)) note_start(journal, chunk$rows[[i]])
     cell <- chunk$cells[i, ]
-    stored_run(chunk$store, chunk$rows[[i]], run_one(
+    stored_run(chunk$store, cell, run_one(
       chunk$networks[[cell$network]], chunk$tasks[[cell$task]], cell$seed, chunk$n_obs, chunk$fitting
     ))
   })
@@ -187,8 +188,9 @@ collect_chunk <- function(chunk, work) {
     error = identity
   )
   if (!inherits(runs, "error") && !is.null(work$store)) {
-    written <- file.exists(file.path(work$store$dir, run_name(chunk$rows)))
-    for (i in which(!written)) write_run(work$store, chunk$rows[[i]], runs[[i]])
+    cells <- work$design[chunk$rows, , drop = FALSE]
+    written <- file.exists(file.path(work$store$dir, run_name(cells)))
+    for (i in which(!written)) write_run(work$store, cells[i, ], runs[[i]])
   }
   runs
 }
@@ -203,7 +205,7 @@ muffle_lost_process <- function(w) {
 
 after_loss <- function(state, work, chunk, error, keep) {
   state$hurt <- has_pool()
-  runs <- lapply(chunk$rows, function(row) if (!is.null(work$store)) read_run(work$store, row)$run)
+  runs <- lapply(chunk$rows, function(row) if (!is.null(work$store)) read_run(work$store, work$design[row, ])$run)
   finished <- !vapply(runs, is.null, NA)
   keep(chunk$rows[finished], runs[finished])
   left <- chunk$rows[!finished]

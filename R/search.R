@@ -171,7 +171,7 @@ search_rounds <- function(work, strategy, keep, call = rlang::caller_env()) {
     scores <- score_runs(asked_runs(work, done, rows, alive))
     alive <- alive[best_first(scores)][seq_len(max(1, ceiling(keep * length(alive) - 1e-9)))]
   }
-  warn_unwritten(work$store, done)
+  warn_unwritten(work, done)
   work$design <- work$design[asked, , drop = FALSE]
   list(comparison = new_comparison(work, done[asked]), rounds = rounds_frame(rounds), entered = entered)
 }

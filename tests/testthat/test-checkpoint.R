@@ -8,7 +8,7 @@ compare <- function(dir = NULL, ..., networks = nets, of = tasks, replicates = 2
 alone <- compare()
 
 manifest <- "capalloc-manifest.txt"
-run_file <- function(dir, row) file.path(dir, sprintf("run-%06d.txt", row))
+run_file <- function(dir, rows, of = alone) file.path(dir, capalloc:::run_name(of$runs[rows, ]))
 
 # A finished checkpoint of the comparison `alone`.
 local_checkpoint <- function(env = parent.frame()) {
@@ -77,7 +77,7 @@ test_that("failed and unconverged runs, odd names, constants and data are kept",
   full <- go(NULL)
   expect_identical(glance(full)[c("failed", "unconverged")], data.frame(failed = 2L, unconverged = 4L))
   expect_identical(timeless(go(dir)), timeless(full))
-  unlink(run_file(dir, 1))
+  unlink(run_file(dir, 1, full))
   expect_identical(runs_done(again <- go(dir)), 1L)
   expect_identical(timeless(again), timeless(full))
   expect_length(list.files(outer, recursive = TRUE), 7)
@@ -93,7 +93,10 @@ test_that("files are plain text, each with its sum", {
     expect_match(lines, "^[ -~]*$")
   }
   lines <- readLines(run_file(dir, 3))
-  expect_identical(lines[c(1, 3)], c("capalloc run 1", "run 3"))
+  sums <- vapply(list(nets$dilated, tasks$ar), capalloc:::fingerprint, "")
+  version <- paste("made with capalloc", packageVersion("capalloc"))
+  expect_identical(lines[1:7], c("capalloc run 2", version, paste("network \"dilated\"", sums[[1]]),
+    paste("task \"ar\"", sums[[2]]), "replicate 1", paste("seed", alone$runs$seed[[3]]), "n_obs 30"))
   loss <- sub("^loss ", "", grep("^loss ", lines, value = TRUE))
   expect_identical(as.numeric(loss), alone$runs$loss[[3]])
   capacities <- lines[length(lines) - 8:1]
@@ -151,26 +154,85 @@ test_that("a checkpoint of another comparison is refused, by what differs", {
   dir <- local_checkpoint()
   before <- tools::md5sum(list.files(dir, full.names = TRUE))
   other <- list(dense = arch_dense(8), dilated = arch_dilated(8, filters = 2))
-  odd <- c(nets, list(`{odd} "name"` = nets$dense))
+  odd <- stats::setNames(nets, c("{odd} \"name\"", "dilated"))
   texts <- c(
-    said(compare(dir, replicates = 3), dir),
     said(compare(dir, seed = 123456789), dir),
     said(compare_architectures(nets, tasks, replicates = 2, checkpoint = dir), dir),
     said(compare(dir, method = "lbfgs", control = list(max_iterations = 5)), dir),
     said(compare(dir, networks = other), dir),
-    said(compare(dir, networks = odd), dir),
-    said(compare(dir, networks = nets["dense"], of = rev(tasks)), dir),
-    said(compare(dir, networks = rev(nets)), dir),
     said(compare(dir, of = list(ar = task_ar(8, 0.5), sparse = tasks$sparse), seed = 2), dir)
   )
   expect_snapshot(writeLines(texts))
   expect_identical(tools::md5sum(list.files(dir, full.names = TRUE)), before)
+  compare(dir, networks = odd)
+  expect_match(said(compare(dir, networks = stats::setNames(rev(nets), names(odd))), dir),
+    "`networks${odd} \"name\"`: another one there", fixed = TRUE)
+})
+
+# ---- studies that grow ---------------------------------------------------------------------------
+
+# The rows of `part` stand in `whole`, with their allocations, to the last bit.
+expect_part_of <- function(part, whole) {
+  key <- function(x) paste(x$network, x$task, x$replicate, sep = "|")
+  at <- match(key(part$runs), key(whole$runs))
+  expect_equal(timeless(part)$runs, timeless(whole)$runs[at, ], ignore_attr = "row.names", tolerance = 0)
+  of <- whole$allocation[key(whole$allocation) %in% key(part$runs), ]
+  by_key <- function(rows) rows[order(key(rows), rows$position), ]
+  expect_equal(by_key(part$allocation), by_key(of), ignore_attr = "row.names", tolerance = 0)
+}
+
+test_that("adding and reordering networks, tasks and replicates computes only what is new", {
+  dir <- withr::local_tempdir()
+  first <- compare(dir)
+  more_nets <- list(conv = arch_conv(8, 2, 3), dilated = nets$dilated, dense = nets$dense)
+  more_tasks <- classical_tasks(8)[c("fgn", "sparse", "ar")]
+  at_once <- compare(networks = more_nets, of = more_tasks, replicates = 5)
+  expect_part_of(first, at_once)
+  expect_identical(runs_done(grown <- compare(dir, networks = more_nets, of = more_tasks, replicates = 5)), 45L - 8L)
+  expect_identical(timeless(grown), timeless(at_once))
+  # the seconds of the old runs show that they were read
+  key <- function(x) paste(x$runs$network, x$runs$task, x$runs$replicate)
+  expect_identical(grown$runs$seconds[match(key(first), key(grown))], first$runs$seconds)
+  # what was there first, and a part of it, are still there
+  expect_identical(runs_done(again <- compare(dir)), 0L)
+  expect_identical(again, first)
+  expect_identical(runs_done(compare(dir, networks = nets["dense"], of = rev(tasks), replicates = 1)), 0L)
+  # names that were added keep their values too
+  expect_match(said(compare(dir, networks = list(conv = arch_conv(8, 2, 4))), dir), "`networks$conv`: another one there",
+    fixed = TRUE)
+})
+
+test_that("what determines a run is its values, not labels and options", {
+  dir <- local_checkpoint()
+  withr::local_options(digits = 3, scipen = 20)
+  labelled <- classical_tasks(8)[c("ar", "sparse")]
+  labelled$ar$label <- "another label"
+  expect_identical(runs_done(compare(dir, of = labelled)), 0L)
+})
+
+test_that("two sessions that extend a checkpoint at once keep each other's names", {
+  dir <- local_checkpoint()
+  write <- capalloc:::write_checked
+  local_internal("write_checked", function(path, ...) {
+    if (basename(path) == manifest) {
+      local_internal("write_checked", write)
+      # another session, between this one's look and its write
+      compare(dir, networks = list(theirs = nets$dense), replicates = 1)
+    }
+    write(path, ...)
+  })
+  compare(dir, networks = list(mine = nets$dense), replicates = 1)
+  lines <- readLines(file.path(dir, manifest))
+  expect_length(grep("^network \"(mine|dense|dilated)\"", lines), 3)
+  # where the other's name was overwritten, its runs still say what they are of
+  expect_match(said(compare(dir, networks = list(theirs = nets$dilated), replicates = 1), dir), "theirs")
+  expect_identical(runs_done(compare(dir, networks = list(theirs = nets$dense), replicates = 1)), 0L)
 })
 
 test_that("without a sound manifest the runs say that they are of another comparison", {
   dir <- local_checkpoint()
   unlink(file.path(dir, manifest))
-  expect_match(said(compare(dir, seed = 2), dir), "<dir>/run-000001.txt' is of another one")
+  expect_match(said(compare(dir, seed = 2), dir), "is of another run (`seed`: ", fixed = TRUE)
   expect_false(file.exists(file.path(dir, manifest)))
   # but those of this one are taken
   expect_identical(runs_done(again <- compare(dir)), 0L)
@@ -184,12 +246,14 @@ test_that("without a sound manifest the runs say that they are of another compar
 
 test_that("a form of another version is refused, and runs of another version are said", {
   dir <- local_checkpoint()
-  path <- file.path(dir, manifest)
+  path <- run_file(dir, 3)
   lines <- readLines(path)
   capalloc:::write_checked(path, replace(lines[-length(lines)], 2, "made with capalloc 0.0.1"))
   expect_warning(compare(dir), "made with capalloc 0.0.1", class = "capalloc_warning_checkpoint")
-  capalloc:::write_checked(path, replace(lines[-length(lines)], 1, "capalloc checkpoint 2"))
-  expect_match(said(compare(dir), dir), "begins with \"capalloc checkpoint 2\"")
+  path <- file.path(dir, manifest)
+  lines <- readLines(path)
+  capalloc:::write_checked(path, replace(lines[-length(lines)], 1, "capalloc checkpoint 1"))
+  expect_snapshot(writeLines(said(compare(dir), dir)))
 })
 
 test_that("what is no directory that can be written is refused before the first run", {
@@ -266,7 +330,9 @@ test_that("a sound sum does not make a line sound", {
   with(lines[-length(lines)])
   with(c(lines, "NA"))
   with(c(lines, "q()"))
+  with(lines[1:9])
   with(lines[1:6])
+  with(c(lines[1:2], "n_params 7"))
   with("design")
   unlink(file)
   dir.create(file)
@@ -279,7 +345,7 @@ test_that("a file that is a link is replaced, and what it links to stays", {
   precious <- withr::local_tempfile(lines = "precious")
   unlink(run_file(dir, 2))
   file.symlink(precious, run_file(dir, 2))
-  expect_warning(again <- compare(dir), "run-000002.txt", class = "capalloc_warning_checkpoint")
+  expect_warning(again <- compare(dir), basename(run_file(dir, 2)), class = "capalloc_warning_checkpoint")
   expect_identical(timeless(again), timeless(alone))
   expect_identical(readLines(precious), "precious")
   expect_identical(Sys.readlink(run_file(dir, 2)), "")
@@ -381,8 +447,8 @@ test_that("what a manifest says is shown as it is where it is no number", {
   dir <- local_checkpoint()
   path <- file.path(dir, manifest)
   lines <- readLines(path)
-  capalloc:::write_checked(path, sub("^replicates .*", "replicates two", lines[-length(lines)]))
-  expect_match(said(compare(dir), dir), "`replicates`: two there, 2 here", fixed = TRUE)
+  capalloc:::write_checked(path, sub("^n_obs .*", "n_obs many", lines[-length(lines)]))
+  expect_match(said(compare(dir), dir), "`n_obs`: many there, 30 here", fixed = TRUE)
 })
 
 test_that("files that are enormous or in another encoding are damaged, and made again", {
@@ -395,6 +461,7 @@ test_that("files that are enormous or in another encoding are damaged, and made 
   close(large)
   writeBin(c(charToRaw("caf"), as.raw(0xe9), charToRaw("\n")), run_file(dir, 5))
   w <- expect_warning(again <- compare(dir), class = "capalloc_warning_checkpoint")
-  expect_match(conditionMessage(w), "run-000002.txt: is too large.*run-000005.txt: is not text")
+  expect_match(conditionMessage(w), paste0(basename(run_file(dir, 2)), ": is too large"), fixed = TRUE)
+  expect_match(conditionMessage(w), paste0(basename(run_file(dir, 5)), ": is not text"), fixed = TRUE)
   expect_identical(timeless(again), timeless(alone))
 })

@@ -45,7 +45,9 @@ rewrite <- function(file, change) {
   lines <- readLines(file)
   capalloc:::write_checked(file, change(lines[-length(lines)]))
 }
-run_1 <- function(dir) file.path(dir, "run-000001.txt")
+run_1 <- function(dir) {
+  file.path(dir, capalloc:::run_name(data.frame(network = "dense", task = "ar", replicate = 1L)))
+}
 manifest <- function(dir) file.path(dir, "capalloc-manifest.txt")
 
 test_that("no line of a checkpoint is evaluated, however it is written", {
@@ -114,7 +116,7 @@ test_that("a checkpoint reads and writes only its own files, inside its director
   before <- session_state(outside)$files
   dir <- local_checkpoint()
   # links where files of the checkpoint are, and where half written ones are swept
-  for (name in c("run-000001.txt", "run-000003.txt", "capalloc-manifest.txt", "writing-a")) {
+  for (name in c(basename(run_1(dir)), "run-other-ar-0123456789-0001.txt", "capalloc-manifest.txt", "writing-a")) {
     unlink(file.path(dir, name))
     file.symlink(file.path(outside, "precious"), file.path(dir, name))
   }
