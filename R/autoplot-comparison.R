@@ -190,7 +190,8 @@ comparison_loss <- function(object) {
   means <- in_order(plain_frame(summary(object)), object)
   means <- means[means$runs > 0, , drop = FALSE]
   shapes <- rep_len(network_shapes, length(object$networks))
-  worst <- vapply(object$tasks, total_variance, 0)[as.character(runs$task)]
+  worst <- task_null_losses(object$tasks)[as.character(runs$task)]
+  worst[is.na(worst)] <- Inf
   scale <- on_log_scale(runs$excess_loss, worst = worst)
   means$excess_loss <- on_log_scale(means$excess_loss, runs$excess_loss, worst)$values
   runs$excess_loss <- scale$values

@@ -467,13 +467,16 @@ bind_demands <- function(tasks) {
 #' @param level Level of the intervals.
 #' @param ... Not used.
 #' @returns `summary()`: a data frame of class `ca_comparison_summary` with one row per
-#'   task and network: `task`, `network`, `runs` (that did not fail), `failed`, `unconverged`,
-#'   `n_params`, and means over runs: `total_capacity`, `loss`, `loss_low`, `loss_high` (Student
-#'   intervals of the mean; `NA` for a single run), `excess_loss`, `excess_low`, `excess_high`,
-#'   `seconds`. Its print says what the intervals speak of. `tidy()`: the runs. `augment()`: the runs
-#'   with `efficiency`. `glance()`: one
-#'   row: `networks`, `tasks`, `replicates`, `runs`, `failed`, `unconverged`, `n_obs`, `seed`. `format()` of a summary:
-#'   a data frame of texts with intervals in brackets, ready for [knitr::kable()].
+#'   task and network: `task`, `network`, `runs` (that did not fail), `failed`, `unconverged`, `undecided` (runs with
+#'   `rank_low < rank_high`), `redraws` (bad starts that were drawn again, all runs together), `n_params`, `generic_rank`
+#'   (the rank of the architecture at random coefficients, `NA` for networks that are not linear), `total_capacity` (the
+#'   median over runs), `total_low` and `total_high` (the least `rank_low` and the largest `rank_high` of the runs),
+#'   `loss` and `excess_loss` (means over runs, with Student intervals of the mean in `loss_low`, `loss_high`,
+#'   `excess_low`, `excess_high`, `NA` for a single run), `loss_median`, `excess_median`, and the mean `seconds`.
+#'   Its print says what the intervals describe. `tidy()`: the runs. `augment()`: the runs
+#'   with `efficiency`, (1 - loss / null_loss) / total_capacity. `glance()`: one
+#'   row: `networks`, `tasks`, `replicates`, `runs`, `failed`, `unconverged`, `undecided`, `n_obs`, `seed`. `format()` of
+#'   a summary: a data frame of texts with intervals in brackets, ready for [knitr::kable()].
 #' @name ca_comparison
 #' @examples
 #' cmp <- compare_architectures(list(dense = arch_dense(8)), classical_tasks(8)["ar"], replicates = 2)
@@ -485,29 +488,52 @@ NULL
 summary.ca_comparison <- function(object, level = 0.95, ...) {
   level <- check_number(level, min = 0, max = 1, open = TRUE)
   cells <- unique(object$runs[c("task", "network")])
+  generic <- field_or(object, "generic_rank", integer())[cells$network]
   rows <- lapply(seq_len(nrow(cells)), function(i) {
     here <- object$runs$task == cells$task[[i]] & object$runs$network == cells$network[[i]]
-    summarise_runs(object$runs[here, , drop = FALSE], level)
+    summarise_runs(object$runs[here, , drop = FALSE], level, generic[[i]])
   })
   columns <- lapply(stats::setNames(nm = names(rows[[1L]])), function(column) {
     unlist(lapply(rows, function(row) row[[column]]), use.names = FALSE)
   })
   new_frame(c(as.list(cells), columns), "ca_comparison_summary",
-    varies = what_varies(object), level = level, data_tasks = data_tasks(object)
+    varies = what_varies(object), level = level, data_tasks = data_tasks(object), notes = run_notes(object)
   )
 }
 
-summarise_runs <- function(runs, level) {
+summarise_runs <- function(runs, level, generic) {
   ok <- has_run(runs)
   loss <- mean_interval(runs$loss[ok], level)
   excess <- mean_interval(runs$excess_loss[ok], level)
+  ends <- total_range(runs[ok, , drop = FALSE])
   list(
-    runs = sum(ok), failed = sum(!ok), unconverged = sum(ok & !runs$converged),
-    n_params = runs$n_params[[1L]], total_capacity = mean_interval(runs$total_capacity[ok], level)[[1L]],
-    loss = loss[[1L]], loss_low = loss[[2L]], loss_high = loss[[3L]],
-    excess_loss = excess[[1L]], excess_low = excess[[2L]], excess_high = excess[[3L]],
+    runs = sum(ok), failed = sum(!ok), unconverged = sum(ok & !runs$converged), undecided = sum(is_undecided(runs)),
+    redraws = sum(field_or(runs, "redraws", 0L), na.rm = TRUE), n_params = runs$n_params[[1L]],
+    generic_rank = generic, total_capacity = median_of(runs$total_capacity[ok]), total_low = ends[[1L]],
+    total_high = ends[[2L]], loss = loss[[1L]], loss_low = loss[[2L]], loss_high = loss[[3L]],
+    loss_median = median_of(runs$loss[ok]), excess_loss = excess[[1L]], excess_low = excess[[2L]],
+    excess_high = excess[[3L]], excess_median = median_of(runs$excess_loss[ok]),
     seconds = mean_interval(runs$seconds[ok], level)[[1L]]
   )
+}
+
+# Whether the rank of a run is not decided.
+is_undecided <- function(runs) {
+  undecided <- field_or(runs, "undecided", field_or(runs, "rank_low", NA) < field_or(runs, "rank_high", NA))
+  rep_len(undecided, nrow(runs)) %in% TRUE
+}
+
+# The least and the largest total capacity that the evidence of some runs allows.
+total_range <- function(runs) {
+  low <- pmin(field_or(runs, "rank_low", NA), runs$total_capacity, na.rm = TRUE)
+  high <- pmax(field_or(runs, "rank_high", NA), runs$total_capacity, na.rm = TRUE)
+  if (all(is.na(low))) return(c(NA_real_, NA_real_))
+  as.double(c(min(low, na.rm = TRUE), max(high, na.rm = TRUE)))
+}
+
+median_of <- function(x) {
+  x <- x[!is.na(x)]
+  if (length(x) == 0L) NA_real_ else as.double(stats::median(x))
 }
 
 # Runs that did not fail. Data of which nothing is held out have no loss, but a training loss.
@@ -526,7 +552,7 @@ data_tasks <- function(object) names(object$tasks)[vapply(object$tasks, is_data_
 
 what_varies <- function(object) {
   if (is.infinite(object$n_obs)) {
-    "Replicates vary only the starting weights: intervals say how training scatters, not how data do."
+    "Replicates vary only the starting weights: intervals describe the scatter of training, not of data."
   } else if (length(data_tasks(object)) > 0L) {
     "Replicates vary the starting weights and the sample (data tasks draw training rows with replacement)."
   } else {
@@ -534,16 +560,49 @@ what_varies <- function(object) {
   }
 }
 
+# What is to be known of the runs of a comparison, a line each; none where there is nothing to say.
+run_notes <- function(object) {
+  runs <- object$runs[has_run(object$runs), , drop = FALSE]
+  share <- function(n) paste0(n, " of ", nrow(runs), if (nrow(runs) == 1L) " run" else " runs", if (n == 1L) " has" else " have")
+  undecided <- sum(is_undecided(runs))
+  drawn <- sum(field_or(runs, "redraws", 0L), na.rm = TRUE)
+  worse <- sum(field_or(runs, "relative_loss", NA) > 1, na.rm = TRUE)
+  apart <- starts_apart(object)
+  c(
+    if (undecided > 0L) paste(share(undecided), "an undecided rank: see rank_low and rank_high"),
+    if (drawn > 0L) paste(count_text(drawn, "start"), "worse than the best constant", if (drawn == 1L) "was" else "were",
+      "drawn again"),
+    if (worse > 0L) paste(share(worse), "a loss above that of the best constant"),
+    if (nrow(apart) > 0L) paste0("Starts end at losses that differ by more than 1%: ", pair_text(apart))
+  )
+}
+
 #' @rdname ca_comparison
 #' @export
 print.ca_comparison_summary <- function(x, ...) {
-  cat("Means over runs, with ", 100 * attr(x, "level"), "% intervals\n", sep = "")
+  cat("Means of losses over runs, with ", 100 * attr(x, "level"), "% intervals; medians of total capacity, with its range\n",
+    sep = "")
   shown <- plain_frame(x)
-  shown <- shown[!names(shown) %in% c("loss_low", "loss_high", "seconds")]
+  shown$total_capacity <- with_range(x$total_capacity, x$total_low, x$total_high)
+  hidden <- c(
+    "loss_low", "loss_high", "loss_median", "excess_median", "seconds", "total_low", "total_high", "undecided",
+    if (all(x$redraws == 0)) "redraws", if (all(is.na(x$generic_rank))) "generic_rank"
+  )
+  shown <- shown[!names(shown) %in% hidden]
   shown[] <- lapply(shown, without_rounding)
   print(shown, row.names = FALSE, digits = 4)
   cat(comparison_notes(x), sep = "\n")
   invisible(x)
+}
+
+# "16 (13 to 19)", or the number alone where all runs agree.
+with_range <- function(middle, low, high, digits = 4) {
+  number <- function(x) vapply(x, function(v) format(v, digits = digits), "")
+  out <- number(middle)
+  wide <- which(low < high)
+  out[wide] <- paste0(out[wide], " (", number(low[wide]), " to ", number(high[wide]), ")")
+  out[is.na(middle)] <- ""
+  out
 }
 
 #' @rdname ca_comparison
@@ -555,8 +614,10 @@ format.ca_comparison_summary <- function(x, digits = 3, ...) {
     task = rows$task, network = rows$network,
     loss = with_interval(rows$loss, rows$loss_low, rows$loss_high, digits),
     `excess loss` = with_interval(rows$excess_loss, rows$excess_low, rows$excess_high, digits),
-    parameters = as.character(rows$n_params), `total capacity` = with_interval(rows$total_capacity, NA, NA, digits),
-    runs = as.character(rows$runs), failed = as.character(rows$failed), unconverged = as.character(rows$unconverged)
+    parameters = as.character(rows$n_params),
+    `total capacity` = with_range(rows$total_capacity, rows$total_low, rows$total_high, digits),
+    runs = as.character(rows$runs), failed = as.character(rows$failed), unconverged = as.character(rows$unconverged),
+    undecided = as.character(rows$undecided)
   ))
 }
 
@@ -567,7 +628,8 @@ comparison_notes <- function(summary) {
     if (length(of_data) > 0L) {
       paste0("For ", paste(of_data, collapse = ", "), " the loss is that on held-out rows, and excess_loss ",
         "is measured from the best linear model trained on the same rows.")
-    }
+    },
+    attr(summary, "notes")
   )
 }
 
@@ -582,7 +644,7 @@ print.ca_comparison <- function(x, ...) {
   shown <- excess_table(x)
   shown[] <- lapply(shown, without_rounding)
   print(shown, row.names = FALSE, digits = 3)
-  cat(what_varies(x), "\n", sep = "")
+  cat(c(what_varies(x), run_notes(x)), sep = "\n")
   invisible(x)
 }
 
@@ -608,6 +670,6 @@ glance.ca_comparison <- function(x, ...) {
   light_frame(list(
     networks = length(x$networks), tasks = length(x$tasks), replicates = x$replicates,
     runs = nrow(x$runs), failed = sum(failed), unconverged = sum(!failed & !x$runs$converged),
-    n_obs = x$n_obs, seed = x$seed
+    undecided = sum(is_undecided(x$runs)), n_obs = x$n_obs, seed = x$seed
   ))
 }

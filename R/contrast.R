@@ -169,9 +169,11 @@ warn_pairing <- function(cmp, by, paired) {
 
 # ---- units --------------------------------------------------------------------------------------------
 
-# A block for all tasks, or one for each: list(task, units, of, tolerance, pair, table).
+# A block for all tasks, or one for each: list(task, units, of, tolerance, pair, table, spread).
 #   pair(a, b)  units x 2: the values of two networks, from what both have
 #   table       units x networks, from what all have
+#   tolerance   units: what the metric is known to
+#   spread      units x networks: what each value is known to
 contrast_blocks <- function(about, by, paired) {
   tasks <- dimnames(about$values)$task
   if (by == "all" && length(tasks) > 1L) return(list(block_of_tasks(about, paired)))
@@ -182,18 +184,21 @@ block_of_tasks <- function(about, paired) {
   list(
     task = NA_character_, of = "task", units = dimnames(about$values)$task, tolerance = about$resolution,
     pair = function(a, b) task_means(about$values[, , c(a, b), drop = FALSE], paired),
-    table = task_means(about$values, paired)
+    table = task_means(about$values, paired), spread = task_means(about$spread)
   )
 }
 
 # One task: its replicates, or where they share nothing their mean.
 block_of_replicates <- function(about, task, paired) {
-  values <- about$values[, task, , drop = FALSE]
-  table <- if (paired) matrix(values, nrow(values), dimnames = dimnames(values)[c(1L, 3L)]) else task_means(values)
+  by_unit <- function(values) {
+    values <- values[, task, , drop = FALSE]
+    if (paired) matrix(values, nrow(values), dimnames = dimnames(values)[c(1L, 3L)]) else task_means(values)
+  }
+  table <- by_unit(about$values)
   list(
     task = task, of = if (paired) "replicate" else "task", units = rownames(table),
     tolerance = rep(about$resolution[[task]], nrow(table)), pair = function(a, b) table[, c(a, b), drop = FALSE],
-    table = table
+    table = table, spread = by_unit(about$spread)
   )
 }
 
@@ -219,7 +224,7 @@ paired_contrast <- function(block, setting) {
 block_differences <- function(block, a, b) {
   values <- block$pair(a, b)
   d <- values[, 1L] - values[, 2L]
-  tolerance <- ifelse(is.na(block$tolerance), 0, block$tolerance)
+  tolerance <- pmax(block$tolerance, block$spread[, a] + block$spread[, b], 0, na.rm = TRUE)
   d[!is.na(d) & abs(d) <= tolerance] <- 0
   list(d = unname(d[!is.na(d)]), tolerance = tolerance[!is.na(d)])
 }

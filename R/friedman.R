@@ -47,7 +47,7 @@ post_hoc_name <- function(setting) {
 block_ranks <- function(block, direction) {
   keep <- which(!apply(is.na(block$table), 1L, any))
   ranks <- vapply(keep, function(i) {
-    metric_ranks(block$table[i, ], direction, block$tolerance[[i]])
+    metric_ranks(block$table[i, ], direction, block$tolerance[[i]], block$spread[i, ])
   }, numeric(ncol(block$table)))
   names <- list(block$units[keep], colnames(block$table))
   matrix(ranks, length(keep), ncol(block$table), byrow = TRUE, dimnames = names)

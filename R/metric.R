@@ -6,11 +6,18 @@
 # Which way is better. What is not listed (total_capacity, n_params, bayes_loss, a column of the user's own) has
 # no direction: more of it is neither better nor worse.
 metric_directions <- c(
-  loss = "lower", train_loss = "lower", excess_loss = "lower", gradient_norm = "lower", iterations = "lower",
-  seconds = "lower", efficiency = "higher"
+  loss = "lower", train_loss = "lower", excess_loss = "lower", relative_loss = "lower", relative_excess = "lower",
+  mase = "lower", log_loss = "lower", gradient_norm = "lower", decrement = "lower", iterations = "lower",
+  redraws = "lower", seconds = "lower", efficiency = "higher", accuracy = "higher"
 )
 
-loss_metrics <- c("loss", "train_loss", "excess_loss", "bayes_loss", "linear_loss")
+loss_metrics <- c("loss", "train_loss", "excess_loss", "bayes_loss", "linear_loss", "null_loss", "log_loss")
+
+# Losses as multiples of the null loss.
+relative_metrics <- c("relative_loss", "relative_excess")
+
+# Metrics that depend on the trained weights through the loss on other rows than those trained on.
+held_out_metrics <- c("loss", "excess_loss", "log_loss", relative_metrics, "efficiency")
 
 # Names of all metrics that a comparison has.
 known_metrics <- function(cmp) {
@@ -28,8 +35,8 @@ check_comparison <- function(x, arg = rlang::caller_arg(x), call = rlang::caller
   x
 }
 
-# list(name, direction, values (replicates x tasks x networks), resolution (per task)). A difference within the
-# resolution is none.
+# list(name, direction, values (replicates x tasks x networks), resolution (per task), spread (as values)). A difference
+# is none when it is within the resolution of its task, or within the sum of the two values' own spreads.
 new_metric <- function(cmp, metric, direction = NULL, call = rlang::caller_env()) {
   metric <- check_choice(metric, known_metrics(cmp), arg = "metric", call = call)
   if (!is.null(direction)) direction <- check_choice(direction, c("lower", "higher"), arg = "direction", call = call)
@@ -44,7 +51,7 @@ new_metric <- function(cmp, metric, direction = NULL, call = rlang::caller_env()
   values <- run_array(cmp, numbers)
   list(
     name = metric, direction = if (is.null(direction)) own_direction(metric) else direction,
-    values = values, resolution = metric_resolution(cmp, metric, values)
+    values = values, resolution = metric_resolution(cmp, metric, values), spread = metric_spread(cmp, metric)
   )
 }
 
@@ -52,14 +59,17 @@ own_direction <- function(metric) {
   if (metric %in% names(metric_directions)) metric_directions[[metric]] else "none"
 }
 
-# (tr V - loss) / total capacity: variance explained by each effective parameter. Cross-entropy explains no
-# variance.
+# (1 - loss / null loss) / total capacity: the share of the null loss that each effective parameter explains.
 run_efficiency <- function(cmp) {
-  total <- vapply(cmp$tasks, function(task) if (has_classes(task)) NA_real_ else total_variance(task), 0)
-  unname((total[cmp$runs$task] - cmp$runs$loss) / cmp$runs$total_capacity)
+  (1 - against(cmp$runs$loss, run_null_loss(cmp))) / cmp$runs$total_capacity
 }
 
-total_variance <- function(task) sum(diag(task$moments$target))
+# The null loss of each run; of comparisons made before there was such a column, that of its task.
+run_null_loss <- function(cmp) {
+  field_or(cmp$runs, "null_loss", unname(task_null_losses(cmp$tasks)[cmp$runs$task]))
+}
+
+task_null_losses <- function(tasks) vapply(tasks, null_loss, 0)
 
 run_array <- function(cmp, values) {
   runs <- cmp$runs
@@ -74,16 +84,33 @@ run_array <- function(cmp, values) {
   out
 }
 
-# How finely a metric is known, per task. Two runs with the same seeds have the same loss to 1e-8 of it, and where
-# there is no loss left to the rounding of tr V; whatever else is a number is compared to 1e-8 of the largest.
+# How finely a metric is known, per task, whatever the run. Two runs with the same seeds have the same loss to 1e-8 of
+# it, and where there is no loss left to 1e-12 of the null loss; any other number is compared to 1e-8 of the largest.
 metric_resolution <- function(cmp, metric, values) {
-  if (!metric %in% c(loss_metrics, "efficiency")) return(1e-8 * largest_by_task(abs(values)))
+  if (!metric %in% c(loss_metrics, relative_metrics, "efficiency")) return(1e-8 * largest_by_task(abs(values)))
   losses <- run_array(cmp, cmp$runs$loss)
   least <- -largest_by_task(-losses)
-  resolution <- pmax(1e-8 * least, 1e-12 * vapply(cmp$tasks, total_variance, 0), na.rm = TRUE)
-  if (metric != "efficiency") return(resolution)
+  null <- task_null_losses(cmp$tasks)
+  resolution <- pmax(1e-8 * least, 1e-12 * null, na.rm = TRUE)
+  if (metric %in% loss_metrics) return(resolution)
+  resolution <- against(resolution, null)
+  if (metric %in% relative_metrics) return(resolution)
   capacities <- run_array(cmp, cmp$runs$total_capacity)
   resolution / pmax(-largest_by_task(-capacities), 1, na.rm = TRUE)
+}
+
+# How finely each run's own value is known. Training stops at a Newton decrement d, which it could still gain on its
+# own rows. A loss on other rows changes with the weights to first order, by up to 2 sqrt(d loss) (Cauchy-Schwarz).
+metric_spread <- function(cmp, metric) {
+  runs <- cmp$runs
+  if (!metric %in% held_out_metrics) return(run_array(cmp, numeric(nrow(runs))))
+  decrement <- field_or(runs, "decrement", rep(NA_real_, nrow(runs)))
+  spread <- ifelse(is.na(decrement), 0, 2 * sqrt(pmax(decrement * runs$loss, 0)) + 1e-12 * abs(runs$loss))
+  if (metric %in% c(relative_metrics, "efficiency")) spread <- against(spread, run_null_loss(cmp))
+  if (metric == "efficiency") spread <- spread / pmax(runs$total_capacity, 1)
+  spread[!is.finite(spread)] <- 0
+  spread[is.na(runs$loss)] <- NA
+  run_array(cmp, spread)
 }
 
 largest_by_task <- function(values) {
@@ -95,14 +122,15 @@ metric_text <- function(metric, direction) {
   if (direction == "none") metric else paste0(metric, " (", direction, " is better)")
 }
 
-# Ranks from the best, 1; without a direction from the least. What lies within `resolution` of its neighbour
-# shares a mean rank. NA where there is no value.
-metric_ranks <- function(values, direction, resolution) {
+# Ranks from the best, 1; without a direction from the least. A value shares a mean rank with its neighbour when they
+# differ by no more than `resolution`, or than the sum of their own `spread`. NA where there is no value.
+metric_ranks <- function(values, direction, resolution, spread = numeric(length(values))) {
   if (direction == "higher") values <- -values
   ranks <- rep(NA_real_, length(values))
   at <- order(values, na.last = NA)
   if (length(at) == 0L) return(ranks)
-  tied <- cumsum(c(TRUE, diff(values[at]) > resolution))
+  apart <- pmax(spread[at][-1L] + spread[at][-length(at)], resolution, 0, na.rm = TRUE)
+  tied <- cumsum(c(TRUE, diff(values[at]) > apart))
   ranks[at] <- rank(tied)
   ranks
 }
@@ -158,10 +186,10 @@ counted_by <- function(networks, noun) {
 
 # Losses of networks of one budget: parameters, or independent parameters, within a tenth of it either way.
 budget_text <- function(runs, metric) {
-  if (!metric %in% loss_metrics) return(NULL)
+  if (!metric %in% c(loss_metrics, relative_metrics)) return(NULL)
   budget <- function(column) {
-    means <- tapply(runs[[column]], runs$network, mean, na.rm = TRUE)
-    range(means[is.finite(means)])
+    medians <- tapply(runs[[column]], runs$network, stats::median, na.rm = TRUE)
+    range(medians[is.finite(medians)])
   }
   params <- budget("n_params")
   totals <- budget("total_capacity")

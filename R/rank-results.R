@@ -44,8 +44,9 @@ metric_means <- function(about) {
   counts <- colSums(!is.na(values))
   spread <- apply(values, 2:3, stats::sd, na.rm = TRUE)
   spread[counts < 2] <- NA
+  known_to <- task_means(about$spread)
   ranks <- vapply(seq_len(nrow(means)), function(i) {
-    metric_ranks(means[i, ], about$direction, about$resolution[[i]])
+    metric_ranks(means[i, ], about$direction, about$resolution[[i]], known_to[i, ])
   }, numeric(ncol(means)))
   ranks <- matrix(ranks, ncol(means)) # networks x tasks
   mean_rank <- rowMeans(ranks, na.rm = TRUE)
