@@ -30,11 +30,15 @@
 #' The best candidate has the least mean excess loss over its runs. Excess losses that lie within
 #' what they are known to are equal (see [contrast_architectures()], which also tests whether a difference is more
 #' than chance), and then the least total capacity decides, then the number of parameters: capacity that buys
-#' nothing is not rewarded. What capacity buys is in three columns. `frontier` says that no other candidate has as
+#' nothing is not rewarded. The total capacity of an over-parameterised network differs between starts, and its rank
+#' is not always decided, so a candidate has a range of it: from the least `rank_low` to the largest `rank_high` of its
+#' runs. Candidates whose ranges overlap are tied on capacity.
+#'
+#' What capacity buys is in three columns. `frontier` marks candidates that no other one beats: none has as
 #' little of both total capacity and excess loss and less of one, or as much of both from fewer parameters. `gain`
-#' is, along the frontier, by how much the loss falls for each unit of capacity more than the candidate before it
-#' has (the first one against predicting zero with no capacity). `efficiency` is the mean of (tr V - loss) / total
-#' capacity, with V the second moment of the output.
+#' is, along the frontier, the fall of the loss for each unit of capacity more than the candidate before it
+#' has (the first one is measured from the null loss, that of the best constant, with no capacity). `efficiency` is the
+#' mean of (1 - loss / null loss) / total capacity.
 #'
 #' `coverage` (a measure of this package, not of the papers) is the mean of the capacity allocated to each input and
 #' output, weighted by the task's [task_demand()]: near 1 for a single output, when every input that matters is
@@ -77,10 +81,11 @@
 #'   * `candidates`, a data frame with one row per candidate, the best first: `rank` (`NA` without a loss),
 #'     `candidate` (its name), `family`, a column for each argument that was tried (`arg_*` where its name is taken;
 #'     several numbers as text, with dashes), `n_params`, `memory` (positions from the oldest that the output sees;
-#'     on a grid rows times columns), means over runs of `total_capacity`, `loss`, `excess_loss` and its `std_err`,
+#'     on a grid rows times columns), `total_capacity` (the median over runs) with its range `total_low` and
+#'     `total_high`, means over runs of `loss`, `excess_loss` and its `std_err`,
 #'     `efficiency`, `gain` (`NA` off the frontier), `coverage`, `frontier`, `rounds` (that it took part in), `runs`
-#'     (that did not fail), `failed`, `unconverged`, `seconds` (a run's mean), `error` (`NA`, or why it was not
-#'     trained, or why its first failed run did);
+#'     (that did not fail), `failed`, `unconverged`, `undecided` (runs whose rank is not decided), `seconds` (a run's
+#'     mean), `error` (`NA`, or why it was not trained, or why its first failed run did);
 #'   * `best`, the network that ranks first, without new coefficients (`NULL` when no run has a loss);
 #'   * `rounds`, a data frame: `round`, `candidates`, `replicates` (since the beginning), `runs` (of the round);
 #'   * `comparison`, a `ca_comparison` of the candidates that were trained, with all their runs (after halving, fewer
@@ -192,8 +197,9 @@ asked_runs <- function(work, done, rows, networks) {
   list(runs = bind_runs(work, done[rows]), tasks = work$tasks, networks = work$networks[networks])
 }
 
-# One row per network: means over its runs, and `level`, the rank of its excess loss, the same for losses that
-# are equal to what they are known to.
+# One row per network: means over its runs (of total capacity the median and the range). `level` is the rank of its
+# excess loss and `size` that of its total capacity, the same for losses that are equal to what they are known to, and
+# for capacities whose ranges overlap.
 score_runs <- function(cmp) {
   names <- names(cmp$networks)
   runs <- split(cbind(cmp$runs, efficiency = run_efficiency(cmp)), factor(cmp$runs$network, names))
@@ -201,15 +207,29 @@ score_runs <- function(cmp) {
   counted <- function(count) unname(vapply(runs, count, 0L))
   excess <- mean_of("excess_loss")
   resolution <- metric_resolution(cmp, "excess_loss", run_array(cmp, cmp$runs$excess_loss))[[1L]]
+  spread <- drop(task_means(metric_spread(cmp, "excess_loss"))[1L, , drop = FALSE])
+  range <- vapply(runs, function(rows) total_range(rows[has_run(rows), , drop = FALSE]), numeric(2L))
   light_frame(list(
     network = names, n_params = counted(function(rows) rows$n_params[[1L]]),
-    total_capacity = mean_of("total_capacity"), loss = mean_of("loss"), excess_loss = excess,
+    total_capacity = unname(vapply(runs, function(rows) median_of(rows$total_capacity), 0)),
+    total_low = unname(range[1L, ]), total_high = unname(range[2L, ]), loss = mean_of("loss"), excess_loss = excess,
     std_err = unname(vapply(runs, function(rows) std_err(rows$excess_loss), 0)), efficiency = mean_of("efficiency"),
-    level = metric_ranks(excess, "lower", resolution), runs = counted(function(rows) sum(has_run(rows))),
-    failed = counted(function(rows) sum(!has_run(rows))),
-    unconverged = counted(function(rows) sum(has_run(rows) & !rows$converged)), seconds = mean_of("seconds"),
+    level = metric_ranks(excess, "lower", resolution, spread), size = range_ranks(range[1L, ], range[2L, ]),
+    runs = counted(function(rows) sum(has_run(rows))), failed = counted(function(rows) sum(!has_run(rows))),
+    unconverged = counted(function(rows) sum(has_run(rows) & !rows$converged)),
+    undecided = counted(function(rows) sum(is_undecided(rows))), seconds = mean_of("seconds"),
     error = unname(vapply(runs, function(rows) c(rows$error[!has_run(rows)], NA_character_)[[1L]], ""))
   ))
+}
+
+# Ranks of ranges from the least, the same for ranges that overlap, be it through others. NA where there is none.
+range_ranks <- function(low, high) {
+  ranks <- rep(NA_integer_, length(low))
+  at <- order(low, high, na.last = NA)
+  if (length(at) == 0L) return(ranks)
+  before <- c(-Inf, cummax(high[at])[-length(at)])
+  ranks[at] <- cumsum(low[at] > before)
+  ranks
 }
 
 std_err <- function(x) {
@@ -219,7 +239,7 @@ std_err <- function(x) {
 
 # Of equal losses the one with the least capacity, then with the fewest parameters; those without a loss last.
 best_first <- function(scores, rounds = 0) {
-  order(is.na(scores$level), -rep_len(rounds, nrow(scores)), scores$level, scores$total_capacity, scores$n_params)
+  order(is.na(scores$level), -rep_len(rounds, nrow(scores)), scores$level, scores$size, scores$n_params)
 }
 
 # ---- the result ----------------------------------------------------------------------------------
@@ -229,8 +249,7 @@ new_search <- function(found, searched, task, budget, strategy) {
   scores <- score_runs(cmp)
   scores$rounds <- unname(searched$entered)
   scores$frontier <- is_frontier(scores)
-  variance <- if (has_classes(task)) NA_real_ else total_variance(task)
-  scores$gain <- frontier_gain(scores, variance)
+  scores$gain <- frontier_gain(scores, null_loss(task))
   scores$coverage <- demand_coverage(cmp, task)
   scores <- scores[best_first(scores, scores$rounds), , drop = FALSE]
   structure(list(
@@ -244,22 +263,22 @@ new_search <- function(found, searched, task, budget, strategy) {
 is_frontier <- function(scores) {
   free <- !is.na(scores$level)
   ok <- which(free)
-  free[ok] <- on_frontier(scores$total_capacity[ok], scores$level[ok], rep(1L, length(ok)))
+  free[ok] <- on_frontier(scores$size[ok], scores$level[ok], rep(1L, length(ok)))
   edge <- which(free)
-  least <- stats::ave(scores$n_params[edge], scores$total_capacity[edge], FUN = min)
+  least <- stats::ave(scores$n_params[edge], scores$size[edge], FUN = min)
   free[edge] <- scores$n_params[edge] == least
   free
 }
 
 # The fall of the loss for each unit of capacity that a candidate of the frontier has more than the one before it; the
-# first is measured from no capacity and the loss `variance`.
-frontier_gain <- function(scores, variance) {
+# first is measured from no capacity and the null loss.
+frontier_gain <- function(scores, null) {
   gain <- rep(NA_real_, nrow(scores))
   edge <- which(scores$frontier)
   for (i in edge) {
-    less <- edge[scores$total_capacity[edge] < scores$total_capacity[[i]]]
+    less <- edge[scores$size[edge] < scores$size[[i]]]
     before <- less[order(-scores$total_capacity[less])][1L]
-    from <- if (is.na(before)) c(0, variance) else c(scores$total_capacity[[before]], scores$loss[[before]])
+    from <- if (is.na(before)) c(0, null) else c(scores$total_capacity[[before]], scores$loss[[before]])
     gain[[i]] <- (from[[2L]] - scores$loss[[i]]) / (scores$total_capacity[[i]] - from[[1L]])
   }
   gain[!is.finite(gain)] <- NA
@@ -293,7 +312,7 @@ candidate_frame <- function(found, scores) {
       memory = vapply(found, candidate_memory, 0L, USE.NAMES = FALSE)),
     lapply(as.list(scores[score_columns]), `[`, at),
     list(frontier = scores$frontier[at] %in% TRUE),
-    lapply(as.list(scores[c("rounds", "runs", "failed", "unconverged")]), function(x) ifelse(is.na(at), 0L, x[at])),
+    lapply(as.list(scores[c("rounds", "runs", "failed", "unconverged", "undecided")]), function(x) ifelse(is.na(at), 0L, x[at])),
     list(seconds = scores$seconds[at], error = ifelse(is.na(at), untrained, scores$error[at]))
   )
   tried <- argument_columns(found)
@@ -302,7 +321,9 @@ candidate_frame <- function(found, scores) {
   light_frame(lapply(c(first, tried, last), unname))
 }
 
-score_columns <- c("total_capacity", "loss", "excess_loss", "std_err", "efficiency", "gain", "coverage")
+score_columns <- c(
+  "total_capacity", "total_low", "total_high", "loss", "excess_loss", "std_err", "efficiency", "gain", "coverage"
+)
 
 # A column for each argument that any candidate has; NA where one has not.
 argument_columns <- function(found) {
@@ -329,8 +350,9 @@ candidate_memory <- function(x) {
 #' @param ... Not used.
 #' @returns `tidy()` and `as.data.frame()`: the candidates. `summary()`: a data frame of class `ca_search_summary`,
 #'   the candidates of the frontier, the smallest total capacity first: `candidate`, `rank`, `n_params`,
-#'   `total_capacity`, `loss`, `excess_loss`, `gain`, `coverage`, see [search_architecture()]. `glance()`: one row:
-#'   `candidates`, `trained` (that were), `runs`, `failed`, `unconverged`, `rounds`, `best` (a name), `n_params`,
+#'   `total_capacity`, `total_low`, `total_high`, `loss`, `excess_loss`, `gain`, `coverage`, see
+#'   [search_architecture()]. `glance()`: one row: `candidates`, `trained` (that were), `runs`, `failed`, `unconverged`,
+#'   `undecided`, `rounds`, `best` (a name), `n_params`,
 #'   `total_capacity`, `loss` and `excess_loss` of the best, `budget`, `strategy`, `n_obs`, `seed`. `augment()`:
 #'   why, a row for each candidate that has runs and each input: `rank`, `candidate`, `input`, `position`, `lag`,
 #'   `channel` (on grids `row`, `column`), mean `capacity` over runs, and the task's `demand`.
@@ -358,7 +380,7 @@ glance.ca_search <- function(x, ...) {
   best <- rows[1L, ]
   light_frame(list(
     candidates = nrow(rows), trained = length(x$comparison$networks), runs = runs$runs, failed = runs$failed,
-    unconverged = runs$unconverged, rounds = nrow(x$rounds),
+    unconverged = runs$unconverged, undecided = runs$undecided, rounds = nrow(x$rounds),
     best = if (is.na(best$rank)) NA_character_ else best$candidate,
     n_params = if (is.na(best$rank)) NA_integer_ else best$n_params, total_capacity = best$total_capacity,
     loss = best$loss, excess_loss = best$excess_loss, budget = x$budget, strategy = x$strategy, n_obs = runs$n_obs,
@@ -384,7 +406,10 @@ augment.ca_search <- function(x, ...) {
 summary.ca_search <- function(object, ...) {
   rows <- object$candidates[object$candidates$frontier, , drop = FALSE]
   rows <- rows[order(rows$total_capacity, rows$rank), , drop = FALSE]
-  columns <- c("candidate", "rank", "n_params", "total_capacity", "loss", "excess_loss", "gain", "coverage")
+  columns <- c(
+    "candidate", "rank", "n_params", "total_capacity", "total_low", "total_high", "loss", "excess_loss", "gain",
+    "coverage"
+  )
   new_frame(as.list(rows[columns]), "ca_search_summary", notes = search_notes(object))
 }
 
@@ -426,7 +451,8 @@ search_table <- function(rows) {
   list(
     rank = paste0(rows$rank, formatC(mark, width = -1)),
     candidate = formatC(rows$candidate, width = -max(nchar(rows$candidate))), params = rows$n_params,
-    capacity = rows$total_capacity, `excess loss` = without_rounding(rows$excess_loss),
+    capacity = with_range(rows$total_capacity, rows$total_low, rows$total_high, 3),
+    `excess loss` = without_rounding(rows$excess_loss),
     coverage = without_rounding(rows$coverage)
   )
 }
@@ -450,9 +476,10 @@ left_over_text <- function(x, more) {
 }
 
 search_notes <- function(x) {
-  if (!is_data_task(x$task)) return(what_varies(x$comparison))
+  notes <- c(what_varies(x$comparison), run_notes(x$comparison))
+  if (!is_data_task(x$task)) return(notes)
   c(
-    what_varies(x$comparison),
+    notes,
     "Losses are those on held-out rows, by which the best was chosen: its own is too good. Excess is over the best
 linear model."
   )

@@ -20,3 +20,18 @@ slow_frontier <- function(capacity, excess, n_params, resolution) {
     TRUE
   }, NA)
 }
+
+# A number for each range, from the least on: the same for ranges that overlap, be it through others, by joining two
+# at a time.
+slow_sizes <- function(low, high) {
+  group <- seq_along(low)
+  for (round in seq_along(low)) {
+    for (i in seq_along(low)) {
+      for (j in seq_along(low)) {
+        if (low[[i]] <= high[[j]] && low[[j]] <= high[[i]]) group[group == group[[j]]] <- group[[i]]
+      }
+    }
+  }
+  least <- tapply(low, group, min)[as.character(group)]
+  match(least, sort(unique(least)))
+}

@@ -18,14 +18,16 @@ run_types <- c(
   n_params = "integer", total_capacity = "double", loss = "double", train_loss = "double",
   bayes_loss = "double", linear_loss = "double", excess_loss = "double", converged = "logical",
   gradient_norm = "double", iterations = "integer", seconds = "double", error = "character",
-  rank_low = "integer", rank_high = "integer"
+  rank_low = "integer", rank_high = "integer", undecided = "logical", redraws = "integer", decrement = "double",
+  excess_type = "character", null_loss = "double", relative_loss = "double", relative_excess = "double",
+  mase = "double", accuracy = "double", log_loss = "double"
 )
 
 test_that("a comparison holds what its help says", {
   cmp <- compare_architectures(nets, tasks, replicates = 2)
   expect_s3_class(cmp, "ca_comparison")
   expect_named(cmp, c(
-    "runs", "allocation", "demand", "networks", "tasks", "n_obs", "seed", "replicates"
+    "runs", "allocation", "demand", "networks", "tasks", "n_obs", "seed", "replicates", "generic_rank", "version"
   ))
   expect_identical(class(cmp$runs), "data.frame")
   expect_identical(vapply(cmp$runs, typeof, ""), run_types)
@@ -42,6 +44,7 @@ test_that("a comparison holds what its help says", {
   expect_identical(cmp[c("networks", "tasks", "n_obs", "seed", "replicates")], list(
     networks = nets, tasks = tasks, n_obs = Inf, seed = 1L, replicates = 2L
   ))
+  expect_identical(cmp$version, as.character(packageVersion("capalloc")))
 })
 
 test_that("every network meets every task in every replicate", {
@@ -70,6 +73,20 @@ test_that("seeds are one per task and replicate, from the seed alone", {
   expect_identical(other$seed, runs$seed[runs$network == "dense"])
   other <- compare_architectures(nets, tasks, replicates = 3, seed = 2)$runs
   expect_identical(intersect(other$seed, runs$seed), integer())
+  # by hand, so that they stay what they are
+  named <- lapply(names(tasks), function(task) capalloc:::derive_seeds(capalloc:::named_seed(1L, task), 3))
+  expect_identical(runs$seed, c(rep(named[[1]], 3), rep(named[[2]], 3)))
+})
+
+test_that("adding and reordering networks, tasks and replicates leaves every row as it was", {
+  key <- function(rows) paste(rows$network, rows$task, rows$replicate)
+  more <- classical_tasks(8)[c("fgn", "sparse", "ar")]
+  for (n_obs in c(Inf, 30)) {
+    few <- quiet(compare_architectures(nets, tasks, replicates = 2, n_obs = n_obs))
+    many <- quiet(compare_architectures(rev(c(nets, diagonal)), more, replicates = 4, n_obs = n_obs))
+    rows <- match(key(few$runs), key(many$runs))
+    expect_equal(timeless(few)$runs, timeless(many)$runs[rows, ], tolerance = 0, ignore_attr = "row.names")
+  }
 })
 
 test_that("the constant is the last row of each allocation", {
@@ -111,7 +128,8 @@ expect_by_hand <- function(cmp, ...) {
     )
     here <- cmp$allocation$network == run$network & cmp$allocation$task == run$task &
       cmp$allocation$replicate == run$replicate
-    expect_identical(cmp$allocation[here, -(1:3)], tidy(k), ignore_attr = "row.names")
+    own <- cmp$allocation[here, -(1:3)]
+    expect_identical(own, tidy(k)[names(own)], ignore_attr = "row.names")
   }
 }
 
@@ -234,6 +252,82 @@ test_that("data of which nothing is held out have no loss, and their runs have n
   expect_identical(summary(cmp)$total_capacity, 3)
 })
 
+# ---- scale-free columns --------------------------------------------------------------------------
+
+test_that("the null loss is that of the best constant, and relative losses are multiples of it", {
+  expect_by_ratio <- function(runs, null) {
+    expect_equal(runs$null_loss, null, tolerance = 1e-12)
+    expect_equal(runs$relative_loss, runs$loss / null, tolerance = 1e-12)
+    expect_equal(runs$relative_excess, runs$excess_loss / null, tolerance = 1e-12)
+  }
+  # tr V of zero means; tr V - |E y|^2
+  expect_by_ratio(compare_architectures(nets["dense"], tasks, replicates = 1)$runs, c(1, 1))
+  moved <- task_moments(diag(2) + tcrossprod(c(1, -2)), c(0.5, 0.2) + 3 * c(1, -2), 10, mean_x = c(1, -2), mean_y = 3)
+  expect_by_ratio(compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE)), list(t = moved), 1)$runs, 1)
+  # data: the training mean on the rows held out
+  data <- sunspots$sunspots$data
+  runs <- compare_architectures(with_bias["dense"], sunspots, replicates = 1)$runs
+  expect_by_ratio(runs, mean((data$y_test - mean(data$y))^2))
+  expect_identical(runs$excess_type, "versus linear")
+  # a constant response, and nothing held out
+  flat <- list(flat = task_data(matrix(sin(1:40), 20), rep(0.1, 20), seed = 1))
+  runs <- quiet(compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE)), flat, replicates = 1))$runs
+  expect_identical(runs$null_loss, 0)
+  expect_identical(runs$relative_loss, NA_real_)
+  all_rows <- list(mtcars = task_data(mpg ~ wt + hp, mtcars, test = 0))
+  runs <- compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE)), all_rows, replicates = 1)$runs
+  expect_identical(unlist(runs[c("null_loss", "relative_loss", "mase")], use.names = FALSE), rep(NA_real_, 3))
+})
+
+test_that("MASE is the mean absolute error on held-out rows against the naive forecast within the training part", {
+  by_hand <- function(series, length, horizon, trained) {
+    task <- trained$task
+    yhat <- predict(trained, task$data$x_test)
+    last <- nrow(task$data$x) + length + max(horizon) - 1 # the training part of the series
+    series <- as.matrix(series)[seq_len(last), , drop = FALSE]
+    naive <- rep(colMeans(abs(diff(series))), times = length(horizon))
+    mean(colMeans(abs(yhat - task$data$y_test)) / naive)
+  }
+  spots <- datasets::sunspots[1:120]
+  cmp <- compare_architectures(with_bias, list(spots = task_series(spots, 8)), replicates = 1)
+  for (i in 1:2) {
+    trained <- quiet(fit(with_bias[[i]], cmp$tasks$spots, seed = cmp$runs$seed[[i]]))
+    expect_equal(cmp$runs$mase[[i]], by_hand(spots, 8, 1, trained), tolerance = 1e-10)
+  }
+  stocks <- datasets::EuStockMarkets[1:100, 1:2]
+  task <- task_series(stocks, 4, horizon = c(1, 3))
+  net <- input_sequence(4, channels = 2) |> layer_dense(4, bias = TRUE)
+  run <- quiet(compare_architectures(list(net = net), list(stocks = task), replicates = 1))$runs
+  expect_equal(run$mase, by_hand(stocks, 4, c(1, 3), quiet(fit(net, task, seed = run$seed))), tolerance = 1e-10)
+  # the seasonal naive forecast of a task that has a period
+  task$period <- 5L
+  values <- lapply(1:2, function(k) stocks[seq_len(nrow(task$data$x) + 4 + 2), k])
+  for (k in 1:2) expect_equal(capalloc:::training_values(task, k), values[[k]], tolerance = 0)
+  expect_equal(capalloc:::naive_errors(task)[c(3, 4)], vapply(values, \(v) mean(abs(diff(v, 5))), 1), tolerance = 1e-12)
+  # only of series
+  expect_true(all(is.na(compare_architectures(nets["dense"], tasks, replicates = 1, n_obs = 30)$runs$mase)))
+})
+
+test_that("the best linear model does not depend on units and offsets", {
+  x <- withr::with_seed(1, matrix(stats::rnorm(200), 50))
+  y <- x[, 1] - x[, 2] + withr::with_seed(2, stats::rnorm(50))
+  loss_of <- function(x, y) {
+    task <- task_data(x, y, seed = 1)
+    capalloc:::linear_row_loss(task, task$data[c("x", "y")])
+  }
+  expect_equal(loss_of(x, y), {
+    task <- task_data(x, y, seed = 1)
+    w <- coef(lm(task$data$y ~ task$data$x))
+    mean((task$data$y_test - cbind(1, task$data$x_test) %*% w)^2)
+  }, tolerance = 1e-12)
+  moved <- sweep(sweep(x, 2, c(1e-9, 1, 1e6, 1e3), "*"), 2, c(1e-4, 1e6, 0, -1e8), "+")
+  # 1e6 standard deviations of offset leave ten digits
+  expect_equal(loss_of(moved, y), loss_of(x, y), tolerance = 1e-8)
+  expect_equal(loss_of(x, 1e6 + y), loss_of(x, y), tolerance = 1e-8)
+  # a constant column and a repeated one change nothing
+  expect_equal(loss_of(cbind(x, 7, x[, 1]), y), loss_of(x, y), tolerance = 1e-10)
+})
+
 # ---- networks that are not linear, and classes ---------------------------------------------------
 
 relu_nets <- list(
@@ -339,6 +433,17 @@ test_that("classes are judged by cross-entropy, against multinomial regression o
   # The bound 1e-6 of the gradient, far from the loss on other rows.
   expect_equal(cmp$runs$linear_loss, rep(multinomial_loss(task$data$x, task$data$y, task$data), 4), tolerance = 1e-4)
   expect_identical(cmp$runs$excess_loss, cmp$runs$loss - cmp$runs$linear_loss)
+  # scores of the rows held out
+  shares <- colMeans(task$data$y)
+  null <- -mean(log(shares[max.col(task$data$y_test)]))
+  for (i in 1:4) {
+    trained <- quiet(fit(networks[[cmp$runs$network[[i]]]], task, seed = cmp$runs$seed[[i]], control = weak))
+    p <- predict(trained, task$data$x_test)
+    expect_equal(cmp$runs$accuracy[[i]], mean(max.col(p) == max.col(task$data$y_test)), tolerance = 1e-14)
+    expect_equal(cmp$runs$log_loss[[i]], -mean(log(p[task$data$y_test == 1])), tolerance = 1e-10)
+  }
+  expect_equal(cmp$runs$null_loss, rep(null, 4), tolerance = 1e-12)
+  expect_equal(cmp$runs$relative_loss, cmp$runs$loss / null, tolerance = 1e-12)
   expect_output(print(cmp), "mean excess loss")
   # Rows drawn with replacement, and rows without those set aside.
   cmp <- compare_architectures(networks["linear"], list(classes = task), replicates = 2, n_obs = 50)
@@ -478,10 +583,10 @@ test_that("an error in one task is a row of that task", {
 })
 
 test_that("runs that do not converge are rows with their loss and what was said", {
+  # not a warning a run, but that starts end at other losses is said
   expect_warning(
-    cmp <- compare_architectures(nets, tasks["sparse"], replicates = 2,
-      control = list(max_iterations = 1)),
-    NA
+    cmp <- compare_architectures(nets, tasks["sparse"], replicates = 2, control = list(max_iterations = 1)),
+    class = "capalloc_warning_starts"
   )
   expect_identical(cmp$runs$converged, rep(FALSE, 6))
   expect_identical(cmp$runs$error, rep("not converged: exhausted", 6))
@@ -556,8 +661,9 @@ test_that("summary() has means and Student intervals over replicates", {
   rows <- summary(cmp, level = 0.8)
   expect_s3_class(rows, c("ca_comparison_summary", "ca_frame", "data.frame"), exact = TRUE)
   expect_named(rows, c(
-    "task", "network", "runs", "failed", "unconverged", "n_params", "total_capacity", "loss",
-    "loss_low", "loss_high", "excess_loss", "excess_low", "excess_high", "seconds"
+    "task", "network", "runs", "failed", "unconverged", "undecided", "redraws", "n_params", "generic_rank",
+    "total_capacity", "total_low", "total_high", "loss", "loss_low", "loss_high", "loss_median", "excess_loss",
+    "excess_low", "excess_high", "excess_median", "seconds"
   ))
   expect_identical(rows$task, rep(names(tasks), each = 3))
   expect_identical(rows$network, rep(names(nets), 2))
@@ -565,9 +671,10 @@ test_that("summary() has means and Student intervals over replicates", {
     runs <- cmp$runs[cmp$runs$task == rows$task[[i]] & cmp$runs$network == rows$network[[i]], ]
     loss <- t.test(runs$loss, conf.level = 0.8)
     excess <- t.test(runs$excess_loss, conf.level = 0.8)
-    expect_equal(unlist(rows[i, 6:14]), c(
-      runs$n_params[[1]], mean(runs$total_capacity), loss$estimate, loss$conf.int,
-      excess$estimate, excess$conf.int, mean(runs$seconds)
+    expect_equal(unlist(rows[i, -(1:5)]), c(
+      sum(runs$undecided), sum(runs$redraws), runs$n_params[[1]], cmp$generic_rank[[rows$network[[i]]]],
+      median(runs$total_capacity), min(runs$rank_low), max(runs$rank_high), loss$estimate, loss$conf.int,
+      median(runs$loss), excess$estimate, excess$conf.int, median(runs$excess_loss), mean(runs$seconds)
     ), tolerance = 1e-12, ignore_attr = TRUE)
   }
   expect_true(all(rows$runs == 3 & rows$failed == 0 & rows$unconverged == 0))
@@ -575,6 +682,86 @@ test_that("summary() has means and Student intervals over replicates", {
   expect_true(all(wider$loss_low < rows$loss_low & wider$loss_high > rows$loss_high))
   # rows of it are no summary of the whole
   expect_identical(class(rows[1:2, ]), "data.frame")
+})
+
+test_that("summary() and print say how many runs are undecided, and the range of their totals", {
+  cmp <- compare_architectures(nets["dilated"], tasks["ar"], replicates = 3)
+  cmp$runs$rank_low <- c(4L, 3L, 4L)
+  cmp$runs$rank_high <- c(4L, 4L, 6L)
+  cmp$runs$total_capacity <- c(4, 4, 5)
+  cmp$runs$undecided <- cmp$runs$rank_low < cmp$runs$rank_high
+  rows <- summary(cmp)
+  expect_identical(unlist(rows[c("total_capacity", "total_low", "total_high", "undecided")]), c(4, 3, 6, 2),
+    ignore_attr = TRUE)
+  said <- "2 of 3 runs have an undecided rank: see rank_low and rank_high"
+  expect_output(print(cmp), said, fixed = TRUE)
+  expect_output(print(rows), said, fixed = TRUE)
+  expect_output(print(rows), "4 (3 to 6)", fixed = TRUE)
+  expect_identical(format(rows)$`total capacity`, "4 (3 to 6)")
+  expect_identical(glance(cmp)$undecided, 2L)
+  cmp$runs$redraws <- c(0L, 5L, 1L)
+  cmp$runs$relative_loss[[2]] <- 3
+  expect_identical(summary(cmp)$redraws, 6L)
+  expect_output(print(cmp), "6 starts worse than the best constant were drawn again", fixed = TRUE)
+  expect_output(print(cmp), "1 of 3 runs has a loss above that of the best constant", fixed = TRUE)
+})
+
+test_that("the generic rank of an architecture stands beside its runs", {
+  shared <- list(
+    # dilated: L + 1; low rank: r (m + n - r); a recurrence of 2 units: 2 H; not linear: none
+    dilated = arch_dilated(8, filters = 1), low = input_vector(8) |> layer_dense(2) |> layer_dense(3),
+    diagonal = diagonal$diagonal, tanh = arch_dense(8) |> layer_activation("tanh")
+  )
+  expect_identical(vapply(shared, capalloc:::generic_rank, 0L), c(dilated = 4L, low = 18L, diagonal = 4L, tanh = NA))
+  started <- set_coef(shared$dilated, numeric(7))
+  expect_identical(capalloc:::generic_rank(started), 4L)
+  cmp <- quiet(compare_architectures(shared[c("dilated", "diagonal")], tasks["sparse"], replicates = 1))
+  expect_identical(summary(cmp)$generic_rank, c(4L, 4L))
+})
+
+test_that("starts of one network on one population that end apart are said, once", {
+  # a window that sees either of two lags: one of the two is out of reach of a network of one tap
+  w <- expect_warning(
+    cmp <- compare_architectures(c(nets, diagonal), tasks, replicates = 4), class = "capalloc_warning_starts"
+  )
+  worst <- tapply(cmp$runs$loss, cmp$runs[c("network", "task")], \(x) max(x) / min(x))
+  apart <- which(worst > 1.01 & rownames(worst) != "dense", arr.ind = TRUE)
+  expect_gt(nrow(apart), 0)
+  expect_setequal(paste(w$pairs$network, w$pairs$task),
+    paste(rownames(worst)[apart[, 1]], colnames(worst)[apart[, 2]]))
+  expect_match(conditionMessage(w), "diagonal on", fixed = TRUE)
+  expect_output(print(cmp), "Starts end at losses that differ by more than 1%: .*diagonal on")
+  expect_output(print(summary(cmp)), "Starts end at losses that differ by more than 1%")
+  # samples differ themselves, and one linear map has one minimum
+  expect_warning(compare_architectures(diagonal, tasks, replicates = 4, n_obs = 40), NA)
+  expect_warning(compare_architectures(nets["dense"], tasks, 2, control = list(max_iterations = 1)), NA)
+  many <- cmp$runs[rep(1, 6), c("network", "task")]
+  expect_identical(capalloc:::pair_text(many), paste0(paste(rep("dense on ar", 4), collapse = ", "), " and 2 more"))
+})
+
+test_that("one linear map is convex, whatever its layers without parameters", {
+  convex <- function(net) capalloc:::is_convex(net)
+  expect_true(convex(arch_dense(8)))
+  expect_true(convex(input_sequence(8) |> layer_conv(1, 3) |> layer_pool(2)))
+  expect_false(convex(nets$dilated))
+  expect_false(convex(diagonal$diagonal))
+  expect_false(convex(arch_dense(8) |> layer_activation("tanh")))
+})
+
+test_that("comparisons that were made before there were these columns print", {
+  cmp <- quiet(compare_architectures(nets[1:2], tasks, replicates = 2))
+  old <- cmp
+  old$version <- old$generic_rank <- NULL
+  old$runs <- old$runs[names(run_types)[1:18]]
+  expect_output(print(old), "mean excess loss")
+  expect_output(print(summary(old)), "total_capacity")
+  same <- setdiff(names(summary(cmp)), "generic_rank")
+  expect_identical(as.data.frame(summary(old))[same], as.data.frame(summary(cmp))[same])
+  expect_identical(summary(old)$generic_rank, rep(NA_integer_, 4))
+  expect_identical(augment(old)$efficiency, augment(cmp)$efficiency)
+  expect_identical(glance(old), glance(cmp))
+  expect_identical(rank_results(old), rank_results(cmp))
+  expect_equal(quiet(contrast_architectures(old))$estimate, quiet(contrast_architectures(cmp))$estimate)
 })
 
 test_that("summary() counts what failed and leaves it out of the means", {
@@ -599,8 +786,8 @@ test_that("summary() counts what failed and leaves it out of the means", {
 test_that("means over no runs are missing", {
   big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
   rows <- as.data.frame(summary(compare_architectures(big, tasks["ar"], replicates = 2)))
-  expect_identical(unlist(rows[3:6]), c(0L, 2L, 0L, 7L), ignore_attr = TRUE)
-  expect_identical(unlist(rows[7:14]), rep(NA_real_, 8), ignore_attr = TRUE)
+  expect_identical(unlist(rows[3:9]), c(0L, 2L, 0L, 0L, 0L, 7L, 4L), ignore_attr = TRUE)
+  expect_identical(unlist(rows[10:21]), rep(NA_real_, 12), ignore_attr = TRUE)
   expect_false(any(vapply(rows, function(x) any(is.nan(x)), NA)))
 })
 
@@ -617,7 +804,7 @@ test_that("tidy() gives the runs and glance() one row", {
   expect_identical(tidy(cmp), cmp$runs)
   expect_identical(glance(cmp), data.frame(
     networks = 3L, tasks = 2L, replicates = 2L, runs = 12L, failed = 0L, unconverged = 0L,
-    n_obs = 20L, seed = 9L
+    undecided = 0L, n_obs = 20L, seed = 9L
   ))
   population <- compare_architectures(nets["dense"], tasks["ar"], replicates = 1)
   expect_identical(glance(population)$n_obs, Inf)

@@ -14,21 +14,41 @@ test_that("every numeric column of the runs is a metric, and efficiency", {
   expect_equal(unname(mine$resolution), 1e-8 * c(max(mine$values[, 1, ]), max(mine$values[, 2, ])), tolerance = 1e-12)
 })
 
-test_that("efficiency is the explained variance per effective parameter", {
+test_that("efficiency is the share of the null loss that each effective parameter explains", {
   cmp <- random_comparison(3, 2, 2, tasks = ar, capacity = 1:6)
   got <- capalloc:::new_metric(cmp, "efficiency")
   for (i in seq_len(nrow(cmp$runs))) {
     run <- cmp$runs[i, ]
-    total <- c(t1 = 1, t2 = 4)[[run$task]]
-    expect_equal(got$values[run$replicate, run$task, run$network], (total - run$loss) / run$total_capacity,
+    null <- c(t1 = 1, t2 = 4)[[run$task]]
+    expect_equal(got$values[run$replicate, run$task, run$network], (1 - run$loss / null) / run$total_capacity,
       tolerance = 1e-14)
   }
   expect_identical(got$direction, "higher")
-  # cross-entropy explains no variance
+  # of classes the null loss is that of their shares
   classes <- task_data(factor(am) ~ wt + hp, mtcars, seed = 1)
   cmp <- random_comparison(2, 1, 2, tasks = list(cars = classes),
     networks = list(a = arch_dense(input_vector(2)), b = arch_dense(input_vector(2))))
-  bad(capalloc:::new_metric(cmp, "efficiency"), "value")
+  share <- mean(classes$data$y[, 2])
+  null <- -mean(ifelse(classes$data$y_test[, 2] == 1, log(share), log(1 - share)))
+  expect_equal(c(capalloc:::new_metric(cmp, "efficiency")$values), (1 - cmp$runs$loss / null) / 4, tolerance = 1e-12)
+  # nothing to explain, or nothing held out
+  constant <- task_data(matrix(1:40, 10), rep(2.1, 10), seed = 1)
+  none <- task_data(mpg ~ wt, mtcars, test = 0)
+  for (task in list(constant, none)) {
+    cmp <- random_comparison(2, 1, 2, tasks = list(t = task))
+    expect_true(all(is.na(capalloc:::run_efficiency(cmp))))
+  }
+})
+
+test_that("an offset of the data does not change efficiency", {
+  with_offset <- function(offset) {
+    tasks <- list(cars = task_data(mpg ~ wt + hp, transform(mtcars, mpg = mpg + offset), seed = 1))
+    networks <- list(a = arch_dense(input_vector(2), bias = TRUE))
+    cmp <- made_comparison(array(c(0, 1), c(2, 1, 1)), tasks = tasks, networks = networks)
+    capalloc:::new_metric(cmp, "efficiency")$values
+  }
+  # the rounding of 1e6 beside a standard deviation of 6
+  expect_equal(with_offset(1e6), with_offset(0), tolerance = 1e-8)
 })
 
 test_that("directions are those of the metric, or the user's", {
@@ -64,6 +84,34 @@ test_that("values within the resolution are tied", {
   expect_equal(unname(about$resolution), 1e-8, tolerance = 1e-12)
   cmp$runs$loss <- 0
   expect_equal(unname(capalloc:::new_metric(cmp, "excess_loss")$resolution), 1e-12, tolerance = 1e-12)
+})
+
+test_that("held-out losses tie within what their decrements leave open", {
+  # losses 1, 1 + 3e-5, 1 + 3e-4; 2 sqrt(d loss) is 2e-5 and 2e-4
+  cmp <- made_comparison(array(c(0, 3e-5, 3e-4), c(1, 1, 3)))
+  about <- function(decrement, metric = "excess_loss") {
+    cmp$runs$decrement <- decrement
+    capalloc:::new_metric(cmp, metric)
+  }
+  ranks <- function(about) capalloc:::metric_ranks(about$values[1, 1, ], "lower", about$resolution[[1]], about$spread[1, 1, ])
+  expect_identical(unname(ranks(about(NA_real_))), c(1, 2, 3))
+  expect_identical(unname(ranks(about(1e-12))), c(1, 2, 3))
+  expect_equal(c(about(1e-10)$spread), 2 * sqrt(1e-10 * cmp$runs$loss) + 1e-12 * cmp$runs$loss, tolerance = 1e-14)
+  expect_identical(unname(ranks(about(1e-10))), c(1.5, 1.5, 3))
+  # of two runs the sum counts, of each run its own
+  expect_identical(unname(ranks(about(c(1e-10, 1e-10, 1e-7)))), c(2, 2, 2))
+  expect_identical(unname(ranks(about(c(2e-10, 1e-14, 1e-14)))), c(1, 2, 3))
+  # what does not depend on the weights to first order has no such spread
+  expect_true(all(about(1e-7, "train_loss")$spread == 0))
+  cmp$runs$null_loss <- 4
+  expect_equal(c(about(1e-10)$spread) / 4, c(about(1e-10, "efficiency")$spread) * 4, tolerance = 1e-12)
+  # in contrasts and ranks
+  cmp <- made_comparison(array(c(0, 0, 3e-5, 3e-5), c(1, 2, 2)))
+  expect_identical(quiet(contrast_architectures(cmp))$estimate, -3e-5)
+  cmp$runs$decrement <- 1e-10
+  expect_identical(quiet(contrast_architectures(cmp))$estimate, 0)
+  expect_identical(rank_results(cmp)$rank, rep(1.5, 4))
+  expect_identical(quiet(contrast_architectures(cmp, test = "friedman"))$estimate, 0)
 })
 
 test_that("runs that are not quite comparable are named in one warning", {

@@ -10,7 +10,7 @@ plain <- searched()
 column_types <- c(
   rank = "integer", candidate = "character", family = "character", filters = "double", kernel = "double",
   growth = "integer", depth = "integer", n_params = "integer", memory = "integer", total_capacity = "double",
-  loss = "double", excess_loss = "double", std_err = "double", efficiency = "double", gain = "double",
+  total_low = "double", total_high = "double", undecided = "integer", loss = "double", excess_loss = "double", std_err = "double", efficiency = "double", gain = "double",
   coverage = "double", frontier = "logical", rounds = "integer", runs = "integer", failed = "integer",
   unconverged = "integer", seconds = "double", error = "character"
 )
@@ -40,10 +40,15 @@ test_that("its runs are those of a comparison, and its columns their means", {
   expect_identical(timeless(plain$comparison), timeless(cmp))
   rows <- plain$candidates
   runs <- augment(cmp)
-  for (column in c("n_params", "total_capacity", "loss", "excess_loss", "efficiency")) {
+  for (column in c("n_params", "loss", "excess_loss", "efficiency")) {
     means <- tapply(runs[[column]], runs$network, mean)[rows$candidate]
     expect_equal(rows[[column]], as.double(means), tolerance = 1e-14)
   }
+  by_network <- function(column, f) as.double(tapply(runs[[column]], runs$network, f)[rows$candidate])
+  expect_identical(rows$total_capacity, by_network("total_capacity", stats::median))
+  expect_identical(rows$total_low, by_network("rank_low", min))
+  expect_identical(rows$total_high, by_network("rank_high", max))
+  expect_identical(rows$undecided, as.integer(by_network("undecided", sum)))
   spread <- tapply(runs$excess_loss, runs$network, function(x) stats::sd(x) / sqrt(3))
   expect_equal(rows$std_err, as.double(spread[rows$candidate]), tolerance = 1e-14)
   expect_identical(rows$unconverged, as.integer(tapply(!runs$converged, runs$network, sum)[rows$candidate]))
@@ -55,7 +60,8 @@ test_that("the frontier and the order are those of a slow loop over pairs", {
   for (search in list(plain, searched(task = task_copy(12, 5)), sampled)) {
     rows <- search$candidates
     resolution <- 1e-8 * min(rows$loss) + 1e-11
-    expect_identical(rows$frontier, slow_frontier(rows$total_capacity, rows$excess_loss, rows$n_params, resolution))
+    size <- slow_sizes(rows$total_low, rows$total_high)
+    expect_identical(rows$frontier, slow_frontier(size, rows$excess_loss, rows$n_params, resolution))
     expect_gt(sum(rows$frontier), 0)
     for (i in seq_len(nrow(rows) - 1)) {
       a <- rows[i, ]
@@ -63,13 +69,12 @@ test_that("the frontier and the order are those of a slow loop over pairs", {
       equal <- abs(a$excess_loss - b$excess_loss) <= resolution
       expect_true(a$excess_loss < b$excess_loss || equal)
       if (equal) {
-        expect_true(a$total_capacity < b$total_capacity ||
-          a$total_capacity == b$total_capacity && a$n_params <= b$n_params)
+        expect_true(size[[i]] < size[[i + 1]] || size[[i]] == size[[i + 1]] && a$n_params <= b$n_params)
       }
     }
     # from one of the frontier to the next, and the first from the variance of the output, 1
     edge <- summary(search)
-    edge <- edge[!duplicated(edge$total_capacity), ]
+    edge <- edge[!duplicated(slow_sizes(edge$total_low, edge$total_high)), ]
     slopes <- -diff(c(1, edge$loss)) / diff(c(0, edge$total_capacity))
     expect_equal(edge$gain, slopes, tolerance = 1e-10)
     expect_true(all(is.na(rows$gain[!rows$frontier])))
@@ -158,8 +163,13 @@ test_that("halving keeps the best of each round, by the grid's runs", {
   for (r in c(1, 2, 5)) {
     asked <- c(asked, which(runs$network %in% alive & runs$replicate <= r))
     expect_identical(sort(halved$candidates$candidate[halved$candidates$rounds >= match(r, c(1, 2, 5))]), sort(alive))
-    means <- vapply(alive, function(name) mean(runs$excess_loss[runs$network == name & runs$replicate <= r]), 0)
-    alive <- names(sort(means))[seq_len(ceiling(length(alive) / 2))]
+    of <- function(column, f) {
+      vapply(alive, function(name) f(runs[[column]][runs$network == name & runs$replicate <= r]), 0)
+    }
+    # losses to seven digits are equal for networks of the same functions
+    order <- order(signif(of("excess_loss", mean), 7), slow_sizes(of("rank_low", min), of("rank_high", max)),
+      of("n_params", mean))
+    alive <- alive[order][seq_len(ceiling(length(alive) / 2))]
   }
   expect_equal(timeless(halved$comparison)$runs, timeless(grid$comparison)$runs[sort(unique(asked)), ],
     ignore_attr = "row.names")
@@ -170,6 +180,30 @@ test_that("halving keeps the best of each round, by the grid's runs", {
   # only one of them
   last <- searched(strategy = "halving", replicates = 2, keep = 0)
   expect_identical(last$rounds$candidates, c(nrow(last$candidates), 1L))
+})
+
+test_that("ranges of capacity that overlap are tied, be it through others", {
+  ranks <- capalloc:::range_ranks
+  expect_identical(ranks(c(4, 1, 2, 8), c(4, 1, 3, 9)), c(3L, 1L, 2L, 4L))
+  expect_identical(ranks(c(1, 2, 4, 7), c(3, 5, 6, 7)), c(1L, 1L, 1L, 2L))
+  expect_identical(ranks(c(5, NA, 5), c(5, NA, 9)), c(1L, NA, 1L))
+  expect_identical(ranks(NA_real_, NA_real_), NA_integer_)
+  for (seed in 1:20) {
+    low <- withr::with_seed(seed, sample(40, 8))
+    high <- low + withr::with_seed(seed, sample(0:6, 8, TRUE))
+    expect_identical(ranks(low, high), slow_sizes(low, high))
+  }
+  # one loss: the larger median wins when its range reaches down to the other's, and it has fewer parameters
+  scores <- data.frame(level = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(5, 9), n_params = c(9, 8))
+  scores$size <- ranks(scores$total_low, scores$total_high)
+  expect_identical(capalloc:::best_first(scores), 2:1)
+  expect_identical(capalloc:::is_frontier(scores), c(FALSE, TRUE))
+  # a range and undecided runs are shown
+  shown <- plain
+  shown$candidates$total_low[[1]] <- 2
+  shown$comparison$runs$undecided[1:2] <- TRUE
+  expect_output(print(shown), "8 \\(2 to 8\\).*2 of 75 runs have an undecided rank: see rank_low and rank_high")
+  expect_identical(glance(shown)$undecided, 2L)
 })
 
 test_that("one candidate is a search too", {
@@ -200,9 +234,12 @@ test_that("a search goes on from what is left of its checkpoint", {
   grid <- searched(family = "conv", n_obs = 30, replicates = 4)
   expect_identical(timeless_search(searched(family = "conv", n_obs = 30, replicates = 4, checkpoint = dir)),
     timeless_search(grid))
-  expect_error(searched(family = "conv", n_obs = 30, replicates = 5, checkpoint = dir),
-    class = "capalloc_error_checkpoint")
-  expect_error(searched(family = "dilated", n_obs = 30, replicates = 4, checkpoint = dir),
+  # more replicates and other candidates are added, and compute only what is new
+  more <- nrow(grid$candidates)
+  expect_identical(runs_done(searched(family = "conv", n_obs = 30, replicates = 5, checkpoint = dir)), more)
+  added <- searched(family = "dilated", n_obs = 30, replicates = 4, checkpoint = dir)
+  expect_identical(timeless_search(added), timeless_search(searched(family = "dilated", n_obs = 30, replicates = 4)))
+  expect_error(searched(family = "conv", n_obs = 31, replicates = 4, checkpoint = dir),
     class = "capalloc_error_checkpoint")
   file <- withr::local_tempfile(lines = "")
   expect_error(searched(checkpoint = file), class = "capalloc_error_file")
@@ -258,9 +295,11 @@ test_that("data are judged on held-out rows; without them there is nothing to ju
   expect_error(searched(task = trained), class = "capalloc_error_value")
   classes <- task_data(Species ~ ., iris, test = 0.3, seed = 1)
   search <- search_architecture(classes, 17, c("dense", "deep"), replicates = 1)
-  # cross-entropy has no variance to start from
-  expect_identical(is.na(summary(search)$gain), c(TRUE, FALSE))
-  expect_true(all(is.na(search$candidates$efficiency)))
+  # cross-entropy is measured from that of the shares of the classes
+  edge <- summary(search)
+  expect_equal(edge$gain[[1]], (capalloc:::null_loss(classes) - edge$loss[[1]]) / edge$total_capacity[[1]], tolerance = 1e-12)
+  expect_equal(search$candidates$efficiency, (1 - search$candidates$loss / capalloc:::null_loss(classes)) /
+    search$candidates$total_capacity, tolerance = 1e-12)
   expect_identical(search$candidates$rank, seq_len(nrow(search$candidates)))
 })
 

@@ -1,0 +1,88 @@
+# What the runs of a comparison are judged by besides their loss: scores on held-out rows, and the best linear model.
+
+# ---- scores on the rows held out -----------------------------------------------------------------
+
+# mase, accuracy and log_loss of a fit, in the units of the data; NA where they do not apply.
+held_out_scores <- function(trained, loss) {
+  task <- trained$task
+  scores <- list(mase = NA_real_, accuracy = NA_real_, log_loss = NA_real_)
+  if (!is_data_task(task) || nrow(task$data$x_test) == 0L) return(scores)
+  if (has_classes(task)) {
+    said <- stats::predict(trained, task$data$x_test, type = "class")
+    scores$accuracy <- mean(as.integer(said) == max.col(task$data$y_test, "first"))
+    scores$log_loss <- loss
+  } else if (task$kind == "series") {
+    errors <- abs(stats::predict(trained, task$data$x_test) - task$data$y_test)
+    scores$mase <- mean(against(colMeans(errors), naive_errors(task)))
+  }
+  scores
+}
+
+# For each output of a series, the mean absolute error of the seasonal naive forecast within the training part of its
+# channel: mean |v_t - v_(t - period)|.
+naive_errors <- function(task) {
+  period <- field_or(task, "period", 1L)
+  channels <- task$input$shape[[1L]]
+  errors <- vapply(seq_len(channels), function(k) mean(abs(diff(training_values(task, k), lag = period))), 0)
+  rep_len(errors, task$outputs)
+}
+
+# Values of channel k that training rows hold, in order of time: the first window, the newest value of each further
+# one, and the responses that lie beyond the last window. The last outputs have the longest horizon.
+training_values <- function(task, k) {
+  channels <- task$input$shape[[1L]]
+  x <- task$data$x
+  y <- task$data$y[, task$outputs - channels + k]
+  own <- seq(k, ncol(x), by = channels)
+  newest <- x[, own[[length(own)]]]
+  values <- c(x[1L, own], newest[-1L])
+  # the horizon is how many rows later a response is the newest value of a window
+  for (h in seq_len(length(y) - 1L)) {
+    if (all(y[seq_len(length(y) - h)] == newest[-seq_len(h)])) return(c(values, y[length(y) - h + seq_len(h)]))
+  }
+  values
+}
+
+# ---- the best linear model -----------------------------------------------------------------------
+
+# The best linear model trained on the rows of a fit (with a constant where means are not zero);
+# on the population it is the Bayes predictor.
+linear_loss <- function(trained) {
+  task <- trained$task
+  rows <- trained$rows
+  if (is.null(rows)) return(trained$bayes_loss)
+  if (has_classes(task)) return(linear_class_loss(task, rows, trained$seed))
+  if (is_data_task(task)) return(linear_row_loss(task, rows))
+  learnt <- new_task("sample", "sample", task$input, row_moments(rows$x, rows$y), data = rows)
+  W <- oracle_weights(learnt, intercept = has_intercept(task))
+  moment_loss(W, augment_moments(task$moments, has_intercept(task)))
+}
+
+# Least squares of standardised columns with a constant, judged on the rows held out: neither the units nor the offset
+# of a column changes it. Columns that are combinations of others share what they explain (least norm).
+linear_row_loss <- function(task, rows) {
+  if (nrow(task$data$x_test) == 0L) return(NA_real_)
+  centre <- colMeans(rows$x)
+  x <- rows$x - rep(centre, each = nrow(rows$x))
+  scale <- sqrt(colMeans(x^2))
+  varies <- scale > 100 * .Machine$double.eps * abs(centre)
+  standard <- function(x) x[, varies, drop = FALSE] / rep(scale[varies], each = nrow(x))
+  middle <- colMeans(rows$y)
+  yhat <- matrix(middle, nrow(task$data$x_test), length(middle), byrow = TRUE)
+  if (any(varies)) {
+    s <- svd(standard(x))
+    kept <- s$d > max(dim(x)) * .Machine$double.eps * s$d[[1L]]
+    y <- rows$y - rep(middle, each = nrow(rows$y))
+    W <- s$v[, kept, drop = FALSE] %*% (crossprod(s$u[, kept, drop = FALSE], y) / s$d[kept])
+    fresh <- task$data$x_test - rep(centre, each = nrow(task$data$x_test))
+    yhat <- yhat + standard(fresh) %*% W
+  }
+  mean(rowSums((task$data$y_test - yhat)^2))
+}
+
+# Multinomial regression, trained on the same rows.
+linear_class_loss <- function(task, rows, seed) {
+  task$data[c("x", "y")] <- rows
+  network <- new_network(task$input) |> layer_dense(task$outputs, bias = TRUE)
+  quietly_warned(fit(network, task, seed = seed))$loss
+}

@@ -1,0 +1,43 @@
+# Starts of one network on one population that end at different losses.
+
+# Networks whose loss has one minimum: a single linear map with parameters.
+is_convex <- function(network) {
+  kinds <- vapply(network_rows(network), function(row) if (own_params(row$layer) > 0) row$layer$kind else "", "")
+  is_linear(network) && sum(kinds != "") <= 1L && !"recurrent" %in% kinds
+}
+
+# Cells whose runs share everything but the starting weights (population tasks, n_obs = Inf) and end at losses that
+# differ by more than 1%: a data frame of network, task, least and largest loss. Differences below 1e-8 of the null
+# loss are none.
+starts_apart <- function(cmp) {
+  nothing <- light_frame(list(network = character(), task = character(), least = numeric(), largest = numeric()))
+  if (is.finite(cmp$n_obs)) return(nothing)
+  free <- names(cmp$networks)[!vapply(cmp$networks, is_convex, NA)]
+  population <- names(cmp$tasks)[!vapply(cmp$tasks, is_data_task, NA)]
+  runs <- cmp$runs[cmp$runs$network %in% free & cmp$runs$task %in% population & !is.na(cmp$runs$loss), ]
+  if (nrow(runs) == 0L) return(nothing)
+  cell <- paste(runs$network, runs$task, sep = "\r")
+  first <- !duplicated(cell)
+  ends <- function(f) as.double(tapply(runs$loss, factor(cell, unique(cell)), f))
+  rows <- light_frame(list(
+    network = runs$network[first], task = runs$task[first], least = ends(min), largest = ends(max)
+  ))
+  floor <- 1e-8 * vapply(cmp$tasks[rows$task], null_loss, 0)
+  rows[rows$largest - rows$least > 0.01 * rows$least + floor, , drop = FALSE]
+}
+
+# "dilated on ar, conv on fgn and 3 more"
+pair_text <- function(rows, most = 4L) {
+  shown <- paste(rows$network, "on", rows$task)[seq_len(min(nrow(rows), most))]
+  paste0(paste(shown, collapse = ", "), if (nrow(rows) > most) paste(" and", nrow(rows) - most, "more"))
+}
+
+warn_starts <- function(cmp) {
+  apart <- starts_apart(cmp)
+  if (nrow(apart) == 0L) return(invisible())
+  pairs <- pair_text(apart)
+  warn(c(
+    "Starts of the same network on the same population end at losses that differ by more than 1%: {pairs}.",
+    i = "Its capacities differ between starts too. Train with {.arg restarts} to keep the best of several starts."
+  ), "starts", pairs = apart)
+}
