@@ -1,32 +1,35 @@
-# Uncertainty of an allocation: the fit that it comes from is trained again, many times, with one thing varied.
+# Uncertainty of an allocation: the fit that it comes from is trained again, many times, with one source varied or two.
 #
 #   restarts  other starting weights, the same training sample
 #   samples   other samples of the task, from the trained weights
 #   rows      the training rows drawn again with replacement (of a series in blocks), from the trained weights
 #
+# "restarts" together with one of the others varies both in each refit: its sample is drawn, and so are its starts.
+#
 # A refit is a fit with other coefficients and rows; what is asked of it is what was asked of the first.
 
 #' Intervals for an allocation
 #'
-#' How far the capacity of each input, or part, would be elsewhere if training began elsewhere or saw
-#' other data.
+#' How much the capacity of each input, or part, varies with the starting weights and with the data.
 #'
-#' The fit is trained again `times` times, each time with one thing varied and all else as it was:
+#' The fit is trained again `times` times. Each refit varies the source that `over` names and leaves all else as it was:
 #'
 #' * `"restarts"`: other starting weights on the same sample (each the best of as many as the fit had). An
-#'   interval says where allocations of other starts lie: for convex networks at one point, otherwise perhaps at
-#'   several optima.
-#' * `"samples"`: other samples of as many rows from a synthetic task, from the trained weights on. An interval says
-#'   where the allocation of another such sample would lie. The fit must have a finite `n_obs`.
-#' * `"rows"`: the training rows drawn again with replacement, from the trained weights on: the bootstrap, for data
-#'   whose law is not known. Rows of a series come in blocks of neighbours (`block_length`), so that their
-#'   dependence is kept. An interval is one for the allocation that unlimited data would give. Rows set aside for
-#'   early stopping stay as they are.
+#'   interval describes the allocations of other starts. Convex networks have one optimum, so that they do not vary;
+#'   other networks may end at several optima, and over-parameterised ones at different allocations of the same loss.
+#' * `"samples"`: other samples of as many rows from a synthetic task, each refit warm-started at the trained weights. An
+#'   interval describes the allocation of another such sample. The fit must have a finite `n_obs`.
+#' * `"rows"`: the training rows drawn again with replacement, each refit warm-started at the trained weights: the
+#'   bootstrap, for data whose distribution is not known. Rows of a series come in blocks of neighbours
+#'   (`block_length`), so that their dependence is kept. An interval is one for the allocation that unlimited data would
+#'   give. Rows set aside for early stopping stay as they are.
+#' * `c("rows", "restarts")` or `c("samples", "restarts")`: both at once. Each refit draws its rows or its sample, and
+#'   trains from other starting weights too. A warm start stays near the optimum of the fit, so that intervals over rows
+#'   alone are too narrow where training has several optima; these cover both sources.
 #'
-#' `std.error` is the standard deviation over refits, `conf.low` and `conf.high` their quantiles: intervals stay
-#' within what capacities can be, and hold input by input. Training from the trained weights on stays near their
-#' optimum; add `"restarts"` for the others. Allocations of networks whose rank is that of a free linear model do not
-#' vary.
+#' `std.error` is the standard deviation over refits, `conf.low` and `conf.high` are their quantiles: intervals stay
+#' within what capacities can be, and hold input by input. Allocations of networks whose rank is that of a free linear
+#' model do not vary.
 #'
 #' A refit that diverges is left out, and one that does not converge (though the fit itself has) is kept: a warning of
 #' class `capalloc_warning_refits` counts them.
@@ -34,7 +37,8 @@
 #' @param x A capacity, from [capacity()] of a fit.
 #' @param conf.int Whether to add intervals.
 #' @param conf.level Their level.
-#' @param over `"restarts"`, `"samples"` or `"rows"`.
+#' @param over `"restarts"`, `"samples"` or `"rows"`, or `"restarts"` with one of the others. The default is
+#'   `"restarts"`.
 #' @param times Number of refits.
 #' @param block_length For `"rows"` of a series: the length of a block. `NULL` means the window of the task, or the
 #'   cube root of the number of rows where that is more, and at most half of them.
@@ -56,7 +60,7 @@ tidy.ca_capacity <- function(x, conf.int = FALSE, conf.level = 0.95, over = c("r
   check_dots(...)
   if (!check_flag(conf.int)) return(plain_frame(x))
   conf.level <- check_number(conf.level, min = 0, max = 1, open = TRUE)
-  over <- check_choice(over, c("restarts", "samples", "rows"))
+  over <- check_over(over)
   times <- check_count(times, min = 2L)
   source <- check_source(x, over)
   block_length <- check_block_length(block_length, source$fit, over)
@@ -72,6 +76,22 @@ tidy.ca_capacity <- function(x, conf.int = FALSE, conf.level = 0.95, over = c("r
   rows
 }
 
+refit_sources <- c("restarts", "samples", "rows")
+
+# One source, or other starts together with other samples or rows. All three are the default of the argument.
+check_over <- function(over, call = rlang::caller_env()) {
+  if (identical(over, refit_sources)) return("restarts")
+  if (length(over) <= 1L || !is.character(over) || !all(over %in% refit_sources)) {
+    return(check_choice(over, refit_sources, arg = "over", call = call))
+  }
+  over <- refit_sources[refit_sources %in% over]
+  if (length(over) < 2L || identical(over[[1L]], "restarts") && length(over) == 2L) return(over)
+  abort(c(
+    "{.arg over} can hold {.val restarts} together with one of {.val samples} and {.val rows}.",
+    x = "It has {.val {over}}."
+  ), "value", call = call)
+}
+
 # list(fit, asked), if it can be trained again that way.
 check_source <- function(x, over, call = rlang::caller_env()) {
   source <- attr(x, "source")
@@ -82,24 +102,24 @@ check_source <- function(x, over, call = rlang::caller_env()) {
     ), "value", call = call)
   }
   fit <- source$fit
-  if (over == "rows" && is.null(fit$rows)) {
+  if ("rows" %in% over && is.null(fit$rows)) {
     abort(c(
       "{.arg over} can be {.val rows} only where the fit was trained on rows.",
       x = "It was trained on population moments.",
       i = "Train on a sample with {.code fit(n_obs = )}."
     ), "value", call = call)
   }
-  if (over == "samples" && (is.null(fit$rows) || is_data_task(fit$task))) {
+  if ("samples" %in% over && (is.null(fit$rows) || is_data_task(fit$task))) {
     abort(c(
       "{.arg over} can be {.val samples} only where the fit was trained on a sample of a synthetic task.",
-      x = if (is_data_task(fit$task)) "The law of its data is not known." else "It was trained on population moments.",
+      x = if (is_data_task(fit$task)) "The distribution of its data is not known." else "It was trained on population moments.",
       i = if (is_data_task(fit$task)) "Draw its rows again with {.code over = \"rows\"}." else
         "Train on a sample with {.code fit(n_obs = )}."
     ), "value", call = call)
   }
-  if (over != "restarts" && !is.null(source$asked$by) && is.null(source$asked$data)) {
+  if (!identical(over, "restarts") && !is.null(source$asked$by) && is.null(source$asked$data)) {
     abort(c(
-      "Groups of samples have intervals over {over} only at fixed inputs: their own change with each refit.",
+      "Groups of samples have intervals over {setdiff(over, 'restarts')} only at fixed inputs: their own change with each refit.",
       i = "Pass {.arg data} to {.fn capacity}."
     ), "value", call = call)
   }
@@ -107,7 +127,7 @@ check_source <- function(x, over, call = rlang::caller_env()) {
 }
 
 check_block_length <- function(block_length, fit, over, call = rlang::caller_env()) {
-  if (over != "rows" || !in_order_of_time(fit)) {
+  if (!"rows" %in% over || !in_order_of_time(fit)) {
     if (is.null(block_length)) return(1L)
     abort(c(
       "{.arg block_length} is for {.code over = \"rows\"} of a fit on all rows of a series.",
@@ -169,11 +189,15 @@ refit_once <- function(source, over, block_length, seed) {
   tryCatch(
     {
       seeds <- derive_seeds(seed, nrow(source$fit$runs) + 1L)
-      again <- switch(over,
-        restarts = refit(source$fit, same_sample(source$fit), seeds[-1L], warm = FALSE),
-        samples = refit(source$fit, fresh_sample(source$fit, seeds[[1L]]), seeds[2L]),
-        rows = refit(source$fit, drawn_sample(source$fit, block_length, seeds[[1L]]), seeds[2L])
-      )
+      sample <- if ("rows" %in% over) {
+        drawn_sample(source$fit, block_length, seeds[[1L]])
+      } else if ("samples" %in% over) {
+        fresh_sample(source$fit, seeds[[1L]])
+      } else {
+        same_sample(source$fit)
+      }
+      warm <- !"restarts" %in% over
+      again <- refit(source$fit, sample, if (warm) seeds[2L] else seeds[-1L], warm)
       asked <- quietly_warned(do.call(capacity, c(list(again), source$asked)))
       list(capacity = asked$capacity, converged = again$converged)
     },
@@ -181,7 +205,7 @@ refit_once <- function(source, over, block_length, seed) {
   )
 }
 
-# `fit` trained again on `sample`, a run for each seed. Warm: from its own coefficients on.
+# `fit` trained again on `sample`, a run for each seed. Warm: from its own coefficients on, otherwise from drawn ones.
 refit <- function(fit, sample, seeds, warm = TRUE) {
   network <- fit$network
   if (!warm) network["coef"] <- list(NULL)

@@ -57,9 +57,51 @@ test_that("over restarts the sample stays and the starts change", {
     ignore_attr = TRUE)
 })
 
+test_that("over rows and restarts each refit draws its rows and its starts", {
+  trained <- sampled(restarts = 2)
+  by_hand <- function(rows_of) {
+    t(vapply(capalloc:::derive_seeds(2, 6), function(seed) {
+      seeds <- capalloc:::derive_seeds(seed, 3)
+      rows <- rows_of(seeds[[1]])
+      task <- task_data(rows$x, drop(rows$y), test = 0, input = input_sequence(8))
+      fits <- lapply(seeds[-1], function(start) quiet(fit(initialise(small(), seed = start), task)))
+      capacity(fits[[which.min(vapply(fits, function(f) f$train_loss, 0))]])$capacity
+    }, numeric(8)))
+  }
+  drawn <- by_hand(function(seed) {
+    at <- capalloc:::with_seed(seed, sample.int(200, replace = TRUE))
+    lapply(trained$rows, function(z) z[at, , drop = FALSE])
+  })
+  ask <- function(over, ...) quiet(tidy(capacity(trained), conf.int = TRUE, over = over, times = 6, seed = 2, ...))
+  got <- ask(c("rows", "restarts"))
+  expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(drawn), tolerance = 1e-5,
+    ignore_attr = TRUE)
+  expect_identical(ask(c("restarts", "rows")), got)
+  fresh <- by_hand(function(seed) simulate(fgn, 200, seed = seed))
+  expect_equal(ask(c("samples", "restarts"))[c("std.error", "conf.low", "conf.high")], refit_summary(fresh),
+    tolerance = 1e-5, ignore_attr = TRUE)
+  # the default is other starts alone
+  expect_identical(quiet(tidy(capacity(trained), conf.int = TRUE, times = 6, seed = 2)), ask("restarts"))
+  # starts that vary the allocation make intervals wider than those over rows from one optimum
+  expect_gt(mean(got$std.error), mean(ask("rows")$std.error))
+})
+
+test_that("a refit over restarts draws its starts, also where the fit was given one", {
+  given <- initialise(small(), seed = 9)
+  trained <- quiet(fit(given, fgn, n_obs = 200, seed = 1))
+  spread <- function(...) quiet(tidy(capacity(trained), conf.int = TRUE, times = 5, seed = 1, ...))$std.error
+  expect_gt(max(spread(over = "restarts")), 0.01)
+  expect_gt(max(spread(over = c("rows", "restarts"))), 0.01)
+  # of a series in blocks
+  series <- quiet(fit(arch_conv(12, 2, 3, bias = TRUE), task_series(lynx, 12), seed = 1))
+  got <- quiet(tidy(capacity(series), conf.int = TRUE, over = c("rows", "restarts"), times = 3, block_length = 10,
+    seed = 1))
+  expect_identical(nrow(got), 13L)
+})
+
 test_that("a free linear model has no uncertainty, whatever varies", {
   trained <- fit(arch_dense(8), fgn, n_obs = 50, seed = 1)
-  for (over in c("restarts", "samples", "rows")) {
+  for (over in list("restarts", "samples", "rows", c("rows", "restarts"), c("samples", "restarts"))) {
     got <- tidy(capacity(trained), conf.int = TRUE, over = over, times = 5, seed = 1)
     expect_identical(got$std.error, rep(0, 8))
     expect_equal(got$conf.low, rep(1, 8), tolerance = 1e-12)
@@ -106,7 +148,7 @@ test_that("networks that are not linear, classes and early stopping are refitted
   net <- input_sequence(4) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1)
   trained <- quiet(fit(net, task_fgn(4, 0.8), n_obs = 100, seed = 1, control = list(validation = 0.2)))
   expect_identical(dim(trained$validation$x), c(20L, 4L))
-  for (over in c("restarts", "samples", "rows")) {
+  for (over in list("restarts", "samples", "rows", c("rows", "restarts"))) {
     # stopped early as the fit was: no warning that refits did not converge
     expect_warning(
       got <- suppressWarnings(tidy(capacity(trained), conf.int = TRUE, over = over, times = 3, seed = 1),
@@ -169,6 +211,9 @@ test_that("what cannot be repeated is refused by class", {
     bad(tidy(k, conf.int = "yes"), "value"),
     bad(tidy(k, conf.int = TRUE, conf.level = 2), "value"),
     bad(tidy(k, conf.int = TRUE, over = "starts"), "value"),
+    bad(tidy(k, conf.int = TRUE, over = c("rows", "samples")), "value"),
+    bad(tidy(k, conf.int = TRUE, over = c("rows", "starts")), "value"),
+    bad(tidy(population, conf.int = TRUE, over = c("rows", "restarts")), "value"),
     bad(tidy(k, conf.int = TRUE, times = 1), "value"),
     bad(tidy(k, conf.int = TRUE, over = "rows", block_length = 5), "value"),
     bad(tidy(series, conf.int = TRUE, over = "rows", block_length = 1000), "value"),
