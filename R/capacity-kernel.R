@@ -103,12 +103,14 @@ as.matrix.ca_kernel <- function(x, ...) {
 print.ca_kernel <- function(x, ...) {
   n <- as.integer(round(sqrt(nrow(x))))
   cat("<capacity kernel> of ", count_text(n, "input"),
-    if (n < attr(x, "n_inputs")) paste(" of", attr(x, "n_inputs")), ", ", soft_clause(x), attr(x, "metric"), " metric\n", sep = "")
+    if (n < attr(x, "n_inputs")) paste(" of", attr(x, "n_inputs")), ", ", soft_clause(x),
+    attr(x, "metric"), " metric\n", sep = "")
   print(plain_frame(x)[seq_len(min(nrow(x), 6L)), c("input1", "input2", "kernel")], row.names = FALSE, digits = 4)
   if (nrow(x) > 6L) cat("  ... and ", nrow(x) - 6L, " more pairs\n", sep = "")
   invisible(x)
 }
 
+# soft_text(), as a part of a list.
 soft_clause <- function(x) sub(" $", ", ", soft_text(x))
 
 #' @rdname capacity_kernel

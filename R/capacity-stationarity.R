@@ -32,11 +32,11 @@ stationarity_text <- function(stationarity) {
   not_forced <- "what the network could do at these coefficients, not what training forced"
   number <- stationarity$gradient_norm
   switch(stationarity$origin,
-    untrained = paste0("the network is not trained: ", not_forced),
-    imported = "whether its coefficients are stationary is not known: the network was imported",
-    "no response" = "whether its coefficients are stationary is not known: the data have no response",
+    untrained = paste0("not trained: ", not_forced),
+    imported = "stationarity unknown: the network was imported",
+    "no response" = "stationarity unknown: the data have no response",
     if (is.na(number)) {
-      "whether its coefficients are stationary is not known"
+      "stationarity unknown: the network has no convergence number on this task"
     } else if (number > 10 * stationarity$bound) {
       paste0("gradient norm ", format(number, digits = 2), ", more than 10 times the bound ",
         format(stationarity$bound, digits = 2), ": ", not_forced)

@@ -80,7 +80,8 @@ as.matrix.ca_table <- function(x, ...) {
 print.ca_table <- function(x, ...) {
   sums <- colSums(as.matrix(x))
   cat("<capacity table> total ", total_text(x), " over ",
-    count_text(length(sums), names(x)[[1L]]), " and ", count_text(attr(x, "n_inputs"), "input"), ", ", soft_clause(x), attr(x, "metric"), " metric\n", sep = "")
+    count_text(length(sums), names(x)[[1L]]), " and ", count_text(attr(x, "n_inputs"), "input"), ", ", soft_clause(x),
+    attr(x, "metric"), " metric\n", sep = "")
   shown <- sums[seq_len(min(length(sums), 20L))]
   if (length(shown) > 0L) print(data.frame(group = names(shown), capacity = shown), row.names = FALSE, digits = 4)
   if (length(sums) > length(shown)) cat("  ... and ", length(sums) - length(shown), " more\n", sep = "")
