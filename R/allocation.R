@@ -1,40 +1,57 @@
-# What every question about a tangent's column space needs: the network, the
-# metric, the parameters that count, the rank and its evidence.
+# What all allocations share: the network, the metric, the parameters that count, the rank and its evidence.
 
-# list(network, metric, seeds, ridge, tol, kept, n_kept, m, n, intercept, block, samples, x, data):
-# `seeds` is NULL or the root of the metric, `kept` the layer of each parameter or 0, `samples` the
-# inputs (N x n) at which a network that is not linear is looked at, n the coordinates with the constant.
+# list(network, units, metric, augmented, contrast, ridge, decay, array, array_layer, n_kept, m, n, n_rows, intercept,
+# samples, seeds, tol, block, x, data):
+# `seeds` is NULL or the root of the metric, `augmented` whether that has a row for means, `contrast` NULL or the map
+# of the outputs, `decay` 0 or the weight of |theta|^2 beside J'J, `array` the number of the array (the kernel or the
+# bias of a layer, say) of each parameter or 0 where it is left out, `array_layer` the number of the layer of each
+# array, `samples` the inputs (N x n, as the layers see them) of a nonlinear network, n the coordinates with the constant.
 new_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rlang::caller_env()) {
   network <- network_of(x, "x", call)
-  metric <- check_choice(metric, c("identity", "covariance"), arg = "metric", call = call)
+  by_default <- identical(metric, capacity_metrics)
+  metric <- check_choice(metric, capacity_metrics, arg = "metric", call = call)
+  decay <- 0
+  if (is_decay_ridge(ridge)) {
+    if (by_default) metric <- "covariance"
+    decay <- decay_of(x, metric, data, call)
+    ridge <- 0
+  }
   ridge <- check_number(ridge, min = 0, arg = "ridge", call = call)
-  kept <- kept_layers(network, layers, call)
-  n_kept <- sum(kept > 0L)
+  arrays <- parameter_arrays(network)
+  array <- kept_arrays(network, arrays$array, layers, call)
+  n_kept <- sum(array > 0L)
   samples <- if (!is_linear(network)) sample_inputs(x, network, data, call)
   intercept <- has_constant(network)
   m <- output_size(network)
   n <- input_size(network$input) + intercept
   n_rows <- m * n * max(nrow(samples), 1)
   if (is.null(tol)) tol <- 10 * max(n_rows, n_kept) * .Machine$double.eps
-  list(
-    network = network, metric = metric, ridge = ridge, kept = kept, n_kept = n_kept, m = m, n = n,
-    n_rows = n_rows, intercept = intercept, samples = samples, x = x, data = data,
-    seeds = if (metric == "covariance") metric_root(x, network, data, samples, call),
-    tol = check_number(tol, min = 0, arg = "tol", call = call),
-    block = if (!is.null(block)) {
-      check_count(block, arg = "block", call = call)
-    } else if (is.null(samples)) {
-      block_size(m, n, n_kept)
-    } else {
-      block_size(m * n, nrow(samples), n_kept)
-    }
+  about <- list(
+    network = network, units = network$units, metric = metric, contrast = output_contrast(network), ridge = ridge,
+    # a linear network has the tangent of one sample for all of them
+    lambda = decay, decay = decay * max(nrow(samples), 1),
+    augmented = if (is.null(samples)) has_bias(network) else !is_homogeneous(network),
+    array = array, array_layer = arrays$layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows, intercept = intercept,
+    samples = samples, x = x, data = data, tol = check_number(tol, min = 0, arg = "tol", call = call)
   )
+  about$seeds <- metric_root(about, call)
+  about$block <- if (!is.null(block)) {
+    check_count(block, arg = "block", call = call)
+  } else if (is.null(samples)) {
+    block_size(m, n, n_kept)
+  } else {
+    block_size(m * n, nrow(samples), n_kept)
+  }
+  about
 }
 
-# Inputs at which a network that is not linear is asked: rows that the user passes, or those that a fit
-# was trained on.
+# Whether directions have weights between 0 and 1, so that nothing depends on a rank.
+soft <- function(about) about$ridge > 0 || about$decay > 0
+
+# Inputs at which a nonlinear network is linearised, as its layers see them: rows that the user passes, or those
+# that a fit was trained on.
 sample_inputs <- function(x, network, data, call) {
-  if (is.null(data) && inherits(x, "ca_fit")) return(fit_rows(x, call)$x)
+  if (is.null(data) && inherits(x, "ca_fit")) return(units_in(fit_rows(x, call)$x, network$units))
   if (is.null(data)) {
     abort(c(
       "The network is not linear: what it allocates depends on its inputs. Pass {.arg data}.",
@@ -43,13 +60,13 @@ sample_inputs <- function(x, network, data, call) {
   }
   if (inherits(data, "ca_task")) {
     check_pair_input(network, data, call)
-    if (is_data_task(data)) return(data$data$x)
+    if (is_data_task(data)) return(units_in(data$data$x, network$units))
     abort(c(
       "{.arg data} must be rows of inputs: the network is not linear, and moments are not enough.",
       i = "Draw them from the task with {.code simulate(task, 1000)$x}."
     ), "type", call = call)
   }
-  some_inputs(data, network, call)
+  units_in(some_inputs(data, network, call), network$units)
 }
 
 # `data` as one row of inputs or more.
@@ -61,13 +78,14 @@ some_inputs <- function(data, network, call) {
   rows
 }
 
-# Asks C a question: list(answer, values, rank, parameters), with the evidence of the rank.
-allocate <- function(about, question, what) {
+# Runs the core: list(answer, values, rank, parameters, norm) with the evidence of the rank, and for trained networks
+# `low`, the answer of a projector that attains rank_low (NULL where it is `answer`, or want_low is FALSE).
+allocate <- function(about, question, what, want_low = question == "capacity") {
   own <- if (is.null(about$samples)) about$m else about$m * about$n
   inform_cost(about$n_rows, about$n_kept, own * about$block)
   setting <- list(
-    layer = about$kept, x = about$samples, rows = about$seeds, tol = about$tol, ridge = about$ridge,
-    block = as.double(about$block)
+    array = about$array, left_out = NULL, x = about$samples, rows = about$seeds, contrast = about$contrast,
+    tol = about$tol, ridge = about$ridge, decay = as.double(about$decay), block = as.double(about$block)
   )
   graph <- lower(about$network)
   theta <- about$network$coef
@@ -77,16 +95,39 @@ allocate <- function(about, question, what) {
     kernel = .Call(ffi_kernel, graph, theta, setting, what),
     table = .Call(ffi_two_way, graph, theta, setting, what)
   )
-  core$evidence <- rank_evidence(core, about$tol)
-  if (about$ridge == 0) warn_rank_gap(core$evidence)
+  if (question != "capacity") what <- list()
+  ask <- function(change) {
+    setting[names(change)] <- change
+    .Call(ffi_capacity, graph, theta, setting, what)
+  }
+  settled <- settle_rank(core, about, ask, want_low)
+  core$evidence <- settled$evidence
+  core$low <- settled$low
+  if (!soft(about)) warn_rank_gap(core$evidence)
   core
 }
 
-# For every parameter the number of its layer among those that have parameters, 0 when it is left out.
-kept_layers <- function(network, layers, call = rlang::caller_env()) {
-  own <- params_by_layer(network$layers)
-  of <- rep(cumsum(own > 0), own)
-  if (is.null(layers)) return(of)
+# Arrays of parameters (the kernel or the bias of a layer, say) in the order of theta, depth first: `array`, the number
+# of the array of each parameter, and `layer`, the number of the layer of each array.
+parameter_arrays <- function(network) {
+  sizes <- array_sizes(network$layers)
+  of_layer <- lengths(sizes)
+  list(
+    array = rep(seq_len(sum(of_layer)), as.numeric(unlist(sizes))),
+    layer = rep(seq_along(sizes), of_layer)
+  )
+}
+
+# Numbers of parameters of each array of each layer, a vector a layer.
+array_sizes <- function(layers) {
+  unlist(lapply(layers, function(layer) {
+    c(list(vapply(layer$params, prod, 0)), unlist(lapply(layer$blocks, array_sizes), recursive = FALSE))
+  }), recursive = FALSE)
+}
+
+# The array of each parameter, 0 for parameters of other layers than those named.
+kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
+  if (is.null(layers)) return(array)
   rows <- network_rows(network)
   names <- vapply(rows, function(row) row$name, "")
   unknown <- if (is.character(layers)) setdiff(layers, names)
@@ -96,7 +137,7 @@ kept_layers <- function(network, layers, call = rlang::caller_env()) {
       x = if (length(unknown) > 0L) "There is no {.val {unknown}}." else "It is {show_value(layers)}."
     ), "value", call = call)
   }
-  keep <- logical(length(of))
+  keep <- logical(length(array))
   for (row in rows[names %in% layers]) {
     if (row$last >= row$first) keep[row$first:row$last] <- TRUE
   }
@@ -104,46 +145,8 @@ kept_layers <- function(network, layers, call = rlang::caller_env()) {
     abort(c("{.arg layers} must have parameters.", x = "{.val {layers}} {?has/have} none."),
       "value", call = call)
   }
-  of[!keep] <- 0L
-  of
-}
-
-# Symmetric root of the augmented second moments. Eigenvalues that are rounding
-# next to the largest are zero: their roots would not be. Where the network has no use for the constant,
-# its coordinate (of samples) stays by itself.
-metric_root <- function(x, network, data, samples, call = rlang::caller_env()) {
-  moments <- if (is.null(samples)) metric_moments(x, network, data, call) else input_moments(samples, call)
-  augmented <- if (is.null(samples)) has_bias(network) else !is_homogeneous(network)
-  sigma <- augment_moments(moments, augmented)$sigma
-  e <- eigen(sigma, symmetric = TRUE)
-  floor <- 10 * nrow(sigma) * .Machine$double.eps * max(e$values, 0)
-  root <- sqrt(ifelse(e$values > floor, e$values, 0))
-  root <- e$vectors %*% (root * t(e$vectors))
-  if (is.null(samples) || augmented) return(root)
-  rbind(cbind(root, 0), c(numeric(ncol(root)), 1))
-}
-
-metric_moments <- function(x, network, data, call) {
-  if (is.null(data)) {
-    if (inherits(x, "ca_fit")) return(x$task$moments)
-    abort(c(
-      "The second moments of a network's inputs are needed: pass {.arg data}, a task or rows of inputs.",
-      i = "A fit uses its own task."
-    ), "value", call = call)
-  }
-  if (inherits(data, "ca_task")) {
-    check_pair_input(network, data, call)
-    return(data$moments)
-  }
-  input_moments(some_inputs(data, network, call), call)
-}
-
-input_moments <- function(rows, call = rlang::caller_env()) {
-  check_squares(rows, "data", call)
-  list(
-    sigma = crossprod(rows) / nrow(rows), cross = matrix(0, ncol(rows), 1L), target = matrix(1),
-    mean_x = colMeans(rows), mean_y = 0
-  )
+  array[!keep] <- 0L
+  array
 }
 
 # Coordinates per block: QR of [triangle; block] costs 1 + p / rows of its floor,
@@ -163,24 +166,4 @@ inform_cost <- function(rows, p, block) {
       {format(block, big.mark = ',')} rows.",
     i = "At most {signif(flops / 1e9, 2)} billion operations and {signif(megabytes, 2)} MB."
   ), class = "capalloc_message_cost")
-}
-
-# Singular values around the rank.
-rank_evidence <- function(core, tol) {
-  s <- core$values
-  above <- function(tol) if (length(s) == 0L) 0L else sum(s > tol * s[[1L]])
-  r <- core$rank
-  gap <- if (r == 0L) NA_real_ else if (r == length(s)) Inf else s[[r]] / s[[r + 1L]]
-  list(tol = tol, gap = gap, rank = r, rank_low = above(10 * tol), rank_high = above(tol / 10))
-}
-
-warn_rank_gap <- function(evidence) {
-  if (evidence$rank_low == evidence$rank_high) return(invisible())
-  warn(c(
-    "The rank of the tangent is not clear: {evidence$rank} at the tolerance
-      {format(evidence$tol, digits = 2)}, {evidence$rank_low} at ten times and {evidence$rank_high} at a
-      tenth of it.",
-    i = "Its singular values decay without a gap there (see {.code attr(x, \"spectrum\")}); compare
-      soft capacities with {.arg ridge}, or set {.arg tol}."
-  ), "rank_gap", evidence = evidence)
 }

@@ -2,11 +2,14 @@
 
 #' Capacity kernel
 #'
-#' K_ij = sum over outputs o of P_(o,i),(o,j), with P the orthogonal projector on the column
-#' space of the [tangent()]: how far parameters act on inputs i and j together. Its diagonal
-#' is the capacity of each input ([capacity()]). K is positive semi-definite; for one output
-#' it is a projector itself, so that the sum of squares along a row is the capacity of that
-#' input. Where every input has parameters of its own, K is diagonal.
+#' \deqn{K_{ij} = \sum_o P_{(o,i),(o,j)}} with P the orthogonal projector on the column space of the
+#' [tangent()]: how far parameters act on inputs i and j together. Its diagonal is the capacity of
+#' each input ([capacity()]). K is positive semi-definite; for one output of a linear network it is a
+#' projector itself, so that the sum of squares along a row is the capacity of that input. Where every
+#' input has parameters of its own, K is diagonal.
+#'
+#' For a nonlinear network P is the projector of [capacity()] over the samples x_s, and
+#' \eqn{K_{ij} = \sum_s \sum_o P_{(s,o,i),(s,o,j)}}.
 #'
 #' @inheritParams capacity
 #' @param inputs Which inputs to show: names, or numbers of coordinates as in the rows of
@@ -26,9 +29,8 @@
 #' round(as.matrix(K)[1:4, 1:8], 2)
 #' plot(K)
 #' @export
-capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "covariance"), ridge = 0, tol = NULL,
-                            data = NULL, layers = NULL, block = NULL) {
-  check_linear(network_of(x), "x")
+capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "standardised", "covariance"), ridge = 0,
+                            tol = NULL, data = NULL, layers = NULL, block = NULL) {
   about <- new_allocation(x, metric, ridge, tol, data, layers, block)
   rows <- input_frame(about$network$input, about$intercept)
   at <- shown_inputs(inputs, rows)
@@ -39,8 +41,8 @@ capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "covariance
   names(first) <- paste0(names(rows), "1")
   names(second) <- paste0(names(rows), "2")
   new_frame(c(first, second, list(kernel = c(core$answer))), "ca_kernel",
-    evidence = core$evidence, total = if (about$ridge > 0) sum(core$parameters) else as.double(core$rank),
-    metric = about$metric, ridge = about$ridge, at = at, n_inputs = about$n, n_outputs = about$m,
+    evidence = core$evidence, total = if (soft(about)) sum(core$parameters) else as.double(core$rank),
+    metric = about$metric, ridge = if (about$decay > 0) about$lambda else about$ridge, decay = about$decay > 0, at = at, n_inputs = about$n, n_outputs = about$m,
     input_kind = about$network$input$kind
   )
 }
@@ -101,13 +103,15 @@ as.matrix.ca_kernel <- function(x, ...) {
 print.ca_kernel <- function(x, ...) {
   n <- as.integer(round(sqrt(nrow(x))))
   cat("<capacity kernel> of ", count_text(n, "input"),
-    if (n < attr(x, "n_inputs")) paste(" of", attr(x, "n_inputs")),
-    ", ", if (attr(x, "ridge") > 0) paste0("soft (ridge ", format(attr(x, "ridge")), "), "),
+    if (n < attr(x, "n_inputs")) paste(" of", attr(x, "n_inputs")), ", ", soft_clause(x),
     attr(x, "metric"), " metric\n", sep = "")
   print(plain_frame(x)[seq_len(min(nrow(x), 6L)), c("input1", "input2", "kernel")], row.names = FALSE, digits = 4)
   if (nrow(x) > 6L) cat("  ... and ", nrow(x) - 6L, " more pairs\n", sep = "")
   invisible(x)
 }
+
+# soft_text(), as a part of a list.
+soft_clause <- function(x) sub(" $", ", ", soft_text(x))
 
 #' @rdname capacity_kernel
 #' @export

@@ -2,13 +2,14 @@
 
 #' Capacity of layers at inputs
 #'
-#' With J the [tangent()], its columns scaled to unit norm, and J^+ its pseudo-inverse, the entries
-#' T_(row,k) = J_(row,k) (J^+)_(k,row) cut the total capacity by inputs and parameters at once. Over
-#' the parameters they sum to the capacity of an input, over the inputs to the effective capacity of a
-#' parameter; over the parameters of a layer they say which inputs that layer models. With a ridge,
-#' J^+ is (J'J + lambda s_1^2 I)^-1 J'.
+#' With J the [tangent()], its columns scaled to unit norm, and \eqn{J^+} its pseudo-inverse, the entries
+#' \deqn{T_{(o,j),k} = J_{(o,j),k} (J^+)_{k,(o,j)}} divide the total capacity by inputs and parameters at once.
+#' Over the parameters they sum to the capacity of an input, over the inputs to the effective capacity of a
+#' parameter; over the parameters of a layer they show which inputs that layer models. With a ridge,
+#' \eqn{J^+} is \eqn{(J'J + \lambda s_1^2 I)^{-1} J'}. For a nonlinear network J is the extended tangent D of
+#' [capacity()], and entries are summed over samples.
 #'
-#' Entries may be negative: parameters that act against each other. Unlike [capacity()], the table
+#' Entries may be negative, for parameters that act against each other. Unlike [capacity()], the table
 #' depends on the parametrisation. What a layer can model on its own is `capacity(layers = )`, which
 #' does not sum to the total.
 #'
@@ -29,11 +30,12 @@
 #' colSums(as.matrix(two_way)) # effective parameters of each layer
 #' plot(two_way)
 #' @export
-capacity_table <- function(x, groups = c("layer", "array", "parameter"), metric = c("identity", "covariance"),
-                           ridge = 0, tol = NULL, data = NULL, layers = NULL, block = NULL) {
+capacity_table <- function(x, groups = c("layer", "array", "parameter"),
+                           metric = c("identity", "standardised", "covariance"), ridge = 0, tol = NULL, data = NULL,
+                           layers = NULL, block = NULL) {
   about <- new_allocation(x, metric, ridge, tol, data, layers, block)
   if (identical(groups, c("layer", "array", "parameter"))) groups <- "layer"
-  group <- parameter_groups(about$network, groups)[about$kept > 0L]
+  group <- parameter_groups(about$network, groups)[about$array > 0L]
   group <- factor(group, levels = unique(group))
   core <- allocate(about, "table", as.integer(group))
   rows <- as.list(input_frame(about$network$input, about$intercept))
@@ -43,8 +45,9 @@ capacity_table <- function(x, groups = c("layer", "array", "parameter"), metric 
   # a network without parameters has no groups, and C an empty one
   values <- core$answer[seq_len(about$n * nlevels(group))]
   new_frame(c(first, columns, list(capacity = values)), "ca_table",
-    evidence = core$evidence, total = if (about$ridge > 0) sum(core$answer) else as.double(core$rank),
-    metric = about$metric, ridge = about$ridge, n_inputs = about$n, n_outputs = about$m,
+    evidence = core$evidence, total = if (soft(about)) sum(core$answer) else as.double(core$rank),
+    metric = about$metric, ridge = if (about$decay > 0) about$lambda else about$ridge, decay = about$decay > 0,
+    n_inputs = about$n, n_outputs = about$m,
     input_kind = about$network$input$kind
   )
 }
@@ -76,9 +79,8 @@ as.matrix.ca_table <- function(x, ...) {
 #' @export
 print.ca_table <- function(x, ...) {
   sums <- colSums(as.matrix(x))
-  cat("<capacity table> total ", format(attr(x, "total"), digits = 6), " over ",
-    count_text(length(sums), names(x)[[1L]]), " and ", count_text(attr(x, "n_inputs"), "input"), ", ",
-    if (attr(x, "ridge") > 0) paste0("soft (ridge ", format(attr(x, "ridge")), "), "),
+  cat("<capacity table> total ", total_text(x), " over ",
+    count_text(length(sums), names(x)[[1L]]), " and ", count_text(attr(x, "n_inputs"), "input"), ", ", soft_clause(x),
     attr(x, "metric"), " metric\n", sep = "")
   shown <- sums[seq_len(min(length(sums), 20L))]
   if (length(shown) > 0L) print(data.frame(group = names(shown), capacity = shown), row.names = FALSE, digits = 4)

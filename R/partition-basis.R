@@ -19,8 +19,9 @@
 #'     a sequence of any length, all channels together.
 #'   * `partition_haar()`: by scale, in the Haar wavelet basis of a sequence of 2^j positions: the
 #'     `"mean"`, then wavelets by the number of positions that they cover.
-#'   * `partition_pca()`: by principal components of the inputs' uncentred second moments, those of the
-#'     fit's task or of `data`.
+#'   * `partition_pca()`: by principal components of the inputs, those of the fit's task or of `data`:
+#'     eigenvectors of the uncentred second moments in the identity metric, and of the correlations in
+#'     the standardised and the covariance metric.
 #'   * `partition_subspaces()`: by any subspaces.
 #' @seealso [partition_octaves()]
 #' @examples
@@ -146,7 +147,7 @@ check_matrix_of <- function(x, arg, call) check_matrix(x, arg = arg, call = call
 # Orthonormal columns that span what the columns of x span.
 span_basis <- function(x, name, call) {
   x <- as.matrix(x)
-  s <- svd(x, nv = 0L)
+  s <- svd_of(x, nv = 0L)
   rank <- sum(s$d > 10 * max(dim(x)) * .Machine$double.eps * max(s$d, 0))
   if (rank == 0L) {
     abort(c("{.arg subspaces${name}} must span something.", x = "It is zero."), "value", call = call)
@@ -165,7 +166,7 @@ check_orthogonal <- function(bases, call = rlang::caller_env()) {
   for (i in seq_along(bases)) {
     for (j in seq_len(i - 1L)) {
       # cosines of orthonormal vectors: rounding is far below 1e-8
-      cosine <- max(svd(crossprod(bases[[i]], bases[[j]]), 0L, 0L)$d)
+      cosine <- max(svd_of(crossprod(bases[[i]], bases[[j]]), 0L, 0L)$d)
       if (cosine > 1e-8) {
         abort(c(
           "{.arg subspaces} must be orthogonal to each other.",

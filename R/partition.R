@@ -141,7 +141,7 @@ check_partition <- function(partition, input, call = rlang::caller_env()) {
 # What a partition makes of the inputs of an allocation; NULL for none.
 cut_inputs <- function(partition, about, call = rlang::caller_env()) {
   if (is.null(partition)) return(NULL)
-  moments <- if (partition$needs_moments) metric_moments(about$x, about$network, about$data, call)
+  moments <- if (partition$needs_moments) principal_moments(about, call)
   partition$cut(about$network$input, moments)
 }
 

@@ -345,7 +345,7 @@ column_leverage <- function(J) {
   norm <- largest * sqrt(colSums((J / rep(ifelse(largest > 0, largest, 1), each = nrow(J)))^2))
   kept <- norm > tol * max(norm, 0)
   if (!any(kept)) return(list(leverage = numeric(nrow(J)), rank = 0L))
-  s <- svd(J[, kept, drop = FALSE] / rep(norm[kept], each = nrow(J)), nv = 0L)
+  s <- svd_of(J[, kept, drop = FALSE] / rep(norm[kept], each = nrow(J)), nv = 0L)
   rank <- sum(s$d > tol * s$d[[1L]])
   list(
     leverage = rowSums(s$u[, seq_len(rank), drop = FALSE]^2), rank = rank,

@@ -30,7 +30,7 @@ tidy.ca_fit <- function(x, ...) {
     term = coef_names(x$network),
     layer = rep(names, vapply(rows, function(row) own_params(row$layer), 0)),
     estimate = x$network$coef,
-    capacity = allocate(about, "capacity", list())$parameters
+    capacity = allocate(about, "capacity", list(), want_low = FALSE)$parameters
   ))
 }
 
@@ -38,11 +38,20 @@ tidy.ca_fit <- function(x, ...) {
 #' @export
 glance.ca_capacity <- function(x, ...) {
   evidence <- attr(x, "evidence")
-  light_frame(list(
-    total = attr(x, "total"), n_params = attr(x, "n_params"), n_inputs = attr(x, "n_inputs"),
-    tol = evidence$tol, gap = evidence$gap, rank_low = evidence$rank_low,
-    rank_high = evidence$rank_high, metric = attr(x, "metric"), ridge = attr(x, "ridge")
+  stationarity <- attr(x, "stationarity")
+  light_frame(c(
+    list(total = attr(x, "total"), n_params = attr(x, "n_params"), n_inputs = attr(x, "n_inputs")),
+    rank_columns(evidence),
+    list(
+      gradient_norm = stationarity$gradient_norm, converged = stationarity$converged, metric = attr(x, "metric"),
+      ridge = attr(x, "ridge")
+    ),
+    if (evidence$is_imported) list(rank_trained = evidence$rank_trained)
   ))
+}
+
+rank_columns <- function(evidence) {
+  evidence[c("tol", "gap", "rank_low", "rank_high", "undecided")]
 }
 
 #' @rdname ca_capacity
@@ -61,10 +70,9 @@ glance.ca_kernel <- function(x, ...) glance_rank(x)
 glance.ca_table <- function(x, ...) glance_rank(x)
 
 glance_rank <- function(x) {
-  evidence <- attr(x, "evidence")
-  light_frame(list(
-    total = attr(x, "total"), n_inputs = attr(x, "n_inputs"), tol = evidence$tol, gap = evidence$gap,
-    rank_low = evidence$rank_low, rank_high = evidence$rank_high, metric = attr(x, "metric"), ridge = attr(x, "ridge")
+  light_frame(c(
+    list(total = attr(x, "total"), n_inputs = attr(x, "n_inputs")), rank_columns(attr(x, "evidence")),
+    list(metric = attr(x, "metric"), ridge = attr(x, "ridge"))
   ))
 }
 

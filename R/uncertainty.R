@@ -44,7 +44,8 @@
 #'   cube root of the number of rows where that is more, and at most half of them.
 #' @param seed A whole number, or `NULL` to draw it from R's own stream.
 #' @param ... Not used.
-#' @returns A data frame: the rows of `x`, and with intervals `std.error`, `conf.low`, `conf.high`.
+#' @returns A data frame: the rows of `x`, for trained networks with `capacity_low` (what is decided of each capacity, see
+#'   the section on the rank in [capacity()]), and with intervals `std.error`, `conf.low`, `conf.high`.
 #' @section Errors:
 #' `capalloc_error_value`: a capacity of a bare network, which has no training to repeat; `"samples"` of a
 #' fit on data or on a population; `"rows"` of a fit on a population; groups of samples (`by`) without fixed `data`.
@@ -58,14 +59,15 @@
 tidy.ca_capacity <- function(x, conf.int = FALSE, conf.level = 0.95, over = c("restarts", "samples", "rows"),
                              times = 200, block_length = NULL, seed = NULL, ...) {
   check_dots(...)
-  if (!check_flag(conf.int)) return(plain_frame(x))
+  rows <- plain_frame(x)
+  rows$capacity_low <- attr(x, "capacity_low")
+  if (!check_flag(conf.int)) return(rows)
   conf.level <- check_number(conf.level, min = 0, max = 1, open = TRUE)
   over <- check_over(over)
   times <- check_count(times, min = 2L)
   source <- check_source(x, over)
   block_length <- check_block_length(block_length, source$fit, over)
   draws <- refit_capacities(source, over, times, block_length, draw_seed(seed))
-  rows <- plain_frame(x)
   # refits x rows
   rows$std.error <- apply(draws, 2L, stats::sd)
   rows$std.error[rows$std.error <= same_capacity] <- 0
@@ -220,7 +222,10 @@ refit <- function(fit, sample, seeds, warm = TRUE) {
   fit$rows <- sample$rows
   fit$moments <- sample$moments
   # of data the moments are estimates, those of a metric too
-  if (is_data_task(fit$task)) fit$task$moments <- sample$moments
+  if (is_data_task(fit$task)) {
+    fit$task$moments <- sample$moments
+    fit$task$data[c("x", "y")] <- sample$rows[c("x", "y")]
+  }
   fit$converged <- best$outcome == "converged"
   fit
 }

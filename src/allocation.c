@@ -66,19 +66,24 @@ static void gram(struct ca_rows_source source, size_t p, size_t block, double *r
     }
 }
 
-/* 1 / norm of each column; 0 for zero columns and those that are rounding next to the largest
- * of their layer. Returns whether any is. scale holds the norms on entry. */
-static int column_scales(size_t p, size_t n_rows, const int *layer, int n_layers,
-                         double *scale) {
+/* Scales of columns from their norms: 1 / norm, or 1; 0 for zero columns, for those that are
+ * rounding next to the largest of their array, and for those left out. Returns whether any is
+ * 0.
+ */
+static int column_scales(const struct ca_columns *columns, size_t n_rows,
+                         struct ca_spectrum *spectrum) {
+    const size_t p = spectrum->n_columns;
     const double floor = 10 * (double)max_size(n_rows, p) * DBL_EPSILON;
-    double *largest = ca_doubles((size_t)n_layers);
+    double *largest = ca_doubles((size_t)columns->n_arrays);
     int dropped = 0;
-    memset(largest, 0, sizeof(double) * (size_t)n_layers);
+    memset(largest, 0, sizeof(double) * (size_t)columns->n_arrays);
     for (size_t j = 0; j < p; j++)
-        largest[layer[j]] = fmax(largest[layer[j]], scale[j]);
+        largest[columns->array[j]] = fmax(largest[columns->array[j]], spectrum->norm[j]);
     for (size_t j = 0; j < p; j++) {
-        const int kept = scale[j] > floor * largest[layer[j]];
-        scale[j] = kept ? 1 / scale[j] : 0;
+        const double norm = spectrum->norm[j];
+        const int kept = norm > floor * largest[columns->array[j]] &&
+                         (columns->left_out == NULL || !columns->left_out[j]);
+        spectrum->scale[j] = !kept ? 0 : columns->unscaled ? 1 : 1 / norm;
         dropped |= !kept;
     }
     return dropped;
@@ -91,7 +96,7 @@ static int all_finite(const double *x, size_t n) {
     return 1;
 }
 
-static enum ca_status by_qr(const struct ca_tall *tall, const int *layer, int n_layers,
+static enum ca_status by_qr(const struct ca_tall *tall, const struct ca_columns *columns,
                             struct ca_spectrum *spectrum) {
     const size_t p = spectrum->n_columns, k = spectrum->n_values, ld = tall->ld;
     double *stack = tall->one;
@@ -104,8 +109,8 @@ static enum ca_status by_qr(const struct ca_tall *tall, const int *layer, int n_
     if (!all_finite(T, k * p))
         return CA_NONFINITE;
     for (size_t j = 0; j < p; j++)
-        spectrum->scale[j] = ca_norm((int)k, T + j * k);
-    column_scales(p, tall->rows.n_rows, layer, n_layers, spectrum->scale);
+        spectrum->norm[j] = ca_norm((int)k, T + j * k);
+    column_scales(columns, tall->rows.n_rows, spectrum);
     for (size_t j = 0; j < p; j++)
         for (size_t i = 0; i < k; i++)
             T[i + j * k] *= spectrum->scale[j];
@@ -125,19 +130,20 @@ static const double WELL = 1e2, SECOND = 0.1, FIRST = 1e-12;
 static const double SQUARE_LEAST = 1e-200, SQUARE_MOST = 1e200;
 
 /* Columns of G scaled to unit norm; 0 when that cannot be. */
-static int scale_gram(size_t p, size_t n_rows, const int *layer, int n_layers, double *G,
-                      double *scale) {
+static int scale_gram(const struct ca_columns *columns, size_t n_rows, double *G,
+                      struct ca_spectrum *spectrum) {
+    const size_t p = spectrum->n_columns;
     for (size_t j = 0; j < p; j++) {
         const double square = G[j + j * p];
         if (!(square > SQUARE_LEAST && square < SQUARE_MOST))
             return 0;
-        scale[j] = sqrt(square);
+        spectrum->norm[j] = sqrt(square);
     }
-    if (column_scales(p, n_rows, layer, n_layers, scale))
+    if (column_scales(columns, n_rows, spectrum))
         return 0;
     for (size_t j = 0; j < p; j++)
         for (size_t i = 0; i <= j; i++)
-            G[i + j * p] *= scale[i] * scale[j];
+            G[i + j * p] *= spectrum->scale[i] * spectrum->scale[j];
     return 1;
 }
 
@@ -178,12 +184,12 @@ static int twice(const struct ca_tall *tall, struct ca_spectrum *spectrum) {
 }
 
 /* The spectrum by the quick way; 0 where it cannot be had. */
-static int by_gram(const struct ca_tall *tall, const int *layer, int n_layers,
+static int by_gram(const struct ca_tall *tall, const struct ca_columns *columns,
                    struct ca_spectrum *spectrum) {
     const size_t p = spectrum->n_columns;
     double *G = ca_doubles(p * p), *R = ca_doubles(p * p);
     gram(tall->rows, p, tall->block, tall->one, tall->ld, G);
-    if (!scale_gram(p, tall->rows.n_rows, layer, n_layers, G, spectrum->scale))
+    if (!scale_gram(columns, tall->rows.n_rows, G, spectrum))
         return 0;
     memcpy(R, G, sizeof(double) * p * p);
     if (ca_chol((int)p, R) != CA_OK)
@@ -197,19 +203,22 @@ static int by_gram(const struct ca_tall *tall, const int *layer, int n_layers,
     return twice(tall, spectrum);
 }
 
-enum ca_status ca_spectrum(const struct ca_tall *tall, const int *layer, int n_layers,
+enum ca_status ca_spectrum(const struct ca_tall *tall, const struct ca_columns *columns,
                            double tol, struct ca_spectrum *spectrum) {
     const size_t p = tall->n_columns, n = tall->rows.n_rows, k = min_size(n, p);
     *spectrum = (struct ca_spectrum){.n_columns = p, .n_values = k};
+    spectrum->norm = ca_doubles(p);
     spectrum->scale = ca_doubles(p);
+    memset(spectrum->norm, 0, sizeof(double) * p);
+    memset(spectrum->scale, 0, sizeof(double) * p);
     spectrum->values = ca_doubles(k);
     if (k == 0)
         return CA_OK;
-    if (tol < 1 && n >= p && by_gram(tall, layer, n_layers, spectrum) &&
-        spectrum->values[p - 1] > tol * spectrum->values[0])
+    if (tol < 1 && n >= p && !columns->unscaled && columns->left_out == NULL &&
+        by_gram(tall, columns, spectrum) && spectrum->values[p - 1] > tol * spectrum->values[0])
         return CA_OK;
     spectrum->root[0] = spectrum->root[1] = NULL;
-    return by_qr(tall, layer, n_layers, spectrum);
+    return by_qr(tall, columns, spectrum);
 }
 
 size_t ca_rank(const struct ca_spectrum *spectrum, double tol) {
@@ -365,6 +374,32 @@ void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_
         ca_gemm_nt((int)n_places, (int)n_places, (int)r, own, (int)n_places, own, (int)n_places,
                    K, (int)n_places);
     }
+}
+
+/* K[i, j] = sum over (s, o) and l of Q_((s,o,i),l) Q_((s,o,j),l): for each block of samples and
+ * each l one product of a (b m) x n_places matrix with itself, whose columns are those of
+ * tall.two where every coordinate has a place. */
+void ca_kernel_samples(struct ca_projector *projector, size_t n_coordinates, const int *place,
+                       size_t n_places, double *K) {
+    const struct ca_tall *tall = &projector->tall;
+    const size_t n_rows = tall->rows.n_rows;
+    const int whole = n_places == n_coordinates;
+    double *own = whole ? NULL : ca_doubles(tall->block / n_coordinates * n_places);
+    memset(K, 0, sizeof(double) * n_places * n_places);
+    for (size_t begin = 0, end; begin < n_rows && projector->r > 0; begin = end) {
+        end = next_rows(projector, begin);
+        const size_t rows = (end - begin) / n_coordinates; /* b m */
+        for (size_t l = 0; l < projector->r; l++) {
+            const double *Q = tall->two + l * tall->ld;
+            for (size_t j = 0; j < n_coordinates && !whole; j++)
+                if (place[j] >= 0)
+                    memcpy(own + (size_t)place[j] * rows, Q + j * rows, sizeof(double) * rows);
+            ca_gram_add((int)n_places, (int)rows, whole ? Q : own, (int)rows, K);
+        }
+    }
+    for (size_t j = 0; j < n_places; j++) /* dsyrk writes the upper triangle */
+        for (size_t i = j + 1; i < n_places; i++)
+            K[i + j * n_places] = K[j + i * n_places];
 }
 
 /* T[coordinate, group] += J_(row,k) (J^+)_(k,row) with J^+ = W Q', over blocks of rows. */

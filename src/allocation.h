@@ -52,6 +52,7 @@ struct ca_tall ca_tall_new(struct ca_rows_source rows, size_t n_columns, size_t 
 
 struct ca_spectrum {
     size_t n_columns, n_values; /* p, k = min(n_rows, p) */
+    double *norm;               /* p: norm of each column of J */
     double *scale;              /* p: 1 / norm of each column, 0 for dropped ones */
     double *values;             /* k: singular values of the scaled J */
     double *Vt;            /* k x p: right singular vectors, as rows; NULL the quick way, */
@@ -59,10 +60,19 @@ struct ca_spectrum {
                             * triangles; NULL for the identity) */
 };
 
-/* First pass. layer[k] numbers the layer of column k (0 .. n_layers - 1): columns below
- * 10 max(rows, p) eps times the largest of their own layer are dropped. The quick way is for
- * full rank at the tolerance tol; INFINITY where directions have to be known by themselves. */
-enum ca_status ca_spectrum(const struct ca_tall *tall, const int *layer, int n_layers,
+/* Which columns of J count, and how they are scaled. */
+struct ca_columns {
+    /* Columns below 10 max(rows, p) eps times the largest of their own array (the kernel or the
+     * bias of a layer, say) are dropped; array[k] (0 .. n_arrays - 1) is that of column k. */
+    const int *array;
+    int n_arrays;
+    const int *left_out; /* p: nonzero for further columns to drop; NULL for none */
+    int unscaled; /* nonzero: columns keep their norms (the penalty is on theta itself) */
+};
+
+/* First pass. The quick way is for full rank at the tolerance tol; INFINITY where directions
+ * have to be known by themselves. */
+enum ca_status ca_spectrum(const struct ca_tall *tall, const struct ca_columns *columns,
                            double tol, struct ca_spectrum *spectrum);
 
 /* Singular values above tol s_1. */
@@ -95,6 +105,11 @@ void ca_leverage(struct ca_projector *projector,
  * place), -1 to leave it out. */
 void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_t n_places,
                double *K);
+
+/* The same where each block of rows holds all coordinates of b samples, row (s, o, j) at
+ * s + b (o + m j): K sums over samples and outputs. */
+void ca_kernel_samples(struct ca_projector *projector, size_t n_coordinates, const int *place,
+                       size_t n_places, double *K);
 
 /* T (n_coordinates x n_groups): J_(row,k) (J^+)_(k,row), summed over the rows of a coordinate
  * and the columns k of a group. */

@@ -206,23 +206,31 @@ void ca_extended_fill(struct ca_extended *extended, size_t begin, size_t end, do
     }
 }
 
-void ca_extended_linearise(struct ca_extended *extended, double *W) {
+void ca_extended_linearise(struct ca_extended *extended, size_t begin, size_t end, double *W) {
     const struct ca_graph *graph = extended->jet.graph;
-    const size_t n = graph->n_inputs, m = graph->n_outputs;
-    const int channels = graph->op[0].shape.channels;
-    const int last = graph->op[graph->output].shape.channels;
-    ca_jet_at(&extended->jet, extended->theta, extended->x, 1, 1);
+    const size_t n = graph->n_inputs, m = graph->n_outputs, b = end - begin;
+    const size_t channels = (size_t)graph->op[0].shape.channels;
+    const size_t last = (size_t)graph->op[graph->output].shape.channels;
+    ca_jet_at(&extended->jet, extended->theta, extended->x + begin, extended->n_samples,
+              (int)b);
     sensitivities(extended);
-    memset(W, 0, sizeof(double) * m * (n + 1));
+    memset(W, 0, sizeof(double) * m * (n + 1) * b);
     for (size_t o = 0; o < m; o++) {
-        W[o + m * n] = ca_at(&extended->jet.X,
-                             graph->first[graph->output] + o / (size_t)last)[o % (size_t)last];
+        const double *yhat =
+            ca_at(&extended->jet.X, graph->first[graph->output] + o / last) + (o % last) * b;
+        for (size_t s = 0; s < b; s++)
+            W[o + m * n + m * (n + 1) * s] = yhat[s];
         for (size_t j = 0; j < n; j++) {
-            const size_t u = j / (size_t)channels;
+            const size_t u = j / channels;
             if (!graph->live[u])
                 continue;
-            W[o + m * j] = ca_at(&extended->B[o], u)[j % (size_t)channels];
-            W[o + m * n] -= W[o + m * j] * extended->x[j];
+            const double *slope = ca_at(&extended->B[o], u) + (j % channels) * b;
+            const double *x = extended->x + begin + j * extended->n_samples;
+            for (size_t s = 0; s < b; s++) {
+                double *own = W + o + m * (n + 1) * s; /* of sample s */
+                own[m * j] = slope[s];
+                own[m * n] -= slope[s] * x[s];
+            }
         }
     }
 }

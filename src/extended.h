@@ -39,8 +39,9 @@ struct ca_extended ca_extended_new(const struct ca_graph *graph, const double *t
 void ca_extended_fill(struct ca_extended *extended, size_t begin, size_t end, double *out,
                       int ld);
 
-/* W (m x (n_inputs + 1)) at the only sample: yhat ~ W_1 x + .. + W_0, the constant last. */
-void ca_extended_linearise(struct ca_extended *extended, double *W);
+/* W (m x (n_inputs + 1) for each of the samples begin <= s < end, at most a block): the tangent
+ * map yhat ~ W_1 x_1 + .. + W_0, the constant last. */
+void ca_extended_linearise(struct ca_extended *extended, size_t begin, size_t end, double *W);
 
 /* out (rows x columns) += contract(B, X): the gradients of the output that B belongs to. */
 void ca_contract(const struct ca_graph *graph, const long *column, const struct ca_pass *B,

@@ -10,48 +10,81 @@
 #include "extended.h"
 #include "workspace.h"
 
+/* What the rows of an allocation are made of: one of the two tangents, and a map of the
+ * outputs. */
+struct source {
+    struct ca_tangent tangent;   /* of a linear network */
+    struct ca_extended extended; /* over samples */
+    const double *contrast;      /* m x m, symmetric, applied to the outputs; NULL for none */
+    double *outputs;             /* m x the rows that share a coordinate: room for one column */
+    size_t m, n_columns;
+};
+
+/* out (n m x n_columns) := its rows, those of the outputs o being `step` apart, times the
+ * contrast. Rows come in groups of step m: i + step o. */
+static void apply_contrast(const struct source *source, size_t step, size_t n_groups,
+                           double *out, size_t ld) {
+    const size_t m = source->m;
+    if (source->contrast == NULL)
+        return;
+    for (size_t k = 0; k < source->n_columns; k++)
+        for (size_t g = 0; g < n_groups; g++) {
+            double *rows = out + k * ld + g * step * m; /* step x m */
+            memset(source->outputs, 0, sizeof(double) * step * m);
+            for (size_t o = 0; o < m; o++)
+                for (size_t from = 0; from < m; from++) {
+                    const double c = source->contrast[o + from * m];
+                    for (size_t i = 0; i < step; i++)
+                        source->outputs[i + step * o] += c * rows[i + step * from];
+                }
+            memcpy(rows, source->outputs, sizeof(double) * step * m);
+        }
+}
+
 /* Rows of the tangent of a linear network: o + m j. */
 static void fill_tangent(void *context, size_t begin, size_t end, double *out, int ld) {
-    struct ca_tangent *tangent = context;
-    const size_t m = tangent->graph->n_outputs;
-    ca_tangent_fill(tangent, begin / m, end / m, out, ld);
+    struct source *source = context;
+    const size_t m = source->m;
+    ca_tangent_fill(&source->tangent, begin / m, end / m, out, ld);
+    apply_contrast(source, 1, (end - begin) / m, out, (size_t)ld);
     R_CheckUserInterrupt();
 }
 
 static size_t tangent_coordinate(const void *context, size_t begin, size_t end, size_t i) {
-    const struct ca_tangent *tangent = context;
+    const struct source *source = context;
     (void)end;
-    return (begin + i) / tangent->graph->n_outputs;
+    return (begin + i) / source->m;
 }
 
 /* Rows of the extended tangent: in a block of b samples s + b (o + m j). */
-static size_t sample_rows(const struct ca_extended *extended) {
-    return extended->jet.graph->n_outputs * extended->n_rows;
+static size_t sample_rows(const struct source *source) {
+    return source->m * source->extended.n_rows;
 }
 
 static void fill_extended(void *context, size_t begin, size_t end, double *out, int ld) {
-    struct ca_extended *extended = context;
-    const size_t own = sample_rows(extended);
-    ca_extended_fill(extended, begin / own, end / own, out, ld);
+    struct source *source = context;
+    const size_t own = sample_rows(source);
+    ca_extended_fill(&source->extended, begin / own, end / own, out, ld);
+    apply_contrast(source, (end - begin) / own, source->extended.n_rows, out, (size_t)ld);
     R_CheckUserInterrupt();
 }
 
 static size_t extended_coordinate(const void *context, size_t begin, size_t end, size_t i) {
-    const struct ca_extended *extended = context;
-    const size_t b = (end - begin) / sample_rows(extended);
-    return i / (b * extended->jet.graph->n_outputs);
+    const struct source *source = context;
+    const size_t b = (end - begin) / sample_rows(source);
+    return i / (b * source->m);
 }
 
-/* Which columns are kept: layer[k] is the layer of parameter k from 1, or 0 to leave it out. An
- * operation's slice is kept or left out as a whole. */
-static const long *kept_columns(const struct ca_graph *graph, const int *layer,
+/* Which columns are kept: array[k] numbers the array of parameter k from 1, or is 0 to leave it
+ * out. An operation's slice is kept or left out as a whole. */
+static const long *kept_columns(const struct ca_graph *graph, const int *array,
                                 size_t *n_columns) {
     long *column = ca_bytes((size_t)graph->n_nodes, sizeof(long));
     size_t *before = ca_sizes(graph->n_params);
     *n_columns = 0;
     for (size_t k = 0; k < graph->n_params; k++) {
         before[k] = *n_columns;
-        *n_columns += layer[k] > 0;
+        *n_columns += array[k] > 0;
     }
     for (int node = 0; node < graph->n_nodes; node++) {
         const struct ca_op *op = &graph->op[node];
@@ -59,37 +92,37 @@ static const long *kept_columns(const struct ca_graph *graph, const int *layer,
         if (op->n_theta == 0)
             continue;
         for (size_t k = op->theta; k < op->theta + op->n_theta; k++)
-            if ((layer[k] > 0) != (layer[op->theta] > 0))
-                ffi_bug("the layers of the coefficients");
-        if (layer[op->theta] > 0)
+            if ((array[k] > 0) != (array[op->theta] > 0))
+                ffi_bug("the arrays of the coefficients");
+        if (array[op->theta] > 0)
             column[node] = (long)before[op->theta];
     }
     return column;
 }
 
-/* Layer numbers of the kept columns, from 0. */
-static const int *kept_layers(const int *layer, size_t n_params, size_t n_columns,
-                              int *n_layers) {
+/* Array numbers of the kept columns, from 0. */
+static const int *kept_arrays(const int *array, size_t n_params, size_t n_columns,
+                              int *n_arrays) {
     int *out = ca_ints(n_columns);
     size_t kept = 0;
-    *n_layers = 1;
+    *n_arrays = 1;
     for (size_t k = 0; k < n_params; k++) {
-        if (layer[k] <= 0)
+        if (array[k] <= 0)
             continue;
-        out[kept++] = layer[k] - 1;
-        if (layer[k] > *n_layers)
-            *n_layers = layer[k];
+        out[kept++] = array[k] - 1;
+        if (array[k] > *n_arrays)
+            *n_arrays = array[k];
     }
     return out;
 }
 
-static const int *read_layers(SEXP layer, const struct ca_graph *graph) {
-    if (TYPEOF(layer) != INTSXP || (size_t)XLENGTH(layer) != graph->n_params)
-        ffi_bug("the layers of the coefficients");
+static const int *read_arrays(SEXP array, const struct ca_graph *graph) {
+    if (TYPEOF(array) != INTSXP || (size_t)XLENGTH(array) != graph->n_params)
+        ffi_bug("the arrays of the coefficients");
     for (size_t k = 0; k < graph->n_params; k++)
-        if (INTEGER(layer)[k] < 0 || (size_t)INTEGER(layer)[k] > graph->n_params)
-            ffi_bug("the layers of the coefficients");
-    return INTEGER(layer);
+        if (INTEGER(array)[k] < 0 || (size_t)INTEGER(array)[k] > graph->n_params)
+            ffi_bug("the arrays of the coefficients");
+    return INTEGER(array);
 }
 
 /* Rows for a pass: the coordinates for NULL, or a matrix with one column per coordinate. */
@@ -119,8 +152,7 @@ struct problem {
     const double *theta;
     const double *x; /* samples, NULL for the tangent of a linear network */
     size_t n_samples, n_coordinates;
-    struct ca_tangent tangent;
-    struct ca_extended extended;
+    struct source source;
     struct ca_tall tall;
     struct ca_spectrum spectrum;
     const long *column;
@@ -132,38 +164,49 @@ struct problem {
 /* Rows that the metric, or a partition, asks for. */
 static void point_source(struct problem *problem, const double *rows, size_t n_rows) {
     const struct ca_graph *g = &problem->graph;
+    struct source *source = &problem->source;
     if (problem->x == NULL) {
-        problem->tangent = ca_tangent_new(g, rows, n_rows, problem->column, problem->n_columns,
-                                          problem->asked);
-        ca_tangent_at(&problem->tangent, problem->theta);
-        problem->tall.rows = (struct ca_rows_source){&problem->tangent, fill_tangent,
-                                                     tangent_coordinate, n_rows * g->n_outputs};
+        source->tangent = ca_tangent_new(g, rows, n_rows, problem->column, problem->n_columns,
+                                         problem->asked);
+        ca_tangent_at(&source->tangent, problem->theta);
+        problem->tall.rows = (struct ca_rows_source){source, fill_tangent, tangent_coordinate,
+                                                     n_rows * g->n_outputs};
         return;
     }
-    problem->extended =
+    source->extended =
         ca_extended_new(g, problem->theta, problem->x, problem->n_samples, rows, n_rows,
                         problem->column, problem->n_columns, problem->asked);
-    problem->tall.rows =
-        (struct ca_rows_source){&problem->extended, fill_extended, extended_coordinate,
-                                problem->n_samples * n_rows * g->n_outputs};
+    problem->tall.rows = (struct ca_rows_source){source, fill_extended, extended_coordinate,
+                                                 problem->n_samples * n_rows * g->n_outputs};
 }
 
-/* about: list(layer, x, rows, tol, ridge, block) with the layer of every parameter, or 0;
- * samples (N x n), or NULL for a linear network; the rows of a metric, or NULL; coordinates, or
- * samples, at a time. */
+/* Nonzero for each kept column that the caller leaves out; NULL for none. */
+static const int *read_left_out(SEXP left_out, size_t n_columns) {
+    if (left_out == R_NilValue)
+        return NULL;
+    if (TYPEOF(left_out) != LGLSXP || (size_t)XLENGTH(left_out) != n_columns)
+        ffi_bug("the columns that are left out");
+    return LOGICAL(left_out);
+}
+
+/* about: list(array, left_out, x, rows, contrast, tol, ridge, decay, block) with the array of
+ * every parameter, or 0; which kept columns to drop, or NULL; samples (N x n), or NULL for a
+ * linear network; the rows of a metric, or NULL; a map of the outputs (m x m), or NULL; the
+ * tolerance of the rank; a ridge relative to s_1^2; the weight of |theta|^2 for columns that
+ * are not scaled, or 0; coordinates, or samples, at a time. */
 static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     *problem = (struct problem){.graph = ffi_graph(graph)};
     const struct ca_graph *g = &problem->graph;
     problem->theta = ffi_theta(theta, g);
-    const int *layers = read_layers(ffi_element(about, "layer"), g);
+    const int *arrays = read_arrays(ffi_element(about, "array"), g);
     const double tol = ffi_number(ffi_element(about, "tol"), "tol");
-    const double ridge = ffi_number(ffi_element(about, "ridge"), "ridge");
+    const double decay = ffi_number(ffi_element(about, "decay"), "decay");
     const double asked = ffi_number(ffi_element(about, "block"), "block");
-    if (!(tol >= 0) || !(ridge >= 0) || !(asked >= 1 && asked <= INT_MAX))
+    problem->ridge = ffi_number(ffi_element(about, "ridge"), "ridge");
+    if (!(tol >= 0) || !(problem->ridge >= 0) || !(decay >= 0) ||
+        !(asked >= 1 && asked <= INT_MAX))
         ffi_bug("the options of an allocation");
     size_t n_rows;
-    int n_layers;
-    problem->ridge = ridge;
     problem->n_coordinates = ca_coordinates(g);
     if (ffi_element(about, "x") != R_NilValue) {
         problem->x = read_samples(ffi_element(about, "x"), g, &problem->n_samples);
@@ -172,21 +215,37 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
         ffi_bug("a non-linear network without samples");
     }
     const double *rows = read_rows(ffi_element(about, "rows"), problem->n_coordinates, &n_rows);
-    problem->column = kept_columns(g, layers, &problem->n_columns);
-    const int *of_column = kept_layers(layers, g->n_params, problem->n_columns, &n_layers);
+    problem->column = kept_columns(g, arrays, &problem->n_columns);
+    struct ca_columns columns = {
+        .left_out = read_left_out(ffi_element(about, "left_out"), problem->n_columns),
+        .unscaled = decay > 0};
+    columns.array = kept_arrays(arrays, g->n_params, problem->n_columns, &columns.n_arrays);
     const size_t most = problem->x == NULL ? n_rows : problem->n_samples;
     const size_t own = problem->x == NULL ? g->n_outputs : g->n_outputs * n_rows;
     problem->asked = (size_t)asked < most ? (size_t)asked : most;
     const size_t block = (size_t)ffi_product(problem->asked, own, "a block of rows");
     ffi_product(block + problem->n_columns, problem->n_columns + 1,
                 "a block of rows beyond what LAPACK can index");
+    problem->source.m = g->n_outputs;
+    problem->source.n_columns = problem->n_columns;
+    if (ffi_element(about, "contrast") != R_NilValue) {
+        problem->source.contrast = ffi_matrix(ffi_element(about, "contrast"), g->n_outputs,
+                                              g->n_outputs, "the contrasts of the outputs");
+        problem->source.outputs =
+            ca_doubles(g->n_outputs * (problem->x == NULL ? 1 : problem->asked));
+    }
     point_source(problem, rows, n_rows);
     problem->tall = ca_tall_new(problem->tall.rows, problem->n_columns, block);
-    const enum ca_status status = ca_spectrum(&problem->tall, of_column, n_layers,
-                                              ridge > 0 ? INFINITY : tol, &problem->spectrum);
+    const int by_itself = problem->ridge > 0 || decay > 0;
+    const enum ca_status status =
+        ca_spectrum(&problem->tall, &columns, by_itself ? INFINITY : tol, &problem->spectrum);
     if (status != CA_OK)
         ffi_stop(status, "finding the rank of the tangent");
     problem->rank = ca_rank(&problem->spectrum, tol);
+    if (decay > 0 && problem->rank > 0) {
+        const double s = problem->spectrum.values[0];
+        problem->ridge = decay / s / s;
+    }
 }
 
 static struct ca_projector project(const struct problem *problem) {
@@ -198,22 +257,26 @@ static struct ca_projector project(const struct problem *problem) {
     return projector;
 }
 
-/* list(answer, values, rank, parameters): singular values, and the effective capacity of each
- * kept parameter. */
+/* list(answer, values, rank, parameters, norm): singular values, and for each kept parameter
+ * its effective capacity and the norm of its column, 0 where it was dropped. */
 static SEXP result(const struct problem *problem, SEXP answer) {
-    const char *names[] = {"answer", "values", "rank", "parameters", ""};
+    const char *names[] = {"answer", "values", "rank", "parameters", "norm", ""};
     const struct ca_spectrum *spectrum = &problem->spectrum;
     SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
     SEXP values = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)spectrum->n_values));
     SEXP parameters = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)problem->n_columns));
+    SEXP norm = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)problem->n_columns));
     for (size_t i = 0; i < spectrum->n_values; i++)
         REAL(values)[i] = spectrum->values[i];
+    for (size_t k = 0; k < problem->n_columns; k++)
+        REAL(norm)[k] = spectrum->scale[k] > 0 ? spectrum->norm[k] : 0;
     ca_parameters(spectrum, problem->rank, problem->ridge, REAL(parameters));
     SET_VECTOR_ELT(out, 0, answer);
     SET_VECTOR_ELT(out, 1, values);
     SET_VECTOR_ELT(out, 2, Rf_ScalarInteger((int)problem->rank));
     SET_VECTOR_ELT(out, 3, parameters);
-    UNPROTECT(3); /* out, values, parameters */
+    SET_VECTOR_ELT(out, 4, norm);
+    UNPROTECT(4); /* out, values, parameters, norm */
     return out;
 }
 
@@ -290,12 +353,14 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what) {
     return out;
 }
 
-/* Capacity kernel of a linear network between the coordinates `at` (from 1, increasing). */
+/* Capacity kernel between the coordinates `at` (from 1, increasing), summed over samples. */
 SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
     struct problem problem;
     solve(&problem, graph, theta, about);
-    const size_t m = problem.graph.n_outputs, n = problem.tall.rows.n_rows / m;
-    if (problem.x != NULL || TYPEOF(at) != INTSXP || XLENGTH(at) < 1 || (size_t)XLENGTH(at) > n)
+    const size_t m = problem.graph.n_outputs;
+    const size_t n =
+        problem.x == NULL ? problem.source.tangent.n_rows : problem.source.extended.n_rows;
+    if (TYPEOF(at) != INTSXP || XLENGTH(at) < 1 || (size_t)XLENGTH(at) > n)
         ffi_bug("the inputs of a kernel");
     const size_t n_places = (size_t)XLENGTH(at);
     int *place = ca_ints(n);
@@ -310,7 +375,10 @@ SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
     ffi_product(n_places, n_places, "a kernel beyond what R can index");
     SEXP K = PROTECT(Rf_allocMatrix(REALSXP, (int)n_places, (int)n_places));
     struct ca_projector projector = project(&problem);
-    ca_kernel(&projector, m, place, n_places, REAL(K));
+    if (problem.x == NULL)
+        ca_kernel(&projector, m, place, n_places, REAL(K));
+    else
+        ca_kernel_samples(&projector, n, place, n_places, REAL(K));
     SEXP out = PROTECT(result(&problem, K));
     UNPROTECT(2); /* K, out */
     return out;
@@ -321,7 +389,8 @@ SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
 SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group) {
     struct problem problem;
     solve(&problem, graph, theta, about);
-    const size_t n = problem.x == NULL ? problem.tangent.n_rows : problem.extended.n_rows;
+    const size_t n =
+        problem.x == NULL ? problem.source.tangent.n_rows : problem.source.extended.n_rows;
     int n_groups;
     if (group == R_NilValue)
         ffi_bug("the groups of a table");
@@ -352,15 +421,28 @@ SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x) {
     return out;
 }
 
-/* The tangent map at one sample x (1 x n): m x (n + 1), the constant of yhat ~ w'x + b last. */
+/* Samples worked on at a time by ffi_linearise(). */
+enum { LINEARISED = 256 };
+
+/* The tangent maps yhat ~ W x + b at samples x (N x n): m x (n + 1) N, the n columns of W and b
+ * for one sample after the other. */
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x) {
     const struct ca_graph g = ffi_graph(graph);
     const double *th = ffi_theta(theta, &g);
-    const double *sample = ffi_matrix(x, 1, g.n_inputs, "the sample of a tangent map");
-    ffi_product(g.n_outputs, g.n_inputs + 1, "a tangent map beyond what R can index");
-    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)g.n_outputs, (int)g.n_inputs + 1));
-    struct ca_extended extended = ca_extended_new(&g, th, sample, 1, NULL, 0, NULL, 0, 1);
-    ca_extended_linearise(&extended, REAL(out));
+    size_t n_samples;
+    const double *samples = read_samples(x, &g, &n_samples);
+    const int own = ffi_product(g.n_outputs, g.n_inputs + 1, "a tangent map");
+    ffi_product((size_t)own, n_samples, "tangent maps beyond what R can index");
+    SEXP out =
+        PROTECT(Rf_allocMatrix(REALSXP, (int)g.n_outputs, (int)((g.n_inputs + 1) * n_samples)));
+    const size_t block = n_samples < LINEARISED ? n_samples : LINEARISED;
+    struct ca_extended extended =
+        ca_extended_new(&g, th, samples, n_samples, NULL, 0, NULL, 0, block);
+    for (size_t begin = 0, end; begin < n_samples; begin = end) {
+        end = begin + block < n_samples ? begin + block : n_samples;
+        ca_extended_linearise(&extended, begin, end, REAL(out) + (size_t)own * begin);
+        R_CheckUserInterrupt();
+    }
     UNPROTECT(1); /* out */
     return out;
 }

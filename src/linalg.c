@@ -3,6 +3,8 @@
 #define USE_FC_LEN_T
 #include "linalg.h"
 
+#include <string.h>
+
 #include <R_ext/BLAS.h>
 #include <R_ext/Lapack.h>
 #ifndef FCONE
@@ -121,42 +123,57 @@ enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work
     return info == 0 ? CA_OK : CA_LAPACK;
 }
 
-size_t ca_svd_work(int m, int n) {
-    const int k = m < n ? m : n;
-    double size;
+/* Workspace of dgesdd or dgesvd, whichever needs more, with room for a copy of A behind it. */
+static size_t svd_work(const char *job, int m, int n, int ld_vt) {
+    const int ld = leading(m), ld_right = leading(ld_vt);
+    double divided = 0, plain = 0, none = 0;
     int info, query = -1, iwork;
     F77_CALL(dgesdd)
-    ("S", &m, &n, &size, &m, &size, &size, &m, &size, &k, &size, &query, &iwork, &info FCONE);
-    return (size_t)size;
+    (job, &m, &n, &none, &ld, &none, &none, &ld, &none, &ld_right, &divided, &query, &iwork,
+     &info FCONE);
+    F77_CALL(dgesvd)
+    (job, job, &m, &n, &none, &ld, &none, &none, &ld, &none, &ld_right, &plain, &query,
+     &info FCONE FCONE);
+    return (size_t)(divided > plain ? divided : plain) + (size_t)m * (size_t)n;
+}
+
+/* Divide and conquer (dgesdd) first. It fails on some finite matrices, for which the QR
+ * iteration of dgesvd converges; dgesdd has then overwritten A, so a copy is kept at the end of
+ * work. */
+static enum ca_status svd(const char *job, int m, int n, double *A, double *s, double *U,
+                          double *Vt, int ld_vt, double *work, size_t n_work, int *iwork) {
+    const int ld = leading(m), ld_right = leading(ld_vt);
+    const size_t size = (size_t)m * (size_t)n;
+    const int lwork = (int)(n_work - size);
+    double *copy = work + (n_work - size);
+    int info;
+    memcpy(copy, A, sizeof(double) * size);
+    F77_CALL(dgesdd)
+    (job, &m, &n, A, &ld, s, U, &ld, Vt, &ld_right, work, &lwork, iwork, &info FCONE);
+    if (info == 0)
+        return CA_OK;
+    F77_CALL(dgesvd)
+    (job, job, &m, &n, copy, &ld, s, U, &ld, Vt, &ld_right, work, &lwork, &info FCONE FCONE);
+    return info == 0 ? CA_OK : CA_LAPACK;
+}
+
+size_t ca_svd_work(int m, int n) {
+    return svd_work("S", m, n, m < n ? m : n);
 }
 
 enum ca_status ca_svd(int m, int n, double *A, double *s, double *U, double *Vt, double *work,
                       size_t n_work, int *iwork) {
-    const int k = m < n ? m : n;
-    int info, lwork = (int)n_work;
-    F77_CALL(dgesdd)
-    ("S", &m, &n, A, &m, s, U, &m, Vt, &k, work, &lwork, iwork, &info FCONE);
-    return info == 0 ? CA_OK : CA_LAPACK;
+    return svd("S", m, n, A, s, U, Vt, m < n ? m : n, work, n_work, iwork);
 }
 
 size_t ca_singular_values_work(int m, int n) {
-    const int one = 1;
-    double size;
-    int info, query = -1, iwork;
-    F77_CALL(dgesdd)
-    ("N", &m, &n, &size, &m, &size, &size, &one, &size, &one, &size, &query, &iwork,
-     &info FCONE);
-    return (size_t)size;
+    return svd_work("N", m, n, 1);
 }
 
 enum ca_status ca_singular_values(int m, int n, double *A, double *s, double *work,
                                   size_t n_work, int *iwork) {
-    const int one = 1;
     double none;
-    int info, lwork = (int)n_work;
-    F77_CALL(dgesdd)
-    ("N", &m, &n, A, &m, s, &none, &one, &none, &one, work, &lwork, iwork, &info FCONE);
-    return info == 0 ? CA_OK : CA_LAPACK;
+    return svd("N", m, n, A, s, &none, &none, 1, work, n_work, iwork);
 }
 
 /* dsyevr for eigenvalues alone; n_work < 0 asks for the work that it needs. */

@@ -39,7 +39,8 @@ enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work
                      size_t n_work);
 
 /* Singular values s (k = min(m, n)) and right vectors Vt (k x n) of A (m x n), which is lost.
- */
+ * dgesdd, and dgesvd where that fails. A must be finite: LAPACK refuses NaN by its argument
+ * check, or iterates without end. iwork: 8 k */
 size_t ca_svd_work(int m, int n);
 enum ca_status ca_svd(int m, int n, double *A, double *s, double *U, double *Vt, double *work,
                       size_t n_work, int *iwork);

@@ -2,12 +2,12 @@
 
 # J with unit columns after the metric, its SVD, the weight of each direction, and P (m n x m n).
 twin_column_space <- function(network, ridge = 0, keep = TRUE, sigma = NULL, J = twin_tangent(network)) {
-  layer <- twin_theta_layer(network)
-  keep <- rep_len(keep, length(layer))
+  array <- twin_theta_array(network)
+  keep <- rep_len(keep, length(array))
   m <- prod(shape_of(network))
   J <- J[, keep, drop = FALSE]
-  if (!is.null(sigma)) J <- kronecker(twin_root(sigma), diag(m)) %*% J
-  J <- twin_unit_columns(J, layer[keep])
+  if (!is.null(sigma)) J <- kronecker(twin_root(sigma, twin_has_bias(network$layers)), diag(m)) %*% J
+  J <- twin_unit_columns(J, array[keep])
   s <- svd(J)
   floor <- 10 * max(dim(J)) * .Machine$double.eps * max(s$d, 0)
   weight <- if (ridge > 0) s$d^2 / (s$d^2 + ridge * s$d[[1L]]^2) else as.numeric(s$d > floor)
@@ -101,7 +101,10 @@ grid_task <- function(height, width, channels = 1) {
 # What C makes of any matrix J: a dense layer, whose own tangent is the identity, asked about its rows.
 allocate_rows <- function(J, block = nrow(J), tol = 10 * max(dim(J)) * .Machine$double.eps, what = ffi_capacity) {
   net <- set_coef(input_vector(ncol(J)) |> layer_dense(1), numeric(ncol(J)))
-  setting <- list(layer = rep(1L, ncol(J)), x = NULL, rows = J, tol = tol, ridge = 0, block = as.double(block))
+  setting <- list(
+    array = rep(1L, ncol(J)), left_out = NULL, x = NULL, rows = J, contrast = NULL, tol = tol, ridge = 0, decay = 0,
+    block = as.double(block)
+  )
   .Call(what, lower(net), net$coef, setting, list(turned = NULL, group = NULL))
 }
 

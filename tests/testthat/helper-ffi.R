@@ -47,7 +47,8 @@ ffi_calls <- function(network) {
   sigma <- crossprod(rows) / (3 * n)
   moments <- list(root = rows, target = matrix(cos(seq_len(3 * n * m)), 3 * n), floor = 0.1, total = 2)
   control <- list(max_iterations = 5, tol = 1e-10, learning_rate = 0.01, memory = 3)
-  about <- list(layer = rep(1L, p), x = NULL, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, block = 2)
+  about <- list(array = rep(1L, p), x = NULL, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, decay = 0,
+    block = 2)
   what <- list(turned = pick(list(NULL, sigma)), group = NULL)
   x <- rows[, seq_len(prod(graph$input)), drop = FALSE]
   groups <- rep(1:2, length.out = p)
@@ -72,7 +73,7 @@ ffi_calls <- function(network) {
 ffi_sample_calls <- function(graph, theta, x, m) {
   n <- ncol(x) + 1
   sigma <- matrix(sin(seq_len(n * n)), n)
-  about <- list(layer = rep(1L, length(theta)), x = x, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1,
+  about <- list(array = rep(1L, length(theta)), x = x, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, decay = 0,
     block = 2)
   what <- list(turned = pick(list(NULL, sigma)), group = pick(list(NULL, rep(1:3, length.out = nrow(x)))))
   data <- list(x = x, y = matrix(seq_len(nrow(x) * m) %% 2, nrow(x)))

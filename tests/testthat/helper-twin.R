@@ -295,43 +295,57 @@ central_tangent <- function(weights, theta, step = 1e-5) {
   matrix(unlist(columns), ncol = length(theta))
 }
 
-# The number of the layer that each entry of theta belongs to, depth first.
-twin_theta_layer <- function(network) {
-  owner <- integer()
-  count <- 0L
+# The number of the layer, and of the array within all layers, that each entry of theta belongs to, depth first.
+twin_theta_layer <- function(network) twin_theta_owner(network)$layer
+twin_theta_array <- function(network) twin_theta_owner(network)$array
+
+twin_theta_owner <- function(network) {
+  layer <- array <- integer()
+  n_layers <- n_arrays <- 0L
   walk <- function(layers) {
-    for (layer in layers) {
-      count <<- count + 1L
-      owner <<- c(owner, rep(count, sum(vapply(layer$params, prod, 0))))
-      for (block in layer$blocks) walk(block)
+    for (one in layers) {
+      n_layers <<- n_layers + 1L
+      for (dim in one$params) {
+        n_arrays <<- n_arrays + 1L
+        layer <<- c(layer, rep(n_layers, prod(dim)))
+        array <<- c(array, rep(n_arrays, prod(dim)))
+      }
+      for (block in one$blocks) walk(block)
     }
   }
   walk(network$layers)
-  owner
+  list(layer = layer, array = array)
 }
 
-# Columns of unit norm; those that are rounding beside their own layer are zero.
-twin_unit_columns <- function(tangent, layer) {
+# Columns of unit norm; those that are rounding beside their own array are zero.
+twin_unit_columns <- function(tangent, array) {
   norms <- sqrt(colSums(tangent^2))
-  largest <- ave(norms, layer, FUN = max)
+  largest <- ave(norms, array, FUN = max)
   keep <- norms > 0 & norms >= 10 * max(dim(tangent)) * .Machine$double.eps * largest
   sweep(tangent, 2L, ifelse(keep, 1 / ifelse(norms > 0, norms, 1), 0), `*`)
 }
 
-# Eigenvalues that are rounding are zero: their roots would not be small.
-twin_root <- function(sigma) {
-  e <- eigen(sigma, symmetric = TRUE)
+# The root T of second moments sigma: A = P^(1/2) V^(1/2), or with the constant as the last coordinate
+# [[A, 0], [mu', 1]] with P and V centred. Eigenvalues that are rounding are zero: their roots would not be small.
+twin_root <- function(sigma, constant = FALSE) {
+  n <- ncol(sigma) - constant
+  mu <- if (constant) sigma[n + 1L, seq_len(n)] else numeric(n)
+  sigma <- sigma[seq_len(n), seq_len(n), drop = FALSE] - tcrossprod(mu)
+  sd <- sqrt(pmax(diag(sigma), 0))
+  P <- sigma / tcrossprod(ifelse(sd > 0, sd, 1))
+  e <- eigen(P, symmetric = TRUE)
   values <- ifelse(e$values > 1e-13 * e$values[[1L]], e$values, 0)
-  e$vectors %*% (sqrt(values) * t(e$vectors))
+  A <- e$vectors %*% (sqrt(values) * t(e$vectors)) %*% diag(sd, n)
+  if (constant) rbind(cbind(A, 0), c(mu, 1)) else A
 }
 
 # Capacity of each input by the full SVD: kappa, total and the evidence. `sigma`
 # (with the constant, where there is an intercept) gives the metric of the loss.
-twin_capacity <- function(tangent, m, tol = NULL, ridge = 0, layer = rep(1, ncol(tangent)),
-                          sigma = NULL) {
-  if (!is.null(sigma)) tangent <- kronecker(twin_root(sigma), diag(m)) %*% tangent
+twin_capacity <- function(tangent, m, tol = NULL, ridge = 0, array = rep(1, ncol(tangent)),
+                          sigma = NULL, constant = FALSE) {
+  if (!is.null(sigma)) tangent <- kronecker(twin_root(sigma, constant), diag(m)) %*% tangent
   if (is.null(tol)) tol <- 10 * max(dim(tangent)) * .Machine$double.eps
-  s <- svd(twin_unit_columns(tangent, layer))
+  s <- svd(twin_unit_columns(tangent, array))
   rank_at <- function(tol) sum(s$d > tol * max(s$d, 0) & s$d > 0)
   weight <- if (ridge > 0) s$d^2 / (s$d^2 + ridge * s$d[[1L]]^2) else seq_along(s$d) <= rank_at(tol)
   leverage <- c(s$u^2 %*% weight)
@@ -343,10 +357,10 @@ twin_capacity <- function(tangent, m, tol = NULL, ridge = 0, layer = rep(1, ncol
 
 twin_network_capacity <- function(network, ..., keep = TRUE) {
   tangent <- twin_tangent(network)
-  layer <- twin_theta_layer(network)
-  keep <- rep_len(keep, length(layer))
+  array <- twin_theta_array(network)
+  keep <- rep_len(keep, length(array))
   m <- nrow(twin_weights(network))
-  twin_capacity(tangent[, keep, drop = FALSE], m, ..., layer = layer[keep])
+  twin_capacity(tangent[, keep, drop = FALSE], m, ..., array = array[keep], constant = twin_has_bias(network$layers))
 }
 
 # Single-channel filters of two taps with dilations 1, 2, 4, ..: the closed form

@@ -39,7 +39,7 @@ test_that("with singular moments the total is the rank of the product", {
     constant <- if (twin_has_bias(network$layers)) 1
     sigma <- crossprod(cbind(rows, constant)) / nrow(rows)
     J <- unname(tangent(network))
-    product <- kronecker(twin_root(sigma), diag(prod(shape_of(network)))) %*% J
+    product <- kronecker(twin_root(sigma, twin_has_bias(network$layers)), diag(prod(shape_of(network)))) %*% J
     k <- capacity(network, "covariance", data = rows)
     expect_equal(glance(k)$total, rank_of(product), label = name)
     expect_lte(glance(k)$total, rank_of(J))
@@ -70,9 +70,9 @@ test_that("a fit answers every question with its task's moments", {
   )) {
     trained <- fit(case[[1]], case[[2]], seed = 1)
     network <- trained$network
-    # A capacity also keeps the fit that it is of.
+    # A capacity also keeps the fit that it belongs to, and how far its coefficients are stationary.
     for (question in list(capacity, capacity_kernel, capacity_table)) {
-      ask <- function(...) structure(question(...), source = NULL)
+      ask <- function(...) structure(question(...), source = NULL, stationarity = NULL)
       expect_identical(ask(trained), ask(network))
       expect_identical(ask(trained, metric = "covariance"), ask(network, metric = "covariance", data = case[[2]]))
     }
@@ -88,7 +88,7 @@ test_that("a fit answers every question with its task's moments", {
 test_that("all questions of a network report one evidence", {
   net <- named_networks()$nested
   evidence <- attr(capacity(net), "evidence")
-  expect_named(evidence, c("tol", "gap", "rank", "rank_low", "rank_high"))
+  expect_named(evidence, c("tol", "gap", "rank", "rank_low", "rank_high", "undecided", "is_trained", "is_imported"))
   expect_identical(attr(capacity_kernel(net), "evidence"), evidence)
   expect_identical(attr(capacity_table(net), "evidence"), evidence)
   expect_identical(attr(capacity(net, partition = partition_octaves()), "evidence"), evidence)
@@ -107,7 +107,7 @@ test_that("every question warns of a rank that is not clear, unless it is soft",
 
 test_that("a tolerance that cuts the spectrum cuts every answer", {
   net <- steep_networks()$filters3
-  J <- twin_unit_columns(twin_tangent(net), twin_theta_layer(net))
+  J <- twin_unit_columns(twin_tangent(net), twin_theta_array(net))
   s <- svd(J)
   U <- s$u[, 1:2]
   cut <- sqrt(s$d[[2]] * s$d[[3]]) / s$d[[1]]

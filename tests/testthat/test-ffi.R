@@ -45,11 +45,11 @@ test_that("what is only for linear networks refuses others, and those without sa
   moments <- list(root = diag(4), target = matrix(1, 4, 2), floor = 0, total = 2)
   refused("ffi_gradient", moments)
   refused("ffi_fit", moments, "lm", control)
-  about <- function(x) list(layer = rep(1L, p), x = x, rows = NULL, tol = 1e-12, ridge = 0, block = 2)
+  about <- function(x) list(array = rep(1L, p), x = x, rows = NULL, tol = 1e-12, ridge = 0, decay = 0, block = 2)
   refused("ffi_capacity", about(NULL), list(turned = NULL, group = NULL))
   refused("ffi_two_way", about(NULL), rep(1L, p))
   refused("ffi_kernel", about(NULL), 1L)
-  refused("ffi_kernel", about(matrix(0.5, 2, 3)), 1L)
+  for (at in list(0L, 5L, 2:1, 1)) refused("ffi_kernel", about(matrix(0.5, 2, 3)), at)
   for (x in list(matrix(0, 0, 3), matrix(0, 2, 4), matrix(1L, 2, 3), c(1, 2, 3), matrix(NA_real_, 2, 3), "x")) {
     refused("ffi_extended", x)
     refused("ffi_linearise", x)

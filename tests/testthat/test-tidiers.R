@@ -77,7 +77,7 @@ test_that("every result is tidied, and has a glance", {
   expect_identical(class(tidy(both)), "data.frame")
   expect_identical(glance(both), data.frame(network = c("a", "b"), total = rep(glance(k)$total, 2)))
   net <- named_networks()$conv_channels
-  columns <- c("total", "n_inputs", "tol", "gap", "rank_low", "rank_high", "metric", "ridge")
+  columns <- c("total", "n_inputs", "tol", "gap", "rank_low", "rank_high", "undecided", "metric", "ridge")
   for (x in list(capacity_kernel(net), capacity_table(net))) {
     expect_named(glance(x), columns)
     expect_identical(glance(x)$total, glance(k)$total)

@@ -165,10 +165,10 @@ test_that("the capacity of a projector known by hand comes out", {
   expect_equal(twin_capacity(diag(4), m = 2)$kappa, c(2, 2))
   # A ridge of one halves the only direction.
   expect_equal(twin_capacity(matrix(c(3, 4)), m = 1, ridge = 1)$kappa, c(0.18, 0.32))
-  # A column that is rounding beside its layer's is not counted, alone it is.
+  # A column that is rounding beside its array's is not counted, alone it is.
   tiny <- cbind(c(1, 0), c(0, 1e-18))
   expect_equal(twin_capacity(tiny, m = 1)$total, 1)
-  expect_equal(twin_capacity(tiny, m = 1, layer = 1:2)$total, 2)
+  expect_equal(twin_capacity(tiny, m = 1, array = 1:2)$total, 2)
 })
 
 test_that("the covariance metric is the geometry of the loss", {

@@ -1,0 +1,156 @@
+# The rank of a tangent: how far it is decided.
+#
+# For any matrix, the rank at ten times and at a tenth of the tolerance. For trained networks there is more: training
+# drives some products of weights to zero and stops, at about sqrt(eps) at best, since a pair of small weights
+# u = v = x changes the loss by x^4 only. What is left of them has singular values far above rounding and yet is no
+# capacity. The T-rule counts without it: with T = max(1e-6, tol), it keeps the columns above T times the largest of
+# their array (the kernel or the bias of a layer, say) in layers that are alive, scales them to unit norm and counts
+# singular values s > T s_1. The rank of a trained network lies between
+#   rank_low  = min(rank at 10 tol, the T-rule) and
+#   rank_high = max(rank at tol, rank at tol / 10),
+# and is undecided where these differ.
+
+trained_tol <- 1e-6
+
+# Singular values around the rank.
+rank_evidence <- function(core, tol) {
+  s <- core$values
+  above <- function(tol) if (length(s) == 0L) 0L else sum(s > tol * s[[1L]])
+  r <- core$rank
+  gap <- if (r == 0L) NA_real_ else if (r == length(s)) Inf else s[[r]] / s[[r + 1L]]
+  list(tol = tol, gap = gap, rank = r, rank_low = above(10 * tol), rank_high = above(tol / 10))
+}
+
+# list(evidence, low): evidence with `undecided`, for trained and imported networks `rank_trained`, and for trained ones
+# `low`, the answer of a projector that attains rank_low, or NULL where that is the answer at hand. ask(setting) puts
+# the same question with other settings: list(tol, left_out).
+settle_rank <- function(core, about, ask, want_low = TRUE) {
+  evidence <- rank_evidence(core, about$tol)
+  evidence$undecided <- !soft(about) && evidence$rank_low < evidence$rank_high
+  evidence$is_trained <- !soft(about) && !is.null(about$network$trained)
+  evidence$is_imported <- isTRUE(about$network$imported)
+  if (soft(about) || !(evidence$is_trained || evidence$is_imported)) return(list(evidence = evidence))
+  rule <- trained_rank(core, about, ask)
+  evidence$rank_trained <- rule$rank
+  if (!evidence$is_trained) return(list(evidence = evidence))
+  at_10 <- evidence$rank_low
+  evidence$rank_low <- min(at_10, rule$rank)
+  evidence$rank_high <- max(core$rank, evidence$rank_high)
+  evidence$undecided <- evidence$rank_low < evidence$rank_high
+  low <- NULL
+  if (want_low && evidence$rank_low < core$rank) {
+    low <- if (rule$rank > at_10) {
+      ask(list(tol = 10 * about$tol))
+    } else if (is.null(rule$core)) {
+      ask(list(tol = rule$tol))
+    } else {
+      rule$core
+    }
+  }
+  list(evidence = evidence, low = low$answer)
+}
+
+# list(rank, tol, core): the rank by the T-rule, and what `ask` returned where that was needed to find it.
+trained_rank <- function(core, about, ask) {
+  tol <- max(trained_tol, about$tol)
+  s <- core$values
+  if (core$rank == 0L) return(list(rank = 0L, tol = tol))
+  out <- left_out_columns(core$norm, about, tol)
+  if (!any(out)) return(list(rank = sum(s > tol * s[[1L]]), tol = tol))
+  again <- ask(list(tol = tol, left_out = out))
+  list(rank = again$rank, tol = tol, core = again)
+}
+
+# Kept columns that the T-rule drops. norm: of each kept column, 0 for those that are dropped already.
+left_out_columns <- function(norm, about, tol) {
+  array <- about$array[about$array > 0L]
+  largest <- tapply(norm, array, max)[as.character(array)]
+  alive <- alive_arrays(norm, array, about, tol)
+  norm > 0 & !(norm > tol * largest & alive[as.character(array)])
+}
+
+# For each array whether its layer is alive, named by its number. The activity of a layer is the largest over its
+# arrays b of |theta_b| |J_b| / |W|, Frobenius norms in the metric: the share of the output that moves with the array.
+# It does not change when layers are rescaled inversely. A layer whose effect no other trained parameter multiplies is
+# alive whatever its size: there is no product that training could drive to zero.
+alive_arrays <- function(norm, array, about, tol) {
+  theta <- about$network$coef[about$array > 0L]
+  size <- function(v) {
+    most <- max(abs(v))
+    if (most > 0) most * sqrt(sum((v / most)^2)) else 0
+  }
+  numbers <- sort(unique(array))
+  # by logarithms: products of very large and very small norms leave the range of doubles
+  activity <- vapply(numbers, function(b) log(size(theta[array == b])) + log(size(norm[array == b])), 0) -
+    log(map_norm(about))
+  alive <- is.nan(activity) | activity > log(tol) | numbers %in% direct_arrays(about$network)
+  layer <- about$array_layer[numbers]
+  stats::setNames(layer %in% layer[alive], numbers)
+}
+
+# |W| of the whole network in the metric: effective weights, or the tangent maps at all samples.
+map_norm <- function(about) {
+  graph <- lower(about$network)
+  theta <- about$network$coef
+  m <- about$m
+  if (is.null(about$samples)) {
+    W <- .Call(ffi_weights, graph, theta)
+  } else {
+    W <- .Call(ffi_linearise, graph, theta, about$samples)
+  }
+  if (!is.null(about$contrast)) W <- about$contrast %*% W
+  if (!is.null(about$seeds)) {
+    N <- ncol(W) / about$n
+    W <- matrix(aperm(array(W, c(m, about$n, N)), c(1L, 3L, 2L)), m * N) %*% t(about$seeds)
+  }
+  norm(W, "F")
+}
+
+# Numbers of the arrays that read the input directly, with no trained parameter between them and the output: a dense
+# layer, a linear skip. From the lowered graph: a linear operation with theta or a product of two inputs lies between
+# what it reads and the output; a bias is added and does not multiply.
+direct_arrays <- function(network) {
+  graph <- lower(network)
+  kind <- vapply(graph$ops, function(op) op$kind, "")
+  multiplies <- kind %in% c("linear", "product")
+  reads <- lapply(graph$ops, function(op) op$from)
+  n <- length(kind)
+  plain <- c(TRUE, logical(n)) # node i at i + 1: reached from the input past no multiplication
+  behind <- logical(n + 1L) # a multiplication follows it
+  repeat { # recurrences read later nodes, so until nothing changes
+    before <- c(plain, behind)
+    for (i in seq_len(n)) {
+      from <- reads[[i]] + 1L
+      plain[[i + 1L]] <- plain[[i + 1L]] || (!multiplies[[i]] && any(plain[from]))
+      behind[from] <- behind[from] | multiplies[[i]] | behind[[i + 1L]]
+    }
+    if (identical(before, c(plain, behind))) break
+  }
+  direct <- vapply(seq_len(n), function(i) {
+    kind[[i]] == "linear" && any(plain[reads[[i]] + 1L]) && !behind[[i + 1L]]
+  }, NA)
+  array <- parameter_arrays(network)$array
+  unique(vapply(graph$ops[direct], function(op) array[[op$theta + 1]], 0L))
+}
+
+warn_rank_gap <- function(evidence) {
+  if (!evidence$undecided) return(invisible())
+  range <- "{evidence$rank_low} to {evidence$rank_high}"
+  if (evidence$is_trained && evidence$rank_trained < evidence$rank) {
+    warn(c(
+      paste0("The capacity of this trained network is undecided: ", range, " (total {evidence$rank})."),
+      x = "Training has not determined the other directions: their singular values, or the weights that carry them,
+        are below {format(max(trained_tol, evidence$tol), digits = 2)} of the largest, as what is left of weights that
+        training drives to zero.",
+      i = "{.field capacity_low} of {.fn tidy} counts without them; compare soft capacities with {.arg ridge}."
+    ), "rank_gap", evidence = evidence)
+    return(invisible())
+  }
+  warn(c(
+    paste0("The rank of the tangent is undecided: ", range, ", {evidence$rank} at the tolerance
+      {format(evidence$tol, digits = 2)}."),
+    x = "Its singular values decay without a gap between ten times and a tenth of the tolerance
+      (see {.code attr(x, \"spectrum\")}).",
+    i = "Compare soft capacities with {.arg ridge}, or set {.arg tol}."
+  ), "rank_gap", evidence = evidence)
+}

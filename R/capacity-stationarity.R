@@ -1,0 +1,45 @@
+# Whether a network is at a stationary point of its loss: there J' eps = 0, which gives capacity its meaning. Every
+# allocation carries the convergence number of its network on its data.
+
+# list(gradient_norm, converged, bound, origin). `origin` says where the number is from, or why there is none:
+# "fit", "task", "untrained", "imported", "no response".
+stationarity_of <- function(about) {
+  network <- about$network
+  trained <- network$trained
+  x <- about$x
+  known <- function(number, converged, bound, origin) {
+    list(gradient_norm = as.double(number), converged = converged, bound = bound, origin = origin)
+  }
+  if (inherits(about$data, "ca_task")) {
+    bound <- if (is.null(trained)) default_bound(network) else trained$tol
+    number <- network_number(network, about$data)
+    return(known(number, if (is.na(number)) NA else number <= bound, bound, "task"))
+  }
+  if (!is.null(about$data)) return(known(NA, NA, NA_real_, "no response"))
+  if (!is.null(trained)) return(known(trained$gradient_norm, trained$converged, trained$tol, "fit"))
+  if (inherits(x, "ca_fit")) return(known(x$gradient_norm, x$converged, x$control$tol, "fit"))
+  known(NA, NA, NA_real_, if (isTRUE(network$imported)) "imported" else "untrained")
+}
+
+# The bound of fit() for a network of this kind.
+default_bound <- function(network) if (is_linear(network)) 1e-10 else 1e-6
+
+# The convergence number of a network on a task; NA where it cannot be had.
+network_number <- function(network, task) task_number(network, task)
+
+# A line for print, or NULL where the network is at a stationary point.
+stationarity_text <- function(stationarity) {
+  not_forced <- "what the network could do at these coefficients, not what training forced"
+  number <- stationarity$gradient_norm
+  switch(stationarity$origin,
+    untrained = paste0("not trained: ", not_forced),
+    imported = "stationarity unknown: the network was imported",
+    "no response" = "stationarity unknown: the data have no response",
+    if (is.na(number)) {
+      "stationarity unknown: the network has no convergence number on this task"
+    } else if (number > 10 * stationarity$bound) {
+      paste0("gradient norm ", format(number, digits = 2), ", more than 10 times the bound ",
+        format(stationarity$bound, digits = 2), ": ", not_forced)
+    }
+  )
+}
