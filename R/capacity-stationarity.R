@@ -12,7 +12,7 @@ stationarity_of <- function(about) {
   }
   if (inherits(about$data, "ca_task")) {
     bound <- if (is.null(trained)) default_bound(network) else trained$tol
-    number <- network_number(network, about$data)
+    number <- task_number(network, about$data)
     return(known(number, if (is.na(number)) NA else number <= bound, bound, "task"))
   }
   if (!is.null(about$data)) return(known(NA, NA, NA_real_, "no response"))
@@ -23,9 +23,6 @@ stationarity_of <- function(about) {
 
 # The bound of fit() for a network of this kind.
 default_bound <- function(network) if (is_linear(network)) 1e-10 else 1e-6
-
-# The convergence number of a network on a task; NA where it cannot be had.
-network_number <- function(network, task) task_number(network, task)
 
 # A line for print, or NULL where the network is at a stationary point.
 stationarity_text <- function(stationarity) {

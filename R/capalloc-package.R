@@ -17,3 +17,6 @@
 #' @useDynLib capalloc, .registration = TRUE
 #' @importFrom stats predict simulate
 "_PACKAGE"
+
+# Saved results carry the version that made them.
+own_version <- function() getNamespaceVersion("capalloc")[[1L]]

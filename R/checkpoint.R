@@ -151,8 +151,6 @@ manifest_head <- "capalloc checkpoint 2"
 
 made_with <- function() paste("made with capalloc", own_version())
 
-own_version <- function() getNamespaceVersion("capalloc")[[1L]]
-
 # Adds what was asked to the lines that are `there`. Two sessions may write at once, and the last one wins: each reads
 # the result, and adds its own lines again where the other has overwritten them.
 write_manifest <- function(store, asked, there, replace, call) {

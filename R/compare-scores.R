@@ -52,32 +52,19 @@ linear_loss <- function(trained) {
   rows <- trained$rows
   if (is.null(rows)) return(trained$bayes_loss)
   if (has_classes(task)) return(linear_class_loss(task, rows, trained$seed))
-  if (is_data_task(task)) return(linear_row_loss(task, rows))
-  learnt <- new_task("sample", "sample", task$input, row_moments(rows$x, rows$y), data = rows)
-  W <- oracle_weights(learnt, intercept = has_intercept(task))
-  moment_loss(W, augment_moments(task$moments, has_intercept(task)))
+  if (is_data_task(task)) return(linear_row_loss(task, rows, trained$network$units))
+  W <- root_weights(row_root(rows$x, rows$y, has_intercept(task)))
+  trained$bayes_loss + root_excess(W, moment_root(task$moments, has_intercept(task)))
 }
 
 # Least squares of standardised columns with a constant, judged on the rows held out: neither the units nor the offset
 # of a column changes it. Columns that are combinations of others share what they explain (least norm).
-linear_row_loss <- function(task, rows) {
+linear_row_loss <- function(task, rows, units) {
   if (nrow(task$data$x_test) == 0L) return(NA_real_)
-  centre <- colMeans(rows$x)
-  x <- rows$x - rep(centre, each = nrow(rows$x))
-  scale <- sqrt(colMeans(x^2))
-  varies <- scale > 100 * .Machine$double.eps * abs(centre)
-  standard <- function(x) x[, varies, drop = FALSE] / rep(scale[varies], each = nrow(x))
-  middle <- colMeans(rows$y)
-  yhat <- matrix(middle, nrow(task$data$x_test), length(middle), byrow = TRUE)
-  if (any(varies)) {
-    s <- svd(standard(x))
-    kept <- s$d > max(dim(x)) * .Machine$double.eps * s$d[[1L]]
-    y <- rows$y - rep(middle, each = nrow(rows$y))
-    W <- s$v[, kept, drop = FALSE] %*% (crossprod(s$u[, kept, drop = FALSE], y) / s$d[kept])
-    fresh <- task$data$x_test - rep(centre, each = nrow(task$data$x_test))
-    yhat <- yhat + standard(fresh) %*% W
-  }
-  mean(rowSums((task$data$y_test - yhat)^2))
+  columns <- column_units(rows$x, seq_len(ncol(rows$x)))
+  of_columns <- new_units(columns$centre, columns$scale, numeric(task$outputs), rep(1, task$outputs))
+  W <- root_weights(row_root(units_in(rows$x, of_columns), rows$y, TRUE))
+  held_out_loss(task, tcrossprod(cbind(units_in(task$data$x_test, of_columns), 1), W), units)
 }
 
 # Multinomial regression, trained on the same rows.

@@ -1,11 +1,5 @@
 # Starts of one network on one population that end at different losses.
 
-# Networks whose loss has one minimum: a single linear map with parameters.
-is_convex <- function(network) {
-  kinds <- vapply(network_rows(network), function(row) if (own_params(row$layer) > 0) row$layer$kind else "", "")
-  is_linear(network) && sum(kinds != "") <= 1L && !"recurrent" %in% kinds
-}
-
 # Cells whose runs share everything but the starting weights (population tasks, n_obs = Inf) and end at losses that
 # differ by more than 1%: a data frame of network, task, least and largest loss. Differences below 1e-8 of the null
 # loss are none.
@@ -32,7 +26,7 @@ pair_text <- function(rows, most = 4L) {
   paste0(paste(shown, collapse = ", "), if (nrow(rows) > most) paste(" and", nrow(rows) - most, "more"))
 }
 
-warn_starts <- function(cmp) {
+warn_starts_apart <- function(cmp) {
   apart <- starts_apart(cmp)
   if (nrow(apart) == 0L) return(invisible())
   pairs <- pair_text(apart)

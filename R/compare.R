@@ -281,7 +281,7 @@ new_comparison <- function(work, done) {
     seed = work$seed, replicates = work$replicates, generic_rank = vapply(work$networks, generic_rank, 0L),
     version = own_version()
   ), class = "ca_comparison")
-  warn_starts(cmp)
+  warn_starts_apart(cmp)
   cmp
 }
 

@@ -96,7 +96,7 @@ prepare_sample <- function(sample, network, task, control, seed, call = rlang::c
 
 # As above, for rows that are set aside already.
 sample_in_units <- function(sample, network, task, by_rows, call = rlang::caller_env()) {
-  sample$units <- fit_units(task, sample$rows)
+  sample$units <- fit_units(task, sample$rows, output_size(network))
   if (by_rows) {
     sample$trained_on <- layer_rows(sample$rows, network, task, sample$units)
     if (!is.null(sample$validation)) sample$aside <- layer_rows(sample$validation, network, task, sample$units)
@@ -180,16 +180,6 @@ training_sample <- function(task, n_obs, seed, call = rlang::caller_env()) {
   list(moments = row_moments(rows$x, rows$y), rows = rows, nobs = n_obs)
 }
 
-# Moments with the constant as a last coordinate, for networks with a bias.
-augment_moments <- function(moments, intercept) {
-  if (!intercept) return(moments)
-  list(
-    sigma = rbind(cbind(moments$sigma, moments$mean_x), c(moments$mean_x, 1)),
-    cross = rbind(moments$cross, moments$mean_y),
-    target = moments$target
-  )
-}
-
 check_varies <- function(root, call) {
   if (nrow(root$root) == 0L) {
     abort(c("{.arg task} must have inputs that vary.", x = "All of them are zero."), "value", call = call)
@@ -235,7 +225,7 @@ new_fit <- function(object, task, sample, runs, method, control, seed, seconds) 
     outcome = best$outcome, gradient_norm = number, decrement = best$decrement, iterations = best$iterations,
     redraws = sum(vapply(runs, function(run) run$redraws, 0L)), seconds = seconds, method = method,
     control = control, seed = seed, nobs = sample$nobs, runs = run_frame(runs), history = history_frame(runs),
-    version = object_version()
+    version = own_version()
   ), class = "ca_fit")
   fit$network$trained <- trained_record(fit)
   losses <- fit_losses(fit, sample, best)
@@ -303,8 +293,6 @@ can_express <- function(network) {
 # Convex in its parameters: one linear layer.
 is_convex <- function(network) is_linear(network) && sum(params_by_layer(network$layers) > 0) <= 1L &&
   !any(vapply(network$layers, function(layer) layer$kind == "recurrent", NA))
-
-object_version <- function() getNamespaceVersion("capalloc")[[1L]]
 
 # A loss that counts against all others where a run diverged.
 run_loss <- function(run) if (run$outcome == "diverged" || is.na(run$loss)) Inf else run$loss

@@ -207,20 +207,21 @@ refit_once <- function(source, over, block_length, seed) {
   )
 }
 
-# `fit` trained again on `sample`, a run for each seed. Warm: from its own coefficients on, otherwise from drawn ones.
+# `fit` trained again on `sample`, a run for each seed. Warm: from its own coefficients on as they stand, in the sample's
+# own units; otherwise from drawn ones.
 refit <- function(fit, sample, seeds, warm = TRUE) {
-  network <- fit$network
+  network <- forget_training(fit$network)
   if (!warm) network["coef"] <- list(NULL)
-  runs <- if (needs_rows(network, fit$task, fit$control)) {
-    train_on_rows(network, sample, loss_of(fit$task), fit$method, fit$control, seeds)
-  } else {
-    train_on_moments(network, sample$moments, fit$method, fit$control, seeds)
-  }
+  sample <- sample_in_units(sample, network, fit$task, needs_rows(network, fit$task, fit$control))
+  network$units <- sample$units
+  runs <- train_on_sample(network, fit$task, sample, fit$method, fit$control, seeds)
   best <- best_run(runs)
   if (!is.finite(run_loss(best))) abort_diverged(network, best)
-  fit$network$coef <- best$coef
-  fit$rows <- sample$rows
-  fit$moments <- sample$moments
+  network$coef <- best$coef
+  network$output <- fit$network$output
+  network$trained <- fit$network$trained
+  fit$network <- network
+  fit[c("rows", "moments")] <- sample[c("rows", "moments")]
   # of data the moments are estimates, those of a metric too
   if (is_data_task(fit$task)) {
     fit$task$moments <- sample$moments
@@ -230,22 +231,24 @@ refit <- function(fit, sample, seeds, warm = TRUE) {
   fit
 }
 
-# Samples as training takes them: rows, moments, what is trained on and what is set aside.
-same_sample <- function(fit) new_sample(fit, fit$rows, fit$validation)
+# Samples: rows with those set aside, and moments.
+same_sample <- function(fit) fit[c("rows", "validation", "moments")]
 
 fresh_sample <- function(fit, seed) {
   N <- nrow(fit$rows$x)
   aside <- max(nrow(fit$validation$x), 0L)
   drawn <- simulate(fit$task, N + aside, seed = seed)[c("x", "y")]
   part <- function(at) lapply(drawn, function(z) z[at, , drop = FALSE])
-  validation <- if (aside > 0L) part(N + seq_len(aside))
-  if (aside > 0L) validation$y <- network_response(validation$y, fit$network, fit$task)
-  new_sample(fit, part(seq_len(N)), validation)
+  new_sample(part(seq_len(N)), if (aside > 0L) part(N + seq_len(aside)))
 }
 
 drawn_sample <- function(fit, block_length, seed) {
   at <- with_seed(seed, draw_blocks(nrow(fit$rows$x), block_length))
-  new_sample(fit, lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
+  new_sample(lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
+}
+
+new_sample <- function(rows, validation) {
+  list(rows = rows, validation = validation, moments = row_moments(rows$x, rows$y))
 }
 
 # N row numbers in blocks of neighbours, each block beginning anywhere it fits.
@@ -253,12 +256,4 @@ draw_blocks <- function(N, length) {
   begins <- sample.int(N - length + 1L, ceiling(N / length), replace = TRUE)
   at <- rep(begins, each = length) + seq_len(length) - 1L
   at[seq_len(N)]
-}
-
-new_sample <- function(fit, rows, validation) {
-  if (is.null(rows)) return(list(moments = fit$moments))
-  list(
-    rows = rows, moments = row_moments(rows$x, rows$y), validation = validation,
-    trained_on = list(x = rows$x, y = network_response(rows$y, fit$network, fit$task))
-  )
 }
