@@ -40,7 +40,7 @@ centre_of <- function(x) {
 moment_root <- function(moments, intercept) {
   centred <- if (intercept) centre_moments(moments) else moments
   scale <- unit_scale(centred$sigma)
-  triangle <- suppressWarnings(chol(centred$sigma / tcrossprod(scale), pivot = TRUE, tol = -1))
+  triangle <- pivoted_chol(centred$sigma / tcrossprod(scale))
   rank <- attr(triangle, "rank")
   pivot <- attr(triangle, "pivot")
   R <- matrix(0, rank, length(scale))
@@ -50,6 +50,14 @@ moment_root <- function(moments, intercept) {
   total <- sum(diag(centred$target))
   new_root(
     R, target, scale, if (intercept) moments$mean_x, if (intercept) moments$mean_y, max(0, total - sum(target^2)), total
+  )
+}
+
+# A matrix of less than full rank is no more than a warning of chol().
+pivoted_chol <- function(sigma, call = rlang::caller_env(2L)) {
+  tryCatch(
+    suppressWarnings(chol(sigma, pivot = TRUE, tol = -1)),
+    error = function(e) abort(c("The moments of the task cannot be factored.", x = "{conditionMessage(e)}"), "numeric", call = call)
   )
 }
 

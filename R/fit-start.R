@@ -93,17 +93,24 @@ reexpress_inputs <- function(network, change, call) {
 
 is_single_group <- function(layer) is.null(layer$groups) || layer$groups == 1L
 
-# Into the last layer, which must be dense.
+# Into the last layer with coefficients, which must be dense, or a convolution whose outputs of a filter have the same
+# units. Nothing but a choice of positions may follow.
 reexpress_outputs <- function(network, change, call) {
   if (all(change$gain == 1) && all(change$shift == 0)) return(network)
-  layer <- network$layers[[length(network$layers)]]
+  kinds <- vapply(network$layers, function(layer) layer$kind, "")
+  last <- max(which(!kinds %in% c("last", "flatten")), 1L)
+  layer <- network$layers[[last]]
   has <- !is.null(layer$params$bias)
-  if (layer$kind != "dense" || (any(change$shift != 0) && !has)) abort_units(call)
-  m <- output_size(network)
+  if (!layer$kind %in% c("dense", "conv") || (any(change$shift != 0) && !has)) abort_units(call)
+  rows <- layer$params[[1L]][[1L]]
+  of <- rep_len(seq_len(rows), output_size(network))
+  gain <- change$gain[seq_len(rows)]
+  shift <- change$shift[seq_len(rows)]
+  if (any(change$gain != gain[of]) || any(change$shift != shift[of])) abort_units(call)
   p <- length(network$coef)
   at <- p - own_params(layer) + seq_len(prod(layer$params[[1L]]))
-  network$coef[at] <- network$coef[at] * change$gain
-  if (has) network$coef[p - m + seq_len(m)] <- network$coef[p - m + seq_len(m)] * change$gain + change$shift
+  network$coef[at] <- network$coef[at] * gain
+  if (has) network$coef[p - rows + seq_len(rows)] <- network$coef[p - rows + seq_len(rows)] * gain + shift
   network
 }
 

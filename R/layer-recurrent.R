@@ -154,8 +154,9 @@ lower_gru <- function(cell) {
   emit_cell(cell, "add", c(candidate, moved), scale = c(1, 1))
 }
 
-# Spectral radius at most 0.9 for an elman cell: above 1 the state grows exponentially over the sequence, and training
-# does not recover from that. Memory times of a diagonal cell are log-uniform over the sequence. The forget gate of an
+# Spectral radius r below 1 for an elman cell: above 1 the state grows exponentially over the sequence, and training
+# does not recover from that. Radii above 0.9 become 1 - 0.09 / r, and not all the same 0.9: recurrences in a row would
+# share a pole, and the rank of their tangent would be less than that of the architecture. Memory times of a diagonal cell are log-uniform over the sequence. The forget gate of an
 # lstm starts open.
 #' @export
 draw_layer.ca_layer_recurrent <- function(layer, scheme) {
@@ -168,11 +169,14 @@ draw_layer.ca_layer_recurrent <- function(layer, scheme) {
       exp(-exp(-stats::runif(units, 0, log(max(2, layer$in_shape[[3L]])))))
     } else {
       A <- stats::rnorm(prod(recurrent), sd = 0.9 / sqrt(units))
-      if (layer$cell == "elman") A * 0.9 / max(0.9, spectral_radius(matrix(A, units))) else A
+      if (layer$cell == "elman") contract(matrix(A, units)) else A
     },
     if (!is.null(layer$params$bias)) c(outer(rep(1, units), if (layer$cell == "lstm") c(0, 1, 0, 0) else
       numeric(prod(layer$params$bias) / units)))
   )
 }
 
-spectral_radius <- function(A) max(Mod(eigen(A, only.values = TRUE)$values))
+contract <- function(A) {
+  radius <- max(Mod(eigen(A, only.values = TRUE)$values))
+  if (radius > 0.9) A * (1 - 0.09 / radius) / radius else A
+}

@@ -99,13 +99,18 @@ metric_resolution <- function(cmp, metric, values) {
   resolution / pmax(-largest_by_task(-capacities), 1, na.rm = TRUE)
 }
 
-# How finely each run's own value is known. Training stops at a Newton decrement d, which it could still gain on its
-# own rows. A loss on other rows changes with the weights to first order, by up to 2 sqrt(d loss) (Cauchy-Schwarz).
+# How finely each run's own value is known. Training stops at a Newton decrement d, which it could still gain where it
+# was trained. A loss elsewhere changes with the weights to first order, by up to 2 sqrt(d loss) (Cauchy-Schwarz).
+# A run that has not converged is judged as one at the bound: what it might still gain is not known, and its loss is the
+# one it has.
 metric_spread <- function(cmp, metric) {
   runs <- cmp$runs
   if (!metric %in% held_out_metrics) return(run_array(cmp, numeric(nrow(runs))))
   decrement <- field_or(runs, "decrement", rep(NA_real_, nrow(runs)))
-  spread <- ifelse(is.na(decrement), 0, 2 * sqrt(pmax(decrement * runs$loss, 0)) + 1e-12 * abs(runs$loss))
+  decrement <- pmin(decrement, 1e-8 * runs$loss)
+  trained_there <- !runs$task %in% data_tasks(cmp) & is.infinite(cmp$n_obs)
+  gain <- ifelse(trained_there, decrement, 2 * sqrt(pmax(decrement * runs$loss, 0)))
+  spread <- ifelse(is.na(decrement), 0, gain + 1e-12 * abs(runs$loss))
   if (metric %in% c(relative_metrics, "efficiency")) spread <- against(spread, run_null_loss(cmp))
   if (metric == "efficiency") spread <- spread / pmax(runs$total_capacity, 1)
   spread[!is.finite(spread)] <- 0

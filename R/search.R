@@ -32,10 +32,11 @@
 #' than chance), and then the least total capacity decides, then the number of parameters: capacity that buys
 #' nothing is not rewarded. The total capacity of an over-parameterised network differs between starts, and its rank
 #' is not always decided, so a candidate has a range of it: from the least `rank_low` to the largest `rank_high` of its
-#' runs. Candidates whose ranges overlap are tied on capacity.
+#' runs. Candidates of the same loss whose ranges overlap are tied on capacity.
 #'
 #' What capacity buys is in three columns. `frontier` marks candidates that no other one beats: none has as
-#' little of both total capacity and excess loss and less of one, or as much of both from fewer parameters. `gain`
+#' little of both total capacity and excess loss and less of one, or as much of both from fewer parameters (two
+#' candidates have as much capacity where the median of each lies within the range of the other). `gain`
 #' is, along the frontier, the fall of the loss for each unit of capacity more than the candidate before it
 #' has (the first one is measured from the null loss, that of the best constant, with no capacity). `efficiency` is the
 #' mean of (1 - loss / null loss) / total capacity.
@@ -198,8 +199,8 @@ asked_runs <- function(work, done, rows, networks) {
 }
 
 # One row per network: means over its runs (of total capacity the median and the range). `level` is the rank of its
-# excess loss and `size` that of its total capacity, the same for losses that are equal to what they are known to, and
-# for capacities whose ranges overlap.
+# excess loss, the same for losses that are equal to what they are known to, and `size` the rank of its total capacity
+# within a level, the same for capacities whose ranges overlap.
 score_runs <- function(cmp) {
   names <- names(cmp$networks)
   runs <- split(cbind(cmp$runs, efficiency = run_efficiency(cmp)), factor(cmp$runs$network, names))
@@ -208,18 +209,25 @@ score_runs <- function(cmp) {
   excess <- mean_of("excess_loss")
   resolution <- metric_resolution(cmp, "excess_loss", run_array(cmp, cmp$runs$excess_loss))[[1L]]
   spread <- drop(task_means(metric_spread(cmp, "excess_loss"))[1L, , drop = FALSE])
+  level <- metric_ranks(excess, "lower", resolution, spread)
   range <- vapply(runs, function(rows) total_range(rows[has_run(rows), , drop = FALSE]), numeric(2L))
   light_frame(list(
     network = names, n_params = counted(function(rows) rows$n_params[[1L]]),
     total_capacity = unname(vapply(runs, function(rows) median_of(rows$total_capacity), 0)),
     total_low = unname(range[1L, ]), total_high = unname(range[2L, ]), loss = mean_of("loss"), excess_loss = excess,
     std_err = unname(vapply(runs, function(rows) std_err(rows$excess_loss), 0)), efficiency = mean_of("efficiency"),
-    level = metric_ranks(excess, "lower", resolution, spread), size = range_ranks(range[1L, ], range[2L, ]),
+    level = level, size = size_ranks(level, range[1L, ], range[2L, ]),
     runs = counted(function(rows) sum(has_run(rows))), failed = counted(function(rows) sum(!has_run(rows))),
     unconverged = counted(function(rows) sum(has_run(rows) & !rows$converged)),
     undecided = counted(function(rows) sum(is_undecided(rows))), seconds = mean_of("seconds"),
     error = unname(vapply(runs, function(rows) c(rows$error[!has_run(rows)], NA_character_)[[1L]], ""))
   ))
+}
+
+size_ranks <- function(level, low, high) {
+  size <- rep(NA_integer_, length(level))
+  for (here in split(seq_along(level), level)) size[here] <- range_ranks(low[here], high[here])
+  size
 }
 
 # Ranks of ranges from the least, the same for ranges that overlap, be it through others. NA where there is none.
@@ -260,14 +268,28 @@ new_search <- function(found, searched, task, budget, strategy) {
 }
 
 # Whether no other one has as little capacity and loss, and less of one, or as much of both from fewer parameters.
+# Two capacities are as much where each lies in the range of the other, which is no equivalence; so each candidate is
+# compared with those that are on the frontier already, the least loss first.
 is_frontier <- function(scores) {
-  free <- !is.na(scores$level)
-  ok <- which(free)
-  free[ok] <- on_frontier(scores$size[ok], scores$level[ok], rep(1L, length(ok)))
-  edge <- which(free)
-  least <- stats::ave(scores$n_params[edge], scores$size[edge], FUN = min)
-  free[edge] <- scores$n_params[edge] == least
-  free
+  kept <- integer()
+  for (i in best_first(scores)) if (!is.na(scores$level[[i]]) && !any(beats(scores, kept, i))) kept <- c(kept, i)
+  seq_len(nrow(scores)) %in% kept
+}
+
+# Whether each of j, whose losses are no more, beats i.
+beats <- function(scores, j, i) {
+  total <- scores$total_capacity
+  as_much <- as_much(scores, j, i)
+  less <- total[j] < total[[i]] & !as_much
+  less_loss <- scores$level[j] < scores$level[[i]]
+  less | as_much & (less_loss | scores$n_params[j] < scores$n_params[[i]])
+}
+
+# Whether the total capacity of each of j lies in the range of i's, and that of i in theirs.
+as_much <- function(scores, j, i) {
+  total <- scores$total_capacity
+  total[j] >= scores$total_low[[i]] & total[j] <= scores$total_high[[i]] &
+    total[[i]] >= scores$total_low[j] & total[[i]] <= scores$total_high[j]
 }
 
 # The fall of the loss for each unit of capacity that a candidate of the frontier has more than the one before it; the
@@ -276,7 +298,7 @@ frontier_gain <- function(scores, null) {
   gain <- rep(NA_real_, nrow(scores))
   edge <- which(scores$frontier)
   for (i in edge) {
-    less <- edge[scores$size[edge] < scores$size[[i]]]
+    less <- edge[scores$total_capacity[edge] < scores$total_capacity[[i]] & !as_much(scores, edge, i)]
     before <- less[order(-scores$total_capacity[less])][1L]
     from <- if (is.na(before)) c(0, null) else c(scores$total_capacity[[before]], scores$loss[[before]])
     gain[[i]] <- (from[[2L]] - scores$loss[[i]]) / (scores$total_capacity[[i]] - from[[1L]])

@@ -8,14 +8,16 @@ timeless_search <- function(search) {
 }
 
 # Which candidates no other beats, pair by pair, in words of the help page. Losses are equal within `resolution`.
-slow_frontier <- function(capacity, excess, n_params, resolution) {
-  vapply(seq_along(excess), function(i) {
-    for (j in setdiff(seq_along(excess), i)) {
-      equal <- abs(excess[[j]] - excess[[i]]) <= resolution
-      less_loss <- excess[[j]] < excess[[i]] && !equal
-      less_capacity <- capacity[[j]] < capacity[[i]]
-      if ((less_loss || equal) && capacity[[j]] <= capacity[[i]] && (less_loss || less_capacity)) return(FALSE)
-      if (equal && capacity[[j]] == capacity[[i]] && n_params[[j]] < n_params[[i]]) return(FALSE)
+slow_frontier <- function(rows, resolution) {
+  within <- function(i, j) rows$total_low[[j]] <= rows$total_capacity[[i]] && rows$total_capacity[[i]] <= rows$total_high[[j]]
+  vapply(seq_len(nrow(rows)), function(i) {
+    for (j in setdiff(seq_len(nrow(rows)), i)) {
+      equal <- abs(rows$excess_loss[[j]] - rows$excess_loss[[i]]) <= resolution
+      less_loss <- rows$excess_loss[[j]] < rows$excess_loss[[i]] && !equal
+      as_much <- within(i, j) && within(j, i)
+      less_capacity <- rows$total_capacity[[j]] < rows$total_capacity[[i]] && !as_much
+      if ((less_loss || equal) && (less_capacity || as_much && less_loss)) return(FALSE)
+      if (equal && as_much && rows$n_params[[j]] < rows$n_params[[i]]) return(FALSE)
     }
     TRUE
   }, NA)

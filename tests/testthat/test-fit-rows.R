@@ -759,9 +759,9 @@ test_that("networks with the wrong number of outputs for the classes are refused
   rows <- regression_rows()
   outputs <- function(m) input_vector(3) |> layer_dense(m)
   expect_snapshot({
-    cat(bad(fit(outputs(2), raw_data(rows$x, rows$three), seed = 1), "shape"))
-    cat(bad(fit(outputs(1), raw_data(rows$x, rows$three), seed = 1), "shape"))
-    cat(bad(fit(outputs(3), raw_data(rows$x, rows$two), seed = 1), "shape"))
+    cat(bad(fit(outputs(2), task_data(rows$x, rows$three), seed = 1), "shape"))
+    cat(bad(fit(outputs(1), task_data(rows$x, rows$three), seed = 1), "shape"))
+    cat(bad(fit(outputs(3), task_data(rows$x, rows$two), seed = 1), "shape"))
   })
 })
 
@@ -774,8 +774,9 @@ test_that("a validation share that leaves no row on one of the sides is refused"
     cat(bad(fit(tanh_net(), three, seed = 1, control = list(validation = 0.1)), "value"))
     cat(bad(fit(tanh_net(), one, seed = 1, control = list(validation = 0.5)), "value"))
   })
-  trained <- quiet_fit(tanh_net(), three, seed = 1, control = list(validation = 0.5, max_iterations = 2))
-  expect_equal(nobs(trained), 1)
+  trained <- quiet_fit(tanh_net(), raw_data(rows$x[1:4, ], rows$y[1:4], test = 0), seed = 1,
+    control = list(validation = 0.5, max_iterations = 2))
+  expect_equal(nobs(trained), 2)
 })
 
 test_that("training on rows can be interrupted, and the same call gives the same fit afterwards", {
@@ -783,7 +784,7 @@ test_that("training on rows can be interrupted, and the same call gives the same
     set.seed(1)
     state <- .Random.seed
     x <- matrix(sin(1:6000), 2000)
-    task <- raw_data(x, x[, 1] * x[, 2], test = 0)
+    task <- task_data(x, x[, 1] * x[, 2], test = 0)
     net <- input_vector(3) |> layer_dense(20) |> layer_activation("tanh") |> layer_dense(1)
     train <- function(most) {
       suppressWarnings(fit(net, task, "adam", seed = 1, control = list(max_iterations = most, batch = 50)))

@@ -341,7 +341,6 @@ test_that("lists have activations, of their own or by argument", {
 # ---- nnet --------------------------------------------------------------------
 
 quiet_nnet <- function(..., trace = FALSE) nnet::nnet(..., trace = trace)
-logits <- function(code) suppressMessages(code, classes = "capalloc_message_logits")
 softmax <- function(u) exp(u) / rowSums(exp(u))
 
 # A network of nnet by the names that coef() gives its weights (b constant, i inputs, h hidden, o outputs): one
@@ -406,10 +405,11 @@ test_that("networks of nnet predict as predict() does", {
     model <- quiet_nnet(x, (if (case$kind == "linear") y else share)[, seq_len(case$outputs)], size = case$size,
       skip = case$skip, linout = case$kind == "linear", entropy = case$kind == "entropy",
       softmax = case$kind == "softmax", decay = 0.1, maxit = 30)
-    network <- logits(as_network(model))
+    network <- as_network(model)
     back <- if (case$kind == "softmax") softmax else identity
     for (rows in list(x, new)) {
-      expect_lt(max(abs(back(predict(network, rows)) - predict(model, rows))), 1e-10)
+      expect_lt(max(abs(predict(network, rows) - predict(model, rows))), 1e-10)
+      expect_lt(max(abs(back(predict(network, rows, type = "link")) - predict(model, rows))), 1e-10)
     }
     expect_identical(length(coef(network)), length(model$wts))
     expect_setequal(unname(coef(network)), model$wts)
@@ -417,19 +417,19 @@ test_that("networks of nnet predict as predict() does", {
     # Without the activation of the outputs
     linked <- as_network(model, link = TRUE)
     back <- switch(case$kind, linear = identity, softmax = softmax, sigmoid)
-    expect_lt(max(abs(back(predict(linked, new)) - predict(model, new))), 1e-10)
+    expect_lt(max(abs(back(predict(linked, new, type = "link")) - predict(model, new))), 1e-10)
     expect_identical(identical(linked, network), case$kind %in% c("linear", "softmax"))
   }
 })
 
-test_that("the logits of a softmax are said to be that", {
+test_that("what logits stand for is a record of the network", {
   skip_if_not_installed("nnet")
   model <- withr::with_seed(1, quiet_nnet(Species ~ ., iris, size = 2, maxit = 5))
   levels <- nnet::multinom(Species ~ ., iris, trace = FALSE, maxit = 5)
-  expect_snapshot(writeLines(c(told(as_network(model), "logits"), told(as_network(levels), "logits"))))
-  expect_silent(as_network(model, link = TRUE))
-  expect_silent(as_network(levels, link = TRUE))
-  expect_silent(as_network(withr::with_seed(1, quiet_nnet(I(Species == "setosa") ~ ., iris, size = 2, maxit = 5))))
+  two <- withr::with_seed(1, quiet_nnet(I(Species == "setosa") ~ ., iris, size = 2, maxit = 5))
+  expect_silent(said <- lapply(list(model, levels), as_network))
+  expect_identical(lapply(said, function(network) network$output), list("softmax", "baseline"))
+  expect_null(as_network(two)$output)
 })
 
 test_that("beyond 15 nnet's logistic is cut, and predictions differ as the help says", {
@@ -529,10 +529,13 @@ test_that("a multinom is its logits against the first level", {
   )
   for (model in models) {
     network <- as_network(model, link = TRUE)
-    expect_identical(logits(as_network(model)), network)
+    expect_identical(as_network(model), network)
     rows <- model.matrix(model$terms, data, contrasts.arg = model$contrasts)
     rows <- rows[, setdiff(colnames(rows), "(Intercept)"), drop = FALSE]
-    expect_lt(max(abs(softmax(cbind(0, predict(network, rows))) - predict(model, data, type = "probs"))), 1e-10)
+    p <- predict(model, data, type = "probs")
+    p <- if (is.matrix(p)) p else cbind(1 - p, p)
+    expect_lt(max(abs(predict(network, rows) - p)), 1e-10)
+    expect_lt(max(abs(softmax(cbind(0, predict(network, rows, type = "link"))) - p)), 1e-10)
     # Its weights are the model's coefficients, and there are as many as the model counts.
     W <- effective_weights(network)
     expect_equal(c(W), c(rbind(coef(model))[, colnames(W)]), tolerance = 1e-14, ignore_attr = TRUE)
@@ -543,7 +546,7 @@ test_that("a multinom is its logits against the first level", {
   model <- models[[1]]
   model$wts <- rnorm(length(model$wts))
   rows <- model.matrix(model$terms, data)[, -1]
-  got <- predict(as_network(model, link = TRUE), rows)
+  got <- predict(as_network(model, link = TRUE), rows, type = "link")
   expect_lt(max(abs(softmax(cbind(0, got)) - predict(model, data, type = "probs"))), 1e-10)
   for (formula in list(size ~ hp, size ~ hp + cyl, size ~ 0 + hp)) {
     model <- nnet::multinom(formula, data, trace = FALSE, decay = 0.1)
@@ -729,6 +732,9 @@ test_that("imported networks can be trained on", {
   trained <- fit(network, task_series(lh, 6, test = 0), seed = 1)
   expect_true(trained$converged)
   expect_lte(trained$train_loss, mean((lh[7:48] - predict(network, embed(lh, 7)[, 7:2]))^2))
+  # the start is the model in the units of the task
+  start <- fit(network, task_series(lh, 6, test = 0), seed = 1, control = list(max_iterations = 0)) |> quiet()
+  expect_equal(predict(start, embed(lh, 7)[, 7:2]), predict(network, embed(lh, 7)[, 7:2]), tolerance = 1e-12)
 })
 
 test_that("what cannot be imported is refused by class", {

@@ -87,8 +87,8 @@ test_that("values within the resolution are tied", {
 })
 
 test_that("held-out losses tie within what their decrements leave open", {
-  # losses 1, 1 + 3e-5, 1 + 3e-4; 2 sqrt(d loss) is 2e-5 and 2e-4
-  cmp <- made_comparison(array(c(0, 3e-5, 3e-4), c(1, 1, 3)))
+  # losses 1, 1 + 3e-5, 1 + 1.5e-4; 2 sqrt(d loss) is 2e-5 and 1.8e-4
+  cmp <- made_comparison(array(c(0, 3e-5, 1.5e-4), c(1, 1, 3)))
   about <- function(decrement, metric = "excess_loss") {
     cmp$runs$decrement <- decrement
     capalloc:::new_metric(cmp, metric)
@@ -99,8 +99,15 @@ test_that("held-out losses tie within what their decrements leave open", {
   expect_equal(c(about(1e-10)$spread), 2 * sqrt(1e-10 * cmp$runs$loss) + 1e-12 * cmp$runs$loss, tolerance = 1e-14)
   expect_identical(unname(ranks(about(1e-10))), c(1.5, 1.5, 3))
   # of two runs the sum counts, of each run its own
-  expect_identical(unname(ranks(about(c(1e-10, 1e-10, 1e-7)))), c(2, 2, 2))
+  expect_identical(unname(ranks(about(c(1e-10, 1e-10, 8e-9)))), c(2, 2, 2))
   expect_identical(unname(ranks(about(c(2e-10, 1e-14, 1e-14)))), c(1, 2, 3))
+  # a run that has not converged is judged as one at the bound
+  expect_identical(about(0.1)$spread, about(1e-8 * cmp$runs$loss)$spread)
+  # on the population the loss is that trained on
+  population <- made_comparison(array(c(0, 3e-5, 1.5e-4), c(1, 1, 3)), n_obs = Inf)
+  population$runs$decrement <- 1e-10
+  expect_equal(c(capalloc:::new_metric(population, "excess_loss")$spread), 1e-10 + 1e-12 * population$runs$loss,
+    tolerance = 1e-14)
   # what does not depend on the weights to first order has no such spread
   expect_true(all(about(1e-7, "train_loss")$spread == 0))
   cmp$runs$null_loss <- 4

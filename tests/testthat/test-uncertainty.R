@@ -1,9 +1,11 @@
 # Intervals of an allocation against refits by hand.
 
-# A network whose allocation depends on its weights.
-small <- function() arch_conv(8, 2, 3)
-fgn <- task_fgn(8, 0.8)
-sampled <- function(seed = 1, ...) quiet(fit(small(), fgn, n_obs = 200, seed = seed, ...))
+# A network whose allocation depends on its weights, and a task on which its starts end at several optima.
+small <- function() arch_dilated(16, filters = 1)
+sparse <- classical_tasks(16)$sparse
+sampled <- function(seed = 1, ...) quiet(fit(small(), sparse, n_obs = 200, seed = seed, ...))
+# Refits by hand stand on rows as they are.
+raw_sequence <- function(x, y) task_data(x, drop(y), test = 0, input = input_sequence(ncol(x)), standardise = FALSE)
 
 refit_summary <- function(draws, level = 0.95) {
   ends <- apply(draws, 2, quantile, c((1 - level) / 2, (1 + level) / 2), type = 6)
@@ -12,7 +14,7 @@ refit_summary <- function(draws, level = 0.95) {
 
 test_that("without intervals tidy() is what it was", {
   k <- capacity(sampled())
-  expect_identical(names(tidy(k)), c("input", "position", "lag", "channel", "capacity"))
+  expect_identical(names(tidy(k)), c("input", "position", "lag", "channel", "capacity", "capacity_low"))
   expect_identical(class(tidy(k, conf.int = TRUE, times = 5, seed = 1)), "data.frame")
 })
 
@@ -20,10 +22,10 @@ test_that("over samples each refit starts from the trained weights on a fresh sa
   trained <- sampled()
   got <- tidy(capacity(trained), conf.int = TRUE, over = "samples", times = 8, seed = 2, conf.level = 0.8)
   draws <- t(vapply(capalloc:::derive_seeds(2, 8), function(seed) {
-    rows <- simulate(fgn, 200, seed = capalloc:::derive_seeds(seed, 1))
-    task <- task_data(rows$x, drop(rows$y), test = 0, input = input_sequence(8))
+    rows <- simulate(sparse, 200, seed = capalloc:::derive_seeds(seed, 1))
+    task <- raw_sequence(rows$x, rows$y)
     capacity(quiet(fit(trained$network, task)))$capacity
-  }, numeric(8)))
+  }, numeric(16)))
   # training on the same moments from the same weights: allocations of converged runs to 1e-6
   expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(draws, 0.8), tolerance = 1e-5,
     ignore_attr = TRUE)
@@ -31,15 +33,19 @@ test_that("over samples each refit starts from the trained weights on a fresh sa
 })
 
 test_that("over rows the training rows are drawn again", {
-  x <- withr::with_seed(1, matrix(rnorm(160), 20, 8))
-  y <- x[, 8] + x[, 3] / 2 + withr::with_seed(2, rnorm(20))
-  trained <- quiet(fit(small(), task_data(x, y, test = 0, input = input_sequence(8)), seed = 1))
+  x <- 20 + 3 * withr::with_seed(1, matrix(rnorm(640), 40, 16))
+  y <- 2 * x[, 8] + x[, 3] / 2 + withr::with_seed(2, rnorm(40))
+  trained <- quiet(fit(small(), task_data(x, y, test = 0, input = input_sequence(16)), seed = 1))
   got <- tidy(quiet(capacity(trained)), conf.int = TRUE, over = "rows", times = 6, seed = 2) |> quiet()
   draws <- t(vapply(capalloc:::derive_seeds(2, 6), function(seed) {
-    at <- capalloc:::with_seed(capalloc:::derive_seeds(seed, 1), sample.int(20, replace = TRUE))
-    task <- task_data(x[at, ], y[at], test = 0, input = input_sequence(8))
+    at <- capalloc:::with_seed(capalloc:::derive_seeds(seed, 1), sample.int(40, replace = TRUE))
+    # the trained coefficients start as they stand, in the units of the rows drawn
+    spread <- function(v) sqrt(mean((v - mean(v))^2))
+    standard <- function(v) (v - mean(v)) / spread(v)
+    task <- raw_sequence(standard(x[at, ]), standard(y[at]))
+    trained$network$units <- NULL
     quiet(capacity(quiet(fit(trained$network, task))))$capacity
-  }, numeric(8)))
+  }, numeric(16)))
   expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(draws), tolerance = 1e-5,
     ignore_attr = TRUE)
 })
@@ -47,12 +53,12 @@ test_that("over rows the training rows are drawn again", {
 test_that("over restarts the sample stays and the starts change", {
   trained <- sampled(restarts = 2)
   got <- quiet(tidy(capacity(trained), conf.int = TRUE, over = "restarts", times = 6, seed = 2))
-  task <- task_data(trained$rows$x, drop(trained$rows$y), test = 0, input = input_sequence(8))
+  task <- raw_sequence(trained$rows$x, trained$rows$y)
   draws <- t(vapply(capalloc:::derive_seeds(2, 6), function(seed) {
     starts <- capalloc:::derive_seeds(seed, 3)[-1]
     fits <- lapply(starts, function(start) quiet(fit(initialise(small(), seed = start), task)))
     capacity(fits[[which.min(vapply(fits, function(f) f$train_loss, 0))]])$capacity
-  }, numeric(8)))
+  }, numeric(16)))
   expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(draws), tolerance = 1e-5,
     ignore_attr = TRUE)
 })
@@ -63,10 +69,10 @@ test_that("over rows and restarts each refit draws its rows and its starts", {
     t(vapply(capalloc:::derive_seeds(2, 6), function(seed) {
       seeds <- capalloc:::derive_seeds(seed, 3)
       rows <- rows_of(seeds[[1]])
-      task <- task_data(rows$x, drop(rows$y), test = 0, input = input_sequence(8))
+      task <- raw_sequence(rows$x, rows$y)
       fits <- lapply(seeds[-1], function(start) quiet(fit(initialise(small(), seed = start), task)))
       capacity(fits[[which.min(vapply(fits, function(f) f$train_loss, 0))]])$capacity
-    }, numeric(8)))
+    }, numeric(16)))
   }
   drawn <- by_hand(function(seed) {
     at <- capalloc:::with_seed(seed, sample.int(200, replace = TRUE))
@@ -77,7 +83,7 @@ test_that("over rows and restarts each refit draws its rows and its starts", {
   expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(drawn), tolerance = 1e-5,
     ignore_attr = TRUE)
   expect_identical(ask(c("restarts", "rows")), got)
-  fresh <- by_hand(function(seed) simulate(fgn, 200, seed = seed))
+  fresh <- by_hand(function(seed) simulate(sparse, 200, seed = seed))
   expect_equal(ask(c("samples", "restarts"))[c("std.error", "conf.low", "conf.high")], refit_summary(fresh),
     tolerance = 1e-5, ignore_attr = TRUE)
   # the default is other starts alone
@@ -88,7 +94,7 @@ test_that("over rows and restarts each refit draws its rows and its starts", {
 
 test_that("a refit over restarts draws its starts, also where the fit was given one", {
   given <- initialise(small(), seed = 9)
-  trained <- quiet(fit(given, fgn, n_obs = 200, seed = 1))
+  trained <- quiet(fit(given, sparse, n_obs = 200, seed = 1))
   spread <- function(...) quiet(tidy(capacity(trained), conf.int = TRUE, times = 5, seed = 1, ...))$std.error
   expect_gt(max(spread(over = "restarts")), 0.01)
   expect_gt(max(spread(over = c("rows", "restarts"))), 0.01)
@@ -100,14 +106,14 @@ test_that("a refit over restarts draws its starts, also where the fit was given 
 })
 
 test_that("a free linear model has no uncertainty, whatever varies", {
-  trained <- fit(arch_dense(8), fgn, n_obs = 50, seed = 1)
+  trained <- fit(arch_dense(8), task_fgn(8, 0.8), n_obs = 50, seed = 1)
   for (over in list("restarts", "samples", "rows", c("rows", "restarts"), c("samples", "restarts"))) {
     got <- tidy(capacity(trained), conf.int = TRUE, over = over, times = 5, seed = 1)
     expect_identical(got$std.error, rep(0, 8))
     expect_equal(got$conf.low, rep(1, 8), tolerance = 1e-12)
   }
   # a population has restarts
-  expect_identical(tidy(capacity(fit(arch_dense(8), fgn, seed = 1)), conf.int = TRUE, times = 3)$std.error, rep(0, 8))
+  expect_identical(tidy(capacity(fit(arch_dense(8), task_fgn(8, 0.8), seed = 1)), conf.int = TRUE, times = 3)$std.error, rep(0, 8))
 })
 
 test_that("what was asked of the capacity is asked of the refits", {
@@ -200,7 +206,7 @@ test_that("a seed, or R's own stream, gives the same intervals again", {
 
 test_that("what cannot be repeated is refused by class", {
   k <- capacity(sampled())
-  population <- capacity(quiet(fit(small(), fgn, seed = 1)))
+  population <- capacity(quiet(fit(small(), sparse, seed = 1)))
   cars <- capacity(fit(arch_dense(input_vector(2), bias = TRUE), task_data(mpg ~ wt + hp, mtcars, seed = 1), seed = 1))
   series <- capacity(fit(arch_dense(2, bias = TRUE), task_series(lynx, 2), seed = 1))
   texts <- c(
