@@ -2,31 +2,72 @@
 
 #' Train a network on a task
 #'
-#' Minimises the mean squared error E|y - yhat|^2, or for a task whose response is a factor
-#' ([task_data()]) the mean cross-entropy. A linear network meets its data
-#' only through moments: with `n_obs = Inf` those of the population (or all
-#' training rows of a data task), otherwise those of a simulated sample. Networks that are
-#' not linear, cross-entropy, weight decay and early stopping need rows: a task of data, or a
-#' finite `n_obs`.
+#' Minimises the mean squared error E|y - yhat|^2, or for a task whose response is a factor ([task_data()]) the mean
+#' cross-entropy. A linear network is trained on second moments: with `n_obs = Inf` those of the population (or of all
+#' training rows of a data task), otherwise those of a simulated sample. Networks that are not linear, cross-entropy,
+#' weight decay and early stopping need rows: a task of data, or a finite `n_obs`.
+#'
+#' @section Units:
+#' Data tasks are standardised by default (`standardise` of [task_data()] and [task_series()]): the network is trained on
+#' inputs and responses with a centre and a scale taken from the training rows, which the network records.
+#' [predict()][predict.ca_network()], [linearise()] and [effective_weights()] are in data units; [coef()], [tangent()] and
+#' [capacity()] in standardised coordinates. Squared errors are reported in squared units of the response (with
+#' `standardise = "each"` of the standardised responses). With centring, a network without bias is least squares with an
+#' intercept. Weight decay acts on the coefficients in standardised coordinates. Synthetic tasks are never standardised.
+#'
+#' Moments of rows are factored by QR of the centred and scaled columns, stated moments by pivoted Cholesky of the
+#' correlations, so that an offset or the unit of a column costs no digits. A network that is one dense layer is solved
+#' directly.
+#'
+#' @section Loss and excess loss:
+#' For synthetic tasks `loss` is `bayes_loss` + `excess_loss`, and the excess is computed by itself: with W* the best
+#' affine weights it is \eqn{|\Sigma^{1/2} (W - W^*)'|^2} for a linear network (`excess_type` `"exact"`), and for others
+#' the mean of |yhat(x) - E[y|x]|^2 over 10000 fresh rows from the seed (`"sampled"`). It is never negative. For data
+#' tasks `loss` is that of the rows held out.
 #'
 #' @section Cross-entropy:
 #' The outputs are logits: one per level of the response (multinomial), or a single one for two levels
 #' (logistic, of the second level). The residual is r = onehot - p.
 #'
 #' @section Convergence:
-#' At a stationary point every column of the tangent is orthogonal to the
-#' dependencies left between inputs and residuals: J' eps = 0. `gradient_norm` is
-#' the largest of |J_k' eps| / (|J~_k| sqrt(tr V)) over parameters k, where J~ is the
-#' tangent in the metric of the inputs' second moments and tr V = E|y|^2, so that
-#' neither the scale of a layer nor that of the data matters. A fit has converged
-#' when it is at most `control$tol`, 1e-10. Over samples x_s, y_s, with d_sk = dyhat_s / dtheta_k, it is
-#' the largest of |sum_s r_s' d_sk| / sqrt(sum_s |d_sk|^2 sum_s |y_s|^2), y_s onehot for classes, and the bound 1e-6
-#' unless the network is linear and the loss squared. Weight decay is one more row for each parameter: with
-#' c = N lambda (squared error) or 2 N lambda (cross-entropy) the first sum is less c theta_k, and
-#' sum_s |d_sk|^2 more c. Early stopping and mini-batches never count as converged. Otherwise a warning of class
-#' `capalloc_warning_not_converged` says whether it stalled (no step improves any
-#' more), ran out of iterations, or is degenerate (the tangent is zero); the fit is
-#' returned all the same, with `converged = FALSE`.
+#' At a stationary point every column of the tangent is orthogonal to the dependencies left between inputs and residuals:
+#' \eqn{J' \epsilon = 0}. A fit has converged when two conditions hold.
+#'
+#' *The number*, `gradient_norm`, is the largest over parameters k of
+#' \deqn{|J_k' \epsilon| / (|\tilde J_k| \sqrt{\mathrm{tr} V}),}
+#' with \eqn{\tilde J} the tangent in the metric of the inputs' second moments and V those of the response, centred where
+#' the network has a bias, so that neither the scale of a layer nor that of the data matters. It must be at most
+#' `control$tol`: 1e-10, or 1e-6 unless the network is linear and the loss squared. Over samples x_s, y_s, with
+#' \eqn{d_{sk} = \partial \hat y_s / \partial \theta_k}, it is the largest of
+#' \eqn{|\sum_s r_s' d_{sk}| / \sqrt{\sum_s |d_{sk}|^2 \sum_s |y_s|^2}}, y_s onehot for classes. Weight decay is one more
+#' row for each parameter: with c = N lambda (squared error) or 2 N lambda (cross-entropy) the first sum is less c theta_k,
+#' and \eqn{\sum_s |d_{sk}|^2} more c.
+#'
+#' *The Newton decrement*, `decrement`, is what one Gauss-Newton step still promises, |P r|^2 with P the projector on the
+#' column-scaled tangent (its directions above 1e-6 of the largest for nonlinear networks; for cross-entropy g' G^+ g with
+#' G the Gauss-Newton matrix). It must be at most max(1e-8, tol^2) of the loss: a small gradient along a direction
+#' in which the inputs hardly vary can hide a loss far above the least one. A loss below 1e-14 tr V counts as zero, and then
+#' the number alone decides; so it does where the decrement is `NA`.
+#'
+#' After convergence up to three more steps are taken while they lower the number (Levenberg-Marquardt, and on moments after
+#' L-BFGS and Adam too). They drive what is left of weights that training sends to zero towards rounding, so that [capacity()]
+#' does not count it.
+#'
+#' Early stopping and mini-batches never count as converged.
+#'
+#' @section Warnings:
+#' `capalloc_warning_not_converged`: the fit stalled (no step improves any more), ran out of iterations, was stopped
+#' early, or is degenerate (the tangent is zero). It is returned all the same, with `converged = FALSE`.
+#' `capalloc_warning_starts`: the starts of a network that is not convex end at training losses that differ by more than
+#' 1%. `capalloc_warning_above_floor`: a converged linear network that can express the best weights has a loss above the
+#' least possible one by more than 1e-6 of it.
+#'
+#' @section Starts:
+#' A drawn start of a network that is not convex whose training loss ends above that of the best constant (of zero, where
+#' the network has no bias) is drawn again, at most five times; `redraws` counts them. Coefficients of `object` are a
+#' start too, and stay the same function of the data: where the task is standardised they are re-expressed in its units,
+#' which is exact for dense layers and convolutions without padding at the ends of the network, and otherwise refused
+#' (`capalloc_error_units`). Those of [initialise()] have no units and stand as they are.
 #'
 #' @param object A network. One with coefficients starts from them, and only
 #'   further restarts are drawn.
@@ -40,8 +81,8 @@
 #' @param n_obs Number of simulated observations to train on, or `Inf`.
 #' @param control A named list: `max_iterations` (1000, 5000 for lbfgs and adam,
 #'   where each is one evaluation of the gradient; at most 1e6),
-#'   `tol` (1e-10 for a linear network and squared error, otherwise 1e-6), `learning_rate` (0.01, adam, falling as
-#'   a half cosine),
+#'   `tol` (the bound of the convergence number: 1e-10 for a linear network and squared error, otherwise 1e-6),
+#'   `learning_rate` (0.01, adam, falling as a half cosine),
 #'   `memory` (10, lbfgs, at most 100). On samples also `decay` (0: lambda of lambda |theta|^2, which is part of
 #'   the loss), `batch` (`Inf`: rows of a mini-batch, adam, where an iteration is a pass over all of them),
 #'   `validation` (0: share of the training rows that is set aside, the last ones of a series, others at random)
@@ -49,12 +90,13 @@
 #'   coefficients are those of the lowest).
 #' @param ... Not used.
 #' @returns A list of class `ca_fit`: `network` (with the trained coefficients),
-#'   `task`, `loss` (population loss, or the loss on held-out rows; of a network that is not linear on a
-#'   synthetic task the loss on 10000 fresh rows), `train_loss` (with its decay),
-#'   `bayes_loss`, `converged`, `outcome` (`"converged"`, `"stalled"`,
-#'   `"exhausted"`, `"stopped"` early or `"degenerate"`), `gradient_norm`, `iterations`, `seconds`,
-#'   `method`, `control`, `seed`, `nobs`, `runs` (a data frame with one row per restart) and
-#'   `history` (a data frame: restart, iteration, set, loss, gradient_norm).
+#'   `task`, `loss` (population loss, or the loss on held-out rows), `train_loss` (with its decay),
+#'   `bayes_loss`, `excess_loss` and `excess_type` (see above), `null_loss` (of the best constant: of the population, or of
+#'   the training mean on the rows held out), `converged`, `outcome` (`"converged"`, `"stalled"`,
+#'   `"exhausted"`, `"stopped"` early or `"degenerate"`), `gradient_norm`, `decrement`, `iterations`, `redraws`, `seconds`,
+#'   `method`, `control`, `seed`, `nobs`, `runs` (a data frame with one row per restart: `restart`, `train_loss`, `outcome`,
+#'   `gradient_norm`, `iterations`, `decrement`, `redraws`), `history` (a data frame: restart, iteration, set, loss,
+#'   gradient_norm) and `version` of the package.
 #' @references Levenberg (1944) \doi{10.1090/qam/10666}; Marquardt (1963)
 #'   \doi{10.1137/0111030}; Transtrum and Sethna (2012)
 #'   \doi{10.48550/arXiv.1201.5885}; Byrd et al. (1995) \doi{10.1137/0916069}; Kingma and Ba
@@ -364,9 +406,8 @@ warn_not_converged <- function(object) {
 #'   rows that the fit was trained on (of a task with classes, probabilities and onehot - p); a fit
 #'   on population moments has none, which is an error. `nobs()`: their number, `Inf` for a population. `coef()`: the
 #'   trained coefficients, named. `glance()`: a data frame with one row, columns
-#'   `n_params`, `loss`, `train_loss`, `bayes_loss`, `excess_loss` (loss -
-#'   bayes_loss, `NA` for data), `converged`, `gradient_norm`, `iterations`,
-#'   `seconds`, `method`, `seed`, `nobs`. `tidy()`: one row per parameter: `term`,
+#'   `n_params`, `loss`, `train_loss`, `bayes_loss`, `excess_loss` (`NA` for data), `converged`, `gradient_norm`,
+#'   `iterations`, `seconds`, `method`, `seed`, `nobs`, `decrement`, `redraws`, `null_loss`. `tidy()`: one row per parameter: `term`,
 #'   `layer`, `estimate`, `capacity` (its effective capacity in the identity metric, the sum of its
 #'   column of [capacity_table()]: between 0 and 1, and the total over all of them). `augment()`: one row per output and
 #'   row trained on: `row`, `output`, `.observed`, `.fitted`, `.resid`.

@@ -1,7 +1,7 @@
 # Pictures of searches, by what they are built of.
 
 search <- search_architecture(task_copy(12, 5), 12, c("conv", "dilated"), replicates = 2)
-fgn <- search_architecture(task_fgn(12, 0.8), 12, c("conv", "recurrent"), replicates = 2)
+fgn <- quiet(search_architecture(task_fgn(12, 0.8), 12, c("conv", "recurrent"), replicates = 2))
 
 test_that("a frontier has a point per candidate, and those on it with their ranks", {
   skip_if_not_installed("ggplot2")

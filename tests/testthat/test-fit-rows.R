@@ -1,7 +1,9 @@
 # Training on rows: gradients and the convergence number against networks written out by hand, minima that are
 # known otherwise, and what fits of such networks say.
 
-quiet_fit <- function(...) suppressWarnings(fit(...), classes = "capalloc_warning_not_converged")
+quiet_fit <- function(...) {
+  suppressWarnings(fit(...), classes = c("capalloc_warning_not_converged", "capalloc_warning_starts"))
+}
 
 with_relu <- function() {
   c(smooth_cases(), list(relu = list(

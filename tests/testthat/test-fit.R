@@ -1,4 +1,6 @@
-quiet_fit <- function(...) suppressWarnings(fit(...), classes = "capalloc_warning_not_converged")
+quiet_fit <- function(...) {
+  suppressWarnings(fit(...), classes = c("capalloc_warning_not_converged", "capalloc_warning_starts"))
+}
 
 dilated_stack <- function(filters = 1, layers = 6) {
   net <- input_sequence(2^layers)

