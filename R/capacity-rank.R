@@ -83,14 +83,15 @@ alive_arrays <- function(norm, array, about, tol) {
   # by logarithms: products of very large and very small norms leave the range of doubles
   activity <- vapply(numbers, function(b) log(size(theta[array == b])) + log(size(norm[array == b])), 0) -
     log(map_norm(about))
-  alive <- is.nan(activity) | activity > log(tol) | numbers %in% direct_arrays(about$network)
+  alive <- is.nan(activity) | activity > log(tol)
+  if (!all(alive)) alive <- alive | numbers %in% direct_arrays(about$graph, about$all_arrays)
   layer <- about$array_layer[numbers]
   stats::setNames(layer %in% layer[alive], numbers)
 }
 
 # |W| of the whole network in the metric: effective weights, or the tangent maps at all samples.
 map_norm <- function(about) {
-  graph <- lower(about$network)
+  graph <- about$graph
   theta <- about$network$coef
   m <- about$m
   if (is.null(about$samples)) {
@@ -109,8 +110,7 @@ map_norm <- function(about) {
 # Numbers of the arrays that read the input directly, with no trained parameter between them and the output: a dense
 # layer, a linear skip. From the lowered graph: a linear operation with theta or a product of two inputs lies between
 # what it reads and the output; a bias is added and does not multiply.
-direct_arrays <- function(network) {
-  graph <- lower(network)
+direct_arrays <- function(graph, arrays) {
   kind <- vapply(graph$ops, function(op) op$kind, "")
   multiplies <- kind %in% c("linear", "product")
   reads <- lapply(graph$ops, function(op) op$from)
@@ -129,8 +129,7 @@ direct_arrays <- function(network) {
   direct <- vapply(seq_len(n), function(i) {
     kind[[i]] == "linear" && any(plain[reads[[i]] + 1L]) && !behind[[i + 1L]]
   }, NA)
-  array <- parameter_arrays(network)$array
-  unique(vapply(graph$ops[direct], function(op) array[[op$theta + 1]], 0L))
+  unique(vapply(graph$ops[direct], function(op) arrays[[op$theta + 1]], 0L))
 }
 
 warn_rank_gap <- function(evidence) {

@@ -46,7 +46,9 @@
 #' *The Newton decrement*, `decrement`, is what one Gauss-Newton step still promises, |P r|^2 with P the projector on the
 #' column-scaled tangent (its directions above 1e-6 of the largest for nonlinear networks; for cross-entropy g' G^+ g with
 #' G the Gauss-Newton matrix). It must be at most max(1e-8, tol^2) of the loss: a small gradient along a direction
-#' in which the inputs hardly vary can hide a loss far above the least one. A loss below 1e-14 tr V counts as zero, and then
+#' in which the inputs hardly vary can hide a loss far above the least one. No direction counts for more than a step of
+#' length 1000 sqrt(tr V) along it promises (columns of unit norm), since at minima where the tangent loses rank, such as
+#' filters that share a zero, the lost direction promises what no network of the architecture can do. A loss below 1e-14 tr V counts as zero, and then
 #' the number alone decides; so it does where the decrement is `NA`.
 #'
 #' After convergence up to three more steps are taken while they lower the number (Levenberg-Marquardt, and on moments after

@@ -17,10 +17,13 @@ arguments <- as.integer(c(commandArgs(TRUE), rep(NA, 3))[1:3])
 taps <- if (is.na(arguments[[1]])) if (quick) 16L else 64L else arguments[[1]]
 seed <- if (is.na(arguments[[2]])) 1L else arguments[[2]]
 more <- if (is.na(arguments[[3]])) if (quick) 1L else 5L else arguments[[3]]
-longest <- if (quick) 500 else 20000
+longest <- if (quick) 500 else 5000
+
+decay <- 0
 
 train <- function(network, task, seed, tol = NULL, n_obs = Inf) {
-  control <- c(list(max_iterations = longest), if (!is.null(tol)) list(tol = tol))
+  control <- list(max_iterations = longest, decay = decay)
+  if (!is.null(tol)) control$tol <- tol
   suppressWarnings(suppressMessages(fit(network, task, seed = seed, n_obs = n_obs, control = control)))
 }
 
@@ -128,22 +131,49 @@ tell(
 
 # ---- nonlinear networks, on 500 rows --------------------------------------------------------------
 
+# Networks of relu stop at kinks of the loss, where no step improves and the number is not at its bound: the smooth ones
+# stand for nonlinear networks here.
 nonlinear_networks <- function(length) {
   x <- input_sequence(length)
   last <- function(network, phi, ...) network |> layer_activation(phi) |> layer_dense(1, ...)
   list(
     tanh_dense = x |> layer_dense(3, bias = TRUE) |> last("tanh", bias = TRUE),
-    relu_dense = x |> layer_dense(3, bias = TRUE) |> last("relu", bias = TRUE),
+    tanh_wide = x |> layer_dense(5, bias = TRUE) |> last("tanh", bias = TRUE),
+    sigmoid_dense = x |> layer_dense(2, bias = TRUE) |> last("sigmoid", bias = TRUE),
     tanh_conv = x |> layer_conv(2, 3, bias = TRUE) |> last("tanh"),
-    relu_conv = x |> layer_conv(2, 3, bias = TRUE) |> last("relu")
+    tanh_deep = x |> layer_conv(2, 3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(2, bias = TRUE) |>
+      last("tanh", bias = TRUE)
   )
 }
+
+# What networks of three tanh units generate, with noise.
+taught <- function(length, seed) {
+  set.seed(seed)
+  teacher <- nonlinear_networks(length)$tanh_dense
+  teacher <- set_coef(teacher, 1.5 * rnorm(glance(teacher)$n_params))
+  x <- matrix(rnorm(500 * length), 500)
+  task_data(x, predict(teacher, x) + 0.3 * rnorm(500), test = 0, input = input_sequence(length))
+}
+
 short <- 8L
+smooth <- nonlinear_networks(short)
 tell(
-  paste0("Nonlinear networks, length ", short, ", 500 rows"),
-  run(
-    nonlinear_networks(short), list(fgn = task_fgn(short, 0.8), ar = task_ar(short, c(0.5, 0.3))), seed + 0:more,
-    n_obs = 500
-  )
+  paste0("Nonlinear networks, length ", short, ", 500 rows of teachers"),
+  run(smooth, list(teacher1 = taught(short, 1), teacher2 = taught(short, 2)), seed + 0:more)
 )
+tell(
+  paste0("Nonlinear networks, length ", short, ", 500 rows of linear tasks"),
+  run(smooth, list(fgn = task_fgn(short, 0.8), ar = task_ar(short, c(0.5, 0.3))), seed + 0:1, n_obs = 500)
+)
+
+# ---- linear networks on rows, and with weight decay ---------------------------------------------------
+
+rows_of <- function(task, seed) {
+  drawn <- simulate(task, 500, seed = seed)
+  task_data(drawn$x, drop(drawn$y), test = 0, input = input_sequence(taps))
+}
+sampled <- lapply(tasks[c("ar", "arma", "fgn")], rows_of, seed = 1)
+tell(paste0("Linear networks, length ", taps, ", 500 rows"), run(some, sampled, seed + 0:1))
+decay <- 1e-3
+tell(paste0("Linear networks, length ", taps, ", 500 rows, weight decay ", decay), run(some, sampled, seed + 0:1))
 cat(sprintf("%.0f seconds\n", now() - began))

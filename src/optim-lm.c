@@ -185,7 +185,7 @@ static double judge(struct lm *lm, double predicted) {
     return gain;
 }
 
-/* |P r|^2 at `now`, and Q'r in lm->y; the factors stay for newton(). */
+/* The decrement at `now`, and Q'r in lm->y; the factors stay for newton(). */
 static double decrement(struct lm *lm) {
     const size_t p = lm->objective->p, q = lm->objective->q;
     const size_t k = lm->n_system;
@@ -205,7 +205,8 @@ static double decrement(struct lm *lm) {
         return NAN;
     const double least = lm->objective->resolution * fabs(lm->qr[0]);
     while (lm->rank < k && fabs(lm->qr[lm->rank + lm->rank * q]) > least) {
-        sum += lm->y[lm->rank] * lm->y[lm->rank];
+        sum +=
+            ca_promise(lm->objective, lm->y[lm->rank], fabs(lm->qr[lm->rank + lm->rank * q]));
         lm->rank++;
     }
     return sum;

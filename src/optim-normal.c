@@ -146,8 +146,8 @@ static int step(struct normal *lm, double *mu, int tries) {
 }
 
 static double decrement(const struct normal *lm) {
-    return ca_normal_decrement(lm->objective->p, lm->objective->resolution, lm->now.G,
-                               lm->now.g, lm->factor, lm->work, lm->pivot);
+    return ca_normal_decrement(lm->objective, lm->now.G, lm->now.g, lm->factor, lm->work,
+                               lm->pivot);
 }
 
 static int report(const struct normal *lm, const struct ca_trace *trace, int iteration) {

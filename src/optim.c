@@ -32,10 +32,20 @@ int ca_is_small(const struct ca_objective *objective, const struct ca_control *c
            decrement <= control->decrement * loss;
 }
 
+/* Steps in the decrement are not longer than this times sqrt(total), in coordinates in which
+ * the columns of J have unit norm. */
+static const double REACH = 1e3;
+
+double ca_promise(const struct ca_objective *objective, double c, double s) {
+    return fmin(c * c, 2 * fabs(c) * s * REACH * sqrt(objective->total));
+}
+
 /* Pivoted Cholesky of the scaled matrix stops at the square of the resolution: what remains has
  * smaller singular values. */
-double ca_normal_decrement(size_t p, double resolution, const double *G, const double *g,
-                           double *A, double *work, int *pivot) {
+double ca_normal_decrement(const struct ca_objective *objective, const double *G,
+                           const double *g, double *A, double *work, int *pivot) {
+    const size_t p = objective->p;
+    const double resolution = objective->resolution;
     double *x = work, *scale = work + p, sum = 0;
     int rank;
     for (size_t k = 0; k < p; k++)
@@ -50,7 +60,7 @@ double ca_normal_decrement(size_t p, double resolution, const double *G, const d
     for (size_t k = 0; k < (size_t)rank; k++) {
         const size_t from = (size_t)pivot[k] - 1;
         x[k] = (scale[from] * g[from] - ca_dot(k, A + k * p, x)) / A[k + k * p];
-        sum += x[k] * x[k];
+        sum += ca_promise(objective, x[k], A[k + k * p]);
     }
     return sum;
 }
@@ -73,8 +83,8 @@ struct ca_result ca_finish(const struct ca_objective *objective,
         const size_t p = objective->p;
         double *G = ca_doubles(p * p), *g = ca_doubles(p), same;
         objective->normal(objective->context, theta, G, g, &same);
-        decrement = ca_normal_decrement(p, objective->resolution, G, g, ca_doubles(p * p),
-                                        ca_doubles(4 * p), ca_ints(p));
+        decrement = ca_normal_decrement(objective, G, g, ca_doubles(p * p), ca_doubles(4 * p),
+                                        ca_ints(p));
     }
     if (outcome == CA_CONVERGED && !ca_is_small(objective, control, f, decrement))
         outcome = CA_STALLED;

@@ -12,10 +12,12 @@
  *    scale of the response, is at most `tol`; zero columns do not count.
  * 2. The Newton decrement |P r|^2, the decrease that one Gauss-Newton step still promises, is
  * at most control->decrement times the loss. P projects on the directions of J (columns of unit
- * norm) whose singular values exceed `resolution` times the largest. A loss below NEGLIGIBLE
- * times `total` counts as 0, and then the number alone decides. The number alone would accept a
- * point far above the minimum when columns of J are nearly parallel: their difference may still
- * have a large cosine with r.
+ * norm) whose singular values exceed `resolution` times the largest, and no direction promises
+ * more than a step of REACH sqrt(total) along it. A loss below NEGLIGIBLE times `total` counts
+ * as 0, and then the number alone decides. The number alone would accept a point far above the
+ * minimum when columns of J are nearly parallel: their difference may still have a large cosine
+ * with r. Without REACH a minimum at which J loses rank, such as filters that share a zero,
+ * would never be at rest: the direction that J loses points out of what the network can be.
  */
 
 #include <stddef.h>
@@ -110,10 +112,15 @@ double ca_convergence(const struct ca_objective *objective, const double *r, con
 int ca_is_small(const struct ca_objective *objective, const struct ca_control *control,
                 double f, double decrement);
 
+/* What one direction promises: along a unit vector at which J has the singular value s and r
+ * the coordinate c, |r|^2 falls by c^2 in a step of c / s, and by at most 2 c s in a step of 1.
+ */
+double ca_promise(const struct ca_objective *objective, double c, double s);
+
 /* The decrement g' G^+ g from half the gradient g and half the Gauss-Newton matrix G (p x p,
  * upper triangle), columns scaled to unit norm. Scratch: A p x p, work 4 p, pivot p. */
-double ca_normal_decrement(size_t p, double resolution, const double *G, const double *g,
-                           double *A, double *work, int *pivot);
+double ca_normal_decrement(const struct ca_objective *objective, const double *G,
+                           const double *g, double *A, double *work, int *pivot);
 
 /* What an optimiser without a tangent of its own reports at the theta where it ended. */
 struct ca_result ca_finish(const struct ca_objective *objective,
