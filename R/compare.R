@@ -9,11 +9,10 @@
 #' Trains every network on every task, `replicates` times each, and allocates its
 #' capacity.
 #'
-#' Seeds are drawn beforehand, one per task and replicate, and stored in every row:
-#' `fit(network, task, seed = seed, n_obs = n_obs, ...)` gives a run's numbers again.
-#' With a finite `n_obs`, the networks of a replicate share one sample. With `n_obs =
-#' Inf` replicates of a synthetic task vary only the starting weights, and so do
-#' those of a data task.
+#' The seed of a run depends on `seed`, the name of its task and its replicate, and is stored in its row:
+#' `fit(network, task, seed = seed, n_obs = n_obs, ...)` gives its numbers again, and more networks, tasks or replicates
+#' leave the other runs as they are. With a finite `n_obs`, the networks of a replicate share one sample. With `n_obs =
+#' Inf` replicates of a synthetic task vary only the starting weights, and so do those of a data task.
 #'
 #' Runs that fail or do not converge stay as rows, with what was said in `error`.
 #' An interrupt returns what is finished; the other runs are rows whose `error` is
@@ -45,13 +44,19 @@
 #' is the one it would have had: runs are read to the last bit (with their `seconds`). Without a `seed`, the seed is
 #' that of the checkpoint. Runs that failed with an error are kept; those whose worker died are tried again.
 #'
-#' The directory has a plain text file for each run, `run-000001.txt` for the first row of `runs`, with doubles in
-#' hexadecimal (`sprintf("%a")`), and `capalloc-manifest.txt`, which says what was asked: `replicates`, `n_obs`,
-#' `seed`, further arguments, and name and md5 sum of each network and task (of its values, not
-#' of the code of its methods). A directory whose manifest says something else is refused, saying what. Files
+#' The directory has a plain text file for each run, named after its network, task and replicate (such as
+#' `run-dense-ar-f7d8eb98ff-0003.txt`), with doubles in hexadecimal (`sprintf("%a")`), and `capalloc-manifest.txt`, which
+#' says what was asked: `n_obs`, `seed`, further arguments, and name and md5 sum of each network and task (of its values,
+#' not of the code of its methods). A comparison can be extended in its directory: a call with more networks, tasks or
+#' replicates reads the runs that are there and does the others. A directory whose runs were made with another `n_obs`,
+#' `seed` or further arguments, or with another network or task of the same name, is refused, saying what differs. Files
 #' are read as text and never evaluated, and each ends in the md5 sum of what is above it: one
 #' that is cut short, changed, of another run or of another comparison is named in a warning and made again. The
 #' sum finds damage, not forgery. Two sessions may use one directory at a time; they may do some runs twice.
+#'
+#' @section Warnings:
+#' `capalloc_warning_starts`: starts of one network on one population end at losses that differ by more than 1%. What the
+#' warnings of single fits say is in the columns of `runs`, and print counts it.
 #'
 #' @section Errors:
 #' Of class `capalloc_error_file`, when `checkpoint` cannot be created or written, before the first run;
@@ -73,12 +78,16 @@
 #'     `train_loss`, `bayes_loss` (`NA` for data), `linear_loss` (the best linear model trained
 #'     on the same rows, judged like `loss`), `excess_loss` (loss - bayes_loss, for data loss -
 #'     linear_loss), `converged`, `gradient_norm`, `iterations`, `seconds`, `error` (`NA`, or what
-#'     was said), `rank_low` and `rank_high` (the rank at ten times and a tenth of its
-#'     tolerance);
+#'     was said), `rank_low` and `rank_high` (the range of its rank, see [capacity()]), `undecided` (whether these
+#'     differ), `redraws` and `decrement` (see [fit()][fit.ca_network()]), `excess_type` (`"exact"`, `"sampled"` or `"versus
+#'     linear"`), `null_loss` (that of the best constant), `relative_loss` and `relative_excess` (loss and excess_loss over
+#'     null_loss), for held-out rows of a series `mase` (mean absolute error over that of the naive forecast in the training
+#'     part), for classes `accuracy` and `log_loss`;
 #'   * `allocation`, a data frame: `network`, `task`, `replicate`, `input`, `position`,
 #'     `lag`, `channel` (on grids `row`, `column`), `capacity`;
 #'   * `demand`, a data frame of [task_demand()] for each task;
-#'   * `networks`, `tasks`, `n_obs`, `seed`, `replicates`.
+#'   * `networks`, `tasks`, `n_obs`, `seed`, `replicates`, `generic_rank` (of each network at random coefficients) and
+#'     `version` of the package.
 #' @seealso [report()], [summary.ca_comparison()].
 #' @examples
 #' nets <- list(dense = arch_dense(16), dilated = arch_dilated(16))
