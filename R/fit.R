@@ -264,7 +264,7 @@ new_fit <- function(object, task, sample, runs, method, control, seed, seconds) 
   network$output <- fit_output(network, task)
   fit <- structure(list(
     network = network, task = task, rows = sample$rows, validation = sample$validation, moments = sample$moments,
-    loss = NA_real_, train_loss = best$loss, bayes_loss = bayes_loss(task), excess_loss = NA_real_,
+    loss = NA_real_, train_loss = best$loss, bayes_loss = known_floor(object, task, sample), excess_loss = NA_real_,
     excess_type = NA_character_, null_loss = null_loss(task, sample$units), converged = converged,
     outcome = best$outcome, gradient_norm = number, decrement = best$decrement, iterations = best$iterations,
     redraws = sum(vapply(runs, function(run) run$redraws, 0L)), seconds = seconds, method = method,
@@ -276,6 +276,12 @@ new_fit <- function(object, task, sample, runs, method, control, seed, seconds) 
   fit[names(losses)] <- losses
   warn_fit(fit, sample, best)
   fit
+}
+
+# The Bayes loss. Training on a population has it already, unless means matter that the network cannot express.
+known_floor <- function(network, task, sample) {
+  same <- !is.null(sample$root) && is.null(sample$rows) && (has_bias(network) || !has_intercept(task))
+  if (same) sample$root$floor else bayes_loss(task)
 }
 
 # What capacity() asks of the network of a fit: the bound of its convergence number and the number it reached. With
