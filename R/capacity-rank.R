@@ -153,3 +153,6 @@ warn_rank_gap <- function(evidence) {
     i = "Compare soft capacities with {.arg ridge}, or set {.arg tol}."
   ), "rank_gap", evidence = evidence)
 }
+
+# Whether directions have weights between 0 and 1, so that nothing depends on a rank.
+soft <- function(about) about$ridge > 0 || about$decay > 0

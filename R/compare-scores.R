@@ -73,3 +73,6 @@ linear_class_loss <- function(task, rows, seed) {
   network <- new_network(task$input) |> layer_dense(task$outputs, bias = TRUE)
   quietly_warned(fit(network, task, seed = seed))$loss
 }
+
+# Losses as multiples of the null loss; NA where that is 0 or unknown.
+against <- function(loss, null) ifelse(is.finite(null) & null > 0, loss / null, NA_real_)

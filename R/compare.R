@@ -206,81 +206,6 @@ comparison_design <- function(networks, tasks, replicates, seed) {
 
 # ---- one run -------------------------------------------------------------------------------------
 
-# What a run that failed has in each column.
-run_columns <- list(
-  n_params = NA_integer_, total_capacity = NA_real_, loss = NA_real_, train_loss = NA_real_,
-  bayes_loss = NA_real_, linear_loss = NA_real_, excess_loss = NA_real_, converged = FALSE,
-  gradient_norm = NA_real_, iterations = NA_integer_, seconds = NA_real_, error = NA_character_,
-  rank_low = NA_integer_, rank_high = NA_integer_, undecided = NA, redraws = NA_integer_, decrement = NA_real_,
-  excess_type = NA_character_, null_loss = NA_real_, relative_loss = NA_real_, relative_excess = NA_real_,
-  mase = NA_real_, accuracy = NA_real_, log_loss = NA_real_
-)
-
-run_one <- function(network, task, seed, n_obs, fitting) {
-  tryCatch(
-    {
-      trained <- quietly_warned(do.call(fit, c(list(network, task, seed = seed, n_obs = n_obs), fitting)))
-      allocation <- quietly_warned(capacity(trained))
-      list(row = run_values(trained, allocation), allocation = allocation$capacity)
-    },
-    error = function(e) failed_run(network, flat_message(e))
-  )
-}
-
-# What these warnings say of a run is kept in its columns. They are not made at all, since their layout takes longer
-# than a small run.
-quietly_warned <- function(code) {
-  old <- options(capalloc.muffled = c(
-    "not_converged", "starts", "above_floor", "rank_gap", "rows_exhausted", "constant"
-  ))
-  on.exit(options(old))
-  code
-}
-
-# On one line and without bullets, whose characters depend on the session.
-flat_message <- function(e) {
-  said <- if (inherits(e, "rlang_error")) c(e$message, e$body) else conditionMessage(e)
-  gsub("\\s*\n\\s*", " ", cli::ansi_strip(paste(said, collapse = " ")))
-}
-
-run_values <- function(trained, allocation) {
-  g <- glance(trained)
-  evidence <- glance(allocation)
-  task <- trained$task
-  linear <- linear_loss(trained)
-  of_data <- is_data_task(task)
-  excess <- if (of_data) g$loss - linear else g$excess_loss
-  null <- field_or(g, "null_loss", null_loss(task))
-  c(
-    list(
-      n_params = g$n_params, total_capacity = evidence$total, loss = g$loss, train_loss = g$train_loss,
-      bayes_loss = g$bayes_loss, linear_loss = linear, excess_loss = excess,
-      converged = g$converged, gradient_norm = g$gradient_norm, iterations = g$iterations,
-      seconds = g$seconds, error = if (g$converged) NA_character_ else paste("not converged:", trained$outcome),
-      rank_low = evidence$rank_low, rank_high = evidence$rank_high,
-      undecided = field_or(evidence, "undecided", evidence$rank_low < evidence$rank_high),
-      redraws = field_or(g, "redraws", 0L), decrement = field_or(g, "decrement", NA_real_),
-      excess_type = if (of_data) "versus linear" else
-        field_or(trained, "excess_type", if (is_linear(trained$network)) "exact" else "sampled"),
-      null_loss = null, relative_loss = against(g$loss, null), relative_excess = against(excess, null)
-    ),
-    held_out_scores(trained, g$loss)
-  )
-}
-
-# A field of a result, or `default` where the version that made it had none. The default is computed only then.
-field_or <- function(x, name, default) if (is.null(x[[name]])) default else x[[name]]
-
-# Losses as multiples of the null loss; NA where that is 0 or unknown.
-against <- function(loss, null) ifelse(is.finite(null) & null > 0, loss / null, NA_real_)
-
-failed_run <- function(network, message) {
-  row <- run_columns
-  row$n_params <- as.integer(n_params(network))
-  row$error <- message
-  list(row = row, allocation = NULL)
-}
-
 # ---- the result ----------------------------------------------------------------------------------
 
 new_comparison <- function(work, done) {
@@ -414,9 +339,6 @@ median_of <- function(x) {
   if (length(x) == 0L) NA_real_ else as.double(stats::median(x))
 }
 
-# Runs that did not fail. Data of which nothing is held out have no loss, but a training loss.
-has_run <- function(runs) !is.na(runs$train_loss)
-
 # Mean and Student interval of what is there.
 mean_interval <- function(x, level) {
   x <- x[!is.na(x)]
@@ -425,8 +347,6 @@ mean_interval <- function(x, level) {
   half <- if (n > 1L) stats::qt((1 + level) / 2, n - 1) * stats::sd(x) / sqrt(n) else NA_real_
   mean(x) + c(0, -half, half)
 }
-
-data_tasks <- function(object) names(object$tasks)[vapply(object$tasks, is_data_task, NA)]
 
 what_varies <- function(object) {
   if (is.infinite(object$n_obs)) {
@@ -473,16 +393,6 @@ print.ca_comparison_summary <- function(x, ...) {
   invisible(x)
 }
 
-# "16 (13 to 19)", or the number alone where all runs agree.
-with_range <- function(middle, low, high, digits = 4) {
-  number <- function(x) vapply(x, function(v) format(v, digits = digits), "")
-  out <- number(middle)
-  wide <- which(low < high)
-  out[wide] <- paste0(out[wide], " (", number(low[wide]), " to ", number(high[wide]), ")")
-  out[is.na(middle)] <- ""
-  out
-}
-
 #' @rdname ca_comparison
 #' @param digits Significant digits.
 #' @export
@@ -525,9 +435,6 @@ print.ca_comparison <- function(x, ...) {
   cat(c(what_varies(x), run_notes(x)), sep = "\n")
   invisible(x)
 }
-
-# An excess loss of 1e-16 is none: print zero.
-without_rounding <- function(x) if (is.numeric(x)) ifelse(abs(x) < 1e-13, 0, x) else x
 
 # Networks by tasks, with what each network has: for print and report.
 excess_table <- function(x) {

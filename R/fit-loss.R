@@ -66,3 +66,25 @@ null_loss <- function(task, units = NULL) {
   left <- held_out_loss(task, constant, units)
   if (left <= eps^2 * held_out_loss(task, 0 * y, units)) 0 else left
 }
+
+# Mean loss of outputs yhat (N x m) for y: squared error, or cross-entropy of logits.
+row_loss <- function(yhat, y, loss) {
+  if (loss == "squared") return(mean(rowSums((y - yhat)^2)))
+  logits <- all_logits(yhat)
+  mean(log(rowSums(exp(logits))) - rowSums(y * logits))
+}
+
+# The mean loss of the best constant outputs for y (N x m), or of zero ones where the network has no bias.
+null_training_loss <- function(y, loss, constant) {
+  if (loss == "squared") return(sum((y - if (constant) rep(centre_of(y), each = nrow(y)) else 0)^2) / nrow(y))
+  if (!constant) return(log(max(ncol(y), 2L)))
+  share <- colMeans(y)
+  if (length(share) == 1L) share <- c(1 - share, share)
+  -sum(share[share > 0] * log(share[share > 0]))
+}
+
+check_outputs_vary <- function(total, call) {
+  if (total > 0) return(total)
+  abort(c("{.arg task} must have outputs that vary.", x = "Their variance is {total}."),
+    "value", call = call)
+}

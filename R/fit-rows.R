@@ -1,9 +1,5 @@
 # Training on rows: networks that are not linear, classes, weight decay, mini-batches and early stopping.
 
-has_classes <- function(task) !is.null(task$levels)
-
-loss_of <- function(task) if (has_classes(task)) "cross_entropy" else "squared"
-
 needs_rows <- function(network, task, control) {
   !is_linear(network) || has_classes(task) || control$decay > 0 || is.finite(control$batch) || control$validation > 0
 }
@@ -59,24 +55,4 @@ train_on_rows <- function(network, sample, loss, method, control, seeds, call = 
       ffi_fit_samples, graph, start, sample$trained_on, sample$aside, loss, method, control
     ))
   })
-}
-
-# Mean loss of outputs yhat (N x m) for y: squared error, or cross-entropy of logits.
-row_loss <- function(yhat, y, loss) {
-  if (loss == "squared") return(mean(rowSums((y - yhat)^2)))
-  logits <- all_logits(yhat)
-  mean(log(rowSums(exp(logits))) - rowSums(y * logits))
-}
-
-# One logit per level, the largest of a row 0: neither losses nor probabilities know a shift. A single one
-# stands for the second of two levels.
-all_logits <- function(yhat) {
-  logits <- if (ncol(yhat) == 1L) cbind(0, yhat) else yhat
-  logits - do.call(pmax, lapply(seq_len(ncol(logits)), function(k) logits[, k]))
-}
-
-# Probabilities of the levels.
-class_probabilities <- function(yhat) {
-  p <- exp(all_logits(yhat))
-  p / rowSums(p)
 }

@@ -36,15 +36,6 @@ penalised_loss <- function(run) if (outcomes[[run$outcome + 1L]] == "diverged" |
 
 is_bad <- function(run, null, decay) penalised_loss(run) - decay * sum(run$coef^2) > null * (1 + 1e-6)
 
-# The mean loss of the best constant outputs for y (N x m), or of zero ones where the network has no bias.
-null_training_loss <- function(y, loss, constant) {
-  if (loss == "squared") return(sum((y - if (constant) rep(centre_of(y), each = nrow(y)) else 0)^2) / nrow(y))
-  if (!constant) return(log(max(ncol(y), 2L)))
-  share <- colMeans(y)
-  if (length(share) == 1L) share <- c(1 - share, share)
-  -sum(share[share > 0] * log(share[share > 0]))
-}
-
 # ---- coefficients in other units ---------------------------------------------------------------------
 
 # The network in units of the task. Its own coefficients are re-expressed, so that it stays the same function of the
@@ -122,3 +113,5 @@ abort_units <- function(call) {
     i = "Start without coefficients, or make the task with {.code standardise = FALSE}."
   ), "units", call = call)
 }
+
+outcomes <- c("converged", "stalled", "exhausted", "degenerate", "diverged", "stopped")

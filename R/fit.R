@@ -177,42 +177,6 @@ fit_methods <- c("lm", "lbfgs", "adam")
 #' @export
 generics::fit
 
-# A network and a task must be about the same inputs and outputs.
-check_pair <- function(network, task, call = rlang::caller_env()) {
-  check_pair_input(network, task, call)
-  if (!same_outputs(network, task)) {
-    abort(c(
-      "The network must have one output per output of the {.arg task}.",
-      x = "The network has {output_size(network)}, the task {task$outputs}.",
-      i = "End the network with {.code layer_dense({task$outputs})}, for instance."
-    ), "shape", call = call)
-  }
-  invisible()
-}
-
-# One output is enough for two classes.
-same_outputs <- function(network, task) {
-  m <- output_size(network)
-  m == task$outputs || (m == 1L && has_classes(task) && task$outputs == 2L)
-}
-
-check_pair_input <- function(network, task, call = rlang::caller_env()) {
-  if (!same_input(network$input, task$input)) {
-    abort(c(
-      "The network and the {.arg task} must have the same input.",
-      x = "The network takes {describe_input(network$input)}, the task gives
-        {describe_input(task$input)}."
-    ), "shape", call = call)
-  }
-  invisible()
-}
-
-# The names that a task has for the inputs, where the network has none of its own.
-label_input <- function(own, of_task) {
-  if (is.null(own$labels)) own$labels <- of_task$labels
-  own
-}
-
 # What a fit is trained on: moments, and the rows behind them if there are any.
 training_sample <- function(task, n_obs, seed, call = rlang::caller_env()) {
   if (identical(n_obs, Inf)) {
@@ -230,14 +194,6 @@ check_varies <- function(root, call) {
   }
   check_outputs_vary(root$total, call)
 }
-
-check_outputs_vary <- function(total, call) {
-  if (total > 0) return(total)
-  abort(c("{.arg task} must have outputs that vary.", x = "Their variance is {total}."),
-    "value", call = call)
-}
-
-outcomes <- c("converged", "stalled", "exhausted", "degenerate", "diverged", "stopped")
 
 train_on_moments <- function(network, root, method, control, seeds, call = rlang::caller_env()) {
   graph <- lower(network)
@@ -339,10 +295,6 @@ can_express <- function(network) {
   size <- abs(diag(qr(t(J), LAPACK = TRUE)$qr))
   min(size) > 10 * max(dim(J)) * .Machine$double.eps * size[[1L]]
 }
-
-# Convex in its parameters: one linear layer.
-is_convex <- function(network) is_linear(network) && sum(params_by_layer(network$layers) > 0) <= 1L &&
-  !any(vapply(network$layers, function(layer) layer$kind == "recurrent", NA))
 
 # A loss that counts against all others where a run diverged.
 run_loss <- function(run) if (run$outcome == "diverged" || is.na(run$loss)) Inf else run$loss

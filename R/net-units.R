@@ -88,22 +88,3 @@ column_units <- function(x, group, centred = TRUE) {
 group_means <- function(x, group) as.double(rowsum(x, group) / tabulate(group))[group]
 
 group_most <- function(x, group) vapply(split(x, group), max, 0, USE.NAMES = FALSE)[group]
-
-# The units of a fit on these rows (data units), `outputs` of the network: none for a synthetic task and where the task says so. A channel that is
-# both input and target has one centre; outputs share one scale, the root of their mean variance, so that the loss that
-# is minimised is the loss that is reported.
-fit_units <- function(task, rows, outputs = task$outputs) {
-  how <- task$standardise
-  if (is.null(how) || identical(how, FALSE)) return(NULL)
-  inputs <- column_units(rows$x, unit_groups(task$input), centred = how != "scale")
-  if (has_classes(task)) return(new_units(inputs$centre, inputs$scale, numeric(outputs), rep(1, outputs)))
-  m <- task$outputs
-  outputs <- if (is.null(task$channel)) {
-    column_units(rows$y, seq_len(m), centred = how != "scale")
-  } else {
-    lapply(inputs, `[`, task$channel)
-  }
-  if (how != "each") outputs$scale <- rep(sqrt(mean(outputs$spread^2)), m)
-  outputs$scale[outputs$scale == 0] <- 1
-  new_units(inputs$centre, inputs$scale, outputs$centre, outputs$scale)
-}

@@ -101,28 +101,6 @@ centred_moments <- function(task) {
   clear_constants(row_moments(x, y), moments, (100 * .Machine$double.eps)^2)
 }
 
-# Stated moments about their means.
-centre_moments <- function(moments) {
-  if (all(moments$mean_x == 0) && all(moments$mean_y == 0)) return(moments)
-  clear_constants(subtract_means(moments), moments, 100 * .Machine$double.eps)
-}
-
-clear_constants <- function(centred, moments, rounding) {
-  constant <- diag(centred$sigma) <= rounding * diag(moments$sigma)
-  centred$sigma[constant, ] <- 0
-  centred$sigma[, constant] <- 0
-  centred$cross[constant, ] <- 0
-  centred
-}
-
-subtract_means <- function(moments) {
-  list(
-    sigma = moments$sigma - tcrossprod(moments$mean_x),
-    cross = moments$cross - tcrossprod(moments$mean_x, moments$mean_y),
-    target = moments$target - tcrossprod(moments$mean_y)
-  )
-}
-
 # Moments of N rows, divided by N.
 row_moments <- function(x, y) {
   n_rows <- nrow(x)
@@ -148,13 +126,6 @@ check_squares <- function(rows, arg, call = rlang::caller_env()) {
 # [[Sigma, C], [C', V]], (n + m) x (n + m)
 joint_moments <- function(moments) {
   rbind(cbind(moments$sigma, moments$cross), cbind(t(moments$cross), moments$target))
-}
-
-# Standard deviations, with 1 for what does not vary.
-unit_scale <- function(sigma) {
-  scale <- sqrt(pmax(diag(sigma), 0))
-  scale[scale == 0] <- 1
-  scale
 }
 
 # With A = Sigma scaled to unit diagonal: `scale` (n), `root` (n x r) such that
@@ -389,3 +360,7 @@ format.ca_task <- function(x, ...) {
     }
   )
 }
+
+has_classes <- function(task) !is.null(task$levels)
+
+loss_of <- function(task) if (has_classes(task)) "cross_entropy" else "squared"

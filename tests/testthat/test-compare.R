@@ -110,51 +110,6 @@ test_that("demand is that of task_demand(), and sits on the lags of a sparse tas
 
 # ---- runs by hand --------------------------------------------------------------------------------
 
-expect_by_hand <- function(cmp, ...) {
-  columns <- c(
-    "n_params", "loss", "train_loss", "bayes_loss", "converged", "gradient_norm", "iterations"
-  )
-  for (i in seq_len(nrow(cmp$runs))) {
-    run <- cmp$runs[i, ]
-    quiet <- function(code) suppressWarnings(code, classes = "capalloc_warning")
-    trained <- quiet(fit(cmp$networks[[run$network]], cmp$tasks[[run$task]], seed = run$seed,
-      n_obs = cmp$n_obs, ...))
-    expect_identical(run[columns], glance(trained)[columns], ignore_attr = TRUE)
-    k <- quiet(capacity(trained))
-    g <- glance(k)
-    expect_identical(
-      run[c("total_capacity", "rank_low", "rank_high")], g[c("total", "rank_low", "rank_high")],
-      ignore_attr = TRUE
-    )
-    here <- cmp$allocation$network == run$network & cmp$allocation$task == run$task &
-      cmp$allocation$replicate == run$replicate
-    own <- cmp$allocation[here, -(1:3)]
-    expect_identical(own, tidy(k)[names(own)], ignore_attr = "row.names")
-  }
-}
-
-test_that("a run's numbers are those of fit() and capacity() called by hand", {
-  expect_by_hand(compare_architectures(nets, tasks, replicates = 2))
-  expect_by_hand(compare_architectures(nets, tasks, replicates = 2, n_obs = 40))
-  expect_by_hand(compare_architectures(with_bias, sunspots, replicates = 2))
-  expect_by_hand(compare_architectures(with_bias, sunspots, replicates = 2, n_obs = 50))
-})
-
-test_that("method, restarts and control go to fit()", {
-  control <- list(max_iterations = 7, learning_rate = 0.1)
-  cmp <- compare_architectures(diagonal, tasks, replicates = 2, n_obs = 30, method = "adam",
-    restarts = 3, control = control)
-  expect_by_hand(cmp, method = "adam", restarts = 3, control = control)
-  expect_identical(unique(cmp$runs$iterations), 7L)
-})
-
-test_that("networks with coefficients start from them", {
-  begun <- list(dense = set_coef(nets$dense, rep(0.5, 8)))
-  cmp <- compare_architectures(begun, tasks["ar"], replicates = 2)
-  expect_by_hand(cmp)
-  expect_identical(cmp$runs$gradient_norm[[1]], cmp$runs$gradient_norm[[2]])
-})
-
 test_that("with finite n_obs the networks of a replicate share one sample", {
   cmp <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30)
   rows <- lapply(seq_len(nrow(cmp$runs)), function(i) {
@@ -173,71 +128,6 @@ test_that("with finite n_obs the networks of a replicate share one sample", {
 
 # ---- losses --------------------------------------------------------------------------------------
 
-test_that("on the population the best linear model is the Bayes predictor", {
-  runs <- compare_architectures(nets, tasks, replicates = 1)$runs
-  expect_identical(runs$bayes_loss, rep(vapply(tasks, bayes_loss, 1), each = 3), ignore_attr = TRUE)
-  expect_identical(runs$linear_loss, runs$bayes_loss)
-  expect_identical(runs$loss, runs$train_loss)
-  expect_identical(runs$loss, runs$bayes_loss + runs$excess_loss)
-  # the free linear model loses nothing; rounding of a loss of order 1
-  expect_equal(runs$excess_loss[runs$network == "dense"], c(0, 0), tolerance = 1e-12)
-  expect_gt(runs$excess_loss[runs$network == "dilated" & runs$task == "sparse"], 0.1)
-})
-
-test_that("on a sample it is lm() without a constant, judged on the population", {
-  runs <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30)$runs
-  for (i in seq_len(nrow(runs))) {
-    task <- tasks[[runs$task[[i]]]]
-    drawn <- fit(nets$dense, task, seed = runs$seed[[i]], n_obs = 30)$rows
-    w <- coef(lm(drawn$y ~ drawn$x - 1))
-    of <- task$moments
-    loss <- of$target[[1]] - 2 * sum(w * of$cross) + drop(w %*% of$sigma %*% w)
-    # normal equations and QR differ by the condition of 30 rows, some hundreds
-    expect_equal(runs$linear_loss[[i]], loss, tolerance = 1e-10)
-  }
-  expect_identical(runs$loss, runs$bayes_loss + runs$excess_loss)
-  dense <- runs[runs$network == "dense", ]
-  expect_equal(dense$loss, dense$linear_loss, tolerance = 1e-8) # trained to 1e-10, not exactly
-  expect_true(all(dense$train_loss < dense$bayes_loss & dense$loss > dense$bayes_loss))
-})
-
-test_that("where means are not zero it has a constant", {
-  task <- task_moments(
-    sigma = diag(2) + tcrossprod(c(1, -2)), cross = c(0.5, 0.2) + 3 * c(1, -2), target = 10,
-    mean_x = c(1, -2), mean_y = 3
-  )
-  free <- list(free = arch_dense(input_vector(2), bias = TRUE))
-  cmp <- compare_architectures(free, list(t = task), replicates = 2, n_obs = 25)
-  for (i in 1:2) {
-    drawn <- fit(cmp$networks$free, task, seed = cmp$runs$seed[[i]], n_obs = 25)$rows
-    w <- coef(lm(drawn$y ~ drawn$x))[c(2, 3, 1)]
-    sigma <- rbind(cbind(task$moments$sigma, c(1, -2)), c(1, -2, 1))
-    loss <- 10 - 2 * sum(w * c(task$moments$cross, 3)) + drop(w %*% sigma %*% w)
-    expect_equal(cmp$runs$linear_loss[[i]], loss, tolerance = 1e-10) # a condition below 1e3
-  }
-  expect_equal(cmp$runs$bayes_loss, rep(1 - 0.29, 2), tolerance = 1e-12)
-})
-
-test_that("for data it is lm() on the training rows, judged on those held out", {
-  data <- sunspots$sunspots$data
-  held_out_loss <- function(x, y) {
-    w <- coef(lm(y ~ x))
-    mean((data$y_test - cbind(1, data$x_test) %*% w)^2)
-  }
-  runs <- compare_architectures(with_bias, sunspots, replicates = 2)$runs
-  # squares of sunspots: the condition of the rows is about 1e4
-  expect_equal(runs$linear_loss, rep(held_out_loss(data$x, data$y), 4), tolerance = 1e-8)
-  expect_identical(runs$bayes_loss, rep(NA_real_, 4))
-  expect_identical(runs$excess_loss, runs$loss - runs$linear_loss)
-  expect_equal(runs$excess_loss[1:2] / runs$loss[1:2], c(0, 0), tolerance = 1e-7)
-  runs <- compare_architectures(with_bias, sunspots, replicates = 2, n_obs = 60)$runs
-  for (i in 1:4) {
-    drawn <- fit(with_bias$dense, sunspots$sunspots, seed = runs$seed[[i]], n_obs = 60)$rows
-    expect_equal(runs$linear_loss[[i]], held_out_loss(drawn$x, drawn$y), tolerance = 1e-8)
-  }
-  expect_identical(runs$excess_loss, runs$loss - runs$linear_loss)
-})
-
 test_that("data of which nothing is held out have no loss, and their runs have not failed", {
   all_rows <- list(mtcars = task_data(mpg ~ wt + hp, mtcars, test = 0))
   free <- list(free = arch_dense(input_vector(2), bias = TRUE))
@@ -253,81 +143,6 @@ test_that("data of which nothing is held out have no loss, and their runs have n
 })
 
 # ---- scale-free columns --------------------------------------------------------------------------
-
-test_that("the null loss is that of the best constant, and relative losses are multiples of it", {
-  expect_by_ratio <- function(runs, null) {
-    expect_equal(runs$null_loss, null, tolerance = 1e-12)
-    expect_equal(runs$relative_loss, runs$loss / null, tolerance = 1e-12)
-    expect_equal(runs$relative_excess, runs$excess_loss / null, tolerance = 1e-12)
-  }
-  # tr V of zero means; tr V - |E y|^2
-  expect_by_ratio(compare_architectures(nets["dense"], tasks, replicates = 1)$runs, c(1, 1))
-  moved <- task_moments(diag(2) + tcrossprod(c(1, -2)), c(0.5, 0.2) + 3 * c(1, -2), 10, mean_x = c(1, -2), mean_y = 3)
-  expect_by_ratio(compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE)), list(t = moved), 1)$runs, 1)
-  # data: the training mean on the rows held out
-  data <- sunspots$sunspots$data
-  runs <- compare_architectures(with_bias["dense"], sunspots, replicates = 1)$runs
-  expect_by_ratio(runs, mean((data$y_test - mean(data$y))^2))
-  expect_identical(runs$excess_type, "versus linear")
-  # a constant response, and nothing held out
-  flat <- list(flat = task_data(matrix(sin(1:40), 20), rep(0.1, 20), seed = 1))
-  expect_identical(capalloc:::null_loss(flat$flat), 0)
-  expect_identical(capalloc:::against(c(0, 2, 1), c(0, 4, NA)), c(NA, 0.5, NA))
-  runs <- compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE)), flat, replicates = 1)$runs
-  expect_match(runs$error, "outputs that vary")
-  all_rows <- list(mtcars = task_data(mpg ~ wt + hp, mtcars, test = 0))
-  runs <- compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE)), all_rows, replicates = 1)$runs
-  expect_identical(unlist(runs[c("null_loss", "relative_loss", "mase")], use.names = FALSE), rep(NA_real_, 3))
-})
-
-test_that("MASE is the mean absolute error on held-out rows against the naive forecast within the training part", {
-  by_hand <- function(series, length, horizon, trained) {
-    task <- trained$task
-    yhat <- predict(trained, task$data$x_test)
-    last <- nrow(task$data$x) + length + max(horizon) - 1 # the training part of the series
-    series <- as.matrix(series)[seq_len(last), , drop = FALSE]
-    naive <- rep(colMeans(abs(diff(series))), times = length(horizon))
-    mean(colMeans(abs(yhat - task$data$y_test)) / naive)
-  }
-  spots <- datasets::sunspots[1:120]
-  cmp <- compare_architectures(with_bias, list(spots = task_series(spots, 8)), replicates = 1)
-  for (i in 1:2) {
-    trained <- quiet(fit(with_bias[[i]], cmp$tasks$spots, seed = cmp$runs$seed[[i]]))
-    expect_equal(cmp$runs$mase[[i]], by_hand(spots, 8, 1, trained), tolerance = 1e-10)
-  }
-  stocks <- datasets::EuStockMarkets[1:100, 1:2]
-  task <- task_series(stocks, 4, horizon = c(1, 3))
-  net <- input_sequence(4, channels = 2) |> layer_dense(4, bias = TRUE)
-  run <- quiet(compare_architectures(list(net = net), list(stocks = task), replicates = 1))$runs
-  expect_equal(run$mase, by_hand(stocks, 4, c(1, 3), quiet(fit(net, task, seed = run$seed))), tolerance = 1e-10)
-  # the seasonal naive forecast of a task that has a period
-  task$period <- 5L
-  values <- lapply(1:2, function(k) stocks[seq_len(nrow(task$data$x) + 4 + 2), k])
-  for (k in 1:2) expect_equal(capalloc:::training_values(task, k), values[[k]], tolerance = 0)
-  expect_equal(capalloc:::naive_errors(task)[c(3, 4)], vapply(values, \(v) mean(abs(diff(v, 5))), 1), tolerance = 1e-12)
-  # only of series
-  expect_true(all(is.na(compare_architectures(nets["dense"], tasks, replicates = 1, n_obs = 30)$runs$mase)))
-})
-
-test_that("the best linear model does not depend on units and offsets", {
-  x <- withr::with_seed(1, matrix(stats::rnorm(200), 50))
-  y <- x[, 1] - x[, 2] + withr::with_seed(2, stats::rnorm(50))
-  loss_of <- function(x, y) {
-    task <- task_data(x, y, seed = 1)
-    capalloc:::linear_row_loss(task, task$data[c("x", "y")])
-  }
-  expect_equal(loss_of(x, y), {
-    task <- task_data(x, y, seed = 1)
-    w <- coef(lm(task$data$y ~ task$data$x))
-    mean((task$data$y_test - cbind(1, task$data$x_test) %*% w)^2)
-  }, tolerance = 1e-12)
-  moved <- sweep(sweep(x, 2, c(1e-9, 1, 1e6, 1e3), "*"), 2, c(1e-4, 1e6, 0, -1e8), "+")
-  # 1e6 standard deviations of offset leave ten digits
-  expect_equal(loss_of(moved, y), loss_of(x, y), tolerance = 1e-8)
-  expect_equal(loss_of(x, 1e6 + y), loss_of(x, y), tolerance = 1e-8)
-  # a constant column and a repeated one change nothing
-  expect_equal(loss_of(cbind(x, 7, x[, 1]), y), loss_of(x, y), tolerance = 1e-10)
-})
 
 # ---- networks that are not linear, and classes ---------------------------------------------------
 
@@ -472,13 +287,6 @@ test_that("one logit is enough for two classes", {
     "one (a vector of 3, 1 output)", fixed = TRUE)
 })
 
-test_that("a run that diverges is a row", {
-  cmp <- compare_architectures(relu_nets["relu"], tasks["ar"], replicates = 2, n_obs = 30, method = "adam",
-    control = list(learning_rate = 1e200, max_iterations = 5))
-  expect_match(cmp$runs$error, "^Training diverged at iteration 1: the loss is not finite")
-  expect_identical(glance(cmp)$failed, 2L)
-})
-
 # ---- the same seed -------------------------------------------------------------------------------
 
 test_that("the same seed gives the same comparison and leaves the user's stream alone", {
@@ -562,19 +370,6 @@ test_that("runs that fail stay as rows, with what was said", {
   expect_identical(cmp$allocation, without$allocation)
 })
 
-test_that("columns have the same types when runs fail", {
-  big <- set_coef(nets$dilated, rep(1e200, 7))
-  some <- compare_architectures(list(dense = nets$dense, big = big), tasks["ar"], replicates = 1)
-  all <- compare_architectures(list(big = big), tasks["ar"], replicates = 2)
-  none <- compare_architectures(nets["dense"], tasks["ar"], replicates = 1)
-  for (cmp in list(some, all)) {
-    expect_identical(lapply(cmp$runs, typeof), lapply(none$runs, typeof))
-    expect_identical(lapply(cmp$allocation, typeof), lapply(none$allocation, typeof))
-  }
-  expect_identical(nrow(all$allocation), 0L)
-  expect_identical(glance(all)$failed, 2L)
-})
-
 test_that("an error in one task is a row of that task", {
   stopping <- counted_task(tasks$ar, at = 2L, act = function() stop("no {more} rows"))
   cmp <- compare_architectures(nets["dense"], list(stopping = stopping, ar = tasks$ar),
@@ -599,22 +394,6 @@ test_that("runs that do not converge are rows with their loss and what was said"
   runs <- compare_architectures(zero, tasks["ar"], replicates = 1)$runs
   expect_identical(runs$error, "not converged: degenerate")
   expect_identical(runs[c("total_capacity", "loss")], list(0, 1), ignore_attr = TRUE)
-})
-
-test_that("ranks that are not clear are columns, not warnings", {
-  # states that nearly coincide: the fifth singular value is twice the tolerance
-  near <- arch_recurrent(16, 3, "diagonal") |>
-    set_coef(c(1, 1, 1, 0.5, 0.5 + 5e-4, 0.5 - 5e-4, 1, 1, 1))
-  task <- classical_tasks(16)["ar"]
-  still <- list(max_iterations = 0)
-  begun <- suppressWarnings(fit(near, task$ar, control = still),
-    classes = "capalloc_warning_not_converged")
-  expect_warning(k <- capacity(begun), class = "capalloc_warning_rank_gap")
-  expect_warning(
-    cmp <- compare_architectures(list(near = near), task, replicates = 1, control = still), NA
-  )
-  expect_lt(cmp$runs$rank_low, cmp$runs$rank_high)
-  expect_identical(cmp$runs$total_capacity, attr(k, "total"))
 })
 
 test_that("an interrupt in the middle of a run returns those before it", {
@@ -720,35 +499,6 @@ test_that("the generic rank of an architecture stands beside its runs", {
   expect_identical(capalloc:::generic_rank(started), 4L)
   cmp <- quiet(compare_architectures(shared[c("dilated", "diagonal")], tasks["sparse"], replicates = 1))
   expect_identical(summary(cmp)$generic_rank, c(4L, 4L))
-})
-
-test_that("starts of one network on one population that end apart are said, once", {
-  # a window that sees either of two lags: one of the two is out of reach of a network of one tap
-  w <- expect_warning(
-    cmp <- compare_architectures(c(nets, diagonal), tasks, replicates = 4), class = "capalloc_warning_starts"
-  )
-  worst <- tapply(cmp$runs$loss, cmp$runs[c("network", "task")], \(x) max(x) / min(x))
-  apart <- which(worst > 1.01 & rownames(worst) != "dense", arr.ind = TRUE)
-  expect_gt(nrow(apart), 0)
-  expect_setequal(paste(w$pairs$network, w$pairs$task),
-    paste(rownames(worst)[apart[, 1]], colnames(worst)[apart[, 2]]))
-  expect_match(conditionMessage(w), "diagonal on", fixed = TRUE)
-  expect_output(print(cmp), "Starts end at losses that differ by more than 1%: .*diagonal on")
-  expect_output(print(summary(cmp)), "Starts end at losses that differ by more than 1%")
-  # samples differ themselves, and one linear map has one minimum
-  expect_warning(compare_architectures(diagonal, tasks, replicates = 4, n_obs = 40), NA)
-  expect_warning(compare_architectures(nets["dense"], tasks, 2, control = list(max_iterations = 1)), NA)
-  many <- cmp$runs[rep(1, 6), c("network", "task")]
-  expect_identical(capalloc:::pair_text(many), paste0(paste(rep("dense on ar", 4), collapse = ", "), " and 2 more"))
-})
-
-test_that("one linear map is convex, whatever its layers without parameters", {
-  convex <- function(net) capalloc:::is_convex(net)
-  expect_true(convex(arch_dense(8)))
-  expect_true(convex(input_sequence(8) |> layer_conv(1, 3) |> layer_pool(2)))
-  expect_false(convex(nets$dilated))
-  expect_false(convex(diagonal$diagonal))
-  expect_false(convex(arch_dense(8) |> layer_activation("tanh")))
 })
 
 test_that("comparisons that were made before there were these columns print", {
@@ -859,26 +609,6 @@ test_that("elements without a name are said by number", {
   expect_match(said(list(a = net, net)), "Element 2 has none", fixed = TRUE)
   missing <- stats::setNames(list(net, net), c("a", NA))
   expect_match(said(missing), "Element 2 has none", fixed = TRUE)
-})
-
-test_that("networks that do not fit their tasks are named pair by pair", {
-  long <- list(`{long}` = arch_dense(16), two = arch_dense(8, outputs = 2))
-  texts <- c(
-    bad(compare_architectures(c(nets["dense"], long), tasks), "shape"),
-    bad(compare_architectures(nets, classical_tasks(9)), "shape"),
-    bad(compare_architectures(list(a = arch_dense(input_sequence(4, channels = 2))), tasks["ar"]),
-      "shape")
-  )
-  expect_snapshot(writeLines(texts))
-})
-
-test_that("pairs are checked before the first run", {
-  task <- counted_task(tasks$ar)
-  bad(compare_architectures(list(a = nets$dense, b = arch_dense(9)), list(t = task), 2, n_obs = 30),
-    "shape")
-  expect_identical(counted$n, 0L)
-  compare_architectures(nets["dense"], list(t = task), 2, n_obs = 30)
-  expect_identical(counted$n, 2L)
 })
 
 test_that("numbers of runs and observations, seeds and further arguments are checked", {

@@ -1,0 +1,52 @@
+#' Effective weights and their tangent
+#'
+#' A linear network of inputs x (n) and outputs y (m) is y = W(theta) x, W the
+#' composition of its layers: its effective weights. The tangent is J = d vec(W) /
+#' d theta. With a bias anywhere, the input space has one more coordinate, the
+#' constant, called `(Intercept)` and always last.
+#'
+#' Both are exact, from one backward and one forward pass over the network's
+#' operations, on the inputs and positions that the output depends on.
+#'
+#' @param network A network with coefficients, or a fit.
+#' @returns `effective_weights()`: a matrix, outputs x inputs (m x n, or m x (n +
+#'   1) with a bias), columns named after the inputs. `tangent()`: a matrix with a
+#'   row per output and input, outputs fastest (row o + m (j - 1)), and a column
+#'   per parameter, named as in [coef()].
+#' @references Donier, J. (2019). Capacity allocation analysis of neural
+#'   networks: a tool for principled architecture design.
+#'   \doi{10.48550/arXiv.1902.04485}
+#' @examples
+#' net <- input_sequence(4) |>
+#'   layer_conv(1, kernel = 2) |>
+#'   layer_conv(1, kernel = 3) |>
+#'   set_coef(c(1, 2, 1, 0, -1))
+#' effective_weights(net)
+#' tangent(net)
+#' @export
+effective_weights <- function(network) {
+  network <- network_of(network)
+  check_linear(network)
+  W <- weights_out(.Call(ffi_weights, lower(network), network$coef), network$units)
+  colnames(W) <- input_frame(network$input, ncol(W) > input_size(network$input))$input
+  W
+}
+
+#' @rdname effective_weights
+#' @export
+tangent <- function(network) {
+  network <- network_of(network)
+  check_linear(network)
+  J <- .Call(ffi_tangent, lower(network), network$coef)
+  dimnames(J) <- list(NULL, coef_names(network)) # colnames() would copy it
+  J
+}
+
+# Weights that do not depend on the inputs.
+check_linear <- function(network, arg = "network", call = rlang::caller_env()) {
+  if (is_linear(network)) return(invisible())
+  abort(c(
+    "{.arg {arg}} must be linear: others have no effective weights, only a tangent map at each input.",
+    i = "{.fn linearise} gives it, and {.code capacity(network, data = )} the allocation over inputs."
+  ), "nonlinear", call = call)
+}

@@ -1,0 +1,37 @@
+# Whether a network and a task fit each other.
+
+# A network and a task must be about the same inputs and outputs.
+check_pair <- function(network, task, call = rlang::caller_env()) {
+  check_pair_input(network, task, call)
+  if (!same_outputs(network, task)) {
+    abort(c(
+      "The network must have one output per output of the {.arg task}.",
+      x = "The network has {output_size(network)}, the task {task$outputs}.",
+      i = "End the network with {.code layer_dense({task$outputs})}, for instance."
+    ), "shape", call = call)
+  }
+  invisible()
+}
+
+# One output is enough for two classes.
+same_outputs <- function(network, task) {
+  m <- output_size(network)
+  m == task$outputs || (m == 1L && has_classes(task) && task$outputs == 2L)
+}
+
+check_pair_input <- function(network, task, call = rlang::caller_env()) {
+  if (!same_input(network$input, task$input)) {
+    abort(c(
+      "The network and the {.arg task} must have the same input.",
+      x = "The network takes {describe_input(network$input)}, the task gives
+        {describe_input(task$input)}."
+    ), "shape", call = call)
+  }
+  invisible()
+}
+
+# The names that a task has for the inputs, where the network has none of its own.
+label_input <- function(own, of_task) {
+  if (is.null(own$labels)) own$labels <- of_task$labels
+  own
+}

@@ -1,0 +1,93 @@
+# The input space: its shape and how its coordinates are called.
+#
+# An input is list(kind, shape, labels): `shape` is c(channels, height, width),
+# a sequence is 1 high, a vector has all its entries as channels of one
+# position. Coordinates run channel-fastest, then position.
+
+new_input <- function(kind, channels, height = 1L, width = 1L, labels = NULL) {
+  list(kind = kind, shape = c(channels, height, width), labels = labels)
+}
+
+input_size <- function(input) prod(input$shape)
+
+# Two inputs are the same space when shapes agree; a vector only needs the size.
+same_input <- function(a, b) {
+  if (a$kind == "vector" || b$kind == "vector") return(input_size(a) == input_size(b))
+  identical(a$shape, b$shape) && a$kind == b$kind
+}
+
+# One row per input coordinate: input, position, lag, channel (for grids also
+# row and column); with `intercept`, a last row of its own.
+input_frame <- function(input, intercept = FALSE) {
+  channels <- input$shape[[1L]]
+  positions <- input$shape[[2L]] * input$shape[[3L]]
+  if (input$kind == "vector") {
+    positions <- channels
+    channels <- 1L
+  }
+  position <- rep(seq_len(positions), each = channels)
+  channel <- rep(seq_len(channels), times = positions)
+  lag <- if (input$kind == "sequence") positions + 1L - position else rep(NA_integer_, length(position))
+  columns <- list(input = input$labels, position = position, lag = lag, channel = channel)
+  if (input$kind == "grid") {
+    columns$row <- (position - 1L) %% input$shape[[2L]] + 1L
+    columns$column <- (position - 1L) %/% input$shape[[2L]] + 1L
+  }
+  if (is.null(input$labels)) columns$input <- coordinate_labels(columns, channels)
+  if (intercept) {
+    columns <- lapply(columns, function(x) c(x, NA))
+    columns$input[[length(columns$input)]] <- "(Intercept)"
+  }
+  light_frame(columns)
+}
+
+# "x[3]", of a grid "x[2,5]" (row, column), the channel last where there are several.
+coordinate_labels <- function(columns, channels) {
+  place <- if (is.null(columns$row)) columns["position"] else columns[c("row", "column")]
+  if (channels > 1L) place$channel <- columns$channel
+  paste0("x[", do.call(paste, c(unname(place), sep = ",")), "]")
+}
+
+#' Inputs
+#'
+#' Every network starts from an input, which says what its coordinates are. A
+#' bare input is a network without layers; pipe layers onto it.
+#'
+#' Position 1 of a sequence is the oldest value and position `length` the newest,
+#' so that `lag = length + 1 - position`. A grid is an image, a map or any other field
+#' on rows and columns; its positions run down the columns, `position = row + height
+#' (column - 1)`, as a matrix is stored in R, and have no lag. Data are matrices with
+#' one row per observation and one column per coordinate, channel-fastest, then
+#' position.
+#'
+#' @param length Number of positions (time steps) of the sequence.
+#' @param height,width Rows and columns of the grid.
+#' @param channels Number of values at each position.
+#' @param size Number of entries of the vector. Its position is the index and
+#'   its lag `NA`.
+#' @returns A network of class `ca_network` with no layers.
+#' @seealso [layer_dense()] and the other layers, [summary.ca_network()].
+#' @examples
+#' input_sequence(64) |> layer_conv(filters = 1, kernel = 2)
+#' input_grid(8, 8, channels = 3) |> layer_conv(filters = 2, kernel = 3)
+#' input_vector(10) |> layer_dense(1, bias = TRUE)
+#' @export
+input_sequence <- function(length, channels = 1) {
+  length <- check_count(length)
+  channels <- check_count(channels)
+  new_network(new_input("sequence", channels, 1L, length))
+}
+
+#' @rdname input_sequence
+#' @export
+input_grid <- function(height, width, channels = 1) {
+  height <- check_count(height)
+  width <- check_count(width)
+  new_network(new_input("grid", check_count(channels), height, width))
+}
+
+#' @rdname input_sequence
+#' @export
+input_vector <- function(size) {
+  new_network(new_input("vector", check_count(size)))
+}

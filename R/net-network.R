@@ -1,0 +1,332 @@
+# Networks: list(input, layers, coef) of class `ca_network`.
+#
+# `layers` is a tree: a residual or parallel layer holds blocks, which are
+# lists of layers. A layer is list(kind, in_shape, out_shape, out_kind, params,
+# ...), `params` its parameter arrays as a named list of dimensions, in theta
+# order. Everything else about a layer (how it is lowered, described and
+# initialised) is an S3 method in the layer's own file.
+
+new_network <- function(input, layers = list(), coef = NULL) {
+  structure(list(input = input, layers = layers, coef = coef), class = "ca_network")
+}
+
+new_layer <- function(kind, network, out_shape, out_kind, params = list(), ...) {
+  structure(
+    list(
+      kind = kind, in_shape = output_shape(network), in_kind = output_kind(network),
+      out_shape = as.integer(out_shape), out_kind = out_kind, params = params, ...
+    ),
+    class = c(paste0("ca_layer_", kind), "ca_layer")
+  )
+}
+
+# Coefficients belong to the layers they were made for: a longer network has none.
+add_layer <- function(network, layer) {
+  new_network(network$input, c(network$layers, list(layer)))
+}
+
+# The first argument of every layer and network function.
+check_network <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (inherits(x, "ca_network")) return(x)
+  called <- rlang::frame_call(call)[[1L]] # a name, capalloc::name, or from do.call() a function
+  called <- if (is.function(called)) "" else as.character(called)
+  fn <- called[[length(called)]]
+  abort(c(
+    "{.arg {arg}} must be a capalloc network.",
+    x = "It is {show_value(x)} of class {.cls {class(x)}}.",
+    i = "Start one with {.fn input_sequence}, {.fn input_grid} or {.fn input_vector}.",
+    i = if (startsWith(fn, "layer_")) {
+      "If another package masks {.fn {fn}}, write {.code capalloc::{fn}()}."
+    }
+  ), "type", call = call)
+}
+
+# As above, with coefficients.
+check_coefficients <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  check_network(x, arg, call)
+  if (is.null(x$coef)) {
+    abort(c(
+      "{.arg {arg}} must have coefficients.",
+      x = "This network has none yet.",
+      i = "Draw them with {.fn initialise}, set them with {.fn set_coef} or train it with {.fn fit}."
+    ), "no_coefficients", call = call)
+  }
+  x
+}
+
+# The network of a network with coefficients, or of a fit.
+network_of <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (inherits(x, "ca_fit")) return(x$network)
+  if (inherits(x, "ca_network")) return(check_coefficients(x, arg, call))
+  abort(c(
+    "{.arg {arg}} must be a network with coefficients, or a fit.",
+    x = "It is {show_value(x)} of class {.cls {class(x)}}."
+  ), "type", call = call)
+}
+
+# The tree as a list of rows, depth first: name ("conv1", counted per kind over
+# the whole network), depth, layer, and the slice of theta of the layer and all
+# that it holds: entries first .. last (last < first when it has none).
+network_rows <- function(network) {
+  rows <- list()
+  counts <- list()
+  p <- 0
+  walk <- function(layers, depth) {
+    for (layer in layers) {
+      count <- (if (is.null(counts[[layer$kind]])) 0L else counts[[layer$kind]]) + 1L
+      counts[[layer$kind]] <<- count
+      at <- length(rows) + 1L
+      rows[[at]] <<- list(name = paste0(layer$kind, count), depth = depth, layer = layer, first = p + 1)
+      p <<- p + own_params(layer)
+      for (block in layer$blocks) walk(block, depth + 1L)
+      rows[[at]]$last <<- p
+    }
+  }
+  walk(network$layers, 0L)
+  rows
+}
+
+# Number of parameters of one layer, without the blocks that it holds.
+own_params <- function(layer) {
+  n <- 0
+  for (dim in layer$params) n <- n + prod(dim)
+  n
+}
+
+layers_params <- function(layers) {
+  n <- 0
+  for (layer in layers) {
+    n <- n + own_params(layer)
+    for (block in layer$blocks) n <- n + layers_params(block)
+  }
+  n
+}
+
+# Of every layer without the blocks that it holds, depth first.
+params_by_layer <- function(layers) {
+  as.numeric(unlist(lapply(layers, function(layer) {
+    if (is.null(layer$blocks)) return(own_params(layer))
+    c(own_params(layer), unlist(lapply(layer$blocks, params_by_layer)))
+  })))
+}
+
+n_params <- function(network) layers_params(network$layers)
+
+# Whether the tangent has an (Intercept) coordinate.
+has_bias <- function(network) layers_have_bias(network$layers)
+
+# Whether its outputs are linear (affine) in its inputs.
+is_linear <- function(network) layers_are_linear(network$layers)
+
+layers_are_linear <- function(layers) {
+  for (layer in layers) {
+    if (!is_linear_layer(layer)) return(FALSE)
+    for (block in layer$blocks) if (!layers_are_linear(block)) return(FALSE)
+  }
+  TRUE
+}
+
+# Of one layer, without the blocks that it holds.
+is_linear_layer <- function(layer) UseMethod("is_linear_layer")
+
+#' @export
+is_linear_layer.default <- function(layer) TRUE
+
+# Whether its capacities have an (Intercept): networks that are not linear always do.
+has_constant <- function(network) has_bias(network) || !is_linear(network)
+
+layers_have_bias <- function(layers) {
+  for (layer in layers) {
+    if (!is.null(layer$params$bias)) return(TRUE)
+    for (block in layer$blocks) if (layers_have_bias(block)) return(TRUE)
+  }
+  FALSE
+}
+
+# "conv1.kernel[2,1,1]" for every entry of theta.
+coef_names <- function(network) {
+  unlist(lapply(network_rows(network), function(row) {
+    lapply(names(row$layer$params), function(array) {
+      array_labels(paste0(row$name, ".", array), row$layer$params[[array]])
+    })
+  }), use.names = FALSE)
+}
+
+# "name[1,1]", "name[2,1]", .. in R's own order for an array of these dimensions. Strings are dear: each is made once,
+# from few pieces.
+array_labels <- function(name, dim) {
+  ends <- c(rep("", length(dim) - 1L), "]")
+  labels <- paste0(name, "[", seq_len(dim[[1L]]), ends[[1L]])
+  for (i in seq_along(dim)[-1L]) {
+    labels <- if (length(labels) == 1L) paste0(labels, ",", seq_len(dim[[i]]), ends[[i]]) else {
+      paste0(labels, rep(paste0(",", seq_len(dim[[i]]), ends[[i]]), each = length(labels)))
+    }
+  }
+  labels
+}
+
+#' Coefficients of a network
+#'
+#' `initialise()` draws starting weights, `set_coef()` sets them, `coef()` reads
+#' them. They run in layer order (depth first), within a layer kernel or weight,
+#' input, recurrent, bias; arrays are stored first index fastest, and names say
+#' where each one sits: `conv1.kernel[2,1,1]` is filter 2, channel 1, tap 1 (tap 1
+#' meets the oldest input), `dense1.weight[1,7]` unit 1, input 7.
+#'
+#' @param network A network.
+#' @param scheme Variance of the weights: `"glorot"` is 2 / (fan_in + fan_out)
+#'   (Glorot and Bengio 2010), `"lecun"` 1 / fan_in, `"he"` 2 / fan_in. All draws
+#'   are Gaussian and biases start at zero. Recurrent weights are drawn with
+#'   spectral radius at most 0.9 (`elman`), or as `exp(-1 / tau)` with memory times
+#'   `tau` log-uniform between 1 and the length of the sequence (`diagonal`).
+#' @param seed A whole number that fixes the draw, or `NULL` to draw it from R's
+#'   own stream. The generator kinds are fixed inside and restored.
+#' @param values Numeric vector with one finite value per parameter.
+#' @param object A network.
+#' @param ... Not used.
+#' @returns `initialise()` and `set_coef()`: the network with coefficients.
+#'   `coef()`: a named numeric vector.
+#' @examples
+#' net <- input_sequence(8) |> layer_conv(2, kernel = 3) |> layer_dense(1)
+#' coef(initialise(net, seed = 1))[1:3]
+#' @export
+initialise <- function(network, scheme = c("glorot", "lecun", "he"), seed = NULL) {
+  check_network(network)
+  scheme <- check_choice(scheme, c("glorot", "lecun", "he"))
+  network <- forget_training(network)
+  network$coef <- draw_coef(network, scheme, draw_seed(seed))
+  network$drawn <- TRUE
+  network
+}
+
+draw_coef <- function(network, scheme, seed) {
+  with_seed(seed, as.double(draw_layers(network$layers, scheme)))
+}
+
+# Layer by layer, depth first.
+draw_layers <- function(layers, scheme) {
+  unlist(lapply(layers, function(layer) {
+    own <- draw_layer(layer, scheme)
+    if (is.null(layer$blocks)) own else list(own, lapply(layer$blocks, draw_layers, scheme))
+  }))
+}
+
+# Weights of one layer (without its blocks), in theta order.
+draw_layer <- function(layer, scheme) UseMethod("draw_layer")
+
+#' @export
+draw_layer.default <- function(layer, scheme) {
+  lapply(names(layer$params), function(array) {
+    dim <- layer$params[[array]]
+    if (array == "bias") return(numeric(prod(dim)))
+    draw_weights(prod(dim), fan_in = prod(dim[-1L]), fan_out = fan_out(layer, dim), scheme)
+  })
+}
+
+# Units that one input channel feeds: filters of its group times taps.
+fan_out <- function(layer, dim) {
+  groups <- if (is.null(layer$groups)) 1L else layer$groups
+  taps <- if (length(dim) > 2L) prod(dim[-(1:2)]) else 1
+  dim[[1L]] / groups * taps
+}
+
+draw_weights <- function(n, fan_in, fan_out, scheme) {
+  variance <- switch(scheme, glorot = 2 / (fan_in + fan_out), lecun = 1 / fan_in, he = 2 / fan_in)
+  stats::rnorm(n, sd = sqrt(variance))
+}
+
+#' @rdname initialise
+#' @export
+set_coef <- function(network, values) {
+  check_network(network)
+  if (!is.numeric(values)) {
+    abort(c("{.arg values} must be a numeric vector.", x = "It is {show_value(values)}."), "type")
+  }
+  p <- n_params(network)
+  if (length(values) != p) {
+    abort(c(
+      "{.arg values} must have one value per parameter of the network: {p}.",
+      x = "It has {length(values)}."
+    ), "shape")
+  }
+  network <- forget_training(network)
+  network$coef <- as.double(check_vector(values))
+  network
+}
+
+#' @rdname initialise
+#' @importFrom stats coef
+#' @export
+coef.ca_network <- function(object, ...) {
+  check_coefficients(object)
+  stats::setNames(object$coef, coef_names(object))
+}
+
+#' Look at a network
+#'
+#' `print()` shows a network layer by layer, `summary()` gives the same as a data
+#' frame, `plot()` (base graphics) and `autoplot()` (ggplot2) draw it, the input at the
+#' bottom.
+#'
+#' @param x,object A network.
+#' @param ... Not used.
+#' @returns `summary()`: a data frame with one row per layer, nested layers
+#'   after the layer that holds them: `layer` (name), `kind` (what it does),
+#'   `output` (its output: channels x positions, on a grid
+#'   channels x rows x columns), `parameters` (its own, and
+#'   for a residual or parallel layer those of its blocks are on the blocks' own
+#'   rows), `depth` (0 for the network's own layers, 1 inside a block, ...).
+#'   `tidy()`: one row per parameter, `term`, `layer`, `estimate` (`NA` without coefficients). `glance()`: one row,
+#'   `n_params`, `layers`, `n_inputs`, `n_outputs`, `linear`. `print()` and `plot()` return their argument, `autoplot()`
+#'   a ggplot.
+#' @examples
+#' net <- input_sequence(16) |>
+#'   layer_residual(\(x) x |> layer_conv(1, kernel = 3, padding = "same")) |>
+#'   layer_dense(1)
+#' summary(net)
+#' plot(net)
+#' @export
+summary.ca_network <- function(object, ...) {
+  rows <- network_rows(object)
+  light_frame(list(
+    layer = vapply(rows, function(row) row$name, ""),
+    kind = vapply(rows, function(row) describe_layer(row$layer), ""),
+    output = vapply(rows, function(row) shape_text(row$layer), ""),
+    parameters = vapply(rows, function(row) own_params(row$layer), 0),
+    depth = vapply(rows, function(row) row$depth, 0L)
+  ))
+}
+
+# Channels x positions, on a grid channels x rows x columns.
+shape_text <- function(layer) {
+  extent_text(if (layer$out_kind == "grid") layer$out_shape else layer$out_shape[c(1, 3)])
+}
+
+# One line that says what a layer does, without its name.
+describe_layer <- function(layer) UseMethod("describe_layer")
+
+#' @rdname summary.ca_network
+#' @export
+print.ca_network <- function(x, ...) {
+  cat("<network> on ", describe_input(x$input), ", ", count_text(n_params(x), "parameter"),
+    if (is.null(x$coef)) ", no coefficients yet" else "", "\n", sep = "")
+  rows <- summary(x)
+  if (nrow(rows) > 0L) {
+    name <- paste0(strrep("  ", rows$depth), rows$layer)
+    cat(paste0(
+      "  ", format(name), "  ", format(rows$kind), "  -> ", format(rows$output), "  ",
+      format(rows$parameters, width = 5)
+    ), sep = "\n")
+  }
+  invisible(x)
+}
+
+# Convex in its parameters: one linear layer.
+is_convex <- function(network) is_linear(network) && sum(params_by_layer(network$layers) > 0) <= 1L &&
+  !any(vapply(network$layers, function(layer) layer$kind == "recurrent", NA))
+
+# What is said of coefficients does not hold for others.
+forget_training <- function(network) {
+  network[c("trained", "drawn", "imported")] <- NULL
+  network
+}

@@ -1,0 +1,106 @@
+# Windows that slide over the positions of a sequence or a grid: what
+# convolution, pooling and upsampling share. Extents (kernel, stride, ..) have one
+# number on a sequence, two on a grid, (rows, columns).
+
+# Checked arguments, `outputs` per dimension, and the `window` that C takes.
+check_slide <- function(network, kernel, stride, dilation = 1, padding = "valid", arg = "kernel",
+                        call = rlang::caller_env()) {
+  check_spatial(network, call)
+  kernel <- check_extent(kernel, network, arg = arg, call = call)
+  stride <- check_extent(stride, network, arg = "stride", call = call)
+  dilation <- check_extent(dilation, network, arg = "dilation", call = call)
+  padding <- check_choice(padding, c("valid", "same", "causal"), arg = "padding", call = call)
+  if (padding == "causal" && output_kind(network) == "grid") {
+    abort(c(
+      "{.arg padding} must be {.val valid} or {.val same} on a grid, which has no past.",
+      x = "It is {.val causal}."
+    ), "value", call = call)
+  }
+  along <- Map(slide_along, extent_of(network), kernel, stride, dilation,
+    what = dimension_names(network), MoreArgs = list(padding = padding, arg = arg, call = call))
+  list(
+    kernel = kernel, stride = stride, dilation = dilation, padding = padding,
+    outputs = vapply(along, function(x) x$outputs, 0L),
+    window = new_window(kernel, stride, dilation, vapply(along, function(x) x$pad, 0L))
+  )
+}
+
+# A layer that gives `channels` at the positions of a slide.
+slide_layer <- function(kind, network, channels, slide, params = list(), ...) {
+  new_layer(kind, network, c(channels, two(slide$outputs)), output_kind(network), params,
+    kernel = slide$kernel, stride = slide$stride, dilation = slide$dilation,
+    padding = slide$padding, window = slide$window, ...
+  )
+}
+
+# How a window of `kernel` taps slides over n positions: the number of outputs
+# and `pad`, the positions missing at the old end (negative: dropped there), so
+# that output u, tap k meets position u stride + k dilation - pad, all from 0.
+slide_along <- function(n, kernel, stride, dilation, padding, what, arg, call) {
+  span <- (kernel - 1) * as.double(dilation) + 1
+  if (kernel > n || span > .Machine$integer.max || (padding == "valid" && span > n)) {
+    abort(c(
+      "{.arg {arg}} must fit into the {n} {what}{cli::qty(n)}{?s} of its input.",
+      x = if (dilation > 1) "It is {kernel}, which spans {span} at {.arg dilation} {dilation}." else "It is {kernel}."
+    ), "shape", call = call)
+  }
+  if (stride > n) {
+    abort(c(
+      "{.arg stride} must not pass the {n} {what}{cli::qty(n)}{?s} of its input.",
+      x = "It is {stride}."
+    ), "shape", call = call)
+  }
+  outputs <- if (padding == "valid") (n - span) %/% stride + 1 else (n + stride - 1) %/% stride
+  missing <- (outputs - 1) * stride + span - n
+  pad <- if (padding == "same" && missing > 0) ceiling(missing / 2) else missing
+  list(outputs = as.integer(outputs), pad = as.integer(pad))
+}
+
+# A number of positions along each dimension: one number stands for all.
+check_extent <- function(x, network, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  dims <- length(extent_of(network))
+  if (!is.numeric(x) || !length(x) %in% c(1L, dims)) {
+    abort(c(
+      if (dims == 1L) "{.arg {arg}} must be one whole number on a sequence." else
+        "{.arg {arg}} must be one whole number on a grid, or two, for rows and columns.",
+      x = "It is {show_value(x)}."
+    ), "value", call = call)
+  }
+  if (length(x) > 1L && !all(is.finite(x) & x >= 1 & x == floor(x) & x <= .Machine$integer.max)) {
+    abort(c("{.arg {arg}} must be whole numbers, 1 or more.", x = "It is {show_value(x)}."), "value", call = call)
+  }
+  rep_len(if (length(x) == 1L) check_count(x, arg = arg, call = call) else as.integer(x), dims)
+}
+
+check_spatial <- function(network, call = rlang::caller_env()) {
+  if (output_kind(network) != "vector") return(invisible())
+  abort(c(
+    "This layer needs a sequence or a grid.",
+    x = "The network's output is {describe_shape(output_shape(network), output_kind(network))}.",
+    i = "Dense and flattened outputs have no positions left."
+  ), "shape", call = call)
+}
+
+check_sequence <- function(network, call = rlang::caller_env()) {
+  if (output_kind(network) == "sequence") return(invisible())
+  abort(c(
+    "This layer needs a sequence.",
+    x = "The network's output is {describe_shape(output_shape(network), output_kind(network))}.",
+    i = if (output_kind(network) == "vector") "Dense and flattened outputs have no positions left."
+  ), "shape", call = call)
+}
+
+# Positions along each dimension of a network's output.
+extent_of <- function(network) {
+  shape <- output_shape(network)
+  if (output_kind(network) == "grid") shape[2:3] else shape[[3L]]
+}
+
+dimension_names <- function(network) {
+  if (output_kind(network) == "grid") c("row", "column") else "position"
+}
+
+# Each of one number on a sequence, of two on a grid.
+new_window <- function(kernel = 1L, stride = 1L, dilation = 1L, pad = 0L, expand = 1L) {
+  c(two(kernel), two(stride), two(dilation), two(pad, 0L), two(expand))
+}

@@ -1,0 +1,208 @@
+# Pictures of capacities and fits: ggplot2's autoplot() (registered when ggplot2 is loaded) and
+# base graphics' plot(). Both read one description of what is to be drawn, so that they show the same.
+
+#' Pictures of capacities and fits
+#'
+#' `autoplot()` gives a ggplot, `plot()` draws the same with base graphics. Several
+#' capacities, put together by `c()`, are drawn one above the other on one scale.
+#'
+#' In a profile, the height at an input is the effective number of parameters
+#' that act on it, and the heights sum to the total capacity. The dashed line is
+#' the most a position of a linear network can have, one per output and channel: every dependency
+#' on it is then fully modelled. Channels are stacked, and groups of samples (`capacity(by = )`) have a
+#' panel each. On a grid the profile is a heat map, a panel
+#' for each channel.
+#'
+#' @param object,x A capacity, several of them (`c(a = , b = )`), or a fit.
+#' @param type For a capacity `"profile"` (capacity against lag, position or part) or
+#'   `"spectrum"` (singular values of the tangent, the tolerance of the rank drawn
+#'   in). For a fit `"loss"` (training loss by iteration) or `"allocation"` (capacity of
+#'   each input beside the [task_demand()] of the task; on a grid both as shares of their
+#'   largest).
+#' @param conf.int Whether a profile has intervals, those of [tidy.ca_capacity()] (not where channels are stacked, nor
+#'   on grids).
+#' @param ... With `conf.int`: `conf.level`, `over`, `times`, `block_length` and `seed` of [tidy.ca_capacity()].
+#'   Otherwise not used.
+#' @returns `autoplot()`: a ggplot. `plot()`: its argument, invisibly.
+#' @name autoplot.ca_capacity
+#' @aliases autoplot
+#' @examples
+#' dilated <- input_sequence(16)
+#' for (d in 2^(0:3)) dilated <- layer_conv(dilated, 1, kernel = 2, dilation = d)
+#' recurrent <- input_sequence(16) |> layer_recurrent(3, "diagonal") |> layer_dense(1)
+#' a <- capacity(initialise(dilated, seed = 1))
+#' b <- capacity(initialise(recurrent, seed = 1))
+#' plot(a)
+#' plot(c(dilated = a, recurrent = b))
+#' if (requireNamespace("ggplot2", quietly = TRUE)) {
+#'   ggplot2::autoplot(c(dilated = a, recurrent = b))
+#' }
+NULL
+
+#' @rdname autoplot.ca_capacity
+#' @exportS3Method ggplot2::autoplot
+autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), conf.int = FALSE, ...) {
+  if (!check_flag(conf.int)) check_dots(...)
+  type <- check_choice(type, c("profile", "spectrum"))
+  if (type == "spectrum") return(spectrum_ggplot(object))
+  if (conf.int) {
+    object[c("conf.low", "conf.high")] <- tidy.ca_capacity(object, conf.int = TRUE, ...)[c("conf.low", "conf.high")]
+  }
+  if (is_grid_profile(object)) return(heat_ggplot(grid_heat(object)))
+  profile_ggplot(object) + ggplot2::labs(title = total_title(object))
+}
+
+#' @rdname autoplot.ca_capacity
+#' @exportS3Method ggplot2::autoplot
+autoplot.ca_capacities <- function(object, ...) {
+  check_dots(...)
+  if (is_grid_profile(object)) return(heat_ggplot(grid_heat(object)))
+  profile_ggplot(object) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$network), ncol = 1, labeller = totals_labeller(object))
+}
+
+# "dilated: total 7" above each panel.
+totals_labeller <- function(object) {
+  totals <- attr(object, "totals")
+  ggplot2::as_labeller(function(names) paste0(names, ": total ", format(totals[names], digits = 4, trim = TRUE)))
+}
+
+# Capacities of the pixels of a grid.
+is_grid_profile <- function(object) attr(object, "input_kind") == "grid" && !is.null(object$row)
+
+# Rows from the top, as an image; a panel for each network and channel.
+grid_heat <- function(object) {
+  rows <- plain_frame(object)
+  constant <- is.na(rows$position)
+  shown <- rows[!constant, , drop = FALSE]
+  totals <- attr(object, "totals")
+  channel <- if (max(shown$channel) > 1L) paste("channel", shown$channel)
+  network <- if (!is.null(totals)) {
+    paste0(shown$network, ": total ", format(totals, digits = 4, trim = TRUE)[shown$network])
+  }
+  panel <- if (is.null(channel)) network else if (is.null(network)) channel else paste(network, channel, sep = ", ")
+  tiles <- list(x = shown$column, y = shown$row, value = shown$capacity)
+  if (!is.null(panel)) tiles$panel <- factor(panel, levels = unique(panel))
+  new_heat(light_frame(tiles), "column", "row", "capacity (effective parameters)",
+    square = TRUE, flip_y = TRUE, note = constant_note(rows[constant, , drop = FALSE]),
+    title = if (is.null(totals)) total_title(object)
+  )
+}
+
+spectrum_ggplot <- function(object) {
+  shown <- spectrum_data(object)
+  ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$index, y = .data$value)) +
+    ggplot2::geom_hline(yintercept = shown$tol, colour = grey, linetype = "dashed") +
+    ggplot2::geom_point(ggplot2::aes(shape = .data$counted), colour = ink) +
+    ggplot2::scale_y_log10() +
+    ggplot2::scale_shape_manual(values = c(`TRUE` = 16, `FALSE` = 1), guide = "none") +
+    ggplot2::labs(
+      x = "index", y = "singular value / largest", title = paste("Rank", shown$rank),
+      caption = paste("dashed: the tolerance,", format(shown$tol, digits = 2))
+    ) +
+    picture_theme()
+}
+
+# Exact zeros have no place on a logarithmic scale: they are drawn at the rounding unit's square.
+spectrum_data <- function(object) {
+  s <- attr(object, "spectrum")
+  evidence <- attr(object, "evidence")
+  largest <- if (length(s) > 0L && s[[1L]] > 0) s[[1L]] else 1
+  relative <- pmax(s / largest, .Machine$double.eps^2)
+  list(
+    rows = light_frame(list(
+      index = seq_along(s), value = relative, counted = factor(seq_along(s) <= evidence$rank)
+    )),
+    tol = evidence$tol, rank = evidence$rank
+  )
+}
+
+#' @rdname autoplot.ca_capacity
+#' @exportS3Method ggplot2::autoplot
+autoplot.ca_fit <- function(object, type = c("loss", "allocation"), ...) {
+  type <- check_choice(type, c("loss", "allocation"))
+  if (type == "allocation") return(allocation_ggplot(object))
+  rows <- history_data(object)
+  ggplot2::ggplot(rows, ggplot2::aes(
+    x = .data$iteration, y = .data$excess, group = paste(.data$restart, .data$set), linetype = .data$set
+  )) +
+    ggplot2::geom_line(colour = ink) +
+    ggplot2::scale_linetype_manual(NULL,
+      values = c(train = "solid", validation = "dashed"),
+      guide = if (any(rows$set == "validation")) "legend" else "none"
+    ) +
+    ggplot2::scale_y_log10() +
+    ggplot2::labs(
+      x = "iteration", y = "loss above the lowest",
+      title = if (object$converged) "Converged" else paste("Not converged:", object$outcome)
+    ) +
+    picture_theme()
+}
+
+# The lowest loss itself has no logarithm, and is left out.
+history_data <- function(object) {
+  rows <- object$history
+  rows$excess <- rows$loss - min(rows$loss)
+  rows[rows$excess > 0, , drop = FALSE]
+}
+
+#' @rdname autoplot.ca_capacity
+#' @export
+plot.ca_capacity <- function(x, type = c("profile", "spectrum"), ...) {
+  type <- check_choice(type, c("profile", "spectrum"))
+  if (type == "spectrum") {
+    shown <- spectrum_data(x)
+    plot(shown$rows$index, shown$rows$value,
+      log = "y", col = ink, pch = ifelse(shown$rows$counted == "TRUE", 16, 1),
+      xlab = "index", ylab = "singular value / largest", main = paste("Rank", shown$rank)
+    )
+    graphics::abline(h = shown$tol, lty = 2, col = grey)
+  } else if (is_grid_profile(x)) {
+    heat_plot(grid_heat(x))
+  } else {
+    base_profile(profile_data(x), total_title(x))
+  }
+  invisible(x)
+}
+
+#' @rdname autoplot.ca_capacity
+#' @export
+plot.ca_capacities <- function(x, ...) {
+  if (is_grid_profile(x)) {
+    heat_plot(grid_heat(x))
+    return(invisible(x))
+  }
+  shown <- profile_data(x)
+  totals <- attr(x, "totals")
+  old <- graphics::par(mfrow = c(length(totals), 1L), mar = c(5, 4, 2, 1))
+  on.exit(graphics::par(old))
+  panels <- split(shown$rows, shown$rows$network)
+  highest <- max(vapply(panels, function(rows) max(stacked(rows, shown$x)), 0), shown$most)
+  for (name in names(totals)) {
+    panel <- shown
+    panel$rows <- panels[[name]]
+    base_profile(panel, paste0(name, ": total ", format(totals[[name]], digits = 4)), highest)
+  }
+  invisible(x)
+}
+
+#' @rdname autoplot.ca_capacity
+#' @export
+plot.ca_fit <- function(x, type = c("loss", "allocation"), ...) {
+  type <- check_choice(type, c("loss", "allocation"))
+  if (type == "allocation") {
+    allocation_plot(x)
+    return(invisible(x))
+  }
+  rows <- history_data(x)
+  any <- nrow(rows) > 0L
+  plot(
+    if (any) range(rows$iteration) else 0:1, if (any) range(rows$excess) else c(0.1, 1),
+    log = "y", type = "n", xlab = "iteration", ylab = "loss above the lowest", bty = "n",
+    main = if (x$converged) "Converged" else paste("Not converged:", x$outcome), font.main = 1
+  )
+  for (run in split(rows, paste(rows$restart, rows$set))) {
+    graphics::lines(run$iteration, run$excess, col = ink, lty = if (run$set[[1L]] == "train") 1 else 2)
+  }
+  invisible(x)
+}

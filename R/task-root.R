@@ -1,0 +1,122 @@
+# What a linear network is trained on: a root R of the inputs' second moments and the response in its coordinates.
+#
+#   L(W) = floor + |R W' - T|^2,   R'R = Sigma (rank x n), R'T = C (rank x m),
+#
+# `total` is E|y|^2. With an intercept the constant is the last coordinate, and `total` is about the mean. The constant
+# is split off before anything is factored, so that an offset of the inputs costs none of their digits:
+#   R = [[mu', 1], [R_c D, 0]],   T = [E y'; T_c],
+# with D the standard deviations, and R_c the factor of the standardised inputs.
+
+# From rows x (N x n), y (N x m), by QR with column pivoting.
+row_root <- function(x, y, intercept) {
+  N <- nrow(x)
+  mean_x <- if (intercept) centre_of(x)
+  mean_y <- if (intercept) centre_of(y)
+  if (intercept) {
+    x <- x - rep(mean_x, each = N)
+    y <- y - rep(mean_y, each = N)
+  }
+  scale <- sqrt(colMeans(x^2))
+  scale[scale == 0] <- 1
+  q <- qr(x / rep(scale, each = N), LAPACK = TRUE)
+  # a direction that is rounding of the columns next to the largest is none
+  size <- abs(diag(q$qr))
+  rank <- sum(size > 10 * max(dim(x)) * .Machine$double.eps * max(size, 0))
+  t <- qr.qty(q, y)
+  R <- matrix(0, rank, ncol(x))
+  R[, q$pivot] <- qr.R(q)[seq_len(rank), , drop = FALSE]
+  left <- if (rank < N) sum(t[(rank + 1L):N, ]^2) / N else 0
+  new_root(R / sqrt(N), t[seq_len(rank), , drop = FALSE] / sqrt(N), scale, mean_x, mean_y, left, sum(y^2) / N)
+}
+
+# Column means; a second pass restores the digits of columns far from zero.
+centre_of <- function(x) {
+  centre <- colMeans(x)
+  centre + colMeans(x - rep(centre, each = nrow(x)))
+}
+
+# From stated moments, by pivoted Cholesky of the correlations. No cut beyond LAPACK's own: smooth processes need
+# directions that an eigenvalue cut at 10 n eps would lose.
+moment_root <- function(moments, intercept) {
+  centred <- if (intercept) centre_moments(moments) else moments
+  scale <- unit_scale(centred$sigma)
+  triangle <- pivoted_chol(centred$sigma / tcrossprod(scale))
+  rank <- attr(triangle, "rank")
+  pivot <- attr(triangle, "pivot")
+  R <- matrix(0, rank, length(scale))
+  R[, pivot] <- triangle[seq_len(rank), , drop = FALSE]
+  lead <- pivot[seq_len(rank)]
+  target <- backsolve(triangle, centred$cross[lead, , drop = FALSE] / scale[lead], k = rank, transpose = TRUE)
+  total <- sum(diag(centred$target))
+  new_root(
+    R, target, scale, if (intercept) moments$mean_x, if (intercept) moments$mean_y, max(0, total - sum(target^2)), total
+  )
+}
+
+# A matrix of less than full rank is no more than a warning of chol().
+pivoted_chol <- function(sigma, call = rlang::caller_env(2L)) {
+  tryCatch(
+    suppressWarnings(chol(sigma, pivot = TRUE, tol = -1)),
+    error = function(e) abort(c("The moments of the task cannot be factored.", x = "{conditionMessage(e)}"), "numeric", call = call)
+  )
+}
+
+# R_c and T_c of the standardised inputs, put together; `parts` keeps them for root_weights(). Means are NULL without
+# an intercept.
+new_root <- function(R, target, scale, mean_x, mean_y, floor, total) {
+  parts <- list(root = R, target = target, scale = scale, mean_x = mean_x, mean_y = mean_y)
+  root <- R * rep(scale, each = nrow(R))
+  if (!is.null(mean_x)) {
+    root <- rbind(c(mean_x, 1), cbind(root, 0), deparse.level = 0)
+    target <- rbind(mean_y, target, deparse.level = 0)
+  }
+  list(root = root, target = target, floor = floor, total = total, parts = parts)
+}
+
+# Weights W (m x n, with an intercept m x (n + 1)) that attain the floor, of least norm in standardised inputs. With R_c
+# of full row rank and R_c' P = Q S, R_c z = T_c has the solution z = Q S'^-1 P' T_c.
+root_weights <- function(factored) {
+  parts <- factored$parts
+  rank <- nrow(parts$root)
+  z <- matrix(0, ncol(parts$root), ncol(parts$target))
+  if (rank > 0L) {
+    q <- qr(t(parts$root), LAPACK = TRUE)
+    inner <- backsolve(qr.R(q), parts$target[q$pivot, , drop = FALSE], transpose = TRUE)
+    z <- qr.qy(q, rbind(inner, matrix(0, nrow(z) - rank, ncol(z))))
+  }
+  W <- t(z / parts$scale)
+  if (is.null(parts$mean_x)) return(W)
+  cbind(W, parts$mean_y - drop(W %*% parts$mean_x))
+}
+
+# How far weights W (m x n) lie above the floor: |R (W - W*)'|^2.
+root_excess <- function(W, factored) sum((tcrossprod(factored$root, W) - factored$target)^2)
+
+# Stated moments about their means.
+centre_moments <- function(moments) {
+  if (all(moments$mean_x == 0) && all(moments$mean_y == 0)) return(moments)
+  clear_constants(subtract_means(moments), moments, 100 * .Machine$double.eps)
+}
+
+# Standard deviations, with 1 for what does not vary.
+unit_scale <- function(sigma) {
+  scale <- sqrt(pmax(diag(sigma), 0))
+  scale[scale == 0] <- 1
+  scale
+}
+
+clear_constants <- function(centred, moments, rounding) {
+  constant <- diag(centred$sigma) <= rounding * diag(moments$sigma)
+  centred$sigma[constant, ] <- 0
+  centred$sigma[, constant] <- 0
+  centred$cross[constant, ] <- 0
+  centred
+}
+
+subtract_means <- function(moments) {
+  list(
+    sigma = moments$sigma - tcrossprod(moments$mean_x),
+    cross = moments$cross - tcrossprod(moments$mean_x, moments$mean_y),
+    target = moments$target - tcrossprod(moments$mean_y)
+  )
+}

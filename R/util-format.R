@@ -1,0 +1,37 @@
+# Numbers and texts for print.
+
+count_text <- function(n, noun) paste0(format(n, big.mark = ","), " ", noun, if (n == 1) "" else "s")
+
+format_p <- function(p) {
+  ifelse(is.na(p), "", ifelse(p < 0.001, "<0.001", formatC(p, digits = 3, format = "f")))
+}
+
+# "0.012 [0.01, 0.014]"; without an interval the number alone, "" where there is none.
+with_interval <- function(estimate, low, high, digits = 3) {
+  number <- function(x) vapply(x, function(v) format(signif(without_rounding(v), digits)), "")
+  out <- number(estimate)
+  has <- !is.na(low) & !is.na(high)
+  out[has] <- paste0(out[has], " [", number(low[has]), ", ", number(high[has]), "]")
+  out[is.na(estimate)] <- ""
+  out
+}
+
+# "16 (13 to 19)", or the number alone where all runs agree.
+with_range <- function(middle, low, high, digits = 4) {
+  number <- function(x) vapply(x, function(v) format(v, digits = digits), "")
+  out <- number(middle)
+  wide <- which(low < high)
+  out[wide] <- paste0(out[wide], " (", number(low[wide]), " to ", number(high[wide]), ")")
+  out[is.na(middle)] <- ""
+  out
+}
+
+# An excess loss of 1e-16 is none: print zero.
+without_rounding <- function(x) if (is.numeric(x)) ifelse(abs(x) < 1e-13, 0, x) else x
+
+extent_text <- function(extent) paste(format(extent, scientific = FALSE, trim = TRUE), collapse = " x ")
+
+# Extents as (height, width): a sequence is one high.
+two <- function(extent, height = 1L) {
+  if (length(extent) == 1L) c(height, extent) else extent
+}

@@ -1,0 +1,30 @@
+# Conditions and their classes.
+
+test_that("errors and warnings have the package's classes, and data", {
+  e <- tryCatch(abort(c("Bad {.arg x}.", x = "It is {1 + 1}."), "value", about = 3), error = identity)
+  expect_s3_class(e, c("capalloc_error_value", "capalloc_error"))
+  expect_identical(e$about, 3)
+  w <- tryCatch(warn("Unsure.", "rank_gap", evidence = 5), warning = identity)
+  expect_s3_class(w, c("capalloc_warning_rank_gap", "capalloc_warning"))
+  expect_identical(w$evidence, 5)
+})
+
+test_that("messages are flattened to one line without bullets", {
+  e <- tryCatch(abort(c("First line.", x = "It is {.val a}.", i = "Do this."), "value"), error = identity)
+  expect_false(grepl("\n", flat_message(e)))
+  expect_match(flat_message(e), "^First line. It is \"a\". Do this.$")
+  expect_identical(flat_message(simpleError("plain\n  text")), "plain text")
+})
+
+test_that("warnings that a run keeps in its columns are not made", {
+  expect_silent(quietly_warned(warn("Unsure.", "rank_gap")))
+  expect_warning(quietly_warned(warn("Other.", "refits")), class = "capalloc_warning_refits")
+  # and are made again afterwards
+  expect_warning(warn("Unsure.", "rank_gap"), class = "capalloc_warning_rank_gap")
+})
+
+test_that("a package that is missing is named", {
+  expect_true(has_package("stats"))
+  expect_false(has_package("noSuchPackage1"))
+  expect_error(need_package("noSuchPackage1", "test this"), "noSuchPackage1", class = "capalloc_error_package")
+})
