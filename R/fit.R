@@ -22,7 +22,7 @@
 #' @section Loss and excess loss:
 #' For synthetic tasks `loss` is `bayes_loss` + `excess_loss`, and the excess is computed by itself: with W* the best
 #' affine weights it is \eqn{|\Sigma^{1/2} (W - W^*)'|^2} for a linear network (`excess_type` `"exact"`), and for others
-#' the mean of |yhat(x) - E[y|x]|^2 over 10000 fresh rows from the seed (`"sampled"`). It is never negative. For data
+#' the mean of \eqn{|\hat y(x) - E(y \mid x)|^2} over 10000 fresh rows from the seed (`"sampled"`). It is never negative. For data
 #' tasks `loss` is that of the rows held out.
 #'
 #' @section Cross-entropy:

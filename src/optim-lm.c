@@ -203,7 +203,7 @@ static double decrement(struct lm *lm) {
             CA_OK ||
         ca_qr_transposed((int)q, (int)k, lm->qr, lm->tau, lm->y, lm->work, lm->n_work) != CA_OK)
         return NAN;
-    const double least = lm->objective->resolution * fabs(lm->qr[0]);
+    const double least = k > 0 ? lm->objective->resolution * fabs(lm->qr[0]) : 0;
     while (lm->rank < k && fabs(lm->qr[lm->rank + lm->rank * q]) > least) {
         sum +=
             ca_promise(lm->objective, lm->y[lm->rank], fabs(lm->qr[lm->rank + lm->rank * q]));
