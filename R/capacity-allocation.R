@@ -2,10 +2,11 @@
 
 # list(network, graph, units, metric, augmented, contrast, ridge, decay, array, all_arrays, array_layer, n_kept, m, n,
 # n_rows, intercept, samples, seeds, tol, block, x, data):
-# `graph` is the network as the core sees it, `seeds` is NULL or the root of the metric, `augmented` whether that has a row for means, `contrast` NULL or the map
-# of the outputs, `decay` 0 or the weight of |theta|^2 beside J'J, `array` the number of the array (the kernel or the
-# bias of a layer, say) of each parameter or 0 where it is left out, `array_layer` the number of the layer of each
-# array, `samples` the inputs (N x n, as the layers see them) of a nonlinear network, n the coordinates with the constant.
+# `graph` is the network as the core sees it, `seeds` is NULL or the root of the metric, `augmented` whether that has a
+# row for means, `contrast` NULL or the map of the outputs, `decay` 0 or the weight of |theta|^2 beside J'J, `array` the
+# number of the array (the kernel or the bias of a layer, say) of each parameter or 0 where it is left out,
+# `array_layer` the number of the layer of each array, `samples` the inputs (N x n, as the layers see them) of a
+# nonlinear network, n the coordinates with the constant.
 new_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rlang::caller_env()) {
   network <- network_of(x, "x", call)
   by_default <- identical(metric, capacity_metrics)
@@ -27,11 +28,13 @@ new_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rl
   n_rows <- m * n * max(nrow(samples), 1)
   if (is.null(tol)) tol <- 10 * max(n_rows, n_kept) * .Machine$double.eps
   about <- list(
-    network = network, graph = lower(network), units = network$units, metric = metric, contrast = output_contrast(network), ridge = ridge,
+    network = network, graph = lower(network), units = network$units, metric = metric,
+    contrast = output_contrast(network), ridge = ridge,
     # a linear network has the tangent of one sample for all of them
     lambda = decay, decay = decay * max(nrow(samples), 1),
     augmented = if (is.null(samples)) has_bias(network) else !is_homogeneous(network),
-    array = array, all_arrays = arrays$array, array_layer = arrays$layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows, intercept = intercept,
+    array = array, all_arrays = arrays$array, array_layer = arrays$layer, n_kept = n_kept,
+    m = m, n = n, n_rows = n_rows, intercept = intercept,
     samples = samples, x = x, data = data, tol = check_number(tol, min = 0, arg = "tol", call = call)
   )
   about$seeds <- metric_root(about, call)

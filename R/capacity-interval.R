@@ -17,8 +17,8 @@
 #' * `"restarts"`: other starting weights on the same sample (each the best of as many as the fit had). An
 #'   interval describes the allocations of other starts. Convex networks have one optimum, so that they do not vary;
 #'   other networks may end at several optima, and over-parameterised ones at different allocations of the same loss.
-#' * `"samples"`: other samples of as many rows from a synthetic task, each refit warm-started at the trained weights. An
-#'   interval describes the allocation of another such sample. The fit must have a finite `n_obs`.
+#' * `"samples"`: other samples of as many rows from a synthetic task, each refit warm-started at the trained weights.
+#'   An interval describes the allocation of another such sample. The fit must have a finite `n_obs`.
 #' * `"rows"`: the training rows drawn again with replacement, each refit warm-started at the trained weights: the
 #'   bootstrap, for data whose distribution is not known. Rows of a series come in blocks of neighbours
 #'   (`block_length`), so that their dependence is kept. An interval is one for the allocation that unlimited data would
@@ -44,8 +44,8 @@
 #'   cube root of the number of rows where that is more, and at most half of them.
 #' @param seed A whole number, or `NULL` to draw it from R's own stream.
 #' @param ... Not used.
-#' @returns A data frame: the rows of `x`, for trained networks with `capacity_low` (what is decided of each capacity, see
-#'   the section on the rank in [capacity()]), and with intervals `std.error`, `conf.low`, `conf.high`.
+#' @returns A data frame: the rows of `x`, for trained networks with `capacity_low` (what is decided of each capacity,
+#'   see the section on the rank in [capacity()]), and with intervals `std.error`, `conf.low`, `conf.high`.
 #' @section Errors:
 #' `capalloc_error_value`: a capacity of a bare network, which has no training to repeat; `"samples"` of a
 #' fit on data or on a population; `"rows"` of a fit on a population; groups of samples (`by`) without fixed `data`.
@@ -114,14 +114,16 @@ check_source <- function(x, over, call = rlang::caller_env()) {
   if ("samples" %in% over && (is.null(fit$rows) || is_data_task(fit$task))) {
     abort(c(
       "{.arg over} can be {.val samples} only where the fit was trained on a sample of a synthetic task.",
-      x = if (is_data_task(fit$task)) "The distribution of its data is not known." else "It was trained on population moments.",
+      x = if (is_data_task(fit$task)) "The distribution of its data is not known." else
+        "It was trained on population moments.",
       i = if (is_data_task(fit$task)) "Draw its rows again with {.code over = \"rows\"}." else
         "Train on a sample with {.code fit(n_obs = )}."
     ), "value", call = call)
   }
   if (!identical(over, "restarts") && !is.null(source$asked$by) && is.null(source$asked$data)) {
     abort(c(
-      "Groups of samples have intervals over {setdiff(over, 'restarts')} only at fixed inputs: their own change with each refit.",
+      "Groups of samples have intervals over {setdiff(over, 'restarts')} only at fixed inputs: their own change with
+        each refit.",
       i = "Pass {.arg data} to {.fn capacity}."
     ), "value", call = call)
   }
@@ -207,8 +209,8 @@ refit_once <- function(source, over, block_length, seed) {
   )
 }
 
-# `fit` trained again on `sample`, a run for each seed. Warm: from its own coefficients on as they stand, in the sample's
-# own units; otherwise from drawn ones.
+# `fit` trained again on `sample`, a run for each seed. Warm: from its own coefficients on as they stand, in the
+# sample's own units; otherwise from drawn ones.
 refit <- function(fit, sample, seeds, warm = TRUE) {
   network <- forget_training(fit$network)
   if (!warm) network["coef"] <- list(NULL)

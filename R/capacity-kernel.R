@@ -42,7 +42,8 @@ capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "standardis
   names(second) <- paste0(names(rows), "2")
   new_frame(c(first, second, list(kernel = c(core$answer))), "ca_kernel",
     evidence = core$evidence, total = if (soft(about)) sum(core$parameters) else as.double(core$rank),
-    metric = about$metric, ridge = if (about$decay > 0) about$lambda else about$ridge, decay = about$decay > 0, at = at, n_inputs = about$n, n_outputs = about$m,
+    metric = about$metric, ridge = if (about$decay > 0) about$lambda else about$ridge, decay = about$decay > 0, at = at,
+    n_inputs = about$n, n_outputs = about$m,
     input_kind = about$network$input$kind
   )
 }

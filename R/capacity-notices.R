@@ -26,7 +26,8 @@ rows_exhausted_notice <- function(about, rank, kappa) {
   coordinates <- if (is.null(about$seeds)) sum(kappa > 1e-8) else max(metric_rank(about), 1)
   if (rank == 0L || rank < N * outputs * coordinates) return(NULL)
   c(rows_exhausted = paste0(
-    "The rows are exhausted: with ", count_text(N, "sample"), " the network can fit every dependency, so each input has ",
+    "The rows are exhausted: with ", count_text(N, "sample"), " the network can fit every dependency, so each input ",
+    "has ",
     "the same capacity, whatever the network is. Pass more rows than parameters."
   ))
 }
@@ -45,7 +46,7 @@ constant_notice <- function(about, kappa) {
   inputs <- kappa[seq_len(length(kappa) - about$intercept)]
   if (any(inputs > 1e-12)) return(NULL)
   c(constant = paste0(
-    "The network is constant on these rows: no parameter changes how its output depends on the inputs there (units that ",
-    "are never active, for instance)."
+    "The network is constant on these rows: no parameter changes how its output depends on the inputs there (units ",
+    "that are never active, for instance)."
   ))
 }

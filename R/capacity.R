@@ -59,11 +59,11 @@
 #'
 #' *Any network.* `rank_low` and `rank_high` are the ranks at ten times and at a tenth of the tolerance.
 #'
-#' *Trained networks* (fits, and the `network` of a fit). Training drives some products of weights to zero. Where it stops,
-#' their remains have singular values far above rounding, and yet they are not capacity: a pair of small weights u = v = x
-#' changes the loss by x^4 only, so that training in double precision decides nothing below about 1e-7 s_1. So the rank
-#' is counted a second time with T = max(1e-6, `tol`): columns of J above T times the largest of their array, of layers
-#' that are alive, scaled to unit norm, and their singular values above T s_1. A layer is alive when
+#' *Trained networks* (fits, and the `network` of a fit). Training drives some products of weights to zero. Where it
+#' stops, their remains have singular values far above rounding, and yet they are not capacity: a pair of small weights
+#' u = v = x changes the loss by x^4 only, so that training in double precision decides nothing below about 1e-7 s_1. So
+#' the rank is counted a second time with T = max(1e-6, `tol`): columns of J above T times the largest of their array,
+#' of layers that are alive, scaled to unit norm, and their singular values above T s_1. A layer is alive when
 #' \eqn{\max_b |\theta_b| |J_b| / |W|} over its arrays b (Frobenius norms in the metric) exceeds T, or when it reads the
 #' input and no other trained parameter lies between it and the output. `rank_low` is the smaller of that count and
 #' of the rank at ten times the tolerance, `rank_high` at least the total. `attr(x, "capacity_low")`, and a column of
@@ -77,25 +77,26 @@
 #'
 #' @section Stationarity:
 #' Capacity describes what training forced only where the coefficients are stationary. [glance()] gives the convergence
-#' number of the network on its data (`gradient_norm`, see [fit()][fit.ca_network], for `data = <task>` that of the task,
-#' without the term of weight decay), and print says when it is above 10 times the bound of the fit. It is `NA` for networks
-#' that were not trained, for imported ones and for `data` without a response.
+#' number of the network on its data (`gradient_norm`, see [fit()][fit.ca_network], for `data = <task>` that of the
+#' task, without the term of weight decay), and print says when it is above 10 times the bound of the fit. It is `NA`
+#' for networks that were not trained, for imported ones and for `data` without a response.
 #'
 #' @section Soft capacity:
-#' For a number `ridge` \eqn{\lambda > 0}, P is \eqn{U \mathrm{diag}(s_i^2 / (s_i^2 + \lambda s_1^2)) U'}. It depends on the
-#' parametrisation. `ridge = "decay"` is the soft capacity that belongs to a fit with weight decay
+#' For a number `ridge` \eqn{\lambda > 0}, P is \eqn{U \mathrm{diag}(s_i^2 / (s_i^2 + \lambda s_1^2)) U'}. It depends on
+#' the parametrisation. `ridge = "decay"` is the soft capacity that belongs to a fit with weight decay
 #' \eqn{\lambda |\theta|^2} on N rows: in the covariance metric of these rows, columns not scaled,
 #' \deqn{P = \tilde D (\tilde D'\tilde D + N \lambda I)^{-1} \tilde D', \qquad \tilde D = (T \otimes I) D.}
 #' For a dense layer the total is the effective degrees of freedom of ridge regression, for each output
-#' \eqn{\mathrm{tr}\, X'X (X'X + N \lambda I)^{-1}} with the constant penalised like the other columns. For nonlinear networks
-#' the total differs from the degrees of freedom of the predictions, \eqn{\mathrm{tr}\, J (J'J + N \lambda I)^{-1} J'} with J
-#' their gradients: D is about how predictions depend on the inputs.
+#' \eqn{\mathrm{tr}\, X'X (X'X + N \lambda I)^{-1}} with the constant penalised like the other columns. For nonlinear
+#' networks the total differs from the degrees of freedom of the predictions, \eqn{\mathrm{tr}\, J (J'J + N \lambda
+#' I)^{-1} J'} with J their gradients: D is about how predictions depend on the inputs.
 #'
 #' @param x A network with coefficients, or a fit.
 #' @param metric `"identity"`, `"standardised"` or `"covariance"`.
 #' @param partition `NULL` for one row per input, or a partition such as
 #'   [partition_octaves()].
-#' @param ridge 0 for hard capacity, a number > 0 for soft capacity, or `"decay"` for that of the fit's own weight decay.
+#' @param ridge 0 for hard capacity, a number > 0 for soft capacity, or `"decay"` for that of the fit's own weight
+#' decay.
 #' @param tol Relative tolerance of the rank, by default 10 max(m n, p) eps.
 #' @param data Inputs as in [predict.ca_network()], in data units, at which a nonlinear network is linearised (a fit
 #'   uses those that it was trained on). For linear networks, a task or inputs for the standardised and the covariance
@@ -116,10 +117,11 @@
 #' that is not a fit, a fit without weight decay, a fit by cross-entropy, or with `data`. `capalloc_error_metric`:
 #' `ridge = "decay"` with a metric other than the covariance metric.
 #'
-#' `capalloc_warning_rank_gap`: the rank is undecided. `capalloc_warning_rows_exhausted`: there are too few rows: P is the
-#' identity on the samples of a nonlinear network, so that all inputs have the same capacity, or a linear fit has fewer
-#' training rows x outputs than its total. `capalloc_warning_constant`: no parameter changes how the output of a nonlinear
-#' network depends on its inputs on these rows (units that are never active, for instance). Print repeats the last two.
+#' `capalloc_warning_rank_gap`: the rank is undecided. `capalloc_warning_rows_exhausted`: there are too few rows: P is
+#' the identity on the samples of a nonlinear network, so that all inputs have the same capacity, or a linear fit has
+#' fewer training rows x outputs than its total. `capalloc_warning_constant`: no parameter changes how the output of a
+#' nonlinear network depends on its inputs on these rows (units that are never active, for instance). Print repeats the
+#' last two.
 #' @references Donier, J. (2019). Capacity allocation analysis of neural
 #'   networks: a tool for principled architecture design.
 #'   \doi{10.48550/arXiv.1902.04485}. The metrics, soft capacity and the
@@ -214,8 +216,8 @@ bind_groups <- function(frames, group) {
 #'   (coordinates, with the constant), `tol`, `gap`, `rank_low`, `rank_high`, `undecided` (whether these differ; `FALSE`
 #'   for soft capacity), `gradient_norm` and `converged` (of the network on its data, `NA` where not known), `metric`,
 #'   `ridge` (lambda of the fit for `ridge = "decay"`), and for imported networks `rank_trained`.
-#'   `tidy()`: the same rows as a plain data frame, for trained networks with `capacity_low`, and with intervals on request
-#'   ([tidy.ca_capacity()]). `augment()`: the same rows with `.share`, of the total. `summary()`: a list with
+#'   `tidy()`: the same rows as a plain data frame, for trained networks with `capacity_low`, and with intervals on
+#'   request ([tidy.ca_capacity()]). `augment()`: the same rows with `.share`, of the total. `summary()`: a list with
 #'   the `glance` row and, for sequences, `octaves` (part, capacity, share).
 #'   `c()`: one data frame with a first column `network`, for one picture of several
 #'   capacities on one scale.
@@ -338,6 +340,7 @@ c.ca_capacity <- function(...) {
   new_frame(c(list(network = network), as.list(rows)), "ca_capacities",
     totals = vapply(parts, function(x) attr(x, "total"), 0),
     linear = all(vapply(parts, function(x) !isFALSE(attr(x, "linear")), NA)),
-    metric = attr(parts[[1L]], "metric"), input_kind = attr(parts[[1L]], "input_kind"), n_outputs = attr(parts[[1L]], "n_outputs")
+    metric = attr(parts[[1L]], "metric"), input_kind = attr(parts[[1L]], "input_kind"),
+    n_outputs = attr(parts[[1L]], "n_outputs")
   )
 }

@@ -334,7 +334,7 @@ candidate_frame <- function(found, scores) {
       memory = vapply(found, candidate_memory, 0L, USE.NAMES = FALSE)),
     lapply(as.list(scores[score_columns]), `[`, at),
     list(frontier = scores$frontier[at] %in% TRUE),
-    lapply(as.list(scores[c("rounds", "runs", "failed", "unconverged", "undecided")]), function(x) ifelse(is.na(at), 0L, x[at])),
+    lapply(as.list(scores[score_counts]), function(x) ifelse(is.na(at), 0L, x[at])),
     list(seconds = scores$seconds[at], error = ifelse(is.na(at), untrained, scores$error[at]))
   )
   tried <- argument_columns(found)
@@ -342,6 +342,8 @@ candidate_frame <- function(found, scores) {
   names(tried)[taken] <- paste0("arg_", names(tried)[taken])
   light_frame(lapply(c(first, tried, last), unname))
 }
+
+score_counts <- c("rounds", "runs", "failed", "unconverged", "undecided")
 
 score_columns <- c(
   "total_capacity", "total_low", "total_high", "loss", "excess_loss", "std_err", "efficiency", "gain", "coverage"

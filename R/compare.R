@@ -45,18 +45,18 @@
 #' that of the checkpoint. Runs that failed with an error are kept; those whose worker died are tried again.
 #'
 #' The directory has a plain text file for each run, named after its network, task and replicate (such as
-#' `run-dense-ar-f7d8eb98ff-0003.txt`), with doubles in hexadecimal (`sprintf("%a")`), and `capalloc-manifest.txt`, which
-#' says what was asked: `n_obs`, `seed`, further arguments, and name and md5 sum of each network and task (of its values,
-#' not of the code of its methods). A comparison can be extended in its directory: a call with more networks, tasks or
-#' replicates reads the runs that are there and does the others. A directory whose runs were made with another `n_obs`,
-#' `seed` or further arguments, or with another network or task of the same name, is refused, saying what differs. Files
-#' are read as text and never evaluated, and each ends in the md5 sum of what is above it: one
+#' `run-dense-ar-f7d8eb98ff-0003.txt`), with doubles in hexadecimal (`sprintf("%a")`), and `capalloc-manifest.txt`,
+#' which says what was asked: `n_obs`, `seed`, further arguments, and name and md5 sum of each network and task (of its
+#' values, not of the code of its methods). A comparison can be extended in its directory: a call with more networks,
+#' tasks or replicates reads the runs that are there and does the others. A directory whose runs were made with another
+#' `n_obs`, `seed` or further arguments, or with another network or task of the same name, is refused, saying what
+#' differs. Files are read as text and never evaluated, and each ends in the md5 sum of what is above it: one
 #' that is cut short, changed, of another run or of another comparison is named in a warning and made again. The
 #' sum finds damage, not forgery. Two sessions may use one directory at a time; they may do some runs twice.
 #'
 #' @section Warnings:
-#' `capalloc_warning_starts`: starts of one network on one population end at losses that differ by more than 1%. What the
-#' warnings of single fits say is in the columns of `runs`, and print counts it.
+#' `capalloc_warning_starts`: starts of one network on one population end at losses that differ by more than 1%. What
+#' the warnings of single fits say is in the columns of `runs`, and print counts it.
 #'
 #' @section Errors:
 #' Of class `capalloc_error_file`, when `checkpoint` cannot be created or written, before the first run;
@@ -79,10 +79,10 @@
 #'     on the same rows, judged like `loss`), `excess_loss` (loss - bayes_loss, for data loss -
 #'     linear_loss), `converged`, `gradient_norm`, `iterations`, `seconds`, `error` (`NA`, or what
 #'     was said), `rank_low` and `rank_high` (the range of its rank, see [capacity()]), `undecided` (whether these
-#'     differ), `redraws` and `decrement` (see [fit()][fit.ca_network()]), `excess_type` (`"exact"`, `"sampled"` or `"versus
-#'     linear"`), `null_loss` (that of the best constant), `relative_loss` and `relative_excess` (loss and excess_loss over
-#'     null_loss), for held-out rows of a series `mase` (mean absolute error over that of the naive forecast in the training
-#'     part), for classes `accuracy` and `log_loss`;
+#'     differ), `redraws` and `decrement` (see [fit()][fit.ca_network()]), `excess_type` (`"exact"`, `"sampled"` or
+#'     `"versus linear"`), `null_loss` (that of the best constant), `relative_loss` and `relative_excess` (loss and
+#'     excess_loss over null_loss), for held-out rows of a series `mase` (mean absolute error over that of the naive
+#'     forecast in the training part), for classes `accuracy` and `log_loss`;
 #'   * `allocation`, a data frame: `network`, `task`, `replicate`, `input`, `position`,
 #'     `lag`, `channel` (on grids `row`, `column`), `capacity`;
 #'   * `demand`, a data frame of [task_demand()] for each task;
@@ -271,15 +271,15 @@ bind_demands <- function(tasks) {
 #' @param ... Not used.
 #' @returns `summary()`: a data frame of class `ca_comparison_summary` with one row per
 #'   task and network: `task`, `network`, `runs` (that did not fail), `failed`, `unconverged`, `undecided` (runs with
-#'   `rank_low < rank_high`), `redraws` (bad starts that were drawn again, all runs together), `n_params`, `generic_rank`
-#'   (the rank of the architecture at random coefficients, `NA` for networks that are not linear), `total_capacity` (the
-#'   median over runs), `total_low` and `total_high` (the least `rank_low` and the largest `rank_high` of the runs),
-#'   `loss` and `excess_loss` (means over runs, with Student intervals of the mean in `loss_low`, `loss_high`,
-#'   `excess_low`, `excess_high`, `NA` for a single run), `loss_median`, `excess_median`, and the mean `seconds`.
-#'   Its print says what the intervals describe. `tidy()`: the runs. `augment()`: the runs
+#'   `rank_low < rank_high`), `redraws` (bad starts that were drawn again, all runs together), `n_params`,
+#'   `generic_rank` (the rank of the architecture at random coefficients, `NA` for networks that are not linear),
+#'   `total_capacity` (the median over runs), `total_low` and `total_high` (the least `rank_low` and the largest
+#'   `rank_high` of the runs), `loss` and `excess_loss` (means over runs, with Student intervals of the mean in
+#'   `loss_low`, `loss_high`, `excess_low`, `excess_high`, `NA` for a single run), `loss_median`, `excess_median`, and
+#'   the mean `seconds`. Its print says what the intervals describe. `tidy()`: the runs. `augment()`: the runs
 #'   with `efficiency`, (1 - loss / null_loss) / total_capacity. `glance()`: one
-#'   row: `networks`, `tasks`, `replicates`, `runs`, `failed`, `unconverged`, `undecided`, `n_obs`, `seed`. `format()` of
-#'   a summary: a data frame of texts with intervals in brackets, ready for [knitr::kable()].
+#'   row: `networks`, `tasks`, `replicates`, `runs`, `failed`, `unconverged`, `undecided`, `n_obs`, `seed`. `format()`
+#'   of a summary: a data frame of texts with intervals in brackets, ready for [knitr::kable()].
 #' @name ca_comparison
 #' @examples
 #' cmp <- compare_architectures(list(dense = arch_dense(8)), classical_tasks(8)["ar"], replicates = 2)
@@ -361,15 +361,19 @@ what_varies <- function(object) {
 # What is to be known of the runs of a comparison, a line each; none where there is nothing to say.
 run_notes <- function(object) {
   runs <- object$runs[has_run(object$runs), , drop = FALSE]
-  share <- function(n) paste0(n, " of ", nrow(runs), if (nrow(runs) == 1L) " run" else " runs", if (n == 1L) " has" else " have")
+  share <- function(n) {
+    paste0(n, " of ", count_text(nrow(runs), "run"), if (n == 1L) " has" else " have")
+  }
   undecided <- sum(is_undecided(runs))
   drawn <- sum(field_or(runs, "redraws", 0L), na.rm = TRUE)
   worse <- sum(field_or(runs, "relative_loss", NA) > 1, na.rm = TRUE)
   apart <- starts_apart(object)
   c(
     if (undecided > 0L) paste(share(undecided), "an undecided rank: see rank_low and rank_high"),
-    if (drawn > 0L) paste(count_text(drawn, "start"), "worse than the best constant", if (drawn == 1L) "was" else "were",
-      "drawn again"),
+    if (drawn > 0L) {
+      were <- if (drawn == 1L) "was" else "were"
+      paste(count_text(drawn, "start"), "worse than the best constant", were, "drawn again")
+    },
     if (worse > 0L) paste(share(worse), "a loss above that of the best constant"),
     if (nrow(apart) > 0L) paste0("Starts end at losses that differ by more than 1%: ", pair_text(apart))
   )
@@ -378,8 +382,8 @@ run_notes <- function(object) {
 #' @rdname ca_comparison
 #' @export
 print.ca_comparison_summary <- function(x, ...) {
-  cat("Means of losses over runs, with ", 100 * attr(x, "level"), "% intervals; medians of total capacity, with its range\n",
-    sep = "")
+  cat("Means of losses over runs, with ", 100 * attr(x, "level"),
+    "% intervals; medians of total capacity, with its range\n", sep = "")
   shown <- plain_frame(x)
   shown$total_capacity <- with_range(x$total_capacity, x$total_low, x$total_high)
   hidden <- c(

@@ -8,7 +8,8 @@ loss_scale <- function(task, units) {
 
 # What the outputs' errors are divided by before they are squared and summed.
 output_scale <- function(task, units) {
-  if (identical(task$standardise, "each") && !is.null(units) && !has_classes(task)) units$scale_y else rep(1, task$outputs)
+  by_output <- identical(task$standardise, "each") && !is.null(units) && !has_classes(task)
+  if (by_output) units$scale_y else rep(1, task$outputs)
 }
 
 # list(loss, excess_loss, excess_type) of a fit that has its network.

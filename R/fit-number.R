@@ -11,7 +11,9 @@ task_number <- function(network, task) {
 # rows: list(x, y) in data units. Of the loss alone, without weight decay.
 rows_number <- function(network, task, rows) {
   rows <- layer_rows(rows, network, task, network$units)
-  if (is_linear(network) && !has_classes(task)) return(moments_number(network, row_root(rows$x, rows$y, has_bias(network))))
+  if (is_linear(network) && !has_classes(task)) {
+    return(moments_number(network, row_root(rows$x, rows$y, has_bias(network))))
+  }
   proper_number(.Call(ffi_sample_gradient, lower(network), network$coef, rows, loss_of(task), 0, NULL)$number)
 }
 

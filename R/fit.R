@@ -8,10 +8,10 @@
 #' weight decay and early stopping need rows: a task of data, or a finite `n_obs`.
 #'
 #' @section Units:
-#' Data tasks are standardised by default (`standardise` of [task_data()] and [task_series()]): the network is trained on
-#' inputs and responses with a centre and a scale taken from the training rows, which the network records.
-#' [predict()][predict.ca_network()], [linearise()] and [effective_weights()] are in data units; [coef()], [tangent()] and
-#' [capacity()] in standardised coordinates. Squared errors are reported in squared units of the response (with
+#' Data tasks are standardised by default (`standardise` of [task_data()] and [task_series()]): the network is trained
+#' on inputs and responses with a centre and a scale taken from the training rows, which the network records.
+#' [predict()][predict.ca_network()], [linearise()] and [effective_weights()] are in data units; [coef()], [tangent()]
+#' and [capacity()] in standardised coordinates. Squared errors are reported in squared units of the response (with
 #' `standardise = "each"` of the standardised responses). With centring, a network without bias is least squares with an
 #' intercept. Weight decay acts on the coefficients in standardised coordinates. Synthetic tasks are never standardised.
 #'
@@ -22,38 +22,39 @@
 #' @section Loss and excess loss:
 #' For synthetic tasks `loss` is `bayes_loss` + `excess_loss`, and the excess is computed by itself: with W* the best
 #' affine weights it is \eqn{|\Sigma^{1/2} (W - W^*)'|^2} for a linear network (`excess_type` `"exact"`), and for others
-#' the mean of \eqn{|\hat y(x) - E(y \mid x)|^2} over 10000 fresh rows from the seed (`"sampled"`). It is never negative. For data
-#' tasks `loss` is that of the rows held out.
+#' the mean of \eqn{|\hat y(x) - E(y \mid x)|^2} over 10000 fresh rows from the seed (`"sampled"`). It is never
+#' negative. For data tasks `loss` is that of the rows held out.
 #'
 #' @section Cross-entropy:
 #' The outputs are logits: one per level of the response (multinomial), or a single one for two levels
 #' (logistic, of the second level). The residual is r = onehot - p.
 #'
 #' @section Convergence:
-#' At a stationary point every column of the tangent is orthogonal to the dependencies left between inputs and residuals:
+#' At a stationary point every column of the tangent is orthogonal to the dependencies left between inputs and
+#' residuals:
 #' \eqn{J' \epsilon = 0}. A fit has converged when two conditions hold.
 #'
 #' *The number*, `gradient_norm`, is the largest over parameters k of
 #' \deqn{|J_k' \epsilon| / (|\tilde J_k| \sqrt{\mathrm{tr} V}),}
-#' with \eqn{\tilde J} the tangent in the metric of the inputs' second moments and V those of the response, centred where
-#' the network has a bias, so that neither the scale of a layer nor that of the data matters. It must be at most
+#' with \eqn{\tilde J} the tangent in the metric of the inputs' second moments and V those of the response, centred
+#' where the network has a bias, so that neither the scale of a layer nor that of the data matters. It must be at most
 #' `control$tol`: 1e-10, or 1e-6 unless the network is linear and the loss squared. Over samples x_s, y_s, with
 #' \eqn{d_{sk} = \partial \hat y_s / \partial \theta_k}, it is the largest of
-#' \eqn{|\sum_s r_s' d_{sk}| / \sqrt{\sum_s |d_{sk}|^2 \sum_s |y_s|^2}}, y_s onehot for classes. Weight decay is one more
-#' row for each parameter: with c = N lambda (squared error) or 2 N lambda (cross-entropy) the first sum is less c theta_k,
-#' and \eqn{\sum_s |d_{sk}|^2} more c.
+#' \eqn{|\sum_s r_s' d_{sk}| / \sqrt{\sum_s |d_{sk}|^2 \sum_s |y_s|^2}}, y_s onehot for classes. Weight decay is one
+#' more row for each parameter: with c = N lambda (squared error) or 2 N lambda (cross-entropy) the first sum is less c
+#' theta_k, and \eqn{\sum_s |d_{sk}|^2} more c.
 #'
-#' *The Newton decrement*, `decrement`, is what one Gauss-Newton step still promises, |P r|^2 with P the projector on the
-#' column-scaled tangent (its directions above 1e-6 of the largest for nonlinear networks; for cross-entropy g' G^+ g with
-#' G the Gauss-Newton matrix). It must be at most max(1e-8, tol^2) of the loss: a small gradient along a direction
-#' in which the inputs hardly vary can hide a loss far above the least one. No direction counts for more than a step of
-#' length 1000 sqrt(tr V) along it promises (columns of unit norm), since at minima where the tangent loses rank, such as
-#' filters that share a zero, the lost direction promises what no network of the architecture can do. A loss below 1e-14 tr V counts as zero, and then
-#' the number alone decides; so it does where the decrement is `NA`.
+#' *The Newton decrement*, `decrement`, is what one Gauss-Newton step still promises, |P r|^2 with P the projector on
+#' the column-scaled tangent (its directions above 1e-6 of the largest for nonlinear networks; for cross-entropy g' G^+
+#' g with G the Gauss-Newton matrix). It must be at most max(1e-8, tol^2) of the loss: a small gradient along a
+#' direction in which the inputs hardly vary can hide a loss far above the least one. No direction counts for more than
+#' a step of length 1000 sqrt(tr V) along it promises (columns of unit norm), since at minima where the tangent loses
+#' rank, such as filters that share a zero, the lost direction promises what no network of the architecture can do. A
+#' loss below 1e-14 tr V counts as zero, and then the number alone decides; so it does where the decrement is `NA`.
 #'
-#' After convergence up to three more steps are taken while they lower the number (Levenberg-Marquardt, and on moments after
-#' L-BFGS and Adam too). They drive what is left of weights that training sends to zero towards rounding, so that [capacity()]
-#' does not count it.
+#' After convergence up to three more steps are taken while they lower the number (Levenberg-Marquardt, and on moments
+#' after L-BFGS and Adam too). They drive what is left of weights that training sends to zero towards rounding, so that
+#' [capacity()] does not count it.
 #'
 #' Early stopping and mini-batches never count as converged.
 #'
@@ -65,11 +66,11 @@
 #' least possible one by more than 1e-6 of it.
 #'
 #' @section Starts:
-#' A drawn start of a network that is not convex whose training loss ends above that of the best constant (of zero, where
-#' the network has no bias) is drawn again, at most five times; `redraws` counts them. Coefficients of `object` are a
-#' start too, and stay the same function of the data: where the task is standardised they are re-expressed in its units,
-#' which is exact for dense layers and convolutions without padding at the ends of the network, and otherwise refused
-#' (`capalloc_error_units`). Those of [initialise()] have no units and stand as they are.
+#' A drawn start of a network that is not convex whose training loss ends above that of the best constant (of zero,
+#' where the network has no bias) is drawn again, at most five times; `redraws` counts them. Coefficients of `object`
+#' are a start too, and stay the same function of the data: where the task is standardised they are re-expressed in its
+#' units, which is exact for dense layers and convolutions without padding at the ends of the network, and otherwise
+#' refused (`capalloc_error_units`). Those of [initialise()] have no units and stand as they are.
 #'
 #' @param object A network. One with coefficients starts from them, and only
 #'   further restarts are drawn.
@@ -93,12 +94,12 @@
 #' @param ... Not used.
 #' @returns A list of class `ca_fit`: `network` (with the trained coefficients),
 #'   `task`, `loss` (population loss, or the loss on held-out rows), `train_loss` (with its decay),
-#'   `bayes_loss`, `excess_loss` and `excess_type` (see above), `null_loss` (of the best constant: of the population, or of
-#'   the training mean on the rows held out), `converged`, `outcome` (`"converged"`, `"stalled"`,
-#'   `"exhausted"`, `"stopped"` early or `"degenerate"`), `gradient_norm`, `decrement`, `iterations`, `redraws`, `seconds`,
-#'   `method`, `control`, `seed`, `nobs`, `runs` (a data frame with one row per restart: `restart`, `train_loss`, `outcome`,
-#'   `gradient_norm`, `iterations`, `decrement`, `redraws`), `history` (a data frame: restart, iteration, set, loss,
-#'   gradient_norm) and `version` of the package.
+#'   `bayes_loss`, `excess_loss` and `excess_type` (see above), `null_loss` (of the best constant: of the population, or
+#'   of the training mean on the rows held out), `converged`, `outcome` (`"converged"`, `"stalled"`,
+#'   `"exhausted"`, `"stopped"` early or `"degenerate"`), `gradient_norm`, `decrement`, `iterations`, `redraws`,
+#'   `seconds`, `method`, `control`, `seed`, `nobs`, `runs` (a data frame with one row per restart: `restart`,
+#'   `train_loss`, `outcome`, `gradient_norm`, `iterations`, `decrement`, `redraws`), `history` (a data frame: restart,
+#'   iteration, set, loss, gradient_norm) and `version` of the package.
 #' @references Levenberg (1944) \doi{10.1090/qam/10666}; Marquardt (1963)
 #'   \doi{10.1137/0111030}; Transtrum and Sethna (2012)
 #'   \doi{10.48550/arXiv.1201.5885}; Byrd et al. (1995) \doi{10.1137/0916069}; Kingma and Ba
@@ -277,7 +278,8 @@ warn_starts <- function(fit) {
 warn_above_floor <- function(fit, root, best) {
   floor <- best$loss - best$excess
   above <- best$excess / floor
-  if (!fit$converged || !(above > 1e-6) || best$loss <= 1e-14 * root$total || !can_express(fit$network)) return(invisible())
+  is_near <- !(above > 1e-6) || best$loss <= 1e-14 * root$total
+  if (!fit$converged || is_near || !can_express(fit$network)) return(invisible())
   warn(c(
     "The loss is above the least one that this network can have.",
     x = "It is {format(best$loss, digits = 6)}, {format(100 * above, digits = 2)}% above {format(floor, digits = 6)}.",
@@ -367,8 +369,8 @@ warn_not_converged <- function(object) {
 #'   on population moments has none, which is an error. `nobs()`: their number, `Inf` for a population. `coef()`: the
 #'   trained coefficients, named. `glance()`: a data frame with one row, columns
 #'   `n_params`, `loss`, `train_loss`, `bayes_loss`, `excess_loss` (`NA` for data), `converged`, `gradient_norm`,
-#'   `iterations`, `seconds`, `method`, `seed`, `nobs`, `decrement`, `redraws`, `null_loss`. `tidy()`: one row per parameter: `term`,
-#'   `layer`, `estimate`, `capacity` (its effective capacity in the identity metric, the sum of its
+#'   `iterations`, `seconds`, `method`, `seed`, `nobs`, `decrement`, `redraws`, `null_loss`. `tidy()`: one row per
+#'   parameter: `term`, `layer`, `estimate`, `capacity` (its effective capacity in the identity metric, the sum of its
 #'   column of [capacity_table()]: between 0 and 1, and the total over all of them). `augment()`: one row per output and
 #'   row trained on: `row`, `output`, `.observed`, `.fitted`, `.resid`.
 #' @name ca_fit

@@ -68,8 +68,8 @@
 #' For `linout = TRUE` f is the identity, otherwise (`entropy` fits among them) logistic, so
 #' that predictions are those of `predict()` on the model. No layer is a softmax: with `softmax = TRUE`
 #' the outputs of the layers are logits, which the network records: [predict()][predict.ca_network()] gives the
-#' probabilities, with `type = "link"` the logits, and [capacity()] counts differences of logits only. A `multinom` model
-#' is a layer without hidden units: with two
+#' probabilities, with `type = "link"` the logits, and [capacity()] counts differences of logits only. A `multinom`
+#' model is a layer without hidden units: with two
 #' levels its output is the probability of the second one, with more (or a matrix of counts) the outputs are
 #' the logits of all but the first level against the first, which has 0, so that they have as
 #' many coefficients as the model. Intercept and bias of `multinom` are one bias.

@@ -156,8 +156,8 @@ lower_gru <- function(cell) {
 
 # Spectral radius r below 1 for an elman cell: above 1 the state grows exponentially over the sequence, and training
 # does not recover from that. Radii above 0.9 become 1 - 0.09 / r, and not all the same 0.9: recurrences in a row would
-# share a pole, and the rank of their tangent would be less than that of the architecture. Memory times of a diagonal cell are log-uniform over the sequence. The forget gate of an
-# lstm starts open.
+# share a pole, and the rank of their tangent would be less than that of the architecture. Memory times of a diagonal
+# cell are log-uniform over the sequence. The forget gate of an lstm starts open.
 #' @export
 draw_layer.ca_layer_recurrent <- function(layer, scheme) {
   dim <- layer$params$input

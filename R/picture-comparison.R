@@ -215,7 +215,8 @@ on_log_scale <- function(excess, all = excess, worst = Inf) {
   floor <- 1e-6 * max(pmin(all, worst), 0, na.rm = TRUE)
   # nothing but rounding next to the null loss has no orders of magnitude
   least_worst <- min(worst[is.finite(worst)], Inf)
-  if (floor == 0 || is.finite(least_worst) && floor < 1e-18 * least_worst || any(all < -1e-9, na.rm = TRUE)) return(list(values = excess, logarithmic = FALSE))
+  is_rounding <- floor == 0 || is.finite(least_worst) && floor < 1e-18 * least_worst
+  if (is_rounding || any(all < -1e-9, na.rm = TRUE)) return(list(values = excess, logarithmic = FALSE))
   low <- any(all < floor, na.rm = TRUE)
   list(
     values = pmax(excess, floor), logarithmic = TRUE,

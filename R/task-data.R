@@ -49,9 +49,9 @@ count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #'   [set.seed()] governs. It is kept in the task as `seed`.
 #' @param input `NULL`, or an input such as `input_sequence(32, channels = 2)`,
 #'   when the columns have an order (channel-fastest, then position).
-#' @param standardise `TRUE`, as above; `"each"` divides each response by its own standard deviation, and losses are those
-#'   of the standardised responses; `"scale"` divides by root mean squares and does not centre (regression through the
-#'   origin where the network has no bias); `FALSE` trains on the columns as they are.
+#' @param standardise `TRUE`, as above; `"each"` divides each response by its own standard deviation, and losses are
+#'   those of the standardised responses; `"scale"` divides by root mean squares and does not centre (regression through
+#'   the origin where the network has no bias); `FALSE` trains on the columns as they are.
 #' @param formula A formula with the response on the left; `cbind(a, b)` for
 #'   several. Offsets are not supported.
 #' @param data A data frame with the variables of the formula.

@@ -57,7 +57,9 @@ moment_root <- function(moments, intercept) {
 pivoted_chol <- function(sigma, call = rlang::caller_env(2L)) {
   tryCatch(
     suppressWarnings(chol(sigma, pivot = TRUE, tol = -1)),
-    error = function(e) abort(c("The moments of the task cannot be factored.", x = "{conditionMessage(e)}"), "numeric", call = call)
+    error = function(e) {
+      abort(c("The moments of the task cannot be factored.", x = "{conditionMessage(e)}"), "numeric", call = call)
+    }
   )
 }
 

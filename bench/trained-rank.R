@@ -1,13 +1,13 @@
 # Does the capacity of a trained network depend on where training stopped?
 # Rscript bench/trained-rank.R [LENGTH [SEED [SEEDS]]], by default 64 1 5: classical_architectures(LENGTH) x
-# classical_tasks(LENGTH) with SEED, then six architectures x five tasks with the SEEDS seeds that follow, then nonlinear
-# networks. Each is fitted up to the default tolerance (1e-10; 1e-6 for nonlinear networks), up to the floor (tol = 1e-14,
-# which rounding may keep it from), and again from its own coefficients times 1 + 1e-9 N(0, 1) and 1 + 1e-6 N(0, 1).
-# Two fits agree when their totals are equal and their capacities differ by at most 0.05 at every input. `silent` counts
-# pairs that do not agree although neither is undecided (rank_low < rank_high in glance()), `changed` totals that differ.
-# Left out are fits that have not converged (`not_converged`) and, of the last three columns, pairs whose losses differ by
-# more than 1e-6 of themselves: they are at different minima (`elsewhere`). Targets for linear networks: silent 0,
-# undecided at most 45%, none for fGn with `dense` and `deep`.
+# classical_tasks(LENGTH) with SEED, then six architectures x five tasks with the SEEDS seeds that follow, then
+# nonlinear networks. Each is fitted up to the default tolerance (1e-10; 1e-6 for nonlinear networks), up to the floor
+# (tol = 1e-14, which rounding may keep it from), and again from its own coefficients times 1 + 1e-9 N(0, 1) and 1 +
+# 1e-6 N(0, 1). Two fits agree when their totals are equal and their capacities differ by at most 0.05 at every input.
+# `silent` counts pairs that do not agree although neither is undecided (rank_low < rank_high in glance()), `changed`
+# totals that differ. Left out are fits that have not converged (`not_converged`) and, of the last three columns, pairs
+# whose losses differ by more than 1e-6 of themselves: they are at different minima (`elsewhere`). Targets for linear
+# networks: silent 0, undecided at most 45%, none for fGn with `dense` and `deep`.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))

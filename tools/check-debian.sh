@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the tests, the compilers' warnings and R CMD check on another release of Debian, as on a bare machine: with its R,
-# compilers and packages. The machine, a folder, is gone afterwards. Half an hour.
+# Runs the tests, the compilers' warnings and R CMD check on another release of Debian, as on a bare machine: with its
+# R, compilers and packages. The machine, a folder, is gone afterwards. Half an hour.
 # Call: sh tools/check-debian.sh SUITE, such as trixie or sid, as root on Debian or Ubuntu
 
 # shellcheck source=tools/setup.sh

@@ -1,5 +1,5 @@
-# Interrupts long calls at random moments, N times in the middle of one. After each the same call must give the answer that it gives when it is left
-# alone, and in the end the session must hold no more memory than before.
+# Interrupts long calls at random moments, N times in the middle of one. After each the same call must give the answer
+# that it gives when it is left alone, and in the end the session must hold no more memory than before.
 # Call: Rscript check-interrupts.R N SEED
 
 arguments <- as.integer(commandArgs(TRUE))

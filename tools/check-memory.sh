@@ -8,7 +8,8 @@
 . "$(dirname "$0")/setup.sh"
 
 # Every routine, not every network: the repetitions of the slow files add nothing here.
-core="^(ffi|tangent|tangent-samples|linearise|lower|layer-.*|fit|fit-rows|graph|optim|capacity|capacity-kernel|capacity-table|propagate|propagate-moments|decoupling)$"
+core="ffi|capacity-tangent|tangent-samples|capacity-linearise|net-graph|layer-.*|fit|fit-rows|optim|capacity"
+core="^($core|capacity-kernel|capacity-table|propagate|propagate-moments|decoupling)\$"
 flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
 case "${1:-}" in

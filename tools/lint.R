@@ -1,5 +1,6 @@
 # The structure of the R code: families of files, circles between files, test files, line lengths.
-# Call: Rscript tools/lint.R, from the checkout. Prints one line for each finding; the exit code is 1 where there is any.
+# Call: Rscript tools/lint.R, from the checkout. Prints one line for each finding; the exit code is 1 where there is
+# any.
 
 families <- c(
   "util", "net", "layer", "arch", "task", "fit", "capacity", "flow", "depth", "import", "tidy", "compare", "picture"

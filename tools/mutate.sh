@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes small changes (mutants) to the C core and to R's numeric code, each in a copy, and runs them against the tests of
-# what they are in; fails unless nine in ten of them make a test fail. The list of those that do not is printed.
+# Makes small changes (mutants) to the C core and to R's numeric code, each in a copy, and runs them against the tests
+# of what they are in; fails unless nine in ten of them make a test fail. The list of those that do not is printed.
 # Call: sh tools/mutate.sh [N [SEED]], N mutants (300) drawn with SEED (1)
 
 # shellcheck source=tools/setup.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Gets R, the packages that a profile needs, and capalloc itself in a private library; installs only what is missing.
-# Call: sh tools/setup.sh demo|test|check|bench|site|coverage, or source it and call set_up PROFILE, then install_capalloc.
+# Call: sh tools/setup.sh demo|test|check|bench|site|coverage, or source it and call set_up PROFILE, then
+# install_capalloc.
 #
 # The profiles: demo (Imports and ggplot2), test (all Suggests too), check (what R CMD check needs too), site (pkgdown
 # too), coverage (covr too), bench (Imports, future, nnet, and what the benchmarks compare with, where Debian has it).

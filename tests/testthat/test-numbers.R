@@ -145,8 +145,8 @@ test_that("nearly coincident filters have the allocation of exact arithmetic", {
 # d w_t / d (b, A, c) of w_t = c' A^t b, t = n - 1, ..., 0, for A = (x 0; a y) and c = `out`. All is made of f_x = x^t
 # and f_y = y^t, of which A^t is: the states s = A^t b and the gains r' = c' A^t as (of f_x, of f_y), and their
 # convolutions dw / dA = sum over k < t of r_(t-1-k) s_k', where f_x meets f_x in t x^(t-1) and f_y in
-# (x^t - y^t) / (x - y). Columns have norm 1, and those are left out that are rounding beside the largest of their layer,
-# as the tolerance has it.
+# (x^t - y^t) / (x - y). Columns have norm 1, and those are left out that are rounding beside the largest of their
+# layer, as the tolerance has it.
 two_state_tangent <- function(b, A, out, n) {
   x <- precise(A[1, 1])
   y <- precise(A[2, 2])
