@@ -1,21 +1,18 @@
 /*
- * Levenberg-Marquardt on normal equations, for objectives that hand out their
+ * Steps of Levenberg-Marquardt on normal equations, for objectives that have a
  * Gauss-Newton matrix instead of residuals:
  *   (G + mu d I) z = -g,
  * with G and g half the matrix and half the gradient of f, and d the largest
  * diagonal entry of G. Damping all coordinates alike keeps units that have hardly begun to act
  * from being thrown far off, which a damping by each one's own diagonal entry does. Of squared
- * errors the step is z + a / 2 with its geodesic acceleration a (see optim-lm.c). mu rises
- * until a step brings f down, and falls with how well the model foretold by how much.
+ * errors the step is z + a / 2 with its geodesic acceleration a (see optim-tangent.c).
  */
 
-#include <float.h>
-#include <limits.h>
 #include <math.h>
 #include <string.h>
 
 #include "linalg.h"
-#include "optim.h"
+#include "optim-lm.h"
 #include "workspace.h"
 
 /* A foretold decrease below LATE times f drowns in its rounding, one below LAST times f in that
@@ -24,14 +21,12 @@
 static const double LATE = 1e-9, LAST = 1e-28, KINK = 1e4, MOST_ACCELERATION = 0.75;
 
 struct point {
-    double *theta, *g; /* p */
-    double *G;         /* p x p, upper triangle */
-    double f, number;
+    struct ca_lm_point at;
+    double *g; /* p */
+    double *G; /* p x p, upper triangle */
 };
 
-enum { POLISH = 3 };
-
-struct normal {
+struct normal_system {
     const struct ca_objective *objective;
     struct point now, trial;
     double *z, *a;  /* p: step and acceleration */
@@ -42,177 +37,137 @@ struct normal {
 };
 
 static struct point point_new(size_t p) {
-    return (struct point){.theta = ca_doubles(p), .g = ca_doubles(p), .G = ca_doubles(p * p)};
+    return (struct point){
+        .at.theta = ca_doubles(p), .g = ca_doubles(p), .G = ca_doubles(p * p)};
 }
 
-static void evaluate(const struct normal *lm, struct point *at) {
-    at->f = lm->objective->normal(lm->objective->context, at->theta, at->G, at->g, &at->number);
+static void evaluate(const struct normal_system *s, struct point *at) {
+    at->at.f =
+        s->objective->normal(s->objective->context, at->at.theta, at->G, at->g, &at->at.number);
 }
 
-static void swap_points(struct normal *lm) {
-    const struct point swap = lm->now;
-    lm->now = lm->trial;
-    lm->trial = swap;
+static void swap_points(void *context) {
+    struct normal_system *s = context;
+    const struct point swap = s->now;
+    s->now = s->trial;
+    s->trial = swap;
 }
 
-static int factorise(struct normal *lm, double mu) {
-    const size_t p = lm->objective->p;
-    memcpy(lm->factor, lm->now.G, sizeof(double) * p * p);
+static int factorise(void *context, double mu) {
+    struct normal_system *s = context;
+    const size_t p = s->objective->p;
+    memcpy(s->factor, s->now.G, sizeof(double) * p * p);
     for (size_t k = 0; k < p; k++)
-        lm->factor[k + k * p] += mu * lm->largest;
-    return ca_chol((int)p, lm->factor) == CA_OK;
+        s->factor[k + k * p] += mu * s->largest;
+    return ca_chol((int)p, s->factor) == CA_OK;
 }
 
-/* trial.theta += a / 2 with (G + mu d I) a = -J'r'', r'' the second derivative of the residuals
- * along z. */
-static void accelerate(struct normal *lm) {
-    const size_t p = lm->objective->p;
-    if (lm->objective->bend_gradient == NULL)
+/* trial.at.theta += a / 2 with (G + mu d I) a = -J'r'', r'' the second derivative of the
+ * residuals along z. */
+static void accelerate(struct normal_system *s) {
+    const size_t p = s->objective->p;
+    if (s->objective->bend_gradient == NULL)
         return;
-    lm->objective->bend_gradient(lm->objective->context, lm->now.theta, lm->z, lm->a);
-    ca_chol_solve((int)p, lm->factor, lm->a);
-    if (!(2 * ca_norm((int)p, lm->a) <= MOST_ACCELERATION * ca_norm((int)p, lm->z)))
+    s->objective->bend_gradient(s->objective->context, s->now.at.theta, s->z, s->a);
+    ca_chol_solve((int)p, s->factor, s->a);
+    if (!(2 * ca_norm((int)p, s->a) <= MOST_ACCELERATION * ca_norm((int)p, s->z)))
         return;
     for (size_t k = 0; k < p; k++)
-        lm->trial.theta[k] -= lm->a[k] / 2;
+        s->trial.at.theta[k] -= s->a[k] / 2;
 }
 
-/* The step into trial.theta; the decrease of f that the model foretells. */
-static double propose(struct normal *lm, double mu) {
-    const size_t p = lm->objective->p;
+/* The step into trial.at.theta; the decrease of f that the model foretells. */
+static double propose(void *context, double mu) {
+    struct normal_system *s = context;
+    const size_t p = s->objective->p;
     double predicted = 0;
     for (size_t k = 0; k < p; k++)
-        lm->z[k] = -lm->now.g[k];
-    ca_chol_solve((int)p, lm->factor, lm->z);
+        s->z[k] = -s->now.g[k];
+    ca_chol_solve((int)p, s->factor, s->z);
     for (size_t k = 0; k < p; k++) {
-        predicted += lm->z[k] * (mu * lm->largest * lm->z[k] - lm->now.g[k]);
-        lm->trial.theta[k] = lm->now.theta[k] + lm->z[k];
+        predicted += s->z[k] * (mu * s->largest * s->z[k] - s->now.g[k]);
+        s->trial.at.theta[k] = s->now.at.theta[k] + s->z[k];
     }
-    accelerate(lm);
+    accelerate(s);
     return predicted;
 }
 
 /* The decrease of f along the step by the mean of the gradients at its ends: it keeps the
  * digits that a difference of values has lost when the step is short. */
-static double decrease(const struct normal *lm) {
+static double decrease(const struct normal_system *s) {
     double sum = 0;
-    for (size_t k = 0; k < lm->objective->p; k++)
-        sum -= lm->z[k] * (lm->now.g[k] + lm->trial.g[k]);
+    for (size_t k = 0; k < s->objective->p; k++)
+        sum -= s->z[k] * (s->now.g[k] + s->trial.g[k]);
     return sum;
 }
 
 /* Decrease over foretold decrease, -1 where it is too small; at a kink of f the convergence
  * number must fall. The trial point is evaluated completely when positive. */
-static double judge(struct normal *lm, double mu, double predicted) {
-    const struct point *now = &lm->now;
-    struct point *trial = &lm->trial;
-    if (!(fabs(predicted) > LAST * fabs(now->f)))
+static double judge(void *context, double mu, double predicted) {
+    struct normal_system *s = context;
+    const struct point *now = &s->now;
+    struct point *trial = &s->trial;
+    if (!(fabs(predicted) > LAST * fabs(now->at.f)))
         return -1;
-    if (fabs(predicted) < LATE * fabs(now->f)) {
-        evaluate(lm, trial);
-        if (!(trial->f <= now->f + LATE * fabs(now->f)))
+    if (fabs(predicted) < LATE * fabs(now->at.f)) {
+        evaluate(s, trial);
+        if (!(trial->at.f <= now->at.f + LATE * fabs(now->at.f)))
             return -1;
         if (mu > KINK)
-            return trial->number < now->number ? 1 : -1;
-        const double gain = decrease(lm) / predicted;
+            return trial->at.number < now->at.number ? 1 : -1;
+        const double gain = decrease(s) / predicted;
         return gain > 1e-4 ? gain : -1;
     }
-    const double f = lm->objective->value(lm->objective->context, trial->theta);
-    const double gain = (now->f - f) / predicted;
+    const double f = s->objective->value(s->objective->context, trial->at.theta);
+    const double gain = (now->at.f - f) / predicted;
     if (!isfinite(f) || !(gain > 1e-4))
         return -1;
-    evaluate(lm, trial);
+    evaluate(s, trial);
     return gain;
 }
 
-/* Tries at most `tries` dampings from *mu upwards until a step is accepted. */
-static int step(struct normal *lm, double *mu, int tries) {
-    const size_t p = lm->objective->p;
-    double grow = 2;
-    lm->largest = 0;
+static double decrement(void *context) {
+    const struct normal_system *s = context;
+    return ca_normal_decrement(s->objective, s->now.G, s->now.g, s->factor, s->work, s->pivot);
+}
+
+/* ---- the system ------------------------------------------------------------------------- */
+
+static struct ca_lm_point *stand(void *context) {
+    return &((struct normal_system *)context)->now.at;
+}
+
+static void start(void *context) {
+    struct normal_system *s = context;
+    evaluate(s, &s->now);
+}
+
+static void prepare(void *context) {
+    struct normal_system *s = context;
+    const size_t p = s->objective->p;
+    s->largest = 0;
     for (size_t k = 0; k < p; k++)
-        lm->largest = fmax(lm->largest, lm->now.G[k + k * p]);
-    for (; *mu < 1e16 && tries > 0; *mu *= grow, grow *= 2, tries--) {
-        if (!factorise(lm, *mu))
-            continue;
-        const double gain = judge(lm, *mu, propose(lm, *mu));
-        if (gain > 0) {
-            swap_points(lm);
-            *mu = fmax(*mu * fmax(0.1, 1 - pow(2 * gain - 1, 3)), DBL_EPSILON);
-            return 1;
-        }
-    }
-    return 0;
+        s->largest = fmax(s->largest, s->now.G[k + k * p]);
 }
 
-static double decrement(const struct normal *lm) {
-    return ca_normal_decrement(lm->objective, lm->now.G, lm->now.g, lm->factor, lm->work,
-                               lm->pivot);
-}
-
-static int report(const struct normal *lm, const struct ca_trace *trace, int iteration) {
-    return trace->tick(trace->context, iteration, lm->now.theta, lm->now.f, lm->now.number);
-}
-
-/* As in optim-lm.c. */
-static void polish(struct normal *lm, const struct ca_control *control,
-                   const struct ca_trace *trace, double mu, int *iteration) {
-    for (int i = 0; i < POLISH; i++) {
-        if (!step(lm, &mu, 1))
-            return;
-        if (!(lm->now.number <= control->tol)) {
-            swap_points(lm);
-            return;
-        }
-        report(lm, trace, ++*iteration);
-    }
-}
-
-static enum ca_outcome minimise(struct normal *lm, const struct ca_control *control,
-                                const struct ca_trace *trace, double *mu, int *iteration) {
-    evaluate(lm, &lm->now);
-    for (*iteration = 0;; ++*iteration) {
-        const struct point *now = &lm->now;
-        const int stop = report(lm, trace, *iteration);
-        if (!isfinite(now->f) || isnan(now->number))
-            return CA_DIVERGED;
-        if (now->number < 0)
-            return CA_DEGENERATE;
-        if (now->number <= control->tol &&
-            ca_is_small(lm->objective, control, now->f, decrement(lm)))
-            return CA_CONVERGED;
-        if (stop)
-            return CA_STOPPED;
-        if (*iteration >= control->max_iterations)
-            return CA_EXHAUSTED;
-        if (!step(lm, mu, INT_MAX))
-            return CA_STALLED;
-    }
-}
-
-struct ca_result ca_normal(const struct ca_objective *objective,
-                           const struct ca_control *control, const struct ca_trace *trace,
-                           double *theta) {
+struct ca_lm_system ca_normal_system(const struct ca_objective *objective) {
     const size_t p = objective->p;
-    struct normal lm = {.objective = objective,
-                        .now = point_new(p),
-                        .trial = point_new(p),
-                        .z = ca_doubles(p),
-                        .a = ca_doubles(p),
-                        .factor = ca_doubles(p * p),
-                        .work = ca_doubles(4 * p),
-                        .pivot = ca_ints(p)};
-    double mu = 1e-2;
-    int iterations;
-    memcpy(lm.now.theta, theta, sizeof(double) * p);
-    const enum ca_outcome outcome = minimise(&lm, control, trace, &mu, &iterations);
-    if (outcome == CA_CONVERGED)
-        polish(&lm, control, trace, mu, &iterations);
-    memcpy(theta, lm.now.theta, sizeof(double) * p);
-    return (struct ca_result){.outcome = outcome,
-                              .iterations = iterations,
-                              .loss = lm.now.f,
-                              .excess = lm.now.f,
-                              .number = lm.now.number,
-                              .decrement = outcome == CA_DIVERGED ? NAN : decrement(&lm)};
+    struct normal_system *s = ca_bytes(1, sizeof *s);
+    *s = (struct normal_system){.objective = objective,
+                                .now = point_new(p),
+                                .trial = point_new(p),
+                                .z = ca_doubles(p),
+                                .a = ca_doubles(p),
+                                .factor = ca_doubles(p * p),
+                                .work = ca_doubles(4 * p),
+                                .pivot = ca_ints(p)};
+    return (struct ca_lm_system){.context = s,
+                                 .now = stand,
+                                 .start = start,
+                                 .prepare = prepare,
+                                 .factorise = factorise,
+                                 .propose = propose,
+                                 .judge = judge,
+                                 .swap = swap_points,
+                                 .decrement = decrement};
 }
