@@ -406,9 +406,9 @@ static void check_gradient(const struct ca_objective *objective, const double *r
                            const double *J, const double *g, double rounding) {
     for (size_t k = 0; k < objective->p; k++) {
         double sum = 0, size = 0;
-        for (size_t i = 0; i < objective->q; i++) {
-            sum += 2 * J[i + k * objective->q] * r[i];
-            size += fabs(2 * J[i + k * objective->q] * r[i]);
+        for (size_t i = 0; i < objective->squares.q; i++) {
+            sum += 2 * J[i + k * objective->squares.q] * r[i];
+            size += fabs(2 * J[i + k * objective->squares.q] * r[i]);
         }
         close_to("gradient", g[k], sum, 1e-6 * size + rounding);
     }
@@ -442,18 +442,18 @@ static void stage_moments(struct fuzz_subject *s) {
         return;
     struct ca_loss loss = ca_loss_new(g, &moments, all_columns(g));
     const struct ca_objective objective = ca_loss_objective(&loss);
-    double *gradient = ca_doubles(p), *r = ca_doubles(objective.q), f;
-    double *J = ca_doubles(objective.q * p);
+    double *gradient = ca_doubles(p), *r = ca_doubles(objective.squares.q), f;
+    double *J = ca_doubles(objective.squares.q * p);
     digest_one(s, objective.gradient(objective.context, s->theta, gradient));
     digest(s, gradient, p);
     digest_one(s, objective.number(objective.context, s->theta, &f));
-    objective.residuals(objective.context, s->theta, r);
-    objective.jacobian(objective.context, J);
-    digest(s, J, objective.q * p);
+    objective.squares.residuals(objective.context, s->theta, r);
+    objective.squares.jacobian(objective.context, J);
+    digest(s, J, objective.squares.q * p);
     if (is_tame(s))
         check_gradient(&objective, r, J, gradient, 1e-11 * s->majorant * s->majorant);
-    objective.bend(objective.context, s->theta, r);
-    digest(s, r, objective.q);
+    objective.squares.bend(objective.context, s->theta, r);
+    digest(s, r, objective.squares.q);
     minimise(s, ca_lm, &objective);
     minimise(s, ca_lbfgs, &objective);
     minimise(s, ca_adam, &objective);
@@ -504,8 +504,8 @@ static void stage_samples(struct fuzz_subject *s) {
         digest_one(s, objective.number(objective.context, s->theta, &f));
         if (kind == CA_SQUARED && decay == 0 && is_tame(s))
             check_dependencies(s, gradient);
-        if (objective.bend_gradient != NULL) {
-            objective.bend_gradient(objective.context, s->theta, s->theta, gradient);
+        if (objective.normal.bend != NULL) {
+            objective.normal.bend(objective.context, s->theta, s->theta, gradient);
             digest(s, gradient, p);
         }
         minimise(s, ca_normal, &objective);

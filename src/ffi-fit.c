@@ -156,7 +156,7 @@ static SEXP run(minimiser *minimise, const struct ca_objective *objective, const
     SEXP coef = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)p));
     memcpy(REAL(coef), start, sizeof(double) * p);
     struct ca_result result = minimise(objective, control, &trace, REAL(coef));
-    if (objective->q > 0 && minimise != ca_lm &&
+    if (objective->squares.q > 0 && minimise != ca_lm &&
         (result.outcome == CA_CONVERGED || result.outcome == CA_STALLED))
         result = ca_lm_polish(objective, control, &trace, REAL(coef), &result);
     if (isfinite(history->least)) {
@@ -268,11 +268,11 @@ SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP deca
                    Rf_ScalarReal(objective.gradient(objective.context, th, REAL(gradient))));
     SET_VECTOR_ELT(out, 1, gradient);
     SET_VECTOR_ELT(out, 2, Rf_ScalarReal(objective.number(objective.context, th, &f)));
-    if (along != R_NilValue && objective.bend_gradient != NULL) {
+    if (along != R_NilValue && objective.normal.bend != NULL) {
         const double *v = ffi_theta(along, &g);
         SEXP bend = Rf_allocVector(REALSXP, (R_xlen_t)g.n_params);
         SET_VECTOR_ELT(out, 3, bend);
-        objective.bend_gradient(objective.context, th, v, REAL(bend));
+        objective.normal.bend(objective.context, th, v, REAL(bend));
     }
     UNPROTECT(2); /* out, gradient */
     return out;

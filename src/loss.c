@@ -85,10 +85,10 @@ static void bend(void *context, const double *v, double *bent) {
 static double number(void *context, const double *theta, double *f) {
     struct ca_loss *loss = context;
     const struct ca_objective objective = ca_loss_objective(loss);
-    double *J = ca_doubles(objective.q * objective.p);
+    double *J = ca_doubles(objective.squares.q * objective.p);
     residuals(context, theta, loss->r);
     jacobian(context, J);
-    *f = ca_dot(objective.q, loss->r, loss->r);
+    *f = ca_dot(objective.squares.q, loss->r, loss->r);
     return ca_convergence(&objective, loss->r, J);
 }
 
@@ -100,14 +100,14 @@ static double resolution(const struct ca_loss *loss) {
 
 struct ca_objective ca_loss_objective(struct ca_loss *loss) {
     return (struct ca_objective){.p = loss->tangent.graph->n_params,
-                                 .q = loss->moments.m * loss->moments.rank,
                                  .floor = loss->moments.floor,
                                  .total = loss->moments.total,
                                  .resolution = resolution(loss),
                                  .context = loss,
-                                 .residuals = residuals,
-                                 .jacobian = jacobian,
                                  .gradient = gradient,
                                  .number = number,
-                                 .bend = bend};
+                                 .squares = {.q = loss->moments.m * loss->moments.rank,
+                                             .residuals = residuals,
+                                             .jacobian = jacobian,
+                                             .bend = bend}};
 }

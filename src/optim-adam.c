@@ -32,21 +32,21 @@ static void move(struct adam *adam, double rate, double *theta) {
 static double epoch(const struct ca_objective *objective, struct adam *adam, double rate,
                     double *theta) {
     double sum = 0;
-    objective->shuffle(objective->context);
-    for (size_t i = 0; i < objective->n_batches && isfinite(sum); i++) {
-        sum += objective->batch(objective->context, theta, i, adam->g);
+    objective->batches.shuffle(objective->context);
+    for (size_t i = 0; i < objective->batches.n && isfinite(sum); i++) {
+        sum += objective->batches.gradient(objective->context, theta, i, adam->g);
         if (isfinite(sum))
             memcpy(adam->finite, theta, sizeof(double) * adam->p);
         move(adam, rate, theta);
     }
-    return sum / (double)objective->n_batches;
+    return sum / (double)objective->batches.n;
 }
 
 struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_control *control,
                          const struct ca_trace *trace, double *theta) {
     const size_t p = objective->p, bytes = sizeof(double) * p;
     const double pi = 3.14159265358979323846;
-    const int batches = objective->n_batches > 1;
+    const int batches = objective->batches.n > 1;
     struct adam adam = {.p = p,
                         .g = ca_doubles(p),
                         .first = ca_doubles(p),

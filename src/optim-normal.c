@@ -42,8 +42,8 @@ static struct point point_new(size_t p) {
 }
 
 static void evaluate(const struct normal_system *s, struct point *at) {
-    at->at.f =
-        s->objective->normal(s->objective->context, at->at.theta, at->G, at->g, &at->at.number);
+    at->at.f = s->objective->normal.evaluate(s->objective->context, at->at.theta, at->G, at->g,
+                                             &at->at.number);
 }
 
 static void swap_points(void *context) {
@@ -66,9 +66,9 @@ static int factorise(void *context, double mu) {
  * residuals along z. */
 static void accelerate(struct normal_system *s) {
     const size_t p = s->objective->p;
-    if (s->objective->bend_gradient == NULL)
+    if (s->objective->normal.bend == NULL)
         return;
-    s->objective->bend_gradient(s->objective->context, s->now.at.theta, s->z, s->a);
+    s->objective->normal.bend(s->objective->context, s->now.at.theta, s->z, s->a);
     ca_chol_solve((int)p, s->factor, s->a);
     if (!(2 * ca_norm((int)p, s->a) <= MOST_ACCELERATION * ca_norm((int)p, s->z)))
         return;
@@ -118,7 +118,7 @@ static double judge(void *context, double mu, double predicted) {
         const double gain = decrease(s) / predicted;
         return gain > 1e-4 ? gain : -1;
     }
-    const double f = s->objective->value(s->objective->context, trial->at.theta);
+    const double f = s->objective->normal.value(s->objective->context, trial->at.theta);
     const double gain = (now->at.f - f) / predicted;
     if (!isfinite(f) || !(gain > 1e-4))
         return -1;

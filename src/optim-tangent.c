@@ -63,7 +63,7 @@ static struct point point_new(size_t p, size_t q) {
 }
 
 static struct tangent_system *system_new(const struct ca_objective *objective) {
-    const size_t p = objective->p, q = objective->q, n = q < p ? q : p;
+    const size_t p = objective->p, q = objective->squares.q, n = q < p ? q : p;
     struct tangent_system *s = ca_bytes(1, sizeof *s);
     *s = (struct tangent_system){.objective = objective,
                                  .n_system = n,
@@ -86,15 +86,15 @@ static struct tangent_system *system_new(const struct ca_objective *objective) {
 }
 
 static void evaluate(const struct tangent_system *s, struct point *at) {
-    s->objective->residuals(s->objective->context, at->at.theta, at->r);
-    at->at.f = ca_dot(s->objective->q, at->r, at->r);
+    s->objective->squares.residuals(s->objective->context, at->at.theta, at->r);
+    at->at.f = ca_dot(s->objective->squares.q, at->r, at->r);
 }
 
 /* The tangent at the point of the last residuals, its scales and the convergence number. */
 static void linearise(const struct tangent_system *s, struct point *at) {
-    const size_t p = s->objective->p, q = s->objective->q;
+    const size_t p = s->objective->p, q = s->objective->squares.q;
     double largest = 0;
-    s->objective->jacobian(s->objective->context, at->J);
+    s->objective->squares.jacobian(s->objective->context, at->J);
     at->at.number = ca_convergence(s->objective, at->r, at->J);
     for (size_t k = 0; k < p; k++) {
         at->scale[k] = ca_norm((int)q, at->J + k * q);
@@ -111,7 +111,7 @@ static void linearise(const struct tangent_system *s, struct point *at) {
 
 static void prepare(void *context) {
     struct tangent_system *s = context;
-    const int p = (int)s->objective->p, q = (int)s->objective->q;
+    const int p = (int)s->objective->p, q = (int)s->objective->squares.q;
     if (q < p)
         ca_gram(q, p, s->now.J, q, 1, s->gram);
     else
@@ -130,7 +130,7 @@ static int factorise(void *context, double mu) {
 
 /* out = -(J'J + mu I)^-1 J'x */
 static void solve(struct tangent_system *s, const double *x, double *out) {
-    const size_t p = s->objective->p, q = s->objective->q;
+    const size_t p = s->objective->p, q = s->objective->squares.q;
     if (q < p) {
         memcpy(s->y, x, sizeof(double) * q);
         ca_chol_solve((int)q, s->factor, s->y);
@@ -158,7 +158,7 @@ static double propose(void *context, double mu) {
         s->v[k] = s->z[k] * now->scale[k];
         predicted += s->z[k] * (mu * s->z[k] - now->g[k]);
     }
-    s->objective->bend(s->objective->context, s->v, s->bent);
+    s->objective->squares.bend(s->objective->context, s->v, s->bent);
     solve(s, s->bent, s->a);
     const double ratio = 2 * ca_norm((int)p, s->a) / ca_norm((int)p, s->z);
     const double share = ratio <= MOST_ACCELERATION ? 0.5 : 0;
@@ -193,7 +193,7 @@ static double judge(void *context, double mu, double predicted) {
 /* The decrement at `now`, and Q'r in s->y; the factors stay for newton(). */
 static double decrement(void *context) {
     struct tangent_system *s = context;
-    const size_t p = s->objective->p, q = s->objective->q;
+    const size_t p = s->objective->p, q = s->objective->squares.q;
     const size_t k = s->n_system;
     double sum = 0;
     memcpy(s->qr, s->now.J, sizeof(double) * q * p);
@@ -227,7 +227,7 @@ static void swap_points(void *context) {
 /* A Gauss-Newton step with the factors of decrement(), halved until it brings f down. */
 static int newton(void *context) {
     struct tangent_system *s = context;
-    const size_t p = s->objective->p, q = s->objective->q;
+    const size_t p = s->objective->p, q = s->objective->squares.q;
     ca_solve_upper((int)s->rank, s->qr, (int)q, s->y);
     memset(s->v, 0, sizeof(double) * p);
     for (size_t l = 0; l < s->rank; l++) {

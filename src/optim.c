@@ -10,11 +10,11 @@
 double ca_convergence(const struct ca_objective *objective, const double *r, const double *J) {
     double worst = -1;
     for (size_t k = 0; k < objective->p; k++) {
-        const double *column = J + k * objective->q;
-        const double norm = ca_norm((int)objective->q, column);
+        const double *column = J + k * objective->squares.q;
+        const double norm = ca_norm((int)objective->squares.q, column);
         if (norm == 0)
             continue;
-        const double cosine = fabs(ca_dot(objective->q, column, r)) / norm;
+        const double cosine = fabs(ca_dot(objective->squares.q, column, r)) / norm;
         if (isnan(cosine)) /* the worst of all */
             return cosine;
         worst = fmax(worst, cosine);
@@ -75,14 +75,14 @@ struct ca_result ca_finish(const struct ca_objective *objective,
     if (outcome != CA_DIVERGED && outcome != CA_STOPPED) {
         if (number == -1)
             outcome = CA_DEGENERATE;
-        else if (number <= control->tol && objective->n_batches <= 1)
+        else if (number <= control->tol && objective->batches.n <= 1)
             outcome = CA_CONVERGED;
     }
     double decrement = NAN;
-    if (outcome != CA_DIVERGED && objective->has_normal) {
+    if (outcome != CA_DIVERGED && objective->normal.affordable) {
         const size_t p = objective->p;
         double *G = ca_doubles(p * p), *g = ca_doubles(p), same;
-        objective->normal(objective->context, theta, G, g, &same);
+        objective->normal.evaluate(objective->context, theta, G, g, &same);
         decrement = ca_normal_decrement(objective, G, g, ca_doubles(p * p), ca_doubles(4 * p),
                                         ca_ints(p));
     }

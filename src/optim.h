@@ -22,38 +22,49 @@
 
 #include <stddef.h>
 
+/* Least squares, f = |r|^2: what ca_lm uses beside the objective itself. */
+struct ca_squares {
+    size_t q; /* residuals, 0 for an objective that has none */
+    void (*residuals)(void *context, const double *theta, double *r);
+    void (*jacobian)(void *context,
+                     double *J); /* q x p, at the theta of the last residuals() */
+    /* r'', the second derivative of r along v, at the theta of the last residuals() */
+    void (*bend)(void *context, const double *v, double *bent);
+};
+
+/* Any sum of losses: what ca_normal uses. */
+struct ca_normal_equations {
+    double (*value)(void *context, const double *theta); /* f alone */
+    /* f, half its gradient, half its Gauss-Newton matrix G (upper triangle) and the convergence
+     * number */
+    double (*evaluate)(void *context, const double *theta, double *G, double *g,
+                       double *number);
+    /* of squared errors, or NULL: J'r'' on the scale of g, r'' the second derivative of the
+     * residuals along v */
+    void (*bend)(void *context, const double *theta, const double *v, double *out);
+    int affordable; /* whether p^2 numbers and the work for G are, at the end of a fit */
+};
+
+/* Mini-batches: what ca_adam uses. */
+struct ca_batches {
+    size_t n; /* 0 or 1 for none */
+    double (*gradient)(void *context, const double *theta, size_t i, double *g);
+    void (*shuffle)(void *context);
+};
+
 struct ca_objective {
     size_t p;
     double floor, total;
-    double
-        resolution; /* singular values of J below it, relative to the largest, do not count */
+    /* singular values of J below it, relative to the largest, do not count */
+    double resolution;
     void *context;
     /* of f, which it returns */
     double (*gradient)(void *context, const double *theta, double *g);
     /* the convergence number at theta, and f */
     double (*number)(void *context, const double *theta, double *f);
-
-    /* least squares, f = |r|^2 (ca_lm) */
-    size_t q;
-    void (*residuals)(void *context, const double *theta, double *r);
-    void (*jacobian)(void *context, double *J); /* at the theta of the last residuals() */
-    /* r'', the second derivative of r along v, at the theta of the last residuals() */
-    void (*bend)(void *context, const double *v, double *bent);
-
-    /* any sum of losses: f alone; f, half its gradient, half its Gauss-Newton matrix G (upper
-     * triangle) and the convergence number (ca_normal) */
-    double (*value)(void *context, const double *theta);
-    double (*normal)(void *context, const double *theta, double *G, double *g, double *number);
-    /* of squared errors, or NULL: J'r'' on the scale of g, r'' the second derivative of the
-     * residuals along v */
-    void (*bend_gradient)(void *context, const double *theta, const double *v, double *out);
-    /* whether p^2 numbers and the work for G are affordable at the end of a fit */
-    int has_normal;
-
-    /* mini-batches: f and its gradient on the i-th of n_batches (ca_adam), 0 or 1 for none */
-    size_t n_batches;
-    double (*batch)(void *context, const double *theta, size_t i, double *g);
-    void (*shuffle)(void *context);
+    struct ca_squares squares;
+    struct ca_normal_equations normal;
+    struct ca_batches batches;
 };
 
 struct ca_control {

@@ -350,18 +350,16 @@ static int affordable(const struct ca_sample *sample) {
 }
 
 struct ca_objective ca_sample_objective(struct ca_sample *sample) {
-    return (struct ca_objective){.p = sample->jet.graph->n_params,
-                                 .total = sample->total / (double)sample->n_samples,
-                                 .resolution = RESOLUTION,
-                                 .context = sample,
-                                 .gradient = gradient,
-                                 .number = number,
-                                 .value = value,
-                                 .normal = normal,
-                                 .bend_gradient =
-                                     sample->kind == CA_SQUARED ? bend_gradient : NULL,
-                                 .has_normal = n_batches(sample) <= 1 && affordable(sample),
-                                 .n_batches = n_batches(sample),
-                                 .batch = batch,
-                                 .shuffle = shuffle};
+    return (struct ca_objective){
+        .p = sample->jet.graph->n_params,
+        .total = sample->total / (double)sample->n_samples,
+        .resolution = RESOLUTION,
+        .context = sample,
+        .gradient = gradient,
+        .number = number,
+        .normal = {.value = value,
+                   .evaluate = normal,
+                   .bend = sample->kind == CA_SQUARED ? bend_gradient : NULL,
+                   .affordable = n_batches(sample) <= 1 && affordable(sample)},
+        .batches = {.n = n_batches(sample), .gradient = batch, .shuffle = shuffle}};
 }
