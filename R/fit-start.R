@@ -7,7 +7,6 @@ train_each <- function(network, seeds, null, decay = 0, train) {
     own <- i == 1L && !is.null(network$coef)
     run <- if (own) train(network$coef, seeds[[i]]) else train_drawn(network, seeds[[i]], null, decay, train)
     if (own) run$redraws <- 0L
-    run$outcome <- outcomes[[run$outcome + 1L]]
     run
   })
 }
@@ -23,7 +22,7 @@ train_drawn <- function(network, seed, null, decay, train) {
     for (again in derive_seeds(seed, most_redraws)) {
       redraws <- redraws + 1L
       other <- train(draw_coef(network, "glorot", again), again)
-      if (!(penalised_loss(run) <= penalised_loss(other))) run <- other
+      if (!(run_loss(run) <= run_loss(other))) run <- other
       if (!is_bad(run, null, decay)) break
     }
   }
@@ -31,10 +30,10 @@ train_drawn <- function(network, seed, null, decay, train) {
   run
 }
 
-# Infinite where a run diverged; `outcome` is a code of outcomes[] here.
-penalised_loss <- function(run) if (outcomes[[run$outcome + 1L]] == "diverged" || is.na(run$loss)) Inf else run$loss
+# A run that diverged has an infinite loss, so that it is never the best.
+run_loss <- function(run) if (run$outcome == "diverged" || is.na(run$loss)) Inf else run$loss
 
-is_bad <- function(run, null, decay) penalised_loss(run) - decay * sum(run$coef^2) > null * (1 + 1e-6)
+is_bad <- function(run, null, decay) run_loss(run) - decay * sum(run$coef^2) > null * (1 + 1e-6)
 
 # ---- coefficients in other units ---------------------------------------------------------------------
 
@@ -113,5 +112,3 @@ abort_units <- function(call) {
     i = "Start without coefficients, or make the task with {.code standardise = FALSE}."
   ), "units", call = call)
 }
-
-outcomes <- c("converged", "stalled", "exhausted", "degenerate", "diverged", "stopped")

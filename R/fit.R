@@ -298,9 +298,6 @@ can_express <- function(network) {
   min(size) > 10 * max(dim(J)) * .Machine$double.eps * size[[1L]]
 }
 
-# A loss that counts against all others where a run diverged.
-run_loss <- function(run) if (run$outcome == "diverged" || is.na(run$loss)) Inf else run$loss
-
 best_run <- function(runs) runs[[which.min(vapply(runs, run_loss, 0))]]
 
 # Nothing is lost: the condition holds the last coefficients at which the loss was finite (the start, if none).

@@ -143,6 +143,16 @@ static SEXP history_matrix(const struct history *history) {
     return out;
 }
 
+static const char *outcome_name(enum ca_outcome outcome) {
+    static const char *const names[] = {
+        [CA_CONVERGED] = "converged", [CA_STALLED] = "stalled",
+        [CA_EXHAUSTED] = "exhausted", [CA_DEGENERATE] = "degenerate",
+        [CA_DIVERGED] = "diverged",   [CA_STOPPED] = "stopped",
+    };
+    _Static_assert(sizeof names / sizeof names[0] == CA_STOPPED + 1, "a name for each outcome");
+    return names[outcome];
+}
+
 /* list(coef, loss, excess, number, decrement, outcome, iterations, history): the loss with and
  * without its floor, and history a matrix with columns iteration, loss, convergence number,
  * validation loss. */
@@ -171,7 +181,7 @@ static SEXP run(minimiser *minimise, const struct ca_objective *objective, const
     SET_VECTOR_ELT(out, 2, Rf_ScalarReal(result.excess));
     SET_VECTOR_ELT(out, 3, Rf_ScalarReal(result.number));
     SET_VECTOR_ELT(out, 4, Rf_ScalarReal(result.decrement));
-    SET_VECTOR_ELT(out, 5, Rf_ScalarInteger((int)result.outcome));
+    SET_VECTOR_ELT(out, 5, Rf_mkString(outcome_name(result.outcome)));
     SET_VECTOR_ELT(out, 6, Rf_ScalarInteger(result.iterations));
     SET_VECTOR_ELT(out, 7, history_matrix(history));
     UNPROTECT(2); /* out, coef */

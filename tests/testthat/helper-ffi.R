@@ -263,7 +263,7 @@ is_answer <- function(x, routine) {
     ffi_reach = is.integer(x) && is.matrix(x) && nrow(x) == 4L,
     ffi_gradient = identical(names(x), c("loss", "gradient")) && is.double(x$gradient),
     ffi_fit = ,
-    ffi_fit_samples = is.list(x) && is.double(x$coef) && ncol(x$history) == 4L && x$outcome %in% 0:5,
+    ffi_fit_samples = is.list(x) && is.double(x$coef) && ncol(x$history) == 4L && is.character(x$outcome),
     ffi_sample_gradient = identical(names(x), c("loss", "gradient", "number", "bend")) && is.double(x$gradient),
     ffi_capacity = ,
     ffi_kernel = ,

@@ -10,7 +10,7 @@ test_that("a start that ends worse than no network is drawn again, and counted",
       calls <<- calls + 1L
       starts[[calls]] <<- start
       loss <- if (calls <= bad) 10 - calls / 10 else 0.5
-      list(coef = start, loss = loss + decay * sum(start^2), outcome = 0L)
+      list(coef = start, loss = loss + decay * sum(start^2), outcome = "converged")
     }
     if (!is.null(given)) network <- set_coef(network, given)
     run <- capalloc:::train_each(network, 5L, null = 1, decay = decay, train = train)[[1L]]
