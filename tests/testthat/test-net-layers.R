@@ -91,6 +91,6 @@ test_that("the README and the help page have the same table", {
   root <- Sys.getenv("CAPALLOC_SOURCE", "")
   skip_if(!file.exists(file.path(root, "README.md")), "the sources are not at hand")
   expect_identical(table_of(readLines(file.path(root, "README.md"))), layer_table)
-  help <- sub("^#' ", "", readLines(file.path(root, "R", "layers.R")))
+  help <- sub("^#' ", "", readLines(file.path(root, "R", "net-layers.R")))
   expect_identical(table_of(help), layer_table)
 })
