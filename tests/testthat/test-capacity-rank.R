@@ -158,7 +158,8 @@ test_that("in other metrics the T-rule sees the tangent of that metric", {
 
 test_that("nonlinear networks are judged by D and the tangent maps at the samples", {
   cases <- list(
-    tanh = list(input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)),
+    tanh = list(input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |>
+      layer_dense(1, bias = TRUE)),
     relu = list(input_vector(3) |> layer_dense(3) |> layer_activation("relu") |> layer_dense(2)),
     skip = list(input_vector(3) |>
       layer_parallel(\(x) layer_dense(x, 1), \(x) layer_dense(x, 2) |> layer_activation("tanh") |> layer_dense(1)))
