@@ -49,6 +49,10 @@ lower_layers <- function(layers, graph, from) {
 
 lower_layer <- function(layer, graph, from) UseMethod("lower_layer")
 
+node_channels <- function(graph, node) {
+  if (node == 0L) graph$input[[1L]] else graph$ops[[node]]$shape[[1L]]
+}
+
 # Whether f(c x) = c f(x) for c > 0.
 is_homogeneous <- function(network) {
   known <- activations()

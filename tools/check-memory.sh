@@ -9,7 +9,7 @@
 
 # Every routine, not every network: the repetitions of the slow files add nothing here.
 core="ffi|capacity-tangent|tangent-samples|capacity-linearise|net-graph|layer-.*|fit|fit-rows|optim|capacity"
-core="^($core|capacity-kernel|capacity-table|propagate|propagate-moments|decoupling)\$"
+core="^($core|capacity-kernel|capacity-table|flow-.*)\$"
 flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
 case "${1:-}" in

@@ -21,12 +21,12 @@ c_files <- function() {
 
 # What computes: not layers, checks, printing or pictures.
 r_files <- function() {
-  stems <- c("allocation", "capacity", "capacity-kernel", "capacity-table", "contrast", "cut", "decoupling",
-    "depth-chain", "difference", "diffusion-limit", "effective-receptive-field", "friedman", "gain", "gate", "gate-law",
-    "gate-pair", "linearise", "lower", "metric", "partition", "partition-basis", "propagate", "propagate-moments",
-    "rank-results", "reflected", "scaling-measure", "shattering", "slide", "tangent", "task", "task-data",
-    "task-image", "task-linear", "task-moments", "task-process", "task-series", "task-trend", "uncertainty",
-    "variance-study")
+  stems <- c("allocation", "capacity", "capacity-kernel", "capacity-table", "contrast", "depth-chain", "difference",
+    "diffusion-limit", "effective-receptive-field", "flow-cut", "flow-decoupling", "flow-gate", "flow-joint",
+    "flow-moments", "flow-pair", "flow-propagate", "flow-range", "friedman", "linearise", "lower", "metric",
+    "partition", "partition-basis", "rank-results", "reflected", "scaling-measure", "shattering", "slide",
+    "tangent", "task", "task-data", "task-image", "task-linear", "task-moments", "task-process", "task-series",
+    "task-trend", "uncertainty", "variance-study")
   file.path("capalloc/R", paste0(stems, ".R"))
 }
 

@@ -208,3 +208,20 @@ curved_flows <- function() {
   )
   Map(with_test_coef, networks, seq_along(networks))
 }
+
+# ---- integrals over the normal density ---------------------------------------------------------
+
+# Where u is of the order of the widths around the centres, and from -12 to 12.
+panel_ends <- function(centres, widths) {
+  steps <- outer(widths, 4^(-1:8))
+  ends <- c(seq(-12, 12, by = 2), unlist(lapply(centres, \(centre) c(centre, centre - steps, centre + steps))))
+  sort(unique(pmin(pmax(ends, -12), 12)))
+}
+
+# E h(z), asked for 1e-12 of each part: where it can reach no more than rounding it says so, which is as good.
+expect_over <- function(h, ends) {
+  part <- function(from, to) {
+    integrate(\(z) h(z) * dnorm(z), from, to, rel.tol = 1e-12, abs.tol = 0, stop.on.error = FALSE)$value
+  }
+  sum(mapply(part, ends[-length(ends)], ends[-1]))
+}

@@ -35,6 +35,14 @@ blocks_above <- function(blocks, from) {
   found
 }
 
+# Blocks of the operations that have parameters of the layer.
+start_blocks <- function(about) {
+  ops <- about$graph$ops
+  theta <- vapply(ops, function(op) if (op$kind %in% c("linear", "bias")) op$theta else NA_real_, 0)
+  nodes <- which(theta >= about$start$first - 1 & theta <= about$start$last - 1)
+  which(about$blocks$node %in% nodes & about$blocks$live)
+}
+
 # The order in which wanted blocks are taken forwards: list of blocks, those of the gates of one level together.
 take_items <- function(blocks, wanted) {
   taken <- which(wanted & blocks$node > 0L)

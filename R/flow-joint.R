@@ -3,7 +3,7 @@
 # For Gaussian inputs those of the first activations are Gaussian, exactly. Deeper ones are taken as Gaussian
 # with the means and covariances that they have when the pre-activations before them are: through linear
 # operations these are exact, through activations E phi(u), E[phi(u_i) phi(u_k)] and cov(phi(u_i), r) =
-# E[phi'(u_i)] cov(u_i, r) are those of Gaussian u (R/gate-pair.R). Without a task, inputs are white and every
+# E[phi'(u_i)] cov(u_i, r) are those of Gaussian u (R/flow-pair.R). Without a task, inputs are white and every
 # pre-activation is taken as centred and scaled to variance 1.
 
 # Of a graph with activations by level, list(blocks, law, moments): blocks of activations, from input to output, and
@@ -125,10 +125,6 @@ carry_cost <- function(cut, two_sided, matrices, rows = cut$size) {
     own * taps * channels
   }, 0)
   2 * sum(weights) * rows * (1 + two_sided) * matrices
-}
-
-node_channels <- function(graph, node) {
-  if (node == 0L) graph$input[[1L]] else graph$ops[[node]]$shape[[1L]]
 }
 
 # More than `limit` operations are only done when they are asked for; what takes long is said before.

@@ -1,4 +1,4 @@
-# Moments of gates against numerical integration.
+# Moments of gates of pairs of units against numerical integration.
 
 gate_class <- function(phi, parameter = 1) list(phi = phi, parameter = parameter, at = 1L)
 
@@ -116,32 +116,6 @@ test_that("values of large variance beside a leaky relu that is nearly one with 
   }
 })
 
-# Where u is of the order of the widths around the centres, and from -12 to 12.
-panel_ends <- function(centres, widths) {
-  steps <- outer(widths, 4^(-1:8))
-  ends <- c(seq(-12, 12, by = 2), unlist(lapply(centres, \(centre) c(centre, centre - steps, centre + steps))))
-  sort(unique(pmin(pmax(ends, -12), 12)))
-}
-
-# E h(z), asked for 1e-12 of each part: where it can reach no more than rounding it says so, which is as good.
-expect_over <- function(h, ends) {
-  part <- function(from, to) {
-    integrate(\(z) h(z) * dnorm(z), from, to, rel.tol = 1e-12, abs.tol = 0, stop.on.error = FALSE)$value
-  }
-  sum(mapply(part, ends[-length(ends)], ends[-1]))
-}
-
-test_that("gates that vary in a thousandth of a deviation are integrated, wherever that is", {
-  for (phi in c("sigmoid", "tanh", "erf", "gelu")) for (s in c(0.01, 3000)) for (centre in c(0, -0.4, 2.5)) {
-    found <- capalloc:::gate_moments(phi, 1, -centre * s, s)
-    slope <- function(z) capalloc:::phi_at(phi, 1, s * (z - centre))$slope
-    ends <- panel_ends(centre, 1 / s)
-    # u / s is rounded: 3000 * 12 * 2e-16 of its width; integrate() is asked for 1e-12
-    expect_near(found$mean / expect_over(slope, ends), 1, 1e-11, paste(phi, s, centre))
-    expect_near(found$square / expect_over(\(z) slope(z)^2, ends), 1, 1e-11, paste(phi, s, centre))
-  }
-})
-
 test_that("kinks of units that are one are found on both sides, of any deviations", {
   sd <- c(0.1, 1000)
   kinks <- c(0.5, 1.2)
@@ -195,18 +169,6 @@ test_that("a fast sine is resolved beside the slope of erf", {
     # w^2 / 2 times the rounding of rho^2, and that of the sum
     expect_near(capalloc:::pair_moments(law)$second[1, 2] / wanted, 1, 1e-12, paste(rho))
   }
-})
-
-test_that("pre-activations that are constants have the gates of their values", {
-  b <- c(0.4, -1.5)
-  block <- \(x) x |> layer_dense(2, bias = TRUE) |> layer_activation("tanh")
-  net <- set_coef(input_vector(2) |> layer_residual(block, scale = 2), c(0, 0, 0, 0, b))
-  task <- task_moments(diag(2), matrix(0, 2, 1), 1)
-  flow <- propagate_capacity(net, task = task)
-  # the block is its constant alone, of squared gain s^2 q b^2 beside the shortcut's 1
-  gain <- 4 * b^2 / cosh(b)^4
-  expect_near(units_at(flow, "residual1"), 1 / (1 + gain), 1e-14)
-  expect_near(flow$capacity[flow$layer == "residual1" & flow$part == "(Intercept)"], sum(gain / (1 + gain)), 1e-14)
 })
 
 # E[f(u) g(w)] by the trapezoidal rule in u and in w given u, which is exact to rounding for smooth f and g with steps

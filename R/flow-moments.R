@@ -33,14 +33,6 @@ backward_cut <- function(about) {
   new_cut(about$graph, about$network$coef, blocks, wanted, backward = TRUE, outputs)
 }
 
-# Blocks of the operations that have parameters of the layer.
-start_blocks <- function(about) {
-  ops <- about$graph$ops
-  theta <- vapply(ops, function(op) if (op$kind %in% c("linear", "bias")) op$theta else NA_real_, 0)
-  nodes <- which(theta >= about$start$first - 1 & theta <= about$start$last - 1)
-  which(about$blocks$node %in% nodes & about$blocks$live)
-}
-
 # The only block of the layer where vectors begin, NA when there are several (recurrences, blocks of layers). What is
 # left out of second moments are constants: biases do not count.
 single_block <- function(about) {
