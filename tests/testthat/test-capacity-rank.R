@@ -124,7 +124,7 @@ test_that("the closed forms have low = high at what training reaches", {
     expect_equal(unlist(generics::glance(k)[c("total", "rank_low", "rank_high")], use.names = FALSE), rep(5, 3))
     expect_near(k$capacity, twin_dilated_capacity(taps), 1e-8)
   }
-  # r (m + n - r)
+  # the rank of a low-rank map is r (m + n - r)
   low <- as_trained(with_test_coef(input_vector(6) |> layer_dense(2) |> layer_dense(4), 1))
   expect_equal(unlist(generics::glance(capacity(low))[c("total", "rank_low", "rank_high")], use.names = FALSE),
     rep(2 * (6 + 4 - 2), 3))
