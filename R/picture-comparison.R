@@ -209,8 +209,8 @@ comparison_loss <- function(object) {
 }
 
 # list(values, logarithmic, note): excess losses on a logarithmic scale where none is clearly negative. Exact zeros
-# have no logarithm: what is below a millionth of the largest is drawn there. Runs that went astray, beyond the `worst`
-# loss that makes sense, are not the largest.
+# have no logarithm: values below a millionth of the largest are drawn at that height. Runs with a loss above `worst`
+# (the null loss) do not count when the largest is determined.
 on_log_scale <- function(excess, all = excess, worst = Inf) {
   floor <- 1e-6 * max(pmin(all, worst), 0, na.rm = TRUE)
   # nothing but rounding next to the null loss has no orders of magnitude
