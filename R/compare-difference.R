@@ -124,9 +124,6 @@ task_difference <- function(task, cmp, two, share) {
   list(inputs = sides[[longer]]$inputs, a = values[[1L]], b = values[[2L]], d = d)
 }
 
-# Allocations of the same run agree to this much. Smaller differences count as zero.
-same_capacity <- 1e-6
-
 # list(inputs, values (replicates x inputs), constant): all allocations of a network on a task.
 network_profiles <- function(cmp, network, task, share) {
   own <- cmp$networks[[network]]

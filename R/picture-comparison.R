@@ -121,16 +121,6 @@ on_frontier <- function(capacity, loss, task) {
   }, NA)
 }
 
-# Mean capacity of each input over the runs of a network on a task.
-mean_profiles <- function(object) {
-  rows <- object$allocation[!is.na(object$allocation$position), , drop = FALSE]
-  keys <- intersect(c("network", "task", "position", "lag", "channel", "row", "column"), names(rows))
-  cell <- do.call(paste, c(rows[keys], sep = "\r"))
-  first <- rows[!duplicated(cell), keys, drop = FALSE]
-  first$capacity <- as.double(tapply(rows$capacity, factor(cell, unique(cell)), mean))
-  first
-}
-
 # One row per task, network and position: the demand of the task there, its largest scaled to 1. Positions are
 # the network's, which may take as a sequence what the task gives as a vector.
 scaled_demands <- function(object) {
