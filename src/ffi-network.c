@@ -136,10 +136,9 @@ static void read_op(SEXP x, struct ca_op *op) {
     op->shared = flag(ffi_element(x, "shared"), "whether theta is shared");
     op->theta = slice(ffi_element(x, "theta"));
     op->loop = *integers(ffi_element(x, "loop"), 1, "a loop");
-    op->scale =
-        reals(ffi_element(x, "scale"), op->kind == CA_OP_ADD ? op->n_from : 1, "a scale");
-    op->phi =
-        op->kind == CA_OP_PHI ? named(ffi_element(x, "phi"), ca_phi_kind, "an activation") : 0;
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    op->scale = reals(ffi_element(x, "scale"), row->sums ? op->n_from : 1, "a scale");
+    op->phi = row->activation ? named(ffi_element(x, "phi"), ca_phi_kind, "an activation") : 0;
 }
 
 struct ca_graph ffi_graph(SEXP x) {

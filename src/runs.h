@@ -13,8 +13,6 @@
 
 #include <stddef.h>
 
-#include "op.h"
-
 /* out[out_lo + o + m (row + c), (f, i)] += b[o, f] x[c, i] for o < n_out, c < rows. */
 struct ca_run {
     int row, rows, out_lo, n_out, ld; /* ld of x */
@@ -24,14 +22,14 @@ struct ca_run {
 /* At most so many together. */
 enum { CA_MOST_RUNS = 256 };
 
-/* The columns of one block of theta of an operation (f fastest, then i), leading dimension ld,
- * of whose rows m belong to each c. */
+/* The columns of one block of theta, filters x channels of a group (f fastest, then i), leading
+ * dimension ld, of whose rows m belong to each c. */
 struct ca_columns {
     double *y;
     int ld, m;
+    int filters, channels, groups;
 };
 
-void ca_contract_runs(const struct ca_op *op, const struct ca_run *run, int n,
-                      struct ca_columns columns);
+void ca_contract_runs(const struct ca_run *run, int n, struct ca_columns columns);
 
 #endif
