@@ -51,12 +51,10 @@ lower_layer <- function(layer, graph, from) UseMethod("lower_layer")
 
 # Whether f(c x) = c f(x) for c > 0.
 is_homogeneous <- function(network) {
+  ops <- lower(network)$ops
+  phi <- vapply(ops[ops_are(ops, "activation")], function(op) op$phi, "")
   known <- activations()
-  curved <- vapply(lower(network)$ops, function(op) {
-    op$kind %in% c("bias", "product") ||
-      (op$kind == "phi" && !known$homogeneous[known$activation == op$phi])
-  }, NA)
-  !any(curved)
+  all(ops_are(ops, "homogeneous"), known$homogeneous[match(phi, known$activation)])
 }
 
 emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, shared = TRUE, theta = 0,

@@ -180,6 +180,10 @@ const struct ca_op_row *ca_op_row(enum ca_op_kind kind) {
     return table[kind];
 }
 
+int ca_op_count(void) {
+    return CA_OP_COUNT;
+}
+
 int ca_op_kind(const char *name) {
     for (int kind = CA_OP_INPUT + 1; kind < CA_OP_COUNT; kind++)
         if (strcmp(name, table[kind]->name) == 0)

@@ -130,6 +130,8 @@ static inline bool ca_op_is_linear(const struct ca_op_row *row) {
 
 const struct ca_op_row *ca_op_row(enum ca_op_kind kind);
 
+/* Kinds are 0, the input, .. ca_op_count() - 1. */
+int ca_op_count(void);
 /* -1 when there is no operation of that name. */
 int ca_op_kind(const char *name);
 

@@ -16,13 +16,13 @@ tests_of_c <- list(
   "extended|jet|op-(max|phi|product)" = c("fit-rows", "tangent-samples", "capacity-samples"),
   "graph|op.*" = "ffi",
   "tangent" = c("optim", "fit-rows"),
-  "pass|op-linear|tangent|runs" = "tangent",
+  "pass|op-(linear|bias)|tangent|runs|contract" = "tangent",
   "sample|optim-(adam|normal)" = c("optim", "fit-rows"),
   "loss|moments|optim-(lm|lbfgs)" = c("optim", "fit"),
   "optim" = c("optim", "fit", "fit-rows"),
   "carry|gate" = c("decoupling", "propagate", "propagate-moments"),
   "propagate" = "propagate",
-  "graph|op|op-linear|pass|tangent|runs" = c("layer-local", "layer-recurrent", "layer-conv", "layer-pool", "layers",
+  "graph|op|op-(linear|bias)|pass|tangent|runs|contract" = c("layer-local", "layer-recurrent", "layer-conv", "layer-pool", "layers",
     "layer-residual", "capacity"),
   "threads" = "threads"
 )
