@@ -127,54 +127,43 @@ static enum ca_status check_flatten(struct ca_op *op, const struct ca_op *ops,
 
 /* --- the table --------------------------------------------------------------------------- */
 
-static const struct ca_op_row row_input = {.name = "input"};
+const struct ca_op_row ca_row_input = {.name = "input"};
 
-static const struct ca_op_row row_fixed = {.name = "fixed",
-                                           .min_from = 1,
-                                           .max_from = 1,
-                                           .windowed = true,
-                                           .check = ca_check_channels,
-                                           .tap = tap_fixed,
-                                           .push = ca_push_copy,
-                                           .pull = ca_pull_copy};
+const struct ca_op_row ca_row_fixed = {.name = "fixed",
+                                       .min_from = 1,
+                                       .max_from = 1,
+                                       .windowed = true,
+                                       .check = ca_check_channels,
+                                       .tap = tap_fixed,
+                                       .push = ca_push_copy,
+                                       .pull = ca_pull_copy};
 
-static const struct ca_op_row row_add = {.name = "add",
+const struct ca_op_row ca_row_add = {.name = "add",
+                                     .min_from = 1,
+                                     .max_from = 65536,
+                                     .sums = true,
+                                     .tap = tap_add,
+                                     .push = ca_push_copy,
+                                     .pull = ca_pull_copy};
+
+const struct ca_op_row ca_row_concat = {.name = "concat",
+                                        .min_from = 1,
+                                        .max_from = 65536,
+                                        .check = check_concat,
+                                        .tap = tap_concat,
+                                        .push = ca_push_copy,
+                                        .pull = ca_pull_copy};
+
+const struct ca_op_row ca_row_flatten = {.name = "flatten",
                                          .min_from = 1,
-                                         .max_from = 65536,
-                                         .sums = true,
-                                         .tap = tap_add,
+                                         .max_from = 1,
+                                         .check = check_flatten,
+                                         .tap = tap_flatten,
                                          .push = ca_push_copy,
                                          .pull = ca_pull_copy};
 
-static const struct ca_op_row row_concat = {.name = "concat",
-                                            .min_from = 1,
-                                            .max_from = 65536,
-                                            .check = check_concat,
-                                            .tap = tap_concat,
-                                            .push = ca_push_copy,
-                                            .pull = ca_pull_copy};
-
-static const struct ca_op_row row_flatten = {.name = "flatten",
-                                             .min_from = 1,
-                                             .max_from = 1,
-                                             .check = check_flatten,
-                                             .tap = tap_flatten,
-                                             .push = ca_push_copy,
-                                             .pull = ca_pull_copy};
-
-static const struct ca_op_row *const table[] = {
-    [CA_OP_INPUT] = &row_input,
-    [CA_OP_LINEAR] = &ca_row_linear,
-    [CA_OP_FIXED] = &row_fixed,
-    [CA_OP_BIAS] = &ca_row_bias,
-    [CA_OP_ADD] = &row_add,
-    [CA_OP_CONCAT] = &row_concat,
-    [CA_OP_FLATTEN] = &row_flatten,
-    [CA_OP_PHI] = &ca_row_phi,
-    [CA_OP_PRODUCT] = &ca_row_product,
-    [CA_OP_MAX] = &ca_row_max,
-};
-_Static_assert(sizeof table / sizeof *table == CA_OP_COUNT, "one row per operation");
+#define ENTRY(kind, row) [CA_OP_##kind] = &ca_row_##row,
+static const struct ca_op_row *const table[] = {CA_OPERATIONS(ENTRY)};
 
 const struct ca_op_row *ca_op_row(enum ca_op_kind kind) {
     return table[kind];

@@ -33,19 +33,22 @@ struct ca_window {
     int kernel[2], stride[2], dilation[2], pad[2], expand[2];
 };
 
-enum ca_op_kind {
-    CA_OP_INPUT,
-    CA_OP_LINEAR,
-    CA_OP_FIXED,
-    CA_OP_BIAS,
-    CA_OP_ADD,
-    CA_OP_CONCAT,
-    CA_OP_FLATTEN,
-    CA_OP_PHI,
-    CA_OP_PRODUCT,
-    CA_OP_MAX,
-    CA_OP_COUNT
-};
+/* Every operation, once: its kind CA_OP_..., the first one 0, and its row ca_row_... */
+#define CA_OPERATIONS(ROW)                                                                     \
+    ROW(INPUT, input)                                                                          \
+    ROW(LINEAR, linear)                                                                        \
+    ROW(FIXED, fixed)                                                                          \
+    ROW(BIAS, bias)                                                                            \
+    ROW(ADD, add)                                                                              \
+    ROW(CONCAT, concat)                                                                        \
+    ROW(FLATTEN, flatten)                                                                      \
+    ROW(PHI, phi)                                                                              \
+    ROW(PRODUCT, product)                                                                      \
+    ROW(MAX, max)
+
+#define CA_KIND(kind, row) CA_OP_##kind,
+enum ca_op_kind { CA_OPERATIONS(CA_KIND) CA_OP_COUNT };
+#undef CA_KIND
 
 struct ca_op {
     enum ca_op_kind kind;
@@ -168,8 +171,9 @@ void ca_pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double
 enum ca_status ca_check_alike(struct ca_op *op, const struct ca_op *ops, const char **why);
 enum ca_status ca_check_channels(struct ca_op *op, const struct ca_op *ops, const char **why);
 
-extern const struct ca_op_row ca_row_linear, ca_row_bias, ca_row_phi, ca_row_product,
-    ca_row_max;
+#define CA_ROW(kind, row) extern const struct ca_op_row ca_row_##row;
+CA_OPERATIONS(CA_ROW)
+#undef CA_ROW
 
 /* The taps of one position that read something, in their order:
  *   for (struct ca_taps t = ca_taps_of(op, u); ca_next_tap(&t);) */
