@@ -3,7 +3,7 @@
 # A graph is list(input, ops, output, n_params): `input` a shape c(channels,
 # height, width), node 0; operation i of `ops` makes node i. An operation is a
 # list of
-#   kind    "linear", "fixed", "bias", "add", "concat", "flatten"; not linear: "phi", "product", "max"
+#   kind    its name in the table of operations (R/net-operations.R)
 #   from    nodes that it reads
 #   shape   of its output
 #   window  kernel, stride, dilation, pad, expand, each (height, width): output u,

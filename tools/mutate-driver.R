@@ -22,8 +22,8 @@ tests_of_c <- list(
   "optim" = c("optim", "fit", "fit-rows"),
   "carry|gate" = c("decoupling", "propagate", "propagate-moments"),
   "propagate" = "propagate",
-  "graph|op|op-(linear|bias)|pass|tangent|runs|contract" = c("layer-local", "layer-recurrent", "layer-conv", "layer-pool", "layers",
-    "layer-residual", "capacity"),
+  "graph|op|op-(linear|bias)|pass|tangent|runs|contract" = c("layer-local", "layer-recurrent", "layer-conv",
+    "layer-pool", "layers", "layer-residual", "capacity"),
   "threads" = "threads"
 )
 
