@@ -111,10 +111,10 @@ map_norm <- function(about) {
 # layer, a linear skip. From the lowered graph: a linear operation with theta or a product of two inputs lies between
 # what it reads and the output; a bias is added and does not multiply.
 direct_arrays <- function(graph, arrays) {
-  kind <- vapply(graph$ops, function(op) op$kind, "")
-  multiplies <- kind %in% c("linear", "product")
+  multiplies <- ops_are(graph$ops, "multiplies")
+  weighs <- multiplies & ops_are(graph$ops, "theta")
   reads <- lapply(graph$ops, function(op) op$from)
-  n <- length(kind)
+  n <- length(reads)
   plain <- c(TRUE, logical(n)) # node i at i + 1: reached from the input past no multiplication
   behind <- logical(n + 1L) # a multiplication follows it
   repeat { # recurrences read later nodes, so until nothing changes
@@ -127,7 +127,7 @@ direct_arrays <- function(graph, arrays) {
     if (identical(before, c(plain, behind))) break
   }
   direct <- vapply(seq_len(n), function(i) {
-    kind[[i]] == "linear" && any(plain[reads[[i]] + 1L]) && !behind[[i + 1L]]
+    weighs[[i]] && any(plain[reads[[i]] + 1L]) && !behind[[i + 1L]]
   }, NA)
   unique(vapply(graph$ops[direct], function(op) arrays[[op$theta + 1]], 0L))
 }

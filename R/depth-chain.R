@@ -29,7 +29,7 @@ depth_chain <- function(about) {
 layer_gates <- function(about) {
   lowered <- lower_with_rows(about$network)
   square <- gate_squares(about)
-  phi <- which(vapply(lowered$graph$ops, function(op) op$kind == "phi", NA))
+  phi <- which(ops_are(lowered$graph$ops, "activation"))
   q <- vector("list", length(network_rows(about$network)))
   at <- 0
   for (node in phi) {

@@ -80,12 +80,7 @@ passes <- function(study) if (study$mode == "total") 4 else 8 * study$draws
 
 case_cost <- function(case) {
   ops <- case$lowered$graph$ops
-  weights <- vapply(ops, function(op) {
-    taps <- if (op$kind %in% c("linear", "fixed", "max")) prod(op$window[1:2]) else length(op$from)
-    channels <- if (op$kind == "linear") node_channels(case$lowered$graph, op$from[[1L]]) / op$groups else 1
-    prod(op$shape) * taps * channels
-  }, 0)
-  sum(weights)
+  sum(vapply(ops, function(op) prod(op$shape) * op_terms(case$lowered$graph, op), 0))
 }
 
 # Of every coordinate of the input its position, or row and column: n x 1 or 2.
@@ -148,7 +143,7 @@ flow_to <- function(case, network, nodes) {
 residual_sums <- function(case) {
   own <- which(vapply(network_rows(case$network), function(row) row$depth == 0L && row$layer$kind == "residual", NA))
   ops <- case$lowered$graph$ops
-  sums <- which(case$lowered$row %in% own & vapply(ops, function(op) op$kind == "add", NA))
+  sums <- which(case$lowered$row %in% own & ops_are(ops, "sums"))
   moved <- vapply(sums, function(node) ops[[node]]$from[[2L]], 0L)
   # a block without operations has no node of its own
   other <- moved != vapply(sums, function(node) ops[[node]]$from[[1L]], 0L)
@@ -241,7 +236,7 @@ skip_share <- function(case, slopes, w) {
 # Mean over activations of 1 - mean of K_ik^2 over the channels of a position, gates averaged over positions
 # and enough inputs for 50 of them.
 gate_decoupling <- function(case, theta, seed) {
-  phi <- which(case$blocks$kind == "phi" & case$blocks$channels > 1L)
+  phi <- which(kinds_are(case$blocks$kind, "activation") & case$blocks$channels > 1L)
   if (length(phi) == 0L) return(NA_real_)
   n <- input_size(case$network$input)
   rows <- ceiling(50 / min(case$blocks$size[phi] / case$blocks$channels[phi]))

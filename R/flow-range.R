@@ -12,7 +12,7 @@ node_gains <- function(graph, coef, anew = integer(), free = integer()) {
   ops <- graph$ops
   own <- own_gains(graph, coef)
   # a bias passes on what it reads, and is another source
-  bias <- vapply(ops, function(op) op$kind == "bias", NA)
+  bias <- ops_are(ops, "constant")
   constant <- ifelse(bias, own, -Inf)
   own[bias] <- 0
   own[free] <- 0
@@ -33,22 +33,21 @@ node_gains <- function(graph, coef, anew = integer(), free = integer()) {
 
 # The largest weight of each operation, times the root of how many there are to an output.
 own_gains <- function(graph, coef) {
-  has_own <- vapply(graph$ops, function(op) op$kind %in% c("linear", "bias"), NA)
+  has_own <- ops_are(graph$ops, "theta")
   begin <- vapply(graph$ops, function(op) op$theta, 0)
   ends <- sort(unique(c(begin[has_own], length(coef))))
   vapply(seq_along(has_own), function(i) {
     if (!has_own[[i]]) return(0)
     op <- graph$ops[[i]]
     largest <- max(abs(coef[(begin[[i]] + 1):min(ends[ends > begin[[i]]])]))
-    summed <- if (op$kind == "linear") prod(op$window[1:2]) * node_channels(graph, op$from) / op$groups else 1
-    log2(largest) + log2(summed) / 2
+    log2(largest) + log2(op_terms(graph, op)) / 2
   }, 0)
 }
 
 # What an operation reads that comes before it, and what it multiplies by beside its weights.
 gain_step <- function(op, i) {
   ahead <- op$from < i
-  scale <- if (op$kind == "phi") 1 else op$scale
+  scale <- if (kinds_are(op$kind, "activation")) 1 else op$scale
   list(from = op$from[ahead], gain = log2(abs(rep_len(scale, length(op$from))[ahead])))
 }
 
@@ -62,7 +61,7 @@ is_in_range <- function(graph, coef) {
 # The tangent of a network: the products of all weights but one, and what activations read.
 check_tangent_digits <- function(graph, coef) {
   if (is_in_range(graph, coef)) return(invisible())
-  own <- vapply(graph$ops, function(op) op$kind %in% c("linear", "bias"), NA)
+  own <- ops_are(graph$ops, "theta")
   gains <- node_gains(graph, coef)
   if (any_below(c(gains$through[own], gains$up[phi_reads(graph) + 1L]), -1000)) {
     abort_underflow("the tangent", "The weights are too small.", NULL)
@@ -91,14 +90,16 @@ check_carried_digits <- function(about) {
 # What activations read, from inputs of this size, or its square; where `white`, each is scaled to 1.
 check_read_digits <- function(graph, coef, size, call, white = FALSE, squared = TRUE) {
   if (is_in_range(graph, c(coef, size))) return(invisible())
-  anew <- if (white) which(vapply(graph$ops, function(op) op$kind == "phi", NA))
+  anew <- if (white) which(ops_are(graph$ops, "activation"))
   up <- node_gains(graph, coef, anew = anew)$up + log2(size)
   if (any_below(up[phi_reads(graph) + 1L], if (squared) -500 else -1000)) {
     abort_underflow("what activations read", "The weights of {.arg network}, or its inputs, are too small.", call)
   }
 }
 
-phi_reads <- function(graph) unlist(lapply(graph$ops, function(op) if (op$kind == "phi") op$from))
+phi_reads <- function(graph) {
+  unlist(lapply(graph$ops[ops_are(graph$ops, "activation")], function(op) op$from))
+}
 
 # Weights that are zero are not small.
 any_below <- function(gains, lowest) any(is.finite(gains) & gains < lowest)

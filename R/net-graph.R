@@ -3,7 +3,7 @@
 # A graph is list(input, ops, output, n_params): `input` a shape c(channels,
 # height, width), node 0; operation i of `ops` makes node i. An operation is a
 # list of
-#   kind    "linear", "fixed", "bias", "add", "concat", "flatten"; not linear: "phi", "product", "max"
+#   kind    its name in the table of operations (R/net-operations.R)
 #   from    nodes that it reads
 #   shape   of its output
 #   window  kernel, stride, dilation, pad, expand, each (height, width): output u,
@@ -55,12 +55,10 @@ node_channels <- function(graph, node) {
 
 # Whether f(c x) = c f(x) for c > 0.
 is_homogeneous <- function(network) {
+  ops <- lower(network)$ops
+  phi <- vapply(ops[ops_are(ops, "activation")], function(op) op$phi, "")
   known <- activations()
-  curved <- vapply(lower(network)$ops, function(op) {
-    op$kind %in% c("bias", "product") ||
-      (op$kind == "phi" && !known$homogeneous[known$activation == op$phi])
-  }, NA)
-  !any(curved)
+  all(ops_are(ops, "homogeneous"), known$homogeneous[match(phi, known$activation)])
 }
 
 emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, shared = TRUE, theta = 0,

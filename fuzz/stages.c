@@ -67,7 +67,7 @@ static double work_of(const struct ca_graph *graph) {
     double work = (double)ca_units(&graph->op[0]) + 1;
     for (int node = 1; node < graph->n_nodes; node++) {
         const struct ca_op *op = &graph->op[node];
-        const double own = op->kind == CA_OP_LINEAR ? ca_op_group_channels(op) : 1;
+        const double own = ca_op_row(op->kind)->mixes ? ca_op_group_channels(op) : 1;
         work += (double)op->positions * (op->n_taps + 1.0) * (op->shape.channels + 1.0) * own;
     }
     return work;

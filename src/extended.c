@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "contract.h"
 #include "workspace.h"
 
 struct ca_extended ca_extended_new(const struct ca_graph *graph, const double *theta,
@@ -23,97 +24,14 @@ struct ca_extended ca_extended_new(const struct ca_graph *graph, const double *t
     extended.dX = ca_jet_pass(&extended.jet);
     extended.dB = ca_jet_pass(&extended.jet);
     extended.shifted = ca_jet_pass(&extended.jet);
+    extended.d_one = ca_doubles(extended.block);
     return extended;
 }
 
-/* --- contraction ------------------------------------------------------------------------- */
-
-/* What changes along a direction: NULL passes for nothing; of input position `site` (-1: any)
- * only channel `channel` does. */
-struct change {
-    const struct ca_pass *dX, *dB;
-    long site;
-    int channel;
-};
-
-static const double *matrix_of(const struct ca_pass *pass, size_t site) {
-    return pass != NULL && ca_rows(pass, site) > 0 ? ca_at(pass, site) : NULL;
-}
-
-/* y += a b + c d, either pair NULL for nothing */
-static void add_products(int rows, const double *a, const double *b, const double *c,
-                         const double *d, double *restrict y) {
-    if (b != NULL && c != NULL)
-        for (int s = 0; s < rows; s++)
-            y[s] += a[s] * b[s] + c[s] * d[s];
-    else if (b != NULL)
-        for (int s = 0; s < rows; s++)
-            y[s] += a[s] * b[s];
-    else if (c != NULL)
-        for (int s = 0; s < rows; s++)
-            y[s] += c[s] * d[s];
-}
-
-static const double *channel_of(const double *matrix, int channel, int rows) {
-    return matrix == NULL ? NULL : matrix + (size_t)channel * (size_t)rows;
-}
-
-/* One tap of one site: out[, f + filters i] += B_f dX_i + dB_f X_i */
-static void contract_tap(const struct ca_op *op, const struct ca_tap *tap, size_t site,
-                         const struct ca_pass *B, const struct ca_pass *X, struct change change,
-                         int rows, double *out, size_t ld) {
-    const int filters = op->shape.channels, fg = filters / op->groups;
-    const int cg = tap->channels / op->groups;
-    const double *b = ca_at(B, site), *x = ca_at(X, tap->site);
-    const double *dx = matrix_of(change.dX, tap->site), *db = matrix_of(change.dB, site);
-    if (dx == NULL && db == NULL)
-        return;
-    out += (tap->theta - op->theta) * ld;
-    for (int i = 0; i < cg; i++)
-        for (int f = 0; f < filters; f++) {
-            const int c = (f / fg) * cg + i;
-            const int still = change.site == (long)tap->site && c != change.channel;
-            add_products(rows, channel_of(b, f, rows), still ? NULL : channel_of(dx, c, rows),
-                         channel_of(db, f, rows), channel_of(x, c, rows),
-                         out + (size_t)(f + filters * i) * ld);
-        }
-}
-
-/* out (rows x columns) += contract(B, dX) + contract(dB, X); biases read the constants `one`
- * (of X) and `d_one` (of dX). */
-static void contract(const struct ca_graph *graph, const long *column, const struct ca_pass *B,
-                     const struct ca_pass *X, struct change change, double d_one, int rows,
-                     double *out, int ld) {
-    struct ca_tap tap;
-    for (int node = 1; node < graph->n_nodes; node++) {
-        const struct ca_op *op = &graph->op[node];
-        const struct ca_op_row *row = ca_op_row(op->kind);
-        if (op->n_theta == 0 || column[node] < 0)
-            continue;
-        double *own = out + (size_t)column[node] * (size_t)ld;
-        for (int u = 0; u < op->positions; u++) {
-            const size_t site = graph->first[node] + (size_t)u;
-            if (!graph->live[site])
-                continue;
-            if (op->kind == CA_OP_BIAS) {
-                const double *db = matrix_of(change.dB, site), *b = ca_at(B, site);
-                double *y = own + (ca_op_theta(op, u) - op->theta) * (size_t)ld;
-                for (int f = 0; f < op->shape.channels; f++, y += ld)
-                    for (int s = 0; s < rows; s++)
-                        y[s] += d_one * b[s + f * rows] + (db == NULL ? 0 : db[s + f * rows]);
-                continue;
-            }
-            for (int k = 0; k < op->n_taps; k++)
-                if (row->tap(op, u, k, &tap))
-                    contract_tap(op, &tap, site, B, X, change, rows, own, (size_t)ld);
-        }
-    }
-}
-
-void ca_contract(const struct ca_graph *graph, const long *column, const struct ca_pass *B,
-                 const struct ca_pass *X, int rows, double *out, int ld) {
-    const struct change value = {.dX = X, .site = -1};
-    contract(graph, column, B, X, value, 1, rows, out, ld);
+void ca_contract(const long *column, const struct ca_jet *jet, const struct ca_pass *B,
+                 double *out, int ld) {
+    const struct ca_change value = {.dX = &jet->X, .d_one = jet->one, .site = -1};
+    ca_contract_rows(column, B, &jet->X, jet->one, value, out, ld);
 }
 
 /* --- directions --------------------------------------------------------------------------- */
@@ -134,7 +52,7 @@ static void sensitivities(struct ca_extended *extended) {
 }
 
 /* dX for coordinate i, a one-hot direction. */
-static struct change one_hot(struct ca_extended *extended, size_t i) {
+static struct ca_change one_hot(struct ca_extended *extended, size_t i) {
     const struct ca_graph *graph = extended->jet.graph;
     const int rows = extended->jet.rows, channels = graph->op[0].shape.channels;
     const int u = (int)(i / (size_t)channels), c = (int)(i % (size_t)channels);
@@ -146,13 +64,13 @@ static struct change one_hot(struct ca_extended *extended, size_t i) {
             ca_at(dX, (size_t)u)[s + c * rows] = 1;
     }
     ca_jet_tangent(&extended->jet, dX);
-    return (struct change){.dX = dX, .dB = &extended->dB, .site = u, .channel = c};
+    return (struct ca_change){.dX = dX, .dB = &extended->dB, .site = u, .channel = c};
 }
 
 /* dX along v - v0 x, and in `shifted` that plus v0 X. v: entries `step` apart, or NULL for
  * zero. */
-static struct change general(struct ca_extended *extended, const double *v, size_t step,
-                             double v0) {
+static struct ca_change general(struct ca_extended *extended, const double *v, size_t step,
+                                double v0) {
     const struct ca_graph *graph = extended->jet.graph;
     const struct ca_pass *X = &extended->jet.X;
     const int rows = extended->jet.rows, channels = graph->op[0].shape.channels;
@@ -166,9 +84,12 @@ static struct change general(struct ca_extended *extended, const double *v, size
                 ca_at(dX, (size_t)u)[s + c * rows] = fixed - v0 * x[s];
         }
     ca_jet_tangent(&extended->jet, dX);
-    struct change change = {.dX = dX, .dB = &extended->dB, .site = -1};
+    struct ca_change change = {.dX = dX, .dB = &extended->dB, .site = -1};
     if (v0 == 0)
         return change;
+    for (int s = 0; s < rows; s++)
+        extended->d_one[s] = v0;
+    change.d_one = extended->d_one;
     ca_plan_batch(shifted, rows);
     for (size_t i = 0; i < X->size; i++)
         shifted->value[i] = v0 * X->value[i];
@@ -195,13 +116,13 @@ void ca_extended_fill(struct ca_extended *extended, size_t begin, size_t end, do
     for (size_t i = 0; i < extended->n_rows; i++) {
         const double *row = extended->rows == NULL ? NULL : extended->rows + i;
         const double v0 = row != NULL ? row[n * extended->n_rows] : i == n;
-        const struct change change = row == NULL && i < n
-                                         ? one_hot(extended, i)
-                                         : general(extended, row, extended->n_rows, v0);
+        const struct ca_change change = row == NULL && i < n
+                                            ? one_hot(extended, i)
+                                            : general(extended, row, extended->n_rows, v0);
         for (size_t o = 0; o < m; o++) {
             ca_jet_back_tangent(&extended->jet, &extended->B[o], &extended->dX, &extended->dB);
-            contract(graph, extended->column, &extended->B[o], &extended->jet.X, change, v0,
-                     (int)b, out + b * (o + m * i), ld);
+            ca_contract_rows(extended->column, &extended->B[o], &extended->jet.X,
+                             extended->jet.one, change, out + b * (o + m * i), ld);
         }
     }
 }

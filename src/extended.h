@@ -28,6 +28,7 @@ struct ca_extended {
     size_t n_columns;
     struct ca_pass *B; /* m */
     struct ca_pass dX, dB, shifted;
+    double *d_one; /* block: the change of the constant */
 };
 
 struct ca_extended ca_extended_new(const struct ca_graph *graph, const double *theta,
@@ -43,8 +44,9 @@ void ca_extended_fill(struct ca_extended *extended, size_t begin, size_t end, do
  * map yhat ~ W_1 x_1 + .. + W_0, the constant last. */
 void ca_extended_linearise(struct ca_extended *extended, size_t begin, size_t end, double *W);
 
-/* out (rows x columns) += contract(B, X): the gradients of the output that B belongs to. */
-void ca_contract(const struct ca_graph *graph, const long *column, const struct ca_pass *B,
-                 const struct ca_pass *X, int rows, double *out, int ld);
+/* out (rows x columns) += contract(B, X) where the jet stands: the gradients of the output that
+ * B belongs to. */
+void ca_contract(const long *column, const struct ca_jet *jet, const struct ca_pass *B,
+                 double *out, int ld);
 
 #endif

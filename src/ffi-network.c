@@ -137,10 +137,9 @@ static void read_op(SEXP x, struct ca_op *op) {
     op->shared = flag(ffi_element(x, "shared"), "whether theta is shared");
     op->theta = slice(ffi_element(x, "theta"));
     op->loop = *integers(ffi_element(x, "loop"), 1, "a loop");
-    op->scale =
-        reals(ffi_element(x, "scale"), op->kind == CA_OP_ADD ? op->n_from : 1, "a scale");
-    op->phi =
-        op->kind == CA_OP_PHI ? named(ffi_element(x, "phi"), ca_phi_kind, "an activation") : 0;
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    op->scale = reals(ffi_element(x, "scale"), row->sums ? op->n_from : 1, "a scale");
+    op->phi = row->activation ? named(ffi_element(x, "phi"), ca_phi_kind, "an activation") : 0;
 }
 
 struct ca_graph ffi_graph(SEXP x) {
@@ -150,7 +149,7 @@ struct ca_graph ffi_graph(SEXP x) {
     struct ca_graph graph = {.n_nodes = (int)XLENGTH(ops) + 1};
     graph.op = ca_bytes((size_t)graph.n_nodes, sizeof(struct ca_op));
     memset(graph.op, 0, sizeof(struct ca_op) * (size_t)graph.n_nodes);
-    graph.op[0] = (struct ca_op){.kind = CA_OP_INPUT, .shape = shape(ffi_element(x, "input"))};
+    graph.op[0].shape = shape(ffi_element(x, "input")); /* kind 0 is the input */
     for (int i = 1; i < graph.n_nodes; i++)
         read_op(VECTOR_ELT(ops, i - 1), &graph.op[i]);
     graph.output = *integers(ffi_element(x, "output"), 1, "the output of a network");
@@ -185,6 +184,32 @@ const long *ffi_all_columns(const struct ca_graph *graph) {
 }
 
 /* --- routines ---------------------------------------------------------------------------- */
+
+/* The table of operations, for R/net-operations.R. */
+SEXP ffi_operations(void) {
+    const char *names[] = {"name",  "linear",   "gate",       "homogeneous",
+                           "theta", "constant", "multiplies", "mixes",
+                           "sums",  "windowed", "activation", ""};
+    enum { COLUMNS = sizeof names / sizeof *names - 1 };
+    const int n = ca_op_count();
+    SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+    SET_VECTOR_ELT(out, 0, Rf_allocVector(STRSXP, n));
+    for (int i = 1; i < COLUMNS; i++)
+        SET_VECTOR_ELT(out, i, Rf_allocVector(LGLSXP, n));
+    for (int kind = 0; kind < n; kind++) {
+        const struct ca_op_row *row = ca_op_row((enum ca_op_kind)kind);
+        const bool flags[COLUMNS - 1] = {ca_op_is_linear(row), !ca_op_is_linear(row),
+                                         !row->inhomogeneous,  row->block != NULL,
+                                         row->constant,        row->multiplies,
+                                         row->mixes,           row->sums,
+                                         row->windowed,        row->activation};
+        SET_STRING_ELT(VECTOR_ELT(out, 0), kind, Rf_mkChar(row->name));
+        for (int i = 1; i < COLUMNS; i++)
+            LOGICAL(VECTOR_ELT(out, i))[kind] = flags[i - 1];
+    }
+    UNPROTECT(1); /* out */
+    return out;
+}
 
 /* Effective weights: m x n, with a last column for the constant when there is a bias. */
 SEXP ffi_weights(SEXP graph, SEXP theta) {

@@ -30,6 +30,7 @@ SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group);
 SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_activations(void);
+SEXP ffi_operations(void);
 SEXP ffi_threads(SEXP n);
 SEXP ffi_flow(SEXP graph, SEXP theta, SEXP gate, SEXP start, SEXP levels);
 SEXP ffi_phi(SEXP name, SEXP parameter, SEXP u);

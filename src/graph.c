@@ -75,45 +75,6 @@ static enum ca_status check_loop(struct problem problem, const struct ca_graph *
     return CA_OK;
 }
 
-static enum ca_status check_groups(struct problem problem, const struct ca_graph *graph,
-                                   int node) {
-    const struct ca_op *op = &graph->op[node];
-    if (op->groups < 1 || op->in_channels % op->groups != 0 ||
-        op->shape.channels % op->groups != 0)
-        return fail(problem, node, "groups that do not divide the channels", CA_BAD_GRAPH);
-    return CA_OK;
-}
-
-/* Same channels and positions as the input where an operation keeps them. */
-static enum ca_status check_merge(struct problem problem, struct ca_graph *graph, int node) {
-    struct ca_op *op = &graph->op[node];
-    int *offset = ca_ints((size_t)op->n_from);
-    int64_t channels = 0;
-    for (int i = 0; i < op->n_from; i++) {
-        const struct ca_op *in = &graph->op[op->from[i]];
-        offset[i] = (int)channels;
-        channels += in->shape.channels;
-        const int same =
-            in->shape.height == op->shape.height && in->shape.width == op->shape.width;
-        if (op->kind == CA_OP_FLATTEN)
-            channels = (int64_t)in->positions * in->shape.channels;
-        else if (!same)
-            return fail(problem, node, "inputs with other positions", CA_BAD_GRAPH);
-        if (op->kind != CA_OP_CONCAT && op->kind != CA_OP_FLATTEN &&
-            in->shape.channels != op->shape.channels)
-            return fail(problem, node, "inputs with other channels", CA_BAD_GRAPH);
-        if (channels > INT_MAX)
-            return fail(problem, node, "too many channels", CA_TOO_LARGE);
-    }
-    if ((op->kind == CA_OP_CONCAT || op->kind == CA_OP_FLATTEN) &&
-        channels != op->shape.channels)
-        return fail(problem, node, "channels that do not add up", CA_BAD_GRAPH);
-    if (op->kind == CA_OP_FLATTEN && op->positions != 1)
-        return fail(problem, node, "channels that do not add up", CA_BAD_GRAPH);
-    op->offset = offset;
-    return CA_OK;
-}
-
 /* The slice of theta of an operation that has `block` parameters at a position. */
 static enum ca_status check_theta(struct problem problem, const struct ca_graph *graph,
                                   int node, double block) {
@@ -194,21 +155,13 @@ static enum ca_status check_op(struct problem problem, struct ca_graph *graph, i
             (status = check_delay(problem, graph, node)) != CA_OK)
             return status;
     } else {
-        op->n_taps = op->kind == CA_OP_FLATTEN ? graph->op[op->from[0]].positions : op->n_from;
-        if ((status = check_merge(problem, graph, node)) != CA_OK)
-            return status;
+        op->n_taps = op->n_from;
     }
-    if ((op->kind == CA_OP_FIXED || op->kind == CA_OP_MAX) &&
-        op->in_channels != op->shape.channels)
-        return fail(problem, node, "inputs with other channels", CA_BAD_GRAPH);
-    if (op->kind == CA_OP_BIAS)
-        return check_theta(problem, graph, node, op->shape.channels);
-    if (op->kind != CA_OP_LINEAR)
-        return CA_OK;
-    if ((status = check_groups(problem, graph, node)) != CA_OK)
-        return status;
-    return check_theta(problem, graph, node,
-                       (double)op->n_taps * op->shape.channels * ca_op_group_channels(op));
+    const char *why = "";
+    status = (row->check != NULL ? row->check : ca_check_alike)(op, graph->op, &why);
+    if (status != CA_OK)
+        return fail(problem, node, why, status);
+    return row->block == NULL ? CA_OK : check_theta(problem, graph, node, row->block(op));
 }
 
 /* The order of evaluation: whole nodes, or a loop's nodes position by position. */
@@ -239,18 +192,11 @@ static void mark_live(struct ca_graph *graph) {
     memset(graph->live, 0, graph->n_sites);
     memset(graph->live + graph->first[graph->output], 1,
            (size_t)graph->op[graph->output].positions);
-    for (size_t s = graph->n_steps; s-- > 0;) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        const struct ca_op_row *row = ca_op_row(op->kind);
-        for (int u = step->end; u-- > step->begin;) {
-            if (!graph->live[graph->first[step->node] + (size_t)u])
-                continue;
-            struct ca_tap tap;
-            for (int k = 0; k < op->n_taps; k++)
-                if (row->tap(op, u, k, &tap))
-                    graph->live[tap.site] = 1;
-        }
+    for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);) {
+        if (!graph->live[w.site])
+            continue;
+        for (struct ca_taps t = ca_taps_of(w.op, w.u); ca_next_tap(&t);)
+            graph->live[t.tap.site] = 1;
     }
 }
 
@@ -272,7 +218,7 @@ enum ca_status ca_graph_build(struct ca_graph *graph, const char **why, int *whe
         sites += op->positions;
         if (sites > CA_MOST_SITES)
             return fail(problem, node, "too many positions", CA_TOO_LARGE);
-        graph->has_bias |= op->kind == CA_OP_BIAS;
+        graph->has_bias |= ca_op_row(op->kind)->constant;
         graph->is_linear &= ca_op_is_linear(ca_op_row(op->kind));
     }
     graph->n_sites = (size_t)sites;
@@ -312,15 +258,8 @@ const struct ca_box *ca_graph_reach(const struct ca_graph *graph) {
         const int i = u % height, j = u / height;
         box[u] = (struct ca_box){{i, j}, {i + 1, j + 1}};
     }
-    for (size_t s = 0; s < graph->n_steps; s++) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        const struct ca_op_row *row = ca_op_row(op->kind);
-        struct ca_tap tap;
-        for (int u = step->begin; u < step->end; u++)
-            for (int k = 0; k < op->n_taps; k++)
-                if (row->tap(op, u, k, &tap))
-                    widen(&box[graph->first[step->node] + (size_t)u], box[tap.site]);
-    }
+    for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);)
+        for (struct ca_taps t = ca_taps_of(w.op, w.u); ca_next_tap(&t);)
+            widen(&box[w.site], box[t.tap.site]);
     return box;
 }

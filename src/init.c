@@ -6,6 +6,8 @@
 #define CALLDEF(name, n)                                                                       \
     { #name, (DL_FUNC)(void (*)(void)) & name, n }
 
+/* One routine a line, however many there are. */
+/* clang-format off */
 static const R_CallMethodDef calls[] = {
     CALLDEF(ffi_weights, 2),
     CALLDEF(ffi_predict, 3),
@@ -19,6 +21,7 @@ static const R_CallMethodDef calls[] = {
     CALLDEF(ffi_extended, 3),
     CALLDEF(ffi_linearise, 3),
     CALLDEF(ffi_activations, 0),
+    CALLDEF(ffi_operations, 0),
     CALLDEF(ffi_fit_samples, 7),
     CALLDEF(ffi_sample_gradient, 6),
     CALLDEF(ffi_flow, 5),
@@ -31,6 +34,7 @@ static const R_CallMethodDef calls[] = {
     CALLDEF(ffi_threads, 1),
     {NULL, NULL, 0},
 };
+/* clang-format on */
 
 attribute_visible void R_init_capalloc(DllInfo *dll) {
     R_registerRoutines(dll, NULL, calls, NULL, NULL);

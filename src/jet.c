@@ -67,13 +67,11 @@ struct ca_pass ca_jet_pass(const struct ca_jet *jet) {
 /* What the taps of one position read in a pass: in[k], NULL where there is nothing. */
 static void gather(const struct ca_pass *pass, int node, int u, const double **in) {
     const struct ca_op *op = &pass->graph->op[node];
-    const struct ca_op_row *row = row_of(pass->graph, node);
-    struct ca_tap tap;
-    for (int k = 0; k < op->n_taps; k++) {
+    for (int k = 0; k < op->n_taps; k++)
         in[k] = NULL;
-        if (row->tap(op, u, k, &tap) && ca_rows(pass, tap.site) > 0)
-            in[k] = ca_at(pass, tap.site);
-    }
+    for (struct ca_taps t = ca_taps_of(op, u); ca_next_tap(&t);)
+        if (ca_rows(pass, t.tap.site) > 0)
+            in[t.k] = ca_at(pass, t.tap.site);
 }
 
 static void clear(struct ca_pass *pass, size_t site, int channels) {
@@ -98,26 +96,20 @@ void ca_jet_at(struct ca_jet *jet, const double *theta, const double *x, size_t 
             memcpy(ca_at(&jet->X, (size_t)u) + (size_t)c * (size_t)rows,
                    x + (size_t)(u * input->shape.channels + c) * ld,
                    sizeof(double) * (size_t)rows);
-    for (size_t s = 0; s < graph->n_steps; s++) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        for (int u = step->begin; u < step->end; u++) {
-            const size_t site = graph->first[step->node] + (size_t)u;
-            if (!graph->live[site])
-                continue;
-            double *out = ca_at(&jet->X, site);
-            if (!is_linear(graph, step->node)) {
-                gather(&jet->X, step->node, u, jet->in);
-                row_of(graph, step->node)
-                    ->value(op, rows, jet->in, out, ca_at(&jet->slope, site),
-                            ca_at(&jet->curve, site));
-                continue;
-            }
-            clear(&jet->X, site, op->shape.channels);
-            ca_push_taps(&jet->X, theta, step->node, u, out);
-            if (op->kind == CA_OP_BIAS)
-                ca_add_constant(op, u, theta, rows, jet->one, out);
+    for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);) {
+        if (!graph->live[w.site])
+            continue;
+        double *out = ca_at(&jet->X, w.site);
+        if (!is_linear(graph, w.node)) {
+            gather(&jet->X, w.node, w.u, jet->in);
+            row_of(graph, w.node)
+                ->value(w.op, rows, jet->in, out, ca_at(&jet->slope, w.site),
+                        ca_at(&jet->curve, w.site));
+            continue;
         }
+        clear(&jet->X, w.site, w.op->shape.channels);
+        ca_push_taps(&jet->X, theta, w.node, w.u, out);
+        ca_op_add_constant(w.op, w.u, theta, rows, jet->one, out);
     }
 }
 
@@ -128,46 +120,35 @@ void ca_jet_plan_tangent(const struct ca_jet *jet, struct ca_pass *dX, int only)
     for (int u = 0; u < graph->op[0].positions; u++)
         if (graph->live[u] && (only < 0 || u == only))
             dX->span[u].hi = jet->rows;
-    for (size_t s = 0; s < graph->n_steps; s++) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        struct ca_tap tap;
-        for (int u = step->begin; u < step->end; u++) {
-            struct ca_span *span = &dX->span[graph->first[step->node] + (size_t)u];
-            if (!graph->live[graph->first[step->node] + (size_t)u])
-                continue;
-            for (int k = 0; k < op->n_taps && span->hi == 0; k++)
-                if (row_of(graph, step->node)->tap(op, u, k, &tap))
-                    span->hi = dX->span[tap.site].hi;
-        }
+    for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);) {
+        struct ca_span *span = &dX->span[w.site];
+        if (!graph->live[w.site])
+            continue;
+        for (struct ca_taps t = ca_taps_of(w.op, w.u); span->hi == 0 && ca_next_tap(&t);)
+            span->hi = dX->span[t.tap.site].hi;
     }
     ca_plan_spans(dX);
 }
 
 void ca_jet_tangent(const struct ca_jet *jet, struct ca_pass *dX) {
     const struct ca_graph *graph = jet->graph;
-    for (size_t s = 0; s < graph->n_steps; s++) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        const struct ca_op_row *row = row_of(graph, step->node);
-        for (int u = step->begin; u < step->end; u++) {
-            const size_t site = graph->first[step->node] + (size_t)u;
-            if (ca_rows(dX, site) == 0)
-                continue;
-            clear(dX, site, op->shape.channels);
-            if (is_linear(graph, step->node)) {
-                ca_push_taps(dX, jet->theta, step->node, u, ca_at(dX, site));
-                continue;
-            }
-            gather(&jet->X, step->node, u, jet->in);
-            gather(dX, step->node, u, jet->d_in);
-            for (int k = 0; k < op->n_taps; k++)
-                if (jet->d_in[k] != NULL)
-                    add_product((size_t)jet->rows * (size_t)op->shape.channels,
-                                row->gain(op, k, jet->rows, jet->in, ca_at(&jet->slope, site),
-                                          jet->scratch),
-                                jet->d_in[k], ca_at(dX, site));
+    for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);) {
+        const struct ca_op_row *row = row_of(graph, w.node);
+        if (ca_rows(dX, w.site) == 0)
+            continue;
+        clear(dX, w.site, w.op->shape.channels);
+        if (is_linear(graph, w.node)) {
+            ca_push_taps(dX, jet->theta, w.node, w.u, ca_at(dX, w.site));
+            continue;
         }
+        gather(&jet->X, w.node, w.u, jet->in);
+        gather(dX, w.node, w.u, jet->d_in);
+        for (int k = 0; k < w.op->n_taps; k++)
+            if (jet->d_in[k] != NULL)
+                add_product((size_t)jet->rows * (size_t)w.op->shape.channels,
+                            row->gain(w.op, k, jet->rows, jet->in, ca_at(&jet->slope, w.site),
+                                      jet->scratch),
+                            jet->d_in[k], ca_at(dX, w.site));
     }
 }
 
@@ -183,28 +164,23 @@ static void pull_gains(const struct ca_jet *jet, int node, int u, const struct c
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = row_of(graph, node);
     const size_t site = graph->first[node] + (size_t)u;
-    struct ca_tap tap;
     gather(&jet->X, node, u, jet->in);
-    for (int k = 0; k < op->n_taps; k++)
-        if (row->tap(op, u, k, &tap))
-            add_product(
-                (size_t)jet->rows * (size_t)op->shape.channels,
-                row->gain(op, k, jet->rows, jet->in, ca_at(&jet->slope, site), jet->scratch),
-                ca_at(from, site), ca_at(to, tap.site));
+    for (struct ca_taps t = ca_taps_of(op, u); ca_next_tap(&t);)
+        add_product(
+            (size_t)jet->rows * (size_t)op->shape.channels,
+            row->gain(op, t.k, jet->rows, jet->in, ca_at(&jet->slope, site), jet->scratch),
+            ca_at(from, site), ca_at(to, t.tap.site));
 }
 
 void ca_jet_back(const struct ca_jet *jet, struct ca_pass *B) {
     const struct ca_graph *graph = jet->graph;
-    for (size_t s = graph->n_steps; s-- > 0;) {
-        const struct ca_step *step = &graph->step[s];
-        for (int u = step->end; u-- > step->begin;) {
-            if (!graph->live[graph->first[step->node] + (size_t)u])
-                continue;
-            if (is_linear(graph, step->node))
-                ca_pull_taps(B, B, jet->theta, step->node, u);
-            else
-                pull_gains(jet, step->node, u, B, B);
-        }
+    for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);) {
+        if (!graph->live[w.site])
+            continue;
+        if (is_linear(graph, w.node))
+            ca_pull_taps(B, B, jet->theta, w.node, w.u);
+        else
+            pull_gains(jet, w.node, w.u, B, B);
     }
 }
 
@@ -226,19 +202,11 @@ static void plan_back_tangent(const struct ca_jet *jet, const struct ca_pass *dX
                               struct ca_pass *dB) {
     const struct ca_graph *graph = jet->graph;
     memset(dB->span, 0, graph->n_sites * sizeof(struct ca_span));
-    for (size_t s = graph->n_steps; s-- > 0;) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        struct ca_tap tap;
-        for (int u = step->end; u-- > step->begin;) {
-            const size_t site = graph->first[step->node] + (size_t)u;
-            if (!graph->live[site] ||
-                (dB->span[site].hi == 0 && !bends(jet, step->node, u, dX)))
-                continue;
-            for (int k = 0; k < op->n_taps; k++)
-                if (row_of(graph, step->node)->tap(op, u, k, &tap))
-                    dB->span[tap.site].hi = jet->rows;
-        }
+    for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);) {
+        if (!graph->live[w.site] || (dB->span[w.site].hi == 0 && !bends(jet, w.node, w.u, dX)))
+            continue;
+        for (struct ca_taps t = ca_taps_of(w.op, w.u); ca_next_tap(&t);)
+            dB->span[t.tap.site].hi = jet->rows;
     }
     ca_plan_spans(dB);
 }
@@ -248,32 +216,24 @@ void ca_jet_back_tangent(const struct ca_jet *jet, const struct ca_pass *B,
     const struct ca_graph *graph = jet->graph;
     plan_back_tangent(jet, dX, dB);
     memset(dB->value, 0, sizeof(double) * dB->size);
-    for (size_t s = graph->n_steps; s-- > 0;) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        const struct ca_op_row *row = row_of(graph, step->node);
-        struct ca_tap tap;
-        for (int u = step->end; u-- > step->begin;) {
-            const size_t site = graph->first[step->node] + (size_t)u;
-            if (!graph->live[site])
-                continue;
-            if (ca_rows(dB, site) > 0) {
-                if (is_linear(graph, step->node))
-                    ca_pull_taps(dB, dB, jet->theta, step->node, u);
-                else
-                    pull_gains(jet, step->node, u, dB, dB);
-            }
-            if (!bends(jet, step->node, u, dX))
-                continue;
-            for (int k = 0; k < op->n_taps; k++) {
-                if (!row->tap(op, u, k, &tap))
-                    continue;
-                const double *change = row->bend(op, k, jet->rows, jet->d_in,
-                                                 ca_at(&jet->curve, site), jet->scratch);
-                if (change != NULL)
-                    add_product((size_t)jet->rows * (size_t)op->shape.channels, change,
-                                ca_at(B, site), ca_at(dB, tap.site));
-            }
+    for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);) {
+        if (!graph->live[w.site])
+            continue;
+        if (ca_rows(dB, w.site) > 0) {
+            if (is_linear(graph, w.node))
+                ca_pull_taps(dB, dB, jet->theta, w.node, w.u);
+            else
+                pull_gains(jet, w.node, w.u, dB, dB);
+        }
+        if (!bends(jet, w.node, w.u, dX))
+            continue;
+        for (struct ca_taps t = ca_taps_of(w.op, w.u); ca_next_tap(&t);) {
+            const double *change = row_of(graph, w.node)
+                                       ->bend(w.op, t.k, jet->rows, jet->d_in,
+                                              ca_at(&jet->curve, w.site), jet->scratch);
+            if (change != NULL)
+                add_product((size_t)jet->rows * (size_t)w.op->shape.channels, change,
+                            ca_at(B, w.site), ca_at(dB, t.tap.site));
         }
     }
 }
@@ -285,9 +245,8 @@ static void along_linear(const struct ca_jet *jet, int node, int u, const double
     const size_t site = jet->graph->first[node] + (size_t)u;
     ca_push_taps(first, jet->theta, node, u, ca_at(first, site));
     ca_push_taps(second, jet->theta, node, u, ca_at(second, site));
-    if (op->kind == CA_OP_BIAS)
-        ca_add_constant(op, u, v, jet->rows, jet->one, ca_at(first, site));
-    if (op->kind != CA_OP_LINEAR)
+    ca_op_add_constant(op, u, v, jet->rows, jet->one, ca_at(first, site));
+    if (!row_of(jet->graph, node)->multiplies)
         return;
     ca_push_taps(&jet->X, v, node, u, ca_at(first, site));
     ca_push_taps(first, twice, node, u, ca_at(second, site));
@@ -300,21 +259,18 @@ static void along_curved(const struct ca_jet *jet, int node, int u, struct ca_pa
     const struct ca_op_row *row = row_of(jet->graph, node);
     const size_t site = jet->graph->first[node] + (size_t)u;
     const size_t n = (size_t)jet->rows * (size_t)op->shape.channels;
-    struct ca_tap tap;
     gather(&jet->X, node, u, jet->in);
     gather(first, node, u, jet->d_in);
-    for (int k = 0; k < op->n_taps; k++) {
-        if (!row->tap(op, u, k, &tap))
-            continue;
+    for (struct ca_taps t = ca_taps_of(op, u); ca_next_tap(&t);) {
         const double *gain =
-            row->gain(op, k, jet->rows, jet->in, ca_at(&jet->slope, site), jet->scratch);
-        add_product(n, gain, jet->d_in[k], ca_at(first, site));
-        add_product(n, gain, ca_at(second, tap.site), ca_at(second, site));
+            row->gain(op, t.k, jet->rows, jet->in, ca_at(&jet->slope, site), jet->scratch);
+        add_product(n, gain, jet->d_in[t.k], ca_at(first, site));
+        add_product(n, gain, ca_at(second, t.tap.site), ca_at(second, site));
         if (row->bend == NULL)
             continue;
         const double *change =
-            row->bend(op, k, jet->rows, jet->d_in, ca_at(&jet->curve, site), jet->scratch);
-        add_product(n, change, jet->d_in[k], ca_at(second, site));
+            row->bend(op, t.k, jet->rows, jet->d_in, ca_at(&jet->curve, site), jet->scratch);
+        add_product(n, change, jet->d_in[t.k], ca_at(second, site));
     }
 }
 
@@ -323,15 +279,12 @@ void ca_jet_along(const struct ca_jet *jet, const double *v, const double *twice
     const struct ca_graph *graph = jet->graph;
     ca_jet_plan_zero(jet, first);
     ca_jet_plan_zero(jet, second);
-    for (size_t s = 0; s < graph->n_steps; s++) {
-        const struct ca_step *step = &graph->step[s];
-        for (int u = step->begin; u < step->end; u++) {
-            if (!graph->live[graph->first[step->node] + (size_t)u])
-                continue;
-            if (is_linear(graph, step->node))
-                along_linear(jet, step->node, u, v, twice, first, second);
-            else
-                along_curved(jet, step->node, u, first, second);
-        }
+    for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);) {
+        if (!graph->live[w.site])
+            continue;
+        if (is_linear(graph, w.node))
+            along_linear(jet, w.node, w.u, v, twice, first, second);
+        else
+            along_curved(jet, w.node, w.u, first, second);
     }
 }

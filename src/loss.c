@@ -3,6 +3,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "contract.h"
 #include "linalg.h"
 #include "workspace.h"
 

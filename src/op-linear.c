@@ -8,10 +8,6 @@
 #include "linalg.h"
 #include "op.h"
 
-int ca_op_group_channels(const struct ca_op *op) {
-    return op->in_channels / op->groups;
-}
-
 static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
     const int position = op->map[(size_t)k + (size_t)op->n_taps * (size_t)u];
     if (position < 0)
@@ -22,7 +18,21 @@ static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
     tap->scale = 1;
     tap->theta = ca_op_theta(op, u) +
                  (size_t)k * (size_t)op->shape.channels * (size_t)ca_op_group_channels(op);
+    tap->groups = op->groups;
     return true;
+}
+
+static enum ca_status check(struct ca_op *op, const struct ca_op *ops, const char **why) {
+    (void)ops;
+    *why = "groups that do not divide the channels";
+    return op->groups >= 1 && op->in_channels % op->groups == 0 &&
+                   op->shape.channels % op->groups == 0
+               ? CA_OK
+               : CA_BAD_GRAPH;
+}
+
+static double block(const struct ca_op *op) {
+    return (double)op->n_taps * op->shape.channels * ca_op_group_channels(op);
 }
 
 /* out (rows x filters) += in (rows x channels) K' */
@@ -52,7 +62,12 @@ const struct ca_op_row ca_row_linear = {
     .min_from = 1,
     .max_from = 1,
     .windowed = true,
+    .multiplies = true,
+    .mixes = true,
+    .check = check,
+    .block = block,
     .tap = tap,
+    .own = tap,
     .push = push,
     .pull = pull,
 };

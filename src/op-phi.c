@@ -160,6 +160,7 @@ static const double *bend(const struct ca_op *op, int k, int rows, const double 
 const struct ca_op_row ca_row_phi = {.name = "phi",
                                      .min_from = 1,
                                      .max_from = 1,
+                                     .activation = true,
                                      .tap = tap,
                                      .value = value,
                                      .gain = gain,

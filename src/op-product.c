@@ -29,6 +29,8 @@ static const double *bend(const struct ca_op *op, int k, int rows, const double 
 const struct ca_op_row ca_row_product = {.name = "product",
                                          .min_from = 2,
                                          .max_from = 2,
+                                         .multiplies = true,
+                                         .inhomogeneous = true,
                                          .tap = tap,
                                          .value = value,
                                          .gain = gain,

@@ -2,7 +2,11 @@
 
 #include "op.h"
 
+#include <limits.h>
+#include <stdint.h>
 #include <string.h>
+
+#include "workspace.h"
 
 static void set_copy(struct ca_tap *tap, size_t site, int channels, int to, double scale) {
     *tap = (struct ca_tap){.site = site, .channels = channels, .to = to, .scale = scale};
@@ -13,12 +17,6 @@ static bool tap_fixed(const struct ca_op *op, int u, int k, struct ca_tap *tap) 
     if (position < 0)
         return false;
     set_copy(tap, op->in[0] + (size_t)position, op->in_channels, 0, op->scale[0]);
-    return true;
-}
-
-static bool tap_bias(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
-    (void)k;
-    set_copy(tap, op->in[0] + (size_t)u, op->shape.channels, 0, 1);
     return true;
 }
 
@@ -47,76 +45,132 @@ static void add_scaled(int rows, int columns, double scale, const double *restri
             to[i] += scale * from[i];
 }
 
-static void push_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
-                      int rows, const double *in, int ld_in, double *out, int ld_out) {
+void ca_push_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                  int rows, const double *in, int ld_in, double *out, int ld_out) {
     (void)op;
     (void)theta;
     add_scaled(rows, tap->channels, tap->scale, in, ld_in,
                out + (size_t)tap->to * (size_t)ld_out, ld_out);
 }
 
-static void pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
-                      int rows, const double *out, int ld_out, double *in, int ld_in) {
+void ca_pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                  int rows, const double *out, int ld_out, double *in, int ld_in) {
     (void)op;
     (void)theta;
     add_scaled(rows, tap->channels, tap->scale, out + (size_t)tap->to * (size_t)ld_out, ld_out,
                in, ld_in);
 }
 
-static const struct ca_op_row row_input = {.name = "input"};
+/* --- shapes ------------------------------------------------------------------------------ */
 
-static const struct ca_op_row row_fixed = {.name = "fixed",
-                                           .min_from = 1,
-                                           .max_from = 1,
-                                           .windowed = true,
-                                           .tap = tap_fixed,
-                                           .push = push_copy,
-                                           .pull = pull_copy};
+static enum ca_status check_positions(const struct ca_op *op, const struct ca_op *in,
+                                      const char **why) {
+    if (in->shape.height == op->shape.height && in->shape.width == op->shape.width)
+        return CA_OK;
+    *why = "inputs with other positions";
+    return CA_BAD_GRAPH;
+}
 
-static const struct ca_op_row row_bias = {.name = "bias",
-                                          .min_from = 1,
-                                          .max_from = 1,
-                                          .tap = tap_bias,
-                                          .push = push_copy,
-                                          .pull = pull_copy};
+enum ca_status ca_check_channels(struct ca_op *op, const struct ca_op *ops, const char **why) {
+    *why = "inputs with other channels";
+    return ops[op->from[0]].shape.channels == op->shape.channels ? CA_OK : CA_BAD_GRAPH;
+}
 
-static const struct ca_op_row row_add = {.name = "add",
+enum ca_status ca_check_alike(struct ca_op *op, const struct ca_op *ops, const char **why) {
+    for (int i = 0; i < op->n_from; i++) {
+        const struct ca_op *in = &ops[op->from[i]];
+        const enum ca_status status = check_positions(op, in, why);
+        if (status != CA_OK)
+            return status;
+        if (in->shape.channels != op->shape.channels) {
+            *why = "inputs with other channels";
+            return CA_BAD_GRAPH;
+        }
+    }
+    return CA_OK;
+}
+
+/* Inputs that bring `channels` together. */
+static enum ca_status check_sum(const struct ca_op *op, int64_t channels, const char **why) {
+    if (channels > INT_MAX) {
+        *why = "too many channels";
+        return CA_TOO_LARGE;
+    }
+    *why = "channels that do not add up";
+    return channels == op->shape.channels ? CA_OK : CA_BAD_GRAPH;
+}
+
+static enum ca_status check_concat(struct ca_op *op, const struct ca_op *ops,
+                                   const char **why) {
+    int *offset = ca_ints((size_t)op->n_from);
+    int64_t channels = 0;
+    for (int i = 0; i < op->n_from; i++) {
+        const struct ca_op *in = &ops[op->from[i]];
+        const enum ca_status status = check_positions(op, in, why);
+        if (status != CA_OK)
+            return status;
+        offset[i] = (int)(channels < INT_MAX ? channels : INT_MAX);
+        channels += in->shape.channels;
+    }
+    op->offset = offset;
+    return check_sum(op, channels, why);
+}
+
+static enum ca_status check_flatten(struct ca_op *op, const struct ca_op *ops,
+                                    const char **why) {
+    const struct ca_op *in = &ops[op->from[0]];
+    const enum ca_status status =
+        check_sum(op, (int64_t)in->positions * in->shape.channels, why);
+    op->n_taps = in->positions;
+    return status != CA_OK || op->positions == 1 ? status : CA_BAD_GRAPH;
+}
+
+/* --- the table --------------------------------------------------------------------------- */
+
+const struct ca_op_row ca_row_input = {.name = "input"};
+
+const struct ca_op_row ca_row_fixed = {.name = "fixed",
+                                       .min_from = 1,
+                                       .max_from = 1,
+                                       .windowed = true,
+                                       .check = ca_check_channels,
+                                       .tap = tap_fixed,
+                                       .push = ca_push_copy,
+                                       .pull = ca_pull_copy};
+
+const struct ca_op_row ca_row_add = {.name = "add",
+                                     .min_from = 1,
+                                     .max_from = 65536,
+                                     .sums = true,
+                                     .tap = tap_add,
+                                     .push = ca_push_copy,
+                                     .pull = ca_pull_copy};
+
+const struct ca_op_row ca_row_concat = {.name = "concat",
+                                        .min_from = 1,
+                                        .max_from = 65536,
+                                        .check = check_concat,
+                                        .tap = tap_concat,
+                                        .push = ca_push_copy,
+                                        .pull = ca_pull_copy};
+
+const struct ca_op_row ca_row_flatten = {.name = "flatten",
                                          .min_from = 1,
-                                         .max_from = 65536,
-                                         .tap = tap_add,
-                                         .push = push_copy,
-                                         .pull = pull_copy};
+                                         .max_from = 1,
+                                         .check = check_flatten,
+                                         .tap = tap_flatten,
+                                         .push = ca_push_copy,
+                                         .pull = ca_pull_copy};
 
-static const struct ca_op_row row_concat = {.name = "concat",
-                                            .min_from = 1,
-                                            .max_from = 65536,
-                                            .tap = tap_concat,
-                                            .push = push_copy,
-                                            .pull = pull_copy};
-
-static const struct ca_op_row row_flatten = {.name = "flatten",
-                                             .min_from = 1,
-                                             .max_from = 1,
-                                             .tap = tap_flatten,
-                                             .push = push_copy,
-                                             .pull = pull_copy};
-
-static const struct ca_op_row *const table[] = {
-    [CA_OP_INPUT] = &row_input,
-    [CA_OP_LINEAR] = &ca_row_linear,
-    [CA_OP_FIXED] = &row_fixed,
-    [CA_OP_BIAS] = &row_bias,
-    [CA_OP_ADD] = &row_add,
-    [CA_OP_CONCAT] = &row_concat,
-    [CA_OP_FLATTEN] = &row_flatten,
-    [CA_OP_PHI] = &ca_row_phi,
-    [CA_OP_PRODUCT] = &ca_row_product,
-    [CA_OP_MAX] = &ca_row_max,
-};
-_Static_assert(sizeof table / sizeof *table == CA_OP_COUNT, "one row per operation");
+#define ENTRY(kind, row) [CA_OP_##kind] = &ca_row_##row,
+static const struct ca_op_row *const table[] = {CA_OPERATIONS(ENTRY)};
 
 const struct ca_op_row *ca_op_row(enum ca_op_kind kind) {
     return table[kind];
+}
+
+int ca_op_count(void) {
+    return CA_OP_COUNT;
 }
 
 int ca_op_kind(const char *name) {

@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "status.h"
+
 struct ca_shape {
     int channels, height, width;
 };
@@ -31,19 +33,22 @@ struct ca_window {
     int kernel[2], stride[2], dilation[2], pad[2], expand[2];
 };
 
-enum ca_op_kind {
-    CA_OP_INPUT,
-    CA_OP_LINEAR,
-    CA_OP_FIXED,
-    CA_OP_BIAS,
-    CA_OP_ADD,
-    CA_OP_CONCAT,
-    CA_OP_FLATTEN,
-    CA_OP_PHI,
-    CA_OP_PRODUCT,
-    CA_OP_MAX,
-    CA_OP_COUNT
-};
+/* Every operation, once: its kind CA_OP_..., the first one 0, and its row ca_row_... */
+#define CA_OPERATIONS(ROW)                                                                     \
+    ROW(INPUT, input)                                                                          \
+    ROW(LINEAR, linear)                                                                        \
+    ROW(FIXED, fixed)                                                                          \
+    ROW(BIAS, bias)                                                                            \
+    ROW(ADD, add)                                                                              \
+    ROW(CONCAT, concat)                                                                        \
+    ROW(FLATTEN, flatten)                                                                      \
+    ROW(PHI, phi)                                                                              \
+    ROW(PRODUCT, product)                                                                      \
+    ROW(MAX, max)
+
+#define CA_KIND(kind, row) CA_OP_##kind,
+enum ca_op_kind { CA_OPERATIONS(CA_KIND) CA_OP_COUNT };
+#undef CA_KIND
 
 struct ca_op {
     enum ca_op_kind kind;
@@ -74,22 +79,43 @@ struct ca_tap {
     int channels; /* how many it reads */
     int to;       /* first output channel (copies) */
     double scale; /* copies */
-    size_t theta; /* linear: where its block of theta begins */
+    size_t theta; /* where its block of theta begins */
+    int groups;   /* of the block: filters and channels fall into so many, in order */
 };
 
-/* One row of the table. Kernels handle `rows` rows; ld are leading dimensions. Non-linear
- * operations have `value` instead of push and pull, and matrices of rows x channels: in[k] is
- * what tap k reads (NULL where it reads nothing), slope and curve are what the operation keeps
- * of its derivatives. */
+/* The site of the homogeneous coordinate, which constants multiply. */
+#define CA_CONSTANT ((size_t)-1)
+
+/* One row of the table. What is left out does not hold, or is the default that is said.
+ *
+ * Kernels handle `rows` rows; ld are leading dimensions. Non-linear operations have `value`
+ * instead of push and pull, and matrices of rows x channels: in[k] is what tap k reads (NULL
+ * where it reads nothing), slope and curve are what the operation keeps of its derivatives. */
 struct ca_op_row {
     const char *name;
     int min_from, max_from;
-    bool windowed;
+    bool windowed;      /* its taps are those of its window; else one of each input */
+    bool multiplies;    /* what it reads, by theta or by another input */
+    bool mixes;         /* every output channel is a sum over the channels of its group */
+    bool constant;      /* adds the first channels of its block of theta to the output */
+    bool sums;          /* adds its inputs, each with a scale of its own */
+    bool activation;    /* `phi` and its parameter, scale[0], say what it does */
+    bool inhomogeneous; /* f(c x) = c f(x) does not hold for c > 0 */
+    /* Checks the shape, and completes `offset` and n_taps (number of inputs, or of the window).
+     * `ops` are all operations of the graph. NULL: ca_check_alike. */
+    enum ca_status (*check)(struct ca_op *op, const struct ca_op *ops, const char **why);
+    /* Parameters of one position; NULL: none. */
+    double (*block)(const struct ca_op *op);
     bool (*tap)(const struct ca_op *op, int u, int k, struct ca_tap *tap);
     void (*push)(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
                  int rows, const double *in, int ld_in, double *out, int ld_out);
     void (*pull)(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
                  int rows, const double *out, int ld_out, double *in, int ld_in);
+    /* As tap, of what theta multiplies: output channel f gets
+     *   sum_i theta[tap.theta + f + channels i] x[i]
+     * over the channels i of its group of what is read there, or of the homogeneous coordinate.
+     * NULL where nothing depends on theta. */
+    bool (*own)(const struct ca_op *op, int u, int k, struct ca_tap *tap);
     void (*value)(const struct ca_op *op, int rows, const double *const *in, double *out,
                   double *slope, double *curve);
     /* The gain of tap k, perhaps made in `scratch`. */
@@ -107,18 +133,67 @@ static inline bool ca_op_is_linear(const struct ca_op_row *row) {
 
 const struct ca_op_row *ca_op_row(enum ca_op_kind kind);
 
+/* Kinds are 0, the input, .. ca_op_count() - 1. */
+int ca_op_count(void);
 /* -1 when there is no operation of that name. */
 int ca_op_kind(const char *name);
 
-/* Channels of the input that one filter of a linear operation sees. */
-int ca_op_group_channels(const struct ca_op *op);
+/* Channels of the input that one output channel sees, where an operation mixes them. */
+static inline int ca_op_group_channels(const struct ca_op *op) {
+    return op->in_channels / op->groups;
+}
+
+/* Terms of the sum that an output unit is, or what it is made from. */
+static inline double ca_op_terms(const struct ca_op *op) {
+    return (double)op->n_taps * (ca_op_row(op->kind)->mixes ? ca_op_group_channels(op) : 1);
+}
 
 /* Where the block of theta of an output position begins. */
 static inline size_t ca_op_theta(const struct ca_op *op, int u) {
     return op->theta + (size_t)u * op->theta_step;
 }
 
-extern const struct ca_op_row ca_row_linear, ca_row_phi, ca_row_product, ca_row_max;
+/* out (rows x channels) += the constant of an operation, if it has one, times one (rows). */
+void ca_op_add_constant(const struct ca_op *op, int u, const double *theta, int rows,
+                        const double *one, double *out);
+/* one (rows) += its adjoint applied to out (rows x channels). */
+void ca_op_pull_constant(const struct ca_op *op, int u, const double *theta, int rows,
+                         const double *out, double *one);
+
+/* Of operations that scale and copy what their taps read. */
+void ca_push_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                  int rows, const double *in, int ld_in, double *out, int ld_out);
+void ca_pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                  int rows, const double *out, int ld_out, double *in, int ld_in);
+
+/* Checks of shapes: the input has the positions and channels of the output; the channels only,
+ * of windows. */
+enum ca_status ca_check_alike(struct ca_op *op, const struct ca_op *ops, const char **why);
+enum ca_status ca_check_channels(struct ca_op *op, const struct ca_op *ops, const char **why);
+
+#define CA_ROW(kind, row) extern const struct ca_op_row ca_row_##row;
+CA_OPERATIONS(CA_ROW)
+#undef CA_ROW
+
+/* The taps of one position that read something, in their order:
+ *   for (struct ca_taps t = ca_taps_of(op, u); ca_next_tap(&t);) */
+struct ca_taps {
+    const struct ca_op *op;
+    bool (*read)(const struct ca_op *op, int u, int k, struct ca_tap *tap);
+    int u, k;
+    struct ca_tap tap;
+};
+
+static inline struct ca_taps ca_taps_of(const struct ca_op *op, int u) {
+    return (struct ca_taps){.op = op, .read = ca_op_row(op->kind)->tap, .u = u, .k = -1};
+}
+
+static inline bool ca_next_tap(struct ca_taps *t) {
+    while (++t->k < t->op->n_taps)
+        if (t->read(t->op, t->u, t->k, &t->tap))
+            return true;
+    return false;
+}
 
 /* Activations by number; -1 and NULL when there is none. */
 int ca_phi_kind(const char *name);

@@ -98,7 +98,7 @@ static bool look(const struct ca_pass *pass, int node, int u, int k, struct view
     struct ca_tap tap;
     if (!ca_op_row(op->kind)->tap(op, u, k, &tap) || is_empty(pass->span[tap.site]))
         return false;
-    *view = (struct view){pass->same[tap.site], op->kind == CA_OP_LINEAR ? tap.theta : 0,
+    *view = (struct view){pass->same[tap.site], tap.theta,
                           pass->span[tap.site].lo -
                               pass->span[pass->graph->first[node] + (size_t)u].lo};
     return true;
@@ -186,22 +186,13 @@ void ca_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end) {
     for (size_t site = 0; site < graph->n_sites; site++)
         pass->same[site] = site;
     plan_inputs(pass, begin, end);
-    for (size_t s = 0; s < graph->n_steps; s++) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        const struct ca_op_row *row = ca_op_row(op->kind);
-        struct ca_tap tap;
-        for (int u = step->begin; u < step->end; u++) {
-            const size_t site = graph->first[step->node] + (size_t)u;
-            if (!graph->live[site])
-                continue;
-            for (int k = 0; k < op->n_taps; k++)
-                if (row->tap(op, u, k, &tap))
-                    pass->span[site] =
-                        hull(pass->span[site], pass->span[tap.site], pass->stride);
-            if (!is_empty(pass->span[site]))
-                pass->same[site] = find_same(pass, step->node, u);
-        }
+    for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);) {
+        if (!graph->live[w.site])
+            continue;
+        for (struct ca_taps t = ca_taps_of(w.op, w.u); ca_next_tap(&t);)
+            pass->span[w.site] = hull(pass->span[w.site], pass->span[t.tap.site], pass->stride);
+        if (!is_empty(pass->span[w.site]))
+            pass->same[w.site] = find_same(pass, w.node, w.u);
     }
     ca_plan_spans(pass);
 }
@@ -214,30 +205,14 @@ void ca_plan_outputs(struct ca_pass *pass) {
     for (int u = 0; u < output->positions; u++)
         pass->span[graph->first[graph->output] + (size_t)u] =
             (struct ca_span){u * channels, (u + 1) * channels, 0};
-    for (size_t s = graph->n_steps; s-- > 0;) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        const struct ca_op_row *row = ca_op_row(op->kind);
-        struct ca_tap tap;
-        for (int u = step->end; u-- > step->begin;) {
-            const size_t site = graph->first[step->node] + (size_t)u;
-            if (!graph->live[site])
-                continue;
-            for (int k = 0; k < op->n_taps; k++)
-                if (row->tap(op, u, k, &tap))
-                    pass->span[tap.site] =
-                        hull(pass->span[tap.site], pass->span[site], pass->stride);
-        }
+    for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);) {
+        if (!graph->live[w.site])
+            continue;
+        for (struct ca_taps t = ca_taps_of(w.op, w.u); ca_next_tap(&t);)
+            pass->span[t.tap.site] =
+                hull(pass->span[t.tap.site], pass->span[w.site], pass->stride);
     }
     ca_plan_spans(pass);
-}
-
-void ca_add_constant(const struct ca_op *op, int u, const double *theta, int rows,
-                     const double *one, double *out) {
-    const double *own = theta + ca_op_theta(op, u);
-    for (int c = 0; c < op->shape.channels; c++, out += rows)
-        for (int i = 0; i < rows; i++)
-            out[i] += own[c] * one[i];
 }
 
 /* One tap: the rows of `from` are some of the site's own, run by run, or all at once where the
@@ -260,10 +235,9 @@ void ca_push_taps(const struct ca_pass *in, const double *theta, int node, int u
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
     const size_t site = graph->first[node] + (size_t)u;
-    struct ca_tap tap;
-    for (int k = 0; k < op->n_taps; k++)
-        if (row->tap(op, u, k, &tap) && ca_rows(in, tap.site) > 0)
-            push_tap(in, op, row, &tap, theta, in->span[site], out, ca_rows(in, site));
+    for (struct ca_taps t = ca_taps_of(op, u); ca_next_tap(&t);)
+        if (ca_rows(in, t.tap.site) > 0)
+            push_tap(in, op, row, &t.tap, theta, in->span[site], out, ca_rows(in, site));
 }
 
 void ca_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta, int node,
@@ -273,32 +247,24 @@ void ca_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *
     const struct ca_op_row *row = ca_op_row(op->kind);
     const size_t site = graph->first[node] + (size_t)u;
     const int rows = ca_rows(from, site);
-    struct ca_tap tap;
-    for (int k = 0; k < op->n_taps; k++) {
-        if (!row->tap(op, u, k, &tap))
-            continue;
-        const int shift = from->span[site].lo - from->span[tap.site].lo;
-        row->pull(op, &tap, theta, rows, ca_at(from, site), rows, ca_at(to, tap.site) + shift,
-                  ca_rows(from, tap.site));
+    for (struct ca_taps t = ca_taps_of(op, u); ca_next_tap(&t);) {
+        const int shift = from->span[site].lo - from->span[t.tap.site].lo;
+        row->pull(op, &t.tap, theta, rows, ca_at(from, site), rows,
+                  ca_at(to, t.tap.site) + shift, ca_rows(from, t.tap.site));
     }
 }
 
 static void forward(struct ca_pass *pass, const double *theta, const double *one) {
     const struct ca_graph *graph = pass->graph;
-    for (size_t s = 0; s < graph->n_steps; s++) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        for (int u = step->begin; u < step->end; u++) {
-            const size_t site = graph->first[step->node] + (size_t)u;
-            const int rows = ca_rows(pass, site);
-            if (rows == 0 || pass->same[site] != site)
-                continue;
-            double *out = ca_at(pass, site);
-            memset(out, 0, sizeof(double) * (size_t)rows * (size_t)op->shape.channels);
-            ca_push_taps(pass, theta, step->node, u, out);
-            if (op->kind == CA_OP_BIAS && one != NULL)
-                ca_add_constant(op, u, theta, rows, one, out);
-        }
+    for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);) {
+        const int rows = ca_rows(pass, w.site);
+        if (rows == 0 || pass->same[w.site] != w.site)
+            continue;
+        double *out = ca_at(pass, w.site);
+        memset(out, 0, sizeof(double) * (size_t)rows * (size_t)w.op->shape.channels);
+        ca_push_taps(pass, theta, w.node, w.u, out);
+        if (one != NULL)
+            ca_op_add_constant(w.op, w.u, theta, rows, one, out);
     }
 }
 
@@ -349,27 +315,20 @@ void ca_backward(struct ca_pass *pass, const double *theta) {
     const struct ca_graph *graph = pass->graph;
     memset(pass->value, 0, pass->size * sizeof(double));
     seed_outputs(pass);
-    for (size_t s = graph->n_steps; s-- > 0;) {
-        const struct ca_step *step = &graph->step[s];
-        for (int u = step->end; u-- > step->begin;)
-            if (ca_rows(pass, graph->first[step->node] + (size_t)u) > 0)
-                ca_pull_taps(pass, pass, theta, step->node, u);
-    }
+    for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);)
+        if (ca_rows(pass, w.site) > 0)
+            ca_pull_taps(pass, pass, theta, w.node, w.u);
 }
 
 void ca_backward_along(struct ca_pass *change, const struct ca_pass *base, const double *theta,
                        const double *v) {
     const struct ca_graph *graph = change->graph;
     memset(change->value, 0, change->size * sizeof(double));
-    for (size_t s = graph->n_steps; s-- > 0;) {
-        const struct ca_step *step = &graph->step[s];
-        const int own = graph->op[step->node].kind == CA_OP_LINEAR;
-        for (int u = step->end; u-- > step->begin;) {
-            if (ca_rows(change, graph->first[step->node] + (size_t)u) == 0)
-                continue;
-            ca_pull_taps(change, change, theta, step->node, u);
-            if (own)
-                ca_pull_taps(change, base, v, step->node, u);
-        }
+    for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);) {
+        if (ca_rows(change, w.site) == 0)
+            continue;
+        ca_pull_taps(change, change, theta, w.node, w.u);
+        if (ca_op_row(w.op->kind)->multiplies)
+            ca_pull_taps(change, base, v, w.node, w.u);
     }
 }

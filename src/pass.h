@@ -69,9 +69,6 @@ void ca_push_taps(const struct ca_pass *in, const double *theta, int node, int u
  * the same plan */
 void ca_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta, int node,
                   int u);
-/* out (rows x channels) += theta of a bias times one (rows) */
-void ca_add_constant(const struct ca_op *op, int u, const double *theta, int rows,
-                     const double *one, double *out);
 
 static inline int ca_rows(const struct ca_pass *pass, size_t site) {
     return (pass->span[site].hi - pass->span[site].lo) * (1 + pass->span[site].more);

@@ -97,8 +97,17 @@ static void pull_squares(const struct ca_flow *flow, const struct ca_op *op, int
         in[c] += gate[c] * out[c];
 }
 
-static const double *squared_bias(const struct ca_flow *flow, const struct ca_op *op, int u) {
-    return flow->square + ca_op_theta(op, u);
+/* out (channels) += the squared constants of position u, where an operation has them */
+static void add_squared_constant(const struct ca_flow *flow, const struct ca_op *op, int u,
+                                 double *out) {
+    const double one = 1;
+    ca_op_add_constant(op, u, flow->square, 1, &one, out);
+}
+
+/* A sum of branches, each with a gain of its own; that of a recurrence is a row of its layer.
+ */
+static bool is_branched(const struct ca_op *op) {
+    return ca_op_row(op->kind)->sums && op->loop == 0;
 }
 
 /* out (channels) = the squared norms of the rows [A b] that make position u of a node, 1 where
@@ -106,30 +115,26 @@ static const double *squared_bias(const struct ca_flow *flow, const struct ca_op
 static void row_norms(const struct ca_flow *flow, const struct ca_op *op, int u, double *out) {
     const size_t channels = (size_t)op->shape.channels;
     const struct ca_op *const ops = flow->graph->op, *row = op;
-    while (row->kind == CA_OP_BIAS)
+    while (ca_op_row(row->kind)->constant)
         row = &ops[row->from[0]];
-    if (row->kind == CA_OP_LINEAR) {
-        struct ca_tap tap;
+    if (ca_op_row(row->kind)->multiplies) {
         memset(out, 0, sizeof(double) * channels);
-        for (int k = 0; k < row->n_taps; k++)
-            if (ca_op_row(row->kind)->tap(row, u, k, &tap))
-                push_squares(flow, row, u, k, tap, flow->one, out);
+        for (struct ca_taps t = ca_taps_of(row, u); ca_next_tap(&t);)
+            push_squares(flow, row, u, t.k, t.tap, flow->one, out);
     } else {
         memcpy(out, flow->one, sizeof(double) * channels);
     }
-    for (; op != row; op = &ops[op->from[0]]) {
-        const double *b2 = squared_bias(flow, op, u);
-        for (size_t c = 0; c < channels; c++)
-            out[c] += b2[c];
-    }
+    for (; op != row; op = &ops[op->from[0]])
+        add_squared_constant(flow, op, u, out);
 }
 
 /* G of what tap k reads. */
 static const double *weigh(const struct ca_flow *flow, const struct ca_op *op, int u, int k,
                            const struct ca_tap *tap) {
-    if (op->kind == CA_OP_ADD && op->loop == 0)
+    const struct ca_op_row *row = ca_op_row(op->kind);
+    if (is_branched(op))
         return flow->gain + flow->unit[tap->site];
-    if (op->kind != CA_OP_ADD && op->kind != CA_OP_BIAS)
+    if (!row->sums && !row->constant)
         return flow->one;
     row_norms(flow, &flow->graph->op[op->from[k]], u, flow->weight);
     return flow->weight;
@@ -146,23 +151,15 @@ static void measure_gains(struct ca_flow *flow, size_t s) {
     size_t begin = s;
     while (begin > 0 && graph->step[begin - 1].node > from)
         begin--;
-    for (; begin < s; begin++) {
-        const struct ca_step *step = &graph->step[begin];
-        const struct ca_op *op = &graph->op[step->node];
-        for (int u = step->begin; u < step->end; u++) {
-            const size_t site = graph->first[step->node] + (size_t)u;
-            if (!graph->live[site])
-                continue;
-            struct ca_tap tap;
-            double *own = flow->gain + flow->unit[site];
-            memset(own, 0, sizeof(double) * (size_t)op->shape.channels);
-            for (int k = 0; k < op->n_taps; k++)
-                if (ca_op_row(op->kind)->tap(op, u, k, &tap))
-                    push_squares(flow, op, u, k, tap, flow->gain + flow->unit[tap.site], own);
-            if (op->kind == CA_OP_BIAS)
-                for (int c = 0; c < op->shape.channels; c++)
-                    own[c] += squared_bias(flow, op, u)[c];
-        }
+    struct ca_walk w = ca_forwards(graph);
+    for (w.begin = begin, w.end = s; ca_next_site(&w);) {
+        if (!graph->live[w.site])
+            continue;
+        double *own = flow->gain + flow->unit[w.site];
+        memset(own, 0, sizeof(double) * (size_t)w.op->shape.channels);
+        for (struct ca_taps t = ca_taps_of(w.op, w.u); ca_next_tap(&t);)
+            push_squares(flow, w.op, w.u, t.k, t.tap, flow->gain + flow->unit[t.tap.site], own);
+        add_squared_constant(flow, w.op, w.u, own);
     }
 }
 
@@ -170,16 +167,15 @@ static void measure_gains(struct ca_flow *flow, size_t s) {
 static enum ca_status divide(struct ca_flow *flow, int node, int u) {
     const struct ca_graph *graph = flow->graph;
     const struct ca_op *op = &graph->op[node];
-    const struct ca_op_row *row = ca_op_row(op->kind);
     const int channels = op->shape.channels;
     const double *kappa = flow->capacity + flow->unit[graph->first[node] + (size_t)u];
-    struct ca_tap tap;
     memset(flow->norm, 0, sizeof(double) * (size_t)channels);
-    for (int k = 0; k < op->n_taps; k++)
-        if (row->tap(op, u, k, &tap))
-            push_squares(flow, op, u, k, tap, weigh(flow, op, u, k, &tap), flow->norm);
+    for (struct ca_taps t = ca_taps_of(op, u); ca_next_tap(&t);)
+        push_squares(flow, op, u, t.k, t.tap, weigh(flow, op, u, t.k, &t.tap), flow->norm);
+    memset(flow->part, 0, sizeof(double) * (size_t)channels);
+    add_squared_constant(flow, op, u, flow->part);
     for (int c = 0; c < channels; c++) {
-        const double b2 = op->kind == CA_OP_BIAS ? squared_bias(flow, op, u)[c] : 0;
+        const double b2 = flow->part[c];
         const double norm = flow->norm[c] + b2;
         if (!isfinite(norm) || !isfinite(kappa[c]))
             return CA_NONFINITE;
@@ -189,14 +185,12 @@ static enum ca_status divide(struct ca_flow *flow, int node, int u) {
             flow->lost += kappa[c];
         flow->norm[c] = norm > 0 ? kappa[c] / norm : 0;
     }
-    for (int k = 0; k < op->n_taps; k++) {
-        if (!row->tap(op, u, k, &tap))
-            continue;
-        double *to = flow->capacity + flow->unit[tap.site];
-        memset(flow->part, 0, sizeof(double) * (size_t)tap.channels);
-        pull_squares(flow, op, u, k, tap, flow->norm, flow->part);
-        const double *G = weigh(flow, op, u, k, &tap);
-        for (int c = 0; c < tap.channels; c++)
+    for (struct ca_taps t = ca_taps_of(op, u); ca_next_tap(&t);) {
+        double *to = flow->capacity + flow->unit[t.tap.site];
+        memset(flow->part, 0, sizeof(double) * (size_t)t.tap.channels);
+        pull_squares(flow, op, u, t.k, t.tap, flow->norm, flow->part);
+        const double *G = weigh(flow, op, u, t.k, &t.tap);
+        for (int c = 0; c < t.tap.channels; c++)
             to[c] += G[c] * flow->part[c];
     }
     return CA_OK;
@@ -238,7 +232,7 @@ enum ca_status ca_flow_run(struct ca_flow *flow, struct ca_level *level, size_t 
         const double *own = flow->capacity + flow->unit[graph->first[step->node]];
         if (!holds(own, ca_units(op)))
             continue;
-        if (op->kind == CA_OP_ADD && op->loop == 0)
+        if (is_branched(op))
             measure_gains(flow, s);
         for (int u = step->end; u-- > step->begin;) {
             if (!holds(own + (size_t)u * (size_t)op->shape.channels,
@@ -261,48 +255,48 @@ static void square_sensitivities(struct ca_flow *flow) {
     double *output = flow->gain + flow->unit[graph->first[graph->output]];
     for (size_t i = 0; i < graph->n_outputs; i++)
         output[i] = 1;
-    for (size_t s = graph->n_steps; s-- > 0;) {
-        const struct ca_step *step = &graph->step[s];
-        const struct ca_op *op = &graph->op[step->node];
-        struct ca_tap tap;
-        for (int u = step->end; u-- > step->begin;) {
-            const double *own = flow->gain + flow->unit[graph->first[step->node] + (size_t)u];
-            for (int k = 0; k < op->n_taps; k++)
-                if (ca_op_row(op->kind)->tap(op, u, k, &tap))
-                    pull_squares(flow, op, u, k, tap, own, flow->gain + flow->unit[tap.site]);
-        }
+    for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);) {
+        const double *own = flow->gain + flow->unit[w.site];
+        for (struct ca_taps t = ca_taps_of(w.op, w.u); ca_next_tap(&t);)
+            pull_squares(flow, w.op, w.u, t.k, t.tap, own, flow->gain + flow->unit[t.tap.site]);
     }
 }
 
-/* Sensitivities of filters at positions begin <= u < end where tap k (-1: any) reads something:
- * their sums, channels of them. */
+/* Sensitivities of filters at positions begin <= u < end where theta of tap k multiplies
+ * something: their sums, channels of them. */
 static void sum_sensitivities(const struct ca_flow *flow, const struct ca_op *op, int k,
                               int begin, int end, double *sum) {
     const double *own = flow->gain + flow->unit[flow->graph->first[op - flow->graph->op]];
     struct ca_tap tap;
     memset(sum, 0, sizeof(double) * (size_t)op->shape.channels);
     for (int u = begin; u < end; u++)
-        if (k < 0 || ca_op_row(op->kind)->tap(op, u, k, &tap))
+        if (ca_op_row(op->kind)->own(op, u, k, &tap))
             for (int f = 0; f < op->shape.channels; f++)
                 sum[f] += own[(size_t)u * (size_t)op->shape.channels + (size_t)f];
 }
 
 /* The parameters of tap k that positions begin <= u < end share: a filter's go to all channels
- * of its group. */
+ * of its group, or to the constant. */
 static void start_tap(struct ca_flow *flow, const struct ca_op *op, int k, int begin, int end) {
     const size_t node = (size_t)(op - flow->graph->op);
-    const int filters = op->shape.channels, fg = filters / op->groups;
-    const int cg = ca_op_group_channels(op);
+    const int filters = op->shape.channels;
     const double *own = flow->gain + flow->unit[flow->graph->first[node]];
     double *sum = flow->norm;
     struct ca_tap tap;
     sum_sensitivities(flow, op, k, begin, end, sum);
+    const int cg = (int)(ca_op_terms(op) / op->n_taps);
     for (int f = 0; f < filters; f++)
         if (sum[f] == 0)
             flow->lost += cg;
     for (int u = begin; u < end; u++) {
-        if (!ca_op_row(op->kind)->tap(op, u, k, &tap))
+        if (!ca_op_row(op->kind)->own(op, u, k, &tap))
             continue;
+        const int fg = filters / tap.groups;
+        if (tap.site == CA_CONSTANT) { /* all of it, from whatever position */
+            for (int f = 0; f < filters && u == begin; f++)
+                flow->constant += sum[f] > 0;
+            continue;
+        }
         double *to = flow->capacity + flow->unit[tap.site];
         for (int f = 0; f < filters; f++) {
             const double share =
@@ -323,15 +317,9 @@ enum ca_status ca_flow_start(struct ca_flow *flow, size_t begin, size_t end) {
         if (op->n_theta == 0 || op->theta < begin || op->theta >= end)
             continue;
         const int together = op->shared ? op->positions : 1;
-        for (int u = 0; u < op->positions; u += together) {
-            for (int k = 0; op->kind == CA_OP_LINEAR && k < op->n_taps; k++)
+        for (int u = 0; u < op->positions; u += together)
+            for (int k = 0; k < op->n_taps; k++)
                 start_tap(flow, op, k, u, u + together);
-            if (op->kind != CA_OP_BIAS)
-                continue;
-            sum_sensitivities(flow, op, -1, u, u + together, flow->norm);
-            for (int f = 0; f < op->shape.channels; f++)
-                *(flow->norm[f] > 0 ? &flow->constant : &flow->lost) += 1;
-        }
     }
     return CA_OK;
 }

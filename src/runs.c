@@ -198,13 +198,15 @@ static int stretch(const struct ca_run *run, int n, int m, taking **take) {
     return length;
 }
 
-void ca_contract_runs(const struct ca_op *op, const struct ca_run *run, int n,
-                      struct ca_columns columns) {
-    const int fg = op->shape.channels / op->groups, cg = op->in_channels / op->groups;
+void ca_contract_runs(const struct ca_run *run, int n, struct ca_columns columns) {
+    if (n == 0)
+        return;
+    const int groups = columns.groups;
+    const int fg = columns.filters / groups, cg = columns.channels / groups;
     for (int length; n > 0; run += length, n -= length) {
         taking *take;
         length = stretch(run, n, columns.m, &take);
-        for (int g = 0; g < op->groups; g++)
+        for (int g = 0; g < groups; g++)
             take(run, length,
                  &(struct block){.y = columns.y + (size_t)(g * fg) * (size_t)columns.ld,
                                  .ld = columns.ld,
@@ -213,6 +215,6 @@ void ca_contract_runs(const struct ca_op *op, const struct ca_run *run, int n,
                                  .channel = g * cg,
                                  .fg = fg,
                                  .cg = cg,
-                                 .filters = op->shape.channels});
+                                 .filters = columns.filters});
     }
 }

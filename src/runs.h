@@ -14,7 +14,6 @@
 #include <stddef.h>
 
 #include "bounds.h"
-#include "op.h"
 
 /* out[out_lo + o + m (row + c), (f, i)] += b[o, f] x[c, i] for o < n_out, c < rows. */
 struct ca_run {
@@ -22,14 +21,14 @@ struct ca_run {
     const double *x, *b;
 };
 
-/* The columns of one block of theta of an operation (f fastest, then i), leading dimension ld,
- * of whose rows m belong to each c. */
+/* The columns of one block of theta, filters x channels of a group (f fastest, then i), leading
+ * dimension ld, of whose rows m belong to each c. */
 struct ca_columns {
     double *y;
     int ld, m;
+    int filters, channels, groups;
 };
 
-void ca_contract_runs(const struct ca_op *op, const struct ca_run *run, int n,
-                      struct ca_columns columns);
+void ca_contract_runs(const struct ca_run *run, int n, struct ca_columns columns);
 
 #endif

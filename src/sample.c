@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "contract.h"
 #include "extended.h"
-#include "tangent.h"
 #include "bounds.h"
 #include "linalg.h"
 #include "workspace.h"
@@ -225,8 +225,7 @@ static void gradients(struct ca_sample *sample, size_t b) {
         for (size_t s = 0; s < b; s++)
             output_of(&sample->B, o)[s] = 1;
         ca_jet_back(&sample->jet, &sample->B);
-        ca_contract(graph, sample->column, &sample->B, &sample->jet.X, (int)b,
-                    sample->J + b * o, (int)(b * m));
+        ca_contract(sample->column, &sample->jet, &sample->B, sample->J + b * o, (int)(b * m));
     }
 }
 

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "bounds.h"
-#include "linalg.h"
-#include "runs.h"
+#include "contract.h"
 #include "workspace.h"
 
 void ca_weights(const struct ca_pass *back, const double *theta, double *W) {
@@ -26,173 +25,17 @@ void ca_weights(const struct ca_pass *back, const double *theta, double *W) {
 void ca_add_intercept(const struct ca_pass *back, const double *theta, double *W) {
     const struct ca_graph *graph = back->graph;
     double *intercept = W + graph->n_outputs * graph->n_inputs;
-    for (int node = 1; node < graph->n_nodes; node++) {
-        const struct ca_op *op = &graph->op[node];
-        if (op->kind != CA_OP_BIAS)
-            continue;
-        for (int u = 0; u < op->positions; u++) {
-            const size_t site = graph->first[node] + (size_t)u;
-            const int rows = ca_rows(back, site);
-            const double *own = theta + ca_op_theta(op, u);
-            for (int c = 0; c < op->shape.channels; c++)
-                for (int o = 0; o < rows; o++)
-                    intercept[back->span[site].lo + o] +=
-                        own[c] * ca_at(back, site)[(size_t)o + (size_t)c * (size_t)rows];
-        }
-    }
-}
-
-/* --- sums over rows: gradients ----------------------------------------------------------- */
-
-/* B (rows x filters) and X, of which as many rows count. */
-static void gradient_linear(const struct ca_op *op, const struct ca_tap *tap, const double *B,
-                            int rows, const double *X, int ld_x, double *grad) {
-    const int filters = op->shape.channels, fg = filters / op->groups;
-    const int cg = tap->channels / op->groups;
-    for (int g = 0; g < op->groups; g++)
-        ca_gemm_tn(fg, cg, rows, B + (size_t)g * (size_t)fg * (size_t)rows, rows,
-                   X + (size_t)g * (size_t)cg * (size_t)ld_x, ld_x, grad + tap->theta + g * fg,
-                   filters);
-}
-
-void ca_gradient(const struct ca_pass *back, const struct ca_pass *value, const double *one,
-                 double *grad) {
-    const struct ca_graph *graph = back->graph;
-    for (int node = 1; node < graph->n_nodes; node++) {
-        const struct ca_op *op = &graph->op[node];
-        const struct ca_op_row *row = ca_op_row(op->kind);
-        struct ca_tap tap;
-        if (op->n_theta == 0 || (op->kind == CA_OP_BIAS && one == NULL))
-            continue;
-        for (int u = 0; u < op->positions; u++) {
-            const size_t site = graph->first[node] + (size_t)u;
-            const int rows = ca_rows(back, site), lo = back->span[site].lo;
-            if (rows == 0)
-                continue;
-            const double *B = ca_at(back, site);
-            if (op->kind == CA_OP_BIAS) {
-                for (int c = 0; c < op->shape.channels; c++)
-                    grad[ca_op_theta(op, u) + (size_t)c] +=
-                        ca_dot((size_t)rows, B + (size_t)c * (size_t)rows, one + lo);
-                continue;
-            }
-            for (int k = 0; k < op->n_taps; k++) {
-                if (!row->tap(op, u, k, &tap))
-                    continue;
-                gradient_linear(op, &tap, B, rows, ca_at(value, tap.site) + lo,
-                                ca_rows(value, tap.site), grad);
-            }
-        }
-    }
+    for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);)
+        ca_op_pull_constant(w.op, w.u, theta, ca_rows(back, w.site), ca_at(back, w.site),
+                            intercept + back->span[w.site].lo);
 }
 
 /* --- rows of J --------------------------------------------------------------------------- */
 
-/* Where rows go: row c of the pass to c + shift, of which 0 <= c + shift < rows are wanted, at
- * o + m (c + shift) of the columns of one operation. */
-struct target {
-    double *out;
-    int ld, m, rows;
-    long shift;
-};
-
-/* The runs of one tap that begin at run `from` of its span and fit into `most`; how many, and
- * in *next where to go on, -1 at the end. */
-static int clip_runs(const struct ca_tangent *tangent, size_t site, size_t from_site,
-                     struct target target, int *next, int most, struct ca_run *run) {
-    const struct ca_pass *back = &tangent->back, *value = &tangent->value;
-    const int ld = ca_rows(value, from_site);
-    struct ca_span span = value->span[from_site];
-    if (span.hi - span.lo == value->stride) /* whole columns: one run */
-        span = (struct ca_span){span.lo, span.lo + ld, 0};
-    int n = 0;
-    for (; *next <= span.more && n < most; ++*next) {
-        const long lo = span.lo + (long)*next * value->stride * (span.more > 0) + target.shift;
-        const long hi = lo + span.hi - span.lo;
-        const long begin = lo > 0 ? lo : 0, end = hi < target.rows ? hi : target.rows;
-        if (begin >= end)
-            continue;
-        run[n++] = (struct ca_run){.row = (int)begin,
-                                   .rows = (int)(end - begin),
-                                   .out_lo = back->span[site].lo,
-                                   .n_out = ca_rows(back, site),
-                                   .ld = ld,
-                                   .x = ca_at(value, from_site) + *next * (span.hi - span.lo) +
-                                        (begin - lo),
-                                   .b = ca_at(back, site)};
-    }
-    if (*next > span.more)
-        *next = -1;
-    return n;
-}
-
-/* n runs of the block at theta. */
-static void contract_block(const struct ca_tangent *tangent, int node, int n, size_t theta,
-                           struct target target) {
-    const struct ca_op *op = &tangent->graph->op[node];
-    double *y = target.out + (theta - op->theta) * (size_t)target.ld;
-    ca_contract_runs(op, tangent->run, n, (struct ca_columns){y, target.ld, target.m});
-}
-
-static void contract_linear(const struct ca_tangent *tangent, int node, struct target target) {
-    const struct ca_graph *graph = tangent->graph;
-    const struct ca_op *op = &graph->op[node];
-    const struct ca_op_row *row = ca_op_row(op->kind);
-    struct ca_tap tap;
-    for (int k = 0; k < op->n_taps; k++) {
-        size_t theta = op->theta;
-        int n = 0;
-        for (int u = 0; u < op->positions; u++) {
-            const size_t site = graph->first[node] + (size_t)u;
-            if (ca_rows(&tangent->back, site) == 0 || !row->tap(op, u, k, &tap) ||
-                ca_rows(&tangent->value, tap.site) == 0)
-                continue;
-            for (int next = 0; next >= 0;) {
-                if (n == CA_MOST_RUNS || tap.theta != theta) {
-                    contract_block(tangent, node, n, theta, target);
-                    n = 0;
-                }
-                theta = tap.theta;
-                n += clip_runs(tangent, site, tap.site, target, &next, CA_MOST_RUNS - n,
-                               tangent->run + n);
-            }
-        }
-        contract_block(tangent, node, n, theta, target);
-    }
-}
-
-static void contract_bias(const struct ca_tangent *tangent, int node, const double *one,
-                          int rows, struct target target) {
-    const struct ca_graph *graph = tangent->graph;
-    const struct ca_op *op = &graph->op[node];
-    const struct ca_pass *back = &tangent->back;
-    for (int u = 0; u < op->positions; u++) {
-        const size_t site = graph->first[node] + (size_t)u;
-        const int n_out = ca_rows(back, site);
-        const size_t own = ca_op_theta(op, u) - op->theta;
-        for (int f = 0; f < op->shape.channels; f++)
-            ca_gemm_nt(n_out, rows, 1, ca_at(back, site) + (size_t)f * (size_t)n_out, n_out,
-                       one, rows,
-                       target.out + (own + (size_t)f) * (size_t)target.ld + back->span[site].lo,
-                       target.m);
-    }
-}
-
-/* All operations on the forward values at hand; `one` may be NULL. */
+/* On the forward values at hand; `one` may be NULL. */
 static void contract(const struct ca_tangent *tangent, const double *one,
-                     struct target target) {
-    const struct ca_graph *graph = tangent->graph;
-    for (int node = 1; node < graph->n_nodes; node++) {
-        const struct ca_op *op = &graph->op[node];
-        if (op->n_theta == 0 || tangent->column[node] < 0)
-            continue;
-        struct target own = target;
-        own.out += (size_t)tangent->column[node] * (size_t)target.ld;
-        if (op->kind != CA_OP_BIAS)
-            contract_linear(tangent, node, own);
-        else if (one != NULL)
-            contract_bias(tangent, node, one, target.rows, own);
-    }
+                     struct ca_target target) {
+    ca_contract_outputs(tangent->column, &tangent->back, &tangent->value, one, target);
 }
 
 static void fill_seeds(struct ca_tangent *tangent, size_t begin, size_t end, double *out,
@@ -207,7 +50,7 @@ static void fill_seeds(struct ca_tangent *tangent, size_t begin, size_t end, dou
         one = tangent->seeds + begin + graph->n_inputs * tangent->n_rows;
     ca_plan_batch(&tangent->value, rows);
     ca_forward_batch(&tangent->value, tangent->theta, tangent->x, rows, one);
-    contract(tangent, one, (struct target){out, ld, (int)graph->n_outputs, rows, 0});
+    contract(tangent, one, (struct ca_target){out, ld, (int)graph->n_outputs, rows, 0});
 }
 
 static size_t min_size(size_t a, size_t b) {
@@ -241,8 +84,8 @@ static void fill_one_hot(struct ca_tangent *tangent, size_t begin, size_t end, d
     for (size_t from = begin / window * window; from < end; from += window) {
         evaluate_window(tangent, from);
         contract(tangent, NULL,
-                 (struct target){out, ld, (int)tangent->graph->n_outputs, (int)(end - begin),
-                                 (long)from - (long)begin});
+                 (struct ca_target){out, ld, (int)tangent->graph->n_outputs, (int)(end - begin),
+                                    (long)from - (long)begin});
     }
 }
 
@@ -253,7 +96,7 @@ static void fill_constant(struct ca_tangent *tangent, double *out, int ld) {
     tangent->begin = NOWHERE;
     ca_plan_batch(&tangent->value, 1);
     ca_forward_batch(&tangent->value, tangent->theta, tangent->x, 1, &one);
-    contract(tangent, &one, (struct target){out, ld, (int)tangent->graph->n_outputs, 1, 0});
+    contract(tangent, &one, (struct ca_target){out, ld, (int)tangent->graph->n_outputs, 1, 0});
 }
 
 void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, double *out,
@@ -311,7 +154,6 @@ struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *see
                                  .column = column};
     size_t size;
     tangent.block = block < tangent.n_rows ? block : tangent.n_rows;
-    tangent.run = ca_bytes(CA_MOST_RUNS, sizeof(struct ca_run));
     tangent.back = ca_pass_new(graph);
     ca_plan_outputs(&tangent.back);
     tangent.back.value = ca_doubles(tangent.back.size);

@@ -27,7 +27,6 @@ struct ca_tangent {
     size_t block;         /* most rows c in one block */
     size_t window, begin; /* coordinates in one pass, and the first of those at hand */
     int is_ready;         /* the values of that window are there */
-    struct ca_run *run;
 };
 
 /* Plans and allocates a tangent with at most `block` rows c at a time. */
@@ -40,11 +39,6 @@ void ca_tangent_at(struct ca_tangent *tangent, const double *theta);
 
 /* Rows begin <= c < end into out, row o + m (c - begin), leading dimension ld (overwritten). */
 void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, double *out, int ld);
-
-/* grad[k] += sum over rows of B . X, for a backward pass, and a forward pass that holds all
- * rows. */
-void ca_gradient(const struct ca_pass *back, const struct ca_pass *value, const double *one,
-                 double *grad);
 
 /* W (m x (n_inputs + has_bias)) of a linear network. */
 void ca_weights(const struct ca_pass *back, const double *theta, double *W);

@@ -27,7 +27,7 @@ small_networks <- function() {
 calls_of <- function(network) {
   linear <- !any(vapply(capalloc:::lower(network)$ops, function(op) op$kind %in% c("phi", "product", "max"), NA))
   calls <- house$with_ffi_seed(1, if (linear) house$ffi_calls(network) else house$ffi_curved_calls(network))
-  c(calls, list(ffi_activations = list(), ffi_threads = list(0)))
+  c(calls, list(ffi_activations = list(), ffi_operations = list(), ffi_threads = list(0)))
 }
 
 # The same with a network that does not exist, or what stands first.

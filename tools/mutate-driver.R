@@ -16,14 +16,14 @@ tests_of_c <- list(
   "extended|jet|op-(max|phi|product)" = c("fit-rows", "tangent-samples", "capacity-samples"),
   "graph|op.*" = "ffi",
   "tangent" = c("optim", "fit-rows"),
-  "pass|op-linear|tangent|runs" = "capacity-tangent",
+  "pass|op-(linear|bias)|tangent|runs|contract" = "capacity-tangent",
   "sample|optim-(adam|normal)" = c("optim", "fit-rows"),
   "loss|optim-(lm|tangent|lbfgs)" = c("optim", "fit"),
   "optim" = c("optim", "fit", "fit-rows"),
   "carry|gate" = c("flow-decoupling", "flow-joint", "flow-propagate", "flow-moments"),
   "propagate" = "flow-propagate",
-  "graph|op|op-linear|pass|tangent|runs" = c("layer-local", "layer-recurrent", "layer-conv", "layer-pool", "net-layers",
-    "layer-residual", "capacity"),
+  "graph|op|op-(linear|bias)|pass|tangent|runs|contract" = c("layer-local", "layer-recurrent", "layer-conv",
+    "layer-pool", "net-layers", "layer-residual", "capacity"),
   "threads" = "util-threads"
 )
 

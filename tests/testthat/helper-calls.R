@@ -7,7 +7,7 @@ ffi_bases <- function(seed) {
     bases <- unlist(lapply(seq_len(10), function(i) {
       c(lapply(unname(ffi_networks()), ffi_calls), lapply(unname(ffi_curved_networks()), ffi_curved_calls))
     }), recursive = FALSE)
-    lapply(bases, c, list(ffi_activations = list(), ffi_threads = list(0)))
+    lapply(bases, c, list(ffi_activations = list(), ffi_operations = list(), ffi_threads = list(0)))
   })
 }
 

@@ -270,6 +270,7 @@ is_answer <- function(x, routine) {
     ffi_kernel = ,
     ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$parameters),
     ffi_activations = is.character(x),
+    ffi_operations = is.character(x$name) && all(vapply(x[-1L], is.logical, NA)),
     ffi_threads = is.integer(x) && length(x) == 1L,
     ffi_flow = identical(names(x), c("units", "constant", "lost")) && is.double(x$lost),
     ffi_phi = identical(names(x), c("value", "slope")) && is.double(x$slope),

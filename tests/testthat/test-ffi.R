@@ -4,7 +4,8 @@
 
 test_that("the calls that are tampered with are those of all registered routines", {
   registered <- getDLLRegisteredRoutines("capalloc")
-  base <- c(ffi_calls(ffi_networks()$dense), list(ffi_activations = list(), ffi_threads = list(0)))
+  base <- c(ffi_calls(ffi_networks()$dense),
+    list(ffi_activations = list(), ffi_operations = list(), ffi_threads = list(0)))
   expect_setequal(names(base), names(registered$.Call))
   expect_equal(lengths(unclass(registered)[c(".C", ".Fortran", ".External")], FALSE), integer(3))
   for (routine in names(base)) {

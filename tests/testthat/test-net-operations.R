@@ -1,0 +1,53 @@
+# One operation of a kind in a graph of its own, and what the core makes of it at x (channels x positions).
+run_op <- function(kind, x, theta = numeric(), ...) {
+  graph <- new.env(parent = emptyenv())
+  graph$ops <- list()
+  shape <- c(nrow(x), 1, ncol(x))
+  n_from <- if (kind == "product") 2L else 1L
+  out <- if (kind == "flatten") c(length(x), 1, 1) else shape
+  node <- capalloc:::emit(graph, kind, integer(n_from), out, ...)
+  whole <- list(input = shape, ops = graph$ops, output = node, n_params = as.double(length(theta)))
+  as.vector(call_core("ffi_predict", list(whole, theta, matrix(x, 1L))))
+}
+
+# Theta of the operations that have any, for two channels, and the activation.
+arguments_of <- function(kind, theta = c(0.3, -2, 1.5, 0.7)) {
+  switch(kind, linear = list(theta = theta), bias = list(theta = theta[1:2]), phi = list(phi = "relu"), list())
+}
+
+run_kind <- function(kind, x, ...) do.call(run_op, c(list(kind, x), arguments_of(kind, ...)))
+
+test_that("the table has all kinds of operations, each once", {
+  table <- capalloc:::operation_table()
+  expect_setequal(table$name, c("input", "linear", "fixed", "bias", "add", "concat", "flatten", "phi", "product",
+    "max"))
+  expect_equal(table$linear, !table$gate)
+  expect_identical(capalloc:::operation_table(), table)
+})
+
+test_that("the table says what operations do", {
+  table <- capalloc:::operation_table()
+  x <- matrix(c(0.5, -1, 2, 3, -0.4, 1), 2)
+  y <- matrix(c(-1, 0.3, 0.2, 2, 5, -3), 2)
+  for (kind in setdiff(table$name, "input")) {
+    row <- as.list(table[table$name == kind, ])
+    own <- run_kind(kind, x)
+    zero <- run_kind(kind, 0 * x)
+    expect_equal(isTRUE(all.equal(run_kind(kind, 3 * x), 3 * own)), row$homogeneous, label = kind)
+    expect_equal(any(zero != 0), row$constant, label = kind)
+    expect_equal(row$theta, "theta" %in% names(arguments_of(kind)), label = kind)
+    if (row$linear) expect_equal(run_kind(kind, x + y) + zero, own + run_kind(kind, y), label = kind)
+    # what reads one channel only does not mix them
+    mixed <- run_kind(kind, x * c(1, 0))[c(2, 4, 6)] - zero[c(2, 4, 6)]
+    expect_equal(any(mixed != 0), row$mixes, label = kind)
+  }
+})
+
+test_that("a unit of an operation is made from so many terms", {
+  net <- input_sequence(5, channels = 4) |> layer_conv(6, 3, groups = 2, bias = TRUE) |> layer_pool(2, type = "max")
+  graph <- capalloc:::lower(net)
+  terms <- vapply(graph$ops, function(op) capalloc:::op_terms(graph, op), 0)
+  expect_equal(terms[capalloc:::ops_are(graph$ops, "mixes")], 3 * 2)
+  expect_equal(terms[capalloc:::ops_are(graph$ops, "constant")], 1)
+  expect_equal(terms[capalloc:::ops_are(graph$ops, "gate")], 2)
+})
