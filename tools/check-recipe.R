@@ -1,23 +1,68 @@
-# Checks the toy layer of tools/check-recipe.sh: shape, names, start values, tangent, capacity and print.
+# Checks the toy layer of tools/check-recipe.sh: shape, names, print, tangent, and capacity of linear and nonlinear
+# networks with it.
 
 library(capalloc)
 
-net <- input_sequence(5, channels = 2) |> layer_conv(3, 2) |> layer_toy() |> layer_dense(1)
+# list(network with the toy layer, network without): 32 inputs, total capacity 20
+networks <- function(bend = identity) {
+  build <- function(toy) {
+    input_sequence(16, channels = 2) |> layer_conv(2, 4, stride = 4) |> toy() |> bend() |> layer_dense(1)
+  }
+  list(with = initialise(build(layer_toy), seed = 1), without = initialise(build(identity), seed = 1))
+}
+
+# Central differences of f(theta), a column for each parameter.
+by_differences <- function(f, theta, h = 1e-5) {
+  vapply(seq_along(theta), function(k) {
+    moved <- function(sign) c(f(replace(theta, k, theta[[k]] + sign * h)))
+    (moved(1) - moved(-1)) / (2 * h)
+  }, numeric(length(f(theta))))
+}
+
+# ---- shape, names, print -----------------------------------------------------------------------------------
+
+net <- networks()$with
+theta <- coef(net)
+toy <- grepl("^toy1", names(theta))
 stopifnot(
   identical(net$layers[[2L]]$out_shape, net$layers[[1L]]$out_shape),
-  identical(grep("^toy1", names(coef(initialise(net, seed = 1))), value = TRUE), sprintf("toy1.weight[%d,1]", 1:3)),
+  identical(names(theta)[toy], sprintf("toy1.weight[%d,1]", 1:2)),
   any(grepl("toy1 .* toy ", capture.output(print(net))))
 )
-theta <- coef(initialise(net, seed = 1))
-J <- tangent(set_coef(net, theta))
-h <- 1e-5
-by_differences <- vapply(seq_along(theta), function(k) {
-  moved <- function(sign) c(effective_weights(set_coef(net, theta + sign * h * (seq_along(theta) == k))))
-  (moved(1) - moved(-1)) / (2 * h)
-}, numeric(nrow(J)))
-stopifnot(max(abs(J - by_differences)) < 1e-8)
 
-# the toy layer only rescales channels, so it adds nothing to the rank
-with_toy <- capacity(set_coef(net, theta))
-without <- input_sequence(5, channels = 2) |> layer_conv(3, 2) |> layer_dense(1)
-stopifnot(glance(with_toy)$total == glance(capacity(initialise(without, seed = 1)))$total)
+# ---- linear ------------------------------------------------------------------------------------------------
+
+# The error of central differences is about h^2 and eps / h, 1e-10 or less.
+weights <- function(theta) effective_weights(set_coef(net, theta))
+stopifnot(max(abs(tangent(net) - by_differences(weights, theta))) < 1e-8)
+
+# The layer multiplies the filters before it, so it has a twin without it: the same network with these filters
+# multiplied. Its parameters repeat directions of its neighbours, so both have the same capacities.
+twin <- networks()$without
+filters <- theta[!toy]
+kernel <- grepl("^conv1", names(filters)) # filter x channel x tap, the first index fastest
+filters[kernel] <- theta[toy] * filters[kernel]
+twin <- set_coef(twin, unname(filters))
+expected <- capacity(twin)
+found <- capacity(net)
+total <- glance(found)$total
+stopifnot(
+  max(abs(effective_weights(net) - effective_weights(twin))) < 1e-12,
+  total < nrow(found),
+  total == glance(expected)$total,
+  max(abs(found$capacity - expected$capacity)) < 1e-10,
+  any(grepl(paste("total", total, "of", length(theta), "parameters"), capture.output(print(found)), fixed = TRUE))
+)
+
+# ---- nonlinear ---------------------------------------------------------------------------------------------
+
+# Capacity is the diagonal of the projector on the columns of D, here from central differences of the tangent maps at
+# three inputs. Their error is far below the tolerance, which is far below the least singular value.
+net <- networks(\(x) layer_activation(x, "tanh"))$with
+x <- matrix(2 * sin((1:96)^2), 3)
+maps <- function(theta) vapply(1:3, function(s) c(linearise(set_coef(net, theta), x[s, , drop = FALSE])), numeric(33))
+D <- svd(by_differences(maps, coef(net)))
+kept <- D$u[, D$d > 1e-7 * D$d[[1L]], drop = FALSE]
+expected <- rowSums(matrix(rowSums(kept^2), 33))
+found <- capacity(net, data = x)
+stopifnot(glance(found)$total == ncol(kept), max(abs(found$capacity - expected)) < 1e-6)
