@@ -1,8 +1,8 @@
 # Whether a network is at a stationary point of its loss: there J' eps = 0, which gives capacity its meaning. Every
 # allocation carries the convergence number of its network on its data.
 
-# list(gradient_norm, converged, bound, origin). `origin` says where the number is from, or why there is none:
-# "fit", "task", "untrained", "imported", "no response".
+# list(gradient_norm, converged, bound, origin). `origin` is the source of the number ("fit", "task") or the
+# reason why it is NA ("untrained", "imported", "no response").
 stationarity_of <- function(about) {
   network <- about$network
   trained <- network$trained

@@ -344,3 +344,6 @@ c.ca_capacity <- function(...) {
     n_outputs = attr(parts[[1L]], "n_outputs")
   )
 }
+
+# Allocations of the same run agree to this much. Smaller differences count as zero.
+same_capacity <- 1e-6

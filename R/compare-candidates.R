@@ -1,7 +1,7 @@
 # Candidates of a search: networks of a family, with the arguments that they were built with.
 #
-# A candidate is list(family, arguments, network, error): `arguments` a named list, `network` NULL exactly where `error`
-# says what went wrong. A list of candidates is named by what its user reads in tables and pictures.
+# A candidate is list(family, arguments, network, error): `arguments` a named list, `network` is NULL exactly
+# where `error` is a message. The names of a list of candidates are shown in tables and pictures.
 
 # `family` as the user gave it, with its grid: names of presets, a function, or a list of networks.
 search_candidates <- function(family, grid, task, budget, label, call = rlang::caller_env()) {

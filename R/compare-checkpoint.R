@@ -62,9 +62,9 @@ stored_seed <- function(dir) {
   if (length(seed) == 1L) seed
 }
 
-# list(store, done): what is there of this comparison is read, and what is damaged is named. A sound run of the same
-# names and other values is damage only where the manifest vouches for the values asked for; otherwise nothing says
-# which of the two the directory is for.
+# list(store, done): reads the runs of this comparison and names the files that are damaged. An intact run with the same
+# names and other values counts as damage only if the manifest lists the values of the present call. Otherwise it is not
+# clear which of the two comparisons the directory belongs to, and the directory is refused.
 open_checkpoint <- function(dir, work, call = rlang::caller_env()) {
   asked <- design_lines(work)
   store <- new_store(dir, work)

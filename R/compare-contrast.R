@@ -273,8 +273,9 @@ t_contrast <- function(d, setting) {
   )
 }
 
-# R's warnings say that ties and zeros prevent exact p-values, which `method` says, and that the level of the
-# interval cannot be had: the widest one there is, between the least and the largest of n differences, has 1 - 2^(1-n).
+# Two warnings of wilcox.test() are muffled. Ties and zeros prevent exact p-values, which the column `method` reports.
+# The confidence level may not be attainable: the widest interval, from the least to the largest of n differences, has
+# level 1 - 2^(1-n).
 wilcoxon_contrast <- function(d, setting) {
   out <- suppressWarnings(stats::wilcox.test(d, conf.int = TRUE, conf.level = setting$level))
   reached <- 2^(1 - sum(d != 0)) <= 1 - setting$level + 1e-12 && all(is.finite(out$conf.int))

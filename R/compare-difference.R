@@ -124,9 +124,6 @@ task_difference <- function(task, cmp, two, share) {
   list(inputs = sides[[longer]]$inputs, a = values[[1L]], b = values[[2L]], d = d)
 }
 
-# Allocations of the same run agree to this much, so that less is no difference.
-same_capacity <- 1e-6
-
 # list(inputs, values (replicates x inputs), constant): all allocations of a network on a task.
 network_profiles <- function(cmp, network, task, share) {
   own <- cmp$networks[[network]]
@@ -351,7 +348,7 @@ difference_headline <- function(x) {
     if (attr(x, "setting")$share) ", shares of the total")
 }
 
-# What the bands are and what the global test says.
+# Describes the bands and the result of the global test.
 difference_note <- function(x) {
   g <- glance(x)
   paste0(

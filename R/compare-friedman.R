@@ -53,7 +53,7 @@ block_ranks <- function(block, direction) {
   matrix(ranks, length(keep), ncol(block$table), byrow = TRUE, dimnames = names)
 }
 
-# Counts that are the same in every replicate are no further evidence there either.
+# Counts that are identical in all replicates carry no evidence within a task either.
 no_ranks_reason <- function(ranks, block) {
   N <- nrow(ranks)
   of <- block$of
@@ -85,7 +85,7 @@ global_test <- function(ranks, reason) {
   light_frame(out)
 }
 
-# What Friedman's test says, a line per block.
+# The results of Friedman's test, one line per block.
 global_notes <- function(x) {
   tests <- glance(x)
   where <- if (is.null(tests$task)) "" else paste0(tests$task, ": ")

@@ -1,7 +1,7 @@
 # Metrics of runs: a number for each run, which way is better, and how finely it is known.
 #
-# Everything that compares runs asks here: contrasts, ranks and pictures see one array
-# of values, replicates x tasks x networks, NA where a run has none.
+# Contrasts, ranks and pictures all compare runs through this file. They use one array of values, replicates x tasks x
+# networks, NA where a run has none.
 
 # Which way is better. What is not listed (total_capacity, n_params, bayes_loss, a column of the user's own) has
 # no direction: more of it is neither better nor worse.

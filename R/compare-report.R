@@ -1,8 +1,8 @@
 # Reports: the R Markdown template of this package, cut to the sections asked for and rendered to one file.
 #
 # The template is the only list of sections: each is a heading `## Title {#name}` and what follows it up to the next
-# one. What stands above the first is common to all. So the sections that report() knows are those of the template,
-# and a template opened in an editor is the whole report.
+# one. The part above the first heading is common to all reports. So report() offers exactly the sections of the
+# template, and the template rendered from an editor is the whole report.
 
 #' Write a report
 #'

@@ -81,8 +81,8 @@ run_chunk <- function(chunk, journal = NULL) {
 }
 
 # Each chunk is an eighth of a worker's share of what is left, so that the last ones are single runs and slow networks
-# even out; never more than 50 runs. A plan that knows no number of workers hands chunks to a scheduler, for which many
-# small jobs are dear: as many equal ones as a hundred workers would take eight of each.
+# even out; never more than 50 runs. A plan without a number of workers submits chunks to a batch scheduler, where each
+# job costs overhead: the chunks are then of equal size, as for a hundred workers with eight chunks each.
 run_chunks <- function(rows, workers) {
   left <- length(rows)
   sizes <- integer()
@@ -212,7 +212,7 @@ after_loss <- function(state, work, chunk, error, keep) {
   guilty <- under_way(chunk, left)
   state$deaths[guilty] <- state$deaths[guilty] + 1L
   given_up <- left[state$deaths[left] >= 2L]
-  # What the future framework says of a future that had begun is about the worker, else it is about the chunk.
+  # An error of the future framework after the start of a future concerns the worker; other errors concern the chunk.
   died <- inherits(error, "FutureError") && !inherits(error, "FutureLaunchError")
   said <- if (died) "worker died" else flat_message(error)
   keep(given_up, lost_runs(work, given_up, said))

@@ -19,7 +19,7 @@ held_out_scores <- function(trained, loss) {
 }
 
 # For each output of a series, the mean absolute error of the seasonal naive forecast within the training part of its
-# channel: mean |v_t - v_(t - period)|.
+# channel: the mean of |v_t - v_(t - period)|.
 naive_errors <- function(task) {
   period <- field_or(task, "period", 1L)
   channels <- task$input$shape[[1L]]

@@ -267,16 +267,16 @@ new_search <- function(found, searched, task, budget, strategy) {
   ), class = "ca_search")
 }
 
-# Whether no other one has as little capacity and loss, and less of one, or as much of both from fewer parameters.
-# Two capacities are as much where each lies in the range of the other, which is no equivalence; so each candidate is
-# compared with those that are on the frontier already, the least loss first.
+# A candidate is on the frontier if no other one has at most its capacity and its loss and less of one of them, or equal
+# values of both and fewer parameters. Two capacities are equal if each lies in the range of the other. This relation is
+# not transitive, so each candidate is compared with those already on the frontier, in order of increasing loss.
 is_frontier <- function(scores) {
   kept <- integer()
   for (i in best_first(scores)) if (!is.na(scores$level[[i]]) && !any(beats(scores, kept, i))) kept <- c(kept, i)
   seq_len(nrow(scores)) %in% kept
 }
 
-# Whether each of j, whose losses are no more, beats i.
+# Whether each candidate in j dominates i. The losses of j must not exceed that of i.
 beats <- function(scores, j, i) {
   total <- scores$total_capacity
   as_much <- as_much(scores, j, i)

@@ -123,33 +123,6 @@ comparison_work <- function(networks, tasks, replicates, n_obs, seed, fitting, c
   )
 }
 
-# A list with names of their own, every element checked under the name the user gave it.
-check_named <- function(x, check, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
-  force(arg)
-  if (!is.list(x) || inherits(x, c("ca_network", "ca_task")) || length(x) == 0L) {
-    abort(c(
-      "{.arg {arg}} must be a named list of one or more, such as {.code list(a = , b = )}.",
-      x = "It is {show_value(x)}."
-    ), "type", call = call)
-  }
-  names <- names(x)
-  if (is.null(names) || anyNA(names) || any(names == "")) {
-    unnamed <- as.character(if (is.null(names)) seq_along(x) else which(is.na(names) | names == ""))
-    abort(c(
-      "{.arg {arg}} must have names.",
-      x = "Element{?s} {unnamed} {?has/have} none."
-    ), "value", call = call)
-  }
-  if (anyDuplicated(names)) {
-    abort(c(
-      "{.arg {arg}} must have different names.",
-      x = "{.val {unique(names[duplicated(names)])}} occurs more than once."
-    ), "value", call = call)
-  }
-  for (name in names) check(x[[name]], arg = paste0(arg, "$", name), call = call)
-  invisible(x)
-}
-
 # Every network must fit every task: said pair by pair, before the first run.
 check_pairs <- function(networks, tasks, call = rlang::caller_env()) {
   bad <- character()
@@ -461,4 +434,14 @@ glance.ca_comparison <- function(x, ...) {
     runs = nrow(x$runs), failed = sum(failed), unconverged = sum(!failed & !x$runs$converged),
     undecided = sum(is_undecided(x$runs)), n_obs = x$n_obs, seed = x$seed
   ))
+}
+
+# Mean capacity of each input over the runs of a network on a task.
+mean_profiles <- function(object) {
+  rows <- object$allocation[!is.na(object$allocation$position), , drop = FALSE]
+  keys <- intersect(c("network", "task", "position", "lag", "channel", "row", "column"), names(rows))
+  cell <- do.call(paste, c(rows[keys], sep = "\r"))
+  first <- rows[!duplicated(cell), keys, drop = FALSE]
+  first$capacity <- as.double(tapply(rows$capacity, factor(cell, unique(cell)), mean))
+  first
 }

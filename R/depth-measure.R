@@ -150,15 +150,16 @@ residual_sums <- function(case) {
   ops <- case$lowered$graph$ops
   sums <- which(case$lowered$row %in% own & vapply(ops, function(op) op$kind == "add", NA))
   moved <- vapply(sums, function(node) ops[[node]]$from[[2L]], 0L)
-  # a block that does nothing is no node of its own
+  # a block without operations has no node of its own
   other <- moved != vapply(sums, function(node) ops[[node]]$from[[1L]], 0L)
   list(sum = sums[other], moved = moved[other])
 }
 
 # ---- random weights ----------------------------------------------------------------------------------
 
-# A function that draws coefficients: of the chain as its help says, otherwise Glorot's. In mode shared all residual
-# layers have those of the first, in mode recurrent but for the biases, which are standard normal.
+# Returns a function that draws coefficients: for the chain as documented in scaling_study(), otherwise by Glorot's
+# scheme. In mode "shared" all residual layers have the coefficients of the first. In mode "recurrent" this holds for
+# all but the biases, which are standard normal.
 study_draw <- function(study, network) {
   p <- n_params(network)
   plain <- if (is.null(study$chain)) {

@@ -29,9 +29,3 @@ check_pair_input <- function(network, task, call = rlang::caller_env()) {
   }
   invisible()
 }
-
-# The names that a task has for the inputs, where the network has none of its own.
-label_input <- function(own, of_task) {
-  if (is.null(own$labels)) own$labels <- of_task$labels
-  own
-}

@@ -241,8 +241,8 @@ known_floor <- function(network, task, sample) {
   if (same) sample$root$floor else bayes_loss(task)
 }
 
-# What capacity() asks of the network of a fit: the bound of its convergence number and the number it reached. With
-# weight decay the number is that of the loss alone, which decay keeps from zero.
+# The record that capacity() uses: the bound of the convergence number and the number that was reached. With weight
+# decay it is the number of the loss without the penalty, which is not zero at the optimum.
 trained_record <- function(fit) {
   number <- fit$gradient_norm
   if (fit$control$decay > 0) number <- rows_number(fit$network, fit$task, fit$rows)

@@ -249,8 +249,8 @@ stack_dense <- function(network, layers) {
   mark_imported(set_coef(add_dense(network, layers), dense_coef(layers)))
 }
 
-# Coefficients that were trained elsewhere. `output` says what logits stand for: "softmax", one for each class;
-# "baseline", for each class but the first, whose own is 0; "sigmoid", one for the second of two.
+# Marks coefficients that were trained elsewhere. `output` is the meaning of the logits: "softmax", one for each class;
+# "baseline", one for each class but the first, whose logit is 0; "sigmoid", one for the second of two classes.
 mark_imported <- function(network, output = NULL) {
   network$imported <- TRUE
   network$output <- output

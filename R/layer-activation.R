@@ -67,7 +67,7 @@ is_linear_layer.ca_layer_activation <- function(layer) is_identity(layer$activat
 
 is_identity <- function(activation) activation %in% c("linear", "identity")
 
-# The identity is no operation at all.
+# The identity adds no operation.
 lower_activation <- function(graph, from, shape, activation, parameter = default_parameter(activation), loop = 0L) {
   if (is_identity(activation)) return(from)
   emit(graph, "phi", from, shape, phi = activation, scale = parameter, loop = loop)

@@ -91,3 +91,9 @@ input_grid <- function(height, width, channels = 1) {
 input_vector <- function(size) {
   new_network(new_input("vector", check_count(size)))
 }
+
+# The names that a task has for the inputs, where the network has none of its own.
+label_input <- function(own, of_task) {
+  if (is.null(own$labels)) own$labels <- of_task$labels
+  own
+}

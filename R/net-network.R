@@ -152,8 +152,8 @@ coef_names <- function(network) {
   }), use.names = FALSE)
 }
 
-# "name[1,1]", "name[2,1]", .. in R's own order for an array of these dimensions. Strings are dear: each is made once,
-# from few pieces.
+# "name[1,1]", "name[2,1]", .. in R's own order for an array of these dimensions. Building strings dominates the
+# cost, so each label is made once, from few pieces.
 array_labels <- function(name, dim) {
   ends <- c(rep("", length(dim) - 1L), "]")
   labels <- paste0(name, "[", seq_len(dim[[1L]]), ends[[1L]])
@@ -302,7 +302,7 @@ shape_text <- function(layer) {
   extent_text(if (layer$out_kind == "grid") layer$out_shape else layer$out_shape[c(1, 3)])
 }
 
-# One line that says what a layer does, without its name.
+# A one-line description of a layer, without its name.
 describe_layer <- function(layer) UseMethod("describe_layer")
 
 #' @rdname summary.ca_network

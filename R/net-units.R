@@ -40,29 +40,6 @@ weights_out <- function(W, units) {
   cbind(W, units$scale_y * constant + units$centre_y - drop(W %*% units$centre_x))
 }
 
-# Second moments and means of a task in data units, on the scale of the layers.
-moments_in <- function(moments, units) {
-  if (is.null(units)) return(moments)
-  centred <- subtract_means(moments)
-  mean_x <- (moments$mean_x - units$centre_x) / units$scale_x
-  mean_y <- (moments$mean_y - units$centre_y) / units$scale_y
-  new_moments(
-    centred$sigma / tcrossprod(units$scale_x) + tcrossprod(mean_x),
-    centred$cross / tcrossprod(units$scale_x, units$scale_y) + tcrossprod(mean_x, mean_y),
-    centred$target / tcrossprod(units$scale_y) + tcrossprod(mean_y), mean_x, mean_y
-  )
-}
-
-# A task whose moments and rows are as the layers see them.
-task_in <- function(task, units) {
-  if (is.null(task) || is.null(units)) return(task)
-  task$moments <- moments_in(task$moments, units)
-  if (!is_data_task(task)) return(task)
-  for (x in c("x", "x_test")) task$data[[x]] <- units_in(task$data[[x]], units)
-  if (!has_classes(task)) for (y in c("y", "y_test")) task$data[[y]] <- response_in(task$data[[y]], units)
-  task
-}
-
 # ---- constants from rows -----------------------------------------------------------------------------
 
 # Which coordinates share a centre and a scale: each column of a vector has its own, coordinates of one channel of a

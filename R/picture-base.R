@@ -17,8 +17,8 @@ picture_theme <- function() {
 }
 
 # A heat map: list(rows, xlab, ylab, what, signed, square, flip, note). `rows` is a data frame of x, y,
-# value and perhaps panel; y may be a factor. `what` is the value's name and unit, `signed` says
-# whether it has two signs, `square` that x and y are in one unit, `flip_y` that y runs downwards.
+# value and perhaps panel; y may be a factor. `what` is the value's name and unit. `signed`: whether
+# values have two signs. `square`: whether x and y have the same unit. `flip_y`: whether y runs downwards.
 new_heat <- function(rows, xlab, ylab, what, signed = FALSE, square = FALSE, flip_y = FALSE, note = NULL,
                      title = NULL) {
   # nothing to draw: no panels, and no names on an axis

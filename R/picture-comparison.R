@@ -121,16 +121,6 @@ on_frontier <- function(capacity, loss, task) {
   }, NA)
 }
 
-# Mean capacity of each input over the runs of a network on a task.
-mean_profiles <- function(object) {
-  rows <- object$allocation[!is.na(object$allocation$position), , drop = FALSE]
-  keys <- intersect(c("network", "task", "position", "lag", "channel", "row", "column"), names(rows))
-  cell <- do.call(paste, c(rows[keys], sep = "\r"))
-  first <- rows[!duplicated(cell), keys, drop = FALSE]
-  first$capacity <- as.double(tapply(rows$capacity, factor(cell, unique(cell)), mean))
-  first
-}
-
 # One row per task, network and position: the demand of the task there, its largest scaled to 1. Positions are
 # the network's, which may take as a sequence what the task gives as a vector.
 scaled_demands <- function(object) {
@@ -209,8 +199,8 @@ comparison_loss <- function(object) {
 }
 
 # list(values, logarithmic, note): excess losses on a logarithmic scale where none is clearly negative. Exact zeros
-# have no logarithm: what is below a millionth of the largest is drawn there. Runs that went astray, beyond the `worst`
-# loss that makes sense, are not the largest.
+# have no logarithm: values below a millionth of the largest are drawn at that height. Runs with a loss above `worst`
+# (the null loss) do not count when the largest is determined.
 on_log_scale <- function(excess, all = excess, worst = Inf) {
   floor <- 1e-6 * max(pmin(all, worst), 0, na.rm = TRUE)
   # nothing but rounding next to the null loss has no orders of magnitude

@@ -30,7 +30,7 @@ check_covariance <- function(x, size = NULL, arg = rlang::caller_arg(x),
   x
 }
 
-# `message` says what must be true; it may use {arg}.
+# `message` states the condition that is violated; it may use {arg}.
 check_psd <- function(x, message, call, arg = NULL, scale = unit_scale(x)) {
   smallest <- smallest_eigenvalue(x / tcrossprod(scale))
   if (smallest >= 0) return(invisible(x))

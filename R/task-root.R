@@ -53,7 +53,7 @@ moment_root <- function(moments, intercept) {
   )
 }
 
-# A matrix of less than full rank is no more than a warning of chol().
+# chol() warns about a matrix of less than full rank, which is expected here.
 pivoted_chol <- function(sigma, call = rlang::caller_env(2L)) {
   tryCatch(
     suppressWarnings(chol(sigma, pivot = TRUE, tol = -1)),

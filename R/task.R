@@ -48,7 +48,7 @@ check_task <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()
 }
 
 # The input space of a task whose coordinates come as the columns of a matrix:
-# a vector of them, unless the user says otherwise with an `input_*()`.
+# a vector of them, unless the user gives an `input_*()`.
 task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
   if (is.null(input)) return(new_input("vector", n, labels = labels))
   if (!inherits(input, "ca_network")) {
@@ -110,7 +110,7 @@ row_moments <- function(x, y) {
   )
 }
 
-# Squares of very large rows are no numbers, those of very small ones have lost their digits.
+# Squares of entries above 1e154 overflow, and those of very small entries underflow and lose digits.
 check_squares <- function(rows, arg, call = rlang::caller_env()) {
   size <- apply(abs(rows), 2L, max, 0)
   size <- size[size > 0]

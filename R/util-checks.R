@@ -149,3 +149,30 @@ check_finite <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env
     x = "It has {n_bad}; the first is {value} at {where}."
   ), "value", call = call)
 }
+
+# A list with names of their own, every element checked under the name the user gave it.
+check_named <- function(x, check, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  force(arg)
+  if (!is.list(x) || inherits(x, c("ca_network", "ca_task")) || length(x) == 0L) {
+    abort(c(
+      "{.arg {arg}} must be a named list of one or more, such as {.code list(a = , b = )}.",
+      x = "It is {show_value(x)}."
+    ), "type", call = call)
+  }
+  names <- names(x)
+  if (is.null(names) || anyNA(names) || any(names == "")) {
+    unnamed <- as.character(if (is.null(names)) seq_along(x) else which(is.na(names) | names == ""))
+    abort(c(
+      "{.arg {arg}} must have names.",
+      x = "Element{?s} {unnamed} {?has/have} none."
+    ), "value", call = call)
+  }
+  if (anyDuplicated(names)) {
+    abort(c(
+      "{.arg {arg}} must have different names.",
+      x = "{.val {unique(names[duplicated(names)])}} occurs more than once."
+    ), "value", call = call)
+  }
+  for (name in names) check(x[[name]], arg = paste0(arg, "$", name), call = call)
+  invisible(x)
+}

@@ -85,7 +85,7 @@ value_writer <- function(out) {
 }
 
 # An argument without a default, which code cannot pass on.
-is_no_value <- function(x) identical(x, quote(expr = ))
+is_no_value <- function(x) identical(x, quote(expr = )) # nolint: spaces_inside_linter.
 
 # A call's function and arguments. The fourth part of `function(x) x` is a reference to its source.
 code_parts <- function(x) {

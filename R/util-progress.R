@@ -1,7 +1,7 @@
 # Progress with the time left: for whatever takes its user's patience, such as comparisons and refits.
 
-# Calls body(advance), advance(n) saying that n more of `steps` are done; `before` were when it began. Shown in
-# interactive sessions and where the user asks for it: by progressr, or without that package as a bar of cli.
+# Calls body(advance), where advance(n) reports that n more of `steps` are done; `before` steps were done at the start.
+# Progress is shown in interactive sessions and on request: by progressr, or without that package by a bar of cli.
 with_progress <- function(steps, body, before = 0) {
   shown <- isTRUE(getOption("capalloc.progress", interactive() && !isTRUE(getOption("knitr.in.progress")) &&
     !nzchar(Sys.getenv("CI"))))
@@ -34,7 +34,8 @@ with_bar <- function(steps, before, left, body) {
   out
 }
 
-# A function that takes how many more are done, and says how long the others will take at the rate so far.
+# Returns a function of the number of further steps done; it returns the expected time of the remaining steps at the
+# rate so far.
 time_left <- function(steps, before) {
   begun <- proc.time()[["elapsed"]]
   done <- 0

@@ -18,7 +18,8 @@ start <- set_coef(net, c(t(hidden[-1, ]), hidden[1, ], w[222:241], w[221]))
 # Seconds until fit() is at or below `loss`: the iteration is looked up in one long run, and a run of that
 # many iterations is timed.
 reach <- function(loss, method) {
-  long <- suppressWarnings(fit(start, task, method = method, control = list(max_iterations = switch(method, lm = 400, 4000))))
+  long <- suppressWarnings(fit(start, task, method = method,
+    control = list(max_iterations = switch(method, lm = 400, 4000))))
   at <- match(TRUE, long$history$loss <= loss)
   if (is.na(at)) return(c(NA, NA))
   k <- long$history$iteration[[at]]
@@ -38,9 +39,11 @@ add <- function(peer, time, loss) {
 
 if (requireNamespace("nnet", quietly = TRUE)) {
   for (maxit in c(1000, 5000)) {
-    run <- function() nnet::nnet(x, y, size = 20, linout = TRUE, maxit = maxit, Wts = w, trace = FALSE, reltol = 0, abstol = 0)
+    run <- function() nnet::nnet(x, y, size = 20, linout = TRUE, maxit = maxit, Wts = w, trace = FALSE, reltol = 0,
+      abstol = 0)
     m <- run()
-    stopifnot(max(abs(predict(start, x) - predict(nnet::nnet(x, y, size = 20, linout = TRUE, maxit = 0, Wts = w, trace = FALSE), x))) < 1e-10)
+    stopifnot(max(abs(predict(start, x) - predict(nnet::nnet(x, y, size = 20, linout = TRUE, maxit = 0, Wts = w,
+      trace = FALSE), x))) < 1e-10)
     add(paste("nnet,", maxit, "iterations"), seconds(run(), if (maxit > 1000) 1 else 5), m$value / n)
   }
 }

@@ -65,7 +65,9 @@ for (T in c(5, 10, 20)) for (tail in c("normal", "skewed")) {
     t.test(of("a"), of("b"), paired = TRUE)$p.value <= 0.05
   }, NA)
   rows[[length(rows) + 1]] <- data.frame(
-    tasks = T, law = tail, test = "t, all replicates (not offered)", size = share(naive), `any of six` = "", coverage = "", `global (chi-squared, F)` = "", check.names = FALSE)
+    tasks = T, law = tail, test = "t, all replicates (not offered)", size = share(naive), `any of six` = "",
+    coverage = "", `global (chi-squared, F)` = "", check.names = FALSE
+  )
 }
 table_of(rows)
 

@@ -12,14 +12,17 @@ draws <- if (quick) 10 else 100
 began <- now()
 total <- scaling_study(depths = depths, exponents = c(0, 0.25, 0.5, 0.75, 1))
 cat("mode total, depths", range(depths), ": largest error of the slope 1 - 2a",
-  format(max(abs(glance(total)$slope - (1 - 2 * glance(total)$exponent))), digits = 2), "in", round(now() - began, 1), "s\n\n")
+  format(max(abs(glance(total)$slope - (1 - 2 * glance(total)$exponent))), digits = 2), "in",
+  round(now() - began, 1), "s\n\n")
 
 row <- function(mode, activation, exponent, depths, mixing = TRUE) {
   began <- now()
-  found <- glance(scaling_study(depths = depths, exponents = exponent, mode = mode, activation = activation, mixing = mixing,
+  found <- glance(scaling_study(depths = depths, exponents = exponent, mode = mode, activation = activation,
+    mixing = mixing,
     draws = draws, seed = 1))
   data.frame(mode = mode, phi = activation, block = if (mixing) "B phi(A h)" else "phi(A h)", a = exponent,
-    depths = paste(range(depths), collapse = "-"), critical = found$critical, low = found$critical.low, high = found$critical.high,
+    depths = paste(range(depths), collapse = "-"), critical = found$critical, low = found$critical.low,
+    high = found$critical.high,
     width = found$critical.high - found$critical.low, seconds = now() - began)
 }
 phis <- c("relu", "tanh", "abs")
@@ -46,4 +49,5 @@ show(c(
 ))
 
 cat("Variance of weights: factors of the trace of S backwards, the same per unit, and of the signal forwards\n")
-print(glance(variance_study(c(16, 64, 32, 128, 64, 16, 8), draws = 10 * draws, seed = 1)), digits = 3, row.names = FALSE)
+print(glance(variance_study(c(16, 64, 32, 128, 64, 16, 8), draws = 10 * draws, seed = 1)), digits = 3,
+  row.names = FALSE)

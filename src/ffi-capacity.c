@@ -7,6 +7,7 @@
 #include <R_ext/Utils.h>
 
 #include "allocation.h"
+#include "bounds.h"
 #include "extended.h"
 #include "workspace.h"
 
@@ -421,9 +422,6 @@ SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x) {
     return out;
 }
 
-/* Samples worked on at a time by ffi_linearise(). */
-enum { LINEARISED = 256 };
-
 /* The tangent maps yhat ~ W x + b at samples x (N x n): m x (n + 1) N, the n columns of W and b
  * for one sample after the other. */
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x) {
@@ -435,7 +433,7 @@ SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x) {
     ffi_product((size_t)own, n_samples, "tangent maps beyond what R can index");
     SEXP out =
         PROTECT(Rf_allocMatrix(REALSXP, (int)g.n_outputs, (int)((g.n_inputs + 1) * n_samples)));
-    const size_t block = n_samples < LINEARISED ? n_samples : LINEARISED;
+    const size_t block = n_samples < CA_LINEARISED_SAMPLES ? n_samples : CA_LINEARISED_SAMPLES;
     struct ca_extended extended =
         ca_extended_new(&g, th, samples, n_samples, NULL, 0, NULL, 0, block);
     for (size_t begin = 0, end; begin < n_samples; begin = end) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "jet.h"
 #include "workspace.h"
 
@@ -144,7 +145,7 @@ static void read_op(SEXP x, struct ca_op *op) {
 
 struct ca_graph ffi_graph(SEXP x) {
     SEXP ops = ffi_element(x, "ops");
-    if (TYPEOF(ops) != VECSXP || XLENGTH(ops) >= 1 << 20)
+    if (TYPEOF(ops) != VECSXP || XLENGTH(ops) >= CA_MOST_OPS)
         ffi_bug("the operations of a network");
     struct ca_graph graph = {.n_nodes = (int)XLENGTH(ops) + 1};
     graph.op = ca_bytes((size_t)graph.n_nodes, sizeof(struct ca_op));
@@ -207,7 +208,8 @@ SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x) {
     SEXP dim = Rf_getAttrib(x, R_DimSymbol);
     if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2)
         ffi_bug("the rows to predict");
-    const int n_rows = INTEGER(dim)[0], block = n_rows < 512 ? n_rows : 512;
+    const int n_rows = INTEGER(dim)[0],
+              block = n_rows < CA_PREDICTED_ROWS ? n_rows : CA_PREDICTED_ROWS;
     const double *from = ffi_matrix(x, (size_t)n_rows, g.n_inputs, "the rows to predict");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, n_rows, (int)g.n_outputs));
     struct ca_jet jet = ca_jet_new(&g, block);

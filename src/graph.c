@@ -4,10 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "workspace.h"
-
-/* Sizes that no network on one machine reaches; beyond them a description is an accident. */
-static const int64_t MAX_SITES = (int64_t)1 << 25, MAX_TAPS = (int64_t)1 << 27;
 
 struct problem {
     const char **why;
@@ -24,7 +22,7 @@ static enum ca_status fail(struct problem problem, int node, const char *why,
 static enum ca_status check_shape(struct problem problem, int node, struct ca_shape shape) {
     if (shape.channels < 1 || shape.height < 1 || shape.width < 1)
         return fail(problem, node, "a shape that is not positive", CA_BAD_GRAPH);
-    if ((int64_t)shape.height * shape.width > MAX_SITES ||
+    if ((int64_t)shape.height * shape.width > CA_MOST_SITES ||
         (int64_t)shape.height * shape.width * shape.channels > INT_MAX)
         return fail(problem, node, "too many positions", CA_TOO_LARGE);
     return CA_OK;
@@ -141,7 +139,7 @@ static enum ca_status build_map(struct problem problem, struct ca_graph *graph, 
     const struct ca_shape in = graph->op[op->from[0]].shape;
     const struct ca_window *w = &op->window;
     const int64_t taps = (int64_t)w->kernel[0] * w->kernel[1];
-    if (taps > MAX_TAPS || taps * op->positions > MAX_TAPS)
+    if (taps > CA_MOST_TAPS || taps * op->positions > CA_MOST_TAPS)
         return fail(problem, node, "too many taps", CA_TOO_LARGE);
     op->n_taps = (int)taps;
     int *map = ca_ints((size_t)taps * (size_t)op->positions);
@@ -272,7 +270,7 @@ enum ca_status ca_graph_build(struct ca_graph *graph, const char **why, int *whe
         op->positions = op->shape.height * op->shape.width;
         graph->first[node] = (size_t)sites;
         sites += op->positions;
-        if (sites > MAX_SITES)
+        if (sites > CA_MOST_SITES)
             return fail(problem, node, "too many positions", CA_TOO_LARGE);
         graph->has_bias |= op->kind == CA_OP_BIAS;
         graph->is_linear &= ca_op_is_linear(ca_op_row(op->kind));

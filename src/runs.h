@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 
+#include "bounds.h"
 #include "op.h"
 
 /* out[out_lo + o + m (row + c), (f, i)] += b[o, f] x[c, i] for o < n_out, c < rows. */
@@ -20,9 +21,6 @@ struct ca_run {
     int row, rows, out_lo, n_out, ld; /* ld of x */
     const double *x, *b;
 };
-
-/* At most so many together. */
-enum { CA_MOST_RUNS = 256 };
 
 /* The columns of one block of theta of an operation (f fastest, then i), leading dimension ld,
  * of whose rows m belong to each c. */

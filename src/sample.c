@@ -5,18 +5,16 @@
 
 #include "extended.h"
 #include "tangent.h"
+#include "bounds.h"
 #include "linalg.h"
 #include "workspace.h"
 
-/* A block of J stays in cache, and is worth a call of BLAS. */
-enum { BLOCK_ENTRIES = 1 << 18, LEAST_BLOCK = 16, MOST_BLOCK = 512 };
-
 static size_t block_of(const struct ca_graph *graph, size_t n_samples, size_t batch) {
-    size_t block = BLOCK_ENTRIES / (graph->n_params * graph->n_outputs + 1);
-    if (block < LEAST_BLOCK)
-        block = LEAST_BLOCK;
-    if (block > MOST_BLOCK)
-        block = MOST_BLOCK;
+    size_t block = CA_BLOCK_ENTRIES / (graph->n_params * graph->n_outputs + 1);
+    if (block < CA_LEAST_BLOCK)
+        block = CA_LEAST_BLOCK;
+    if (block > CA_MOST_BLOCK)
+        block = CA_MOST_BLOCK;
     if (batch > 0 && block > batch)
         block = batch;
     return block < n_samples ? block : n_samples;
@@ -339,14 +337,12 @@ static double number(void *context, const double *theta, double *f) {
 
 /* Training decides nothing about directions below this share of the largest. */
 static const double RESOLUTION = 1e-6;
-/* Most parameters, and most multiplications for one Gauss-Newton matrix, when a method that
- * needs none has ended. */
-static const double MOST_PARAMS = 4096, MOST_WORK = 4e10;
 
 static int affordable(const struct ca_sample *sample) {
     const double p = (double)sample->jet.graph->n_params;
-    return p <= MOST_PARAMS &&
-           p * p * (double)(sample->n_samples * sample->jet.graph->n_outputs) <= MOST_WORK;
+    return p <= CA_NORMAL_PARAMS &&
+           p * p * (double)(sample->n_samples * sample->jet.graph->n_outputs) <=
+               1e9 * CA_NORMAL_GIGA;
 }
 
 struct ca_objective ca_sample_objective(struct ca_sample *sample) {

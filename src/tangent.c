@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "linalg.h"
 #include "runs.h"
 #include "workspace.h"
@@ -271,9 +272,6 @@ void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, doubl
         fill_constant(tangent, out + m * (n - begin), ld);
 }
 
-/* Values of one window stay in cache: the fewer coordinates, the fewer they are. */
-static const size_t MOST_VALUES = (size_t)1 << 20;
-
 /* The largest forward pass over the windows. */
 static size_t window_size(struct ca_tangent *tangent, size_t unit) {
     size_t size = 0;
@@ -282,7 +280,7 @@ static size_t window_size(struct ca_tangent *tangent, size_t unit) {
         plan_window(tangent, begin);
         if (tangent->value.size > size)
             size = tangent->value.size;
-        if (size > MOST_VALUES && tangent->window > unit)
+        if (size > CA_WINDOW_VALUES && tangent->window > unit)
             break;
     }
     return size;
@@ -296,7 +294,7 @@ static size_t choose_window(struct ca_tangent *tangent) {
     ca_plan_batch(&tangent->value, 1); /* of the constant */
     const size_t constant = tangent->value.size;
     tangent->window = units * unit;
-    while ((size = window_size(tangent, unit)) > MOST_VALUES && units > 1) {
+    while ((size = window_size(tangent, unit)) > CA_WINDOW_VALUES && units > 1) {
         units = (units + 1) / 2;
         tangent->window = units * unit;
     }

@@ -1,3 +1,4 @@
+#include "bounds.h"
 #include "workspace.h"
 
 #include <R_ext/Memory.h>
@@ -12,7 +13,7 @@ void ca_large(void *memory, size_t bytes) {
 #ifdef MADV_HUGEPAGE
     const uintptr_t page = 4096, begin = ((uintptr_t)memory + page - 1) / page * page;
     const uintptr_t end = ((uintptr_t)memory + bytes) / page * page;
-    if (bytes >= (size_t)1 << 22)
+    if (bytes >= CA_LARGE_BYTES)
         (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 #else
     (void)memory;

@@ -13,7 +13,8 @@ stack <- function(length, filters) {
   net
 }
 curved <- function(size, units) {
-  initialise(input_vector(size) |> layer_dense(units, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1), seed = 1)
+  initialise(input_vector(size) |> layer_dense(units, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1),
+    seed = 1)
 }
 long <- task_fgn(128, hurst = 0.8)
 x <- matrix(rnorm(400 * 48), 400)

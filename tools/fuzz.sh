@@ -49,8 +49,8 @@ build_fuzzer() {
   mkdir "$work/fuzzed" "$work/objects"
   cp -R "$top/src" "$top/fuzz" "$work/fuzzed/"
   chmod -R u+w "$work/fuzzed"
-  lower tangent.c "MOST_VALUES = (size_t)1 << 20" "MOST_VALUES = (size_t)1 << 9"
-  lower runs.h "CA_MOST_RUNS = 256" "CA_MOST_RUNS = 12"
+  lower bounds.h "CA_WINDOW_VALUES = 1 << 20" "CA_WINDOW_VALUES = 1 << 9"
+  lower bounds.h "CA_MOST_RUNS = 256" "CA_MOST_RUNS = 12"
   for file in "$work"/fuzzed/src/*.c "$work"/fuzzed/fuzz/*.c; do
     name=${file##*/}
     # Coverage is that of the core, and of what reads a description; comparisons are traced by nothing, for speed.

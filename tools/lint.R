@@ -71,7 +71,7 @@ for (i in seq_along(stems)) {
 
 text_files <- c(
   sources, list.files("tests/testthat", "[.]R$", full.names = TRUE), list.files("src", "[.][ch]$", full.names = TRUE),
-  list.files("bench", "[.]R$", full.names = TRUE), list.files("tools", full.names = TRUE)
+  list.files(c("bench", "tools"), "[.]R$", full.names = TRUE)
 )
 for (file in text_files) {
   long <- which(nchar(readLines(file, encoding = "UTF-8"), "width") > longest_line)

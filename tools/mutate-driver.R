@@ -8,42 +8,42 @@
 # ---- which -----------------------------------------------------------------------------------------------------------
 
 tests_of_c <- list(
-  "allocation" = c("capacity", "capacity-samples-invariance", "allocation", "capacity-invariance", "capacity-kernel",
-    "capacity-table"),
-  "linalg|workspace" = c("capacity", "allocation", "optim", "fit"),
+  "allocation" = c("capacity", "capacity-samples-invariance", "capacity-allocation", "capacity-invariance",
+    "capacity-kernel", "capacity-table"),
+  "linalg|workspace" = c("capacity", "capacity-allocation", "optim", "fit"),
   "extended|jet|op-(max|phi|product)|gate" = c("layer-activation", "layer-recurrent", "layer-pool",
-    "capacity-samples-invariance", "linearise"),
+    "capacity-samples-invariance", "capacity-linearise"),
   "extended|jet|op-(max|phi|product)" = c("fit-rows", "tangent-samples", "capacity-samples"),
   "graph|op.*" = "ffi",
   "tangent" = c("optim", "fit-rows"),
-  "pass|op-linear|tangent|runs" = "tangent",
+  "pass|op-linear|tangent|runs" = "capacity-tangent",
   "sample|optim-(adam|normal)" = c("optim", "fit-rows"),
-  "loss|moments|optim-(lm|lbfgs)" = c("optim", "fit"),
+  "loss|optim-(lm|tangent|lbfgs)" = c("optim", "fit"),
   "optim" = c("optim", "fit", "fit-rows"),
   "carry|gate" = c("flow-decoupling", "flow-joint", "flow-propagate", "flow-moments"),
   "propagate" = "flow-propagate",
-  "graph|op|op-linear|pass|tangent|runs" = c("layer-local", "layer-recurrent", "layer-conv", "layer-pool", "layers",
+  "graph|op|op-linear|pass|tangent|runs" = c("layer-local", "layer-recurrent", "layer-conv", "layer-pool", "net-layers",
     "layer-residual", "capacity"),
-  "threads" = "threads"
+  "threads" = "util-threads"
 )
 
 # After the test of the same stem, where there is one.
 tests_of_r <- list(
-  "allocation|capacity|lower|tangent|linearise" = c("capacity", "allocation", "capacity-samples-invariance",
-    "capacity-samples"),
+  "capacity(-allocation|-tangent|-linearise|-rank|-metric)?|net-graph" = c("capacity", "capacity-allocation",
+    "capacity-samples-invariance", "capacity-samples"),
   "flow-range" = "numbers",
-  "lower" = "tangent-samples",
-  "partition.*" = c("partition", "partition-basis"),
-  "contrast|friedman|metric" = c("contrast", "friedman", "rank-results"),
+  "net-graph" = "tangent-samples",
+  "capacity-(partition|basis)" = c("capacity-partition", "capacity-basis"),
+  "compare-contrast|compare-friedman|compare-metric" = c("compare-contrast", "compare-friedman", "compare-ranks"),
   "flow-(joint|pair)" = c("flow-gate", "flow-pair", "flow-joint", "flow-decoupling"),
   "flow-(propagate|cut|gate)" = c("flow-propagate", "flow-decoupling"),
   "flow-(moments|cut|joint)" = "flow-moments",
-  "depth-chain|reflected" = c("diffusion-limit", "effective-receptive-field"),
-  "scaling-measure" = "scaling-study",
+  "depth-chain|depth-reflected" = c("depth-diffusion", "depth-field"),
+  "depth-measure" = "depth-scaling",
   "task.*" = c("task", "task-process", "task-classical", "task-linear", "task-moments", "task-data", "task-series",
     "task-trend", "task-image"),
-  "slide" = c("layer-conv", "layer-local", "layer-pool"),
-  "metric|rank-results|difference" = "difference"
+  "net-window" = c("layer-conv", "layer-local", "layer-pool"),
+  "compare-metric|compare-ranks|compare-difference" = "compare-difference"
 )
 
 stem_of <- function(file) sub("[.][cR]$", "", basename(file))

@@ -21,12 +21,17 @@ c_files <- function() {
 
 # What computes: not layers, checks, printing or pictures.
 r_files <- function() {
-  stems <- c("allocation", "capacity", "capacity-kernel", "capacity-table", "contrast", "depth-chain", "difference",
-    "diffusion-limit", "effective-receptive-field", "flow-cut", "flow-decoupling", "flow-gate", "flow-joint",
-    "flow-moments", "flow-pair", "flow-propagate", "flow-range", "friedman", "linearise", "lower", "metric",
-    "partition", "partition-basis", "rank-results", "reflected", "scaling-measure", "shattering", "slide",
-    "tangent", "task", "task-data", "task-image", "task-linear", "task-moments", "task-process", "task-series",
-    "task-trend", "uncertainty", "variance-study")
+  stems <- c(
+    "capacity", "capacity-allocation", "capacity-basis", "capacity-decay", "capacity-interval", "capacity-kernel",
+    "capacity-linearise", "capacity-logits", "capacity-metric", "capacity-partition", "capacity-rank",
+    "capacity-table", "capacity-tangent", "compare-contrast", "compare-difference", "compare-friedman",
+    "compare-metric", "compare-ranks", "compare-run", "compare-scores", "depth-chain", "depth-diffusion",
+    "depth-field", "depth-measure", "depth-reflected", "depth-shattering", "depth-variance", "fit-loss",
+    "fit-number", "fit-start", "fit-units", "flow-cut", "flow-decoupling", "flow-gate", "flow-joint",
+    "flow-moments", "flow-pair", "flow-propagate", "flow-range", "net-graph", "net-units", "net-window", "task",
+    "task-data", "task-image", "task-linear", "task-moments", "task-process", "task-root", "task-series",
+    "task-trend", "task-units"
+  )
   file.path("capalloc/R", paste0(stems, ".R"))
 }
 

@@ -73,7 +73,8 @@ ffi_calls <- function(network) {
 ffi_sample_calls <- function(graph, theta, x, m) {
   n <- ncol(x) + 1
   sigma <- matrix(sin(seq_len(n * n)), n)
-  about <- list(array = rep(1L, length(theta)), x = x, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, decay = 0,
+  about <- list(array = rep(1L, length(theta)), x = x, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1,
+    decay = 0,
     block = 2)
   what <- list(turned = pick(list(NULL, sigma)), group = pick(list(NULL, rep(1:3, length.out = nrow(x)))))
   data <- list(x = x, y = matrix(seq_len(nrow(x) * m) %% 2, nrow(x)))

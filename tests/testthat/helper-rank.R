@@ -41,7 +41,8 @@ residue_networks <- function(residue = 1e-9) {
   recurrent[, 3] <- residue * recurrent[, 3]
   list(
     # the second channel of the first layer and what reads it: kernels 2 x 1 x 2, 2 x 2 x 2 and 1 x 2 x 2
-    channel = input_sequence(8) |> layer_conv(2, 2) |> layer_conv(2, 2, dilation = 2) |> layer_conv(1, 2, dilation = 4) |>
+    channel = input_sequence(8) |> layer_conv(2, 2) |> layer_conv(2, 2, dilation = 2) |>
+      layer_conv(1, 2, dilation = 4) |>
       set_coef(small(c(2, 4, 7, 8, 11, 12), 16)),
     # a deep branch beside a linear skip of pairs; the branch has died out
     branch = input_sequence(4) |>

@@ -9,7 +9,9 @@ timeless_search <- function(search) {
 
 # Which candidates no other beats, pair by pair, in words of the help page. Losses are equal within `resolution`.
 slow_frontier <- function(rows, resolution) {
-  within <- function(i, j) rows$total_low[[j]] <= rows$total_capacity[[i]] && rows$total_capacity[[i]] <= rows$total_high[[j]]
+  within <- function(i, j) {
+    rows$total_low[[j]] <= rows$total_capacity[[i]] && rows$total_capacity[[i]] <= rows$total_high[[j]]
+  }
   vapply(seq_len(nrow(rows)), function(i) {
     for (j in setdiff(seq_len(nrow(rows)), i)) {
       equal <- abs(rows$excess_loss[[j]] - rows$excess_loss[[i]]) <= resolution

@@ -51,8 +51,7 @@ test_that("deep and nonlinear networks are D~ (D~'D~ + N lambda I)^-1 D~'", {
     k <- capacity(trained, ridge = "decay", block = 4)
     expect_near(k$capacity, kappa, 1e-9, name)
     K <- capacity_kernel(trained, ridge = "decay")
-    expect_near(unname(diag(as.matrix(K))), colSums(matrix(rowSums((D %*% inverse %*% crossprod(D) %*% inverse) * D), ncol = 6)) * 0 +
-      kappa, 1e-9, name)
+    expect_near(unname(diag(as.matrix(K))), kappa, 1e-9, name)
     expect_near(unname(rowSums(as.matrix(capacity_table(trained, ridge = "decay")))), kappa, 1e-9, name)
   }
 })

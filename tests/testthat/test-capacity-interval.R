@@ -113,7 +113,8 @@ test_that("a free linear model has no uncertainty, whatever varies", {
     expect_equal(got$conf.low, rep(1, 8), tolerance = 1e-12)
   }
   # a population has restarts
-  expect_identical(tidy(capacity(fit(arch_dense(8), task_fgn(8, 0.8), seed = 1)), conf.int = TRUE, times = 3)$std.error, rep(0, 8))
+  expect_identical(tidy(capacity(fit(arch_dense(8), task_fgn(8, 0.8), seed = 1)), conf.int = TRUE,
+    times = 3)$std.error, rep(0, 8))
 })
 
 test_that("what was asked of the capacity is asked of the refits", {

@@ -18,7 +18,8 @@ test_that("the total of multinomial regression is (K - 1)(n + 1)", {
 test_that("capacities, kernels and tables are those of the projected tangent", {
   x <- withr::with_seed(1, matrix(rnorm(36), 12))
   linear <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_dense(4, bias = TRUE) |> with_test_coef(1)
-  curved <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(4) |> with_test_coef(1)
+  curved <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |>
+    layer_dense(4) |> with_test_coef(1)
   for (output in c("softmax", "baseline")) {
     K <- 4 + (output == "baseline")
     C <- if (output == "softmax") diag(4) - 1 / 4 else {

@@ -18,7 +18,8 @@ in_other_units <- function(net, scale, shift) {
   weight <- matrix(net$coef[first], ncol = 3) %*% diag(1 / scale)
   net$coef[first] <- c(weight)
   bias <- net$layers[[1L]]$params$bias
-  if (!is.null(bias)) net$coef[max(first) + seq_len(bias)] <- net$coef[max(first) + seq_len(bias)] - drop(weight %*% shift)
+  at <- max(first) + seq_len(max(bias, 0))
+  net$coef[at] <- net$coef[at] - drop(weight %*% shift)[seq_along(at)]
   net
 }
 
@@ -27,7 +28,8 @@ test_that("neither metric changes with units, nor with shifts where there is a c
   for (bias in c(TRUE, FALSE)) for (metric in c("standardised", "covariance")) {
     net <- constrained(bias)
     at <- capacity(net, metric, data = x)$capacity
-    for (scale in list(c(1000, 1, 1), c(1e-9, 1e9, 1))) for (shift in if (bias) list(numeric(3), c(1e3, -50, 7)) else list(numeric(3))) {
+    shifts <- if (bias) list(numeric(3), c(1e3, -50, 7)) else list(numeric(3))
+    for (scale in list(c(1000, 1, 1), c(1e-9, 1e9, 1))) for (shift in shifts) {
       other <- in_other_units(net, scale, shift * scale)
       moved <- (x + rep(shift, each = nrow(x))) * rep(scale, each = nrow(x))
       # shifts of 1e3 standard deviations lose three digits, and their squares in T J another three
@@ -35,7 +37,8 @@ test_that("neither metric changes with units, nor with shifts where there is a c
     }
   }
   # nonlinear networks too
-  curved <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |> with_test_coef(1)
+  curved <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |>
+    layer_dense(1) |> with_test_coef(1)
   for (metric in c("standardised", "covariance")) {
     at <- capacity(curved, metric, data = x)$capacity
     other <- in_other_units(curved, c(1000, 1, 1e-3), c(1000, 5, 0))
@@ -132,7 +135,8 @@ test_that("a network with units of its own is standardised, and takes data in da
   stated <- task_moments(crossprod(x) / nrow(x), crossprod(x, x[, 1:2]) / nrow(x), crossprod(x[, 1:2]) / nrow(x),
     mean_x = colMeans(x), mean_y = colMeans(x[, 1:2]))
   expect_near(capacity(own, "covariance", data = stated)$capacity, capacity(net, "covariance", data = z)$capacity, 1e-8)
-  curved <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(2) |> with_test_coef(1)
+  curved <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |>
+    layer_dense(2) |> with_test_coef(1)
   own <- curved
   own$units <- new_units(units$centre, units$scale, numeric(2), rep(1, 2))
   expect_near(capacity(own, data = x)$capacity, capacity(curved, data = z)$capacity, 1e-12)

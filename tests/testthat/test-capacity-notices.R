@@ -1,7 +1,8 @@
 # Conditions under which an allocation says little about its network.
 
 test_that("too few rows of a nonlinear network are said", {
-  net <- input_vector(3) |> layer_dense(8, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |> with_test_coef(1)
+  net <- input_vector(3) |> layer_dense(8, bias = TRUE) |> layer_activation("tanh") |>
+    layer_dense(1) |> with_test_coef(1)
   x <- withr::with_seed(1, matrix(rnorm(300), 100))
   few <- x[1:3, ]
   expect_warning(k <- capacity(net, data = few), class = "capalloc_warning_rows_exhausted")

@@ -124,7 +124,7 @@ test_that("the closed forms have low = high at what training reaches", {
     expect_equal(unlist(generics::glance(k)[c("total", "rank_low", "rank_high")], use.names = FALSE), rep(5, 3))
     expect_near(k$capacity, twin_dilated_capacity(taps), 1e-8)
   }
-  # r (m + n - r)
+  # the rank of a low-rank map is r (m + n - r)
   low <- as_trained(with_test_coef(input_vector(6) |> layer_dense(2) |> layer_dense(4), 1))
   expect_equal(unlist(generics::glance(capacity(low))[c("total", "rank_low", "rank_high")], use.names = FALSE),
     rep(2 * (6 + 4 - 2), 3))
@@ -158,7 +158,8 @@ test_that("in other metrics the T-rule sees the tangent of that metric", {
 
 test_that("nonlinear networks are judged by D and the tangent maps at the samples", {
   cases <- list(
-    tanh = list(input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)),
+    tanh = list(input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |>
+      layer_dense(1, bias = TRUE)),
     relu = list(input_vector(3) |> layer_dense(3) |> layer_activation("relu") |> layer_dense(2)),
     skip = list(input_vector(3) |>
       layer_parallel(\(x) layer_dense(x, 1), \(x) layer_dense(x, 2) |> layer_activation("tanh") |> layer_dense(1)))

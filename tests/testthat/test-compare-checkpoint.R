@@ -198,7 +198,8 @@ test_that("adding and reordering networks, tasks and replicates computes only wh
   expect_identical(again, first)
   expect_identical(runs_done(compare(dir, networks = nets["dense"], of = rev(tasks), replicates = 1)), 0L)
   # names that were added keep their values too
-  expect_match(said(compare(dir, networks = list(conv = arch_conv(8, 2, 4))), dir), "`networks$conv`: another one there",
+  expect_match(said(compare(dir, networks = list(conv = arch_conv(8, 2, 4))), dir),
+    "`networks$conv`: another one there",
     fixed = TRUE)
 })
 

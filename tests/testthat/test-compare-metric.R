@@ -93,7 +93,8 @@ test_that("held-out losses tie within what their decrements leave open", {
     cmp$runs$decrement <- decrement
     capalloc:::new_metric(cmp, metric)
   }
-  ranks <- function(about) capalloc:::metric_ranks(about$values[1, 1, ], "lower", about$resolution[[1]], about$spread[1, 1, ])
+  ranks <- function(about) capalloc:::metric_ranks(about$values[1, 1, ], "lower", about$resolution[[1]],
+    about$spread[1, 1, ])
   expect_identical(unname(ranks(about(NA_real_))), c(1, 2, 3))
   expect_identical(unname(ranks(about(1e-12))), c(1, 2, 3))
   expect_equal(c(about(1e-10)$spread), 2 * sqrt(1e-10 * cmp$runs$loss) + 1e-12 * cmp$runs$loss, tolerance = 1e-14)

@@ -82,7 +82,10 @@ test_that("a run that kills its worker twice is a failed row, and the rest is in
   expect_identical(glance(cmp)$failed, 2L)
   # the plan is the user's, with as many workers as before
   expect_identical(lapply(future::plan("list"), class), lapply(plan, class))
-  pids <- lapply(1:2, function(i) future::future({Sys.sleep(0.5); Sys.getpid()}, seed = NULL))
+  pids <- lapply(1:2, function(i) future::future({
+    Sys.sleep(0.5)
+    Sys.getpid()
+  }, seed = NULL))
   expect_length(unique(vapply(pids, future::value, 1L)), 2)
 })
 

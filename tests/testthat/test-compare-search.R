@@ -11,7 +11,8 @@ column_types <- c(
   rank = "integer", candidate = "character", family = "character", filters = "double", kernel = "double",
   growth = "integer", depth = "integer", n_params = "integer", memory = "integer", total_capacity = "double",
   total_low = "double", total_high = "double", undecided = "integer", loss = "double", excess_loss = "double",
-  std_err = "double", efficiency = "double", gain = "double", coverage = "double", frontier = "logical", rounds = "integer", runs = "integer", failed = "integer",
+  std_err = "double", efficiency = "double", gain = "double", coverage = "double", frontier = "logical",
+  rounds = "integer", runs = "integer", failed = "integer",
   unconverged = "integer", seconds = "double", error = "character"
 )
 
@@ -195,7 +196,8 @@ test_that("ranges of capacity that overlap are tied, be it through others", {
     expect_identical(ranks(low, high), slow_sizes(low, high))
   }
   # one loss: the larger median wins when its range reaches down to the other's, and it has fewer parameters
-  scores <- data.frame(level = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(7, 9), n_params = c(9, 8))
+  scores <- data.frame(level = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(7, 9),
+    n_params = c(9, 8))
   scores$size <- ranks(scores$total_low, scores$total_high)
   expect_identical(capalloc:::best_first(scores), 2:1)
   expect_identical(capalloc:::is_frontier(scores), c(FALSE, TRUE))
@@ -298,7 +300,8 @@ test_that("data are judged on held-out rows; without them there is nothing to ju
   search <- search_architecture(classes, 17, c("dense", "deep"), replicates = 1)
   # cross-entropy is measured from that of the shares of the classes
   edge <- summary(search)
-  expect_equal(edge$gain[[1]], (capalloc:::null_loss(classes) - edge$loss[[1]]) / edge$total_capacity[[1]], tolerance = 1e-12)
+  expect_equal(edge$gain[[1]], (capalloc:::null_loss(classes) - edge$loss[[1]]) / edge$total_capacity[[1]],
+    tolerance = 1e-12)
   expect_equal(search$candidates$efficiency, (1 - search$candidates$loss / capalloc:::null_loss(classes)) /
     search$candidates$total_capacity, tolerance = 1e-12)
   expect_identical(search$candidates$rank, seq_len(nrow(search$candidates)))

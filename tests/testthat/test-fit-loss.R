@@ -9,7 +9,8 @@ test_that("the excess loss of nonlinear networks is that of a large sample, far 
   w <- oracle_weights(task)
   large <- simulate(task, 2e5, seed = 99)
   error <- vapply(1:12, function(seed) {
-    trained <- suppressWarnings(fit(tanh_stack(8), task, seed = seed, n_obs = 300, control = list(max_iterations = 100)))
+    trained <- suppressWarnings(fit(tanh_stack(8), task, seed = seed, n_obs = 300,
+      control = list(max_iterations = 100)))
     reference <- mean((predict(trained, large$x) - tcrossprod(large$x, w))^2)
     fresh <- simulate(task, 10000, seed = seed)
     difference <- mean((fresh$y - predict(trained, fresh$x))^2) - bayes_loss(task)
@@ -24,7 +25,8 @@ test_that("the excess loss of nonlinear networks is that of a large sample, far 
 
 test_that("the networks of one seed are judged on the same rows", {
   task <- task_ar(4, 0.6)
-  of <- function(network) suppressWarnings(fit(network, task, seed = 7, n_obs = 100, control = list(max_iterations = 3)))
+  of <- function(network) suppressWarnings(fit(network, task, seed = 7, n_obs = 100,
+    control = list(max_iterations = 3)))
   # a tanh network with a negligible slope is linear
   small <- input_sequence(4) |> layer_dense(1) |> layer_activation("leaky_relu", 1)
   trained <- of(small)
@@ -38,7 +40,8 @@ test_that("the networks of one seed are judged on the same rows", {
 
 test_that("the excess loss of linear networks is exact, with and without means", {
   for (bias in c(FALSE, TRUE)) {
-    task <- task_moments(diag(3) + tcrossprod(c(1, -2, 0.5)), c(0.5, 0.2, -1) + 3 * c(1, -2, 0.5), 12, mean_x = c(1, -2, 0.5),
+    task <- task_moments(diag(3) + tcrossprod(c(1, -2, 0.5)), c(0.5, 0.2, -1) + 3 * c(1, -2, 0.5), 12,
+      mean_x = c(1, -2, 0.5),
       mean_y = 3)
     net <- set_coef(input_vector(3) |> layer_dense(1, bias = bias), c(0.3, -1, 2, 0.7)[seq_len(3 + bias)])
     trained <- suppressWarnings(fit(net, task, seed = 1, control = list(max_iterations = 0), method = "lbfgs"))
@@ -78,7 +81,8 @@ test_that("the null loss is the variance, or that of the training mean on the ro
 
 test_that("losses of data are in squared units of the response", {
   y <- 1000 * mtcars$mpg
-  of <- function(...) fit(input_vector(2) |> layer_dense(1, bias = TRUE), task_data(mtcars[c("wt", "hp")], y, seed = 1, ...),
+  of <- function(...) fit(input_vector(2) |> layer_dense(1, bias = TRUE),
+    task_data(mtcars[c("wt", "hp")], y, seed = 1, ...),
     seed = 1)
   model <- function(trained) {
     rows <- trained$task$data

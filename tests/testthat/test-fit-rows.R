@@ -638,7 +638,8 @@ test_that("glance and tidy have the columns of their documentation", {
   trained <- class_fit()
   glanced <- generics::glance(trained)
   expect_equal(names(glanced), c("n_params", "loss", "train_loss", "bayes_loss", "excess_loss",
-    "converged", "gradient_norm", "iterations", "seconds", "method", "seed", "nobs", "decrement", "redraws", "null_loss"))
+    "converged", "gradient_norm", "iterations", "seconds", "method", "seed", "nobs", "decrement", "redraws",
+    "null_loss"))
   expect_equal(glanced$n_params, 24)
   expect_identical(unlist(glanced[c("bayes_loss", "excess_loss")]), c(NA_real_, NA_real_), ignore_attr = TRUE)
   expect_equal(glanced$nobs, 40)

@@ -92,7 +92,8 @@ test_that("coefficients given are brought to the units of the task where that is
   rows <- series$data$x
   conv <- input_sequence(6) |> layer_conv(2, 3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
   last <- input_sequence(6) |> layer_conv(1, 3, bias = TRUE) |> layer_last()
-  for (net in list(conv, last)) expect_same_function(set_coef(net, sin(seq_len(capalloc:::n_params(net))) / 10), series, rows)
+  for (net in list(conv, last)) expect_same_function(set_coef(net, sin(seq_len(capalloc:::n_params(net))) / 10),
+    series, rows)
 })
 
 test_that("where it is not exact, coefficients given are refused by class", {

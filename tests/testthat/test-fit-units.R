@@ -32,7 +32,8 @@ test_that("columns, channels and outputs are standardised by their rules", {
 
 test_that("scaling without centring is regression through the origin", {
   rows <- car_rows()
-  trained <- fit(input_vector(2) |> layer_dense(1), task_data(rows$x, rows$y, test = 0, standardise = "scale"), seed = 1)
+  trained <- fit(input_vector(2) |> layer_dense(1), task_data(rows$x, rows$y, test = 0, standardise = "scale"),
+    seed = 1)
   by_lm <- lm(rows$y ~ 0 + rows$x)
   expect_equal(trained$train_loss, mean(resid(by_lm)^2), tolerance = 1e-9)
   expect_equal(unname(drop(effective_weights(trained)))[1:2], unname(coef(by_lm)), tolerance = 1e-9)

@@ -40,7 +40,8 @@ twin_convergence <- function(network, moments) {
     abs(sum(D * eps)) / sqrt(sum((D %*% moments$sigma) * D))
   })
   # about the mean where the network has a bias
-  total <- sum(diag(moments$target)) - if (twin_has_bias(network$layers)) sum(moments$cross[nrow(moments$cross), ]^2) else 0
+  mean_y <- if (twin_has_bias(network$layers)) moments$cross[nrow(moments$cross), ] else 0
+  total <- sum(diag(moments$target)) - sum(mean_y^2)
   max(cosines, na.rm = TRUE) / sqrt(total)
 }
 
@@ -367,7 +368,8 @@ test_that("the best restart is kept, and every restart has a row", {
   control <- list(max_iterations = 8)
   trained <- quiet_fit(net, task, seed = 4, restarts = 5, control = control)
   runs <- trained$runs
-  expect_equal(names(runs), c("restart", "train_loss", "outcome", "gradient_norm", "iterations", "decrement", "redraws"))
+  expect_equal(names(runs), c("restart", "train_loss", "outcome", "gradient_norm", "iterations", "decrement",
+    "redraws"))
   expect_equal(runs$restart, 1:5)
   expect_equal(length(unique(runs$train_loss)), 5)
   expect_identical(trained$train_loss, min(runs$train_loss))

@@ -9,7 +9,8 @@ failing_routine <- function(name) {
     # divide and conquer alone, or the QR iteration too
     dgesdd = "void dgesdd_(char *z, int *m, int *n, double *A, int *lda, double *s, double *U, int *ldu, double *V,
       int *ldv, double *work, int *lwork, int *iwork, int *info) { *work = 1000; *info = *lwork == -1 ? 0 : 1; }",
-    svd = paste(failing_routine("dgesdd"), "void dgesvd_(char *u, char *v, int *m, int *n, double *A, int *lda, double *s,
+    svd = paste(failing_routine("dgesdd"),
+      "void dgesvd_(char *u, char *v, int *m, int *n, double *A, int *lda, double *s,
       double *U, int *ldu, double *V, int *ldv, double *work, int *lwork, int *info) {
       *work = 1000; *info = *lwork == -1 ? 0 : 1; }"),
     dpstrf = "void dpstrf_(char *u, int *n, double *A, int *lda, int *pivot, int *rank, double *tol, double *work,

@@ -63,17 +63,6 @@ test_that("effective weights and tangent maps are in data units", {
   expect_equal(drop(slope %*% c(at, 1)), drop(predict(curved, at)), tolerance = 1e-10)
 })
 
-test_that("moments in other units are those of rows in other units", {
-  rows <- withr::with_seed(1, list(x = matrix(rnorm(60, 5, 3), 20), y = matrix(rnorm(40, -2), 20)))
-  units <- capalloc:::new_units(c(4, 5, 6), c(1, 2, 3), c(-2, 0), c(2, 2))
-  there <- capalloc:::moments_in(capalloc:::row_moments(rows$x, rows$y), units)
-  here <- capalloc:::row_moments(capalloc:::units_in(rows$x, units), capalloc:::response_in(rows$y, units))
-  expect_equal(there, here, tolerance = 1e-13)
-  W <- matrix(1:6, 2)
-  by_layers <- capalloc:::units_out(capalloc:::units_in(rows$x, units) %*% t(W), units)
-  expect_equal(cbind(rows$x, 1) %*% t(capalloc:::weights_out(W, units)), by_layers, tolerance = 1e-13)
-})
-
 test_that("what a network forgets with its coefficients", {
   rows <- car_rows()
   network <- few_steps(tanh_dense(2), task_data(rows$x, rows$y, test = 0))$network

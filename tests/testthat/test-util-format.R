@@ -11,7 +11,8 @@ test_that("p-values are rounded, and small ones are bounds", {
 })
 
 test_that("intervals and ranges are left out where there is none", {
-  expect_identical(with_interval(c(0.01234, 2, NA), c(0.01, NA, NA), c(0.02, NA, NA)), c("0.0123 [0.01, 0.02]", "2", ""))
+  expect_identical(with_interval(c(0.01234, 2, NA), c(0.01, NA, NA), c(0.02, NA, NA)),
+    c("0.0123 [0.01, 0.02]", "2", ""))
   expect_identical(with_interval(1e-16, -1e-15, 0.5), "0 [0, 0.5]")
   expect_identical(with_range(c(16, 4, NA), c(13, 4, NA), c(19, 4, NA)), c("16 (13 to 19)", "4", ""))
 })

@@ -1,0 +1,24 @@
+# Tasks and their moments in the units of a network's layers.
+
+# Second moments and means of a task in data units, on the scale of the layers.
+moments_in <- function(moments, units) {
+  if (is.null(units)) return(moments)
+  centred <- subtract_means(moments)
+  mean_x <- (moments$mean_x - units$centre_x) / units$scale_x
+  mean_y <- (moments$mean_y - units$centre_y) / units$scale_y
+  new_moments(
+    centred$sigma / tcrossprod(units$scale_x) + tcrossprod(mean_x),
+    centred$cross / tcrossprod(units$scale_x, units$scale_y) + tcrossprod(mean_x, mean_y),
+    centred$target / tcrossprod(units$scale_y) + tcrossprod(mean_y), mean_x, mean_y
+  )
+}
+
+# A task whose moments and rows are as the layers see them.
+task_in <- function(task, units) {
+  if (is.null(task) || is.null(units)) return(task)
+  task$moments <- moments_in(task$moments, units)
+  if (!is_data_task(task)) return(task)
+  for (x in c("x", "x_test")) task$data[[x]] <- units_in(task$data[[x]], units)
+  if (!has_classes(task)) for (y in c("y", "y_test")) task$data[[y]] <- response_in(task$data[[y]], units)
+  task
+}
