@@ -60,9 +60,13 @@ new_cut <- function(graph, theta, blocks, wanted, backward, outputs = integer(),
   n <- length(blocks$node)
   time <- rep(NA_real_, n)
   time[unlist(items)] <- rep(seq_along(items), lengths(items))
-  reads <- lapply(items, function(item) intersect(unlist(blocks$reads[item]), which(wanted)))
-  other <- unlist(reads)
-  when <- rep(seq_along(items), lengths(reads))
+  # every block that an item reads, by items
+  other <- unlist(blocks$reads)
+  when <- rep(time, lengths(blocks$reads))
+  kept <- which(!is.na(when) & wanted[other])
+  kept <- kept[order(when[kept])]
+  other <- other[kept]
+  when <- when[kept]
   if (backward) {
     opened <- rep(Inf, n)
     opened[rev(other)] <- rev(when) # the first reader
@@ -91,11 +95,10 @@ place_blocks <- function(opened, closed, size) {
   active <- integer()
   for (b in order(opened)) {
     active <- active[closed[active] >= opened[[b]]]
-    active <- active[order(at[active])]
     begin <- c(0L, at[active] + size[active])
-    fits <- c(at[active], Inf) - begin >= size[[b]]
-    at[[b]] <- begin[fits][[1L]]
-    active <- c(active, b)
+    first <- which(c(at[active], Inf) - begin >= size[[b]])[[1L]]
+    at[[b]] <- begin[[first]]
+    active <- append(active, b, first - 1L) # in the order of places
   }
   at
 }
@@ -105,20 +108,43 @@ cut_units <- function(cut, b) {
   unlist(lapply(b, function(b) cut$at[[b]] + seq_len(cut$blocks$size[[b]])))
 }
 
-# Takes matrices S (rows x size x matrices) through a program of C: list(S, levels). Numbers from 0: b takes a block,
-# -1 - b closes it, those from the number of blocks on are `gates`, then `levels`, whose places are told.
-carry_program <- function(cut, S, take, two_sided, constant = -1, gates = list(), levels = list()) {
-  setting <- list(
-    at = as.integer(cut$at), constant = as.double(constant), backward = as.double(cut$backward),
-    two_sided = as.double(two_sided), gates = gates, levels = levels
-  )
-  .Call(ffi_carry, cut$graph, cut$theta, S, setting, as.integer(take))
+# What happens to the matrices on a cut, numbered as C does, in this order where it is to one item: a level is told,
+# vectors begin, a linear block is taken, or the gates of several, and blocks are closed.
+actions <- c(tell = 0L, begin = 1L, step = 2L, gates = 3L, close = 4L)
+
+# A program is parallel vectors in the order in which they are done: list(action, number, item), `number` that of a
+# level, of ties, of a block, or of gates, from 0.
+program_of <- function(...) {
+  parts <- list(...)
+  whole <- lapply(stats::setNames(nm = c("action", "number", "item")), function(column) {
+    as.integer(unlist(lapply(parts, function(part) part[[column]])))
+  })
+  done <- order(whole$item, whole$action)
+  lapply(whole, function(column) column[done])
 }
 
-# What item i takes, and closes after it. `gate` is the number of its gates, NULL for none.
-item_program <- function(cut, i, gate = NULL) {
-  own <- if (is_gate_item(cut, i)) gate else cut$items[[i]] - 1L
-  c(own, -cut$closing[[i]]) # -1 - b of block b from 0 is -b of it from 1
+program_part <- function(action, number, item) {
+  list(action = rep(actions[[action]], length(number)), number = number, item = item)
+}
+
+# Linear blocks that are taken, and all blocks that are closed.
+cut_program <- function(cut) {
+  linear <- !cut$blocks$gate[vapply(cut$items, function(item) item[[1L]], 0L)]
+  program_of(
+    program_part("step", unlist(cut$items[linear]) - 1L, rep(which(linear), lengths(cut$items[linear]))),
+    program_part("close", unlist(cut$closing) - 1L, rep(seq_along(cut$items), lengths(cut$closing)))
+  )
+}
+
+# Takes matrices S (rows x size x matrices) through a program in C: list(S, levels). `gates` are list(from, to, mean,
+# second), `levels` the places that are told, `ties` where vectors of a family of `members` begin.
+carry_program <- function(cut, S, program, two_sided, constant = -1, gates = list(), levels = list(), ties = list(),
+                          members = 1) {
+  setting <- list(
+    at = as.integer(cut$at), constant = as.double(constant), backward = as.double(cut$backward),
+    two_sided = as.double(two_sided), members = as.double(members), gates = gates, levels = levels, ties = ties
+  )
+  .Call(ffi_carry, cut$graph, cut$theta, S, setting, program)
 }
 
 is_gate_item <- function(cut, i) cut$blocks$gate[[cut$items[[i]][[1L]]]]

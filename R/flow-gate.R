@@ -64,8 +64,12 @@ gate_moments <- function(phi, parameter, mean, sd) {
 
 distinct_moments <- function(phi, parameter, mean, sd) {
   still <- sd == 0
-  slope <- phi_at(phi, parameter, mean)$slope
-  out <- list(mean = slope, square = slope^2)
+  out <- list(mean = numeric(length(mean)), square = numeric(length(mean)))
+  if (any(still)) {
+    slope <- phi_at(phi, parameter, mean[still])$slope
+    out$mean[still] <- slope
+    out$square[still] <- slope^2
+  }
   if (all(still)) return(out)
   m <- mean[!still]
   s <- sd[!still]

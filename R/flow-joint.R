@@ -19,8 +19,11 @@ gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::cal
   check_read_digits(graph, network$coef, sd, call, white = is.null(law))
   state <- start_law(cut, law)
   found <- list()
-  pending <- integer()
-  linear <- function(state) {
+  program <- cut_program(cut)
+  done <- 0L
+  linear <- function(state, before) {
+    now <- program$item >= done & program$item < before
+    pending <- lapply(program, function(column) column[now])
     lapply(list(
       mean = carry_program(cut, state$mean, pending, two_sided = FALSE, constant = cut$size)$S,
       cov = carry_program(cut, state$cov, pending, two_sided = TRUE)$S
@@ -28,8 +31,8 @@ gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::cal
   }
   for (i in seq_along(cut$items)) {
     if (is_gate_item(cut, i)) {
-      state <- linear(state)
-      pending <- integer()
+      state <- linear(state, i)
+      done <- i
       own <- cut$items[[i]]
       at <- gate_law(cut, own, state, white = is.null(law))
       needed <- any(own %in% unlist(blocks$reads))
@@ -37,7 +40,6 @@ gate_laws <- function(network, graph, law = NULL, limit = Inf, call = rlang::cal
       found[[length(found) + 1L]] <- list(blocks = own, law = at$law, moments = moments)
       if (needed) state <- pass_law(cut, own, state, at, moments)
     }
-    pending <- c(pending, item_program(cut, i))
   }
   for (node in whole) {
     own <- which(blocks$node == node)

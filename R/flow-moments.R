@@ -65,23 +65,31 @@ gate_source <- function(about) {
   switch(about$mode, linear = summary_source(about), gaussian = law_source(about), empirical = sample_source(about))
 }
 
-# The gates of a cut as C takes them, by item; NULL for linear items.
-cut_gates <- function(cut, source) {
-  lapply(seq_along(cut$items), function(i) {
-    if (is_gate_item(cut, i)) c(gate_sets(cut, cut$items[[i]]), source(cut$items[[i]]))
-  })
+# The gates of a cut as C takes them, by item of gates.
+cut_gates <- function(cut, items, source, taps) {
+  lapply(items, function(i) c(gate_sets(cut, cut$items[[i]], taps), source(cut$items[[i]])))
 }
 
 # Places, from 0, of what the gates of blocks make and read: channels, positions, taps, blocks.
-gate_sets <- function(cut, own) {
-  reads <- lapply(own, function(b) gate_reads(cut, b))
+gate_sets <- function(cut, own, taps) {
+  reads <- lapply(own, function(b) gate_reads(cut, b, taps))
   from <- unlist(Map(function(b, taps) rep(cut_units(cut, b), length(taps)), own, reads))
-  to <- unlist(reads)
-  list(from = as.integer(from) - 1L, to = ifelse(is.na(to), -1L, as.integer(to) - 1L))
+  to <- as.integer(unlist(reads)) - 1L
+  to[is.na(to)] <- -1L
+  list(from = as.integer(from) - 1L, to = to)
+}
+
+# By node, the positions that taps meet, of maxima and of the operations where vectors begin.
+windows_met <- function(about, own) {
+  nodes <- about$blocks$node[about$blocks$kind == "max" | seq_along(about$blocks$node) %in% own]
+  nodes <- Filter(function(node) about$graph$ops[[node]]$kind %in% c("linear", "max"), unique(nodes))
+  met <- vector("list", length(about$graph$ops))
+  if (length(nodes) > 0L) met[nodes] <- .Call(ffi_taps, about$graph, as.integer(nodes))
+  met
 }
 
 # For each tap of a block of gates the places that it reads, NA for none.
-gate_reads <- function(cut, b) {
+gate_reads <- function(cut, b, taps) {
   op <- cut$graph$ops[[cut$blocks$node[[b]]]]
   if (op$kind == "phi") return(list(read_units(cut, b)))
   positions <- (cut$blocks$begin[[b]] + 1L):cut$blocks$end[[b]]
@@ -89,7 +97,7 @@ gate_reads <- function(cut, b) {
   if (op$kind == "product") {
     return(lapply(op$from, function(node) unit_places(cut, node, rep(positions, each = length(channels)), channels)))
   }
-  taps <- .Call(ffi_taps, cut$graph, as.double(cut$blocks$node[[b]]))
+  taps <- taps[[cut$blocks$node[[b]]]]
   lapply(seq_len(nrow(taps)), function(k) {
     unit_places(cut, op$from[[1L]], rep(taps[k, positions], each = length(channels)), channels)
   })
@@ -118,8 +126,9 @@ summary_source <- function(about) {
       node <- blocks$node[[b]]
       K <- taps[[node]]
       C <- blocks$channels[[b]]
-      unit <- expand.grid(c = seq_len(C), u = blocks$begin[[b]]:(blocks$end[[b]] - 1L), k = seq_len(K) - 1L)
-      sqrt(q[first[[node]] + unit$c + C * (unit$k + K * unit$u)])
+      # channels, then positions, then taps
+      unit <- outer(seq_len(C), C * K * blocks$begin[[b]]:(blocks$end[[b]] - 1L), "+")
+      sqrt(q[first[[node]] + outer(unit, C * (seq_len(K) - 1L), "+")])
     })))
   }
 }
@@ -148,39 +157,29 @@ sample_source <- function(about) {
 
 # ---- the way down ----------------------------------------------------------------------------------
 
-# Takes a state through a cut: list(state, levels), the last as C tells them. `inject(state, ties)` is what happens
-# where parameters begin.
-run_cut <- function(about, cut, state, two_sided, constant = -1, inject = NULL) {
-  gates <- cut_gates(cut, about$source)
-  number <- cumsum(!vapply(gates, is.null, NA)) - 1L
-  n_blocks <- length(cut$blocks$node)
-  n_gates <- sum(!vapply(gates, is.null, NA))
-  hooks <- cut_hooks(about, cut, constant, inject = !is.null(inject))
-  levels <- vector("list", length(about$nodes))
-  pending <- integer()
-  flush <- function() {
-    out <- carry_program(cut, state, pending, two_sided, constant, gates[!vapply(gates, is.null, NA)], hooks$places)
-    told <- pending[pending >= n_blocks + n_gates] - n_blocks - n_gates + 1L
-    levels[told] <<- out$levels[told]
-    state <<- out$S
-    pending <<- integer()
-  }
-  for (i in seq_len(length(cut$items) + 1L)) {
-    pending <- c(pending, n_blocks + n_gates + which(hooks$level == i) - 1L)
-    if (i > length(cut$items)) break
-    for (ties in hooks$ties[hooks$inject == i]) {
-      flush()
-      state <- inject(state, ties)
-    }
-    pending <- c(pending, item_program(cut, i, n_blocks + number[[i]]))
-  }
-  flush()
-  list(state = state, levels = levels)
+# Takes a state through a cut in one call: list(S, levels). Where the vectors of a family of `members` begin, it is
+# with the parameters of the layer that capacity starts from.
+run_cut <- function(about, cut, state, two_sided, constant = -1, members = 1) {
+  own <- if (members > 1) start_blocks(about) else integer()
+  taps <- if (is.null(about$taps)) windows_met(about, own) else about$taps
+  gated <- which(vapply(seq_along(cut$items), function(i) is_gate_item(cut, i), NA))
+  hooks <- cut_hooks(about, cut, constant, own, taps)
+  told <- which(!is.na(hooks$level))
+  program <- program_of(
+    program_part("tell", told - 1L, hooks$level[told]),
+    program_part("begin", seq_along(hooks$begin) - 1L, hooks$begin),
+    program_part("gates", seq_along(gated) - 1L, gated),
+    cut_program(cut)
+  )
+  gates <- cut_gates(cut, gated, about$source, taps)
+  out <- carry_program(cut, state, program, two_sided, constant, gates, hooks$places, hooks$ties, members)
+  out$levels[is.na(hooks$level)] <- list(NULL)
+  out
 }
 
 # By the number of the item that they come before (one more than there are: after all): levels with their places, and
 # parameters that begin there. Levels that the cut does not have are NA; the constant is the last place of each.
-cut_hooks <- function(about, cut, constant, inject) {
+cut_hooks <- function(about, cut, constant, own, taps) {
   time <- rep(length(cut$items) + 1L, length(cut$blocks$node))
   time[unlist(cut$items)] <- rep(seq_along(cut$items), lengths(cut$items))
   level <- vapply(about$nodes, function(node) {
@@ -193,11 +192,23 @@ cut_hooks <- function(about, cut, constant, inject) {
     at <- unit_places(cut, node, rep(seq_len(n), each = channels), seq_len(channels))
     c(ifelse(is.na(at), -1L, as.integer(at) - 1L), if (constant >= 0) as.integer(constant))
   }, about$nodes, about$spaces)
-  own <- if (inject) start_blocks(about)
-  list(
-    level = level, places = unname(places), inject = time[own],
-    ties = lapply(own, function(b) parameter_ties(about, cut, cut, b))
-  )
+  ties <- split_ties(about, cut, own, time, constant, taps)
+  list(level = level, places = unname(places), begin = as.integer(names(ties)), ties = unname(ties))
+}
+
+# Where vectors begin, as C takes it, by the item before which they do; of several blocks of one operation at once.
+split_ties <- function(about, cut, own, time, constant, taps) {
+  all <- lapply(unname(split(own, about$blocks$node[own])), function(b) {
+    ties <- parameter_ties(about, cut, cut, b, taps)
+    to <- ifelse(is.na(ties$to), constant, ties$to - 1L)
+    list(item = time[ties$block], member = ties$k, from = ties$from - 1L, to = to)
+  })
+  whole <- lapply(stats::setNames(nm = c("item", "member", "from", "to")), function(column) {
+    as.integer(unlist(lapply(all, function(ties) ties[[column]])))
+  })
+  done <- order(whole$item, whole$member)
+  parts <- lapply(whole[-1L], function(column) split(column[done], whole$item[done]))
+  Map(function(member, from, to) list(member = member, from = from, to = to), parts$member, parts$from, parts$to)
 }
 
 # Blocks of a node, or of the whole loop that it is in: none of them has been taken before its level is told.
@@ -220,12 +231,8 @@ run_vectors <- function(about) {
   V <- array(0, c(m, members, cut$size + (constant >= 0)))
   at <- output_places(about, cut)
   V[, 1L, at[!is.na(at)]] <- start_vectors(about)[, !is.na(at)]
-  size <- dim(V)[[3L]]
-  dim(V) <- c(m * members, size, 1L)
-  inject <- if (layer) function(state, ties) {
-    inject_vectors(state, ties, m, members, if (constant >= 0) size)
-  }
-  out <- run_cut(about, cut, V, two_sided = FALSE, constant = constant, inject = inject)
+  dim(V) <- c(m * members, dim(V)[[3L]], 1L)
+  out <- run_cut(about, cut, V, two_sided = FALSE, constant = constant, members = members)
   lapply(out$levels, function(rows) {
     vector_capacity(array(rows, c(m, members, length(rows) / (m * members))), about, constant >= 0)
   })
@@ -245,54 +252,39 @@ start_vectors <- function(about) {
   diag(n)[about$start$capacity > 0, , drop = FALSE]
 }
 
-# Where the parameters of a block act: list(k, from, to), B at `from` (on the cut `above`) begins member k at `to` (on
-# `cut`), NA for the constant.
-parameter_ties <- function(about, cut, above, b) {
+# Where the parameters of blocks `b` of one operation act: list(k, block, from, to), B at `from` (on the cut `above`)
+# begins member k at `to` (on `cut`), NA for the constant.
+parameter_ties <- function(about, cut, above, b, taps) {
   blocks <- cut$blocks
-  node <- blocks$node[[b]]
+  node <- blocks$node[[b[[1L]]]]
   op <- about$graph$ops[[node]]
   filters <- op$shape[[1L]]
-  positions <- (blocks$begin[[b]] + 1L):blocks$end[[b]]
+  width <- blocks$end[b] - blocks$begin[b]
+  positions <- sequence(width, blocks$begin[b] + 1L)
+  block <- rep(b, width)
   member <- function(index) as.integer(op$theta + index - (about$start$first - 1))
   if (op$kind == "bias") {
-    at <- expand.grid(f = seq_len(filters), u = positions)
-    k <- member(at$f + if (op$shared) 0 else filters * (at$u - 1L))
-    return(list(k = k, from = unit_places(above, node, at$u, at$f), to = rep(NA_integer_, length(k))))
+    f <- rep(seq_len(filters), length(positions))
+    u <- rep(positions, each = filters)
+    k <- member(f + if (op$shared) 0 else filters * (u - 1L))
+    return(list(k = k, block = rep(block, each = filters), from = unit_places(above, node, u, f),
+      to = rep(NA_integer_, length(k))))
   }
-  taps <- .Call(ffi_taps, about$graph, as.double(node))
+  taps <- taps[[node]]
   cg <- node_channels(about$graph, op$from[[1L]]) / op$groups
-  at <- expand.grid(f = seq_len(filters), c = seq_len(cg), k = seq_len(nrow(taps)), u = positions)
-  met <- taps[cbind(at$k, at$u)]
-  at <- at[!is.na(met), , drop = FALSE]
-  met <- met[!is.na(met)]
-  own <- filters * cg * nrow(taps)
-  index <- at$f + filters * (at$c - 1L + cg * (at$k - 1L)) + if (op$shared) 0 else own * (at$u - 1L)
-  channel <- (at$f - 1L) %/% (filters / op$groups) * cg + at$c
+  own <- filters * cg * nrow(taps) # weights at a position: filters, channels, taps
+  f <- rep(seq_len(filters), length.out = own * length(positions))
+  c <- rep(rep(seq_len(cg), each = filters), length.out = own * length(positions))
+  k <- rep(rep(seq_len(nrow(taps)), each = filters * cg), length(positions))
+  u <- rep(positions, each = own)
+  met <- taps[cbind(k, u)]
+  index <- f + filters * (c - 1L + cg * (k - 1L)) + if (op$shared) 0 else own * (u - 1L)
+  channel <- (f - 1L) %/% (filters / op$groups) * cg + c
+  at <- !is.na(met)
   list(
-    k = member(index), from = unit_places(above, node, at$u, at$f),
-    to = unit_places(cut, op$from[[1L]], met, channel)
+    k = member(index[at]), block = rep(block, each = own)[at], from = unit_places(above, node, u[at], f[at]),
+    to = unit_places(cut, op$from[[1L]], met[at], channel[at])
   )
-}
-
-inject_vectors <- function(state, ties, m, members, constant) {
-  to <- ties$to
-  if (is.null(constant)) {
-    kept <- !is.na(to)
-    ties <- lapply(ties, function(x) x[kept])
-    to <- ties$to
-  } else {
-    to[is.na(to)] <- constant
-  }
-  size <- ncol(state)
-  V <- array(state, c(m, members, size))
-  # of the constant several positions meet one place
-  for (round in split(seq_along(to), occurrence(ties$k, to))) {
-    for (o in seq_len(m)) {
-      at <- cbind(o, ties$k[round] + 1L, to[round])
-      V[at] <- V[at] + V[cbind(o, 1L, ties$from[round])]
-    }
-  }
-  array(V, c(m * members, size, 1L))
 }
 
 # Products of very large weights are no numbers, and second moments have their squares.
@@ -302,12 +294,6 @@ check_carried <- function(carried, about) {
     "A quantity is not finite: what mode {about$mode} carries through the layers.",
     i = "The weights of {.arg network} are too large for it; mode total does not depend on their scale."
   ), "nonfinite", call = about$call)
-}
-
-# 1 for the first pair (a, b) of its kind, 2 for the second, ..
-occurrence <- function(a, b) {
-  key <- paste(a, b)
-  stats::ave(seq_along(key), key, FUN = seq_along)
 }
 
 # rows: outputs x members x units. Of outputs one by one the shares of |V|^2; of parameters the diagonal of the
@@ -393,7 +379,8 @@ run_pairs <- function(about) {
   check_moment_cost(about, below, two_sided = TRUE, matrices = nrow(pairs))
   check_moment_cost(about, above, two_sided = TRUE, matrices = 1)
   BB <- sensitivity_moments(about, above, b)
-  ties <- parameter_ties(about, below, above, b)
+  about$taps <- windows_met(about, b)
+  ties <- parameter_ties(about, below, above, b, about$taps)
   tie <- split(seq_along(ties$k), factor(ties$k, levels = seq_len(p)))
   each <- function(numbers) {
     S <- array(0, c(below$size, below$size, length(numbers)))
@@ -416,9 +403,11 @@ sensitivity_moments <- function(about, cut, b) {
   at <- output_places(about, cut)
   S <- array(0, c(cut$size, cut$size, 1L))
   S[cbind(at[!is.na(at)], at[!is.na(at)], 1L)] <- 1
-  cut$items <- cut$items[seq_len(which(vapply(cut$items, function(item) b %in% item, NA)) - 1L)]
+  ahead <- seq_len(which(vapply(cut$items, function(item) b %in% item, NA)) - 1L)
+  cut$items <- cut$items[ahead]
+  cut$closing <- cut$closing[ahead]
   about$nodes <- integer()
-  matrix(run_cut(about, cut, S, two_sided = TRUE)$state, cut$size)
+  matrix(run_cut(about, cut, S, two_sided = TRUE)$S, cut$size)
 }
 
 # Where vectors begin at several blocks, B is carried with them: S^(kl) for k <= l, 0 for B.
@@ -431,7 +420,7 @@ run_family <- function(about) {
   at <- output_places(about, cut)
   S <- array(0, c(cut$size, cut$size, nrow(pairs)))
   S[cbind(at[!is.na(at)], at[!is.na(at)], 1L)] <- 1
-  told <- run_cut(about, cut, S, two_sided = TRUE, inject = function(state, ties) inject_moments(state, ties, pairs))
+  told <- run_cut(about, cut, S, two_sided = TRUE, members = p + 1)
   own <- pairs[, 1L] > 0L
   check_carried(unlist(told$levels), about)
   lapply(told$levels, function(each) {
@@ -447,37 +436,6 @@ check_memory <- function(bytes, about) {
       {signif(3 * bytes / 2^30, 2)} GB of memory.",
     i = "Set {.arg limit} to {.code Inf} to have it done all the same."
   ), "cost", call = about$call)
-}
-
-# V^k += I_k B: S^(kl) += I_k S^(Bl) + S^(kB) I_l' + I_k S^(BB) I_l'.
-inject_moments <- function(state, ties, pairs) {
-  kept <- !is.na(ties$to)
-  tie <- split(which(kept), ties$k[kept])
-  of <- function(k) tie[[as.character(k)]]
-  number <- function(k, l) which(pairs[, 1L] == k & pairs[, 2L] == l)
-  BB <- matrix(state[, , 1L], nrow(state))
-  old <- function(l) if (l == 0L) BB else matrix(state[, , number(0L, l)], nrow(state))
-  # those with B change last: the others need them as they were
-  for (p in rev(order(pairs[, 1L] > 0L, decreasing = FALSE))) {
-    k <- pairs[p, 1L]
-    l <- pairs[p, 2L]
-    own <- of(k)
-    other <- of(l)
-    if (is.null(own) && is.null(other) || l == 0L) next
-    S <- matrix(state[, , p], nrow(state))
-    if (!is.null(own)) {
-      S[ties$to[own], ] <- S[ties$to[own], ] + old(l)[ties$from[own], ]
-    }
-    if (!is.null(other)) {
-      kB <- if (k == 0L) BB else t(old(k))
-      S[, ties$to[other]] <- S[, ties$to[other]] + kB[, ties$from[other]]
-    }
-    if (!is.null(own) && !is.null(other)) {
-      S[ties$to[own], ties$to[other]] <- S[ties$to[own], ties$to[other]] + BB[ties$from[own], ties$from[other]]
-    }
-    state[, , p] <- S
-  }
-  state
 }
 
 # Shares of the trace of each output: diagonals are units x outputs.

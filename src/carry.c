@@ -180,3 +180,55 @@ void ca_carry_clear(const struct ca_carry *carry, int block, double *S) {
     for (size_t j = 0; carry->two_sided && j < (size_t)carry->size; j++)
         memset(S + at + j * ld, 0, sizeof(double) * n);
 }
+
+void ca_carry_begin(const struct ca_carry *carry, const struct ca_ties *ties, int n_members,
+                    double *S) {
+    const size_t rows = (size_t)carry->rows, m = rows / (size_t)n_members;
+    for (int t = 0; t < ties->n; t++) {
+        if (ties->to[t] < 0)
+            continue;
+        const double *from = S + rows * (size_t)ties->from[t];
+        double *to = S + rows * (size_t)ties->to[t] + m * (size_t)ties->member[t];
+        for (size_t o = 0; o < m; o++)
+            to[o] += from[o];
+    }
+}
+
+/* With I_k from `from` to `to`: S^(kl) += I_k S^(Bl) + S^(kB) I_l' + I_k S^(BB) I_l'. */
+static void begin_pair(const struct ca_carry *carry, const struct ca_ties *ties, int k, int l,
+                       double *S, const int *begin) {
+    const size_t N = (size_t)carry->size, each = N * N, first = (size_t)l * ((size_t)l + 1) / 2;
+    double *own = S + each * (first + (size_t)k);
+    const double *Bl = S + each * first, *BB = S;
+    const double *Bk = S + each * ((size_t)k * ((size_t)k + 1) / 2);
+    for (int t = begin[k]; t < begin[k + 1]; t++)
+        for (size_t r = 0; r < N && ties->to[t] >= 0; r++)
+            own[(size_t)ties->to[t] + N * r] += Bl[(size_t)ties->from[t] + N * r];
+    for (int t = begin[l]; t < begin[l + 1]; t++)
+        for (size_t r = 0; r < N && ties->to[t] >= 0; r++)
+            own[r + N * (size_t)ties->to[t]] +=
+                k == 0 ? BB[r + N * (size_t)ties->from[t]] : Bk[(size_t)ties->from[t] + N * r];
+    for (int t = begin[k]; t < begin[k + 1]; t++)
+        for (int s = begin[l]; s < begin[l + 1]; s++)
+            if (ties->to[t] >= 0 && ties->to[s] >= 0)
+                own[(size_t)ties->to[t] + N * (size_t)ties->to[s]] +=
+                    BB[(size_t)ties->from[t] + N * (size_t)ties->from[s]];
+}
+
+void ca_carry_begin_pairs(const struct ca_carry *carry, const struct ca_ties *ties,
+                          int n_members, double *S, int *begin) {
+    for (int k = 0, t = 0; k <= n_members; k++) {
+        while (t < ties->n && ties->member[t] < k)
+            t++;
+        begin[k] = t;
+    }
+    /* those with B change last: the others need them as they were */
+    for (int with_B = 0; with_B < 2; with_B++)
+        for (int l = 1; l < n_members; l++) {
+            if (with_B)
+                begin_pair(carry, ties, 0, l, S, begin);
+            else
+                for (int k = 1; k <= l; k++)
+                    begin_pair(carry, ties, k, l, S, begin);
+        }
+}

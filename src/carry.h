@@ -33,6 +33,13 @@ struct ca_gates {
     const double *second; /* n x n, two-sided only */
 };
 
+/* Where vectors begin at a step that is about to be taken: B, member 0 of a family, at from[t]
+ * is a part of member[t] at to[t] (-1: left out). By members, which are from 1. */
+struct ca_ties {
+    int n;
+    const int *member, *from, *to;
+};
+
 /* For every site the block that makes it. */
 const int *ca_blocks(const struct ca_graph *graph);
 
@@ -45,6 +52,15 @@ void ca_carry_step(const struct ca_carry *carry, int block, double *S);
  */
 void ca_carry_gates(const struct ca_carry *carry, const struct ca_gates *gates, double *S,
                     double *work);
+
+/* V^k_to += B_from. One matrix has the rows of all members, those of B first. */
+void ca_carry_begin(const struct ca_carry *carry, const struct ca_ties *ties, int n_members,
+                    double *S);
+
+/* The same for S^(kl) = E[V^k V^l'], matrix l (l + 1) / 2 + k for k <= l. begin: n_members + 1.
+ */
+void ca_carry_begin_pairs(const struct ca_carry *carry, const struct ca_ties *ties,
+                          int n_members, double *S, int *begin);
 
 /* Sets the units of a block to zero. */
 void ca_carry_clear(const struct ca_carry *carry, int block, double *S);

@@ -37,8 +37,8 @@ SEXP ffi_phi(SEXP name, SEXP parameter, SEXP u);
 SEXP ffi_gate_squares(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_gate_values(SEXP graph, SEXP theta, SEXP x, SEXP blocks);
 SEXP ffi_blocks(SEXP graph);
-SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP take);
-SEXP ffi_taps(SEXP graph, SEXP node);
+SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP program);
+SEXP ffi_taps(SEXP graph, SEXP nodes);
 
 /* Raise an R error of the class that belongs to a status; `what` says what was being done. */
 void ffi_stop(enum ca_status status, const char *what);

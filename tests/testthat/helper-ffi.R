@@ -118,8 +118,13 @@ ffi_propagate_calls <- function(graph, theta, x) {
   S <- array(sin(seq_len(rows * sum(blocks$size))), c(rows, sum(blocks$size), 1))
   gate <- list(from = 0:1, to = c(-1L, 1L), mean = c(0.5, 1), second = matrix(1, 2, 2))
   cut <- list(at = as.integer(at), constant = pick(c(-1, 0)), backward = pick(c(0, 1)), two_sided = two_sided,
-    gates = list(gate), levels = list(c(0L, -1L)))
-  n <- length(blocks$node)
+    members = 3,
+    gates = list(gate), levels = list(c(0L, -1L)), ties = list(list(member = 1:2, from = 0:1, to = c(1L, -1L))))
+  # two vectors begin after the first step: with B, a family of three
+  if (two_sided == 1) S <- array(S, c(dim(S)[1:2], 6)) else S <- array(S, c(3, ncol(S), 1))
+  action <- c(rep(2L, length(linear)), 3L, 4L, 0L)
+  number <- c(rev(linear) - 1L, 0L, 0L, 0L)
+  program <- list(action = append(action, 1L, 1L), number = append(number, 0L, 1L))
   start <- pick(list(list(outputs = rep(1, m), slice = NULL), list(outputs = NULL, slice = c(0, length(theta)))))
   list(
     ffi_flow = list(graph, theta, rep(0.5, gates), start, c(0L, graph$output)),
@@ -127,8 +132,8 @@ ffi_propagate_calls <- function(graph, theta, x) {
     ffi_gate_squares = list(graph, theta, x),
     ffi_gate_values = list(graph, theta, x, which(blocks$gate) - 1L),
     ffi_blocks = list(graph),
-    ffi_carry = list(graph, theta, S, cut, c(rev(linear) - 1L, n, -1L, n + 1L)),
-    ffi_taps = list(graph, as.double(which(kinds == "linear")[[1L]]))
+    ffi_carry = list(graph, theta, S, cut, program),
+    ffi_taps = list(graph, which(kinds == "linear"))
   )
 }
 
@@ -276,7 +281,7 @@ is_answer <- function(x, routine) {
     ffi_phi = identical(names(x), c("value", "slope")) && is.double(x$slope),
     ffi_blocks = is.integer(x$node) && length(x$reads) == length(x$node),
     ffi_carry = identical(names(x), c("S", "levels")) && is.double(x$S),
-    ffi_taps = is.integer(x) && is.matrix(x),
+    ffi_taps = all(vapply(x, function(taps) is.integer(taps) && is.matrix(taps), NA)),
     ffi_gate_squares = is.double(x) && is.null(dim(x)),
     is.double(x) && is.matrix(x)
   )

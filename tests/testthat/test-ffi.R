@@ -283,8 +283,8 @@ test_that("extents without values are refused, or cost nothing", {
   expect_equal(dim(carry(c(0L, most, 1L))$S), c(0, most, 1))
   # the steps of each of 2^31 matrices of nothing would take minutes
   base$ffi_carry[[3L]] <- array(numeric(), c(0L, 9L, most))
-  base$ffi_carry[[4L]][c("gates", "levels")] <- list(list(), list())
-  base$ffi_carry[[5L]] <- 1:3
+  base$ffi_carry[[4L]][c("gates", "levels", "ties")] <- list(list(), list(), list())
+  base$ffi_carry[[5L]] <- list(action = rep(2L, 2), number = 1:2)
   seconds <- system.time(carried <- call_core("ffi_carry", base$ffi_carry))[["elapsed"]]
   expect_equal(dim(carried$S), c(0, 9, most))
   expect_lt(seconds, 5)
