@@ -80,7 +80,7 @@ allocate <- function(about, question, what, want_low = question == "capacity") {
   )
   graph <- about$graph
   theta <- about$network$coef
-  check_tangent_digits(graph, theta)
+  check_tangent_range(graph, theta)
   core <- switch(question,
     capacity = .Call(ffi_capacity, graph, theta, setting, what),
     kernel = .Call(ffi_kernel, graph, theta, setting, what),

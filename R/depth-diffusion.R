@@ -74,8 +74,7 @@ diffusion_limit <- function(network, from = NULL, depth = NULL, task = NULL, dat
   limit <- check_limit(limit)
   middle <- list(position = (output_shape(own)[[3L]] + 1L) %/% 2L, channel = 1L)
   start <- if (is.null(from)) middle else check_one_output(from, call)
-  about <- new_propagation(network, start, "total", task, data, call)
-  about$limit <- limit
+  about <- read_flow(network, start, "total", task, data, limit, call)
   chain <- depth_chain(about)
   times <- check_depth(depth, chain, call)
   check_cost(chain_cost(chain, times, tol), limit, "The finite chains and their limit", call)

@@ -64,7 +64,7 @@ effective_receptive_field <- function(network, method = c("total", "linear", "ga
   limit <- check_limit(limit)
   check_field_input(network, call)
   if (!is.null(fitted) && is.null(task) && is.null(data)) {
-    sampled <- method %in% c("empirical", "gradient") || has_op(lower(network), "max")
+    sampled <- method %in% c("empirical", "gradient") || length(maxima(lower(network))) > 0L
     inputs <- fit_inputs(fitted, sampled, call)
   } else {
     inputs <- gate_inputs(network, task, data, call)
@@ -73,7 +73,7 @@ effective_receptive_field <- function(network, method = c("total", "linear", "ga
   heads <- lapply(seq_along(network$layers), function(i) read_prefix(network, i, output))
   weights <- lapply(heads, function(head) {
     if (method == "gradient") return(mean_gradients(head, inputs$data, call))
-    flow_through(new_propagation(head, NULL, method, inputs$task, inputs$data, call), limit)[[1L]]$unit
+    flow_through(read_flow(head, NULL, method, inputs$task, inputs$data, limit, call))[[1L]]$unit
   })
   new_field(network, heads, weights, method, output, level)
 }
@@ -114,7 +114,7 @@ read_prefix <- function(network, i, output) {
 # need not be a number.
 mean_gradients <- function(network, data, call) {
   graph <- lower(network)
-  check_gradient_digits(graph, network$coef, call)
+  check_gradient_range(graph, network$coef, call)
   n <- input_size(network$input)
   if (is_linear(network)) data <- matrix(0, 1L, n)
   total <- numeric(n)

@@ -8,9 +8,8 @@ new_case <- function(study, depth, exponent) {
   scale <- study$sigma * depth^-exponent
   network <- study_network(study, depth, scale)
   lowered <- lower_with_rows(network)
-  blocks <- graph_blocks(lowered$graph)
   case <- list(
-    depth = depth, exponent = exponent, scale = scale, network = network, lowered = lowered, blocks = blocks,
+    depth = depth, exponent = exponent, scale = scale, network = network, lowered = lowered,
     at = input_places(network$input), middle = middle_units(network), draw = study_draw(study, network)
   )
   if (study$mode != "total") case$read <- read_graph(case)
@@ -131,7 +130,7 @@ measure_flow <- function(case, seed) {
 # Capacity 1 from the middle: list(spread at the input, units at nodes).
 flow_to <- function(case, network, nodes) {
   capacity <- replace(numeric(output_size(network)), case$middle$units, 1 / length(case$middle$units))
-  about <- new_propagation(network, capacity, "total", NULL, NULL)
+  about <- read_flow(network, capacity, "total", NULL, NULL)
   start <- list(outputs = capacity, slice = NULL)
   along <- order(nodes) # as the levels of a flow run
   levels <- as.integer(c(0L, nodes[along]))
@@ -236,16 +235,20 @@ skip_share <- function(case, slopes, w) {
 # Mean over activations of 1 - mean of K_ik^2 over the channels of a position, gates averaged over positions
 # and enough inputs for 50 of them.
 gate_decoupling <- function(case, theta, seed) {
-  phi <- which(kinds_are(case$blocks$kind, "activation") & case$blocks$channels > 1L)
+  ops <- case$lowered$graph$ops
+  channels <- vapply(ops, function(op) op$shape[[1L]], 0L)
+  phi <- which(ops_are(ops, "activation") & channels > 1L)
   if (length(phi) == 0L) return(NA_real_)
   n <- input_size(case$network$input)
-  rows <- ceiling(50 / min(case$blocks$size[phi] / case$blocks$channels[phi]))
+  positions <- vapply(ops[phi], function(op) if (op$loop > 0L) 1 else prod(op$shape[-1L]), 0)
+  rows <- ceiling(50 / min(positions))
   x <- with_seed(seed, matrix(stats::rnorm(rows * n), rows))
   gates <- gate_values(case$lowered$graph, theta, x, phi)
-  layer <- rep(case$blocks$node[phi], case$blocks$size[phi])
-  found <- vapply(split(seq_along(layer), layer), function(own) {
-    C <- case$blocks$channels[[which(case$blocks$node == layer[[own[[1L]]]])[[1L]]]]
-    g <- matrix(aperm(array(gates[, own], c(rows, C, length(own) / C)), c(1L, 3L, 2L)), ncol = C)
+  layer <- rep(phi, vapply(ops[phi], function(op) prod(op$shape), 0))
+  found <- vapply(phi, function(node) {
+    own <- gates[, layer == node]
+    C <- channels[[node]]
+    g <- matrix(aperm(array(own, c(rows, C, length(own) / rows / C)), c(1L, 3L, 2L)), ncol = C)
     second <- crossprod(g) / nrow(g)
     layer_decoupling(list(second = second, square = diag(second)))
   }, 0)

@@ -188,7 +188,7 @@ shatter <- function(network, rows, pairs, call) {
 # N x (m n): dyhat / dx at every row.
 input_gradients <- function(network, rows, call) {
   graph <- lower(network)
-  check_gradient_digits(graph, network$coef, call)
+  check_gradient_range(graph, network$coef, call)
   gradients <- vapply(seq_len(nrow(rows)), function(s) {
     c(input_gradient(graph, network$coef, rows[s, , drop = FALSE], call))
   }, numeric(output_size(network) * ncol(rows)))

@@ -140,16 +140,13 @@ network_decoupling <- function(x, task, data, limit, call) {
       i = "Its outputs are coupled, with correlation 1."
     ), "value", call = call)
   }
-  if (is.null(inputs$data)) check_law(network, lowered, call)
+  if (is.null(inputs$data)) check_gaussian(network, lowered, call)
   units <- vapply(places$node, function(node) prod(lowered$graph$ops[[node]]$shape), 0)
   check_cost(2000 * sum(units^2), limit, "The gate correlations of all pairs", call)
   found <- if (is.null(inputs$data)) {
-    loops <- places$node[vapply(places$node, function(node) lowered$graph$ops[[node]]$loop > 0L, NA)]
-    laws <- gate_laws(network, lowered$graph, input_law(inputs$task, NULL), limit, call, whole = loops)
-    blocks <- graph_blocks(lowered$graph)
-    lapply(places$node, function(node) gates_of_law(which(blocks$node == node), laws, blocks))
+    joint_gates(network, lowered$graph, places$node, input_joint(inputs$task, NULL), limit, call)
   } else {
-    check_read_digits(lowered$graph, network$coef, max(abs(inputs$data)), call, squared = FALSE)
+    check_read_range(lowered$graph, network$coef, max(abs(inputs$data)), call, squared = FALSE)
     lapply(places$node, function(node) gates_of_rows(node, network, lowered$graph, inputs$data, call))
   }
   frames <- Map(pair_rows, found, places$layer)
@@ -170,7 +167,7 @@ network_decoupling <- function(x, task, data, limit, call) {
 # The operations that are activations and the layer of each: node, layer.
 activation_places <- function(network, lowered) {
   rows <- network_rows(network)
-  nodes <- which(vapply(lowered$graph$ops, function(op) op$kind == "phi", NA))
+  nodes <- which(ops_are(lowered$graph$ops, "activation"))
   row <- lowered$row[nodes]
   layer <- vapply(rows[row], function(row) row$name, "")
   gated <- vapply(rows[row], function(row) identical(row$layer$cell, "lstm") || identical(row$layer$cell, "gru"), NA)
@@ -184,35 +181,42 @@ activation_places <- function(network, lowered) {
   light_frame(list(node = nodes, layer = layer))
 }
 
-# Gaussian laws end where a product or a maximum comes before an activation.
-check_law <- function(network, lowered, call) {
-  blocks <- graph_blocks(lowered$graph)
-  wanted <- blocks_below(blocks, which(blocks$kind == "phi"))
-  stops <- which(wanted & blocks$kind %in% c("product", "max"))
+# Pre-activations after a product or a maximum are not treated as Gaussian.
+check_gaussian <- function(network, lowered, call) {
+  ops <- lowered$graph$ops
+  activation <- ops_are(ops, "activation")
+  below <- nodes_below(lowered$graph, which(activation))
+  stops <- which(below & ops_are(ops, "gate") & !activation)
   if (length(stops) == 0L) return(invisible())
-  name <- network_rows(network)[[lowered$row[[blocks$node[[stops[[1L]]]]]]]]$name
+  name <- network_rows(network)[[lowered$row[[stops[[1L]]]]]]$name
   abort(c(
-    "{.arg data} is needed: after layer {.val {name}} pre-activations have no Gaussian law.",
-    i = "Rows of inputs, such as {.code simulate(task, 1000)$x}."
+    "{.arg data} is needed: the pre-activations after layer {.val {name}} are not Gaussian.",
+    i = "Pass rows of inputs, such as {.code simulate(task, 1000)$x}."
   ), "no_data", call = call)
 }
 
-# Each gives list(correlation, second, square) of the units of an operation. Of a law, those of its blocks.
-gates_of_law <- function(own, laws, blocks) {
-  law <- Filter(function(law) all(own %in% law$blocks), laws)[[1L]]
-  block <- rep(law$blocks, blocks$size[law$blocks])
-  units <- unlist(lapply(own, function(b) which(block == b)))
-  list(
-    correlation = cov_correlation(law$law$cov[units, units, drop = FALSE]),
-    second = law$moments$second[units, units, drop = FALSE], square = law$moments$square[units]
-  )
+# Gates of the operations `nodes`, each list(correlation, second, square) of its units.
+#
+# From the joint moments of pre-activations:
+joint_gates <- function(network, graph, nodes, joint, limit, call) {
+  loops <- nodes[vapply(nodes, function(node) graph$ops[[node]]$loop > 0L, NA)]
+  levels <- joint_levels(list(network = network, graph = graph, limit = limit, call = call), joint, whole = loops)
+  first <- flow_plan(graph)$first
+  lapply(nodes, function(node) {
+    own <- first[[node]] + seq_len(prod(graph$ops[[node]]$shape)) - 1L
+    level <- Filter(function(level) all(own %in% level$gate), levels)[[1L]]
+    units <- match(own, level$gate)
+    list(
+      correlation = cov_correlation(level$joint$cov[units, units, drop = FALSE]),
+      second = level$moments$second[units, units, drop = FALSE], square = level$moments$square[units]
+    )
+  })
 }
 
+# At rows of data:
 gates_of_rows <- function(node, network, graph, data, call) {
   graph$output <- node
-  blocks <- graph_blocks(graph)
-  own <- which(blocks$node == node)
-  g <- gate_values(graph, network$coef, data, own, call)
+  g <- gate_values(graph, network$coef, data, node, call)
   graph$output <- graph$ops[[node]]$from
   u <- .Call(ffi_predict, graph, network$coef, data)
   second <- crossprod(g) / nrow(g)

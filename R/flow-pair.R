@@ -7,17 +7,17 @@
 # fast where f or g is smooth on the scale of its unit; or, where |rho| is so near 1 that what is left of the
 # expansion counts, by integrating f(u_i) E[g(u_k) | u_i] over u_i, split at the kinks.
 #
-# A class of units is list(phi, parameter, at, mean, sd): units `at` of a law share their activation.
+# A class of units is list(phi, parameter, at, mean, sd): the units `at` of a level share their activation.
 
-# law: list(mean, cov, classes), classes as above without mean and sd. list(mean, square, second, value,
+# joint: list(mean, cov, classes), classes as above without mean and sd. list(mean, square, second, value,
 # moment): E g, E g^2, E[g g'], and E phi, E[phi phi'] where `values` are asked for.
-pair_moments <- function(law, values = FALSE) {
-  n <- length(law$mean)
-  sd <- sqrt(pmax(diag(law$cov), 0))
+pair_moments <- function(joint, values = FALSE) {
+  n <- length(joint$mean)
+  sd <- sqrt(pmax(diag(joint$cov), 0))
   out <- list(mean = numeric(n), square = numeric(n), second = matrix(0, n, n))
   if (values) out <- c(out, list(value = numeric(n), moment = matrix(0, n, n)))
-  classes <- lapply(law$classes, function(class) {
-    class$mean <- law$mean[class$at]
+  classes <- lapply(joint$classes, function(class) {
+    class$mean <- joint$mean[class$at]
     class$sd <- sd[class$at]
     one <- gate_moments(class$phi, class$parameter, class$mean, class$sd)
     out$mean[class$at] <<- one$mean
@@ -28,7 +28,7 @@ pair_moments <- function(law, values = FALSE) {
   for (i in seq_along(classes)) for (k in seq_len(i)) {
     a <- classes[[i]]
     b <- classes[[k]]
-    C <- law$cov[a$at, b$at, drop = FALSE]
+    C <- joint$cov[a$at, b$at, drop = FALSE]
     above <- if (is_straight(a) && is_straight(b)) above_moments(a, b, C)
     out$second[a$at, b$at] <- pair_block(a, b, C, "slope", above)
     out$second[b$at, a$at] <- t(out$second[a$at, b$at])

@@ -100,32 +100,35 @@ propagate_capacity <- function(network, from = NULL, mode = c("total", "linear",
                                task = NULL, data = NULL, limit = 1e11) {
   mode <- check_choice(mode, c("total", "linear", "gaussian", "empirical"))
   limit <- check_limit(limit)
-  about <- new_propagation(network, from, mode, task, data, rlang::current_env())
-  levels <- flow_through(about, limit)
-  warn_rank_gaps(levels, about$names)
-  new_propagation_frame(about, levels)
+  flow <- read_flow(network, from, mode, task, data, limit, rlang::current_env())
+  levels <- flow_through(flow)
+  warn_rank_gaps(levels, flow$names)
+  new_propagation_frame(flow, levels)
 }
 
 # Capacities at each level, from input to output.
-flow_through <- function(about, limit) {
-  about$limit <- limit
-  if (about$mode == "total") flow_total(about) else flow_moments(about)
+flow_through <- function(flow) if (flow$mode == "total") flow_total(flow) else flow_moments(flow)
+
+# A question about capacity through layers:
+#   network, graph  and its lowered form
+#   start           read_start()
+#   mode            as in propagate_capacity()
+#   task, data      where gates are evaluated, see gate_inputs()
+#   names           of the levels, from input to output
+#   nodes, spaces   the nodes of the levels, and their shape and kind
+#   limit           operations above which nothing is computed
+#   call            the caller, for errors
+new_flow <- function(network, graph, start, mode, task, data, names, nodes, spaces, limit, call) {
+  list(network = network, graph = graph, start = start, mode = mode, task = task, data = data, names = names,
+    nodes = nodes, spaces = spaces, limit = limit, call = call)
 }
 
-# A number of operations, perhaps Inf.
-check_limit <- function(limit, call = rlang::caller_env()) {
-  if (identical(limit, Inf)) return(limit)
-  check_number(limit, min = 0, arg = "limit", call = call)
-}
-
-# list(network, graph, start, mode, task, data, names, nodes, spaces): the last three of the levels, from input to
-# output; `data` are rows.
-new_propagation <- function(network, from, mode, task, data, call = rlang::caller_env()) {
+read_flow <- function(network, from, mode, task, data, limit = Inf, call = rlang::caller_env()) {
   fitted <- if (inherits(network, "ca_fit")) network
   network <- network_of(network, call = call)
   lowered <- lower_with_rows(network)
   if (!is.null(fitted) && is.null(task) && is.null(data)) {
-    own <- fit_inputs(fitted, mode == "empirical" || has_op(lowered$graph, "max"), call)
+    own <- fit_inputs(fitted, mode == "empirical" || length(maxima(lowered$graph)) > 0L, call)
     task <- own$task
     data <- own$data
   }
@@ -133,13 +136,12 @@ new_propagation <- function(network, from, mode, task, data, call = rlang::calle
   inputs <- gate_inputs(network, task, data, call)
   check_mode(network, lowered, mode, inputs, call)
   if (mode == "empirical") inputs <- empirical_inputs(inputs, is_linear(network), call)
-  c(
-    list(network = network, graph = lowered$graph, start = start, mode = mode, call = call), inputs,
-    flow_levels(network, lowered, start)
-  )
+  levels <- flow_levels(network, lowered, start)
+  new_flow(network, lowered$graph, start, mode, inputs$task, inputs$data, levels$names, levels$nodes, levels$spaces,
+    limit, call)
 }
 
-# Where the gates of a fit are asked unless the user says so: list(task, data).
+# Where the gates of a fit are evaluated by default: list(task, data).
 fit_inputs <- function(fitted, sampled, call) {
   list(
     task = if (!sampled) fitted$task,
@@ -147,9 +149,11 @@ fit_inputs <- function(fitted, sampled, call) {
   )
 }
 
-has_op <- function(graph, kind) any(vapply(graph$ops, function(op) op$kind == kind, NA))
+# The operations of a graph that multiply two of their inputs; those that are nonlinear in a window, such as a maximum.
+products <- function(graph) which(ops_are(graph$ops, "gate") & ops_are(graph$ops, "multiplies"))
+maxima <- function(graph) which(ops_are(graph$ops, "gate") & ops_are(graph$ops, "windowed"))
 
-# Where gates are evaluated: list(task, data), one of them at most, `data` as rows, both as the layers see them.
+# Where gates are evaluated: list(task, data), at most one of them, `data` as rows, both in the units of the network.
 gate_inputs <- function(network, task, data, call) {
   if (!is.null(task) && !is.null(data)) {
     abort(c(
@@ -179,34 +183,35 @@ empirical_inputs <- function(inputs, linear, call) {
   if (!is.null(inputs$task) && is_data_task(inputs$task)) inputs <- list(task = NULL, data = inputs$task$data$x)
   if (is.null(inputs$data) && !linear) {
     abort(c(
-      "Mode {.val empirical} needs {.arg data}: rows of inputs, at which the gates are asked.",
+      "Mode {.val empirical} needs {.arg data}: rows of inputs, at which the gates are evaluated.",
       i = "Draw them from a task with {.code simulate(task, 1000)$x}."
     ), "no_data", call = call)
   }
   inputs
 }
 
-# Layers that a mode is not defined for name themselves, and the modes that are.
+# Refuses layers that a mode is not defined for, and names the modes that are.
 check_mode <- function(network, lowered, mode, inputs, call) {
-  kinds <- vapply(lowered$graph$ops, function(op) op$kind, "")
-  name <- function(kind) network_rows(network)[[lowered$row[kinds == kind][[1L]]]]$name
-  if (mode != "empirical" && has_op(lowered$graph, "product")) {
+  name <- function(nodes) network_rows(network)[[lowered$row[[nodes[[1L]]]]]]$name
+  product <- products(lowered$graph)
+  maximum <- maxima(lowered$graph)
+  if (mode != "empirical" && length(product) > 0L) {
     abort(c(
-      "Mode {.val {mode}} is not defined for layer {.val {name('product')}}, whose cell multiplies its states by
+      "Mode {.val {mode}} is not defined for layer {.val {name(product)}}, whose cell multiplies its states by
         gates.",
       i = "Mode {.val empirical} is."
     ), "mode", call = call)
   }
-  if (!has_op(lowered$graph, "max")) return(invisible())
+  if (length(maximum) == 0L) return(invisible())
   if (mode == "gaussian") {
     abort(c(
-      "Mode {.val gaussian} is not defined for layer {.val {name('max')}}: a maximum is not Gaussian.",
+      "Mode {.val gaussian} is not defined for layer {.val {name(maximum)}}: a maximum is not Gaussian.",
       i = "Modes {.val total}, {.val linear} and {.val empirical} are."
     ), "mode", call = call)
   }
   if (!is.null(inputs$task) && mode != "empirical") {
     abort(c(
-      "{.arg task} must be {.code NULL} for layer {.val {name('max')}}: a maximum is not Gaussian.",
+      "{.arg task} must be {.code NULL} for layer {.val {name(maximum)}}: a maximum is not Gaussian.",
       i = "Pass rows of inputs as {.arg data}, such as {.code simulate(task, 1000)$x}."
     ), "mode", call = call)
   }
@@ -285,7 +290,7 @@ start_output <- function(from, network, call) {
     capacity = as.numeric(seq_len(output_size(network)) == output))
 }
 
-# Positions and channels as they are told: the entries of a vector are positions.
+# Numbers of positions and channels of a result. The entries of a vector count as positions.
 unit_extent <- function(shape, kind) {
   if (kind == "vector") return(c(position = shape[[1L]], channel = 1L))
   c(position = shape[[2L]] * shape[[3L]], channel = shape[[1L]])
@@ -310,32 +315,28 @@ flow_levels <- function(network, lowered, start) {
 # ---- mode total ------------------------------------------------------------------------------------
 
 # Capacities at each level: list(unit, constant, lost).
-flow_total <- function(about) {
-  start <- about$start
-  from <- if (start$kind == "layer") {
-    list(outputs = NULL, slice = as.double(c(start$first - 1, start$last - start$first + 1)))
-  } else {
-    list(outputs = as.double(start$capacity), slice = NULL)
-  }
-  flow <- .Call(ffi_flow, about$graph, about$network$coef, gate_squares(about), from, about$nodes)
-  lapply(seq_along(about$nodes), function(l) {
-    list(unit = flow$units[[l]], constant = flow$constant[[l]], lost = flow$lost[[l]])
+flow_total <- function(flow) {
+  start <- flow$start
+  from <- list(outputs = if (start$kind != "layer") as.double(start$capacity), slice = flow_slice(start))
+  found <- .Call(ffi_flow, flow$graph, flow$network$coef, gate_squares(flow), from, flow$nodes)
+  lapply(seq_along(flow$nodes), function(l) {
+    list(unit = found$units[[l]], constant = found$constant[[l]], lost = found$lost[[l]])
   })
 }
 
 # ---- results ---------------------------------------------------------------------------------------
 
-new_propagation_frame <- function(about, levels) {
-  grid <- about$network$input$kind == "grid"
-  frames <- Map(function(level, space) level_rows(level, space, grid), levels, about$spaces)
+new_propagation_frame <- function(flow, levels) {
+  grid <- flow$network$input$kind == "grid"
+  frames <- Map(function(level, space) level_rows(level, space, grid), levels, flow$spaces)
   columns <- lapply(stats::setNames(nm = names(frames[[1L]])), function(column) {
     unlist(lapply(frames, function(frame) frame[[column]]), use.names = FALSE)
   })
   sizes <- vapply(frames, function(frame) length(frame$capacity), 0L)
-  layer <- structure(rep(seq_along(sizes), sizes), levels = about$names, class = "factor")
+  layer <- structure(rep(seq_along(sizes), sizes), levels = flow$names, class = "factor")
   new_frame(c(list(layer = layer), columns), "ca_propagation",
-    mode = about$mode, from = start_text(about$start, about$network), input_kind = about$network$input$kind,
-    ranks = if (about$mode != "total") vapply(levels, function(level) as.double(level$rank), 0)
+    mode = flow$mode, from = start_text(flow$start, flow$network), input_kind = flow$network$input$kind,
+    ranks = if (flow$mode != "total") vapply(levels, function(level) as.double(level$rank), 0)
   )
 }
 

@@ -59,7 +59,7 @@ is_in_range <- function(graph, coef) {
 }
 
 # The tangent of a network: the products of all weights but one, and what activations read.
-check_tangent_digits <- function(graph, coef) {
+check_tangent_range <- function(graph, coef) {
   if (is_in_range(graph, coef)) return(invisible())
   own <- ops_are(graph$ops, "theta")
   gains <- node_gains(graph, coef)
@@ -68,27 +68,34 @@ check_tangent_digits <- function(graph, coef) {
   }
 }
 
-check_gradient_digits <- function(graph, coef, call) {
+check_gradient_range <- function(graph, coef, call) {
   if (is_in_range(graph, coef)) return(invisible())
   if (any_below(node_gains(graph, coef)$up[[graph$output + 1L]], -960)) {
     abort_underflow("the gradient of an output", "The weights of {.arg network} are too small.", call)
   }
 }
 
+# Operations with parameters of the layer that capacity starts from.
+start_nodes <- function(flow) {
+  ops <- flow$graph$ops
+  theta <- vapply(ops, function(op) as.double(op$theta), 0)
+  which(ops_are(ops, "theta") & theta >= flow$start$first - 1 & theta <= flow$start$last - 1)
+}
+
 # What modes carry from the start down, or its square. What is small on a way beside which it is nothing is not missed.
-check_carried_digits <- function(about) {
-  if (is_in_range(about$graph, about$network$coef)) return(invisible())
-  free <- if (about$start$kind == "layer") unique(about$blocks$node[start_blocks(about)])
-  gains <- node_gains(about$graph, about$network$coef, free = free)
+check_carried_range <- function(flow) {
+  if (is_in_range(flow$graph, flow$network$coef)) return(invisible())
+  free <- if (flow$start$kind == "layer") start_nodes(flow)
+  gains <- node_gains(flow$graph, flow$network$coef, free = free)
   most <- gains$down[[1L]]
-  small <- gains$down < (if (about$vectors) -1000 else -500) & gains$up + gains$down > most - 50
+  small <- gains$down < (if (flow$carried == "vectors") -1000 else -500) & gains$up + gains$down > most - 50
   if (!is.finite(most) || !any(small)) return(invisible())
-  abort_underflow(paste("what mode", about$mode, "carries through the layers"),
-    "The weights of {.arg network} are too small for it.", about$call)
+  abort_underflow(paste("what mode", flow$mode, "carries through the layers"),
+    "The weights of {.arg network} are too small for it.", flow$call)
 }
 
 # What activations read, from inputs of this size, or its square; where `white`, each is scaled to 1.
-check_read_digits <- function(graph, coef, size, call, white = FALSE, squared = TRUE) {
+check_read_range <- function(graph, coef, size, call, white = FALSE, squared = TRUE) {
   if (is_in_range(graph, c(coef, size))) return(invisible())
   anew <- if (white) which(ops_are(graph$ops, "activation"))
   up <- node_gains(graph, coef, anew = anew)$up + log2(size)

@@ -34,3 +34,14 @@ op_terms <- function(graph, op) {
   shape <- if (from == 0L) graph$input else graph$ops[[from]]$shape
   taps * shape[[1L]] / op$groups
 }
+
+# Whether each operation is one of `nodes`, or one that they depend on. Operations of a recurrence may read later ones.
+nodes_below <- function(graph, nodes) {
+  found <- seq_along(graph$ops) %in% nodes
+  repeat {
+    read <- unlist(lapply(graph$ops[found], function(op) op$from))
+    more <- found | seq_along(found) %in% read
+    if (identical(more, found)) return(found)
+    found <- more
+  }
+}

@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "../src/allocation.h"
-#include "../src/carry.h"
 #include "../src/extended.h"
-#include "../src/gate.h"
 #include "../src/loss.h"
 #include "../src/moments.h"
-#include "../src/propagate.h"
+#include "../src/flow-joint.h"
+#include "../src/flow-moments.h"
+#include "../src/flow-propagate.h"
 #include "../src/sample.h"
 #include "../src/workspace.h"
 
@@ -667,7 +667,8 @@ static void stage_sample_allocation(struct fuzz_subject *s) {
 
 static int has_product(const struct ca_graph *graph) {
     for (int node = 1; node < graph->n_nodes; node++)
-        if (graph->op[node].kind == CA_OP_PRODUCT)
+        if (ca_op_row(graph->op[node].kind)->multiplies &&
+            !ca_op_is_linear(ca_op_row(graph->op[node].kind)))
             return 1;
     return 0;
 }
@@ -745,101 +746,134 @@ static void stage_flow(struct fuzz_subject *s) {
         flow_from(s, gate, 1);
 }
 
-/* Rows of the identity at the outputs, backwards through all steps: W. */
-static void carry_weights(struct fuzz_subject *s, struct ca_carry *carry, const int *at) {
+/* The vectors of all outputs at the input are the effective weights. */
+static void flow_weights(struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
     const size_t m = g->n_outputs, n = g->n_inputs;
-    const double *W = weights(s);
-    carry->rows = (int)m;
-    carry->backward = 1;
-    carry->constant = carry->size++; /* after all units */
-    double *V = ca_doubles(m * (size_t)carry->size), *found = ca_doubles(m * (n + 1));
-    memset(V, 0, sizeof(double) * m * (size_t)carry->size);
-    const int *block = carry->block_of;
-    const int channels = g->op[g->output].shape.channels;
-    for (size_t o = 0; o < m; o++) {
-        const size_t u = o / (size_t)channels, site = g->first[g->output] + u;
-        const int own = g->output == 0 ? 0 : g->step[block[site] - 1].begin;
-        const size_t place = (size_t)at[block[site]] + (u - (size_t)own) * (size_t)channels +
-                             o % (size_t)channels;
-        V[o + m * place] = 1;
-    }
-    for (size_t b = g->n_steps; b > 0; b--)
-        ca_carry_step(carry, (int)b, V);
-    memcpy(found, V + m * (size_t)at[0], sizeof(double) * m * n);
-    memcpy(found + m * n, V + m * (size_t)carry->constant, sizeof(double) * m);
-    digest(s, found, m * (n + 1));
-    agree(s, "weights by steps", m * ca_coordinates(g), found, W);
-}
-
-/* Any gates between any units, of vectors or of moments. */
-static void carry_gates(struct fuzz_subject *s, struct ca_carry *carry, double *S) {
-    const size_t size = (size_t)carry->size;
-    int from[4], to[4];
-    for (int i = 0; i < 4; i++) {
-        from[i] = (int)((s->options.seed >> i) % size);
-        to[i] = (int)((s->options.seed >> (i + 4)) % (size + 1)) - 1;
-    }
-    const struct ca_gates gates = {.n = 4,
-                                   .from = from,
-                                   .to = to,
-                                   .mean = fuzz_values(&s->options, 6, 4),
-                                   .second = fuzz_values(&s->options, 7, 16)};
-    ca_carry_gates(carry, &gates, S, ca_doubles(2 * 4 * size + 16 + size));
-    digest(s, S, (size_t)carry->rows * size);
-}
-
-/* Moments of all units through all steps, backwards or forwards, perhaps without those of one
- * block. */
-static void carry_moments(struct fuzz_subject *s, struct ca_carry *carry, int *at,
-                          double units) {
-    const struct ca_graph *g = &s->graph;
-    const size_t size = (size_t)units;
-    double *S = fuzz_values(&s->options, 5, size * size);
-    carry->rows = carry->size = (int)units;
-    carry->constant = (int)(s->options.seed % (unsigned)(carry->size + 1)) - 1;
-    carry->two_sided = 1;
-    carry->backward = s->options.seed % 2 == 0;
-    if (s->options.left_out > 0)
-        at[(size_t)s->options.left_out % (g->n_steps + 1)] = -1;
-    for (size_t b = g->n_steps; b > 0; b--) {
-        const int step = carry->backward ? (int)b : (int)(g->n_steps - b + 1);
-        if (at[step] < 0) /* the border refuses these */
-            continue;
-        if (!carry->backward)
-            ca_carry_clear(carry, step, S);
-        ca_carry_step(carry, step, S);
-        if (carry->backward)
-            ca_carry_clear(carry, step, S);
-    }
-    carry_gates(s, carry, S);
-    carry->two_sided = 0;
-    carry_gates(s, carry, S);
-}
-
-static void stage_carry(struct fuzz_subject *s) {
-    const struct ca_graph *g = &s->graph;
-    if (!g->is_linear || !fits(s, 2 * outputs(s), outputs(s), inputs(s)) || g->n_steps > 5000)
+    struct ca_flow_plan plan;
+    if (ca_flow_plan_new(g, 0, 0, &plan) != CA_OK)
         return;
-    int *at = ca_ints(g->n_steps + 1);
-    double units = 0;
-    for (size_t b = 0; b <= g->n_steps; b++) {
-        const struct ca_step step =
-            b > 0 ? g->step[b - 1] : (struct ca_step){0, 0, g->op[0].positions};
-        at[b] = (int)units;
-        units += (double)(step.end - step.begin) * g->op[step.node].shape.channels;
-        if (units > 1e5)
-            return;
-    }
-    struct ca_carry carry = {
-        .graph = g, .theta = s->theta, .size = (int)units, .at = at, .block_of = ca_blocks(g)};
-    if (units * outputs(s) <= MOST_ENTRIES)
-        carry_weights(s, &carry, at);
-    if (units * units <= 4e4)
-        carry_moments(s, &carry, at, units);
+    double *found = ca_doubles(m * (n + 1));
+    memset(found, 0, sizeof(double) * m * (n + 1));
+    int *output = ca_ints(m);
+    for (size_t o = 0; o < m; o++)
+        output[o] = (int)o;
+    const struct ca_flow_start start = {CA_VECTORS, true, (int)m, output};
+    struct ca_gate_source source = {.square = NULL};
+    const struct ca_record record = {0, found};
+    ca_gate_sets_new(g, 0, NULL, &source.sets);
+    if (ca_flow_moments(&plan, s->theta, &start, &source, 1, &record, NULL) != CA_OK)
+        return;
+    digest(s, found, m * (n + 1));
+    agree(s, "weights by vectors", m * ca_coordinates(g), found, weights(s));
 }
 
-fuzz_stage *const fuzz_stages[] = {stage_reach,    stage_predict,    stage_tangent,
-                                   stage_extended, stage_linearise,  stage_moments,
-                                   stage_samples,  stage_allocation, stage_sample_allocation,
-                                   stage_flow,     stage_carry,      NULL};
+/* Sets of gates with any moments, one for each level. */
+static void any_gates(struct fuzz_subject *s, const struct ca_flow_plan *plan,
+                      struct ca_gate_sets *sets) {
+    const struct ca_blocks *blocks = &plan->blocks;
+    int levels = 0;
+    for (int b = 0; b < blocks->n; b++)
+        levels = blocks->level[b] > levels ? blocks->level[b] : levels;
+    struct ca_gate_set *set = ca_bytes((size_t)levels, sizeof *set);
+    size_t n_gates;
+    const size_t *first = ca_gate_first(blocks->graph, &n_gates);
+    for (int l = 0; l < levels; l++) {
+        int *gate = ca_ints(n_gates), n = 0;
+        for (int b = 0; b < blocks->n; b++) {
+            if (ca_block_is_linear(blocks, b) || blocks->level[b] != l + 1)
+                continue;
+            const struct ca_step step = ca_block_step(blocks, b);
+            const int each =
+                ca_block_op(blocks, b)->n_taps * ca_block_op(blocks, b)->shape.channels;
+            for (int z = each * step.begin; z < each * step.end; z++)
+                gate[n++] = (int)first[step.node] + z;
+        }
+        set[l] =
+            (struct ca_gate_set){.n = n,
+                                 .gate = gate,
+                                 .mean = fuzz_values(&s->options, 6, (size_t)n),
+                                 .second = fuzz_values(&s->options, 7, (size_t)n * (size_t)n)};
+    }
+    if (ca_gate_sets_new(blocks->graph, levels, set, sets) != CA_OK)
+        fault("sets of gates", 0, 0);
+}
+
+/* Second moments of the vectors of all outputs, or of all parameters. */
+static void flow_second_moments(struct fuzz_subject *s, size_t end) {
+    const struct ca_graph *g = &s->graph;
+    struct ca_flow_plan plan;
+    if (ca_flow_plan_new(g, 0, end, &plan) != CA_OK)
+        return;
+    int output[3];
+    struct ca_flow_start start = {CA_OUTPUTS, false, 0, output};
+    for (size_t o = 0; o < g->n_outputs && o < 3; o++)
+        output[start.n++] = (int)o;
+    if (end > 0)
+        start.what = plan.single >= 0 ? CA_PAIRS : CA_FAMILY;
+    const double matrices = ca_flow_matrices(&plan, &start) + (double)end + 1;
+    const double size = plan.whole.size + plan.above.size + plan.below.size;
+    if (size * size * matrices > MOST_ENTRIES ||
+        ca_cut_terms(&plan.whole) * size * matrices > MOST_WORK)
+        return;
+    struct ca_gate_source source = {.square = NULL};
+    any_gates(s, &plan, &source.sets);
+    struct ca_record record[2] = {{.node = 0}, {.node = g->output / 2}};
+    size_t n[2];
+    for (int i = 0; i < 2; i++) {
+        n[i] = ca_units(&g->op[record[i].node]) * (size_t)ca_flow_matrices(&plan, &start);
+        record[i].out = ca_doubles(n[i]);
+        memset(record[i].out, 0, sizeof(double) * n[i]);
+    }
+    if (ca_flow_moments(&plan, s->theta, &start, &source, 2, record, NULL) == CA_OK)
+        for (int i = 0; i < 2; i++)
+            digest(s, record[i].out, n[i]);
+}
+
+/* Activations with the moments of their pre-activations. */
+static void visit_level(void *context, const struct ca_joint_level *level) {
+    struct fuzz_subject *s = context;
+    const size_t n = (size_t)level->n;
+    digest(s, level->mean, n);
+    digest(s, level->cov, n * n);
+    for (size_t i = 0; level->is_read && i < n; i++) {
+        level->slope[i] = 1;
+        level->value[i] = level->mean[i];
+    }
+    for (size_t i = 0; level->is_read && i < n * n; i++)
+        level->moment[i] = level->cov[i] + level->mean[i % n] * level->mean[i / n];
+}
+
+static void flow_joint(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    struct ca_joint joint;
+    int whole[1], n_whole = 0;
+    for (int node = 1; node < g->n_nodes && n_whole == 0; node++)
+        if (ca_op_row(g->op[node].kind)->activation && g->op[node].loop > 0)
+            whole[n_whole++] = node;
+    if (ca_joint_new(g, n_whole, whole, &joint) != CA_OK)
+        return;
+    const double size = joint.cut.size, n = inputs(s);
+    if (size * size + n * n > MOST_ENTRIES || ca_cut_terms(&joint.cut) * size > MOST_WORK ||
+        ca_joint_pairs(&joint) > MOST_ENTRIES)
+        return;
+    ca_joint_run(&joint, s->theta, fuzz_values(&s->options, 5, g->n_inputs),
+                 fuzz_values(&s->options, 8, g->n_inputs * g->n_inputs), visit_level, s);
+}
+
+static void stage_flow_moments(struct fuzz_subject *s) {
+    const struct ca_graph *g = &s->graph;
+    if (!fits(s, 2 * outputs(s), outputs(s), inputs(s)) || g->n_steps > 5000)
+        return;
+    if (g->is_linear)
+        flow_weights(s);
+    flow_second_moments(s, 0);
+    if (g->n_params > 0)
+        flow_second_moments(s, g->n_params);
+    flow_joint(s);
+}
+
+fuzz_stage *const fuzz_stages[] = {stage_reach,    stage_predict,      stage_tangent,
+                                   stage_extended, stage_linearise,    stage_moments,
+                                   stage_samples,  stage_allocation,   stage_sample_allocation,
+                                   stage_flow,     stage_flow_moments, NULL};

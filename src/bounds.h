@@ -25,6 +25,12 @@ enum ca_bounds {
      * time */
     CA_PREDICTED_ROWS = 512,
     CA_LINEARISED_SAMPLES = 256,
+    /* flow-moments.c, flow-joint.c: entries of all matrices that are held at once */
+    CA_FLOW_ENTRIES = 1 << 30,
+    /* ffi-flow.c: values of all units for the samples at which gates are computed at a time,
+     * and how many samples these are at most */
+    CA_GATE_VALUES = 1 << 23,
+    CA_GATE_ROWS = 256,
     /* sample.c: parameters, and 1e9 multiplications, of the Gauss-Newton matrix that is formed
      * at the end of a method that needs none */
     CA_NORMAL_PARAMS = 4096,

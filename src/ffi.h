@@ -35,10 +35,10 @@ SEXP ffi_threads(SEXP n);
 SEXP ffi_flow(SEXP graph, SEXP theta, SEXP gate, SEXP start, SEXP levels);
 SEXP ffi_phi(SEXP name, SEXP parameter, SEXP u);
 SEXP ffi_gate_squares(SEXP graph, SEXP theta, SEXP x);
-SEXP ffi_gate_values(SEXP graph, SEXP theta, SEXP x, SEXP blocks);
-SEXP ffi_blocks(SEXP graph);
-SEXP ffi_carry(SEXP graph, SEXP theta, SEXP S, SEXP cut, SEXP program);
-SEXP ffi_taps(SEXP graph, SEXP nodes);
+SEXP ffi_gate_values(SEXP graph, SEXP theta, SEXP x, SEXP nodes);
+SEXP ffi_flow_plan(SEXP graph, SEXP slice, SEXP whole);
+SEXP ffi_flow_joint(SEXP graph, SEXP theta, SEXP mean, SEXP cov, SEXP whole, SEXP visit);
+SEXP ffi_flow_moments(SEXP graph, SEXP theta, SEXP start, SEXP gates, SEXP levels);
 
 /* Raise an R error of the class that belongs to a status; `what` says what was being done. */
 void ffi_stop(enum ca_status status, const char *what);

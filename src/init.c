@@ -28,9 +28,9 @@ static const R_CallMethodDef calls[] = {
     CALLDEF(ffi_phi, 3),
     CALLDEF(ffi_gate_squares, 3),
     CALLDEF(ffi_gate_values, 4),
-    CALLDEF(ffi_blocks, 1),
-    CALLDEF(ffi_carry, 5),
-    CALLDEF(ffi_taps, 2),
+    CALLDEF(ffi_flow_plan, 3),
+    CALLDEF(ffi_flow_joint, 6),
+    CALLDEF(ffi_flow_moments, 5),
     CALLDEF(ffi_threads, 1),
     {NULL, NULL, 0},
 };

@@ -148,6 +148,11 @@ static inline double ca_op_terms(const struct ca_op *op) {
     return (double)op->n_taps * (ca_op_row(op->kind)->mixes ? ca_op_group_channels(op) : 1);
 }
 
+/* Units of the output. */
+static inline size_t ca_units(const struct ca_op *op) {
+    return (size_t)op->positions * (size_t)op->shape.channels;
+}
+
 /* Where the block of theta of an output position begins. */
 static inline size_t ca_op_theta(const struct ca_op *op, int u) {
     return op->theta + (size_t)u * op->theta_step;

@@ -46,6 +46,7 @@ style() {
 }
 
 check "the structure of the R code" Rscript tools/lint.R
+check "the table of operations" sh tools/count-kinds.sh
 if grep -qs 'VERSION_CODENAME=bookworm' /etc/os-release && can_apt_packages; then
   apt_install r-cran-lintr r-cran-roxygen2 r-cran-spelling hunspell-en-gb clang-format-14
   check "the layout of the C code" layout

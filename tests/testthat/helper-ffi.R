@@ -65,7 +65,7 @@ ffi_calls <- function(network) {
     ffi_sample_calls(graph, theta, x, m)[c(
       "ffi_predict", "ffi_reach", "ffi_extended", "ffi_linearise", "ffi_fit_samples", "ffi_sample_gradient"
     )],
-    ffi_propagate_calls(graph, theta, x)
+    ffi_flow_calls(graph, theta, x)
   )
 }
 
@@ -98,43 +98,59 @@ ffi_curved_calls <- function(network) {
   graph <- capalloc:::lower(network)
   theta <- with_test_coef(network, 1)$coef
   calls <- c(
-    ffi_sample_calls(graph, theta, x, prod(graph$ops[[graph$output]]$shape)), ffi_propagate_calls(graph, theta, x)
+    ffi_sample_calls(graph, theta, x, prod(graph$ops[[graph$output]]$shape)), ffi_flow_calls(graph, theta, x)
   )
   products <- any(vapply(graph$ops, function(op) op$kind == "product", NA))
-  if (products) calls[names(calls) != "ffi_flow"] else calls
+  maxima <- any(vapply(graph$ops, function(op) op$kind == "max", NA))
+  refused <- c(if (products) "ffi_flow", if (products || maxima) "ffi_flow_joint")
+  calls[setdiff(names(calls), refused)]
 }
 
 # Of capacity through layers.
-ffi_propagate_calls <- function(graph, theta, x) {
+ffi_flow_calls <- function(graph, theta, x) {
   kinds <- vapply(graph$ops, function(op) op$kind, "")
   taps <- vapply(graph$ops, function(op) switch(op$kind, phi = 1, product = 2, max = prod(op$window[1:2]), 0), 0)
-  gates <- sum(taps * vapply(graph$ops, function(op) prod(op$shape), 0))
+  each <- taps * vapply(graph$ops, function(op) prod(op$shape), 0)
   m <- prod(graph$ops[[graph$output]]$shape)
-  blocks <- capalloc:::graph_blocks(graph)
-  linear <- which(!blocks$gate & blocks$node > 0)
-  at <- cumsum(blocks$size) - blocks$size
-  two_sided <- pick(c(0, 1))
-  rows <- if (two_sided == 1) sum(blocks$size) else 2
-  S <- array(sin(seq_len(rows * sum(blocks$size))), c(rows, sum(blocks$size), 1))
-  gate <- list(from = 0:1, to = c(-1L, 1L), mean = c(0.5, 1), second = matrix(1, 2, 2))
-  cut <- list(at = as.integer(at), constant = pick(c(-1, 0)), backward = pick(c(0, 1)), two_sided = two_sided,
-    members = 3,
-    gates = list(gate), levels = list(c(0L, -1L)), ties = list(list(member = 1:2, from = 0:1, to = c(1L, -1L))))
-  # two vectors begin after the first step: with B, a family of three
-  if (two_sided == 1) S <- array(S, c(dim(S)[1:2], 6)) else S <- array(S, c(3, ncol(S), 1))
-  action <- c(rep(2L, length(linear)), 3L, 4L, 0L)
-  number <- c(rev(linear) - 1L, 0L, 0L, 0L)
-  program <- list(action = append(action, 1L, 1L), number = append(number, 0L, 1L))
-  start <- pick(list(list(outputs = rep(1, m), slice = NULL), list(outputs = NULL, slice = c(0, length(theta)))))
+  slice <- c(0, length(theta))
+  start <- pick(list(list(outputs = rep(1, m), slice = NULL), list(outputs = NULL, slice = slice)))
+  levels <- c(0L, graph$output)
+  square <- list(square = rep(0.5, sum(each)))
+  of_slice <- pick(list(
+    list(list(what = "vectors", constant = TRUE, outputs = seq_len(m), slice = slice), square),
+    list(list(what = "family", constant = FALSE, outputs = seq_len(m), slice = slice), list(data = x))
+  ))
+  of_outputs <- pick(list(
+    list(list(what = "vectors", constant = FALSE, outputs = 1L, slice = NULL), square),
+    list(list(what = "outputs", constant = FALSE, outputs = seq_len(m), slice = NULL), list(data = x)),
+    list(list(what = "outputs", constant = FALSE, outputs = 1L, slice = NULL), ffi_gate_moments(graph, x))
+  ))
+  flow <- if (length(theta) > 6) of_outputs else pick(list(of_slice, of_outputs))
+  visit <- function(level) {
+    n <- length(level$mean)
+    list(slope = numeric(n), value = level$mean, moment = level$cov)
+  }
+  n <- prod(graph$input)
+  loops <- which(kinds == "phi" & vapply(graph$ops, function(op) op$loop > 0L, NA))
   list(
-    ffi_flow = list(graph, theta, rep(0.5, gates), start, c(0L, graph$output)),
+    ffi_flow = list(graph, theta, rep(0.5, sum(each)), start, levels),
     ffi_phi = list("tanh", 1, c(-1, 0, 2)),
     ffi_gate_squares = list(graph, theta, x),
-    ffi_gate_values = list(graph, theta, x, which(blocks$gate) - 1L),
-    ffi_blocks = list(graph),
-    ffi_carry = list(graph, theta, S, cut, program),
-    ffi_taps = list(graph, which(kinds == "linear"))
+    ffi_gate_values = list(graph, theta, x, which(each > 0)),
+    ffi_flow_plan = list(graph, pick(list(NULL, slice)), loops),
+    ffi_flow_joint = list(graph, theta, numeric(n), diag(n), loops, visit),
+    ffi_flow_moments = list(graph, theta, flow[[1L]], flow[[2L]], levels)
   )
+}
+
+# Moments of gates: a set for each level of activations where pre-activations are Gaussian, else data.
+ffi_gate_moments <- function(graph, x) {
+  kinds <- vapply(graph$ops, function(op) op$kind, "")
+  if (any(kinds %in% c("max", "product"))) return(list(data = x))
+  flow <- list(graph = graph, network = list(coef = numeric(graph$n_params)), limit = Inf, call = NULL)
+  list(sets = lapply(capalloc:::joint_levels(flow), function(level) {
+    list(gate = level$gate, mean = level$moments$mean, second = level$moments$second)
+  }))
 }
 
 call_core <- function(routine, arguments) {
@@ -279,9 +295,9 @@ is_answer <- function(x, routine) {
     ffi_threads = is.integer(x) && length(x) == 1L,
     ffi_flow = identical(names(x), c("units", "constant", "lost")) && is.double(x$lost),
     ffi_phi = identical(names(x), c("value", "slope")) && is.double(x$slope),
-    ffi_blocks = is.integer(x$node) && length(x$reads) == length(x$node),
-    ffi_carry = identical(names(x), c("S", "levels")) && is.double(x$S),
-    ffi_taps = all(vapply(x, function(taps) is.integer(taps) && is.matrix(taps), NA)),
+    ffi_flow_plan = identical(names(x$size), c("whole", "above", "below", "joint")) && is.integer(x$first),
+    ffi_flow_joint = is.null(x),
+    ffi_flow_moments = is.list(x) && all(vapply(x, is.double, NA)),
     ffi_gate_squares = is.double(x) && is.null(dim(x)),
     is.double(x) && is.matrix(x)
   )

@@ -274,20 +274,6 @@ test_that("a bad call depends on its seed and its number alone", {
 test_that("extents without values are refused, or cost nothing", {
   most <- .Machine$integer.max
   base <- ffi_calls(ffi_networks()$dense)
-  base$ffi_carry[[4L]]$two_sided <- 0
-  carry <- function(extent) call_core("ffi_carry", replace(base$ffi_carry, 3L, list(array(numeric(), extent))))
-  for (extent in list(c(most, 0L, 1L), c(0L, 0L, most))) {
-    expect_error(carry(extent), class = "capalloc_error_internal")
-  }
-  # as many units as there can be, of nothing: one more would be beyond an integer
-  expect_equal(dim(carry(c(0L, most, 1L))$S), c(0, most, 1))
-  # the steps of each of 2^31 matrices of nothing would take minutes
-  base$ffi_carry[[3L]] <- array(numeric(), c(0L, 9L, most))
-  base$ffi_carry[[4L]][c("gates", "levels", "ties")] <- list(list(), list(), list())
-  base$ffi_carry[[5L]] <- list(action = rep(2L, 2), number = 1:2)
-  seconds <- system.time(carried <- call_core("ffi_carry", base$ffi_carry))[["elapsed"]]
-  expect_equal(dim(carried$S), c(0, 9, most))
-  expect_lt(seconds, 5)
   for (routine in c("ffi_predict", "ffi_extended", "ffi_linearise", "ffi_gate_squares", "ffi_gate_values")) {
     for (extent in list(c(0L, most), c(most, 0L))) {
       x <- matrix(numeric(), extent[[1L]], extent[[2L]])

@@ -67,13 +67,11 @@ test_that("mode linear is that of a linear network whose gates are sqrt(q)", {
 # The moments themselves for a network without activations and biases, which takes the vectors otherwise: by pairs, or
 # as a family with B.
 by_moments <- function(network, from, family = FALSE) {
-  about <- capalloc:::new_propagation(network, from, "gaussian", NULL, NULL)
-  about$limit <- Inf
-  about$blocks <- capalloc:::graph_blocks(about$graph)
-  about$has_gates <- FALSE
-  run <- if (is.null(from)) capalloc:::run_outputs else
-    if (family || is.na(capalloc:::single_block(about))) capalloc:::run_family else capalloc:::run_pairs
-  run(about)[[1L]]$unit
+  flow <- capalloc:::read_flow(network, from, "gaussian", NULL, NULL)
+  flow$plan <- capalloc:::flow_plan(flow$graph, capalloc:::flow_slice(flow$start))
+  flow$plan$has_gates <- FALSE
+  flow$carried <- if (is.null(from)) "outputs" else if (family || !flow$plan$single) "family" else "pairs"
+  capalloc:::moment_levels(flow)[[1L]]$unit
 }
 
 test_that("second moments of vectors that are fixed give the same", {
@@ -299,35 +297,6 @@ test_that("mode gaussian at data is that of Gaussian inputs with its moments", {
 test_that("an unclear rank is a warning with its level", {
   net <- set_coef(input_vector(2) |> layer_dense(2) |> layer_dense(1), c(1, 1, 1, 1 + 4e-14, 1, 1))
   expect_warning(propagate_capacity(net, "dense2", "linear"), "dense1", class = "capalloc_warning_rank_gap")
-})
-
-test_that("matrices are carried in chunks of at most 256 MB, told by level", {
-  told <- capalloc:::in_chunks(5, 2^12, \(at) list(at, -at)) # each is 128 MB
-  expect_identical(lapply(told, unname), list(list(1:2, 3:4, 5L), list(-(1:2), -(3:4), -5L)))
-  # at least one at a time
-  expect_length(capalloc:::in_chunks(3, 2^13, list)[[1]], 3)
-})
-
-test_that("the limit is on two operations for each weight, row, side and matrix", {
-  expect_cost <- function(cost, ...) {
-    bad(propagate_capacity(..., limit = cost - 1), "cost")
-    expect_no_error(propagate_capacity(..., limit = cost))
-  }
-  x <- matrix(c(1, -1, 2, 0.5, 1, 1, -2, 3, 1), 3)
-  net <- with_test_coef(input_vector(3) |> layer_dense(4) |> layer_activation("tanh") |> layer_dense(2), 1)
-  # weights 12 + 4 + 8; a row for each output, and once more for each parameter
-  expect_cost(2 * 24 * 2, net, mode = "linear")
-  expect_cost(2 * 24 * 2 * 13, net, "dense1", "linear")
-  # units of both layers and the outputs are open at once: 4 + 4 + 2; a matrix for each output
-  expect_cost(2 * 24 * 10 * 2 * 2, net, mode = "empirical", data = x)
-  # 36 pairs of eight parameters go down from the activation
-  expect_cost(2 * 16 * 8 * 2 * 36, net, "dense2", "empirical", data = x)
-  # vectors of the first layer go nowhere, what its units are worth comes down to it
-  one <- set_coef(input_vector(1) |> layer_dense(1) |> layer_activation("tanh") |> layer_dense(5), 1:6)
-  expect_cost(2 * 7 * 6 * 2, one, "dense1", "empirical", data = matrix(1:3))
-  # a law: 2000 for the one pair, and the covariances of 50 inputs and a unit
-  wide <- with_test_coef(input_vector(50) |> layer_dense(1) |> layer_activation("relu"), 1)
-  expect_cost(2000 + 2 * 51 * 51 * 2, wide, mode = "gaussian")
 })
 
 test_that("of what is above a layer the scale does not matter", {

@@ -51,3 +51,16 @@ test_that("a unit of an operation is made from so many terms", {
   expect_equal(terms[capalloc:::ops_are(graph$ops, "constant")], 1)
   expect_equal(terms[capalloc:::ops_are(graph$ops, "gate")], 2)
 })
+
+test_that("nodes_below() finds all operations that others depend on, through recurrences too", {
+  net <- input_sequence(4) |> layer_recurrent(2, activation = "tanh", output = "sequence") |> layer_activation("relu")
+  graph <- capalloc:::lower(net)
+  n <- length(graph$ops)
+  expect_true(all(capalloc:::nodes_below(graph, n)))
+  # every operation of a recurrence depends on all the others
+  loop <- vapply(graph$ops, function(op) op$loop > 0L, NA)
+  tanh <- which(loop & capalloc:::ops_are(graph$ops, "activation"))
+  expect_identical(which(capalloc:::nodes_below(graph, tanh)), seq_len(n - 1L))
+  plain <- capalloc:::lower(input_vector(3) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1))
+  expect_identical(capalloc:::nodes_below(plain, 1L), c(TRUE, FALSE, FALSE))
+})

@@ -1,9 +1,9 @@
-#include "propagate.h"
+#include "flow-propagate.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "gate.h"
+#include "flow-gate.h"
 #include "workspace.h"
 
 /* The nearest node that all ways from the input to a node pass, itself left out. A delayed edge

@@ -1,5 +1,5 @@
-#ifndef CAPALLOC_PROPAGATE_H
-#define CAPALLOC_PROPAGATE_H
+#ifndef CAPALLOC_FLOW_PROPAGATE_H
+#define CAPALLOC_FLOW_PROPAGATE_H
 
 /*
  * Capacity through a graph, backwards, by the Markov rule: an operation divides the capacity of
@@ -52,10 +52,5 @@ enum ca_status ca_flow_start(struct ca_flow *flow, size_t begin, size_t end);
 /* From the capacities as they are (of outputs, or of inner units) to the input, with the levels
  * on the way, in the order of their nodes. */
 enum ca_status ca_flow_run(struct ca_flow *flow, struct ca_level *level, size_t n_levels);
-
-/* Units of a node. */
-static inline size_t ca_units(const struct ca_op *op) {
-    return (size_t)op->positions * (size_t)op->shape.channels;
-}
 
 #endif
