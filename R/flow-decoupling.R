@@ -164,7 +164,7 @@ network_decoupling <- function(x, task, data, limit, call) {
     source = if (!is.null(inputs$data)) "data" else if (!is.null(inputs$task)) "task" else "none")
 }
 
-# The operations that are activations and the layer of each: node, layer.
+# A data frame with the operations that are activations, `node`, and their layers, `layer`.
 activation_places <- function(network, lowered) {
   rows <- network_rows(network)
   nodes <- which(ops_are(lowered$graph$ops, "activation"))
@@ -226,7 +226,7 @@ gates_of_rows <- function(node, network, graph, data, call) {
   list(correlation = cov_correlation(crossprod(centred) / nrow(u)), second = second, square = diag(second))
 }
 
-# NA where something does not vary.
+# Correlations, NA for a constant unit.
 cov_correlation <- function(cov) {
   sd <- sqrt(pmax(diag(cov), 0))
   rho <- cov / outer(sd, sd)

@@ -1,7 +1,7 @@
 # Gates of activations: g = phi'(u) for a Gaussian pre-activation u, one unit at a time.
 #
-# Integrals over the normal density are sums over panels of Gauss and Legendre's nodes: panels are narrow
-# around u = 0, where activations bend or have their kink, which is always an end of one.
+# Integrals over the normal density use Gauss-Legendre quadrature on panels. Panels are narrow near u = 0, where
+# activations bend or have a kink, and 0 is always an end of a panel.
 
 # Nodes and weights of n points on (-1, 1), from the eigenvalues of the Jacobi matrix.
 legendre <- function(n) {
@@ -13,8 +13,9 @@ legendre <- function(n) {
   list(x = rev(e$values), w = rev(2 * e$vectors[1L, ]^2))
 }
 
-# For units of mean m and standard deviation s > 0, nodes z of the standard normal and weights that hold
-# its density: matrices units x nodes. `step` is the widest panel. 12 deviations leave out 1e-32.
+# For units of mean m and standard deviation s > 0, nodes z of the standard normal distribution and weights that include
+# its density, each units x nodes. `step` is the largest width of a panel. Truncation at 12 standard deviations leaves
+# out a probability of 1e-32.
 normal_panels <- function(m, s, step = 0.75) {
   kink <- -m / s
   around <- outer(1 / s, c(0, 2^(1:6)))
@@ -23,7 +24,7 @@ normal_panels <- function(m, s, step = 0.75) {
   panels_between(cbind(ends, matrix(fixed, length(m), length(fixed), byrow = TRUE)))
 }
 
-# Between the ends in each row, in any order.
+# Nodes and weights between the ends in each row, which may be in any order.
 panels_between <- function(ends) {
   ends <- pmin(pmax(ends, -12), 12)
   ends <- matrix(ends[order(row(ends), ends)], nrow(ends), byrow = TRUE)
@@ -35,7 +36,7 @@ panels_between <- function(ends) {
   list(z = z, w = w)
 }
 
-# The oscillations of a sine ask for narrow panels.
+# Sines of high frequency need narrow panels.
 panel_step <- function(phi, parameter, s) {
   if (phi == "sin") min(0.75, 3 / max(abs(parameter) * s, 1e-300)) else 0.75
 }
@@ -48,13 +49,13 @@ phi_at <- function(phi, parameter, u) {
   })
 }
 
-# The slope below zero of those that are straight on both sides of it, NULL for others: their gate is
-# slope + (1 - slope) 1(u > 0).
+# The slope below zero of an activation that is linear on both sides of zero, whose gate is slope + (1 - slope) 1(u >
+# 0). NULL for other activations.
 straight_slope <- function(phi, parameter) {
   switch(phi, relu = 0, leaky_relu = parameter, abs = -1, identity = 1)
 }
 
-# E g and E g^2 of units with these means and standard deviations: list(mean, square).
+# list(mean, square): E g and E g^2 of units with these means and standard deviations.
 gate_moments <- function(phi, parameter, mean, sd) {
   kinds <- unique(light_frame(list(mean = mean, sd = sd)))
   at <- match(paste(mean, sd), paste(kinds$mean, kinds$sd))

@@ -31,7 +31,7 @@ moment_levels <- function(flow) {
   })
 }
 
-# How many parameters have a vector of their own.
+# The number of parameters that have a vector.
 family_size <- function(flow) if (flow$start$kind == "layer") as.integer(flow_slice(flow$start)[[2L]]) else 0L
 
 # Outputs whose vectors are computed.
@@ -90,7 +90,7 @@ check_moment_costs <- function(flow) {
   )
 }
 
-# `rows` of matrices in all are taken through a cut.
+# The cost of `rows` rows of matrices through a cut.
 check_moment_cost <- function(flow, cut, rows, two_sided = TRUE) {
   n <- if (flow$start$kind == "layer") family_size(flow) else sum(start_outputs(flow))
   what <- if (flow$start$kind == "layer") paste0("The ", n, " parameters of ", flow$start$name) else
@@ -160,7 +160,7 @@ level_of <- function(kappa, constant, rank, evidence = NULL) {
   list(unit = kappa[-n], constant = kappa[[n]], rank = rank, evidence = evidence)
 }
 
-# Shares of the trace of each output: diagonals are units x outputs.
+# Shares of the trace for each output. `each` are the diagonals, units x outputs.
 output_capacity <- function(each) {
   total <- colSums(each)
   share <- each[, total > 0, drop = FALSE] / rep(total[total > 0], each = nrow(each))

@@ -1,16 +1,17 @@
-# Gates of pairs of activations whose pre-activations are jointly Gaussian: E[phi_i'(u_i) phi_k'(u_k)], and for
-# what comes after them E[phi_i(u_i) phi_k(u_k)].
+# Moments of pairs of activations with jointly Gaussian pre-activations: E[phi_i'(u_i) phi_k'(u_k)] of their gates, and
+# E[phi_i(u_i) phi_k(u_k)] of their values.
 #
-# By closed forms where there are some: straight lines with a kink (by orthant probabilities, 1/4 +
-# asin(rho) / (2 pi) around 0), sines and erf. Otherwise by the expansion E[f(u_i) g(u_k)] =
-# sum_n rho^n f_n g_n in the coefficients of f and g by normalised Hermite polynomials (Mehler), which decay
-# fast where f or g is smooth on the scale of its unit; or, where |rho| is so near 1 that what is left of the
-# expansion counts, by integrating f(u_i) E[g(u_k) | u_i] over u_i, split at the kinks.
+# Piecewise linear activations (by orthant probabilities, 1/4 + asin(rho) / (2 pi) at mean 0), sines and erf have closed
+# forms. The others use the expansion E[f(u_i) g(u_k)] = sum_n rho^n f_n g_n with the coefficients of f and g in
+# normalised Hermite polynomials (Mehler). The coefficients decay fast if f or g is smooth on the scale of its unit. If
+# |rho| is so close to 1 that the truncated terms matter, f(u_i) E[g(u_k) | u_i] is integrated over u_i, split at the
+# kinks.
 #
 # A class of units is list(phi, parameter, at, mean, sd): the units `at` of a level share their activation.
 
-# joint: list(mean, cov, classes), classes as above without mean and sd. list(mean, square, second, value,
-# moment): E g, E g^2, E[g g'], and E phi, E[phi phi'] where `values` are asked for.
+# joint: list(mean, cov, classes) of n pre-activations, with classes as above but without mean and sd. Returns
+# list(mean, square, second): E g (n), E g^2 (n), E[g g'] (n x n), and with `values` also value, E phi (n), and moment,
+# E[phi phi'] (n x n).
 pair_moments <- function(joint, values = FALSE) {
   n <- length(joint$mean)
   sd <- sqrt(pmax(diag(joint$cov), 0))
@@ -41,7 +42,7 @@ pair_moments <- function(joint, values = FALSE) {
 }
 
 # E of the products of what = "slope" or "value" of two classes with covariances C (a x b). `above` are the
-# above_moments() of those that are straight.
+# above_moments() of two piecewise linear classes.
 pair_block <- function(a, b, C, what, above = NULL) {
   if (is_straight(a) && is_straight(b)) {
     return(straight_block(a, b, C, what, if (is.null(above)) above_moments(a, b, C) else above))
@@ -72,8 +73,8 @@ is_straight <- function(class) !is.null(straight_slope(class$phi, class$paramete
 
 has_kink <- function(class) is_straight(class) || class$phi == "elu"
 
-# 0 where something does not vary. What rounding keeps from 1 is 1: gates with kinks change with the root of the
-# distance to it.
+# Correlations (a x b), 0 for a constant unit. Values within rounding error of 1 are set to 1, since moments of gates
+# with kinks change with the square root of the distance to 1.
 correlations <- function(a, b, C) {
   scale <- outer(a$sd, b$sd)
   rho <- ifelse(scale > 0, C / scale, 0)
@@ -105,7 +106,7 @@ value_means <- function(class) {
 # E max(u, 0)
 mean_above <- function(m, s) m * stats::pnorm(m / s) + s * stats::dnorm(m / s)
 
-# ---- straight lines with a kink --------------------------------------------------------------------
+# ---- piecewise linear activations --------------------------------------------------------------------
 
 # phi = slope u + (1 - slope) max(u, 0) for both.
 straight_block <- function(a, b, C, what, above) {
@@ -125,7 +126,7 @@ straight_block <- function(a, b, C, what, above) {
 above_moments <- function(a, b, C) {
   n <- c(length(a$mean), length(b$mean))
   rho <- correlations(a, b, C)
-  # what does not vary is above or not, as if it were far away
+  # a constant unit lies on one side of 0 with probability 1
   h <- ifelse(a$sd > 0, a$mean / a$sd, ifelse(a$mean > 0, Inf, -Inf))
   k <- ifelse(b$sd > 0, b$mean / b$sd, ifelse(b$mean > 0, Inf, -Inf))
   H <- matrix(h, n[[1L]], n[[2L]])
@@ -182,7 +183,7 @@ orthant <- function(h, k, rho) {
   out
 }
 
-# Of a class with itself: every pair once.
+# A class with itself: every pair once.
 symmetric_orthant <- function(H, K, rho) {
   half <- upper.tri(rho, diag = TRUE)
   out <- matrix(0, nrow(rho), ncol(rho))
@@ -215,8 +216,8 @@ erf_block <- function(a, b, C, what) {
 
 # ---- expansion in Hermite polynomials --------------------------------------------------------------
 
-# list(out, open): the sums, and the pairs of which more than rounding is left: at most |rho|^n times the root of the
-# shares of E f^2 and E g^2 that are.
+# list(out, open): the sums (a x b), and the pairs whose truncated terms exceed rounding error. They are at most |rho|^n
+# times the root of the truncated shares of E f^2 and E g^2.
 hermite_block <- function(a, b, rho, what) {
   fa <- hermite_coefficients(a, what)
   fb <- if (identical(a, b)) fa else hermite_coefficients(b, what)
@@ -226,20 +227,21 @@ hermite_block <- function(a, b, rho, what) {
   list(out = out, open = abs(rho)^n * sqrt(outer(share_left(fa, n), share_left(fb, n))) > 1e-12)
 }
 
-# Of E f^2 after n terms, by unit.
+# The share of E f^2 after n terms, by unit.
 share_left <- function(f, n) {
   f$left + rowSums(f$terms[, -seq_len(n), drop = FALSE]^2) / ifelse(f$total > 0, f$total, 1)
 }
 
 most_coefficients <- 1000
 
-# list(terms, left, total): coefficients of f(m + s z) by He_n / sqrt(n!), n = 0, 1, ..: units x terms, until what is
-# left of E f^2 is rounding and six in a row (functions may be odd or even) are below 1e-13 of its root, or their number
-# is at its limit; the share of E f^2 that is left, by unit, 0 where it is rounding, and E f^2.
+# list(terms, left, total). terms: coefficients of f(m + s z) in He_n / sqrt(n!), n = 0, 1, .. (units x terms). The
+# series ends when the truncated share of E f^2 is rounding error and six coefficients in a row (functions may be odd or
+# even) are below 1e-13 of the root of E f^2, or at the largest number of terms. left: the truncated share by unit, 0 if
+# it is rounding error. total: E f^2 by unit.
 hermite_coefficients <- function(class, what) {
   kinds <- unique(light_frame(class[c("mean", "sd")]))
   at <- match(paste(class$mean, class$sd), paste(kinds$mean, kinds$sd))
-  # what does not vary is its own expectation; its correlations are 0
+  # a constant unit is its own expectation, and its correlations are 0
   s <- kinds$sd
   s[s == 0] <- 1e-300
   step <- min(panel_step(class$phi, class$parameter, max(s)), 0.5)
@@ -263,14 +265,14 @@ hermite_coefficients <- function(class, what) {
   }
   terms <- do.call(cbind, out)
   done <- left <= 1e-12 * total & rowSums(abs(terms[, n - 0:5, drop = FALSE]) > 1e-13 * sqrt(total)) == 0
-  # a difference of sums does not see less than 1e-15
+  # differences of sums below 1e-15 are rounding error
   left <- ifelse(done, 0, pmax(left / total, 1e-15))
   list(terms = terms[at, , drop = FALSE], left = left[at], total = total[at])
 }
 
 # ---- correlations near one ---------------------------------------------------------------------------
 
-# E[f(u) g(w)] for the pairs `at` of a and b, by nodes on u. Given u, w has mean mu and deviation tau.
+# E[f(u) g(w)] for the pairs `at` of a and b, by quadrature over u. Given u, w has mean mu and standard deviation tau.
 split_integrals <- function(a, b, rho, at, what) {
   if (length(at) == 0L) return(numeric())
   each <- if (has_given_mean(b)) 2000 else 1
@@ -298,7 +300,7 @@ split_chunk <- function(a, b, pairs, what) {
   rowSums(panels$w * phi_at(a$phi, a$parameter, u)[[what]] * g)
 }
 
-# Panels that end at the kink of f, and at that of g where u and w are one, and halve towards both.
+# Panels that end at the kink of f, and at that of g if u and w are perfectly correlated, and halve towards both.
 kink_panels <- function(pairs, step) {
   own <- -pairs$ma / pairs$sa
   other <- -pairs$mb / (pairs$sb * pairs$rho)
@@ -314,7 +316,7 @@ kink_panels <- function(pairs, step) {
 
 wave_number <- function(class) if (class$phi == "sin") abs(class$parameter) else 0
 
-# E of slope or value of w ~ N(mu, tau^2).
+# Expectation of the slope or value for w ~ N(mu, tau^2).
 given_mean <- function(class, mu, tau, what) {
   still <- tau == 0
   t <- ifelse(still, 1, tau)

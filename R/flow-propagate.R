@@ -218,7 +218,8 @@ check_mode <- function(network, lowered, mode, inputs, call) {
   invisible()
 }
 
-# Where capacity starts: list(kind = "outputs", "output", "layer" or "given", ...).
+# The start of capacity, list(kind, ...): "outputs", "output" and "given" have `capacity` by output, "layer" has the
+# layer's `name`, `row` and parameters `first` to `last`.
 read_start <- function(from, mode, network, call) {
   if (is.null(from)) return(list(kind = "outputs", capacity = rep(1, output_size(network))))
   if (is.character(from)) return(start_layer(from, network, call))
@@ -296,7 +297,7 @@ unit_extent <- function(shape, kind) {
   c(position = shape[[2L]] * shape[[3L]], channel = shape[[1L]])
 }
 
-# The inputs of the network's own layers and its output; from a layer's parameters, up to that layer.
+# The levels are the inputs of the network's layers, and its output. From a layer's parameters they end at that layer.
 flow_levels <- function(network, lowered, start) {
   rows <- network_rows(network)
   own <- which(vapply(rows, function(row) row$depth == 0L, NA))
@@ -340,7 +341,7 @@ new_propagation_frame <- function(flow, levels) {
   )
 }
 
-# One warning for all levels whose rank is not clear.
+# One warning for all levels whose rank is undecided.
 warn_rank_gaps <- function(levels, names) {
   unclear <- vapply(levels, function(level) {
     !is.null(level$evidence) && level$evidence$rank_low != level$evidence$rank_high
@@ -365,7 +366,7 @@ level_rows <- function(level, space, grid) {
   )
 }
 
-# position and channel of every unit; for a network on a grid also row and column, NA where it has none.
+# Position and channel of every unit; for a network on a grid also row and column, NA for units that have none.
 unit_columns <- function(shape, kind, grid) {
   most <- unit_extent(shape, kind)
   position <- rep(seq_len(most[["position"]]), each = most[["channel"]])
@@ -416,7 +417,7 @@ glance.ca_propagation <- function(x, ...) {
 #' @export
 tidy.ca_propagation <- function(x, ...) plain_frame(x)
 
-# Per level the capacity of its units, and what is elsewhere.
+# By level the capacity of its units, and of the other parts.
 level_totals <- function(x) {
   rows <- plain_frame(x)
   parts <- intersect(c("unit", "(Intercept)", "lost"), rows$part)

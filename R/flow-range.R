@@ -1,17 +1,18 @@
-# Whether what goes through a network keeps its digits: numbers below 2^-1022 lose them, and second moments are
-# squares. What is too large is seen when it is no number; what is too small looks like nothing at all.
+# Checks for overflow and underflow. Overflow shows as Inf or NaN in a result. Underflow gives zeros or numbers with few
+# digits (below 2^-1022) that look valid, so the products of gains along the paths of a network are checked before.
+# Second moments underflow at half the exponent.
 
-# Of what is measured at inputs, which may be saturated, less is nothing.
+# Smaller statistics of samples count as zero: units may be saturated at all of them.
 least_number <- 1e-300
 
-# The largest product of gains on any way from the input, or a constant, to each node (`up`), and from there to the
-# output (`down`), as powers of 2; the input is the first node. `through`, of each operation, is that of the ways
-# through it but for its own gain. Loops are taken once. Ways begin once more at the operations `anew`, and the
-# gains of the operations `free` count as 1.
+# Base-2 logarithms of the largest product of gains over all paths from the input or a constant to each node (`up`), and
+# from each node to the output (`down`). The first entry is the input. `through` has for each operation the largest
+# product over the paths through it, without its own gain. Loops are passed once. The product restarts at 1 after the
+# operations `anew`, and the gains of the operations `free` count as 1.
 node_gains <- function(graph, coef, anew = integer(), free = integer()) {
   ops <- graph$ops
   own <- own_gains(graph, coef)
-  # a bias passes on what it reads, and is another source
+  # a bias passes its input with gain 1, and paths start at its constant
   bias <- ops_are(ops, "constant")
   constant <- ifelse(bias, own, -Inf)
   own[bias] <- 0
@@ -31,7 +32,7 @@ node_gains <- function(graph, coef, anew = integer(), free = integer()) {
   list(up = up, down = down, through = ifelse(bias, 0, read) + down[-1L])
 }
 
-# The largest weight of each operation, times the root of how many there are to an output.
+# The largest weight of each operation, times the root of the number of terms of one output.
 own_gains <- function(graph, coef) {
   has_own <- ops_are(graph$ops, "theta")
   begin <- vapply(graph$ops, function(op) op$theta, 0)
@@ -44,21 +45,21 @@ own_gains <- function(graph, coef) {
   }, 0)
 }
 
-# What an operation reads that comes before it, and what it multiplies by beside its weights.
+# The earlier nodes that an operation reads, and its gains other than weights.
 gain_step <- function(op, i) {
   ahead <- op$from < i
   scale <- if (kinds_are(op$kind, "activation")) 1 else op$scale
   list(from = op$from[ahead], gain = log2(abs(rep_len(scale, length(op$from))[ahead])))
 }
 
-# Without a look at the ways: whether no product of weights can be small.
+# A cheap sufficient condition: no product of weights can underflow.
 is_in_range <- function(graph, coef) {
   sizes <- abs(c(coef, unlist(lapply(graph$ops, function(op) op$scale))))
   sizes <- sizes[sizes != 0]
   length(graph$ops) * log2(min(sizes, 1)) > -400
 }
 
-# The tangent of a network: the products of all weights but one, and what activations read.
+# For the tangent of a network: products of all weights but one, and the pre-activations.
 check_tangent_range <- function(graph, coef) {
   if (is_in_range(graph, coef)) return(invisible())
   own <- ops_are(graph$ops, "theta")
@@ -82,7 +83,8 @@ start_nodes <- function(flow) {
   which(ops_are(ops, "theta") & theta >= flow$start$first - 1 & theta <= flow$start$last - 1)
 }
 
-# What modes carry from the start down, or its square. What is small on a way beside which it is nothing is not missed.
+# For the vectors of capacity through layers, or their squares. Paths that are negligible beside the largest one do not
+# matter.
 check_carried_range <- function(flow) {
   if (is_in_range(flow$graph, flow$network$coef)) return(invisible())
   free <- if (flow$start$kind == "layer") start_nodes(flow)
@@ -94,7 +96,7 @@ check_carried_range <- function(flow) {
     "The weights of {.arg network} are too small for it.", flow$call)
 }
 
-# What activations read, from inputs of this size, or its square; where `white`, each is scaled to 1.
+# For pre-activations at inputs of this size, or their squares. With `white` each pre-activation is scaled to 1.
 check_read_range <- function(graph, coef, size, call, white = FALSE, squared = TRUE) {
   if (is_in_range(graph, c(coef, size))) return(invisible())
   anew <- if (white) which(ops_are(graph$ops, "activation"))
@@ -108,10 +110,10 @@ phi_reads <- function(graph) {
   unlist(lapply(graph$ops[ops_are(graph$ops, "activation")], function(op) op$from))
 }
 
-# Weights that are zero are not small.
+# Zero weights are not underflow.
 any_below <- function(gains, lowest) any(is.finite(gains) & gains < lowest)
 
-# `numbers` when they are.
+# Returns `numbers` if all are finite.
 check_overflow <- function(numbers, what, call) {
   if (all(is.finite(numbers))) return(numbers)
   abort(c(

@@ -6,10 +6,9 @@
 #include "flow-gate.h"
 #include "workspace.h"
 
-/* The nearest node that all ways from the input to a node pass, itself left out. A delayed edge
- * of a loop is a way that has passed the loop already: what only reads the past has none of its
- * own
- * (-1) and is left out. */
+/* For each node the last node before it that all paths from the input to it pass. Delayed edges
+ * of a loop are left out, since their paths have passed the loop before; a node that reads
+ * delayed edges only has no such node (-1). */
 static int *shared_nodes(const struct ca_graph *graph) {
     int *shared = ca_ints((size_t)graph->n_nodes);
     shared[0] = 0;
@@ -97,21 +96,22 @@ static void pull_squares(const struct ca_flow *flow, const struct ca_op *op, int
         in[c] += gate[c] * out[c];
 }
 
-/* out (channels) += the squared constants of position u, where an operation has them */
+/* out (channels) += the squared constants of position u, if the operation has constants */
 static void add_squared_constant(const struct ca_flow *flow, const struct ca_op *op, int u,
                                  double *out) {
     const double one = 1;
     ca_op_add_constant(op, u, flow->square, 1, &one, out);
 }
 
-/* A sum of branches, each with a gain of its own; that of a recurrence is a row of its layer.
- */
+/* Whether a node sums branches that each have a gain. The sum inside a recurrence is not one:
+ * it is one row of its layer. */
 static bool is_branched(const struct ca_op *op) {
     return ca_op_row(op->kind)->sums && op->loop == 0;
 }
 
-/* out (channels) = the squared norms of the rows [A b] that make position u of a node, 1 where
- * it is no such row. Not by recursion: a description may have any number of biases in a row. */
+/* out (channels) = the squared norms of the rows [A b] that compute position u of a node, 1 for
+ * nodes without weights. A loop instead of recursion, since a description may have any number
+ * of biases one after the other. */
 static void row_norms(const struct ca_flow *flow, const struct ca_op *op, int u, double *out) {
     const size_t channels = (size_t)op->shape.channels;
     const struct ca_op *const ops = flow->graph->op, *row = op;
@@ -128,7 +128,7 @@ static void row_norms(const struct ca_flow *flow, const struct ca_op *op, int u,
         add_squared_constant(flow, op, u, out);
 }
 
-/* G of what tap k reads. */
+/* G of the channels that tap k reads. */
 static const double *weigh(const struct ca_flow *flow, const struct ca_op *op, int u, int k,
                            const struct ca_tap *tap) {
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -140,7 +140,7 @@ static const double *weigh(const struct ca_flow *flow, const struct ca_op *op, i
     return flow->weight;
 }
 
-/* G of all that is made between the node that the branches of step s share and that step. */
+/* G of all units between the last node that the branches of step s share and that step. */
 static void measure_gains(struct ca_flow *flow, size_t s) {
     const struct ca_graph *graph = flow->graph;
     const int nearest = flow->shared[graph->step[s].node], from = nearest < 0 ? 0 : nearest;
@@ -163,7 +163,7 @@ static void measure_gains(struct ca_flow *flow, size_t s) {
     }
 }
 
-/* The capacity of position u of a node to what it reads. */
+/* Divides the capacity of position u of a node among the units that it reads. */
 static enum ca_status divide(struct ca_flow *flow, int node, int u) {
     const struct ca_graph *graph = flow->graph;
     const struct ca_op *op = &graph->op[node];
@@ -212,8 +212,8 @@ static void record(const struct ca_flow *flow, struct ca_level *level) {
     level->lost = flow->lost;
 }
 
-/* The last node of the loop that a node belongs to: none of them has a capacity of its own
- * before the loop has run. */
+/* The last node of the loop that a node belongs to. The capacities of its nodes are complete
+ * only after the whole loop has run. */
 static int loop_end(const struct ca_graph *graph, int node) {
     const int loop = graph->op[node].loop;
     while (loop > 0 && node + 1 < graph->n_nodes && graph->op[node + 1].loop == loop)
@@ -262,8 +262,8 @@ static void square_sensitivities(struct ca_flow *flow) {
     }
 }
 
-/* Sensitivities of filters at positions begin <= u < end where theta of tap k multiplies
- * something: their sums, channels of them. */
+/* sum (channels) = the squared sensitivities of the filters, summed over the positions begin <=
+ * u < end at which tap k reads a unit. */
 static void sum_sensitivities(const struct ca_flow *flow, const struct ca_op *op, int k,
                               int begin, int end, double *sum) {
     const double *own = flow->gain + flow->unit[flow->graph->first[op - flow->graph->op]];
@@ -275,8 +275,8 @@ static void sum_sensitivities(const struct ca_flow *flow, const struct ca_op *op
                 sum[f] += own[(size_t)u * (size_t)op->shape.channels + (size_t)f];
 }
 
-/* The parameters of tap k that positions begin <= u < end share: a filter's go to all channels
- * of its group, or to the constant. */
+/* Capacity 1 for each parameter of tap k that positions begin <= u < end share. The parameters
+ * of a filter go to all channels of its group, or to the constant. */
 static void start_tap(struct ca_flow *flow, const struct ca_op *op, int k, int begin, int end) {
     const size_t node = (size_t)(op - flow->graph->op);
     const int filters = op->shape.channels;
@@ -292,7 +292,7 @@ static void start_tap(struct ca_flow *flow, const struct ca_op *op, int k, int b
         if (!ca_op_row(op->kind)->own(op, u, k, &tap))
             continue;
         const int fg = filters / tap.groups;
-        if (tap.site == CA_CONSTANT) { /* all of it, from whatever position */
+        if (tap.site == CA_CONSTANT) { /* all of it, independent of the position */
             for (int f = 0; f < filters && u == begin; f++)
                 flow->constant += sum[f] > 0;
             continue;
