@@ -200,15 +200,15 @@ check_gaussian <- function(network, lowered, call) {
 # From the joint moments of pre-activations:
 joint_gates <- function(network, graph, nodes, joint, limit, call) {
   loops <- nodes[vapply(nodes, function(node) graph$ops[[node]]$loop > 0L, NA)]
-  levels <- joint_levels(list(network = network, graph = graph, limit = limit, call = call), joint, whole = loops)
+  tiers <- joint_tiers(list(network = network, graph = graph, limit = limit, call = call), joint, whole = loops)
   first <- flow_plan(graph)$first
   lapply(nodes, function(node) {
     own <- first[[node]] + seq_len(prod(graph$ops[[node]]$shape)) - 1L
-    level <- Filter(function(level) all(own %in% level$gate), levels)[[1L]]
-    units <- match(own, level$gate)
+    tier <- Filter(function(tier) all(own %in% tier$gate), tiers)[[1L]]
+    units <- match(own, tier$gate)
     list(
-      correlation = cov_correlation(level$joint$cov[units, units, drop = FALSE]),
-      second = level$moments$second[units, units, drop = FALSE], square = level$moments$square[units]
+      correlation = cov_correlation(tier$joint$cov[units, units, drop = FALSE]),
+      second = tier$moments$second[units, units, drop = FALSE], square = tier$moments$square[units]
     )
   })
 }

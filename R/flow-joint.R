@@ -5,16 +5,16 @@
 # and E phi(u), E[phi(u_i) phi(u_k)] and cov(phi(u_i), r) = E[phi'(u_i)] cov(u_i, r) follow from Gaussian u
 # (R/flow-pair.R). Without a task, inputs are white and every pre-activation is centred and scaled to variance 1.
 
-# One record for each level of activations, from input to output:
+# One record for each tier of activations (those after the same number of nonlinear steps), from input to output:
 #   gate     numbers of its gates, from 0 (src/flow-gate.h), in the order of its units
 #   joint    list(mean, cov, classes) of its pre-activations, see R/flow-pair.R
 #   moments  pair_moments() of them
-# Activations of recurrences run position by position, so each position is a level. Those of the operations `whole`
+# Activations of recurrences run position by position, so each position is a tier. Those of the operations `whole`
 # follow once more at the end, with all positions together.
-new_joint_level <- function(gate, joint, moments) list(gate = gate, joint = joint, moments = moments)
+new_joint_tier <- function(gate, joint, moments) list(gate = gate, joint = joint, moments = moments)
 
 # `joint` has the mean and the covariance of the inputs, NULL for white inputs.
-joint_levels <- function(flow, joint = NULL, whole = integer()) {
+joint_tiers <- function(flow, joint = NULL, whole = integer()) {
   graph <- flow$graph
   coef <- flow$network$coef
   check_cost(joint_cost(flow_plan(graph, whole = whole)), flow$limit, "The joint moments of all pre-activations",
@@ -22,12 +22,12 @@ joint_levels <- function(flow, joint = NULL, whole = integer()) {
   sd <- if (is.null(joint)) 1 else sqrt(max(diag(joint$cov), 0))
   check_read_range(graph, coef, sd, flow$call, white = is.null(joint))
   found <- list()
-  visit <- function(level) {
-    check_overflow(c(level$mean, level$cov), "the joint moments of pre-activations", flow$call)
-    at <- pre_activations(graph, level, white = is.null(joint))
-    moments <- pair_moments(at$joint, values = level$is_read)
-    found[[length(found) + 1L]] <<- new_joint_level(level$gate, at$joint, moments)
-    if (level$is_read) list(slope = moments$mean / at$scale, value = moments$value, moment = moments$moment)
+  visit <- function(tier) {
+    check_overflow(c(tier$mean, tier$cov), "the joint moments of pre-activations", flow$call)
+    at <- pre_activations(graph, tier, white = is.null(joint))
+    moments <- pair_moments(at$joint, values = tier$is_read)
+    found[[length(found) + 1L]] <<- new_joint_tier(tier$gate, at$joint, moments)
+    if (tier$is_read) list(slope = moments$mean / at$scale, value = moments$value, moment = moments$moment)
   }
   n <- prod(graph$input)
   white <- list(mean = numeric(n), cov = diag(n))
@@ -36,11 +36,11 @@ joint_levels <- function(flow, joint = NULL, whole = integer()) {
   found
 }
 
-# Pre-activations of a level as pair_moments() takes them, list(joint, scale). White ones are centred and divided by
+# Pre-activations of a tier as pair_moments() takes them, list(joint, scale). White ones are centred and divided by
 # `scale`.
-pre_activations <- function(graph, level, white) {
-  cov <- level$cov
-  mean <- level$mean
+pre_activations <- function(graph, tier, white) {
+  cov <- tier$cov
+  mean <- tier$mean
   scale <- rep(1, length(mean))
   if (white) {
     sd <- sqrt(pmax(diag(cov), 0))
@@ -49,7 +49,7 @@ pre_activations <- function(graph, level, white) {
     diag(cov) <- 1
     mean <- 0 * mean
   }
-  list(joint = list(mean = mean, cov = cov, classes = activation_classes(graph, level$node)), scale = scale)
+  list(joint = list(mean = mean, cov = cov, classes = activation_classes(graph, tier$node)), scale = scale)
 }
 
 # Units by their activation and its parameter, in the order in which these first occur: list(phi, parameter, at).
@@ -104,9 +104,9 @@ standard_squares <- function(graph) {
 }
 
 joint_squares <- function(flow) {
-  levels <- joint_levels(flow, input_joint(flow$task, NULL))
-  square <- unlist(lapply(levels, function(level) level$moments$square))
-  as.double(square[order(unlist(lapply(levels, function(level) level$gate)))])
+  tiers <- joint_tiers(flow, input_joint(flow$task, NULL))
+  square <- unlist(lapply(tiers, function(tier) tier$moments$square))
+  as.double(square[order(unlist(lapply(tiers, function(tier) tier$gate)))])
 }
 
 # Gates of some operations at every row of data: rows x gates.

@@ -41,7 +41,7 @@ start_outputs <- function(flow) {
 }
 
 # What the core computes: vectors, or second moments of outputs one by one or of pairs of parameters. Moments of pairs
-# are computed pair by pair if all vectors begin at one block of the graph, otherwise (recurrences, blocks of layers)
+# are computed pair by pair if all vectors begin at one stage of the graph, otherwise (recurrences, blocks of layers)
 # all at once.
 carried_kind <- function(flow) {
   if (flow$mode == "linear" || !flow$plan$has_gates) return("vectors")
@@ -63,8 +63,8 @@ carried_gates <- function(flow) {
   if (!flow$plan$has_gates) return(list())
   switch(flow$mode,
     linear = list(square = gate_squares(flow)),
-    gaussian = list(sets = lapply(joint_levels(flow, input_joint(flow$task, flow$data)), function(level) {
-      list(gate = level$gate, mean = level$moments$mean, second = level$moments$second)
+    gaussian = list(sets = lapply(joint_tiers(flow, input_joint(flow$task, flow$data)), function(tier) {
+      list(gate = tier$gate, mean = tier$moments$mean, second = tier$moments$second)
     })),
     empirical = list(data = flow$data)
   )

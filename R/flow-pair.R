@@ -7,7 +7,7 @@
 # |rho| is so close to 1 that the truncated terms matter, f(u_i) E[g(u_k) | u_i] is integrated over u_i, split at the
 # kinks.
 #
-# A class of units is list(phi, parameter, at, mean, sd): the units `at` of a level share their activation.
+# A class of units is list(phi, parameter, at, mean, sd): the units `at` of a tier share their activation.
 
 # joint: list(mean, cov, classes) of n pre-activations, with classes as above but without mean and sd. Returns
 # list(mean, square, second): E g (n), E g^2 (n), E[g g'] (n x n), and with `values` also value, E phi (n), and moment,

@@ -771,21 +771,21 @@ static void flow_weights(struct fuzz_subject *s) {
 /* Sets of gates with any moments, one for each level. */
 static void any_gates(struct fuzz_subject *s, const struct ca_flow_plan *plan,
                       struct ca_gate_sets *sets) {
-    const struct ca_blocks *blocks = &plan->blocks;
+    const struct ca_stages *stages = &plan->stages;
     int levels = 0;
-    for (int b = 0; b < blocks->n; b++)
-        levels = blocks->level[b] > levels ? blocks->level[b] : levels;
+    for (int b = 0; b < stages->n; b++)
+        levels = stages->tier[b] > levels ? stages->tier[b] : levels;
     struct ca_gate_set *set = ca_bytes((size_t)levels, sizeof *set);
     size_t n_gates;
-    const size_t *first = ca_gate_first(blocks->graph, &n_gates);
+    const size_t *first = ca_gate_first(stages->graph, &n_gates);
     for (int l = 0; l < levels; l++) {
         int *gate = ca_ints(n_gates), n = 0;
-        for (int b = 0; b < blocks->n; b++) {
-            if (ca_block_is_linear(blocks, b) || blocks->level[b] != l + 1)
+        for (int b = 0; b < stages->n; b++) {
+            if (ca_stage_is_linear(stages, b) || stages->tier[b] != l + 1)
                 continue;
-            const struct ca_step step = ca_block_step(blocks, b);
+            const struct ca_step step = ca_stage_step(stages, b);
             const int each =
-                ca_block_op(blocks, b)->n_taps * ca_block_op(blocks, b)->shape.channels;
+                ca_stage_op(stages, b)->n_taps * ca_stage_op(stages, b)->shape.channels;
             for (int z = each * step.begin; z < each * step.end; z++)
                 gate[n++] = (int)first[step.node] + z;
         }
@@ -795,7 +795,7 @@ static void any_gates(struct fuzz_subject *s, const struct ca_flow_plan *plan,
                                  .mean = fuzz_values(&s->options, 6, (size_t)n),
                                  .second = fuzz_values(&s->options, 7, (size_t)n * (size_t)n)};
     }
-    if (ca_gate_sets_new(blocks->graph, levels, set, sets) != CA_OK)
+    if (ca_gate_sets_new(stages->graph, levels, set, sets) != CA_OK)
         fault("sets of gates", 0, 0);
 }
 
@@ -831,7 +831,7 @@ static void flow_second_moments(struct fuzz_subject *s, size_t end) {
 }
 
 /* Activations with the moments of their pre-activations. */
-static void visit_level(void *context, const struct ca_joint_level *level) {
+static void visit_tier(void *context, const struct ca_joint_tier *level) {
     struct fuzz_subject *s = context;
     const size_t n = (size_t)level->n;
     digest(s, level->mean, n);
@@ -858,7 +858,7 @@ static void flow_joint(struct fuzz_subject *s) {
         ca_joint_pairs(&joint) > MOST_ENTRIES)
         return;
     ca_joint_run(&joint, s->theta, fuzz_values(&s->options, 5, g->n_inputs),
-                 fuzz_values(&s->options, 8, g->n_inputs * g->n_inputs), visit_level, s);
+                 fuzz_values(&s->options, 8, g->n_inputs * g->n_inputs), visit_tier, s);
 }
 
 static void stage_flow_moments(struct fuzz_subject *s) {

@@ -238,16 +238,16 @@ static SEXP named_numbers(int n, const char *const *name, const double *value) {
 /* Operations that are activations, each at most once. */
 static const int *read_whole(SEXP whole, const struct ca_graph *graph) {
     if (TYPEOF(whole) != INTSXP)
-        ffi_bug("the operations of a level");
+        ffi_bug("the operations of a tier");
     for (R_xlen_t i = 0; i < XLENGTH(whole); i++) {
         const int node = INTEGER(whole)[i];
         if (node < 1 || node >= graph->n_nodes || !ca_op_row(graph->op[node].kind)->activation)
-            ffi_bug("the operations of a level");
+            ffi_bug("the operations of a tier");
     }
     return INTEGER(whole);
 }
 
-/* In place, since its cut points to its blocks. */
+/* In place, since its cut points to its stages. */
 static void read_joint(const struct ca_graph *graph, SEXP whole, struct ca_joint *joint) {
     const int *node = read_whole(whole, graph);
     const enum ca_status status = ca_joint_new(graph, (int)XLENGTH(whole), node, joint);
@@ -266,7 +266,7 @@ static void read_plan(const struct ca_graph *graph, SEXP slice, struct ca_flow_p
 
 /* What capacity through layers by moments takes. slice: NULL, or the parameters that it starts
  * from; whole: see ffi_joint. list(has_gates, single, first, terms, size, pairs): whether
- * nonlinear operations are passed; whether all vectors begin at one block; for every operation
+ * nonlinear operations are passed; whether all vectors begin at one stage; for every operation
  * the number of its first gate, from 0; by cut (whole, above, below, joint) the multiply-add
  * operations of one row and the number of places; and the pairs of pre-activations. */
 SEXP ffi_flow_plan(SEXP graph, SEXP slice, SEXP whole) {
@@ -320,29 +320,29 @@ static void copy_numbers(SEXP list, const char *name, size_t n, double *to) {
     memcpy(to, REAL(x), sizeof(double) * n);
 }
 
-/* Calls the R function with list(gate, node, mean, cov, is_read) of a level. If the activations
+/* Calls the R function with list(gate, node, mean, cov, is_read) of a tier. If the activations
  * are read it returns list(slope, value, moment). */
-static void visit_level(void *visit, const struct ca_joint_level *level) {
+static void visit_tier(void *visit, const struct ca_joint_tier *tier) {
     const char *names[] = {"gate", "node", "mean", "cov", "is_read", ""};
     SEXP argument = PROTECT(Rf_mkNamed(VECSXP, names));
-    SET_VECTOR_ELT(argument, 0, numbers_from(level->n, level->gate));
-    SET_VECTOR_ELT(argument, 1, numbers_from(level->n, level->node));
-    SET_VECTOR_ELT(argument, 2, matrix_from(level->n, -1, level->mean));
-    SET_VECTOR_ELT(argument, 3, matrix_from(level->n, level->n, level->cov));
-    SET_VECTOR_ELT(argument, 4, Rf_ScalarLogical(level->is_read));
+    SET_VECTOR_ELT(argument, 0, numbers_from(tier->n, tier->gate));
+    SET_VECTOR_ELT(argument, 1, numbers_from(tier->n, tier->node));
+    SET_VECTOR_ELT(argument, 2, matrix_from(tier->n, -1, tier->mean));
+    SET_VECTOR_ELT(argument, 3, matrix_from(tier->n, tier->n, tier->cov));
+    SET_VECTOR_ELT(argument, 4, Rf_ScalarLogical(tier->is_read));
     SEXP call = PROTECT(Rf_lang2((SEXP)visit, argument));
     SEXP moments = PROTECT(Rf_eval(call, R_BaseEnv));
-    if (level->is_read) {
-        const size_t n = (size_t)level->n;
-        copy_numbers(moments, "slope", n, level->slope);
-        copy_numbers(moments, "value", n, level->value);
-        copy_numbers(moments, "moment", n * n, level->moment);
+    if (tier->is_read) {
+        const size_t n = (size_t)tier->n;
+        copy_numbers(moments, "slope", n, tier->slope);
+        copy_numbers(moments, "value", n, tier->value);
+        copy_numbers(moments, "moment", n * n, tier->moment);
     }
     UNPROTECT(3); /* argument, call, moments */
 }
 
 /* Moments of the pre-activations of a network for inputs with this mean (n) and covariance (n x
- * n). visit: an R function, called once for each level of activations (visit_level) and for
+ * n). visit: an R function, called once for each tier of activations (visit_tier) and for
  * each of the operations `whole` of recurrences, with all their positions. Returns NULL. */
 SEXP ffi_flow_joint(SEXP graph, SEXP theta, SEXP mean, SEXP cov, SEXP whole, SEXP visit) {
     const struct ca_graph g = ffi_graph(graph);
@@ -353,9 +353,9 @@ SEXP ffi_flow_joint(SEXP graph, SEXP theta, SEXP mean, SEXP cov, SEXP whole, SEX
     if (TYPEOF(mean) != REALSXP || (size_t)XLENGTH(mean) != g.n_inputs)
         ffi_bug("the mean of the inputs");
     if (TYPEOF(visit) != CLOSXP)
-        ffi_bug("the function of a level");
+        ffi_bug("the function of a tier");
     const enum ca_status status =
-        ca_joint_run(&joint, th, REAL(mean), C, visit_level, (void *)visit);
+        ca_joint_run(&joint, th, REAL(mean), C, visit_tier, (void *)visit);
     if (status != CA_OK)
         ffi_stop(status, status == CA_TOO_LARGE ? "the covariances of all units"
                                                 : "an activation after a product or a maximum");
@@ -377,7 +377,7 @@ static int carried_kind(SEXP what) {
 /* list(what, constant, outputs, slice); outputs from 1. */
 static struct ca_flow_start read_start(SEXP start, const struct ca_flow_plan *plan) {
     SEXP outputs = ffi_element(start, "outputs"), constant = ffi_element(start, "constant");
-    const size_t m = plan->blocks.graph->n_outputs;
+    const size_t m = plan->stages.graph->n_outputs;
     if (TYPEOF(outputs) != INTSXP || (size_t)XLENGTH(outputs) > m)
         ffi_bug("the outputs of a flow");
     if (TYPEOF(constant) != LGLSXP || XLENGTH(constant) != 1)
@@ -415,25 +415,25 @@ static void read_sets(SEXP list, const struct ca_graph *graph, struct ca_gate_se
         ffi_bug("the moments of gates");
 }
 
-/* One set for each level of the nonlinear blocks that are passed, its moments zero. */
-static void sets_of_levels(const struct ca_flow_plan *plan, enum ca_carried what,
-                           struct ca_gate_sets *sets) {
-    const struct ca_blocks *blocks = &plan->blocks;
-    bool *passed = ca_blocks_none(blocks);
+/* One set for each tier of the nonlinear stages that are passed, its moments zero. */
+static void sets_of_tiers(const struct ca_flow_plan *plan, enum ca_carried what,
+                          struct ca_gate_sets *sets) {
+    const struct ca_stages *stages = &plan->stages;
+    bool *passed = ca_stages_none(stages);
     ca_flow_plan_gates(plan, what, passed);
-    int levels = 0;
-    for (int b = 0; b < blocks->n; b++)
-        levels = blocks->level[b] >= levels ? blocks->level[b] + 1 : levels;
-    size_t *n = ca_sizes((size_t)levels), n_gates;
-    const size_t *first = ca_gate_first(blocks->graph, &n_gates);
-    memset(n, 0, sizeof *n * (size_t)levels);
-    for (int b = 0; b < blocks->n; b++)
+    int tiers = 0;
+    for (int b = 0; b < stages->n; b++)
+        tiers = stages->tier[b] >= tiers ? stages->tier[b] + 1 : tiers;
+    size_t *n = ca_sizes((size_t)tiers), n_gates;
+    const size_t *first = ca_gate_first(stages->graph, &n_gates);
+    memset(n, 0, sizeof *n * (size_t)tiers);
+    for (int b = 0; b < stages->n; b++)
         if (passed[b])
-            n[blocks->level[b]] +=
-                (size_t)ca_block_units(blocks, b) * (size_t)ca_block_op(blocks, b)->n_taps;
-    struct ca_gate_set *set = ca_bytes((size_t)levels, sizeof *set);
-    int **gate = ca_bytes((size_t)levels, sizeof *gate);
-    for (int l = 0; l < levels; l++) {
+            n[stages->tier[b]] +=
+                (size_t)ca_stage_units(stages, b) * (size_t)ca_stage_op(stages, b)->n_taps;
+    struct ca_gate_set *set = ca_bytes((size_t)tiers, sizeof *set);
+    int **gate = ca_bytes((size_t)tiers, sizeof *gate);
+    for (int l = 0; l < tiers; l++) {
         set[l] = (struct ca_gate_set){.n = ffi_product(n[l], 1, "more gates than R can index"),
                                       .mean = ca_doubles(n[l]),
                                       .second = ca_doubles(n[l] * n[l])};
@@ -441,17 +441,17 @@ static void sets_of_levels(const struct ca_flow_plan *plan, enum ca_carried what
         memset(set[l].mean, 0, sizeof(double) * n[l]);
         memset(set[l].second, 0, sizeof(double) * n[l] * n[l]);
     }
-    for (int b = 0; b < blocks->n; b++) {
+    for (int b = 0; b < stages->n; b++) {
         if (!passed[b])
             continue;
-        const struct ca_step step = ca_block_step(blocks, b);
-        const struct ca_op *op = ca_block_op(blocks, b);
+        const struct ca_step step = ca_stage_step(stages, b);
+        const struct ca_op *op = ca_stage_op(stages, b);
         const size_t each = (size_t)(op->n_taps * op->shape.channels);
         const size_t from = first[step.node] + (size_t)step.begin * each;
         for (size_t z = 0; z < each * (size_t)(step.end - step.begin); z++)
-            *gate[blocks->level[b]]++ = (int)(from + z);
+            *gate[stages->tier[b]]++ = (int)(from + z);
     }
-    ca_gate_sets_new(blocks->graph, levels, set, sets);
+    ca_gate_sets_new(stages->graph, tiers, set, sets);
 }
 
 /* Moments of the gates of all sets over samples. */
@@ -480,13 +480,13 @@ static void average_gates(struct samples *s, struct ca_gate_sets *sets) {
  * samples at which the gates are averaged. */
 static struct ca_gate_source read_source(SEXP gates, const struct ca_flow_plan *plan,
                                          const double *theta, enum ca_carried what) {
-    const struct ca_graph *graph = plan->blocks.graph;
+    const struct ca_graph *graph = plan->stages.graph;
     SEXP square = ffi_element(gates, "square"), sets = ffi_element(gates, "sets");
     SEXP data = ffi_element(gates, "data");
     struct ca_gate_source source = {.square = NULL};
     if (data != R_NilValue) {
         struct samples s = read_samples(graph, theta, data);
-        sets_of_levels(plan, what, &source.sets);
+        sets_of_tiers(plan, what, &source.sets);
         average_gates(&s, &source.sets);
         return source;
     }

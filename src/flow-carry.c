@@ -6,7 +6,7 @@
 
 struct ca_carry ca_carry_new(const struct ca_cut *cut, const double *theta, bool two_sided,
                              int rows, bool constant) {
-    const struct ca_graph *graph = cut->blocks->graph;
+    const struct ca_graph *graph = cut->stages->graph;
     int widest = 1;
     for (int node = 0; node < graph->n_nodes; node++)
         if (graph->op[node].shape.channels > widest)
@@ -93,13 +93,13 @@ static void apply_rows(const struct ca_carry *carry, const struct ca_op *op, int
         write_rows(carry, carry->one, place, channels, S);
 }
 
-void ca_carry_block(const struct ca_carry *carry, int block, double *S) {
-    const struct ca_blocks *blocks = carry->cut->blocks;
-    const struct ca_step step = ca_block_step(blocks, block);
-    const struct ca_op *op = ca_block_op(blocks, block);
+void ca_carry_stage(const struct ca_carry *carry, int stage, double *S) {
+    const struct ca_stages *stages = carry->cut->stages;
+    const struct ca_step step = ca_stage_step(stages, stage);
+    const struct ca_op *op = ca_stage_op(stages, stage);
     for (int side = 0; side <= carry->two_sided; side++)
         for (int u = step.begin; u < step.end; u++) {
-            const int place = carry->cut->at[block] + (u - step.begin) * op->shape.channels;
+            const int place = carry->cut->at[stage] + (u - step.begin) * op->shape.channels;
             if (side == 0)
                 apply_columns(carry, op, u, place, S);
             else
@@ -167,9 +167,9 @@ void ca_carry_gates(const struct ca_carry *carry, const struct ca_gates *gates, 
     }
 }
 
-void ca_carry_clear(const struct ca_carry *carry, int block, double *S) {
-    const size_t n = (size_t)ca_block_units(carry->cut->blocks, block);
-    const size_t at = (size_t)carry->cut->at[block], ld = (size_t)carry->rows;
+void ca_carry_clear(const struct ca_carry *carry, int stage, double *S) {
+    const size_t n = (size_t)ca_stage_units(carry->cut->stages, stage);
+    const size_t at = (size_t)carry->cut->at[stage], ld = (size_t)carry->rows;
     memset(S + at * ld, 0, sizeof(double) * n * ld);
     for (size_t j = 0; carry->two_sided && j < (size_t)carry->size; j++)
         memset(S + at + j * ld, 0, sizeof(double) * n);

@@ -5,7 +5,7 @@
  * Vectors, or second moments of pairs of vectors, on a cut (flow-cut.h), and what one item of
  * the cut does to them. Let M be the linear map of an item from the units before it to the
  * units after it: A' backward, A forward. One-sided, V := V M' with V (rows x size). Two-sided,
- * S := M S M' with S (size x size). The units of a block are ordered by position, channels
+ * S := M S M' with S (size x size). The units of a stage are ordered by position, channels
  * fastest.
  */
 
@@ -41,8 +41,8 @@ struct ca_ties {
     const int *member, *from, *to;
 };
 
-/* Applies a linear block to one matrix. Forward its units must be zero before. */
-void ca_carry_block(const struct ca_carry *carry, int block, double *S);
+/* Applies a linear stage to one matrix. Forward its units must be zero before. */
+void ca_carry_stage(const struct ca_carry *carry, int stage, double *S);
 
 /* Applies gates, backward: V_to += E[g] V_from, or
  *   S_(to, to) += E[g g'] o S_(from, from),  S_(to, rest) += E[g] S_(from, rest).
@@ -60,7 +60,7 @@ void ca_carry_begin(const struct ca_carry *carry, const struct ca_ties *ties, in
 void ca_carry_begin_pairs(const struct ca_carry *carry, const struct ca_ties *ties,
                           int n_members, double *S, int *begin);
 
-/* Sets the units of a block to zero. */
-void ca_carry_clear(const struct ca_carry *carry, int block, double *S);
+/* Sets the units of a stage to zero. */
+void ca_carry_clear(const struct ca_carry *carry, int stage, double *S);
 
 #endif

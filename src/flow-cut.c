@@ -5,48 +5,48 @@
 
 #include "workspace.h"
 
-/* --- blocks ------------------------------------------------------------------------------ */
+/* --- stages ------------------------------------------------------------------------------ */
 
-struct ca_step ca_block_step(const struct ca_blocks *blocks, int b) {
-    const struct ca_step input = {0, 0, blocks->graph->op[0].positions};
-    return b > 0 ? blocks->graph->step[b - 1] : input;
+struct ca_step ca_stage_step(const struct ca_stages *stages, int b) {
+    const struct ca_step input = {0, 0, stages->graph->op[0].positions};
+    return b > 0 ? stages->graph->step[b - 1] : input;
 }
 
-const struct ca_op *ca_block_op(const struct ca_blocks *blocks, int b) {
-    return &blocks->graph->op[ca_block_step(blocks, b).node];
+const struct ca_op *ca_stage_op(const struct ca_stages *stages, int b) {
+    return &stages->graph->op[ca_stage_step(stages, b).node];
 }
 
-int ca_block_units(const struct ca_blocks *blocks, int b) {
-    const struct ca_step step = ca_block_step(blocks, b);
-    return (step.end - step.begin) * ca_block_op(blocks, b)->shape.channels;
+int ca_stage_units(const struct ca_stages *stages, int b) {
+    const struct ca_step step = ca_stage_step(stages, b);
+    return (step.end - step.begin) * ca_stage_op(stages, b)->shape.channels;
 }
 
-bool ca_block_is_linear(const struct ca_blocks *blocks, int b) {
-    return b == 0 || ca_op_is_linear(ca_op_row(ca_block_op(blocks, b)->kind));
+bool ca_stage_is_linear(const struct ca_stages *stages, int b) {
+    return b == 0 || ca_op_is_linear(ca_op_row(ca_stage_op(stages, b)->kind));
 }
 
-bool *ca_blocks_none(const struct ca_blocks *blocks) {
-    bool *found = ca_bytes((size_t)blocks->n, sizeof(bool));
-    memset(found, 0, sizeof(bool) * (size_t)blocks->n);
+bool *ca_stages_none(const struct ca_stages *stages) {
+    bool *found = ca_bytes((size_t)stages->n, sizeof(bool));
+    memset(found, 0, sizeof(bool) * (size_t)stages->n);
     return found;
 }
 
-static const int *blocks_of_sites(const struct ca_graph *graph) {
-    int *block = ca_ints(graph->n_sites);
+static const int *stages_of_sites(const struct ca_graph *graph) {
+    int *stage = ca_ints(graph->n_sites);
     for (int u = 0; u < graph->op[0].positions; u++)
-        block[u] = 0;
+        stage[u] = 0;
     for (size_t s = 0; s < graph->n_steps; s++)
         for (int u = graph->step[s].begin; u < graph->step[s].end; u++)
-            block[graph->first[graph->step[s].node] + (size_t)u] = (int)s + 1;
-    return block;
+            stage[graph->first[graph->step[s].node] + (size_t)u] = (int)s + 1;
+    return stage;
 }
 
 struct reads {
-    int n, *seen; /* blocks: the last block that reads it */
+    int n, *seen; /* stages: the last stage that reads it */
     int *reads;   /* NULL in the round that counts */
 };
 
-/* Appends the blocks that block b reads, and returns how many there are. */
+/* Appends the stages that stage b reads, and returns how many there are. */
 static int read_of(const struct ca_graph *graph, const int *of, int b, struct reads *r) {
     const struct ca_step step = graph->step[b - 1];
     const int begin = r->n;
@@ -63,62 +63,62 @@ static int read_of(const struct ca_graph *graph, const int *of, int b, struct re
     return r->n - begin;
 }
 
-/* The first round counts the reads of all blocks, the second one lists them. */
-static void list_reads(struct ca_blocks *blocks) {
-    const size_t n = (size_t)blocks->n;
+/* The first round counts the reads of all stages, the second one lists them. */
+static void list_reads(struct ca_stages *stages) {
+    const size_t n = (size_t)stages->n;
     int *first = ca_ints(n + 1);
     struct reads r = {.seen = ca_ints(n)};
     for (int round = 0; round < 2; round++) {
         memset(r.seen, 0, sizeof(int) * n);
         r.n = first[0] = first[1] = 0;
-        for (int b = 1; b < blocks->n; b++)
-            first[b + 1] = first[b] + read_of(blocks->graph, blocks->of, b, &r);
+        for (int b = 1; b < stages->n; b++)
+            first[b + 1] = first[b] + read_of(stages->graph, stages->of, b, &r);
         if (round == 0)
             r.reads = ca_ints((size_t)r.n);
     }
-    blocks->first_read = first;
-    blocks->reads = r.reads;
+    stages->first_read = first;
+    stages->reads = r.reads;
 }
 
-struct ca_blocks ca_blocks_new(const struct ca_graph *graph) {
-    struct ca_blocks blocks = {
-        .graph = graph, .n = (int)graph->n_steps + 1, .of = blocks_of_sites(graph)};
-    list_reads(&blocks);
-    int *level = ca_ints((size_t)blocks.n);
-    bool *live = ca_bytes((size_t)blocks.n, sizeof(bool));
-    for (int b = 0; b < blocks.n; b++) {
-        const struct ca_step step = ca_block_step(&blocks, b);
-        level[b] = 0;
-        for (int i = blocks.first_read[b]; i < blocks.first_read[b + 1]; i++)
-            if (level[blocks.reads[i]] > level[b])
-                level[b] = level[blocks.reads[i]];
-        level[b] += !ca_block_is_linear(&blocks, b);
+struct ca_stages ca_stages_new(const struct ca_graph *graph) {
+    struct ca_stages stages = {
+        .graph = graph, .n = (int)graph->n_steps + 1, .of = stages_of_sites(graph)};
+    list_reads(&stages);
+    int *tier = ca_ints((size_t)stages.n);
+    bool *live = ca_bytes((size_t)stages.n, sizeof(bool));
+    for (int b = 0; b < stages.n; b++) {
+        const struct ca_step step = ca_stage_step(&stages, b);
+        tier[b] = 0;
+        for (int i = stages.first_read[b]; i < stages.first_read[b + 1]; i++)
+            if (tier[stages.reads[i]] > tier[b])
+                tier[b] = tier[stages.reads[i]];
+        tier[b] += !ca_stage_is_linear(&stages, b);
         live[b] = false;
         for (int u = step.begin; u < step.end; u++)
             live[b] = live[b] || graph->live[graph->first[step.node] + (size_t)u];
     }
-    blocks.level = level;
-    blocks.live = live;
-    return blocks;
+    stages.tier = tier;
+    stages.live = live;
+    return stages;
 }
 
-void ca_blocks_below(const struct ca_blocks *blocks, bool *found) {
-    for (int b = blocks->n - 1; b > 0; b--)
-        for (int i = blocks->first_read[b]; found[b] && i < blocks->first_read[b + 1]; i++)
-            found[blocks->reads[i]] = true;
+void ca_stages_below(const struct ca_stages *stages, bool *found) {
+    for (int b = stages->n - 1; b > 0; b--)
+        for (int i = stages->first_read[b]; found[b] && i < stages->first_read[b + 1]; i++)
+            found[stages->reads[i]] = true;
 }
 
-void ca_blocks_above(const struct ca_blocks *blocks, bool *found) {
-    for (int b = 1; b < blocks->n; b++)
-        for (int i = blocks->first_read[b]; !found[b] && i < blocks->first_read[b + 1]; i++)
-            found[b] = found[blocks->reads[i]];
+void ca_stages_above(const struct ca_stages *stages, bool *found) {
+    for (int b = 1; b < stages->n; b++)
+        for (int i = stages->first_read[b]; !found[b] && i < stages->first_read[b + 1]; i++)
+            found[b] = found[stages->reads[i]];
 }
 
 /* --- cuts -------------------------------------------------------------------------------- */
 
-/* Counting sort: lists of blocks by their key < n_keys, in order, without those of key -1. */
+/* Counting sort: lists of stages by their key < n_keys, in order, without those of key -1. */
 static struct ca_lists by_key(int n, const int *key, int n_keys) {
-    int *first = ca_ints((size_t)n_keys + 2), *block = ca_ints((size_t)n);
+    int *first = ca_ints((size_t)n_keys + 2), *stage = ca_ints((size_t)n);
     memset(first, 0, sizeof(int) * ((size_t)n_keys + 2));
     for (int b = 0; b < n; b++)
         if (key[b] >= 0)
@@ -127,26 +127,26 @@ static struct ca_lists by_key(int n, const int *key, int n_keys) {
         first[k + 2] += first[k + 1];
     for (int b = 0; b < n; b++) /* first[k + 1] moves from the begin of key k to its end */
         if (key[b] >= 0)
-            block[first[key[b] + 1]++] = b;
-    return (struct ca_lists){n_keys, first, block};
+            stage[first[key[b] + 1]++] = b;
+    return (struct ca_lists){n_keys, first, stage};
 }
 
-/* The items of a cut: level by level, first the nonlinear blocks together, then the linear
- * blocks one by one; in reverse if `backward`. Writes the item of each block. */
-static struct ca_lists order_items(const struct ca_blocks *blocks, const bool *wanted,
+/* The items of a cut: tier by tier, first the nonlinear stages together, then the linear
+ * stages one by one; in reverse if `backward`. Writes the item of each stage. */
+static struct ca_lists order_items(const struct ca_stages *stages, const bool *wanted,
                                    bool backward, int *item) {
-    const int n = blocks->n;
-    int *key = ca_ints((size_t)n), levels = 0, n_items = 0;
+    const int n = stages->n;
+    int *key = ca_ints((size_t)n), tiers = 0, n_items = 0;
     for (int b = 0; b < n; b++) {
         key[b] =
-            b == 0 || !wanted[b] ? -1 : 2 * blocks->level[b] + ca_block_is_linear(blocks, b);
-        levels = blocks->level[b] >= levels ? blocks->level[b] + 1 : levels;
+            b == 0 || !wanted[b] ? -1 : 2 * stages->tier[b] + ca_stage_is_linear(stages, b);
+        tiers = stages->tier[b] >= tiers ? stages->tier[b] + 1 : tiers;
     }
-    const struct ca_lists sorted = by_key(n, key, 2 * levels);
+    const struct ca_lists sorted = by_key(n, key, 2 * tiers);
     for (int k = 0; k < sorted.n; k++)
         for (int i = sorted.first[k]; i < sorted.first[k + 1]; i++) {
             n_items += k % 2 == 1 || i == sorted.first[k];
-            key[sorted.block[i]] = n_items - 1;
+            key[sorted.stage[i]] = n_items - 1;
         }
     for (int b = 0; b < n; b++)
         item[b] = key[b] < 0 ? n_items : backward ? n_items - 1 - key[b] : key[b];
@@ -155,15 +155,15 @@ static struct ca_lists order_items(const struct ca_blocks *blocks, const bool *w
     return by_key(n, key, n_items);
 }
 
-/* The items at which blocks open and close: -1 before the first one, n_items after the last
- * one. Blocks that are never open have opened > n_items. */
+/* The items at which stages open and close: -1 before the first one, n_items after the last
+ * one. Stages that are never open have opened > n_items. */
 struct times {
     int *opened, *closed;
 };
 
 static struct times open_times(const struct ca_cut *cut, const bool *wanted, const bool *edge) {
-    const struct ca_blocks *blocks = cut->blocks;
-    const int n = blocks->n, n_items = cut->items.n;
+    const struct ca_stages *stages = cut->stages;
+    const int n = stages->n, n_items = cut->items.n;
     const struct times t = {ca_ints((size_t)n), ca_ints((size_t)n)};
     for (int b = 0; b < n; b++) {
         const bool taken = cut->item[b] < n_items;
@@ -174,9 +174,9 @@ static struct times open_times(const struct ca_cut *cut, const bool *wanted, con
     }
     for (int b = 0; b < n; b++) {
         const int when = cut->item[b];
-        for (int i = blocks->first_read[b]; when < n_items && i < blocks->first_read[b + 1];
+        for (int i = stages->first_read[b]; when < n_items && i < stages->first_read[b + 1];
              i++) {
-            const int other = blocks->reads[i];
+            const int other = stages->reads[i];
             if (!wanted[other])
                 continue;
             if (cut->backward && when < t.opened[other])
@@ -191,10 +191,10 @@ static struct times open_times(const struct ca_cut *cut, const bool *wanted, con
     return t;
 }
 
-/* Assigns places in the order in which blocks open: the first gap that is wide enough between
- * the blocks open at that time. `open` keeps these in the order of their places. */
-static enum ca_status place_blocks(struct ca_cut *cut, struct times t) {
-    const int n = cut->blocks->n, n_items = cut->items.n;
+/* Assigns places in the order in which stages open: the first gap that is wide enough between
+ * the stages open at that time. `open` keeps these in the order of their places. */
+static enum ca_status place_stages(struct ca_cut *cut, struct times t) {
+    const int n = cut->stages->n, n_items = cut->items.n;
     int *at = ca_ints((size_t)n), *open = ca_ints((size_t)n), *key = ca_ints((size_t)n);
     int n_open = 0;
     long long size = 0;
@@ -204,7 +204,7 @@ static enum ca_status place_blocks(struct ca_cut *cut, struct times t) {
     }
     const struct ca_lists opening = by_key(n, key, n_items + 2);
     for (int i = 0; i < opening.first[opening.n]; i++) {
-        const int b = opening.block[i], units = ca_block_units(cut->blocks, b);
+        const int b = opening.stage[i], units = ca_stage_units(cut->stages, b);
         int still = 0, gap = -1;
         long long end = 0, begin = 0;
         for (int j = 0; j < n_open; j++) {
@@ -214,7 +214,7 @@ static enum ca_status place_blocks(struct ca_cut *cut, struct times t) {
                 gap = still;
                 begin = end;
             }
-            end = (long long)at[open[j]] + ca_block_units(cut->blocks, open[j]);
+            end = (long long)at[open[j]] + ca_stage_units(cut->stages, open[j]);
             open[still++] = open[j];
         }
         if (gap < 0) {
@@ -234,39 +234,39 @@ static enum ca_status place_blocks(struct ca_cut *cut, struct times t) {
     return CA_OK;
 }
 
-enum ca_status ca_cut_new(const struct ca_blocks *blocks, const bool *wanted, bool backward,
+enum ca_status ca_cut_new(const struct ca_stages *stages, const bool *wanted, bool backward,
                           const bool *edge, struct ca_cut *cut) {
-    *cut = (struct ca_cut){.blocks = blocks, .backward = backward};
-    int *item = ca_ints((size_t)blocks->n);
+    *cut = (struct ca_cut){.stages = stages, .backward = backward};
+    int *item = ca_ints((size_t)stages->n);
     cut->item = item;
-    cut->items = order_items(blocks, wanted, backward, item);
+    cut->items = order_items(stages, wanted, backward, item);
     const struct times t = open_times(cut, wanted, edge);
-    const enum ca_status status = place_blocks(cut, t);
-    for (int b = 0; b < blocks->n; b++)
+    const enum ca_status status = place_stages(cut, t);
+    for (int b = 0; b < stages->n; b++)
         if (t.opened[b] > cut->items.n || t.closed[b] >= cut->items.n)
             t.closed[b] = -1;
-    cut->closing = by_key(blocks->n, t.closed, cut->items.n);
+    cut->closing = by_key(stages->n, t.closed, cut->items.n);
     return status;
 }
 
 double ca_cut_terms(const struct ca_cut *cut) {
     double terms = 0;
     for (int i = 0; i < cut->items.first[cut->items.n]; i++) {
-        const int b = cut->items.block[i];
-        terms += ca_block_units(cut->blocks, b) * ca_op_terms(ca_block_op(cut->blocks, b));
+        const int b = cut->items.stage[i];
+        terms += ca_stage_units(cut->stages, b) * ca_op_terms(ca_stage_op(cut->stages, b));
     }
     return terms;
 }
 
 bool ca_item_is_linear(const struct ca_cut *cut, int item) {
-    return ca_block_is_linear(cut->blocks, cut->items.block[cut->items.first[item]]);
+    return ca_stage_is_linear(cut->stages, cut->items.stage[cut->items.first[item]]);
 }
 
 int ca_cut_place(const struct ca_cut *cut, size_t site) {
-    const int b = cut->blocks->of[site];
+    const int b = cut->stages->of[site];
     if (cut->at[b] < 0)
         return -1;
-    const struct ca_step step = ca_block_step(cut->blocks, b);
-    const size_t skip = site - cut->blocks->graph->first[step.node] - (size_t)step.begin;
-    return cut->at[b] + (int)skip * cut->blocks->graph->op[step.node].shape.channels;
+    const struct ca_step step = ca_stage_step(cut->stages, b);
+    const size_t skip = site - cut->stages->graph->first[step.node] - (size_t)step.begin;
+    return cut->at[b] + (int)skip * cut->stages->graph->op[step.node].shape.channels;
 }

@@ -5,63 +5,63 @@
 #include "bounds.h"
 #include "workspace.h"
 
-static bool is_activation(const struct ca_blocks *blocks, int b) {
-    return b > 0 && ca_op_row(ca_block_op(blocks, b)->kind)->activation;
+static bool is_activation(const struct ca_stages *stages, int b) {
+    return b > 0 && ca_op_row(ca_stage_op(stages, b)->kind)->activation;
 }
 
 enum ca_status ca_joint_new(const struct ca_graph *graph, int n_whole, const int *whole,
                             struct ca_joint *joint) {
     *joint =
-        (struct ca_joint){.blocks = ca_blocks_new(graph), .n_whole = n_whole, .whole = whole};
-    const struct ca_blocks *blocks = &joint->blocks;
-    bool *wanted = ca_blocks_none(blocks), *keep = ca_blocks_none(blocks),
-         *read = ca_blocks_none(blocks);
-    for (int i = 0; i < blocks->first_read[blocks->n]; i++)
-        read[blocks->reads[i]] = true;
+        (struct ca_joint){.stages = ca_stages_new(graph), .n_whole = n_whole, .whole = whole};
+    const struct ca_stages *stages = &joint->stages;
+    bool *wanted = ca_stages_none(stages), *keep = ca_stages_none(stages),
+         *read = ca_stages_none(stages);
+    for (int i = 0; i < stages->first_read[stages->n]; i++)
+        read[stages->reads[i]] = true;
     joint->is_read = read;
-    for (int b = 0; b < blocks->n; b++) {
-        wanted[b] = is_activation(blocks, b);
+    for (int b = 0; b < stages->n; b++) {
+        wanted[b] = is_activation(stages, b);
         for (int i = 0; i < n_whole; i++)
-            if (b > 0 && ca_block_step(blocks, b).node == whole[i])
-                for (int r = blocks->first_read[b]; r < blocks->first_read[b + 1]; r++)
-                    keep[blocks->reads[r]] = true;
+            if (b > 0 && ca_stage_step(stages, b).node == whole[i])
+                for (int r = stages->first_read[b]; r < stages->first_read[b + 1]; r++)
+                    keep[stages->reads[r]] = true;
     }
-    ca_blocks_below(blocks, wanted);
-    return ca_cut_new(blocks, wanted, false, keep, &joint->cut);
+    ca_stages_below(stages, wanted);
+    return ca_cut_new(stages, wanted, false, keep, &joint->cut);
 }
 
-/* A list of blocks, and its number of units. */
-struct level_blocks {
+/* A list of stages, and its number of units. */
+struct tier_stages {
     int n, n_units;
-    const int *block;
+    const int *stage;
 };
 
-static struct level_blocks blocks_of_item(const struct ca_joint *joint, int item) {
+static struct tier_stages stages_of_item(const struct ca_joint *joint, int item) {
     const struct ca_lists *items = &joint->cut.items;
-    struct level_blocks level = {.n = items->first[item + 1] - items->first[item],
-                                 .block = items->block + items->first[item]};
-    for (int i = 0; i < level.n; i++)
-        level.n_units += ca_block_units(&joint->blocks, level.block[i]);
-    return level;
+    struct tier_stages tier = {.n = items->first[item + 1] - items->first[item],
+                               .stage = items->stage + items->first[item]};
+    for (int i = 0; i < tier.n; i++)
+        tier.n_units += ca_stage_units(&joint->stages, tier.stage[i]);
+    return tier;
 }
 
-static struct level_blocks blocks_of_node(const struct ca_joint *joint, int node) {
-    const struct ca_blocks *blocks = &joint->blocks;
-    int *block = ca_ints((size_t)blocks->n);
-    struct level_blocks level = {.block = block};
-    for (int b = 1; b < blocks->n; b++)
-        if (ca_block_step(blocks, b).node == node) {
-            block[level.n++] = b;
-            level.n_units += ca_block_units(blocks, b);
+static struct tier_stages stages_of_node(const struct ca_joint *joint, int node) {
+    const struct ca_stages *stages = &joint->stages;
+    int *stage = ca_ints((size_t)stages->n);
+    struct tier_stages tier = {.stage = stage};
+    for (int b = 1; b < stages->n; b++)
+        if (ca_stage_step(stages, b).node == node) {
+            stage[tier.n++] = b;
+            tier.n_units += ca_stage_units(stages, b);
         }
-    return level;
+    return tier;
 }
 
 double ca_joint_pairs(const struct ca_joint *joint) {
     double pairs = 0;
     for (int i = 0; i < joint->cut.items.n; i++)
         if (!ca_item_is_linear(&joint->cut, i)) {
-            const double n = blocks_of_item(joint, i).n_units;
+            const double n = stages_of_item(joint, i).n_units;
             pairs += n * n;
         }
     return pairs;
@@ -87,29 +87,29 @@ static struct state start_state(const struct ca_joint *joint, const double *thet
     state.mean[N] = 1;
     if (cut->at[0] < 0)
         return state;
-    const size_t at = (size_t)cut->at[0], n = joint->blocks.graph->n_inputs;
+    const size_t at = (size_t)cut->at[0], n = joint->stages.graph->n_inputs;
     memcpy(state.mean + at, mean, sizeof(double) * n);
     for (size_t j = 0; j < n; j++)
         memcpy(state.cov + at + N * (at + j), cov + n * j, sizeof(double) * n);
     return state;
 }
 
-/* For the units of a level: their gates, operations, and places, and the places of what they
+/* For the units of a tier: their gates, operations, and places, and the places of what they
  * read. */
-struct level_units {
+struct tier_units {
     int *gate, *node, *own, *read;
 };
 
-static enum ca_status find_units(const struct ca_joint *joint, struct level_blocks level,
-                                 const size_t *first, struct level_units *units) {
-    const struct ca_graph *graph = joint->blocks.graph;
-    const size_t n = (size_t)level.n_units;
-    *units = (struct level_units){ca_ints(n), ca_ints(n), ca_ints(n), ca_ints(n)};
+static enum ca_status find_units(const struct ca_joint *joint, struct tier_stages tier,
+                                 const size_t *first, struct tier_units *units) {
+    const struct ca_graph *graph = joint->stages.graph;
+    const size_t n = (size_t)tier.n_units;
+    *units = (struct tier_units){ca_ints(n), ca_ints(n), ca_ints(n), ca_ints(n)};
     size_t z = 0;
-    for (int i = 0; i < level.n; i++) {
-        const struct ca_step step = ca_block_step(&joint->blocks, level.block[i]);
+    for (int i = 0; i < tier.n; i++) {
+        const struct ca_step step = ca_stage_step(&joint->stages, tier.stage[i]);
         const struct ca_op *op = &graph->op[step.node];
-        if (!is_activation(&joint->blocks, level.block[i]))
+        if (!is_activation(&joint->stages, tier.stage[i]))
             return CA_BAD_GRAPH;
         for (int u = step.begin; u < step.end; u++) {
             struct ca_taps t = ca_taps_of(op, u);
@@ -128,9 +128,9 @@ static enum ca_status find_units(const struct ca_joint *joint, struct level_bloc
     return CA_OK;
 }
 
-static bool is_read(const struct ca_joint *joint, struct level_blocks level) {
-    for (int i = 0; i < level.n; i++)
-        if (joint->is_read[level.block[i]])
+static bool is_read(const struct ca_joint *joint, struct tier_stages tier) {
+    for (int i = 0; i < tier.n; i++)
+        if (joint->is_read[tier.stage[i]])
             return true;
     return false;
 }
@@ -149,85 +149,85 @@ static void read_moments(const struct state *state, int n, const int *read, doub
 
 /* The activations join the state: the covariances with all units first, then those of the
  * activations with each other. */
-static void add_activations(const struct state *state, const struct level_units *units,
-                            const struct ca_joint_level *level) {
-    const size_t N = (size_t)state->cov_carry.size, n = (size_t)level->n;
+static void add_activations(const struct state *state, const struct tier_units *units,
+                            const struct ca_joint_tier *tier) {
+    const size_t N = (size_t)state->cov_carry.size, n = (size_t)tier->n;
     double *across = ca_doubles(n * N);
     for (size_t r = 0; r < N; r++)
         for (size_t z = 0; z < n; z++)
-            across[z + n * r] = level->slope[z] * state->cov[(size_t)units->read[z] + N * r];
+            across[z + n * r] = tier->slope[z] * state->cov[(size_t)units->read[z] + N * r];
     for (size_t r = 0; r < N; r++)
         for (size_t z = 0; z < n; z++) {
             state->cov[(size_t)units->own[z] + N * r] = across[z + n * r];
             state->cov[r + N * (size_t)units->own[z]] = across[z + n * r];
         }
     for (size_t y = 0; y < n; y++) {
-        state->mean[units->own[y]] = level->value[y];
+        state->mean[units->own[y]] = tier->value[y];
         for (size_t z = 0; z < n; z++)
             state->cov[(size_t)units->own[z] + N * (size_t)units->own[y]] =
-                level->moment[z + n * y] - level->value[z] * level->value[y];
+                tier->moment[z + n * y] - tier->value[z] * tier->value[y];
     }
 }
 
-static enum ca_status visit_level(const struct ca_joint *joint, const struct state *state,
-                                  const size_t *first, struct level_blocks blocks, bool joins,
-                                  void (*visit)(void *, const struct ca_joint_level *),
-                                  void *context) {
-    const size_t n = (size_t)blocks.n_units;
-    struct level_units units;
-    const enum ca_status status = find_units(joint, blocks, first, &units);
+static enum ca_status visit_tier(const struct ca_joint *joint, const struct state *state,
+                                 const size_t *first, struct tier_stages stages, bool joins,
+                                 void (*visit)(void *, const struct ca_joint_tier *),
+                                 void *context) {
+    const size_t n = (size_t)stages.n_units;
+    struct tier_units units;
+    const enum ca_status status = find_units(joint, stages, first, &units);
     if (status != CA_OK)
         return status;
     double *mean = ca_doubles(n), *cov = ca_doubles(n * n);
-    read_moments(state, blocks.n_units, units.read, mean, cov);
-    struct ca_joint_level level = {.n = blocks.n_units,
-                                   .gate = units.gate,
-                                   .node = units.node,
-                                   .mean = mean,
-                                   .cov = cov,
-                                   .is_read = joins && is_read(joint, blocks)};
-    if (level.is_read) {
-        level.slope = ca_doubles(n);
-        level.value = ca_doubles(n);
-        level.moment = ca_doubles(n * n);
+    read_moments(state, stages.n_units, units.read, mean, cov);
+    struct ca_joint_tier tier = {.n = stages.n_units,
+                                 .gate = units.gate,
+                                 .node = units.node,
+                                 .mean = mean,
+                                 .cov = cov,
+                                 .is_read = joins && is_read(joint, stages)};
+    if (tier.is_read) {
+        tier.slope = ca_doubles(n);
+        tier.value = ca_doubles(n);
+        tier.moment = ca_doubles(n * n);
     }
-    visit(context, &level);
-    if (level.is_read)
-        add_activations(state, &units, &level);
+    visit(context, &tier);
+    if (tier.is_read)
+        add_activations(state, &units, &tier);
     return CA_OK;
 }
 
 enum ca_status ca_joint_run(const struct ca_joint *joint, const double *theta,
                             const double *mean, const double *cov,
-                            void (*visit)(void *context, const struct ca_joint_level *level),
+                            void (*visit)(void *context, const struct ca_joint_tier *tier),
                             void *context) {
     const struct ca_cut *cut = &joint->cut;
     if ((double)cut->size * cut->size > CA_FLOW_ENTRIES)
         return CA_TOO_LARGE;
     const struct state state = start_state(joint, theta, mean, cov);
     size_t n_gates;
-    const size_t *first = ca_gate_first(joint->blocks.graph, &n_gates);
+    const size_t *first = ca_gate_first(joint->stages.graph, &n_gates);
     for (int item = 0; item < cut->items.n; item++) {
         if (!ca_item_is_linear(cut, item)) {
-            const enum ca_status status = visit_level(
-                joint, &state, first, blocks_of_item(joint, item), true, visit, context);
+            const enum ca_status status = visit_tier(
+                joint, &state, first, stages_of_item(joint, item), true, visit, context);
             if (status != CA_OK)
                 return status;
         } else {
-            ca_carry_block(&state.mean_carry, cut->items.block[cut->items.first[item]],
+            ca_carry_stage(&state.mean_carry, cut->items.stage[cut->items.first[item]],
                            state.mean);
-            ca_carry_block(&state.cov_carry, cut->items.block[cut->items.first[item]],
+            ca_carry_stage(&state.cov_carry, cut->items.stage[cut->items.first[item]],
                            state.cov);
         }
         for (int i = cut->closing.first[item]; i < cut->closing.first[item + 1]; i++) {
-            ca_carry_clear(&state.mean_carry, cut->closing.block[i], state.mean);
-            ca_carry_clear(&state.cov_carry, cut->closing.block[i], state.cov);
+            ca_carry_clear(&state.mean_carry, cut->closing.stage[i], state.mean);
+            ca_carry_clear(&state.cov_carry, cut->closing.stage[i], state.cov);
         }
     }
     for (int i = 0; i < joint->n_whole; i++) {
         const enum ca_status status =
-            visit_level(joint, &state, first, blocks_of_node(joint, joint->whole[i]), false,
-                        visit, context);
+            visit_tier(joint, &state, first, stages_of_node(joint, joint->whole[i]), false,
+                       visit, context);
         if (status != CA_OK)
             return status;
     }

@@ -8,19 +8,19 @@
 
 /* --- planning ---------------------------------------------------------------------------- */
 
-/* Whether a block has parameters of the slice. */
+/* Whether a stage has parameters of the slice. */
 static bool begins_at(const struct ca_flow_plan *plan, int b) {
-    const struct ca_op *op = ca_block_op(&plan->blocks, b);
-    return b > 0 && plan->blocks.live[b] && op->n_theta > 0 && op->theta < plan->end &&
+    const struct ca_op *op = ca_stage_op(&plan->stages, b);
+    return b > 0 && plan->stages.live[b] && op->n_theta > 0 && op->theta < plan->end &&
            op->theta + op->n_theta > plan->begin;
 }
 
-/* The block that all vectors begin at, -1 if there are several. Second moments leave out the
+/* The stage that all vectors begin at, -1 if there are several. Second moments leave out the
  * constant, so biases do not count. */
-static int single_block(const struct ca_flow_plan *plan) {
+static int single_stage(const struct ca_flow_plan *plan) {
     int single = -1, found = 0;
-    for (int b = 1; b < plan->blocks.n; b++) {
-        const struct ca_op *op = ca_block_op(&plan->blocks, b);
+    for (int b = 1; b < plan->stages.n; b++) {
+        const struct ca_op *op = ca_stage_op(&plan->stages, b);
         if (!begins_at(plan, b) || ca_op_row(op->kind)->constant)
             continue;
         found++;
@@ -29,52 +29,52 @@ static int single_block(const struct ca_flow_plan *plan) {
     return found == 1 ? single : -1;
 }
 
-/* The backward cut through the live blocks among `wanted`, from those in `edge`. */
+/* The backward cut through the live stages among `wanted`, from those in `edge`. */
 static enum ca_status live_cut(const struct ca_flow_plan *plan, bool *wanted, const bool *edge,
                                struct ca_cut *cut) {
-    for (int b = 0; b < plan->blocks.n; b++)
-        wanted[b] = wanted[b] && plan->blocks.live[b];
-    return ca_cut_new(&plan->blocks, wanted, true, edge, cut);
+    for (int b = 0; b < plan->stages.n; b++)
+        wanted[b] = wanted[b] && plan->stages.live[b];
+    return ca_cut_new(&plan->stages, wanted, true, edge, cut);
 }
 
-/* All blocks; with a slice only those that depend on its parameters, and those that these
+/* All stages; with a slice only those that depend on its parameters, and those that these
  * depend on. */
 static enum ca_status plan_whole(struct ca_flow_plan *plan, const bool *outputs) {
-    bool *wanted = ca_blocks_none(&plan->blocks), *above = ca_blocks_none(&plan->blocks);
-    const int n = plan->blocks.n;
+    bool *wanted = ca_stages_none(&plan->stages), *above = ca_stages_none(&plan->stages);
+    const int n = plan->stages.n;
     for (int b = 0; b < n; b++)
         wanted[b] = above[b] = plan->end == plan->begin || begins_at(plan, b);
-    ca_blocks_below(&plan->blocks, wanted);
-    ca_blocks_above(&plan->blocks, above);
+    ca_stages_below(&plan->stages, wanted);
+    ca_stages_above(&plan->stages, above);
     for (int b = 0; b < n; b++)
         wanted[b] = wanted[b] || above[b];
     return live_cut(plan, wanted, outputs, &plan->whole);
 }
 
 static enum ca_status plan_single(struct ca_flow_plan *plan, const bool *outputs) {
-    const struct ca_blocks *blocks = &plan->blocks;
+    const struct ca_stages *stages = &plan->stages;
     const int b = plan->single;
-    bool *above = ca_blocks_none(blocks), *below = ca_blocks_none(blocks),
-         *edge = ca_blocks_none(blocks);
+    bool *above = ca_stages_none(stages), *below = ca_stages_none(stages),
+         *edge = ca_stages_none(stages);
     above[b] = true;
-    ca_blocks_above(blocks, above);
-    for (int i = blocks->first_read[b]; i < blocks->first_read[b + 1]; i++)
-        edge[blocks->reads[i]] = below[blocks->reads[i]] = true;
-    ca_blocks_below(blocks, below);
+    ca_stages_above(stages, above);
+    for (int i = stages->first_read[b]; i < stages->first_read[b + 1]; i++)
+        edge[stages->reads[i]] = below[stages->reads[i]] = true;
+    ca_stages_below(stages, below);
     const enum ca_status status = live_cut(plan, above, outputs, &plan->above);
     return status != CA_OK ? status : live_cut(plan, below, edge, &plan->below);
 }
 
 enum ca_status ca_flow_plan_new(const struct ca_graph *graph, size_t begin, size_t end,
                                 struct ca_flow_plan *plan) {
-    *plan = (struct ca_flow_plan){.blocks = ca_blocks_new(graph), .begin = begin, .end = end};
-    bool *outputs = ca_blocks_none(&plan->blocks);
-    for (int b = 0; b < plan->blocks.n; b++) {
-        outputs[b] = ca_block_step(&plan->blocks, b).node == graph->output;
+    *plan = (struct ca_flow_plan){.stages = ca_stages_new(graph), .begin = begin, .end = end};
+    bool *outputs = ca_stages_none(&plan->stages);
+    for (int b = 0; b < plan->stages.n; b++) {
+        outputs[b] = ca_stage_step(&plan->stages, b).node == graph->output;
         plan->has_gates =
-            plan->has_gates || (plan->blocks.live[b] && !ca_block_is_linear(&plan->blocks, b));
+            plan->has_gates || (plan->stages.live[b] && !ca_stage_is_linear(&plan->stages, b));
     }
-    plan->single = end > begin ? single_block(plan) : -1;
+    plan->single = end > begin ? single_stage(plan) : -1;
     const enum ca_status status = plan_whole(plan, outputs);
     return status != CA_OK || plan->single < 0 ? status : plan_single(plan, outputs);
 }
@@ -83,7 +83,7 @@ static void cut_gates(const struct ca_cut *cut, bool *found) {
     for (int i = 0; i < cut->items.n; i++)
         for (int j = cut->items.first[i]; j < cut->items.first[i + 1]; j++)
             if (!ca_item_is_linear(cut, i))
-                found[cut->items.block[j]] = true;
+                found[cut->items.stage[j]] = true;
 }
 
 void ca_flow_plan_gates(const struct ca_flow_plan *plan, enum ca_carried what, bool *found) {
@@ -112,7 +112,7 @@ double ca_flow_matrices(const struct ca_flow_plan *plan, const struct ca_flow_st
 
 /* --- where vectors begin ----------------------------------------------------------------- */
 
-/* The ties of a block, tap by tap and entry by entry of its matrices. */
+/* The ties of a stage, tap by tap and entry by entry of its matrices. */
 struct tie_list {
     const struct ca_flow_plan *plan;
     const struct ca_cut *from, *to;
@@ -139,9 +139,9 @@ static void tie_tap(struct tie_list *t, const struct ca_op *op, const struct ca_
         }
 }
 
-static void tie_block(struct tie_list *t, int b) {
-    const struct ca_step step = ca_block_step(&t->plan->blocks, b);
-    const struct ca_graph *graph = t->plan->blocks.graph;
+static void tie_stage(struct tie_list *t, int b) {
+    const struct ca_step step = ca_stage_step(&t->plan->stages, b);
+    const struct ca_graph *graph = t->plan->stages.graph;
     const struct ca_op *op = &graph->op[step.node];
     t->n = 0;
     for (int u = step.begin; u < step.end; u++)
@@ -157,7 +157,7 @@ static void tie_block(struct tie_list *t, int b) {
 static struct ca_ties ties_of(const struct ca_flow_plan *plan, int b, const struct ca_cut *from,
                               const struct ca_cut *to, int constant) {
     struct tie_list t = {plan, from, to, constant, .n = 0};
-    tie_block(&t, b);
+    tie_stage(&t, b);
     const size_t n = (size_t)t.n, p = plan->end - plan->begin;
     int *first = ca_ints(p + 2), *sorted[3];
     t.member = ca_ints(n);
@@ -165,7 +165,7 @@ static struct ca_ties ties_of(const struct ca_flow_plan *plan, int b, const stru
     t.reads = ca_ints(n);
     for (int i = 0; i < 3; i++)
         sorted[i] = ca_ints(n);
-    tie_block(&t, b);
+    tie_stage(&t, b);
     memset(first, 0, sizeof(int) * (p + 2));
     for (size_t i = 0; i < n; i++)
         first[t.member[i] + 1]++;
@@ -180,12 +180,12 @@ static struct ca_ties ties_of(const struct ca_flow_plan *plan, int b, const stru
     return (struct ca_ties){(int)n, sorted[0], sorted[1], sorted[2]};
 }
 
-/* Vectors of parameters begin before the item of their block. */
+/* Vectors of parameters begin before the item of their stage. */
 static void begin_at_items(const struct ca_flow_plan *plan, struct ca_program *program) {
     const struct ca_cut *cut = program->carry.cut;
     struct ca_ties *ties = ca_bytes((size_t)cut->items.n, sizeof *ties);
     memset(ties, 0, sizeof *ties * (size_t)cut->items.n);
-    for (int b = 1; b < plan->blocks.n; b++)
+    for (int b = 1; b < plan->stages.n; b++)
         if (begins_at(plan, b) && cut->item[b] < cut->items.n)
             ties[cut->item[b]] = ties_of(plan, b, cut, cut, program->carry.constant);
     program->ties = ties;
@@ -205,7 +205,7 @@ static double *new_matrices(const struct ca_program *program, size_t n) {
 
 /* Place of an output coordinate, -1 if it does not depend on the parameters. */
 static int output_place(const struct ca_cut *cut, int output) {
-    const struct ca_graph *graph = cut->blocks->graph;
+    const struct ca_graph *graph = cut->stages->graph;
     const int channels = graph->op[graph->output].shape.channels;
     const int at = ca_cut_place(cut, graph->first[graph->output] + (size_t)(output / channels));
     return at < 0 ? -1 : at + output % channels;
@@ -246,7 +246,7 @@ static void run_family(const struct ca_program *program, const struct ca_flow_st
     ca_program_run(program, program->carry.cut->items.n, n, S, 0);
 }
 
-/* E[B B'] back to the block; from there every pair by itself, S^(kl) = I_k E[B B'] I_l'. */
+/* E[B B'] back to the stage; from there every pair by itself, S^(kl) = I_k E[B B'] I_l'. */
 static void run_pairs(const struct ca_flow_plan *plan, const struct ca_program *above,
                       const struct ca_program *below, const struct ca_flow_start *start) {
     const int p = (int)(plan->end - plan->begin);

@@ -16,25 +16,25 @@
 enum ca_carried {
     CA_VECTORS, /* V: (outputs x members) x units; gates are constants */
     CA_OUTPUTS, /* E[V V'] of each output by itself */
-    CA_PAIRS,   /* S^(kl) = E[V^k V^l'] of pairs k <= l, pair by pair: all begin at one block */
-    CA_FAMILY   /* S^(kl) of pairs that begin at several blocks: together with B, all at once */
+    CA_PAIRS,   /* S^(kl) = E[V^k V^l'] of pairs k <= l, pair by pair: all begin at one stage */
+    CA_FAMILY   /* S^(kl) of pairs that begin at several stages: together with B, all at once */
 };
 
 /* The cuts from the outputs to the input, and the parameters that vectors begin at. */
 struct ca_flow_plan {
-    struct ca_blocks blocks;
+    struct ca_stages stages;
     size_t begin, end;   /* slice of theta; empty to start from the outputs */
-    bool has_gates;      /* of nonlinear blocks that the output depends on */
-    int single;          /* the only block at which vectors begin, or -1 */
+    bool has_gates;      /* of nonlinear stages that the output depends on */
+    int single;          /* the only stage at which vectors begin, or -1 */
     struct ca_cut whole; /* from the outputs to the input */
     struct ca_cut above,
-        below; /* from the outputs to block `single`, from there to the input */
+        below; /* from the outputs to stage `single`, from there to the input */
 };
 
 enum ca_status ca_flow_plan_new(const struct ca_graph *graph, size_t begin, size_t end,
                                 struct ca_flow_plan *plan);
 
-/* Adds to `found` (blocks) the nonlinear blocks that are passed. */
+/* Adds to `found` (stages) the nonlinear stages that are passed. */
 void ca_flow_plan_gates(const struct ca_flow_plan *plan, enum ca_carried what, bool *found);
 
 struct ca_flow_start {

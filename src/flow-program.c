@@ -7,12 +7,12 @@
 
 /* --- gates of an item -------------------------------------------------------------------- */
 
-/* The gates of a block: their numbers, and the places of the units that they compute and read.
+/* The gates of a stage: their numbers, and the places of the units that they compute and read.
  */
-static void block_gates(const struct ca_cut *cut, const struct ca_gate_sets *sets, int b,
+static void stage_gates(const struct ca_cut *cut, const struct ca_gate_sets *sets, int b,
                         int *gate, int *from, int *to) {
-    const struct ca_step step = ca_block_step(cut->blocks, b);
-    const struct ca_graph *graph = cut->blocks->graph;
+    const struct ca_step step = ca_stage_step(cut->stages, b);
+    const struct ca_graph *graph = cut->stages->graph;
     const struct ca_op *op = &graph->op[step.node];
     const int C = op->shape.channels;
     size_t number = sets->first[step.node] + (size_t)step.begin * (size_t)(op->n_taps * C);
@@ -75,18 +75,18 @@ static enum ca_status item_gates(const struct ca_cut *cut, int item, bool two_si
     const struct ca_lists *items = &cut->items;
     size_t n = 0;
     for (int i = items->first[item]; i < items->first[item + 1]; i++)
-        n += (size_t)ca_block_units(cut->blocks, items->block[i]) *
-             (size_t)ca_block_op(cut->blocks, items->block[i])->n_taps;
+        n += (size_t)ca_stage_units(cut->stages, items->stage[i]) *
+             (size_t)ca_stage_op(cut->stages, items->stage[i])->n_taps;
     int *gate = ca_ints(n), *from = ca_ints(n), *to = ca_ints(n);
     *gates = (struct ca_gates){.n = (int)n, .from = from, .to = to};
     size_t z = 0;
     for (int i = items->first[item]; i < items->first[item + 1]; i++) {
-        const int b = items->block[i];
+        const int b = items->stage[i];
         if (cut->at[b] < 0)
             return CA_BAD_GRAPH;
-        block_gates(cut, &source->sets, b, gate + z, from + z, to + z);
-        z += (size_t)ca_block_units(cut->blocks, b) *
-             (size_t)ca_block_op(cut->blocks, b)->n_taps;
+        stage_gates(cut, &source->sets, b, gate + z, from + z, to + z);
+        z += (size_t)ca_stage_units(cut->stages, b) *
+             (size_t)ca_stage_op(cut->stages, b)->n_taps;
     }
     return gate_moments(source, (int)n, gate, two_sided, gates);
 }
@@ -115,14 +115,14 @@ enum ca_status ca_program_new(const struct ca_cut *cut, const double *theta, boo
     return CA_OK;
 }
 
-/* A node is recorded before the first item that processes one of its blocks, or in a loop one
- * of the blocks of that loop. A node without a place is recorded at the end, with the constant.
+/* A node is recorded before the first item that processes one of its stages, or in a loop one
+ * of the stages of that loop. A node without a place is recorded at the end, with the constant.
  */
 static int record_time(const struct ca_cut *cut, int node) {
-    const struct ca_op *op = cut->blocks->graph->op;
+    const struct ca_op *op = cut->stages->graph->op;
     int when = -1;
-    for (int b = 0; b < cut->blocks->n; b++) {
-        const int other = ca_block_step(cut->blocks, b).node;
+    for (int b = 0; b < cut->stages->n; b++) {
+        const int other = ca_stage_step(cut->stages, b).node;
         const bool own =
             other == node || (op[node].loop > 0 && op[other].loop == op[node].loop);
         if (own && cut->at[b] >= 0 && (when < 0 || cut->item[b] < when))
@@ -155,7 +155,7 @@ static double *record_unit(const struct ca_carry *carry, int place, const double
 static void record_matrix(const struct ca_program *program, int item, const double *S,
                           size_t number) {
     const struct ca_carry *carry = &program->carry;
-    const struct ca_graph *graph = carry->cut->blocks->graph;
+    const struct ca_graph *graph = carry->cut->stages->graph;
     const size_t rows = carry->two_sided ? 1 : (size_t)carry->rows;
     for (int i = 0; i < program->n_records; i++) {
         if (program->when[i] != item)
@@ -194,13 +194,13 @@ static void record_matrices(const struct ca_program *program, int item, size_t n
 static void apply_item(const struct ca_program *program, int item, double *S) {
     const struct ca_carry *carry = &program->carry;
     const struct ca_lists *items = &carry->cut->items, *closing = &carry->cut->closing;
-    const int first = items->block[items->first[item]];
+    const int first = items->stage[items->first[item]];
     if (!ca_item_is_linear(carry->cut, item))
         ca_carry_gates(carry, &program->gates[item], S, program->work);
     else if (carry->cut->at[first] >= 0)
-        ca_carry_block(carry, first, S);
+        ca_carry_stage(carry, first, S);
     for (int i = closing->first[item]; i < closing->first[item + 1]; i++)
-        ca_carry_clear(carry, closing->block[i], S);
+        ca_carry_clear(carry, closing->stage[i], S);
 }
 
 static void begin_vectors(const struct ca_program *program, int item, double *S) {

@@ -3,7 +3,7 @@
 
 /*
  * A program takes matrices through all items of a cut. Before an item, the units of some nodes
- * are recorded and vectors of parameters begin; after it, blocks are closed.
+ * are recorded and vectors of parameters begin; after it, stages are closed.
  */
 
 #include "flow-carry.h"

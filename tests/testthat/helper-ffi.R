@@ -126,9 +126,9 @@ ffi_flow_calls <- function(graph, theta, x) {
     list(list(what = "outputs", constant = FALSE, outputs = 1L, slice = NULL), ffi_gate_moments(graph, x))
   ))
   flow <- if (length(theta) > 6) of_outputs else pick(list(of_slice, of_outputs))
-  visit <- function(level) {
-    n <- length(level$mean)
-    list(slope = numeric(n), value = level$mean, moment = level$cov)
+  visit <- function(tier) {
+    n <- length(tier$mean)
+    list(slope = numeric(n), value = tier$mean, moment = tier$cov)
   }
   n <- prod(graph$input)
   loops <- which(kinds == "phi" & vapply(graph$ops, function(op) op$loop > 0L, NA))
@@ -143,13 +143,13 @@ ffi_flow_calls <- function(graph, theta, x) {
   )
 }
 
-# Moments of gates: a set for each level of activations where pre-activations are Gaussian, else data.
+# Moments of gates: a set for each tier of activations where pre-activations are Gaussian, else data.
 ffi_gate_moments <- function(graph, x) {
   kinds <- vapply(graph$ops, function(op) op$kind, "")
   if (any(kinds %in% c("max", "product"))) return(list(data = x))
   flow <- list(graph = graph, network = list(coef = numeric(graph$n_params)), limit = Inf, call = NULL)
-  list(sets = lapply(capalloc:::joint_levels(flow), function(level) {
-    list(gate = level$gate, mean = level$moments$mean, second = level$moments$second)
+  list(sets = lapply(capalloc:::joint_tiers(flow), function(tier) {
+    list(gate = tier$gate, mean = tier$moments$mean, second = tier$moments$second)
   }))
 }
 
