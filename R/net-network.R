@@ -319,8 +319,8 @@ print.ca_network <- function(x, ...) {
   invisible(x)
 }
 
-# Whether the loss is convex in the parameters: the network is linear, at most one layer has parameters, and that layer
-# is not a recurrence.
+# Whether the loss is convex in the parameters: the network is linear, at most one layer has parameters, and no layer is
+# a recurrence (layers inside blocks are not tested for that).
 is_convex <- function(network) is_linear(network) && sum(params_by_layer(network$layers) > 0) <= 1L &&
   !any(vapply(network$layers, function(layer) layer$kind == "recurrent", NA))
 
