@@ -75,7 +75,8 @@ all_channels <- function(shapes, call = rlang::caller_env()) {
   as.integer(channels)
 }
 
-# The layers that a block adds to a network that begins where it stands.
+# Applies a block to an input with the shape of the network's output, and returns the resulting network. Its layers are
+# those of the block.
 run_block <- function(block, network, arg, call = rlang::caller_env()) {
   if (!is.function(block)) {
     abort(c(
