@@ -1,4 +1,4 @@
-# A trend and a season: the one process task that is not stationary.
+# A trend and a season: the only process task that is not stationary.
 
 #' A task with a trend and a season
 #'
@@ -81,7 +81,7 @@ check_harmonics <- function(harmonics, period, call = rlang::caller_env()) {
   harmonics
 }
 
-# Times x times. The line is (t - middle) / scale.
+# Returns the covariance matrix of the process (times x times). The trend is a random multiple of (t - middle) / scale.
 seasonal_covariance <- function(time, middle, scale, period, harmonics, variances) {
   line <- (time - middle) / scale
   apart <- outer(time, time, `-`)
@@ -91,7 +91,7 @@ seasonal_covariance <- function(time, middle, scale, period, harmonics, variance
     diag(variances$noise, length(time))
 }
 
-# Moments from those of inputs and outputs together, the n inputs first.
+# Splits joint second moments of inputs and outputs, the n inputs first, into the moments of a task.
 split_moments <- function(covariance, n) {
   x <- seq_len(n)
   new_moments(covariance[x, x], covariance[x, -x, drop = FALSE], covariance[-x, -x])
