@@ -51,10 +51,10 @@ classical_architectures <- function(length, budget = length, bias = FALSE,
   if (!all(near)) {
     shown <- ifelse(is.finite(size), size, "too large to search")
     off <- paste0(names(size)[!near], " (", shown[!near], ")")
-    of <- if (measure == "parameters") "parameters" else "of total capacity"
+    of <- if (measure == "parameters") "parameters" else "for the total capacity"
     warn(c(
-      "Left out, since they do not come within 10% of {budget} {of}: {off}.",
-      i = "Try another {.arg budget}, or build them with {.fn arch_dense} and the like."
+      "Architectures without a size within 10% of the budget of {budget} {of} are left out: {off}.",
+      i = "Try another {.arg budget}, or build these architectures by their functions, such as {.fn arch_dense}."
     ), "budget")
   }
   lapply(sizes[near], function(x) if (bias) with_last_bias(x$network) else x$network)

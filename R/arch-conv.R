@@ -148,7 +148,7 @@ check_dilated_depth <- function(depth, n, kernel, growth, call = rlang::caller_e
   depth <- check_count(depth, call = call)
   if (depth <= most) return(depth)
   abort(c(
-    "{.arg depth} must be at most {most}, for what the layers see to fit into {n} positions.",
+    "{.arg depth} must be at most {most}, so that the receptive field fits into {n} positions.",
     x = "It is {depth}."
   ), "shape", call = call)
 }

@@ -51,7 +51,7 @@ arch_input <- function(input, kinds = c("sequence", "grid"), call = rlang::calle
   abort(c(
     "{.arg input} must be {.or {kinds}}.",
     x = "It is {describe_shape(output_shape(input), kind)}.",
-    i = if (kind == "vector") "Vectors have no positions: {.fn arch_dense} and {.fn arch_deep} take them."
+    i = if (kind == "vector") "Vectors have no positions. Use {.fn arch_dense} or {.fn arch_deep} for them."
   ), "shape", call = call)
 }
 

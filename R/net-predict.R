@@ -54,7 +54,7 @@ predict.ca_network <- function(object, newdata, type = c("response", "link"), ..
 some_inputs <- function(data, network, call) {
   rows <- check_inputs(data, network$input, arg = "data", call = call)
   if (nrow(rows) == 0L) {
-    abort(c("{.arg data} must have rows of inputs.", x = "It has none."), "shape", call = call)
+    abort(c("{.arg data} must have at least one row.", x = "It has none."), "shape", call = call)
   }
   rows
 }

@@ -12,7 +12,7 @@ check_slide <- function(network, kernel, stride, dilation = 1, padding = "valid"
   padding <- check_choice(padding, c("valid", "same", "causal"), arg = "padding", call = call)
   if (padding == "causal" && output_kind(network) == "grid") {
     abort(c(
-      "{.arg padding} must be {.val valid} or {.val same} on a grid, which has no past.",
+      "{.arg padding} must be {.val valid} or {.val same} on a grid: {.val causal} padding needs a sequence.",
       x = "It is {.val causal}."
     ), "value", call = call)
   }
@@ -46,7 +46,7 @@ slide_along <- function(n, kernel, stride, dilation, padding, what, arg, call) {
   }
   if (stride > n) {
     abort(c(
-      "{.arg stride} must not pass the {n} {what}{cli::qty(n)}{?s} of its input.",
+      "{.arg stride} must be at most {n}, the number of {what}s of its input.",
       x = "It is {stride}."
     ), "shape", call = call)
   }
@@ -77,7 +77,7 @@ check_spatial <- function(network, call = rlang::caller_env()) {
   abort(c(
     "This layer needs a sequence or a grid.",
     x = "The network's output is {describe_shape(output_shape(network), output_kind(network))}.",
-    i = "Dense and flattened outputs have no positions left."
+    i = "The output of a dense or flatten layer has no positions."
   ), "shape", call = call)
 }
 
@@ -86,7 +86,7 @@ check_sequence <- function(network, call = rlang::caller_env()) {
   abort(c(
     "This layer needs a sequence.",
     x = "The network's output is {describe_shape(output_shape(network), output_kind(network))}.",
-    i = if (output_kind(network) == "vector") "Dense and flattened outputs have no positions left."
+    i = if (output_kind(network) == "vector") "The output of a dense or flatten layer has no positions."
   ), "shape", call = call)
 }
 

@@ -36,7 +36,7 @@ check_psd <- function(x, message, call, arg = NULL, scale = unit_scale(x)) {
   if (smallest >= 0) return(invisible(x))
   abort(c(
     message,
-    x = "The smallest eigenvalue, at unit variances, is {format(smallest, digits = 4L)}."
+    x = "The smallest eigenvalue, after scaling to unit variances, is {format(smallest, digits = 4L)}."
   ), "value", call = call)
 }
 
@@ -96,10 +96,10 @@ check_joint <- function(moments, call = rlang::caller_env()) {
   if (any(moments$mean_x != 0, moments$mean_y != 0)) {
     check_psd(
       subtract_means(moments)$sigma,
-      "{.arg sigma} less {.code mean_x mean_x'} must be positive semi-definite.",
+      "{.arg sigma} minus {.code mean_x mean_x'} must be positive semi-definite.",
       call = call, scale = unit_scale(moments$sigma)
     )
-    arguments <- paste0(arguments, ", less {.arg mean_x} and {.arg mean_y},")
+    arguments <- paste0(arguments, ", after subtracting {.arg mean_x} and {.arg mean_y},")
   }
   check_psd(
     joint_moments(subtract_means(moments)),

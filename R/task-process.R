@@ -157,8 +157,8 @@ acf_at <- function(lag, acf, call) {
   value <- acf(lag)
   if (!is.numeric(value) || length(value) != 1L || !is.finite(value)) {
     abort(c(
-      "{.arg acf} must give one finite number for each lag.",
-      x = "At lag {lag} it gives {show_value(value)}."
+      "{.arg acf} must return one finite number for each lag.",
+      x = "At lag {lag} it returns {show_value(value)}."
     ), "value", call = call)
   }
   as.double(value)

@@ -79,9 +79,9 @@ count_training <- function(rows, held_out, horizon, test, call = rlang::caller_e
   if (rows - held_out - between < 1) {
     abort(c(
       "{.arg test} must leave at least one row to train on.",
-      x = "It is {format(test)}, which holds out {held_out} of {rows}; between horizons {min(horizon)} and
-        {max(horizon)}, {between} more row{?s} {?is/are} left out.",
-      i = "Take a longer {.arg series}, horizons that lie closer together, or {.code test = 0}."
+      x = "It is {format(test)}, which holds out {held_out} of {rows} rows. Horizons from
+        {min(horizon)} to {max(horizon)} would leave out {between} more.",
+      i = "Use a longer {.arg series}, horizons that are closer together, or {.code test = 0}."
     ), "value", call = call)
   }
   rows - held_out - between

@@ -77,7 +77,7 @@ check_teacher_input <- function(input, task, call) {
   if (!same_input(input, task$input)) {
     abort(c(
       "{.arg sigma} must be a task on the input of {.arg network}.",
-      x = "The network takes {describe_input(input)}, the task gives {describe_input(task$input)}."
+      x = "The input of the network is {describe_input(input)}, that of the task {describe_input(task$input)}."
     ), "shape", call = call)
   }
   invisible()

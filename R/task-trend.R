@@ -58,7 +58,7 @@ task_seasonal <- function(length, period, trend = 1, seasonal = 1, noise = 0.1, 
   if (all(variances == 0)) {
     abort(c(
       "{.arg trend}, {.arg seasonal}, {.arg noise} and {.arg level} must not all be zero.",
-      x = "Nothing is left to predict."
+      x = "They are all zero, so there is nothing to predict."
     ), "value")
   }
   time <- c(seq_len(length), as.numeric(length) + horizon)

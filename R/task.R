@@ -62,7 +62,7 @@ task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
   if (input_size(space) != n) {
     abort(c(
       "{.arg input} must have one coordinate for each input ({n}).",
-      x = "It is {describe_input(space)}, {input_size(space)} in all."
+      x = "It is {describe_input(space)}, whose number of coordinates is {input_size(space)}."
     ), "shape", call = call)
   }
   if (!is.null(labels)) space$labels <- labels
@@ -117,9 +117,9 @@ check_squares <- function(rows, arg, call = rlang::caller_env()) {
   bad <- size[size > 1e152 | size < 1e-152]
   if (length(bad) == 0L) return(rows)
   abort(c(
-    "The squares of {.arg {arg}} must be numbers.",
-    x = "The largest of a column is {format(bad[[1]], digits = 2)}.",
-    i = "Change its unit: between 1e-152 and 1e152 they are, with all their digits."
+    "The squares of {.arg {arg}} must not overflow or underflow.",
+    x = "The largest absolute value of a column is {format(bad[[1]], digits = 2)}.",
+    i = "Rescale the column, so that this value lies between 1e-152 and 1e152."
   ), "value", call = call)
 }
 

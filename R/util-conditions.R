@@ -52,7 +52,7 @@ stop_core <- function(code, what) {
   text <- gsub("([{}])", "\\1\\1", what)
   switch(code,
     abort(c(
-      "This is not a network that capalloc has made: {text}.",
+      "This is not a valid capalloc network: {text}.",
       i = "Build networks with {.fn input_sequence} and layers, and do not edit their fields."
     ), "internal", call = NULL, text = text),
     abort("This is too large: {text}.", "size", call = NULL, text = text),
