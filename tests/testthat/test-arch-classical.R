@@ -75,7 +75,7 @@ test_that("sets of one total capacity are within 10% of it", {
     # with one output these model every input that they see
     full <- intersect(c("dense", "deep", "local", "hierarchical"), names(ranks))
     expect_identical(length(full) > 0, case[[1]] == case[[2]])
-    expect_match(paste0(made$message, " "), "of total capacity|^ $")
+    expect_match(paste0(made$message, " "), "for the total capacity|^ $")
   }
 })
 
