@@ -80,7 +80,7 @@ lower_layer.ca_layer_recurrent <- function(layer, graph, from) {
   if (layer$output == "last") lower_last(graph, state, cell$shape) else state
 }
 
-# Returns what the kinds of cells have in common, as a list: the graph; `drives`, for each gate the node of its linear
+# Returns the parts that all kinds of cells share, as a list: the graph; `drives`, for each gate the node of its linear
 # map of the input, with the bias; `recurrent`, for each gate the offset of its recurrent weights in theta; `loop`, the
 # number of the recurrence; `shape`, `groups` and `activation` of the operations.
 new_cell <- function(layer, graph, from) {

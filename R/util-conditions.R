@@ -19,8 +19,8 @@ warn <- function(message, class, ..., .envir = parent.frame()) {
   )
 }
 
-# Raises an error when a suggested package is not installed. Features call it before they do any work. `to` says what
-# the package is needed for.
+# Raises an error when a suggested package is not installed. It is called before any work is done. `to` is the purpose
+# in the message, such as "write a report".
 need_package <- function(package, to, call = rlang::caller_env()) {
   if (has_package(package)) return(invisible())
   abort(c(

@@ -74,12 +74,12 @@ value_writer <- function(out) {
       builtin = , special = texts(deparse(x)),
       texts(typeof(x))
     )
-    about <- attributes(x)
-    about <- about[!names(about) %in% c("srcref", "srcfile", "wholeSrcref")]
-    if (is.environment(x) || length(about) == 0L) return(invisible())
-    about <- about[order(names(about), method = "radix")]
-    texts(names(about))
-    parts("attributes", unname(about))
+    attrs <- attributes(x)
+    attrs <- attrs[!names(attrs) %in% c("srcref", "srcfile", "wholeSrcref")]
+    if (is.environment(x) || length(attrs) == 0L) return(invisible())
+    attrs <- attrs[order(names(attrs), method = "radix")]
+    texts(names(attrs))
+    parts("attributes", unname(attrs))
   }
   value
 }
