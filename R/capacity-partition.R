@@ -85,7 +85,7 @@ coordinate_partition <- function(kind, part, needs = NULL) {
 #' @rdname partition_regions
 #' @export
 partition_octaves <- function() {
-  coordinate_partition("octaves", function(rows) octave_of(rows$lag), needs = "sequence")
+  coordinate_partition("octaves", function(rows) octave_of(rows$lag), needs = "lag")
 }
 
 # "1", "2", "3-4", "5-8", .. in the order of the lag.
@@ -94,7 +94,11 @@ octave_of <- function(lag) {
   all <- seq(0, max(octave, na.rm = TRUE))
   from <- floor(2^(all - 1)) + 1
   to <- 2^all
-  factor(octave, levels = all, labels = ifelse(from == to, to, paste0(from, "-", to)))
+  part <- factor(octave, levels = all, labels = ifelse(from == to, to, paste0(from, "-", to)))
+  if (!anyNA(lag)) return(part)
+  levels(part) <- c(levels(part), "(no lag)")
+  part[is.na(part)] <- "(no lag)"
+  part
 }
 
 #' @rdname partition_regions
@@ -129,9 +133,11 @@ check_partition <- function(partition, input, call = rlang::caller_env()) {
       x = "It is {show_value(partition)}."
     ), "type", call = call)
   }
-  if (!is.null(partition$needs) && partition$needs != input$kind) {
+  has <- c(input$kind, if (input$kind == "sequence" || !is.null(input$lag)) "lag")
+  if (!is.null(partition$needs) && !partition$needs %in% has) {
+    needed <- if (partition$needs == "lag") "sequence, or inputs with lags," else partition$needs
     abort(c(
-      "This partition needs a {partition$needs} as input.",
+      "This partition needs a {needed} as input.",
       x = "The network takes {describe_input(input)}."
     ), "shape", call = call)
   }

@@ -13,34 +13,9 @@ held_out_scores <- function(trained, loss) {
     scores$log_loss <- loss
   } else if (task$kind == "series") {
     errors <- abs(stats::predict(trained, task$data$x_test) - task$data$y_test)
-    scores$mase <- mean(against(colMeans(errors), naive_errors(task)))
+    scores$mase <- mean(against(colMeans(errors), task$naive))
   }
   scores
-}
-
-# For each output of a series, the mean absolute error of the seasonal naive forecast within the training part of its
-# channel: the mean of |v_t - v_(t - period)|.
-naive_errors <- function(task) {
-  period <- field_or(task, "period", 1L)
-  channels <- task$input$shape[[1L]]
-  errors <- vapply(seq_len(channels), function(k) mean(abs(diff(training_values(task, k), lag = period))), 0)
-  rep_len(errors, task$outputs)
-}
-
-# Values of channel k that training rows hold, in order of time: the first window, the newest value of each further
-# one, and the responses that lie beyond the last window. The last outputs have the longest horizon.
-training_values <- function(task, k) {
-  channels <- task$input$shape[[1L]]
-  x <- task$data$x
-  y <- task$data$y[, task$outputs - channels + k]
-  own <- seq(k, ncol(x), by = channels)
-  newest <- x[, own[[length(own)]]]
-  values <- c(x[1L, own], newest[-1L])
-  # the horizon is how many rows later a response is the newest value of a window
-  for (h in seq_len(length(y) - 1L)) {
-    if (all(y[seq_len(length(y) - h)] == newest[-seq_len(h)])) return(c(values, y[length(y) - h + seq_len(h)]))
-  }
-  values
 }
 
 # ---- the best linear model -----------------------------------------------------------------------

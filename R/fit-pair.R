@@ -27,5 +27,13 @@ check_pair_input <- function(network, task, call = rlang::caller_env()) {
         {describe_input(task$input)}."
     ), "shape", call = call)
   }
+  if (!is.null(task$input$lag) && network$input$kind != "vector") {
+    abort(c(
+      "The inputs of the {.arg task} are a set of lags, not a sequence.",
+      x = "The network takes {describe_input(network$input)}.",
+      i = "Begin it with {.code input_vector({input_size(task$input)})}, or use a full window: {.arg length} in
+        {.fn task_series}."
+    ), "shape", call = call)
+  }
   invisible()
 }

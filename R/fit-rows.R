@@ -17,8 +17,13 @@ split_sample <- function(sample, task, control, seed, call = rlang::caller_env()
   if (control$validation == 0) return(sample)
   n <- nrow(sample$rows$x)
   aside <- check_aside(round(control$validation * n), n, control$validation, call)
-  held <- if (task$kind == "series") n - aside + seq_len(aside) else with_seed(seed, sort(sample.int(n, aside)))
-  keep <- setdiff(seq_len(n), held)
+  if (task$kind == "series") { # separated as held-out rows are: no value is both trained on and validated
+    held <- n - aside + seq_len(aside)
+    keep <- seq_len(count_training(n, aside, task$horizon, control$validation, call))
+  } else {
+    held <- with_seed(seed, sort(sample.int(n, aside)))
+    keep <- setdiff(seq_len(n), held)
+  }
   sample$validation <- lapply(sample$rows, function(z) z[held, , drop = FALSE])
   sample$rows <- lapply(sample$rows, function(z) z[keep, , drop = FALSE])
   sample$nobs <- length(keep)

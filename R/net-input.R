@@ -1,11 +1,13 @@
 # The input space: its shape and the names of its coordinates.
 #
 # An input is list(kind, shape, labels): `shape` is c(channels, height, width), and `labels` are the names of the
-# coordinates, or NULL. A sequence has height 1. The entries of a vector are the channels of a single position.
+# coordinates, or NULL. A sequence has height 1. The entries of a vector are the channels of a single position; a vector
+# of lagged values also has `lag`, NA for entries without one.
 # Coordinates are ordered channel-fastest, then by position.
 
-new_input <- function(kind, channels, height = 1L, width = 1L, labels = NULL) {
-  list(kind = kind, shape = c(channels, height, width), labels = labels)
+new_input <- function(kind, channels, height = 1L, width = 1L, labels = NULL, lag = NULL) {
+  input <- list(kind = kind, shape = c(channels, height, width), labels = labels)
+  if (is.null(lag)) input else c(input, list(lag = lag))
 }
 
 input_size <- function(input) prod(input$shape)
@@ -27,7 +29,8 @@ input_frame <- function(input, intercept = FALSE) {
   }
   position <- rep(seq_len(positions), each = channels)
   channel <- rep(seq_len(channels), times = positions)
-  lag <- if (input$kind == "sequence") positions + 1L - position else rep(NA_integer_, length(position))
+  lag <- if (input$kind == "sequence") positions + 1L - position else
+    if (is.null(input$lag)) rep(NA_integer_, length(position)) else input$lag
   columns <- list(input = input$labels, position = position, lag = lag, channel = channel)
   if (input$kind == "grid") {
     columns$row <- (position - 1L) %% input$shape[[2L]] + 1L
@@ -92,8 +95,9 @@ input_vector <- function(size) {
   new_network(new_input("vector", check_count(size)))
 }
 
-# Returns the input `own` of a network, with the labels of a task's input where it has none.
+# Returns the input `own` of a network, with the labels and lags of a task's input where it has none.
 label_input <- function(own, of_task) {
   if (is.null(own$labels)) own$labels <- of_task$labels
+  if (is.null(own$lag)) own$lag <- of_task$lag
   own
 }

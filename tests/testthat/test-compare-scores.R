@@ -122,11 +122,12 @@ test_that("MASE is the mean absolute error on held-out rows against the naive fo
   net <- input_sequence(4, channels = 2) |> layer_dense(4, bias = TRUE)
   run <- quiet(compare_architectures(list(net = net), list(stocks = task), replicates = 1))$runs
   expect_equal(run$mase, by_hand(stocks, 4, c(1, 3), quiet(fit(net, task, seed = run$seed))), tolerance = 1e-10)
-  # the seasonal naive forecast of a task that has a period
-  task$period <- 5L
-  values <- lapply(1:2, function(k) stocks[seq_len(nrow(task$data$x) + 4 + 2), k])
-  for (k in 1:2) expect_equal(capalloc:::training_values(task, k), values[[k]], tolerance = 0)
-  expect_equal(capalloc:::naive_errors(task)[c(3, 4)], vapply(values, \(v) mean(abs(diff(v, 5))), 1), tolerance = 1e-12)
+  # the season is the frequency of a ts; only columns that are predicted count
+  quarterly <- ts(stocks, frequency = 4)
+  task <- task_series(quarterly, 4, horizon = c(1, 3), target = "SMI")
+  values <- quarterly[seq_len(nrow(task$data$x) + 4 + 2), "SMI"]
+  expect_equal(task$naive, rep(mean(abs(values[-(1:4)] - values[seq_len(length(values) - 4)])), 2), tolerance = 1e-12)
+  expect_identical(task_series(ts(1:12, frequency = 12), 3)$naive, NA_real_)
   # only of series
   expect_true(all(is.na(compare_architectures(nets["dense"], tasks, replicates = 1, n_obs = 30)$runs$mase)))
 })

@@ -85,9 +85,11 @@ test_that("outputs of several horizons are named after channel and horizon", {
   expect_identical(task_series(1:9, 2, c(1, 3))$label, "series of 9 values, length 2, horizons 1, 3")
 })
 
-test_that("a ts is its values", {
+test_that("a ts is its values, but for its season", {
   series <- ts(c(3, 1, 4, 1, 5, 9), start = 2000, frequency = 12)
-  expect_identical(task_series(series, 2), task_series(c(3, 1, 4, 1, 5, 9), 2))
+  plain <- task_series(c(3, 1, 4, 1, 5, 9), 2)
+  expect_identical(task_series(ts(c(series)), 2), plain)
+  expect_identical(replace(task_series(series, 2), "naive", list(NULL)), replace(plain, "naive", list(NULL)))
   expect_identical(task_series(matrix(series), 2), task_series(as.numeric(series), 2))
 })
 
@@ -126,7 +128,7 @@ test_that("bad series are refused by class", {
     bad(task_series(cbind(a = 1:3, b = c(1, NaN, 2)), 1), "value"),
     bad(task_series("sales", 2), "type"),
     bad(task_series(letters, 2), "type"),
-    bad(task_series(data.frame(sales = 1:5), 2), "type"),
+    bad(task_series(data.frame(sales = letters), 2), "type"),
     bad(task_series(as.Date("2020-01-01") + 0:5, 2), "type"),
     bad(task_series(factor(1:5), 2), "type"),
     bad(task_series(NULL, 2), "type"),
@@ -141,4 +143,118 @@ test_that("bad series are refused by class", {
     bad(task_series(1:10, 2, horizon = c(2, 1)), "value")
   )
   expect_snapshot(writeLines(texts))
+})
+
+# ---- targets, lags and columns that are known ahead ----------------------------------------------------
+
+test_that("only targets are predicted, and all columns are inputs", {
+  two <- cbind(up = 1:40 + 0, down = -(1:40) / 3, wave = sin(1:40))
+  all <- task_series(two, 4, c(1, 3), test = 0)
+  for (target in list("down", c("wave", "up"), 3, c(2, 3))) {
+    task <- task_series(two, 4, c(1, 3), test = 0, target = target)
+    at <- if (is.character(target)) match(target, colnames(two)) else target
+    expect_identical(task$data$x, all$data$x)
+    expect_identical(task$data$y, all$data$y[, c(at, 3 + at)])
+    expect_identical(task$outputs, 2L * length(at))
+    expect_identical(task$output_labels, all$output_labels[c(at, 3 + at)])
+  }
+  # the target has the centre and the scale of its channel, as least squares in any units
+  dax <- task_series(EuStockMarkets, 4, target = "DAX")
+  fitted <- fit(input_sequence(4, channels = 4) |> layer_dense(1, bias = TRUE), dax, seed = 1)
+  own <- lm(dax$data$y ~ dax$data$x)
+  expect_near(glance(fitted)$loss, mean((dax$data$y_test - cbind(1, dax$data$x_test) %*% coef(own))^2), 1e-6)
+})
+
+# Rows from the definition, for each time in turn.
+twin_lags <- function(series, lags, horizon, target, known) {
+  series <- as.matrix(series)
+  lagged <- setdiff(seq_len(ncol(series)), known)
+  x <- y <- NULL
+  for (t in seq_len(nrow(series))) {
+    if (t < max(lags) || t + max(horizon) > nrow(series)) next
+    past <- unlist(lapply(sort(lags, decreasing = TRUE), function(lag) series[t + 1 - lag, lagged]))
+    x <- rbind(x, c(past, unlist(lapply(horizon, function(h) series[t + h, known]))))
+    y <- rbind(y, unlist(lapply(horizon, function(h) series[t + h, target])))
+  }
+  list(x = unname(x), y = unname(y))
+}
+
+test_that("lags are columns with names and lags, known columns are those of the time predicted", {
+  three <- cbind(a = sin(1:40), b = cos(1:40), c = 1:40 + 0)
+  for (lags in list(1, c(1, 2, 12), c(7, 3))) for (horizon in list(1, c(1, 4))) for (known in list(integer(), 3, 2:3)) {
+    task <- task_series(three, lags = lags, horizon = horizon, test = 0, target = 1,
+      known = if (length(known) > 0L) known)
+    expect_identical(task$data[c("x", "y")], twin_lags(three, lags, horizon, 1, known))
+  }
+  task <- task_series(three, lags = c(12, 1), horizon = c(1, 2), known = "c", target = "b")
+  expect_identical(task$input$labels, c("a.lag12", "b.lag12", "a.lag1", "b.lag1", "c at h = 1", "c at h = 2"))
+  expect_identical(task_demand(task)$lag, c(12L, 12L, 1L, 1L, NA, NA))
+  expect_identical(task_series(sin(1:40), lags = 2:1)$input$labels, c("x.lag2", "x.lag1"))
+  # a full set of lags is a window
+  expect_identical(task_series(sin(1:40), lags = 1:4)$data, task_series(sin(1:40), 4)$data)
+  trained <- fit(input_vector(6) |> layer_dense(2, bias = TRUE), task, seed = 1)
+  allocation <- capacity(trained)
+  expect_identical(allocation$lag, c(12L, 12L, 1L, 1L, NA, NA, NA))
+  octaves <- capacity(trained, partition = partition_octaves())
+  expect_identical(as.character(octaves$part), c("1", "2", "3-4", "5-8", "9-16", "(no lag)", "(Intercept)"))
+  expect_equal(octaves$capacity[c(1, 5, 6, 7)], c(4, 4, 4, 2))
+  expect_output(print(summary(allocation)), "no lag")
+})
+
+test_that("test is a share, the last times, or a date or time from which on values are held out", {
+  for (horizon in list(1, c(2, 4))) {
+    task <- function(test, series = 1:40 + 0) task_series(series, 4, horizon, test)
+    expect_identical(task("last"), task(0.2))
+    for (from in c(31, 36)) {
+      by_number <- task(from:40)
+      # every row whose first value lies at `from` or later, and no value of the others
+      expect_identical(by_number$data$y_test[, 1L], seq(from, 40 - max(horizon) + min(horizon)) + 0)
+      expect_lt(max(by_number$data$x, by_number$data$y), from)
+      dated <- data.frame(when = as.Date("2021-03-01") + 0:39, value = 1:40 + 0)
+      by_date <- task(as.Date("2021-03-01") + from - 1, dated)
+      expect_identical(by_date$data, by_number$data)
+      expect_identical(task(format(as.Date("2021-03-01") + from - 1), dated)$data, by_number$data)
+      monthly <- ts(1:40 + 0, start = c(2000, 1), frequency = 12)
+      expect_identical(task(time(monthly)[[from]] + 2000 - 2000, monthly)$data, by_number$data)
+    }
+  }
+})
+
+test_that("validation rows are separated from training rows as held-out rows are", {
+  task <- task_series(1:60 + 0, 4, horizon = c(1, 5), test = 0)
+  net <- input_sequence(4) |> layer_dense(2) |> layer_activation("tanh") |> layer_dense(2)
+  sample <- list(rows = list(x = task$data$x, y = task$data$y))
+  split <- capalloc:::split_sample(sample, task, list(validation = 0.25), 1)
+  expect_identical(nrow(split$validation$x), as.integer(round(0.25 * nrow(task$data$x))))
+  expect_lt(max(split$rows$x, split$rows$y), min(split$validation$y))
+  expect_identical(split$nobs, nrow(split$rows$x))
+})
+
+test_that("bad targets, lags, known columns and tests are refused by name", {
+  two <- cbind(sales = sin(1:30), price = cos(1:30))
+  dated <- data.frame(when = as.Date("2021-03-01") + 0:29, sales = sin(1:30))
+  lagged <- task_series(two, lags = c(1, 5))
+  expect_snapshot(cran = TRUE, {
+    cat(bad(task_series(two), "type"))
+    cat(bad(task_series(two, 3, lags = 1), "value"))
+    cat(bad(task_series(two, lags = c(1, 1)), "value"))
+    cat(bad(task_series(two, lags = 0), "value"))
+    cat(bad(task_series(two, lags = 0.5), "value"))
+    cat(bad(task_series(two, lags = 30), "shape"))
+    cat(bad(task_series(two, 3, target = "profit"), "value"))
+    cat(bad(task_series(two, 3, target = 3), "value"))
+    cat(bad(task_series(unname(two), 3, target = 3), "value"))
+    cat(bad(task_series(two, 3, target = integer()), "value"))
+    cat(bad(task_series(two, 3, known = "price"), "value"))
+    cat(bad(task_series(two, lags = 1:2, known = c("sales", "price")), "value"))
+    cat(bad(task_series(two, lags = 1:2, target = "price", known = "price"), "value"))
+    cat(bad(task_series(two, 3, test = 10:12), "value"))
+    cat(bad(task_series(two, 3, test = 1:30), "value"))
+    cat(bad(task_series(two, 3, test = as.Date("2021-03-20")), "value"))
+    cat(bad(task_series(dated, 3, test = as.Date("2022-03-20")), "value"))
+    cat(bad(task_series(dated, 3, test = "soon"), "value"))
+    cat(bad(task_series(dated, 3, test = 30), "value"))
+    cat(bad(fit(input_sequence(4) |> layer_dense(2), lagged), "shape"))
+    cat(bad(input_vector(4) |> layer_conv(1, 2), "shape"))
+  })
 })
