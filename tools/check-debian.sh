@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the tests, the compilers' warnings and R CMD check on another release of Debian, as on a bare machine: with its
-# R, compilers and packages. The machine, a folder, is gone afterwards. Half an hour.
+# Runs the tests, check-compilers.sh and R CMD check on another release of Debian, with the R, compilers and packages of
+# that release, in a chroot that is removed at the end. It takes half an hour.
 # Call: sh tools/check-debian.sh SUITE, such as trixie or sid, as root on Debian or Ubuntu
 
 # shellcheck source=tools/setup.sh
@@ -16,7 +16,7 @@ cp /etc/resolv.conf "$machine/etc/"
 mkdir "$machine/root/capalloc"
 (cd "$top" && tar -cf - --exclude=./.git --exclude='*.o' --exclude='*.so' .) | (cd "$machine/root/capalloc" && tar -xf -)
 
-# In a namespace of its own: what is mounted there is not seen here, and cannot be removed with the folder.
+# The checks run in a mount namespace, so that its mounts are invisible outside and rm -rf cannot reach into them.
 cat > "$machine/root/checks" << 'CHECKS'
 cd /root/capalloc
 status=0
@@ -28,7 +28,7 @@ gcc --version | sed 1q
 dpkg-query -W 'r-cran-*' | tr '\t' ' '
 exit $status
 CHECKS
-# shellcheck disable=SC2016 # the inner shell's
+# shellcheck disable=SC2016 # expanded by the inner shell
 unshare --mount --pid --fork sh -c '
   mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" || exit
   exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root sh /root/checks

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Interrupts fits, allocations, propagations and comparisons at random moments: the session must stay as it was.
-# Call: sh tools/check-interrupts.sh [N [SEED]], N interrupts (200) in the middle of a call, of a seed (1)
+# Interrupts fits, allocations, propagations and comparisons at random moments. It fails if that changes the session.
+# Call: sh tools/check-interrupts.sh [N [SEED]]: N interrupts (200) during a call, with SEED (1)
 
 # shellcheck source=tools/setup.sh
 . "$(dirname "$0")/setup.sh"

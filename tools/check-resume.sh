@@ -1,7 +1,7 @@
 #!/bin/sh
-# Kills sessions and workers (SIGKILL) at random moments of a comparison with a checkpoint, and fails unless each one,
-# resumed, ends with the result that it would have had.
-# Call: sh tools/check-resume.sh [KILLS [SEED]], KILLS of sessions and as many of workers (20)
+# Kills sessions and workers (SIGKILL) at random moments of a comparison with a checkpoint and resumes the comparison.
+# It fails unless each result equals that of an uninterrupted session.
+# Call: sh tools/check-resume.sh [KILLS [SEED]]: KILLS (20) of sessions and as many of workers, with SEED (1)
 
 # shellcheck source=tools/setup.sh
 . "$(dirname "$0")/setup.sh"

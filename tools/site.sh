@@ -11,7 +11,7 @@ site=${1:-capalloc-site}
 set_up site
 install_capalloc
 
-# pkgdown writes beside its sources, so it gets a copy.
+# pkgdown writes into its source folder, so it gets a copy.
 mkdir "$work/checkout" "$work/site"
 (cd "$top" && tar -cf - --exclude=./.git --exclude='*.o' --exclude='*.so' --exclude='./capalloc-*' .) |
   (cd "$work/checkout" && tar -xf -)
