@@ -1,7 +1,7 @@
-# At which exponent of the residual scale does capacity spread the same at any depth? Mode total is exact; on random
-# weights the 99% intervals of the critical exponent should hold 1/2 where weights are independent, and 1 where they are
-# shared (target: within 0.1 from 100 draws). What follows: the depths doubled, the spread at other exponents, and
-# blocks that drift.
+# At which exponent of the residual scale is the spread of capacity independent of the depth? Mode total is exact. On
+# random weights the 99% intervals of the critical exponent should contain 1/2 for independent weights and 1 for shared
+# weights (target: width below 0.1 from 100 draws). Further tables have doubled depths, other exponents, and blocks with
+# drift.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))
