@@ -112,8 +112,8 @@ matrix_question <- function(J) {
   list(
     graph = capalloc:::lower(net), theta = net$coef, tol = 10 * max(dim(J)) * .Machine$double.eps,
     setting = list(
-      layer = about$kept, x = NULL, rows = J, tol = 10 * max(dim(J)) * .Machine$double.eps, ridge = 0,
-      block = as.double(capalloc:::block_size(1, nrow(J), ncol(J)))
+      array = about$array, left_out = NULL, x = NULL, rows = J, tol = 10 * max(dim(J)) * .Machine$double.eps,
+      ridge = 0, decay = 0, block = as.double(capalloc:::block_size(1, nrow(J), ncol(J)))
     )
   )
 }
