@@ -71,7 +71,7 @@ find_torch <- function() {
   }
   candidates <- c(Sys.getenv("CAPALLOC_PYTHON"), Sys.which(c("python3", "/usr/bin/python3")))
   python <- Filter(has_torch, setdiff(candidates, ""))
-  if (length(python) == 0) cat("PyTorch is not there: its side is skipped.\n")
+  if (length(python) == 0) cat("PyTorch is not installed: comparisons with it are skipped.\n")
   c(python, "")[[1]]
 }
 the <- new.env()

@@ -125,7 +125,7 @@ table_of(rows)
 
 # ---- intervals of an allocation ------------------------------------------------------------------------------
 cat("\nAllocations of fits to a sample, 99 refits. Over rows: how often 95% intervals cover the population's
-capacity. Over samples: how often they cover that of another sample. Mean over inputs, and the least of an input.\n\n")
+capacity. Over samples: how often they cover that of another sample. Mean over inputs, and minimum over inputs.\n\n")
 rows <- list()
 cases <- list(
   `recurrent, two diagonal states` = arch_recurrent(8, 2, "diagonal"), `dilated, one filter` = arch_dilated(8, 1)

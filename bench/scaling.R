@@ -42,12 +42,12 @@ show(c(
 ))
 cat("Other exponents\n")
 show(lapply(c(0.4, 0.6, 0.75), function(a) row("independent", "relu", a, depths)))
-cat("Blocks without weights behind the activation: those whose phi has a mean drift, the more the deeper\n")
+cat("Blocks without weights after the activation: if phi has a nonzero mean, they drift, more so with depth\n")
 show(c(
   lapply(phis, function(phi) row("independent", phi, 0.5, depths, mixing = FALSE)),
   list(row("independent", "relu", 0.5, 2 * depths, mixing = FALSE))
 ))
 
-cat("Variance of weights: factors of the trace of S backwards, the same per unit, and of the signal forwards\n")
+cat("Variance of weights: factors of the trace of S backwards, also per unit, and of the signal forwards\n")
 print(glance(variance_study(c(16, 64, 32, 128, 64, 16, 8), draws = 10 * draws, seed = 1)), digits = 3,
   row.names = FALSE)

@@ -100,7 +100,7 @@ tell <- function(title, rows) {
   for (against in unique(rows$against)) {
     part <- rbind(rows[rows$against == against, ], if (nrow(lost) > 0) transform(lost, against = against))
     floor <- against == "floor"
-    cat(if (floor) "Trained on to the floor" else paste("Refitted from coefficients moved by", against), "\n")
+    cat(if (floor) "Trained further, to the floor" else paste("Refitted from coefficients perturbed by", against), "\n")
     show(counts(cbind(part, all = "all"), "all"))
     if (floor) {
       cat("\nby task\n")

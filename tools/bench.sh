@@ -12,7 +12,7 @@
 questions() { (cd "$top/bench" && ls -- *.R) | sed -e 's/\.R$//' -e '/^bench$/d'; }
 
 for question in "$@"; do
-  questions | grep -Fqx -- "$question" || die "there is no question '$question', only: $(questions | tr '\n' ' ')"
+  questions | grep -Fqx -- "$question" || die "there is no benchmark '$question'; available: $(questions | tr '\n' ' ')"
 done
 # shellcheck disable=SC2046 # one word per name
 [ $# -gt 0 ] || set -- $(questions)

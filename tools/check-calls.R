@@ -56,7 +56,7 @@ watch <- function(folder) {
     # the limit is longer before the first call, since R and packages are loaded then
     if (proc.time()[["elapsed"]] - since > if (at == "") 10 * longest else longest) {
       tools::pskill(as.integer(text_of(folder, "pid")), tools::SIGKILL)
-      return(paste("no end after", longest, "seconds"))
+      return(paste("still running after", longest, "seconds"))
     }
   }
   if (here(folder, "found.rds")) "" else paste("the process ended with status", text_of(folder, "status"))
@@ -97,7 +97,7 @@ tell <- function(found, seed) {
   bad <- found[!found$outcome %in% good, ]
   print(table(found$routine, factor(found$outcome, good), dnn = NULL))
   cat(sprintf(
-    "%d calls of %d routines with seed %d: %d refused, %d still valid, %d refused by R, %d that did not end so\n",
+    "%d calls of %d routines with seed %d: %d refused, %d still valid, %d refused by R, %d other\n",
     nrow(found), length(unique(found$routine)), seed, sum(found$outcome == "error"), sum(found$outcome == "value"),
     sum(found$outcome == "R's error"), nrow(bad)
   ))
@@ -113,7 +113,7 @@ if (given[1L] == "calls") {
   make_calls(given[2L], numbers[1L], numbers[2L], numbers[3L], given[6L])
 } else {
   numbers <- as.integer(given[2:4])
-  if (anyNA(numbers) || any(numbers < 1L)) stop("N, SEED and FIRST are whole numbers from 1")
+  if (anyNA(numbers) || any(numbers < 1L)) stop("N, SEED and FIRST must be positive whole numbers")
   good <- tell(check(normalizePath(given[1L]), numbers[1L], numbers[2L], numbers[3L]), numbers[2L])
   quit(status = if (good) 0L else 1L)
 }

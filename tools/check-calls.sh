@@ -13,4 +13,4 @@ install_capalloc
 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 export OMP_NUM_THREADS OPENBLAS_NUM_THREADS
 Rscript "$top/tools/check-calls.R" "$top/tests/testthat" "${1:-20000}" "${2:-1}" "${3:-1}" ||
-  die "some calls did not end as they must, above"
+  die "some calls ended neither in an error nor in a value (see above)"

@@ -28,7 +28,7 @@ compile() { # compiler
 
 have R || die "R is not installed: its headers are needed (sh tools/setup.sh test)"
 have gcc || need_compilers c "$toolchain"
-have gcc || die "gcc is not there: ask the administrator for it"
+have gcc || die "gcc is not installed: ask the administrator"
 headers=$(R CMD config --cppflags | sed 's/-I/-isystem /g')
 
 dirty=""
@@ -36,5 +36,5 @@ for compiler in $(compilers); do
   say "Compiling the C core with $("$compiler" --version | sed 1q) ..."
   compile "$compiler" || dirty="$dirty $compiler"
 done
-[ -z "$dirty" ] || die "warnings, above, of:$dirty"
-say "No compiler warns: $warnings"
+[ -z "$dirty" ] || die "warnings (see above) of:$dirty"
+say "No warnings: $warnings"

@@ -7,11 +7,11 @@
 . "$(dirname "$0")/setup.sh"
 
 [ $# -eq 1 ] || die "call: sh tools/check-debian.sh SUITE, such as trixie or sid"
-can_apt || die "another Debian is set up by root on Debian or Ubuntu"
+can_apt || die "this script needs root on Debian or Ubuntu"
 have debootstrap || apt_install debootstrap
 
 machine=$work/machine
-quietly "Setting up a bare $1" debootstrap --variant=minbase --include=ca-certificates "$1" "$machine"
+quietly "Setting up a minimal $1" debootstrap --variant=minbase --include=ca-certificates "$1" "$machine"
 cp /etc/resolv.conf "$machine/etc/"
 mkdir "$machine/root/capalloc"
 (cd "$top" && tar -cf - --exclude=./.git --exclude='*.o' --exclude='*.so' .) | (cd "$machine/root/capalloc" && tar -xf -)
@@ -32,5 +32,5 @@ CHECKS
 unshare --mount --pid --fork sh -c '
   mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" || exit
   exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root sh /root/checks
-' sh "$machine" || die "the checks failed on $1, above"
+' sh "$machine" || die "the checks failed on $1 (see above)"
 say "The checks passed on $1"

@@ -84,12 +84,12 @@ while (sum(hits) < n && sent < 3L * n) { # some interrupts arrive after the call
   took[[name]] <- system.time(again <- quietly(calls[[name]]))[["elapsed"]]
   if (!identical(again, wanted[[name]])) {
     wrong <- wrong + 1L
-    cat("interrupt", sent, ": another answer by", name, "\n")
+    cat("interrupt", sent, ": another value of", name, "\n")
   }
   if (sent == length(calls)) before <- resident() # each has been interrupted once
 }
 after <- resident()
 print(data.frame(call = names(calls), interrupted = hits), row.names = FALSE)
-cat(sprintf("%d interrupts, %d of them in the middle of a call; %d wrong answers; %.0f MB, then %.0f MB\n",
+cat(sprintf("%d interrupts, %d of them during a call; %d wrong values; %.0f MB, then %.0f MB\n",
   sent, sum(hits), wrong, before, after))
 quit(status = if (wrong > 0 || sum(hits) < n || after > before + 30) 1L else 0L)

@@ -10,5 +10,5 @@ set_up test
 install_capalloc
 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 export OMP_NUM_THREADS OPENBLAS_NUM_THREADS
-Rscript "$top/tools/check-interrupts.R" "${1:-200}" "${2:-1}" || die "an interrupt did harm, above"
-say "No interrupt did harm"
+Rscript "$top/tools/check-interrupts.R" "${1:-200}" "${2:-1}" || die "an interrupt changed the session or a value (see above)"
+say "No interrupt changed the session or a value"

@@ -19,7 +19,7 @@ case "${1:-}" in
 esac
 set_up test
 have gcc || need_compilers c "$toolchain"
-have gcc || die "the sanitizers are gcc's: ask the administrator for gcc"
+have gcc || die "gcc, which has the sanitizers, is not installed: ask the administrator"
 
 cat > "$work/Makevars" << MAKEVARS
 CC = gcc
@@ -49,12 +49,12 @@ sanitized run_tests ${filter:+"$filter"} || status=$?
 
 few=""
 [ -z "$filter" ] || few=few
-say "Calling every routine with garbage collected at each allocation ..."
+say "Calling every routine with garbage collection at each allocation ..."
 sanitized routines collect $few > "$work/collect.log" 2>&1 || status=routines
 cat "$work/collect.log"
 
 if [ -z "$filter" ]; then
-  say "Calling every routine badly ..."
+  say "Calling every routine with invalid arguments ..."
   # The sanitizers reserve terabytes of address space, so resident memory is limited instead.
   CAPALLOC_CALL_MEMORY=unlimited ASAN_OPTIONS=$ASAN_OPTIONS:hard_rss_limit_mb=6000
   export CAPALLOC_CALL_MEMORY ASAN_OPTIONS
@@ -68,15 +68,15 @@ done
 ! grep -q 'runtime error:' "$work"/*.log || status=report
 case $status in
   0) say "The sanitizers found no error" ;;
-  report) die "the sanitizers found errors, above" ;;
-  routines) die "a routine's answer changed when garbage was collected, above" ;;
-  calls) die "bad calls did not end as they must, above" ;;
+  report) die "the sanitizers found errors (see above)" ;;
+  routines) die "garbage collection changed the value of a routine (see above)" ;;
+  calls) die "some invalid calls ended neither in an error nor in a value (see above)" ;;
   *) die "the tests failed under the sanitizers" ;;
 esac
 
 [ -z "$filter" ] || exit 0
 have valgrind || ! can_apt || apt_install valgrind
-have valgrind || die "valgrind is not there: ask the administrator for it"
+have valgrind || die "valgrind is not installed: ask the administrator"
 unset R_MAKEVARS_USER
 install_capalloc
 say "Calling every routine under valgrind ..."
@@ -84,5 +84,5 @@ say "Calling every routine under valgrind ..."
 # does not count as definitely lost.
 valgrind="valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"
 R --no-echo --no-restore --no-save -d "$valgrind" -f "$top/tools/check-routines.R" --args "$top/tests/testthat" twice \
-  < /dev/null || die "valgrind found errors, above"
+  < /dev/null || die "valgrind found errors (see above)"
 say "valgrind found no error"

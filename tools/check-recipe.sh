@@ -18,7 +18,7 @@ S3method(lower_layer,ca_layer_toy)
 export(layer_toy)
 LINES
 
-quietly "Building a copy of capalloc with one more layer" \
+quietly "Building a copy of capalloc with the toy layer" \
   R CMD INSTALL --no-docs --library="$work/library" "$work/capalloc"
-R_LIBS="$work/library${R_LIBS:+:$R_LIBS}" Rscript "$top/tools/check-recipe.R" || die "the toy layer fails, above"
-say "The recipe of a layer holds"
+R_LIBS="$work/library${R_LIBS:+:$R_LIBS}" Rscript "$top/tools/check-recipe.R" || die "the toy layer failed (see above)"
+say "The recipe of a layer works"

@@ -47,7 +47,7 @@ until <- function(holds) {
     if (holds()) return(TRUE)
     Sys.sleep(0.01)
   }
-  stop("waited in vain for ", deparse(body(holds)))
+  stop("timed out waiting for ", deparse(body(holds)))
 }
 
 alive <- function(session) tools::pskill(session$pid, 0)
@@ -127,5 +127,5 @@ while (hits[["worker"]] < wanted) {
 
 unlink(folder, recursive = TRUE)
 cat(paste0(hits, " kills of a ", names(hits), " hit\n"), sep = "")
-cat(if (good) "All results are those of the uninterrupted session\n" else "Some results differ\n")
+cat(if (good) "All results equal those of the uninterrupted session\n" else "Some results differ\n")
 quit(status = if (good) 0L else 1L)

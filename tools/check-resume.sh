@@ -11,4 +11,4 @@ set_up test
 install_capalloc
 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 export OMP_NUM_THREADS OPENBLAS_NUM_THREADS
-Rscript "$top/tools/check-resume.R" "${1:-20}" "${2:-1}" || die "a resumed result differs, above"
+Rscript "$top/tools/check-resume.R" "${1:-20}" "${2:-1}" || die "a resumed result differs (see above)"

@@ -62,8 +62,8 @@ bad <- unlist(house$with_plain_errors(Map(function(name, routine, arguments) {
   if (!all(vapply(ways, function(way) same(routine, way), NA))) name
 }, names(calls), of, calls)))
 writeLines(c(
-  sprintf("%d calls of %d routines, and %d that are refused", length(calls), length(unique(of)), length(refused)),
+  sprintf("%d valid calls of %d routines, and %d invalid calls", length(calls), length(unique(of)), length(refused)),
   if (length(missing) > 0L) paste("without a call:", toString(missing)),
-  if (length(bad) > 0L) paste("another answer:", toString(bad))
+  if (length(bad) > 0L) paste("different values:", toString(bad))
 ))
 quit(status = if (length(missing) + length(bad) > 0L) 1L else 0L)

@@ -17,4 +17,4 @@ if (length(old) > 0) install.packages(old, lib, available = known, Ncpus = 2L)
 there <- installed.packages(lib)[, "Version"]
 missing <- setdiff(wanted, names(there))
 cat(sprintf("version %s %s\n", names, there[names]), sep = "")
-if (length(missing) > 0) stop("These did not install: ", toString(missing))
+if (length(missing) > 0) stop("Packages that could not be installed: ", toString(missing))

@@ -18,7 +18,7 @@ versions=$(cache_folder)/versions
 mkdir -p "$versions"
 R_LIBS=$versions${R_LIBS:+:$R_LIBS}
 export R_LIBS
-say "Installing what CRAN has today into $versions ..."
+say "Installing the current versions of CRAN into $versions ..."
 # shellcheck disable=SC2046 # one word per name
 Rscript "$top/tools/check-versions.R" "$versions" $(packages test | sed '/^R /d; s/ .*//') > "$work/log" 2>&1 < /dev/null ||
   failed "Installing from CRAN"

@@ -24,7 +24,7 @@ _R_CHECK_SYSTEM_CLOCK_=0 _R_CHECK_CRAN_INCOMING_=false OMP_NUM_THREADS=1 OPENBLA
 status=$(sed -n 's/^Status: //p' check.out | tail -n 1)
 if [ "$status" != OK ]; then
   tail -n 15 check.out
-  say "What was not OK:"
+  say "Checks that were not OK:"
   awk '
     function flush() { if (bad) printf "%s", block; block = ""; bad = 0 }
     /^\* / { flush() }

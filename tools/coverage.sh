@@ -9,7 +9,7 @@
 [ $# -le 1 ] || die "call: sh tools/coverage.sh [FILTER]"
 set_up coverage
 need_compilers c "$toolchain"
-have gcov || die "gcov, which comes with gcc, is not there"
+have gcov || die "gcov, which is part of gcc, is not installed"
 
 copy_sources
 cp -R "$top/tests" "$work/capalloc/"

@@ -24,11 +24,11 @@ read_column <- function(file, column) {
   )
   if (!column %in% names(table)) {
     known <- paste0("'", names(table), "'", collapse = ", ")
-    refuse(file, " has no column '", column, "'; it has ", known)
+    refuse(file, " has no column '", column, "'; its columns are ", known)
   }
   series <- as_numbers(table[[column]], column)
   if (length(series) < 32) {
-    refuse("column '", column, "' is too short: ", length(series), " observations, 32 are needed")
+    refuse("column '", column, "' is too short: ", length(series), " observations, at least 32 are needed")
   }
   series
 }
@@ -118,7 +118,7 @@ compare_tasks <- function() {
 }
 
 compare_series <- function(name, title, series, length) {
-  cat("\n", title, ": the next value from the last ", length, ", three architectures ...\n", sep = "")
+  cat("\n", title, ": predicting the next value from the last ", length, ", three architectures ...\n", sep = "")
   networks <- list(
     dense = arch_dense(length, bias = TRUE),
     dilated = arch_dilated(length, filters = 1, bias = TRUE),
@@ -132,7 +132,7 @@ compare_series <- function(name, title, series, length) {
 main <- function(arguments) {
   if (length(arguments) == 2) series <- read_column(arguments[1], arguments[2])
   if (!dir.exists(folder) && !dir.create(folder, showWarnings = FALSE)) {
-    refuse("cannot make the folder ", folder, " in ", getwd())
+    refuse("cannot create the folder ", folder, " in ", getwd())
   }
   if (length(arguments) == 2) {
     title <- paste0("Column '", arguments[2], "' of ", arguments[1])
@@ -141,7 +141,7 @@ main <- function(arguments) {
     compare_tasks()
     compare_series("sunspots", "Monthly sunspots", sunspots, 64)
   }
-  cat("\nAll of it is in ", normalizePath(folder), "\n", sep = "")
+  cat("\nThe results are in ", normalizePath(folder), "\n", sep = "")
 }
 
 tryCatch(main(commandArgs(TRUE)), error = function(e) {

@@ -34,7 +34,7 @@ need_clang() {
   # shellcheck disable=SC2086
   ! can_apt || { apt_install $debian_clang; find_clang && return 0; }
   tail -n 5 "$work/log" >&2
-  die "no clang here links -fsanitize=fuzzer (above). Ask the administrator; on Debian or Ubuntu: apt-get install \
+  die "no clang links -fsanitize=fuzzer (see above). Ask the administrator; on Debian or Ubuntu: apt-get install \
 $debian_clang, or name one in CAPALLOC_CLANG"
 }
 
@@ -85,7 +85,7 @@ report() { # what failed
   corpus pack "$work/found" "$work/found.txt"
   say "The input, for fuzz/regressions.txt:"
   cat "$work/found.txt"
-  die "$1, above"
+  die "$1 (see above)"
 }
 
 set_up test
@@ -104,7 +104,7 @@ corpus unpack "$top/fuzz/corpus.txt" "$work/corpus"
 corpus unpack "$top/fuzz/regressions.txt" "$work/regressions"
 
 say "Replaying $(find "$work/regressions" "$work/corpus" -type f | wc -l) inputs ..."
-fuzz -runs=0 "$work/new" "$work/regressions" "$work/corpus" || report "an input that is replayed fails"
+fuzz -runs=0 "$work/new" "$work/regressions" "$work/corpus" || report "a replayed input failed"
 
 say "Fuzzing for $seconds s ..."
 fuzz -max_total_time="$seconds" -max_len=1024 -print_final_stats=1 "$work/new" "$work/corpus" "$work/regressions" ||

@@ -58,5 +58,5 @@ else
   say "Skipped: lintr, clang-format, roxygen2 and spelling (they need Debian 12, as root)"
 fi
 
-[ -z "$bad" ] || die "findings, above, in${bad#;}"
+[ -z "$bad" ] || die "findings (see above) in${bad#;}"
 say "No findings"

@@ -30,4 +30,4 @@ chmod -R u+w "$work/tests"
 # shellcheck disable=SC3045 # a shell without these limits runs without them
 { ulimit -v 8000000 && ulimit -c 0; } 2> /dev/null || :
 cd "$work"
-Rscript "$top/tools/mutate.R" "${1:-300}" "${2:-1}" "$lib" < /dev/null || die "fewer than nine in ten were killed, or the tests failed"
+Rscript "$top/tools/mutate.R" "${1:-300}" "${2:-1}" "$lib" < /dev/null || die "tests detected fewer than nine in ten mutants, or failed without a mutant"

@@ -22,7 +22,7 @@ report <- function(title, items) if (length(items)) writeLines(c(title, paste0("
 messages <- vapply(expectations, conditionMessage, "")
 unrecorded <- is_a("warning") & grepl("^Adding new (file )?snapshot", messages)
 tests <- rep(vapply(results, `[[`, "", "test"), lengths(lapply(results, `[[`, "results")))
-report("Snapshots that were never recorded, in the tests:", tests[unrecorded])
+report("Snapshots that are not recorded, in the tests:", tests[unrecorded])
 
 bad <- is_a("failure") | is_a("error")
 first_line <- function(text) trimws(strsplit(text, "\n")[[1]][1])

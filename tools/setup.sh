@@ -142,7 +142,7 @@ need_r() { # profile
 Ubuntu: apt-get install $debian (or run this as root there, which does it)"
   # shellcheck disable=SC2086 # one word per name
   apt_install $debian
-  have Rscript || die "R is still not there after apt-get install r-base-core"
+  have Rscript || die "R is still missing after apt-get install r-base-core"
 }
 
 missing_packages() { # profile -> names of packages that are missing or too old, with R if R is too old
@@ -161,13 +161,13 @@ missing_packages() { # profile -> names of packages that are missing or too old,
 
 from_cran() { # names
   need_compilers "c cpp" "$cran_toolchain"
-  say "Installing from CRAN into your own R library: $* (compiled here, which takes minutes) ..."
+  say "Installing from CRAN into your own R library: $* (compiling takes minutes) ..."
   # shellcheck disable=SC2016 # R's $
   Rscript -e '
     lib <- strsplit(Sys.getenv("R_LIBS_USER"), .Platform$path.sep, fixed = TRUE)[[1]][1]
-    if (is.na(lib) || lib == "NULL") stop("R has no user library: set R_LIBS_USER to a folder of yours")
+    if (is.na(lib) || lib == "NULL") stop("R has no user library: set R_LIBS_USER to a writable folder")
     dir.create(lib, recursive = TRUE, showWarnings = FALSE)
-    if (file.access(lib, 2) != 0) stop("cannot write to ", lib, ": set R_LIBS_USER to a folder of yours")
+    if (file.access(lib, 2) != 0) stop("cannot write to ", lib, ": set R_LIBS_USER to a writable folder")
     .libPaths(c(lib, .libPaths()))
     if ("@CRAN@" %in% getOption("repos")) chooseCRANmirror(graphics = FALSE, ind = 1, local.only = TRUE)
     install.packages(commandArgs(TRUE), lib = lib, Ncpus = 2L)
@@ -178,7 +178,7 @@ need_packages() { # profile
   missing=$(missing_packages "$1")
   [ -n "$missing" ] || return 0
   ! say "$missing" | grep -qx R ||
-    die "R is too old: $(Rscript --version 2>&1), and DESCRIPTION asks for $(dependencies Depends | sed -n 's/^R //p') or newer"
+    die "R is too old: $(Rscript --version 2>&1), and DESCRIPTION requires $(dependencies Depends | sed -n 's/^R //p') or newer"
   if can_apt_packages; then
     # shellcheck disable=SC2046,SC2086 # one word per name
     apt_install $(debian_names $missing)
@@ -193,8 +193,8 @@ need_packages() { # profile
   if [ "$1" = test ] && [ -z "$(missing_packages least)" ]; then
     say "Could not install $missing: the tests that need them are skipped"
   else
-    failed "Installing from CRAN: $missing did not install. Should libraries be missing, ask the administrator: on Debian \
-or Ubuntu, apt-get install $cran_toolchain"
+    failed "Installing from CRAN: $missing could not be installed. If libraries are missing, ask the administrator; on Debian or \
+Ubuntu: apt-get install $cran_toolchain"
   fi
 }
 
@@ -222,10 +222,10 @@ need_peers() {
   # shellcheck disable=SC2086 # one word per name
   [ -z "$missing" ] || (apt_install $missing) || :
   Rscript -e 'quit(status = !any(grepl("openblas|mkl|accelerate", c(La_library(), extSoftVersion()[["BLAS"]]), TRUE)))' ||
-    say "R's BLAS is not a fast one: times are several times longer (on Debian or Ubuntu: apt-get install libopenblas0-pthread)"
-  has_torch || say "PyTorch is not there: comparisons with it are skipped (on Debian or Ubuntu: apt-get install python3-torch \
-python3-numpy; elsewhere: set CAPALLOC_PYTHON to a python that has it)"
-  [ -x /usr/bin/time ] || say "There is no /usr/bin/time: memory is read from /proc (on Debian or Ubuntu: apt-get install time)"
+    say "R uses a slow BLAS: times are several times longer (on Debian or Ubuntu: apt-get install libopenblas0-pthread)"
+  has_torch || say "PyTorch is not installed: comparisons with it are skipped (on Debian or Ubuntu: apt-get install python3-torch \
+python3-numpy; elsewhere: set CAPALLOC_PYTHON to a Python with it)"
+  [ -x /usr/bin/time ] || say "/usr/bin/time is not installed: memory is read from /proc (on Debian or Ubuntu: apt-get install time)"
 }
 
 has_torch() {
@@ -262,7 +262,7 @@ need_compilers() { # languages, Debian packages of their compilers
   # shellcheck disable=SC2086
   ! can_apt || { apt_install $2; compiles $1 && return 0; }
   tail -n 20 "$work/log" >&2
-  die "R cannot compile here (above). Ask the administrator for compilers; on Debian or Ubuntu: apt-get install $2"
+  die "R cannot compile (see above). Ask the administrator for compilers; on Debian or Ubuntu: apt-get install $2"
 }
 
 cache_folder() {
@@ -333,7 +333,7 @@ run_tests() { # [filter]
   } | tee "$work/tests.log"
   read -r status < "$work/status"
   tail -n 1 "$work/tests.log" | grep -Eqx "$count_line" ||
-    { status=1; say "R stopped before the tests were done"; say "0 passed, 1 failed, 0 skipped"; }
+    { status=1; say "R stopped before the tests ended"; say "0 passed, 1 failed, 0 skipped"; }
   return "$status"
 }
 

@@ -7,7 +7,7 @@
 
 [ $# -le 1 ] || die "call: sh tools/site.sh [FOLDER]"
 site=${1:-capalloc-site}
-[ ! -e "$site" ] || [ -f "$site/pkgdown.yml" ] || die "$site is there and is no site: name another folder"
+[ ! -e "$site" ] || [ -f "$site/pkgdown.yml" ] || die "$site exists and is not a site of pkgdown: choose another folder"
 set_up site
 install_capalloc
 

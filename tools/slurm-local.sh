@@ -10,7 +10,7 @@
 . "$(dirname "$0")/setup.sh"
 
 [ $# -eq 0 ] || die "call: sh tools/slurm-local.sh"
-can_apt || die "Slurm's daemons need root, and Debian's or Ubuntu's packages"
+can_apt || die "this script needs root on Debian or Ubuntu"
 
 # ---- packages --------------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ sinfo
 for port in "$ctld_port" "$node_port"; do
   awk -v port="$(printf %04X "$port")" '
     split($2, at, ":") && at[2] == port && $4 == "0A" { n++; bad += at[1] != "0100007F" }
-    END { exit !(n == 1 && bad == 0) }' /proc/net/tcp || die "port $port is not on 127.0.0.1 alone"
+    END { exit !(n == 1 && bad == 0) }' /proc/net/tcp || die "port $port does not listen on 127.0.0.1 only"
 done
 
 # ---- the comparison --------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ running_job() { # waits for a running job -> its number
     [ -z "$job" ] || { say "$job"; return; }
     sleep 0.1
   done
-  die "no job runs"
+  die "no job is running"
 }
 written() { find "$1" -name 'run-*.txt' 2> /dev/null | wc -l; }
 wait_for_runs() { # directory, number
@@ -176,20 +176,20 @@ finish() {
   cat "$work/session.log"
 }
 
-say "Sequentially ..."
+say "Running the comparison sequentially ..."
 Rscript compare.R sequential "$work/sequential.rds"
 
-say "On Slurm, with one job cancelled ..."
+say "Running it on Slurm, with one job cancelled ..."
 begin "$work/cancelled.rds" "$work/one"
 wait_for_runs "$work/one" 2
 job=$(running_job)
 scancel "$job"
-say "cancelled job $job when $(written "$work/one") runs were written"
+say "cancelled job $job after $(written "$work/one") runs were written"
 finish
 same "one job cancelled" "$work/cancelled.rds"
 
 # Running jobs continue after their session was killed, and write to the checkpoint while the resumed session does.
-say "On Slurm, with one job cancelled and the session killed ..."
+say "Running it on Slurm, with one job cancelled and the session killed ..."
 begin "$work/killed.rds" "$work/two"
 wait_for_runs "$work/two" 5
 job=$(running_job)
@@ -197,9 +197,9 @@ scancel "$job"
 kill -9 "$session"
 wait "$session" 2> /dev/null || :
 session=""
-say "cancelled job $job and killed the session when $(written "$work/two") of 24 runs were written"
+say "cancelled job $job and killed the session after $(written "$work/two") of 24 runs were written"
 [ ! -e "$work/killed.rds" ] || die "the session had ended before it was killed"
 begin "$work/resumed.rds" "$work/two"
 finish
 same "resumed" "$work/resumed.rds"
-say "The comparison on Slurm is that of one process"
+say "The results on Slurm equal those of one process"
