@@ -43,7 +43,8 @@ count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #'
 #' @param x A matrix, a data frame of numeric columns, or a vector (one input).
 #' @param y A vector, matrix or data frame of as many rows.
-#' @param test Share of the rows to hold out, rounded to whole rows; 0 for none.
+#' @param test What to hold out: a share of the rows, rounded to whole rows, 0 for none; numbers of rows, such as
+#'   `c(3, 17)` or one above 1; or `"last"`, the last fifth.
 #' @param seed Seed of the draw of held-out rows; `NULL` draws one, so that
 #'   [set.seed()] governs. It is kept in the task as `seed`.
 #' @param input `NULL`, or an input such as `input_sequence(32, channels = 2)`,
@@ -51,6 +52,10 @@ count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #' @param standardise `TRUE`, as above; `"each"` divides each response by its own standard deviation, and losses are
 #'   those of the standardised responses; `"scale"` divides by root mean squares and does not centre (regression through
 #'   the origin where the network has no bias); `FALSE` trains on the columns as they are.
+#' @param split Which rows a share holds out: drawn at `"random"`; the `"last"` ones, for rows in order of time; or
+#'   `"stratified"`, drawn so that every class of the response has its share.
+#' @param na.action `NULL` refuses missing values; `na.omit` leaves out the rows that have some. That is for independent
+#'   rows: the rows that are left of a series are not consecutive.
 #' @param formula A formula with the response on the left; `cbind(a, b)` for
 #'   several. Offsets are not supported.
 #' @param data A data frame with the variables of the formula.
@@ -64,7 +69,8 @@ count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #' one output per level, or a single one for two levels, and are trained on cross-entropy ([fit.ca_network()]).
 #' @section Errors:
 #' Missing and infinite values are refused, by row and column, never dropped
-#' silently, and so is a factor of which only one level occurs.
+#' silently, and so are a factor of which only one level occurs, and columns with empty or equal names. An ordered
+#' factor is used with a message.
 #' @seealso [task_series()] for a series, [task_moments()] for moments alone.
 #' @examples
 #' task_data(mpg ~ wt + hp + factor(cyl), mtcars, seed = 1)
@@ -76,37 +82,58 @@ task_data <- function(x, ...) {
 
 #' @rdname task_data
 #' @export
-task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, standardise = TRUE, ...) {
-  rlang::check_dots_empty()
+task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, standardise = TRUE,
+                              split = c("random", "last", "stratified"), na.action = NULL, ...) {
+  check_dots(...)
   standardise <- check_standardise(standardise)
+  split <- check_split(split, test)
+  na.action <- check_na_action(na.action)
   if (missing(y)) {
     abort(c(
       "{.arg y} is missing.",
       i = "Use {.code task_data(x, y)}, or {.code task_data(formula, data)}."
     ), "type")
   }
-  x <- check_matrix(x, arg = "x")
+  rows <- seq_len(NROW(x))
+  if (!is.null(na.action)) {
+    rows <- complete_rows(x, y)
+    x <- take_rows(x, rows)
+    y <- take_rows(y, rows)
+  }
+  x <- with_na_hint(check_matrix(x, arg = "x"))
+  check_column_names(colnames(x), "x")
   levels <- NULL
   if (is_class_response(y)) {
-    y <- one_hot(y, "y")
+    y <- with_na_hint(one_hot(y, "y"))
     levels <- colnames(y)
   }
   check_numeric_response(y, "y")
-  y <- check_matrix(y, nrow = nrow(x), arg = "y")
-  new_rows(x, y, test, seed, input, standardise, levels = levels)
+  y <- with_na_hint(check_matrix(y, nrow = nrow(x), arg = "y"))
+  check_column_names(colnames(y), "y")
+  new_rows(x, y, new_split(test, seed, split, rows), input, standardise, levels = levels)
 }
 
 #' @rdname task_data
 #' @export
-task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NULL, standardise = TRUE, ...) {
-  rlang::check_dots_empty()
+task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NULL, standardise = TRUE,
+                              split = c("random", "last", "stratified"), na.action = NULL, ...) {
+  check_dots(...)
   standardise <- check_standardise(standardise)
+  split <- check_split(split, test)
+  na.action <- check_na_action(na.action)
   if (missing(data) || !is.data.frame(data)) {
     shown <- if (missing(data)) "missing" else show_value(data)
     abort(c("{.arg data} must be a data frame.", x = "It is {shown}."), "type")
   }
   frame <- formula_frame(formula, data)
   terms <- attr(frame, "terms")
+  rows <- seq_len(nrow(frame))
+  if (!is.null(na.action)) {
+    rows <- which(stats::complete.cases(frame))
+    frame <- frame[rows, , drop = FALSE]
+  }
+  check_complete(frame, rlang::current_env())
+  inform_ordered(frame)
   x <- stats::model.matrix(terms, frame)
   x <- x[, colnames(x) != "(Intercept)", drop = FALSE]
   y <- stats::model.response(frame)
@@ -125,10 +152,22 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
   }
   x <- check_finite(x, "data")
   y <- check_finite(y, "data")
-  new_rows(x, y, test, seed, input, standardise, formula_text(formula), levels)
+  reading <- list(
+    terms = stats::delete.response(terms), xlev = stats::.getXlevels(terms, frame), contrasts = attr(x, "contrasts")
+  )
+  new_rows(x, y, new_split(test, seed, split, rows), input, standardise, formula_text(formula), levels, reading)
 }
 
-new_rows <- function(x, y, test, seed, input, standardise, label = NULL, levels = NULL, call = rlang::caller_env()) {
+# How rows are held out:
+#   test   a share, or numbers of rows as the user counts them
+#   seed   of a draw
+#   split  "random", "last" or "stratified", for a share
+#   rows   of the rows that are used, their numbers as the user counts them
+new_split <- function(test, seed, split, rows) list(test = test, seed = seed, split = split, rows = rows)
+
+# `reading`: how a formula reads new data, see predict().
+new_rows <- function(x, y, split, input, standardise, label = NULL, levels = NULL, reading = NULL,
+                     call = rlang::caller_env()) {
   if (length(x) == 0L || length(y) == 0L) {
     abort(c(
       "{.arg x} and {.arg y} must not be empty.",
@@ -140,14 +179,116 @@ new_rows <- function(x, y, test, seed, input, standardise, label = NULL, levels 
     check_squares(y, if (is.null(label)) "y" else "data", call)
   }
   input <- task_input(input, ncol(x), colnames(x), call = call)
-  held_out <- integer()
-  size <- count_held_out(test, nrow(x), call = call)
-  seed <- if (size > 0L || !is.null(seed)) draw_seed(seed, call = call)
-  if (size > 0L) held_out <- with_seed(seed, sort(sample.int(nrow(x), size)))
+  held <- hold_out(split, nrow(x), if (!is.null(levels)) max.col(y, "first"), call)
   if (is.null(label)) label <- paste0(ncol(x), " input", if (ncol(x) > 1L) "s")
   new_data_task(
-    "data", paste0("data, ", label), input, plain_matrix(x), plain_matrix(y), held_out,
-    output_labels = colnames(y), seed = seed, levels = levels, standardise = standardise
+    "data", paste0("data, ", label), input, plain_matrix(x), plain_matrix(y), held$rows,
+    output_labels = colnames(y), seed = held$seed, levels = levels, standardise = standardise, reading = reading
+  )
+}
+
+# Returns list(rows, seed): the rows of n to hold out, in increasing order, and the seed if they are drawn. `class` is
+# the number of the class of every row, NULL without classes.
+hold_out <- function(split, n, class, call) {
+  if (is_row_numbers(split$test)) return(list(rows = numbered_rows(split, n, call), seed = split$seed))
+  test <- if (identical(split$test, "last")) 0.2 else split$test
+  size <- count_held_out(test, n, call = call)
+  drawn <- split$split != "last"
+  seed <- if ((size > 0L && drawn) || !is.null(split$seed)) draw_seed(split$seed, call = call)
+  if (split$split == "stratified" && is.null(class)) {
+    abort(c("{.arg split} can be {.val stratified} only if the response is a factor."), "value", call = call)
+  }
+  rows <- switch(split$split,
+    last = n - size + seq_len(size),
+    random = if (size > 0L) with_seed(seed, sort(sample.int(n, size))) else integer(),
+    stratified = with_seed(seed, stratified_rows(class, size, call))
+  )
+  list(rows = rows, seed = seed)
+}
+
+# Draws `size` rows so that every class has its share, rounded; classes with the largest remainders get one more.
+stratified_rows <- function(class, size, call) {
+  count <- tabulate(class)
+  exact <- size * count / length(class)
+  own <- floor(exact)
+  more <- order(exact - own, decreasing = TRUE)[seq_len(size - sum(own))]
+  own[more] <- own[more] + 1
+  if (any(own >= count)) {
+    abort(c("{.arg split} = {.val stratified} must leave a row of every class to train on.",
+      x = "The smallest class has {min(count)} row{?s}."), "value", call = call)
+  }
+  sort(unlist(lapply(which(own > 0), function(k) {
+    of_class <- which(class == k)
+    of_class[sample.int(length(of_class), own[[k]])]
+  })))
+}
+
+# A share is one number up to 1.
+is_row_numbers <- function(test) is.numeric(test) && (length(test) > 1L || (length(test) == 1L && isTRUE(test > 1)))
+
+# Returns row numbers of the user as numbers of the rows that are used. Rows with missing values are left out.
+numbered_rows <- function(split, n, call) {
+  test <- split$test
+  most <- max(split$rows)
+  ok <- all(is.finite(test)) && all(test == floor(test), test >= 1, test <= most) && anyDuplicated(test) == 0L
+  if (!ok) {
+    abort(c("Row numbers in {.arg test} must be different whole numbers from 1 to {most}.",
+      x = "They are {show_value(test)}."), "value", call = call)
+  }
+  rows <- sort(match(test, split$rows))
+  if (length(rows) == 0L || length(rows) >= n) {
+    abort(c("{.arg test} must leave at least one row to train on.", x = "It holds out {length(rows)} of {n}."), "value",
+      call = call)
+  }
+  rows
+}
+
+check_split <- function(split, test, call = rlang::caller_env()) {
+  if (identical(test, "last")) return("last")
+  split <- check_choice(split, c("random", "last", "stratified"), call = call)
+  if (split != "random" && is_row_numbers(test)) {
+    abort(c("{.arg split} is for a share of the rows.", x = "{.arg test} has row numbers."), "value", call = call)
+  }
+  split
+}
+
+# ---- missing values and names ------------------------------------------------------------------------
+
+# NULL refuses missing values; stats::na.omit leaves out their rows.
+check_na_action <- function(na.action, call = rlang::caller_env()) {
+  if (is.null(na.action) || identical(na.action, stats::na.fail) || identical(na.action, "na.fail")) return(NULL)
+  if (identical(na.action, stats::na.omit) || identical(na.action, "na.omit")) return("na.omit")
+  abort(c("{.arg na.action} must be {.code NULL} or {.code na.omit}.", x = "It is {show_value(na.action)}."), "value",
+    call = call)
+}
+
+# Rows without missing values in x and y. Objects of different length are refused later, by name.
+complete_rows <- function(x, y) {
+  if (NROW(x) != NROW(y)) return(seq_len(NROW(x)))
+  which(stats::complete.cases(as.data.frame(x), as.data.frame(y)))
+}
+
+take_rows <- function(x, rows) if (is.null(dim(x))) x[rows] else x[rows, , drop = FALSE]
+
+# Adds the way out to an error about missing values.
+with_na_hint <- function(code) {
+  rlang::try_fetch(code, capalloc_error_value = function(e) {
+    message <- conditionMessage(e)
+    if (grepl("missing", message, fixed = TRUE) && !grepl("is -?Inf at", message)) e$body <- c(e$body, i = na_hint)
+    rlang::cnd_signal(e)
+  })
+}
+
+na_hint <- "Leave out such rows with `na.action = na.omit` if the rows are independent."
+
+# Contrasts of an ordered factor are polynomial in lm(), whose order a network does not use.
+inform_ordered <- function(frame) {
+  ordered <- names(frame)[vapply(frame, is.ordered, NA)]
+  if (length(ordered) == 0L) return(invisible())
+  cli::cli_inform(
+    c("Ordered factor{?s} {.val {ordered}}: columns are polynomial contrasts, as in {.fn lm}, or classes without order
+      as the response.", i = "Use {.code factor(x, ordered = FALSE)} for a column for each level."),
+    class = "capalloc_message_ordered"
   )
 }
 
@@ -185,8 +326,8 @@ one_hot <- function(y, arg, call = rlang::caller_env()) {
   outer(as.integer(y), seq_len(nlevels(y)), `==`) |> plain_matrix() |> `colnames<-`(levels(y))
 }
 
-# Returns the model frame of a formula with all rows. Raises an error where it has missing values, an offset or a
-# response that is neither numeric nor classes.
+# Returns the model frame of a formula with all rows. Raises an error for an offset, or a response that is neither
+# numeric nor classes.
 formula_frame <- function(formula, data, call = rlang::caller_env()) {
   if (length(formula) != 3L) {
     abort(c(
@@ -212,7 +353,7 @@ formula_frame <- function(formula, data, call = rlang::caller_env()) {
   }
   y <- stats::model.response(frame)
   if (!is_class_response(y)) check_numeric_response(y, names(frame)[[1L]], call)
-  check_complete(frame, call)
+  frame
 }
 
 check_numeric_response <- function(y, arg, call = rlang::caller_env()) {
@@ -232,7 +373,8 @@ check_complete <- function(frame, call) {
   row <- which(!stats::complete.cases(frame[[column]]))[[1L]]
   abort(c(
     "{.arg data} must have no missing values.",
-    x = "It has {sum(missing)}; the first is at row {row}, column {.val {column}}."
+    x = "It has {sum(missing)}; the first is at row {row}, column {.val {column}}.",
+    i = na_hint
   ), "value", call = call)
 }
 

@@ -1,4 +1,4 @@
-# The graph is interpreted here, slowly, from its description in R/lower.R, and
+# The graph is interpreted here, slowly, from its description in R/net-graph.R, and
 # held to the twin, which only knows the layers: so a fault of lowering shows
 # apart from one of the C core.
 

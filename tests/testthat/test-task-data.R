@@ -61,7 +61,7 @@ test_that("a constant beside inputs that are sums of others has no weight, and n
   found <- oracle_weights(task)
   expect_equal(found[1:4], c(w[["a"]] + t, 0, w[["c"]] + t, -t), tolerance = 1e-12)
   expect_identical(found[[2]], 0)
-  none <- task_data(x[, c("b", "b")], y, test = 0)
+  none <- task_data(unname(x[, c("b", "b")]), y, test = 0)
   expect_identical(oracle_weights(none)[1:2], c(0, 0))
   expect_equal(oracle_weights(none)[[3]], mean(y), tolerance = 1e-14)
   expect_identical(task_demand(none)$demand, c(0, 0))
@@ -137,8 +137,8 @@ test_that("simulate() draws training rows with replacement", {
 })
 
 test_that("a misspelt argument is no argument", {
-  expect_error(task_data(1:3, 1:3, tset = 0.5), class = "rlib_error_dots_nonempty")
-  expect_error(task_data(mpg ~ hp, mtcars, tset = 0.5), class = "rlib_error_dots_nonempty")
+  expect_error(task_data(1:3, 1:3, tset = 0.5), class = "capalloc_error_value")
+  expect_error(task_data(mpg ~ hp, mtcars, tset = 0.5), class = "capalloc_error_value")
 })
 
 test_that("bad data are refused by class", {
@@ -248,4 +248,70 @@ test_that("bad classes are refused by class", {
     bad(task_data(replace(1:150, 9, NA), iris$Species), "value")
   )
   expect_snapshot(writeLines(texts))
+})
+
+# ---- which rows are held out ---------------------------------------------------------------------------
+
+test_that("rows are held out by number, from the end, or in the shares of the classes", {
+  x <- matrix(sin(1:60), 20)
+  y <- cos(1:20)
+  by_number <- task_data(x, y, test = c(17, 3))
+  expect_identical(by_number$data$y_test, matrix(y[c(3, 17)]))
+  expect_identical(by_number$data$y, matrix(y[-c(3, 17)]))
+  expect_identical(task_data(x, y, test = 5)$data$y_test, matrix(y[5]))
+  last <- task_data(x, y, test = "last")
+  expect_identical(last$data$y_test, matrix(y[17:20]))
+  expect_null(last$seed)
+  expect_identical(task_data(x, y, test = 0.3, split = "last")$data$y_test, matrix(y[15:20]))
+  expect_identical(task_data(y ~ a, data.frame(y = y, a = x[, 1]), test = 17:20)$data$y_test, matrix(y[17:20]))
+  # classes of 60, 30 and 10 rows: a fifth of each
+  class <- rep(c("a", "b", "c"), c(60, 30, 10))
+  for (seed in 1:5) {
+    task <- task_data(matrix(sin(1:100)), class, split = "stratified", seed = seed)
+    expect_equal(colSums(task$data$y_test), c(12, 6, 2))
+    expect_equal(colSums(task$data$y), c(48, 24, 8))
+  }
+  first <- task_data(matrix(sin(1:100)), class, split = "stratified", seed = 1)
+  expect_identical(task_data(matrix(sin(1:100)), class, split = "stratified", seed = 1), first)
+  expect_false(identical(task_data(matrix(sin(1:100)), class, split = "stratified", seed = 2)$data, first$data))
+  # remainders go to the classes with the largest ones
+  odd <- task_data(matrix(sin(1:7)), rep(c("u", "v"), c(4, 3)), test = 3 / 7, split = "stratified", seed = 1)
+  expect_equal(colSums(odd$data$y_test), c(2, 1))
+})
+
+test_that("na.omit leaves out rows with missing values, and row numbers are those of the data", {
+  frame <- data.frame(y = c(1, NA, 3:10), a = c(1, 2, NA, 4:10), g = factor(c("u", "v", "u", NA, rep(c("u", "v"), 3))))
+  whole <- stats::na.omit(frame)
+  for (task in list(
+    task_data(y ~ a + g, frame, na.action = na.omit, test = c(4, 5, 10)),
+    task_data(y ~ a + g, frame, na.action = "na.omit", test = c(5, 10))
+  )) {
+    expect_identical(task$data$y_test, matrix(c(5, 10)))
+    expect_identical(task$data$y, matrix(setdiff(whole$y, c(5, 10))))
+  }
+  x <- as.matrix(frame["a"])
+  expect_identical(task_data(x, frame$y, na.action = na.omit, test = 0)$data$y, matrix(c(1, 4:10 + 0)))
+  expect_identical(task_data(x, frame$g, na.action = na.omit, test = 0)$levels, c("u", "v"))
+})
+
+test_that("bad splits, row numbers, names and missing values are refused by name", {
+  x <- matrix(sin(1:40), 20)
+  y <- cos(1:20)
+  expect_snapshot(cran = TRUE, {
+    cat(bad(task_data(x, y, test = c(1, 21)), "value"))
+    cat(bad(task_data(x, y, test = c(1, 1)), "value"))
+    cat(bad(task_data(x, y, test = 1.5), "value"))
+    cat(bad(task_data(x, y, test = 1:20), "value"))
+    cat(bad(task_data(x, y, test = 3:4, split = "last"), "value"))
+    cat(bad(task_data(x, y, split = "stratified"), "value"))
+    cat(bad(task_data(x, rep(c("a", "b"), c(19, 1)), test = 0.9, split = "stratified"), "value"))
+    cat(bad(task_data(x, y, split = "first"), "value"))
+    cat(bad(task_data(x, y, na.action = na.pass), "value"))
+    cat(bad(task_data(replace(x, 3, Inf), y), "value"))
+    cat(bad(task_data(`colnames<-`(x, c("a", "a")), y), "value"))
+    cat(bad(task_data(`colnames<-`(x, c("a", NA)), y), "value"))
+    cat(bad(task_data(x, y, tset = 0.3), "value"))
+  })
+  frame <- data.frame(y = y, size = factor(rep(c("s", "m"), 10), ordered = TRUE))
+  expect_message(task_data(y ~ size, frame), "polynomial contrasts", class = "capalloc_message_ordered")
 })
