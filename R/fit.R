@@ -428,7 +428,7 @@ coef.ca_fit <- function(object, ...) coef(object$network)
 predict.ca_fit <- function(object, newdata = NULL, type = c("response", "link", "class"), ...) {
   type <- check_choice(type, c("response", "link", "class"))
   x <- if (is.null(newdata)) fit_rows(object)$x else {
-    check_inputs(newdata, object$network$input, arg = "newdata")
+    check_inputs(read_newdata(object$task, newdata), object$network$input, arg = "newdata")
   }
   if (type == "class") return(most_likely(object, x))
   if (type == "response") return(respond(object, x))

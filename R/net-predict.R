@@ -1,6 +1,7 @@
 # Outputs of a network at rows of inputs.
 
-# Returns rows of inputs as a matrix (N x n) without dimnames. A vector of length n is one row.
+# Returns rows of inputs as a matrix (N x n) without dimnames. A vector of length n is one row, and for a sequence so is
+# one window, positions x channels. Named columns are matched to the names of the inputs.
 check_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   force(arg)
   n <- input_size(input)
@@ -13,9 +14,35 @@ check_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::cal
     }
     x <- matrix(as.double(x), nrow = 1L)
   }
+  if (is_window(x, input)) x <- matrix(as.double(t(as.matrix(x))), nrow = 1L)
+  x <- match_columns(x, input$labels, arg, call)
   x <- check_matrix(x, ncol = n, arg = arg, call = call)
   dimnames(x) <- NULL
   x
+}
+
+# Whether x is one window of a sequence, positions x channels, rather than rows of inputs.
+is_window <- function(x, input) {
+  window <- input$shape[c(3L, 1L)]
+  input$kind == "sequence" && identical(dim(x), window) && window[[2L]] != input_size(input)
+}
+
+# Returns the columns of x in the order of the labels. Columns without names are taken in order; others than the inputs
+# are left out.
+match_columns <- function(x, labels, arg, call) {
+  names <- if (is.data.frame(x)) names(x) else colnames(x)
+  if (is.null(labels) || is.null(names)) return(x)
+  at <- match(labels, names)
+  if (anyNA(at)) {
+    lacks <- labels[is.na(at)]
+    abort(c(
+      "Columns of {.arg {arg}} must have the names of the inputs, in any order, or no names.",
+      x = "No column is named {.val {lacks}}; its columns are {.val {names}}.",
+      i = "Rename them, or drop their names with {.fn unname} if they are in the order of the inputs."
+    ), "names", call = call)
+  }
+  if (identical(at, seq_along(names))) return(x)
+  x[, at, drop = FALSE]
 }
 
 # Returns the outputs of a network (N x m) for rows x (N x n), both in data units.
@@ -31,7 +58,9 @@ network_outputs <- function(network, x) {
 #' @param object A network with coefficients, or a fit.
 #' @param newdata A numeric matrix or data frame with one row per observation and
 #'   one column per input coordinate, channel-fastest, then position; a vector is
-#'   one observation. For a fit, `NULL` gives the fitted values.
+#'   one observation, and for a sequence so is a matrix of one window, positions x channels. If the inputs have names
+#'   and the columns have, too, they are matched by name. For a fit, `NULL` gives the fitted values; for one of a
+#'   formula, a data frame with the variables of the formula is read as by [stats::predict.lm()].
 #' @param type `"response"`, or for a network whose outputs are logits (trained on classes, or imported from a model of
 #'   classes) `"link"` for the logits; its response is one probability per class, the second class for a single logit
 #'   of a bare network.

@@ -356,6 +356,29 @@ formula_frame <- function(formula, data, call = rlang::caller_env()) {
   frame
 }
 
+# Returns the inputs of new data: for a task of a formula, from the variables of the formula, with the levels and
+# contrasts of the factors in the task's data.
+read_newdata <- function(task, newdata, call = rlang::caller_env()) {
+  reading <- task$reading
+  if (is.null(reading) || !is.data.frame(newdata) || all(task$input$labels %in% names(newdata))) return(newdata)
+  lacks <- setdiff(all.vars(reading$terms), names(newdata))
+  lacks <- lacks[!vapply(lacks, exists, NA, envir = environment(reading$terms))]
+  if (length(lacks) > 0L) {
+    abort(c(
+      "{.arg newdata} must have the variables of the formula.",
+      x = "It lacks {.val {lacks}}."
+    ), "names", call = call)
+  }
+  frame <- tryCatch(
+    stats::model.frame(reading$terms, newdata, xlev = reading$xlev, na.action = stats::na.pass),
+    error = function(e) {
+      abort(c("{.arg newdata} could not be read by the formula.", x = "{conditionMessage(e)}"), "value", call = call)
+    }
+  )
+  x <- stats::model.matrix(reading$terms, frame, contrasts.arg = reading$contrasts)
+  x[, colnames(x) != "(Intercept)", drop = FALSE]
+}
+
 check_numeric_response <- function(y, arg, call = rlang::caller_env()) {
   if (is.numeric(y) || is.data.frame(y)) return(y)
   abort(c(

@@ -121,9 +121,10 @@ check_matrix <- function(x, nrow = NULL, ncol = NULL, arg = rlang::caller_arg(x)
   }
   if (length(dim(x)) != 2L) x <- matrix(as.double(x), ncol = 1L)
   if ((!is.null(nrow) && nrow(x) != nrow) || (!is.null(ncol) && ncol(x) != ncol)) {
-    want <- paste(if (is.null(nrow)) "any" else nrow, "x", if (is.null(ncol)) "any" else ncol)
+    wanted <- if (is.null(nrow)) count_text(ncol, "column") else if (is.null(ncol)) count_text(nrow, "row") else
+      paste(count_text(nrow, "row"), "and", count_text(ncol, "column"))
     abort(c(
-      "{.arg {arg}} must be {want} (rows x columns).",
+      "{.arg {arg}} must have {wanted}.",
       x = "It is {nrow(x)} x {ncol(x)}."
     ), "shape", call = call)
   }

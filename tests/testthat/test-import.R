@@ -34,7 +34,7 @@ test_that("imported networks survive saveRDS", {
   if (rlang::is_installed("nnet")) {
     nets <- c(nets, list(withr::with_seed(1, as_network(quiet_nnet(iris[, 1:3], iris[, 4], size = 2, skip = TRUE)))))
   }
-  rows <- as.matrix(iris[1:20, 1:3])
+  rows <- unname(as.matrix(iris[1:20, 1:3]))
   for (network in nets) {
     saveRDS(network, file)
     expect_identical(readRDS(file), network)

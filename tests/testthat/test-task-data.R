@@ -315,3 +315,20 @@ test_that("bad splits, row numbers, names and missing values are refused by name
   frame <- data.frame(y = y, size = factor(rep(c("s", "m"), 10), ordered = TRUE))
   expect_message(task_data(y ~ size, frame), "polynomial contrasts", class = "capalloc_message_ordered")
 })
+
+test_that("new data are read by the formula, as predict() of lm() does", {
+  frame <- transform(mtcars, gear = factor(gear), cyl = factor(cyl))
+  formula <- mpg ~ poly(wt, 2) + log(hp) * gear + cyl
+  trained <- fit(input_vector(9) |> layer_dense(1, bias = TRUE), task_data(formula, frame, test = 0))
+  own <- lm(formula, frame)
+  new <- data.frame(wt = c(2, 3.5), hp = c(90, 200), gear = c("4", "3"), cyl = factor(c(8, 4), levels = c(8, 4)))
+  expect_near(predict(trained, new)[, 1L], unname(predict(own, new)), 1e-8)
+  expect_near(predict(trained, frame)[, 1L], unname(fitted(own)), 1e-8)
+  # columns of the model matrix are still taken
+  expect_near(predict(trained, model.matrix(own)[, -1L]), predict(trained, frame), 1e-12)
+  expect_snapshot(cran = TRUE, {
+    cat(bad(predict(trained, new[c("wt", "hp")]), "names"))
+    cat(bad(predict(trained, transform(new, gear = "6")), "value"))
+    cat(bad(predict(trained, transform(new, hp = NA)), "value"))
+  })
+})
