@@ -114,7 +114,7 @@ partition_pca <- function(k) {
     }
     labels <- c(paste0("component ", seq_len(k)), if (k < n) "(rest)")
     part <- factor(labels[pmin(seq_len(n), k + 1L)], levels = labels)
-    list(Q = eigen(moments$sigma, symmetric = TRUE)$vectors, part = part)
+    new_cut(part, eigen(moments$sigma, symmetric = TRUE)$vectors)
   })
 }
 
@@ -184,11 +184,11 @@ complete_basis <- function(bases, n) {
   rest <- if (ncol(own) < n) qr.Q(qr(own), complete = TRUE)[, (ncol(own) + 1L):n, drop = FALSE]
   labels <- c(names(bases), if (!is.null(rest)) "(rest)")
   sizes <- c(vapply(bases, ncol, 0L), if (!is.null(rest)) ncol(rest))
-  list(Q = cbind(own, rest), part = factor(rep(labels, sizes), levels = labels))
+  new_cut(factor(rep(labels, sizes), levels = labels), cbind(own, rest))
 }
 
 # A basis of positions for every channel: coordinates are channel-fastest.
 over_channels <- function(Q, part, input) {
   channels <- input$shape[[1L]]
-  list(Q = Q %x% diag(channels), part = rep(part, each = channels))
+  new_cut(rep(part, each = channels), Q %x% diag(channels))
 }

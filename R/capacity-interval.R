@@ -94,7 +94,10 @@ check_over <- function(over, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-# list(fit, asked), if it can be trained again that way.
+# What a capacity was computed from: the fit, and the other arguments of capacity(), a named list.
+new_source <- function(fit, asked) list(fit = fit, asked = asked)
+
+# The source of a capacity, if its fit can be trained again that way.
 check_source <- function(x, over, call = rlang::caller_env()) {
   source <- attr(x, "source")
   if (is.null(source)) {
@@ -233,24 +236,20 @@ refit <- function(fit, sample, seeds, warm = TRUE) {
   fit
 }
 
-# Samples: rows with those set aside, and moments.
-same_sample <- function(fit) fit[c("rows", "validation", "moments")]
+# The sample that a fit was trained on.
+same_sample <- function(fit) new_sample(fit$rows, fit$validation, fit$moments, fit$nobs)
 
 fresh_sample <- function(fit, seed) {
   N <- nrow(fit$rows$x)
   aside <- max(nrow(fit$validation$x), 0L)
   drawn <- simulate(fit$task, N + aside, seed = seed)[c("x", "y")]
   part <- function(at) lapply(drawn, function(z) z[at, , drop = FALSE])
-  new_sample(part(seq_len(N)), if (aside > 0L) part(N + seq_len(aside)))
+  sample_of_rows(part(seq_len(N)), if (aside > 0L) part(N + seq_len(aside)))
 }
 
 drawn_sample <- function(fit, block_length, seed) {
   at <- with_seed(seed, draw_blocks(nrow(fit$rows$x), block_length))
-  new_sample(lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
-}
-
-new_sample <- function(rows, validation) {
-  list(rows = rows, validation = validation, moments = row_moments(rows$x, rows$y))
+  sample_of_rows(lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
 }
 
 # N row numbers in blocks of neighbours, each block beginning anywhere it fits.

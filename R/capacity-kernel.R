@@ -31,20 +31,20 @@
 #' @export
 capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "standardised", "covariance"), ridge = 0,
                             tol = NULL, data = NULL, layers = NULL, block = NULL) {
-  about <- new_allocation(x, metric, ridge, tol, data, layers, block)
-  rows <- input_frame(about$network$input, about$intercept)
+  allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
+  rows <- input_frame(allocation$network$input, allocation$intercept)
   at <- shown_inputs(inputs, rows)
-  core <- allocate(about, "kernel", at)
+  core <- allocate(allocation, "kernel", at)
   rows <- as.list(rows)
   first <- lapply(rows, function(column) rep(column[at], times = length(at)))
   second <- lapply(rows, function(column) rep(column[at], each = length(at)))
   names(first) <- paste0(names(rows), "1")
   names(second) <- paste0(names(rows), "2")
   new_frame(c(first, second, list(kernel = c(core$answer))), "ca_kernel",
-    evidence = core$evidence, total = if (soft(about)) sum(core$parameters) else as.double(core$rank),
-    metric = about$metric, ridge = if (about$decay > 0) about$lambda else about$ridge, decay = about$decay > 0, at = at,
-    n_inputs = about$n, n_outputs = about$m,
-    input_kind = about$network$input$kind
+    evidence = core$evidence, total = if (soft(allocation)) sum(core$parameters) else as.double(core$rank),
+    metric = allocation$metric, ridge = reported_ridge(allocation), decay = allocation$decay > 0, at = at,
+    n_inputs = allocation$n, n_outputs = allocation$m,
+    input_kind = allocation$network$input$kind
   )
 }
 

@@ -1,12 +1,15 @@
 # Partitions of the space of inputs and outputs: list(kind, cut, needs, needs_moments), `needs` a
-# kind of input or NULL. cut(input, moments) gives list(part, Q, over):
-#   part   a factor, the part of each coordinate, basis vector or output (not of the constant)
-#   Q      NULL, or an orthonormal basis of the input space, a vector a column
-#   over   "inputs" (the default) or "outputs"
+# kind of input or NULL. cut(input, moments) gives a record of new_cut().
 
 new_partition <- function(kind, cut, needs = NULL, needs_moments = FALSE) {
   structure(list(kind = kind, cut = cut, needs = needs, needs_moments = needs_moments), class = "ca_partition")
 }
+
+# What a partition divides:
+#   part  a factor, the part of each coordinate or basis vector (not of the constant); NULL for outputs
+#   Q     an orthonormal basis of the input space, a vector a column; NULL for the coordinates themselves
+#   over  "inputs" or "outputs"
+new_cut <- function(part = NULL, Q = NULL, over = "inputs") list(part = part, Q = Q, over = over)
 
 #' Partitions by inputs and outputs
 #'
@@ -79,7 +82,7 @@ format_each <- function(x) vapply(x, format, "", digits = 15)
 
 # By the columns of input_frame().
 coordinate_partition <- function(kind, part, needs = NULL) {
-  new_partition(kind, function(input, moments) list(part = part(input_frame(input))), needs = needs)
+  new_partition(kind, function(input, moments) new_cut(part(input_frame(input))), needs = needs)
 }
 
 #' @rdname partition_regions
@@ -112,7 +115,7 @@ partition_channels <- function() {
 #' @rdname partition_regions
 #' @export
 partition_outputs <- function() {
-  new_partition("outputs", function(input, moments) list(over = "outputs"))
+  new_partition("outputs", function(input, moments) new_cut(over = "outputs"))
 }
 
 #' @export
@@ -139,17 +142,17 @@ check_partition <- function(partition, input, call = rlang::caller_env()) {
 }
 
 # What a partition makes of the inputs of an allocation; NULL for none.
-cut_inputs <- function(partition, about, call = rlang::caller_env()) {
+cut_inputs <- function(partition, allocation, call = rlang::caller_env()) {
   if (is.null(partition)) return(NULL)
-  moments <- if (partition$needs_moments) principal_moments(about, call)
-  partition$cut(about$network$input, moments)
+  moments <- if (partition$needs_moments) principal_moments(allocation, call)
+  partition$cut(allocation$network$input, moments)
 }
 
 # The rows of the tangent in a basis Q (the constant last, where there is one), after the metric.
-turned_rows <- function(Q, about) {
+turned_rows <- function(Q, allocation) {
   if (is.null(Q)) return(NULL)
-  if (about$intercept) Q <- rbind(cbind(Q, 0), c(numeric(ncol(Q)), 1))
-  if (is.null(about$seeds)) t(Q) else crossprod(Q, about$seeds)
+  if (allocation$intercept) Q <- rbind(cbind(Q, 0), c(numeric(ncol(Q)), 1))
+  if (is.null(allocation$root)) t(Q) else crossprod(Q, allocation$root)
 }
 
 # Capacities per part, the (Intercept) last. kappa: outputs x coordinates (or basis vectors).

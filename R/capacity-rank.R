@@ -12,25 +12,45 @@
 
 trained_tol <- 1e-6
 
-# Singular values around the rank.
+# Evidence of a rank:
+#   tol                  tolerance, relative to the largest singular value
+#   gap                  ratio of the singular values before and after the rank: Inf at full rank, NA at rank 0
+#   rank                 at the tolerance
+#   rank_low, rank_high  range of the rank
+#   undecided            whether these two differ; FALSE for soft capacity
+#   is_trained           whether the network was trained and the capacity is hard
+#   is_imported          whether the network was imported
+#   rank_trained         rank by the T-rule
+# The last four are fields of allocations only, and rank_trained only of trained and imported networks.
+new_rank_evidence <- function(tol, gap, rank, rank_low, rank_high, undecided = NULL, is_trained = NULL,
+                              is_imported = NULL, rank_trained = NULL) {
+  evidence <- list(tol = tol, gap = gap, rank = rank, rank_low = rank_low, rank_high = rank_high)
+  evidence$undecided <- undecided
+  evidence$is_trained <- is_trained
+  evidence$is_imported <- is_imported
+  evidence$rank_trained <- rank_trained
+  evidence
+}
+
+# Evidence of the rank of any matrix: its range is that between ten times and a tenth of the tolerance.
 rank_evidence <- function(core, tol) {
   s <- core$values
   above <- function(tol) if (length(s) == 0L) 0L else sum(s > tol * s[[1L]])
   r <- core$rank
   gap <- if (r == 0L) NA_real_ else if (r == length(s)) Inf else s[[r]] / s[[r + 1L]]
-  list(tol = tol, gap = gap, rank = r, rank_low = above(10 * tol), rank_high = above(tol / 10))
+  new_rank_evidence(tol = tol, gap = gap, rank = r, rank_low = above(10 * tol), rank_high = above(tol / 10))
 }
 
 # list(evidence, low): evidence with `undecided`, for trained and imported networks `rank_trained`, and for trained ones
 # `low`, the answer of a projector that attains rank_low, or NULL where that is the answer at hand. ask(setting) puts
 # the same question with other settings: list(tol, left_out).
-settle_rank <- function(core, about, ask, want_low = TRUE) {
-  evidence <- rank_evidence(core, about$tol)
-  evidence$undecided <- !soft(about) && evidence$rank_low < evidence$rank_high
-  evidence$is_trained <- !soft(about) && !is.null(about$network$trained)
-  evidence$is_imported <- isTRUE(about$network$imported)
-  if (soft(about) || !(evidence$is_trained || evidence$is_imported)) return(list(evidence = evidence))
-  rule <- trained_rank(core, about, ask)
+settle_rank <- function(core, allocation, ask, want_low = TRUE) {
+  evidence <- rank_evidence(core, allocation$tol)
+  evidence$undecided <- !soft(allocation) && evidence$rank_low < evidence$rank_high
+  evidence$is_trained <- !soft(allocation) && !is.null(allocation$network$trained)
+  evidence$is_imported <- isTRUE(allocation$network$imported)
+  if (soft(allocation) || !(evidence$is_trained || evidence$is_imported)) return(list(evidence = evidence))
+  rule <- trained_rank(core, allocation, ask)
   evidence$rank_trained <- rule$rank
   if (!evidence$is_trained) return(list(evidence = evidence))
   at_10 <- evidence$rank_low
@@ -40,7 +60,7 @@ settle_rank <- function(core, about, ask, want_low = TRUE) {
   low <- NULL
   if (want_low && evidence$rank_low < core$rank) {
     low <- if (rule$rank > at_10) {
-      ask(list(tol = 10 * about$tol))
+      ask(list(tol = 10 * allocation$tol))
     } else if (is.null(rule$core)) {
       ask(list(tol = rule$tol))
     } else {
@@ -51,21 +71,21 @@ settle_rank <- function(core, about, ask, want_low = TRUE) {
 }
 
 # list(rank, tol, core): the rank by the T-rule, and what `ask` returned where that was needed to find it.
-trained_rank <- function(core, about, ask) {
-  tol <- max(trained_tol, about$tol)
+trained_rank <- function(core, allocation, ask) {
+  tol <- max(trained_tol, allocation$tol)
   s <- core$values
   if (core$rank == 0L) return(list(rank = 0L, tol = tol))
-  out <- left_out_columns(core$norm, about, tol)
+  out <- left_out_columns(core$norm, allocation, tol)
   if (!any(out)) return(list(rank = sum(s > tol * s[[1L]]), tol = tol))
   again <- ask(list(tol = tol, left_out = out))
   list(rank = again$rank, tol = tol, core = again)
 }
 
 # Kept columns that the T-rule drops. norm: of each kept column, 0 for those that are dropped already.
-left_out_columns <- function(norm, about, tol) {
-  array <- about$array[about$array > 0L]
+left_out_columns <- function(norm, allocation, tol) {
+  array <- allocation$array[allocation$array > 0L]
   largest <- tapply(norm, array, max)[as.character(array)]
-  alive <- alive_arrays(norm, array, about, tol)
+  alive <- alive_arrays(norm, array, allocation, tol)
   norm > 0 & !(norm > tol * largest & alive[as.character(array)])
 }
 
@@ -73,8 +93,8 @@ left_out_columns <- function(norm, about, tol) {
 # arrays b of |theta_b| |J_b| / |W|, Frobenius norms in the metric: the share of the output that moves with the array.
 # It does not change when layers are rescaled inversely. A layer whose effect no other trained parameter multiplies is
 # alive whatever its size: there is no product that training could drive to zero.
-alive_arrays <- function(norm, array, about, tol) {
-  theta <- about$network$coef[about$array > 0L]
+alive_arrays <- function(norm, array, allocation, tol) {
+  theta <- allocation$network$coef[allocation$array > 0L]
   size <- function(v) {
     most <- max(abs(v))
     if (most > 0) most * sqrt(sum((v / most)^2)) else 0
@@ -82,27 +102,27 @@ alive_arrays <- function(norm, array, about, tol) {
   numbers <- sort(unique(array))
   # by logarithms: products of very large and very small norms leave the range of doubles
   activity <- vapply(numbers, function(b) log(size(theta[array == b])) + log(size(norm[array == b])), 0) -
-    log(map_norm(about))
+    log(map_norm(allocation))
   alive <- is.nan(activity) | activity > log(tol)
-  if (!all(alive)) alive <- alive | numbers %in% direct_arrays(about$graph, about$all_arrays)
-  layer <- about$array_layer[numbers]
+  if (!all(alive)) alive <- alive | numbers %in% direct_arrays(allocation$graph, allocation$all_arrays)
+  layer <- allocation$array_layer[numbers]
   stats::setNames(layer %in% layer[alive], numbers)
 }
 
 # |W| of the whole network in the metric: effective weights, or the tangent maps at all samples.
-map_norm <- function(about) {
-  graph <- about$graph
-  theta <- about$network$coef
-  m <- about$m
-  if (is.null(about$samples)) {
+map_norm <- function(allocation) {
+  graph <- allocation$graph
+  theta <- allocation$network$coef
+  m <- allocation$m
+  if (is.null(allocation$samples)) {
     W <- .Call(ffi_weights, graph, theta)
   } else {
-    W <- .Call(ffi_linearise, graph, theta, about$samples)
+    W <- .Call(ffi_linearise, graph, theta, allocation$samples)
   }
-  if (!is.null(about$contrast)) W <- about$contrast %*% W
-  if (!is.null(about$seeds)) {
-    N <- ncol(W) / about$n
-    W <- matrix(aperm(array(W, c(m, about$n, N)), c(1L, 3L, 2L)), m * N) %*% t(about$seeds)
+  if (!is.null(allocation$contrast)) W <- allocation$contrast %*% W
+  if (!is.null(allocation$root)) {
+    N <- ncol(W) / allocation$n
+    W <- matrix(aperm(array(W, c(m, allocation$n, N)), c(1L, 3L, 2L)), m * N) %*% t(allocation$root)
   }
   norm(W, "F")
 }
@@ -155,4 +175,7 @@ warn_rank_gap <- function(evidence) {
 }
 
 # Whether directions have weights between 0 and 1, so that nothing depends on a rank.
-soft <- function(about) about$ridge > 0 || about$decay > 0
+soft <- function(allocation) allocation$ridge > 0 || allocation$decay > 0
+
+# The ridge that results show: with ridge = "decay" the weight decay of the fit.
+reported_ridge <- function(allocation) if (allocation$decay > 0) allocation$lambda else allocation$ridge

@@ -1,21 +1,27 @@
 # Whether a network is at a stationary point of its loss: there J' eps = 0, which gives capacity its meaning. Every
 # allocation carries the convergence number of its network on its data.
 
-# list(gradient_norm, converged, bound, origin). `origin` is the source of the number ("fit", "task") or the
-# reason why it is NA ("untrained", "imported", "no response").
-stationarity_of <- function(about) {
-  network <- about$network
+# Stationarity of a network:
+#   gradient_norm  convergence number, or NA
+#   converged      whether training converged, for a task as `data` whether the number is within the bound; or NA
+#   bound          of the convergence number, or NA
+#   origin         source of the number ("fit", "task"), or why it is NA ("untrained", "imported", "no response")
+new_stationarity <- function(gradient_norm, converged, bound, origin) {
+  list(gradient_norm = gradient_norm, converged = converged, bound = bound, origin = origin)
+}
+
+# The stationarity of the network of an allocation, on `data` where it is given.
+stationarity_of <- function(allocation) {
+  network <- allocation$network
   trained <- network$trained
-  x <- about$x
-  known <- function(number, converged, bound, origin) {
-    list(gradient_norm = as.double(number), converged = converged, bound = bound, origin = origin)
-  }
-  if (inherits(about$data, "ca_task")) {
+  x <- allocation$x
+  known <- function(number, ...) new_stationarity(as.double(number), ...)
+  if (inherits(allocation$data, "ca_task")) {
     bound <- if (is.null(trained)) default_bound(network) else trained$tol
-    number <- task_number(network, about$data)
+    number <- task_number(network, allocation$data)
     return(known(number, if (is.na(number)) NA else number <= bound, bound, "task"))
   }
-  if (!is.null(about$data)) return(known(NA, NA, NA_real_, "no response"))
+  if (!is.null(allocation$data)) return(known(NA, NA, NA_real_, "no response"))
   if (!is.null(trained)) return(known(trained$gradient_norm, trained$converged, trained$tol, "fit"))
   if (inherits(x, "ca_fit")) return(known(x$gradient_norm, x$converged, x$control$tol, "fit"))
   known(NA, NA, NA_real_, if (isTRUE(network$imported)) "imported" else "untrained")

@@ -138,22 +138,22 @@
 #' @export
 capacity <- function(x, metric = c("identity", "standardised", "covariance"), partition = NULL, ridge = 0, tol = NULL,
                      data = NULL, layers = NULL, by = NULL, block = NULL) {
-  about <- new_allocation(x, metric, ridge, tol, data, layers, block)
-  input <- about$network$input
+  allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
+  input <- allocation$network$input
   check_partition(partition, input)
-  group <- sample_groups(by, about)
-  cut <- cut_inputs(partition, about)
-  core <- allocate(about, "capacity", list(
-    turned = turned_rows(cut$Q, about), group = if (!is.null(group)) as.integer(group)
+  group <- sample_groups(by, allocation)
+  cut <- cut_inputs(partition, allocation)
+  core <- allocate(allocation, "capacity", list(
+    turned = turned_rows(cut$Q, allocation), group = if (!is.null(group)) as.integer(group)
   ))
   # answer: outputs and coordinates x groups of samples
   frames_of <- function(answer) {
     lapply(seq_len(ncol(answer)), function(g) {
-      kappa <- matrix(answer[, g], about$m)
+      kappa <- matrix(answer[, g], allocation$m)
       if (is.null(partition)) {
-        c(input_frame(input, about$intercept), list(capacity = colSums(kappa)))
+        c(input_frame(input, allocation$intercept), list(capacity = colSums(kappa)))
       } else {
-        part_sums(kappa, cut, about$intercept)
+        part_sums(kappa, cut, allocation$intercept)
       }
     })
   }
@@ -161,32 +161,32 @@ capacity <- function(x, metric = c("identity", "standardised", "covariance"), pa
   low <- if (core$evidence$is_trained) {
     if (is.null(core$low)) columns$capacity else bind_groups(frames_of(core$low), group)$capacity
   }
-  notices <- capacity_notices(about, core$rank, colSums(matrix(rowSums(core$answer), about$m)))
+  notices <- capacity_notices(allocation, core$rank, colSums(matrix(rowSums(core$answer), allocation$m)))
   warn_notices(notices)
   new_frame(columns, "ca_capacity",
-    total = if (soft(about)) sum(core$answer) else as.double(core$rank),
-    evidence = core$evidence, spectrum = core$values, capacity_low = low, stationarity = stationarity_of(about),
-    notices = notices, metric = about$metric, ridge = if (about$decay > 0) about$lambda else about$ridge,
-    decay = about$decay > 0, n_params = about$n_kept, n_inputs = about$n, n_outputs = about$m, input_kind = input$kind,
-    linear = is.null(about$samples), n_samples = max(nrow(about$samples), 1),
+    total = if (soft(allocation)) sum(core$answer) else as.double(core$rank),
+    evidence = core$evidence, spectrum = core$values, capacity_low = low, stationarity = stationarity_of(allocation),
+    notices = notices, metric = allocation$metric, ridge = reported_ridge(allocation), decay = allocation$decay > 0,
+    n_params = allocation$n_kept, n_inputs = allocation$n, n_outputs = allocation$m, input_kind = input$kind,
+    linear = is.null(allocation$samples), n_samples = max(nrow(allocation$samples), 1),
     source = if (inherits(x, "ca_fit")) {
-      list(fit = x, asked = list(
-        metric = about$metric, partition = partition, ridge = ridge, tol = tol, data = data, layers = layers, by = by,
-        block = block
+      new_source(fit = x, asked = list(
+        metric = allocation$metric, partition = partition, ridge = ridge, tol = tol, data = data, layers = layers,
+        by = by, block = block
       ))
     }
   )
 }
 
 # The group of each sample as a factor, NULL for all together.
-sample_groups <- function(by, about, call = rlang::caller_env()) {
+sample_groups <- function(by, allocation, call = rlang::caller_env()) {
   if (is.null(by)) return(NULL)
-  if (is.null(about$samples)) {
+  if (is.null(allocation$samples)) {
     abort(c(
       "{.arg by} must be {.code NULL} for a linear network: it allocates the same at every input."
     ), "value", call = call)
   }
-  n <- nrow(about$samples)
+  n <- nrow(allocation$samples)
   if (identical(by, "sample")) return(factor(seq_len(n)))
   if (!is.atomic(by) || length(by) != n || anyNA(by)) {
     abort(c(

@@ -4,7 +4,7 @@ needs_rows <- function(network, task, control) {
   !is_linear(network) || has_classes(task) || control$decay > 0 || is.finite(control$batch) || control$validation > 0
 }
 
-# The rows to train on and `validation`, those set aside, in data units.
+# The sample with some of its rows set aside for early stopping, where `control` says so.
 split_sample <- function(sample, task, control, seed, call = rlang::caller_env()) {
   if (is.null(sample$rows)) {
     abort(c(

@@ -51,13 +51,16 @@ start_in_units <- function(network, units, call = rlang::caller_env()) {
   reexpress_outputs(first, change, call)
 }
 
-# x_old = a x_new + b and y_new = gain y_old + shift; NULL where nothing changes.
+# A change of units: x_old = a x_new + b for each input, y_new = gain y_old + shift for each output.
+new_units_change <- function(a, b, gain, shift) list(a = a, b = b, gain = gain, shift = shift)
+
+# The change from the units `old` to `new` of n inputs and m outputs; NULL where nothing changes.
 units_change <- function(old, new, n, m) {
   if (identical(old, new)) return(NULL)
   none <- new_units(numeric(n), rep(1, n), numeric(m), rep(1, m))
   if (is.null(old)) old <- none
   if (is.null(new)) new <- none
-  list(
+  new_units_change(
     a = new$scale_x / old$scale_x, b = (new$centre_x - old$centre_x) / old$scale_x,
     gain = old$scale_y / new$scale_y, shift = (old$centre_y - new$centre_y) / new$scale_y
   )

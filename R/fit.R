@@ -131,8 +131,26 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
   new_fit(start, task, sample, runs, method, control, seed, proc.time()[[3L]] - began)
 }
 
-# The sample with what the layers see of it: `units`, and `root` (task-root.R) for a linear network that is trained on
-# moments, else `trained_on` and `aside` (rows that are set aside).
+# What a fit is trained on. In data units:
+#   rows        list(x, y), NULL for a population
+#   validation  rows set aside for early stopping, list(x, y) or NULL
+#   moments     of the rows, or of the population
+#   nobs        number of rows, Inf for a population
+# As the layers see it, added by sample_in_units():
+#   units       of the fit, or NULL
+#   root        root of the moments, for a linear network that is trained on moments, else NULL
+#   trained_on  rows, NULL for training on moments
+#   aside       rows set aside, or NULL
+new_sample <- function(rows, validation, moments, nobs, units = NULL, root = NULL, trained_on = NULL, aside = NULL) {
+  list(rows = rows, validation = validation, moments = moments, nobs = nobs, units = units, root = root,
+    trained_on = trained_on, aside = aside)
+}
+
+sample_of_rows <- function(rows, validation = NULL) {
+  new_sample(rows, validation, row_moments(rows$x, rows$y), nrow(rows$x))
+}
+
+# The sample of a fit, with what the layers see of it.
 prepare_sample <- function(sample, network, task, control, seed, call = rlang::caller_env()) {
   by_rows <- needs_rows(network, task, control)
   if (by_rows) sample <- split_sample(sample, task, control, seed, call = call)
@@ -141,7 +159,7 @@ prepare_sample <- function(sample, network, task, control, seed, call = rlang::c
 
 # As above, for rows that are set aside already.
 sample_in_units <- function(sample, network, task, by_rows, call = rlang::caller_env()) {
-  sample$units <- fit_units(task, sample$rows, output_size(network))
+  sample["units"] <- list(fit_units(task, sample$rows, output_size(network)))
   if (by_rows) {
     sample$trained_on <- layer_rows(sample$rows, network, task, sample$units)
     if (!is.null(sample$validation)) sample$aside <- layer_rows(sample$validation, network, task, sample$units)
@@ -178,15 +196,14 @@ fit_methods <- c("lm", "lbfgs", "adam")
 #' @export
 generics::fit
 
-# What a fit is trained on: moments, and the rows behind them if there are any.
+# The sample before rows are set aside.
 training_sample <- function(task, n_obs, seed, call = rlang::caller_env()) {
   if (identical(n_obs, Inf)) {
     rows <- if (is.null(task$data)) NULL else task$data[c("x", "y")]
-    return(list(moments = task$moments, rows = rows, nobs = if (is.null(rows)) Inf else nrow(rows$x)))
+    return(new_sample(rows, NULL, task$moments, if (is.null(rows)) Inf else nrow(rows$x)))
   }
   n_obs <- check_count(n_obs, call = call)
-  rows <- simulate(task, n_obs, seed = seed)[c("x", "y")]
-  list(moments = row_moments(rows$x, rows$y), rows = rows, nobs = n_obs)
+  sample_of_rows(simulate(task, n_obs, seed = seed)[c("x", "y")])
 }
 
 check_varies <- function(root, call) {
@@ -241,12 +258,20 @@ known_floor <- function(network, task, sample) {
   if (same) sample$root$floor else bayes_loss(task)
 }
 
+# The record of training that a network carries:
+#   tol            bound of the convergence number
+#   gradient_norm  the convergence number
+#   converged      whether training converged
+new_trained_record <- function(tol, gradient_norm, converged) {
+  list(tol = tol, gradient_norm = gradient_norm, converged = converged)
+}
+
 # The record that capacity() uses: the bound of the convergence number and the number that was reached. With weight
 # decay it is the number of the loss without the penalty, which is not zero at the optimum.
 trained_record <- function(fit) {
   number <- fit$gradient_norm
   if (fit$control$decay > 0) number <- rows_number(fit$network, fit$task, fit$rows)
-  list(tol = fit$control$tol, gradient_norm = number, converged = fit$converged)
+  new_trained_record(tol = fit$control$tol, gradient_norm = number, converged = fit$converged)
 }
 
 fit_output <- function(network, task) {

@@ -198,3 +198,7 @@ test_that("a tolerance below which directions are lost is met exactly, also wher
     expect_near(core$answer[, 1], rowSums(s$u[, seq_len(r), drop = FALSE]^2), 1e-11)
   }
 })
+
+test_that("the record of an allocation has the fields of its constructor", {
+  expect_constructor(new_allocation)
+})

@@ -58,13 +58,13 @@ test_that("an input at correlation .99 keeps its capacity when its unit changes"
 
 test_that("the covariance root is a root, and the symmetric one for stationary zero-mean tasks", {
   for (bias in c(TRUE, FALSE)) {
-    about <- new_allocation(constrained(bias), "covariance", 0, NULL, metric_rows(), NULL, NULL)
+    allocation <- read_allocation(constrained(bias), "covariance", 0, NULL, metric_rows(), NULL, NULL)
     x <- if (bias) cbind(metric_rows(), 1) else metric_rows()
-    expect_equal(crossprod(about$seeds), unname(crossprod(x) / nrow(x)), tolerance = 1e-12)
+    expect_equal(crossprod(allocation$root), unname(crossprod(x) / nrow(x)), tolerance = 1e-12)
   }
   task <- task_fgn(8, 0.8)
   net <- with_test_coef(input_sequence(8) |> layer_dense(1), 1)
-  T <- new_allocation(net, "covariance", 0, NULL, task, NULL, NULL)$seeds
+  T <- read_allocation(net, "covariance", 0, NULL, task, NULL, NULL)$root
   expect_equal(T, t(T), tolerance = 1e-14)
   expect_equal(T %*% T, task$moments$sigma, tolerance = 1e-12)
 })
@@ -73,7 +73,7 @@ test_that("the root of rows far from zero keeps the digits of their differences"
   x <- metric_rows(rho = 0.5)
   far <- x + 1e6
   net <- constrained()
-  root <- function(x) new_allocation(net, "covariance", 0, NULL, x, NULL, NULL)$seeds[1:3, 1:3]
+  root <- function(x) read_allocation(net, "covariance", 0, NULL, x, NULL, NULL)$root[1:3, 1:3]
   # rounding of the rows themselves: 1e6 eps
   expect_near(root(far), root(x), 1e-9)
 })
@@ -93,7 +93,7 @@ test_that("the covariance metric is the twin's, from rows and from moments", {
 test_that("constant and repeated columns have eigenvalues that are exactly zero", {
   x <- metric_rows()
   x <- cbind(x[, 1], x[, 1], 3)
-  parts <- correlation_parts(list(rows = x), TRUE)
+  parts <- correlation_parts(new_metric_inputs(x), TRUE)
   expect_identical(sum(parts$values == 0), 2L)
   expect_identical(parts$sd[[3L]], 0)
   dense <- input_vector(3) |> layer_dense(1, bias = TRUE) |> set_coef(1:4)
@@ -113,12 +113,12 @@ test_that("the standardised metric is the identity metric of standardised inputs
   # and of one scale for each channel of a sequence
   rows <- withr::with_seed(1, matrix(rnorm(240), 30)) * rep(rep(c(1, 10), 4), each = 30)
   seq_net <- with_test_coef(input_sequence(4, channels = 2) |> layer_conv(1, 2) |> layer_dense(1), 1)
-  T <- new_allocation(seq_net, "standardised", 0, NULL, rows, NULL, NULL)$seeds
+  T <- read_allocation(seq_net, "standardised", 0, NULL, rows, NULL, NULL)$root
   expect_length(unique(diag(T)), 2)
   # from moments as from rows
   task <- task_moments(crossprod(rows) / 30, numeric(8), 1, mean_x = colMeans(rows),
     input = input_sequence(4, channels = 2))
-  expect_equal(new_allocation(seq_net, "standardised", 0, NULL, task, NULL, NULL)$seeds, T, tolerance = 1e-12)
+  expect_equal(read_allocation(seq_net, "standardised", 0, NULL, task, NULL, NULL)$root, T, tolerance = 1e-12)
 })
 
 test_that("a network with units of its own is standardised, and takes data in data units", {
@@ -154,7 +154,7 @@ test_that("principal components are those of the correlations outside the identi
     expect_near(moved$capacity, at$capacity, 1e-9)
     P <- cor(x)
     Q <- eigen(P, symmetric = TRUE)$vectors
-    T <- new_allocation(net, metric, 0, NULL, x, NULL, NULL)$seeds
+    T <- read_allocation(net, metric, 0, NULL, x, NULL, NULL)$root
     J <- kronecker(T, diag(2)) %*% unname(tangent(net))
     s <- svd(twin_unit_columns(J, twin_theta_array(net)))
     U <- s$u[, s$d > 1e-10 * s$d[[1]], drop = FALSE]
@@ -178,4 +178,9 @@ test_that("one frame never mixes metrics", {
   net <- constrained()
   expect_snapshot(cat(bad(c(a = capacity(net), b = capacity(net, "standardised", data = x)), "metric")))
   expect_s3_class(c(a = capacity(net), b = capacity(net)), "ca_capacities")
+})
+
+test_that("records of inputs and of their correlations have the fields of their constructors", {
+  expect_constructor(new_metric_inputs)
+  expect_constructor(new_correlation_parts)
 })

@@ -272,3 +272,7 @@ test_that("bad partitions are refused", {
     cat(bad(capacity(vector, partition = list(1:2, 3:4)), "type"))
   })
 })
+
+test_that("what a partition divides has the fields of its constructor", {
+  expect_constructor(new_cut)
+})

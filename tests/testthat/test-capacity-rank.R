@@ -230,3 +230,7 @@ test_that("an undecided capacity is said by print, glance and a warning", {
     print(quietly(capacity_table(net)))
   })
 })
+
+test_that("the evidence of a rank has the fields of its constructor", {
+  expect_constructor(new_rank_evidence)
+})

@@ -41,3 +41,7 @@ test_that("rows without a response have no number, a task has", {
   expect_false(other$glance$converged)
   expect_match(other$text, "not what training forced")
 })
+
+test_that("the record of stationarity has the fields of its constructor", {
+  expect_constructor(new_stationarity)
+})

@@ -112,3 +112,7 @@ test_that("where it is not exact, coefficients given are refused by class", {
     expect_s3_class(quiet(fit(initialise(net, seed = 1), task, seed = 1, control = list(max_iterations = 1))), "ca_fit")
   }
 })
+
+test_that("a change of units has the fields of its constructor", {
+  expect_constructor(new_units_change)
+})

@@ -637,3 +637,8 @@ test_that("training can be interrupted, and the same call gives the same fit aft
     cat(identical(train(2)$history, before$history))
   '), "interrupted TRUE")
 })
+
+test_that("samples and records of training have the fields of their constructors", {
+  expect_constructor(new_sample)
+  expect_constructor(new_trained_record)
+})
