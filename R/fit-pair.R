@@ -1,6 +1,5 @@
-# Whether a network and a task fit each other.
+# Checks that the inputs and outputs of a network are those of a task.
 
-# A network and a task must be about the same inputs and outputs.
 check_pair <- function(network, task, call = rlang::caller_env()) {
   check_pair_input(network, task, call)
   if (!same_outputs(network, task)) {
@@ -13,7 +12,7 @@ check_pair <- function(network, task, call = rlang::caller_env()) {
   invisible()
 }
 
-# One output is enough for two classes.
+# Whether a network has as many outputs as a task. A single logit is enough for two classes.
 same_outputs <- function(network, task) {
   m <- output_size(network)
   m == task$outputs || (m == 1L && has_classes(task) && task$outputs == 2L)
