@@ -1,20 +1,21 @@
-# What all allocations share: the network, the metric, the parameters that count, the rank and its evidence.
+# Allocations: their record, which capacity(), capacity_kernel() and capacity_table() share, the call of the core, and
+# the selection of parameters.
 
 # What is allocated, and how:
 #   network      with coefficients
 #   graph        its lowered form
-#   x, data      the arguments of the caller: a network or a fit, and rows of inputs, a task or NULL
+#   x, data      as passed by the user: a network or a fit; rows of inputs, a task or NULL
 #   units        of the network, or NULL
 #   metric       one of capacity_metrics
 #   root         root T of the metric (coordinates x coordinates), or NULL for the identity
-#   augmented    whether T has a row for the means of the inputs
+#   augmented    whether T has a row with the means of the inputs
 #   contrast     map of the outputs (m x m), or NULL, see output_contrast()
-#   ridge        soft capacity: a multiple of the largest squared singular value, or 0
-#   lambda       weight decay of the fit where ridge = "decay", else 0
-#   decay        the same as the weight of |theta|^2 beside J'J: lambda times the number of samples
+#   ridge        ridge relative to the largest squared singular value, 0 for hard capacity and for ridge = "decay"
+#   lambda       weight decay of the fit for ridge = "decay", else 0
+#   decay        the constant added to the diagonal of J'J for ridge = "decay": lambda times the number of samples
 #   tol          tolerance of the rank
 #   array        number of the array of each parameter, 0 for parameters that are left out
-#   all_arrays   the same with no parameter left out
+#   all_arrays   the same without leaving parameters out
 #   array_layer  number of the layer of each array
 #   n_kept       number of parameters that are not left out
 #   m, n         numbers of outputs and of coordinates, the constant included
@@ -73,8 +74,8 @@ read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = r
   allocation
 }
 
-# Inputs at which a nonlinear network is linearised, as its layers see them: rows that the user passes, or those
-# that a fit was trained on.
+# The inputs at which a nonlinear network is linearised, in its units (samples x inputs): rows from the user, or those
+# that the fit was trained on.
 sample_inputs <- function(x, network, data, call) {
   if (is.null(data) && inherits(x, "ca_fit")) return(units_in(fit_rows(x, call)$x, network$units))
   if (is.null(data)) {
@@ -94,8 +95,16 @@ sample_inputs <- function(x, network, data, call) {
   units_in(some_inputs(data, network, call), network$units)
 }
 
-# Runs the core: list(answer, values, rank, parameters, norm) with the evidence of the rank, and for trained networks
-# `low`, the answer of a projector that attains rank_low (NULL where it is `answer`, or want_low is FALSE).
+# Runs the core and decides the rank. question: "capacity", "kernel" or "table"; what: its own arguments, see the C
+# functions. Returns a list:
+#   answer      capacities (outputs and coordinates, or basis vectors, x groups of samples), kernel, or two-way table
+#   values      singular values
+#   rank        number of those above the tolerance
+#   parameters  capacity of each parameter
+#   norm        norm of each column of J that is not left out, 0 for dropped columns
+#   evidence    record of new_rank_evidence()
+#   low         for trained networks `answer` for a projector of rank rank_low; absent where that is `answer` itself or
+#               want_low is FALSE
 allocate <- function(allocation, question, what, want_low = question == "capacity") {
   own <- if (is.null(allocation$samples)) allocation$m else allocation$m * allocation$n
   inform_cost(allocation$n_rows, allocation$n_kept, own * allocation$block)
@@ -124,8 +133,8 @@ allocate <- function(allocation, question, what, want_low = question == "capacit
   core
 }
 
-# Arrays of parameters (the kernel or the bias of a layer, say) in the order of theta, depth first: `array`, the number
-# of the array of each parameter, and `layer`, the number of the layer of each array.
+# The arrays of parameters in the order of theta, which is depth first. Returns a list: `array`, the number of the array
+# of each parameter, and `layer`, the number of the layer of each array.
 parameter_arrays <- function(network) {
   sizes <- array_sizes(network$layers)
   of_layer <- lengths(sizes)
@@ -135,14 +144,14 @@ parameter_arrays <- function(network) {
   )
 }
 
-# Numbers of parameters of each array of each layer, a vector a layer.
+# The numbers of parameters of the arrays of each layer: a list with one vector for each layer.
 array_sizes <- function(layers) {
   unlist(lapply(layers, function(layer) {
     c(list(vapply(layer$params, prod, 0)), unlist(lapply(layer$blocks, array_sizes), recursive = FALSE))
   }), recursive = FALSE)
 }
 
-# The array of each parameter, 0 for parameters of other layers than those named.
+# `array` with 0 for the parameters of layers that `layers` does not name.
 kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
   if (is.null(layers)) return(array)
   rows <- network_rows(network)
@@ -166,14 +175,14 @@ kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
   array
 }
 
-# Coordinates per block: QR of [triangle; block] costs 1 + p / rows of its floor,
-# and a block of rows x p takes at most about 64 MB.
+# The number of coordinates (m rows of J each) in a block. QR of [triangle; block] costs 1 + p / rows times as much as
+# QR in one piece, so a block has 6 p rows where these take at most 64 MB, else fewer, but at least p and at least 512.
 block_size <- function(m, n, p) {
   rows <- max(min(6 * p, 2^23 / max(p, 1)), p, 512)
   as.integer(min(ceiling(rows / m), n))
 }
 
-# Before a long run: what it will need. `block`: rows at a time.
+# Informs about the operations and the memory of a long computation before it begins. `block`: rows in a block.
 inform_cost <- function(rows, p, block) {
   flops <- 2 * rows * p^2 * (1 + p / block) + 2 * rows * p * min(rows, p)
   if (flops < 2e11) return(invisible())

@@ -1,5 +1,5 @@
-# Partitions by subspaces that are not spanned by inputs: an orthonormal basis of the input space whose
-# vectors are grouped in parts.
+# Partitions by subspaces that are not spanned by inputs. Each has an orthonormal basis of the input space, and the
+# vectors of the basis are grouped in parts.
 
 #' Partitions by subspaces
 #'
@@ -55,7 +55,8 @@ partition_fourier <- function(bands = NULL) {
   })
 }
 
-# Real orthonormal Fourier basis of n points: cycles 0, 1, 1, 2, 2, .. per n, cosine before sine.
+# The real orthonormal Fourier basis of n points. Returns a list: `Q`, the basis (n x n), and `cycles`, the frequency of
+# each column in cycles per n points: 0, 1, 1, 2, 2, .., cosine before sine.
 fourier_basis <- function(n) {
   t <- seq_len(n) - 1
   cycles <- 0:(n %/% 2)
@@ -66,6 +67,7 @@ fourier_basis <- function(n) {
   list(Q = do.call(cbind, columns), cycles = rep(cycles, vapply(columns, ncol, 0L)))
 }
 
+# The part of each frequency: the mean, a band, or "(rest)".
 band_parts <- function(frequency, bands) {
   waves <- interval_parts(frequency[frequency > 0], bands, outside = "(rest)")
   factor(c(rep("mean", sum(frequency == 0)), as.character(waves)), levels = c("mean", levels(waves)))
@@ -89,7 +91,8 @@ partition_haar <- function() {
   })
 }
 
-# Haar wavelets by the positions that they cover: 2, 4, .., n; the mean is scale 0.
+# The Haar basis of n points, n a power of two. Returns a list: `Q`, the basis (n x n), and `scale`, the number of
+# positions that each wavelet covers (2, 4, .., n), 0 for the mean.
 haar_basis <- function(n) {
   Q <- matrix(1 / sqrt(n), n, 1L)
   scale <- 0
@@ -144,7 +147,7 @@ partition_subspaces <- function(subspaces) {
 
 check_matrix_of <- function(x, arg, call) check_matrix(x, arg = arg, call = call)
 
-# Orthonormal columns that span what the columns of x span.
+# An orthonormal basis of the column space of x.
 span_basis <- function(x, name, call) {
   x <- as.matrix(x)
   s <- svd_of(x, nv = 0L)
@@ -165,7 +168,7 @@ check_orthogonal <- function(bases, call = rlang::caller_env()) {
   }
   for (i in seq_along(bases)) {
     for (j in seq_len(i - 1L)) {
-      # cosines of orthonormal vectors: rounding is far below 1e-8
+      # the cosine of the smallest angle; rounding errors of orthonormal vectors are far below 1e-8
       cosine <- max(svd_of(crossprod(bases[[i]], bases[[j]]), 0L, 0L)$d)
       if (cosine > 1e-8) {
         abort(c(
@@ -179,6 +182,7 @@ check_orthogonal <- function(bases, call = rlang::caller_env()) {
   invisible()
 }
 
+# The bases of subspaces, completed to a basis of n coordinates by a part "(rest)".
 complete_basis <- function(bases, n) {
   own <- do.call(cbind, unname(bases))
   rest <- if (ncol(own) < n) qr.Q(qr(own), complete = TRUE)[, (ncol(own) + 1L):n, drop = FALSE]
@@ -187,7 +191,7 @@ complete_basis <- function(bases, n) {
   new_cut(factor(rep(labels, sizes), levels = labels), cbind(own, rest))
 }
 
-# A basis of positions for every channel: coordinates are channel-fastest.
+# Extends a basis Q of positions to all channels. The channel varies fastest over coordinates.
 over_channels <- function(Q, part, input) {
   channels <- input$shape[[1L]]
   new_cut(rep(part, each = channels), Q %x% diag(channels))

@@ -1,19 +1,20 @@
-# Metrics: roots T of the inputs' coordinates, applied to the tangent as (T (x) I_m) J.
+# Metrics: matrices T (coordinates x coordinates) that are applied to the tangent as (T (x) I_m) J.
 #
 # "standardised" and "covariance" both have the form
-#   T = [[A, 0], [mu', 1]]    where the tangent has the constant as a coordinate that carries means,
-#   T = A                     otherwise,
-# so that the inputs' rows of T J are about variation around the mean and the row of the constant is about the
-# mean output. For "standardised" A = diag(scale); for "covariance" A = P^(1/2) V^(1/2) with P the correlations and V
-# the variances of the inputs (ZCA-cor; Kessy, Lewin and Strimmer 2018, doi:10.1080/00031305.2016.1277159). Without a
-# constant P and V come from uncentred moments: the network cannot express a mean.
+#   T = [[A, 0], [mu', 1]]    where the constant is a coordinate of the tangent whose rows are not zero,
+#   T = A                     otherwise.
+# In the first form the rows of T J for the inputs describe variation around the mean, and the row for the constant
+# describes the mean output. For "standardised" A = diag(scale). For "covariance" A = P^(1/2) V^(1/2) with P the
+# correlations and V the variances of the inputs (ZCA-cor; Kessy, Lewin and Strimmer 2018,
+# doi:10.1080/00031305.2016.1277159). In the second form P and V are those of uncentred moments, since the network
+# cannot express a mean.
 
 capacity_metrics <- c("identity", "standardised", "covariance")
 
-# The root T, rows x coordinates, or NULL for the identity.
+# The root T (coordinates x coordinates), or NULL for the identity.
 metric_root <- function(allocation, call = rlang::caller_env()) {
   if (allocation$metric == "identity") return(NULL)
-  # the inputs of a network with units of its own are standardised already
+  # inputs of a network that has units are standardised already
   if (allocation$metric == "standardised" && !is.null(allocation$units)) return(NULL)
   inputs <- metric_inputs(allocation, call)
   if (allocation$metric == "standardised") {
@@ -26,7 +27,7 @@ metric_root <- function(allocation, call = rlang::caller_env()) {
     mean <- parts$mean
   }
   if (allocation$augmented) return(rbind(cbind(A, 0), c(mean, 1)))
-  # a nonlinear homogeneous network has the constant as a coordinate, whose rows of D are zero
+  # the constant is a coordinate of a positively homogeneous network as well, but its rows of D are zero
   if (allocation$intercept) rbind(cbind(A, 0), c(numeric(ncol(A)), 1)) else A
 }
 
@@ -58,6 +59,7 @@ metric_inputs <- function(allocation, call) {
   new_metric_inputs(units_in(check_squares(rows, "data", call), allocation$units))
 }
 
+# The inputs of a task, in `units`.
 task_inputs <- function(task, units) {
   if (is_data_task(task)) return(new_metric_inputs(units_in(task$data$x, units)))
   mean <- task$moments$mean_x
@@ -66,7 +68,8 @@ task_inputs <- function(task, units) {
   new_metric_inputs(mean = (mean - units$centre_x) / units$scale_x, sigma = sigma / tcrossprod(units$scale_x))
 }
 
-# Centre and scale of each coordinate, coordinates of a group together; constants have scale 1.
+# Centre and scale of each coordinate, common to the coordinates of a group: list(centre, scale). The scale of constants
+# is 1.
 standard_units <- function(inputs, group) {
   if (!is.null(inputs$rows)) return(column_units(inputs$rows, group))
   centre <- group_means(inputs$mean, group)
@@ -76,16 +79,16 @@ standard_units <- function(inputs, group) {
 
 # The correlation matrix P of the inputs by its eigenvectors:
 #   mean     means of the inputs
-#   sd       standard deviations, for uncentred moments root mean squares
+#   sd       standard deviations, or root mean squares for uncentred moments
 #   values   eigenvalues of P
 #   vectors  eigenvectors of P, in columns
 new_correlation_parts <- function(mean, sd, values, vectors) {
   list(mean = mean, sd = sd, values = values, vectors = vectors)
 }
 
-# Means, deviations and correlations of the inputs. From rows by
-# QR of the centred and scaled columns, whose singular values are the roots of the eigenvalues: forming M - mu mu'
-# instead would lose the digits that large means cancel. Eigenvalues that are rounding next to the largest are zero.
+# The correlations of `inputs`, from centred or uncentred moments. For rows they are computed by QR of the centred and
+# scaled columns, whose squared singular values are the eigenvalues: M - mu mu' would lose digits by cancellation where
+# means are large.
 correlation_parts <- function(inputs, centred) {
   if (is.null(inputs$rows)) {
     sigma <- if (centred) inputs$sigma else inputs$sigma + tcrossprod(inputs$mean)
@@ -100,7 +103,7 @@ correlation_parts <- function(inputs, centred) {
   largest <- apply(abs(x), 2L, max)
   if (centred) {
     x <- x - rep(mean, each = N)
-    again <- colMeans(x) # the mean of large values has lost digits that their differences have
+    again <- colMeans(x) # a second pass, since the mean of large values has a rounding error
     x <- x - rep(again, each = N)
     mean <- mean + again
   }
@@ -114,6 +117,7 @@ correlation_parts <- function(inputs, centred) {
   new_correlation_parts(mean, sd, clip_values(values), e$v)
 }
 
+# Eigenvalues with those at the level of rounding error set to zero.
 clip_values <- function(values) {
   floor <- 10 * length(values) * .Machine$double.eps * max(values, 0)
   ifelse(values > floor, values, 0)
@@ -125,14 +129,15 @@ correlation_root <- function(parts) {
   root * rep(parts$sd, each = nrow(root))
 }
 
-# What partition_pca() takes the eigenvectors of: uncentred second moments in the identity metric, where coordinates
-# keep their units, and correlations in the others, where they do not.
+# list(sigma): the matrix whose eigenvectors partition_pca() uses. It contains uncentred second moments in the identity
+# metric, where coordinates keep their units, and correlations in the other metrics.
 principal_moments <- function(allocation, call) {
   if (allocation$metric == "identity") return(list(sigma = second_moments_of(allocation, call)))
   parts <- correlation_parts(metric_inputs(allocation, call), allocation$augmented)
   list(sigma = parts$vectors %*% (parts$values * t(parts$vectors)))
 }
 
+# The uncentred second moments of the inputs, in the units of the network.
 second_moments_of <- function(allocation, call) {
   if (inherits(allocation$x, "ca_fit") && is.null(allocation$data)) {
     return(moments_in(allocation$x$task$moments, allocation$units)$sigma)
@@ -145,8 +150,8 @@ second_moments_of <- function(allocation, call) {
   crossprod(rows) / nrow(rows)
 }
 
-# svd() of a finite matrix. LAPACK's divide and conquer fails on some of them, and then succeeds on the transpose, whose
-# rounding is another.
+# svd() of a finite matrix. LAPACK's divide-and-conquer routine does not converge for some matrices. It then succeeds on
+# the transpose, since rounding errors differ.
 svd_of <- function(x, nu = min(dim(x)), nv = min(dim(x))) {
   tryCatch(svd(x, nu, nv), error = function(e) {
     s <- svd(t(x), nv, nu)

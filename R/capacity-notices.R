@@ -1,7 +1,8 @@
-# Conditions under which the numbers of an allocation are right and yet say little about the network: warnings of their
-# own classes, which the result carries so that print repeats them.
+# Conditions under which a correct allocation carries little information about the network. Each is a warning of its own
+# class, and is stored in the result so that print() repeats it.
 
-# A named character vector of messages, named by class.
+# The messages that apply, a character vector named by the class of the warning. kappa: the capacity of each coordinate
+# or basis vector, over all outputs and samples. There are none for soft capacity.
 capacity_notices <- function(allocation, rank, kappa) {
   if (soft(allocation)) return(character())
   c(rows_exhausted_notice(allocation, rank, kappa), constant_notice(allocation, kappa))
@@ -11,7 +12,8 @@ warn_notices <- function(notices) {
   for (class in names(notices)) warn("{notices[[class]]}", class)
 }
 
-# kappa: the capacity of each coordinate or basis vector, over all samples.
+# A linear fit with fewer training rows x outputs than its rank; a nonlinear network whose rank is the number of
+# independent rows of D, so that P is the identity on its samples.
 rows_exhausted_notice <- function(allocation, rank, kappa) {
   outputs <- n_contrasts(allocation$network)
   if (is.null(allocation$samples)) {
@@ -32,8 +34,8 @@ rows_exhausted_notice <- function(allocation, rank, kappa) {
   ))
 }
 
-# Rows of (T (x) I_m) D of one sample and output that are independent. Rows of D for the constant are zero where the
-# network is positively homogeneous.
+# The number of independent rows of (T (x) I_m) D for one sample and output. The constant is left out where the network
+# is positively homogeneous, since its rows of D are zero.
 metric_rank <- function(allocation) {
   T <- allocation$root
   if (!allocation$augmented) T <- T[-nrow(T), -ncol(T), drop = FALSE]
@@ -41,6 +43,7 @@ metric_rank <- function(allocation) {
   sum(d > 10 * max(dim(T)) * .Machine$double.eps * max(d, 0))
 }
 
+# A nonlinear network whose inputs all have zero capacity. Not where layers are left out.
 constant_notice <- function(allocation, kappa) {
   n_kept <- allocation$n_kept
   if (is.null(allocation$samples) || n_kept < length(allocation$array) || n_kept == 0L) return(NULL)

@@ -1,11 +1,11 @@
-# The rank of a tangent: how far it is decided.
+# The rank of a tangent, and the range within which it is determined.
 #
-# For any matrix, the rank at ten times and at a tenth of the tolerance. For trained networks there is more: training
-# drives some products of weights to zero and stops, at about sqrt(eps) at best, since a pair of small weights
-# u = v = x changes the loss by x^4 only. What is left of them has singular values far above rounding and yet is no
-# capacity. The T-rule counts without it: with T = max(1e-6, tol), it keeps the columns above T times the largest of
-# their array (the kernel or the bias of a layer, say) in layers that are alive, scales them to unit norm and counts
-# singular values s > T s_1. The rank of a trained network lies between
+# For any matrix the range is that between the ranks at ten times and at a tenth of the tolerance. For trained networks
+# it also includes the rank by the T-rule. Training drives some products of weights to zero, but stops at about
+# sqrt(eps) at best, since a pair of small weights u = v = x changes the loss by x^4 only. The remainders of such
+# weights have singular values far above rounding error although they are not capacity, and the T-rule leaves them out.
+# With T = max(1e-6, tol) it keeps the columns of layers that are alive, if their norm is above T times the largest of
+# their array, scales them to unit norm and counts singular values s > T s_1. The rank of a trained network lies between
 #   rank_low  = min(rank at 10 tol, the T-rule) and
 #   rank_high = max(rank at tol, rank at tol / 10),
 # and is undecided where these differ.
@@ -41,9 +41,9 @@ rank_evidence <- function(core, tol) {
   new_rank_evidence(tol = tol, gap = gap, rank = r, rank_low = above(10 * tol), rank_high = above(tol / 10))
 }
 
-# list(evidence, low): evidence with `undecided`, for trained and imported networks `rank_trained`, and for trained ones
-# `low`, the answer of a projector that attains rank_low, or NULL where that is the answer at hand. ask(setting) puts
-# the same question with other settings: list(tol, left_out).
+# Completes the evidence of a rank. core: the result of the core; ask(change): runs the core again with changed
+# settings, a list with `tol` or `left_out`. Returns a list: `evidence`, and for trained networks `low`, the answer for
+# a projector of rank rank_low, or NULL where that is core$answer or want_low is FALSE.
 settle_rank <- function(core, allocation, ask, want_low = TRUE) {
   evidence <- rank_evidence(core, allocation$tol)
   evidence$undecided <- !soft(allocation) && evidence$rank_low < evidence$rank_high
@@ -70,7 +70,8 @@ settle_rank <- function(core, allocation, ask, want_low = TRUE) {
   list(evidence = evidence, low = low$answer)
 }
 
-# list(rank, tol, core): the rank by the T-rule, and what `ask` returned where that was needed to find it.
+# The rank by the T-rule. Returns a list: `rank`; `tol`, the T of the rule; and `core`, the result of ask() if the core
+# had to run again because columns are dropped.
 trained_rank <- function(core, allocation, ask) {
   tol <- max(trained_tol, allocation$tol)
   s <- core$values
@@ -81,7 +82,8 @@ trained_rank <- function(core, allocation, ask) {
   list(rank = again$rank, tol = tol, core = again)
 }
 
-# Kept columns that the T-rule drops. norm: of each kept column, 0 for those that are dropped already.
+# Whether the T-rule drops each column. Columns are those of parameters that are not left out; norm: their norms, 0 for
+# columns that the core has dropped, for which the result is FALSE.
 left_out_columns <- function(norm, allocation, tol) {
   array <- allocation$array[allocation$array > 0L]
   largest <- tapply(norm, array, max)[as.character(array)]
@@ -89,10 +91,11 @@ left_out_columns <- function(norm, allocation, tol) {
   norm > 0 & !(norm > tol * largest & alive[as.character(array)])
 }
 
-# For each array whether its layer is alive, named by its number. The activity of a layer is the largest over its
-# arrays b of |theta_b| |J_b| / |W|, Frobenius norms in the metric: the share of the output that moves with the array.
-# It does not change when layers are rescaled inversely. A layer whose effect no other trained parameter multiplies is
-# alive whatever its size: there is no product that training could drive to zero.
+# Whether the layer of each array is alive, named by the number of the array. A layer is alive when its activity exceeds
+# tol. The activity of a layer is the largest over its arrays b of |theta_b| |J_b| / |W|, with Frobenius norms in the
+# metric. It measures the share of the output's weights that the array can move, and does not change when layers are
+# rescaled inversely to each other. A layer with an array of direct_arrays() is alive whatever its activity: its
+# parameters are in no product that training could drive to zero.
 alive_arrays <- function(norm, array, allocation, tol) {
   theta <- allocation$network$coef[allocation$array > 0L]
   size <- function(v) {
@@ -100,7 +103,7 @@ alive_arrays <- function(norm, array, allocation, tol) {
     if (most > 0) most * sqrt(sum((v / most)^2)) else 0
   }
   numbers <- sort(unique(array))
-  # by logarithms: products of very large and very small norms leave the range of doubles
+  # logarithms, since the product of the norms can overflow or underflow
   activity <- vapply(numbers, function(b) log(size(theta[array == b])) + log(size(norm[array == b])), 0) -
     log(map_norm(allocation))
   alive <- is.nan(activity) | activity > log(tol)
@@ -109,7 +112,7 @@ alive_arrays <- function(norm, array, allocation, tol) {
   stats::setNames(layer %in% layer[alive], numbers)
 }
 
-# |W| of the whole network in the metric: effective weights, or the tangent maps at all samples.
+# The Frobenius norm |W| of the network in the metric, W its effective weights, or its tangent maps at all samples.
 map_norm <- function(allocation) {
   graph <- allocation$graph
   theta <- allocation$network$coef
@@ -127,17 +130,17 @@ map_norm <- function(allocation) {
   norm(W, "F")
 }
 
-# Numbers of the arrays that read the input directly, with no trained parameter between them and the output: a dense
-# layer, a linear skip. From the lowered graph: a linear operation with theta or a product of two inputs lies between
-# what it reads and the output; a bias is added and does not multiply.
+# The numbers of the arrays that no other parameter multiplies, neither between the input and the array nor between the
+# array and the output: for instance those of a single dense layer, or of a linear skip connection. In the lowered graph
+# linear operations with theta and products of two nodes multiply; a bias is added.
 direct_arrays <- function(graph, arrays) {
   multiplies <- ops_are(graph$ops, "multiplies")
   weighs <- multiplies & ops_are(graph$ops, "theta")
   reads <- lapply(graph$ops, function(op) op$from)
   n <- length(reads)
-  plain <- c(TRUE, logical(n)) # node i at i + 1: reached from the input past no multiplication
-  behind <- logical(n + 1L) # a multiplication follows it
-  repeat { # recurrences read later nodes, so until nothing changes
+  plain <- c(TRUE, logical(n)) # node i at i + 1: whether a path from the input has no multiplication
+  behind <- logical(n + 1L) # whether a multiplication follows the node
+  repeat { # until nothing changes, since recurrences read later nodes
     before <- c(plain, behind)
     for (i in seq_len(n)) {
       from <- reads[[i]] + 1L
@@ -174,7 +177,7 @@ warn_rank_gap <- function(evidence) {
   ), "rank_gap", evidence = evidence)
 }
 
-# Whether directions have weights between 0 and 1, so that nothing depends on a rank.
+# Whether capacity is soft: directions have weights between 0 and 1, so that it does not depend on a rank.
 soft <- function(allocation) allocation$ridge > 0 || allocation$decay > 0
 
 # The ridge that results show: with ridge = "decay" the weight decay of the fit.

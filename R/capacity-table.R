@@ -42,7 +42,7 @@ capacity_table <- function(x, groups = c("layer", "array", "parameter"),
   first <- list(factor(rep(levels(group), each = allocation$n), levels = levels(group)))
   names(first) <- if (identical(groups, "layer")) "layer" else "group"
   columns <- lapply(rows, rep, times = nlevels(group))
-  # a network without parameters has no groups, and C an empty one
+  # without parameters there are no groups, but the core returns one
   values <- core$answer[seq_len(allocation$n * nlevels(group))]
   new_frame(c(first, columns, list(capacity = values)), "ca_table",
     evidence = core$evidence, total = if (soft(allocation)) sum(core$answer) else as.double(core$rank),
@@ -52,7 +52,7 @@ capacity_table <- function(x, groups = c("layer", "array", "parameter"),
   )
 }
 
-# A name for every parameter.
+# The name of the group of each parameter.
 parameter_groups <- function(network, groups, call = rlang::caller_env()) {
   names <- coef_names(network)
   if (identical(groups, "layer")) return(sub("[.].*", "", names))

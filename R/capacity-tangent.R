@@ -38,11 +38,11 @@ tangent <- function(network) {
   network <- network_of(network)
   check_linear(network)
   J <- .Call(ffi_tangent, lower(network), network$coef)
-  dimnames(J) <- list(NULL, coef_names(network)) # colnames() would copy it
+  dimnames(J) <- list(NULL, coef_names(network)) # colnames() would copy J
   J
 }
 
-# Weights that do not depend on the inputs.
+# Effective weights are defined only where the tangent map is the same at all inputs.
 check_linear <- function(network, arg = "network", call = rlang::caller_env()) {
   if (is_linear(network)) return(invisible())
   abort(c(

@@ -146,7 +146,7 @@ capacity <- function(x, metric = c("identity", "standardised", "covariance"), pa
   core <- allocate(allocation, "capacity", list(
     turned = turned_rows(cut$Q, allocation), group = if (!is.null(group)) as.integer(group)
   ))
-  # answer: outputs and coordinates x groups of samples
+  # columns of the data frame. answer: capacities (outputs and coordinates x groups of samples), outputs fastest
   frames_of <- function(answer) {
     lapply(seq_len(ncol(answer)), function(g) {
       kappa <- matrix(answer[, g], allocation$m)
@@ -178,7 +178,7 @@ capacity <- function(x, metric = c("identity", "standardised", "covariance"), pa
   )
 }
 
-# The group of each sample as a factor, NULL for all together.
+# The group of each sample as a factor, NULL for one group of all samples.
 sample_groups <- function(by, allocation, call = rlang::caller_env()) {
   if (is.null(by)) return(NULL)
   if (is.null(allocation$samples)) {
@@ -197,6 +197,7 @@ sample_groups <- function(by, allocation, call = rlang::caller_env()) {
   droplevels(as.factor(by))
 }
 
+# Columns of the data frames of all groups, one below the other, after a column `group`.
 bind_groups <- function(frames, group) {
   if (is.null(group)) return(frames[[1L]])
   columns <- lapply(stats::setNames(nm = names(frames[[1L]])), function(column) {
@@ -253,13 +254,13 @@ capacity_headline <- function(x) {
   )
 }
 
-# "soft (ridge 0.1) ", "soft (weight decay 0.01) ", or nothing.
+# "soft (ridge 0.1) ", "soft (weight decay 0.01) ", or "" for hard capacity.
 soft_text <- function(x) {
   if (!(attr(x, "ridge") > 0)) return("")
   paste0("soft (", if (isTRUE(attr(x, "decay"))) "weight decay " else "ridge ", format(attr(x, "ridge")), ") ")
 }
 
-# "28 (14 to 28, undecided)"
+# The total, with its range where it is undecided: "28 (14 to 28, undecided)".
 total_text <- function(x) {
   evidence <- attr(x, "evidence")
   paste0(
@@ -268,10 +269,10 @@ total_text <- function(x) {
   )
 }
 
-# What print says below the headline.
+# Lines that print() shows below the headline.
 capacity_notes <- function(x) c(stationarity_text(attr(x, "stationarity")), unname(attr(x, "notices")))
 
-# Each wrapped and indented.
+# Notes as wrapped and indented text.
 note_lines <- function(notes) {
   vapply(notes, function(note) {
     paste0(paste(strwrap(note, width = 100L, indent = 2L, exdent = 4L), collapse = "\n"), "\n")
@@ -345,5 +346,5 @@ c.ca_capacity <- function(...) {
   )
 }
 
-# Allocations of the same run agree to this much. Smaller differences count as zero.
+# Differences between capacities that are not above this are numerical error and count as zero.
 same_capacity <- 1e-6

@@ -293,7 +293,7 @@ warn_fit <- function(fit, sample, best) {
   if (!is.null(sample$root)) warn_above_floor(fit, sample$root, best)
 }
 
-# Warns when the starts of a nonconvex network end at training losses that differ by more than 1%.
+# Warns when the starts of a network that is not convex end at training losses that differ by more than 1%.
 warn_starts <- function(fit) {
   losses <- fit$runs$train_loss[is.finite(fit$runs$train_loss)]
   if (length(losses) < 2L || is_convex(fit$network) || !(max(losses) > 1.01 * min(losses))) return(invisible())
