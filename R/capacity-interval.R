@@ -94,9 +94,6 @@ check_over <- function(over, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-# The source of a capacity: the fit, and the other arguments of capacity() as a named list.
-new_source <- function(fit, asked) list(fit = fit, asked = asked)
-
 # The source of the capacity x. An error where its fit cannot be trained again with `over` varied.
 check_source <- function(x, over, call = rlang::caller_env()) {
   source <- attr(x, "source")

@@ -178,6 +178,9 @@ capacity <- function(x, metric = c("identity", "standardised", "covariance"), pa
   )
 }
 
+# The source of a capacity: the fit, and the other arguments of capacity() as a named list.
+new_source <- function(fit, asked) list(fit = fit, asked = asked)
+
 # The group of each sample as a factor, NULL for one group of all samples.
 sample_groups <- function(by, allocation, call = rlang::caller_env()) {
   if (is.null(by)) return(NULL)

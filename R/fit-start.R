@@ -15,9 +15,9 @@ train_each <- function(network, seeds, null, decay = 0, train) {
 most_redraws <- 5L
 
 # Returns the run of a drawn start. A start of a network that is not convex is drawn again, at most `most_redraws`
-# times, while training ends with a loss (without its penalty) above `null`, the null loss: such a start lies in a region
-# that training does not leave, for example where a recurrence explodes. The run with the least loss is kept, with the
-# number of redraws as `redraws`.
+# times, while training ends with a loss (without its penalty) above `null`, the null loss: such a start lies in a
+# region that training does not leave, for example where a recurrence explodes. The run with the least loss is kept,
+# with the number of redraws as `redraws`.
 train_drawn <- function(network, seed, null, decay, train) {
   run <- train(draw_coef(network, "glorot", seed), seed)
   redraws <- 0L

@@ -240,7 +240,3 @@ test_that("a profile is drawn with its intervals", {
   expect_length(layers(ggplot2::autoplot(octaves, conf.int = TRUE, times = 3, seed = 1)), 2L + 1L)
   bad(ggplot2::autoplot(k, over = "rows"), "value")
 })
-
-test_that("the source of a capacity has the fields of its constructor", {
-  expect_constructor(capalloc:::new_source)
-})

@@ -326,3 +326,7 @@ test_that("a network without parameters has no capacity", {
   expect_equal(generics::glance(k)$total, 0)
   expect_identical(generics::glance(k)$gap, NA_real_)
 })
+
+test_that("the source of a capacity has the fields of its constructor", {
+  expect_constructor(new_source)
+})
