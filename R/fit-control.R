@@ -35,7 +35,7 @@ fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env
     check_count(defaults$batch, arg = "control$batch", call = call)
     if (method != "adam") {
       abort(c(
-        "{.arg control$batch} must be {.code Inf} for {.code method = \"{method}\"}: only {.val adam} takes
+        "{.arg control$batch} must be {.code Inf} for {.code method = \"{method}\"}: only {.val adam} uses
           mini-batches.",
         x = "It is {defaults$batch}."
       ), "value", call = call)

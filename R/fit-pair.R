@@ -5,7 +5,7 @@ check_pair <- function(network, task, call = rlang::caller_env()) {
   if (!same_outputs(network, task)) {
     abort(c(
       "The network must have one output per output of the {.arg task}.",
-      x = "The network has {output_size(network)}, the task {task$outputs}.",
+      x = "The network has {output_size(network)} output{?s}, the task {task$outputs}.",
       i = "End the network with {.code layer_dense({task$outputs})}, for instance."
     ), "shape", call = call)
   }
@@ -22,7 +22,7 @@ check_pair_input <- function(network, task, call = rlang::caller_env()) {
   if (!same_input(network$input, task$input)) {
     abort(c(
       "The network and the {.arg task} must have the same input.",
-      x = "The network takes {describe_input(network$input)}, the task gives
+      x = "The input of the network is {describe_input(network$input)}, that of the task
         {describe_input(task$input)}."
     ), "shape", call = call)
   }

@@ -9,10 +9,10 @@ needs_rows <- function(network, task, control) {
 split_sample <- function(sample, task, control, seed, call = rlang::caller_env()) {
   if (is.null(sample$rows)) {
     abort(c(
-      "{.arg n_obs} must be finite: the population's moments are enough only for a linear network that is
-        trained on its squared error alone.",
+      "{.arg n_obs} must be finite: population moments are sufficient only for a linear network that is trained on
+        squared error, without weight decay, mini-batches or validation.",
       x = "It is {.code Inf}, and the task has no rows of its own.",
-      i = "Simulate some with {.code n_obs = 1000}."
+      i = "Simulate rows with {.code n_obs = 1000}, for instance."
     ), "n_obs", call = call)
   }
   if (control$validation == 0) return(sample)

@@ -114,9 +114,9 @@ reexpress_outputs <- function(network, change, call) {
 
 abort_units <- function(call) {
   abort(c(
-    "The coefficients of {.arg object} cannot be brought to the units of the {.arg task}.",
-    x = "The task is standardised, and only dense layers and convolutions without padding, with a bias, can take in
-      another centre and scale exactly.",
+    "The coefficients of {.arg object} cannot be expressed in the units of the {.arg task}.",
+    x = "The task is standardised, and a change of centre and scale is exact only in dense layers and convolutions
+      without padding, with a bias.",
     i = "Start without coefficients, or make the task with {.code standardise = FALSE}."
   ), "units", call = call)
 }

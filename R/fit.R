@@ -299,10 +299,10 @@ warn_starts <- function(fit) {
   if (length(losses) < 2L || is_convex(fit$network) || !(max(losses) > 1.01 * min(losses))) return(invisible())
   within <- sum(losses <= 1.01 * min(losses))
   warn(c(
-    "Starts end at different losses: {within} of {length(losses)} within 1% of the least.",
+    "Training from different starts ended at different losses: {within} of {length(losses)} within 1% of the least.",
     x = "The training losses range from {format(min(losses), digits = 4)} to {format(max(losses), digits = 4)}.",
-    i = "The best start is kept. Which inputs it spends capacity on is a property of that minimum: compare with other
-      starts by {.code tidy(capacity(fit), conf.int = TRUE, over = \"restarts\")}."
+    i = "The best start is kept. Its allocation of capacity is a property of that minimum: compare it with those of
+      other starts by {.code tidy(capacity(fit), conf.int = TRUE, over = \"restarts\")}."
   ), "starts")
 }
 
@@ -314,9 +314,9 @@ warn_above_floor <- function(fit, root, best) {
   is_near <- !(above > 1e-6) || best$loss <= 1e-14 * root$total
   if (!fit$converged || is_near || !can_express(fit$network)) return(invisible())
   warn(c(
-    "The loss is above the least one that this network can have.",
+    "The training loss is above the least loss that this network can attain.",
     x = "It is {format(best$loss, digits = 6)}, {format(100 * above, digits = 2)}% above {format(floor, digits = 6)}.",
-    i = "The inputs are nearly collinear; {.code layer_dense()} alone is solved directly."
+    i = "The inputs are nearly collinear. A single {.code layer_dense()} is solved directly."
   ), "above_floor")
 }
 
@@ -372,17 +372,17 @@ history_frame <- function(runs) {
 
 warn_not_converged <- function(object) {
   what <- switch(object$outcome,
-    stalled = "it stalled, no step improves it any more",
-    exhausted = "it used all its iterations",
+    stalled = "it stalled, no further step reduces the loss",
+    exhausted = "it reached the maximum number of iterations",
     stopped = "it was stopped early, by the validation loss",
-    degenerate = "it is degenerate, the network's tangent is zero"
+    degenerate = "it is degenerate, the tangent of the network is zero"
   )
   warn(c(
     "Training has not converged: {what}.",
     x = "After {object$iterations} iteration{?s} the loss is {format(object$train_loss, digits = 6)}
       and {.field gradient_norm} {format(object$gradient_norm, digits = 2)}.",
     i = switch(object$outcome,
-      degenerate = "Start from other coefficients: at zero weights a deep network cannot move.",
+      degenerate = "Start from other coefficients: at zero weights the gradient of a deep network is zero.",
       stopped = "The coefficients are those of the least validation loss.",
       "Try more {.arg restarts}, or {.code control = list(max_iterations = )}."
     )

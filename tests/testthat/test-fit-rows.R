@@ -244,7 +244,7 @@ test_that("every outcome has its warning", {
   task <- sine_task(test = 0)
   expect_warning(
     trained <- fit(tanh_net(), task, seed = 1, control = list(max_iterations = 2)),
-    "used all its iterations", class = "capalloc_warning_not_converged"
+    "reached the maximum number of iterations", class = "capalloc_warning_not_converged"
   )
   expect_equal(trained$outcome, "exhausted")
   expect_warning(

@@ -421,7 +421,7 @@ test_that("a fit that used its iterations says so", {
     expect_warning(
       trained <- fit(dilated_stack(2, 4), task, method = method, seed = 1,
         control = list(max_iterations = 1)),
-      "used all its iterations", class = "capalloc_warning_not_converged"
+      "reached the maximum number of iterations", class = "capalloc_warning_not_converged"
     )
     expect_equal(trained$outcome, "exhausted")
     expect_false(trained$converged)
