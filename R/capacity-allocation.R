@@ -80,15 +80,15 @@ sample_inputs <- function(x, network, data, call) {
   if (is.null(data) && inherits(x, "ca_fit")) return(units_in(fit_rows(x, call)$x, network$units))
   if (is.null(data)) {
     abort(c(
-      "The network is not linear: what it allocates depends on its inputs. Pass {.arg data}.",
-      i = "Rows of inputs, as in {.fn predict}, such as {.code simulate(task, 1000)$x}."
+      "{.arg data} is needed: the allocation of a nonlinear network depends on its inputs.",
+      i = "Pass rows of inputs, as in {.fn predict}, such as {.code simulate(task, 1000)$x}."
     ), "no_data", call = call)
   }
   if (inherits(data, "ca_task")) {
     check_pair_input(network, data, call)
     if (is_data_task(data)) return(units_in(data$data$x, network$units))
     abort(c(
-      "{.arg data} must be rows of inputs: the network is not linear, and moments are not enough.",
+      "{.arg data} must be rows of inputs: moments are not sufficient for a nonlinear network.",
       i = "Draw them from the task with {.code simulate(task, 1000)$x}."
     ), "type", call = call)
   }

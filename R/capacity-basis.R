@@ -81,7 +81,7 @@ partition_haar <- function() {
     if (2^round(log2(n)) != n) {
       abort(c(
         "{.fn partition_haar} needs a sequence whose length is a power of two.",
-        x = "The network takes {describe_input(input)}."
+        x = "The input of the network is {describe_input(input)}."
       ), "shape", call = NULL)
     }
     haar <- haar_basis(n)
@@ -127,8 +127,8 @@ partition_subspaces <- function(subspaces) {
   check_named(subspaces, check_matrix_of)
   taken <- intersect(names(subspaces), c("(rest)", "(Intercept)"))
   if (length(taken) > 0L) {
-    abort(c("{.arg subspaces} must have names of their own.", x = "{.val {taken}} is a part that capacities add."),
-      "value")
+    abort(c("{.arg subspaces} must not have reserved names.", x = "{.val {taken}} {?names a part/name parts} that
+      {?is/are} added automatically."), "value")
   }
   call <- rlang::current_env()
   bases <- Map(function(x, name) span_basis(x, name, call), subspaces, names(subspaces))
@@ -137,7 +137,7 @@ partition_subspaces <- function(subspaces) {
     n <- input_size(input)
     if (nrow(bases[[1L]]) != n) {
       abort(c(
-        "{.arg subspaces} must be of the network's input coordinates ({n}).",
+        "{.arg subspaces} must have one row for each of the {n} input coordinate{?s} of the network.",
         x = "They have {nrow(bases[[1]])} row{?s}."
       ), "shape", call = NULL)
     }
@@ -153,7 +153,7 @@ span_basis <- function(x, name, call) {
   s <- svd_of(x, nv = 0L)
   rank <- sum(s$d > 10 * max(dim(x)) * .Machine$double.eps * max(s$d, 0))
   if (rank == 0L) {
-    abort(c("{.arg subspaces${name}} must span something.", x = "It is zero."), "value", call = call)
+    abort(c("{.arg subspaces${name}} must not be zero.", x = "All its elements are."), "value", call = call)
   }
   s$u[, seq_len(rank), drop = FALSE]
 }

@@ -16,18 +16,18 @@ decay_of <- function(x, metric, data, call) {
   if (has_classes(x$task)) {
     abort(c(
       "{.arg ridge} can be {.val decay} only for fits by squared error.",
-      x = "This one minimises the cross-entropy.",
+      x = "This fit minimises the cross-entropy.",
       i = "Pass a number instead."
     ), "decay", call = call)
   }
   if (!(x$control$decay > 0)) {
-    abort(c("{.arg ridge} can be {.val decay} only for a fit with weight decay.", x = "This one has none.", i = i),
+    abort(c("{.arg ridge} can be {.val decay} only for a fit with weight decay.", x = "This fit has none.", i = i),
       "decay", call = call)
   }
   if (!is.null(data)) {
     abort(c(
       "{.arg data} must be {.code NULL} with {.code ridge = \"decay\"}.",
-      i = "Weight decay is weighed against the rows that the fit was trained on."
+      i = "This soft capacity is defined on the rows that the fit was trained on."
     ), "decay", call = call)
   }
   if (metric != "covariance") {

@@ -99,8 +99,8 @@ check_source <- function(x, over, call = rlang::caller_env()) {
   source <- attr(x, "source")
   if (is.null(source)) {
     abort(c(
-      "Only the capacity of a fit has intervals: a network alone has no training to repeat.",
-      i = "Ask {.code capacity(fit(network, task))}."
+      "Only the capacity of a fit has intervals: a network without its fit cannot be trained again.",
+      i = "Use {.code capacity(fit(network, task))}."
     ), "value", call = call)
   }
   fit <- source$fit
@@ -116,14 +116,14 @@ check_source <- function(x, over, call = rlang::caller_env()) {
       "{.arg over} can be {.val samples} only where the fit was trained on a sample of a synthetic task.",
       x = if (is_data_task(fit$task)) "The distribution of its data is not known." else
         "It was trained on population moments.",
-      i = if (is_data_task(fit$task)) "Draw its rows again with {.code over = \"rows\"}." else
+      i = if (is_data_task(fit$task)) "Resample its rows with {.code over = \"rows\"}." else
         "Train on a sample with {.code fit(n_obs = )}."
     ), "value", call = call)
   }
   if (!identical(over, "restarts") && !is.null(source$asked$by) && is.null(source$asked$data)) {
     abort(c(
-      "Groups of samples have intervals over {setdiff(over, 'restarts')} only at fixed inputs: their own change with
-        each refit.",
+      "Intervals over {setdiff(over, 'restarts')} for groups of samples need fixed inputs: the training inputs change
+        with each refit.",
       i = "Pass {.arg data} to {.fn capacity}."
     ), "value", call = call)
   }
@@ -135,7 +135,7 @@ check_block_length <- function(block_length, fit, over, call = rlang::caller_env
   if (!"rows" %in% over || !in_order_of_time(fit)) {
     if (is.null(block_length)) return(1L)
     abort(c(
-      "{.arg block_length} is for {.code over = \"rows\"} of a fit on all rows of a series.",
+      "{.arg block_length} can be given only for {.code over = \"rows\"} and a fit on all rows of a series.",
       x = "It is {show_value(block_length)}."
     ), "value", call = call)
   }
@@ -145,7 +145,8 @@ check_block_length <- function(block_length, fit, over, call = rlang::caller_env
   }
   block_length <- check_count(block_length, call = call)
   if (block_length <= N) return(block_length)
-  abort(c("{.arg block_length} must not pass the {N} rows.", x = "It is {block_length}."), "value", call = call)
+  abort(c("{.arg block_length} must be at most {N}, the number of rows.", x = "It is {block_length}."), "value",
+    call = call)
 }
 
 # Whether a fit was trained on all rows of a series in order of time, except last ones that were set aside.
@@ -170,8 +171,8 @@ refit_capacities <- function(source, over, times, block_length, seed, call = rla
   lost <- vapply(refits, function(one) is.null(one$capacity), NA)
   if (sum(!lost) < 2L) {
     abort(c(
-      "Too few refits gave a capacity for an interval: {sum(!lost)} of {times}.",
-      x = "The first that failed said: {refits[[which(lost)[[1]]]]$error}"
+      "Too few refits succeeded for an interval: {sum(!lost)} of {times}.",
+      x = "The error of the first that failed: {refits[[which(lost)[[1]]]]$error}"
     ), "value", call = call)
   }
   # refits of a fit that has not converged are not expected to converge
@@ -183,8 +184,8 @@ refit_capacities <- function(source, over, times, block_length, seed, call = rla
 warn_refits <- function(lost, unconverged, times) {
   if (lost + unconverged == 0L) return(invisible())
   warn(c(
-    "Not all of {times} refits are as they should be.",
-    x = if (lost > 0L) "{lost} failed, and {?is/are} left out.",
+    "Some of the {times} refits failed or did not converge.",
+    x = if (lost > 0L) "{lost} failed and {?is/are} left out.",
     x = if (unconverged > 0L) "{unconverged} did not converge."
   ), "refits")
 }

@@ -45,8 +45,8 @@ metric_inputs <- function(allocation, call) {
   if (is.null(data)) {
     if (!inherits(allocation$x, "ca_fit")) {
       abort(c(
-        "The second moments of a network's inputs are needed: pass {.arg data}, a task or rows of inputs.",
-        i = "A fit uses its own task."
+        "{.arg data} is needed for the second moments of the inputs: a task or rows of inputs.",
+        i = "For a fit its own task is the default."
       ), "value", call = call)
     }
     return(task_inputs(allocation$x$task, allocation$units))

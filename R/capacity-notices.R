@@ -20,17 +20,17 @@ rows_exhausted_notice <- function(allocation, rank, kappa) {
     nobs <- if (inherits(allocation$x, "ca_fit") && is.null(allocation$data)) allocation$x$nobs
     if (is.null(nobs) || nobs * outputs >= rank) return(NULL)
     return(c(rows_exhausted = paste0(
-      "The data determine fewer directions than the network has: ", count_text(nobs, "training row"), " of ",
-      count_text(outputs, "output"), " for a total capacity of ", rank, "."
+      "There are too few rows to determine all directions of the parameters: ",
+      count_text(nobs, "training row"), " of ", count_text(outputs, "output"), " for a total capacity of ", rank, "."
     )))
   }
   N <- nrow(allocation$samples)
   coordinates <- if (is.null(allocation$root)) sum(kappa > 1e-8) else max(metric_rank(allocation), 1)
   if (rank == 0L || rank < N * outputs * coordinates) return(NULL)
   c(rows_exhausted = paste0(
-    "The rows are exhausted: with ", count_text(N, "sample"), " the network can fit every dependency, so each input ",
-    "has ",
-    "the same capacity, whatever the network is. Pass more rows than parameters."
+    "There are too few rows: with ", count_text(N, "sample"), " the network can fit every dependency, so that all ",
+    "inputs ",
+    "have the same capacity, whatever the architecture. Pass more rows than parameters."
   ))
 }
 

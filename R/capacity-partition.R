@@ -137,7 +137,7 @@ check_partition <- function(partition, input, call = rlang::caller_env()) {
   if (!is.null(partition$needs) && partition$needs != input$kind) {
     abort(c(
       "This partition needs a {partition$needs} as input.",
-      x = "The network takes {describe_input(input)}."
+      x = "The input of the network is {describe_input(input)}."
     ), "shape", call = call)
   }
   invisible()

@@ -161,10 +161,11 @@ warn_rank_gap <- function(evidence) {
   if (evidence$is_trained && evidence$rank_trained < evidence$rank) {
     warn(c(
       paste0("The capacity of this trained network is undecided: ", range, " (total {evidence$rank})."),
-      x = "Training has not determined the other directions: their singular values, or the weights that carry them,
-        are below {format(max(trained_tol, evidence$tol), digits = 2)} of the largest, as what is left of weights that
+      x = "Training has not determined the other directions: their singular values, or their weights, are below
+        {format(max(trained_tol, evidence$tol), digits = 2)} times the largest, like the remainders of weights that
         training drives to zero.",
-      i = "{.field capacity_low} of {.fn tidy} counts without them; compare soft capacities with {.arg ridge}."
+      i = "{.field capacity_low} of {.fn tidy} excludes them. Soft capacities, with {.arg ridge}, do not depend on a
+        rank."
     ), "rank_gap", evidence = evidence)
     return(invisible())
   }
@@ -173,7 +174,7 @@ warn_rank_gap <- function(evidence) {
       {format(evidence$tol, digits = 2)}."),
     x = "Its singular values decay without a gap between ten times and a tenth of the tolerance
       (see {.code attr(x, \"spectrum\")}).",
-    i = "Compare soft capacities with {.arg ridge}, or set {.arg tol}."
+    i = "Use soft capacities, with {.arg ridge}, which do not depend on a rank, or set {.arg tol}."
   ), "rank_gap", evidence = evidence)
 }
 

@@ -46,7 +46,7 @@ tangent <- function(network) {
 check_linear <- function(network, arg = "network", call = rlang::caller_env()) {
   if (is_linear(network)) return(invisible())
   abort(c(
-    "{.arg {arg}} must be linear: others have no effective weights, only a tangent map at each input.",
-    i = "{.fn linearise} gives it, and {.code capacity(network, data = )} the allocation over inputs."
+    "{.arg {arg}} must be linear: a nonlinear network has no effective weights, only a tangent map at each input.",
+    i = "Use {.fn linearise} for the tangent map, or {.code capacity(network, data = )} for the allocation."
   ), "nonlinear", call = call)
 }

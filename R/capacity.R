@@ -186,7 +186,7 @@ sample_groups <- function(by, allocation, call = rlang::caller_env()) {
   if (is.null(by)) return(NULL)
   if (is.null(allocation$samples)) {
     abort(c(
-      "{.arg by} must be {.code NULL} for a linear network: it allocates the same at every input."
+      "{.arg by} must be {.code NULL} for a linear network: its allocation is the same at all inputs."
     ), "value", call = call)
   }
   n <- nrow(allocation$samples)
@@ -315,7 +315,7 @@ c.ca_capacity <- function(...) {
   names <- names(parts)
   if (is.null(names) || any(names == "") || anyDuplicated(names)) {
     abort(c(
-      "Capacities must have names of their own, such as {.code c(dense = a, conv = b)}.",
+      "Capacities must have unique names, such as {.code c(dense = a, conv = b)}.",
       x = "Their names are {show_value(names)}."
     ), "value")
   }
@@ -325,17 +325,17 @@ c.ca_capacity <- function(...) {
     }
     if (!identical(names(parts[[i]]), names(parts[[1L]]))) {
       abort(c(
-        "Capacities must have the same columns to be put together.",
+        "Capacities must have the same columns to be combined.",
         x = "{.arg {names[[i]]}} has {.val {names(parts[[i]])}}, {.arg {names[[1]]}}
           {.val {names(parts[[1]])}}."
       ), "shape")
     }
     if (attr(parts[[i]], "metric") != attr(parts[[1L]], "metric")) {
       abort(c(
-        "Capacities must be in the same metric to be put together.",
+        "Capacities must be in the same metric to be combined.",
         x = "{.arg {names[[i]]}} is in the {attr(parts[[i]], \"metric\")} metric, {.arg {names[[1]]}} in the
           {attr(parts[[1]], \"metric\")} metric.",
-        i = "{.code metric = \"standardised\"} is comparable between fits and other networks."
+        i = "Use {.code metric = \"standardised\"}, which is comparable between fits and other networks."
       ), "metric")
     }
   }

@@ -8,7 +8,7 @@ test_that("too few rows of a nonlinear network are said", {
   expect_warning(k <- capacity(net, data = few), class = "capalloc_warning_rows_exhausted")
   expect_near(k$capacity, rep(3, 4), 1e-8)
   expect_named(attr(k, "notices"), "rows_exhausted")
-  expect_output(print(k), "rows are exhausted")
+  expect_output(print(k), "too few rows")
   for (metric in c("standardised", "covariance")) {
     # two directions of three rows around their mean, in the covariance metric
     several <- x[1:5, ]
