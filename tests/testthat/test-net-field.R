@@ -25,7 +25,7 @@ test_that("strides multiply, and the field ends at the newest input", {
   ))
 })
 
-test_that("padding narrows the field at the border, not the stride", {
+test_that("padding narrows the field at the border but not the stride", {
   net <- input_sequence(8) |> conv_same(1) |> conv_same(1)
   # Half of each window of three lies in the padding.
   expect_equal(unname(field_of(net)), cbind(c(2, 3), c(1, 1), c(7, 6), c(8, 8)))
@@ -33,7 +33,7 @@ test_that("padding narrows the field at the border, not the stride", {
   expect_equal(unname(field_of(causal)), cbind(3, 2, 6, 8))
 })
 
-test_that("recurrences, blocks and dense layers see what they should", {
+test_that("recurrences, blocks and dense layers have the right receptive fields", {
   net <- input_sequence(6, channels = 2) |>
     layer_residual(\(x) layer_conv(x, 2, 3, padding = "causal")) |>
     layer_parallel(identity, \(x) layer_conv(x, 2, 2, padding = "causal")) |>
@@ -45,7 +45,7 @@ test_that("recurrences, blocks and dense layers see what they should", {
   expect_equal(unname(field_of(input_vector(4) |> layer_dense(2))), cbind(4, NA, 1, 4))
 })
 
-test_that("on a grid rows and columns have a field of their own", {
+test_that("on a grid rows and columns have separate fields", {
   net <- input_grid(9, 16) |> layer_conv(2, c(2, 3), stride = c(2, 1), padding = "same") |>
     layer_conv(1, 2, dilation = c(1, 4)) |> layer_pool(c(1, 2), stride = c(1, 3)) |> layer_dense(1)
   field <- receptive_field(net)
@@ -59,7 +59,7 @@ test_that("on a grid rows and columns have a field of their own", {
   expect_equal(field$to, c(9, 16, 9, 16, 9, 16, 9, 16))
 })
 
-test_that("copies see what they are copies of, and the largest step between outputs counts", {
+test_that("copies have the field of their source, and the stride is the largest step between outputs", {
   up <- input_sequence(8) |> layer_conv(1, 2, stride = 2) |> layer_upsample(2)
   expect_equal(unname(field_of(up)), cbind(c(2, 2), c(2, 2), c(7, 7), c(8, 8)))
   grid <- input_grid(2, 3) |> layer_upsample(c(3, 1), size = c(2, 3))
@@ -111,14 +111,14 @@ expect_same_field <- function(network, label) {
   expect_equal(unname(found), do.call(rbind, wanted), label = label)
 }
 
-test_that("each layer's field is where its effective weights are not zero", {
+test_that("the field of each layer is where its effective weights are nonzero", {
   # A vector has no positions along which to step.
   networks <- Filter(function(network) network$input$kind != "vector", named_networks())
   for (name in names(networks)) expect_same_field(networks[[name]], name)
   for (seed in 1:120) expect_same_field(random_network(seed), paste("seed", seed))
 })
 
-test_that("an input alone has no rows, and a blind layer an empty field", {
+test_that("an input without layers has no rows, and a layer that reads only padding has an empty field", {
   expect_equal(nrow(receptive_field(input_sequence(3))), 0)
   blind <- input_sequence(2) |> layer_conv(1, 2, dilation = 4, padding = "same")
   expect_true(is.na(receptive_field(blind)$size))

@@ -93,12 +93,12 @@ expect_same_graph <- function(network, label) {
   expect_lt(max(abs(found - wanted)), 1e-13 * max(1, abs(wanted)), label = label)
 }
 
-test_that("every named network is lowered to what its layers say", {
+test_that("the graph of every named network computes what its layers describe", {
   networks <- named_networks()
   for (name in names(networks)) expect_same_graph(networks[[name]], name)
 })
 
-test_that("so is every random one", {
+test_that("the graph of every random network computes what its layers describe", {
   for (seed in 1:120) expect_same_graph(random_network(seed), paste("seed", seed))
 })
 
@@ -111,7 +111,7 @@ theta_of <- function(graph, op) {
   unlist(lapply(places, function(u) theta_at(op, u, block)))
 }
 
-test_that("slices of theta cover it once, and nodes read what is there", {
+test_that("slices of theta cover it exactly once, and nodes read only earlier nodes or their own loop", {
   for (network in c(named_networks(), lapply(1:60, random_network))) {
     graph <- lower(network)
     slices <- unlist(lapply(graph$ops, theta_of, graph = graph))
@@ -127,12 +127,12 @@ test_that("slices of theta cover it once, and nodes read what is there", {
   }
 })
 
-test_that("the description of a recurrence does not grow with its length", {
+test_that("the graph of a recurrence does not grow with its length", {
   ops <- function(n) length(lower(input_sequence(n) |> layer_recurrent(2, bias = TRUE))$ops)
   expect_equal(ops(4), ops(4000))
 })
 
-test_that("padding is in the index map, never an operation", {
+test_that("padding is part of the index map and adds no operation", {
   ops <- function(padding) {
     lower(input_sequence(9) |> layer_conv(1, 3, stride = 2, padding = padding))$ops
   }
@@ -148,7 +148,7 @@ test_that("a network without layers is its input", {
   expect_length(graph$ops, 0)
 })
 
-test_that("a window is ten whole numbers, (height, width) in turn", {
+test_that("a window is ten whole numbers, (height, width) for each setting", {
   ops <- function(network) lower(network)$ops
   grid <- ops(input_grid(7, 9) |> layer_conv(2, c(2, 3), stride = c(3, 1), dilation = c(1, 2), padding = "same"))
   # Outputs 3 x 9: nothing is missing of 3 x 3 rows, four columns are.
@@ -166,7 +166,7 @@ test_that("a window is ten whole numbers, (height, width) in turn", {
   expect_equal(ops(input_grid(4, 6) |> layer_dense(1))[[1L]]$window, c(4, 6, 1, 1, 1, 1, 0, 0, 1, 1))
 })
 
-test_that("only a local layer's theta is not shared, nor that of its constants", {
+test_that("only kernels and biases of local layers are not shared over positions", {
   shared <- function(network) vapply(lower(network)$ops, function(op) op$shared, NA)
   expect_equal(shared(input_sequence(4) |> layer_local(1, 2, bias = TRUE)), c(FALSE, FALSE))
   expect_equal(shared(input_grid(4, 4) |> layer_conv(1, 2, bias = TRUE)), c(TRUE, TRUE))

@@ -74,7 +74,7 @@ layer_table <- rbind(
 )
 colnames(layer_table) <- c("sequence", "grid", "vector", "bias", "several outputs")
 
-test_that("every cell of the table of layers is what it says", {
+test_that("every cell of the table of layers is correct", {
   columns <- c("sequence", "grid", "vector", "bias", "several outputs")
   found <- t(vapply(names(layers_of_table), function(layer) {
     vapply(columns, function(column) cell(layer, column), NA)

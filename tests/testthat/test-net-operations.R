@@ -17,7 +17,7 @@ arguments_of <- function(kind, theta = c(0.3, -2, 1.5, 0.7)) {
 
 run_kind <- function(kind, x, ...) do.call(run_op, c(list(kind, x), arguments_of(kind, ...)))
 
-test_that("the table has all kinds of operations, each once", {
+test_that("the table has every kind of operation exactly once", {
   table <- capalloc:::operation_table()
   expect_setequal(table$name, c("input", "linear", "fixed", "bias", "add", "concat", "flatten", "phi", "product",
     "max"))
@@ -25,7 +25,7 @@ test_that("the table has all kinds of operations, each once", {
   expect_identical(capalloc:::operation_table(), table)
 })
 
-test_that("the table says what operations do", {
+test_that("the properties in the table agree with what the operations compute", {
   table <- capalloc:::operation_table()
   x <- matrix(c(0.5, -1, 2, 3, -0.4, 1), 2)
   y <- matrix(c(-1, 0.3, 0.2, 2, 5, -3), 2)
@@ -43,7 +43,7 @@ test_that("the table says what operations do", {
   }
 })
 
-test_that("a unit of an operation is made from so many terms", {
+test_that("op_terms() counts the terms of a unit of an operation", {
   net <- input_sequence(5, channels = 4) |> layer_conv(6, 3, groups = 2, bias = TRUE) |> layer_pool(2, type = "max")
   graph <- capalloc:::lower(net)
   terms <- vapply(graph$ops, function(op) capalloc:::op_terms(graph, op), 0)
@@ -52,7 +52,7 @@ test_that("a unit of an operation is made from so many terms", {
   expect_equal(terms[capalloc:::ops_are(graph$ops, "gate")], 2)
 })
 
-test_that("nodes_below() finds all operations that others depend on, through recurrences too", {
+test_that("nodes_below() finds all operations that an operation depends on, also through recurrences", {
   net <- input_sequence(4) |> layer_recurrent(2, activation = "tanh", output = "sequence") |> layer_activation("relu")
   graph <- capalloc:::lower(net)
   n <- length(graph$ops)

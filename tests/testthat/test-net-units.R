@@ -12,7 +12,7 @@ few_steps <- function(network, task, ...) {
   suppressWarnings(fit(network, task, seed = 1, control = list(max_iterations = 20), ...))
 }
 
-test_that("a fit and its network predict the same, in data units", {
+test_that("a fit and its network give the same predictions, in data units", {
   rows <- car_rows()
   trained <- few_steps(tanh_dense(2), task_data(rows$x, rows$y, test = 0))
   expect_identical(predict(trained$network, rows$x), predict(trained, rows$x))
@@ -28,7 +28,7 @@ test_that("a fit and its network predict the same, in data units", {
   expect_s3_class(unserialize(serialize(trained$network, NULL)), "ca_network")
 })
 
-test_that("classes predict probabilities from a fit and from its network", {
+test_that("a fit and its network both predict class probabilities", {
   task <- task_data(factor(am) ~ wt + hp, mtcars, test = 0)
   x <- task$data$x
   for (outputs in 1:2) {
@@ -63,7 +63,7 @@ test_that("effective weights and tangent maps are in data units", {
   expect_equal(drop(slope %*% c(at, 1)), drop(predict(curved, at)), tolerance = 1e-10)
 })
 
-test_that("what a network forgets with its coefficients", {
+test_that("changing the coefficients drops the record of training", {
   rows <- car_rows()
   network <- few_steps(tanh_dense(2), task_data(rows$x, rows$y, test = 0))$network
   expect_named(network$trained, c("tol", "gradient_norm", "converged"))

@@ -22,7 +22,7 @@ test_that("checks return the type that the code works with", {
   expect_identical(capalloc:::check_matrix(matrix(1, 2, 3), nrow = 2, ncol = 3), matrix(1, 2, 3))
 })
 
-test_that("ends of a range are in it, unless it is open", {
+test_that("the ends of a range belong to it unless the range is open", {
   expect_identical(capalloc:::check_number(0, min = 0, max = 1), 0)
   expect_identical(capalloc:::check_number(1, min = 0, max = 1), 1)
   for (end in 0:1) {
@@ -79,7 +79,7 @@ test_that("errors name the argument as the user wrote it, and show the value", {
   })
 })
 
-test_that("the error is that of the function that the user called", {
+test_that("the call of an error is that of the function that the user called", {
   my_layer <- function(units) capalloc:::check_count(units)
   condition <- rlang::catch_cnd(my_layer(0), "capalloc_error")
   expect_equal(rlang::call_name(condition$call), "my_layer")
@@ -92,7 +92,7 @@ test_that("the error is that of the function that the user called", {
   expect_match(conditionMessage(condition), "a vector of 2")
 })
 
-test_that("values are shown short and whole", {
+test_that("values are shown in short and complete form", {
   show <- capalloc:::show_value
   expect_equal(show(NULL), "NULL")
   expect_equal(show(1.5), "1.5")
@@ -107,7 +107,7 @@ test_that("values are shown short and whole", {
   expect_equal(show(sum), "<function of length 1>")
 })
 
-test_that("braces in a user's value are not read as code", {
+test_that("braces in a user's value are not interpolated", {
   text <- "{stop('run')} {.val x}"
   expect_error(capalloc:::check_count(text), "{stop('run')} {.val x}", fixed = TRUE,
     class = "capalloc_error_value")
@@ -117,7 +117,7 @@ test_that("braces in a user's value are not read as code", {
     class = "capalloc_error_internal")
 })
 
-test_that("every status of the core has a class", {
+test_that("every status code of the core has an error class", {
   classes <- c("internal", "size", "numeric", "nonfinite")
   for (code in seq_along(classes)) {
     expect_error(capalloc:::stop_core(code, "a test"), "a test",
@@ -136,7 +136,7 @@ test_that("conditions have the package's classes", {
   expect_equal(condition$extra, 4)
 })
 
-test_that("a package that is missing is named with what it is for", {
+test_that("the error for a missing package names the package and what needs it", {
   expect_silent(capalloc:::need_package("stats", "draw"))
   expect_snapshot(cat(bad(capalloc:::need_package("no.such.package", "draw this"), "package")))
 })
