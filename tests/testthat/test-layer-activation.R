@@ -10,7 +10,7 @@ slope_of <- function(activation, u, parameter = NULL) {
 
 test_that("slopes are accurate where a unit is saturated", {
   u <- c(-300, -40, -20, -5, 0, 5, 20, 40, 300)
-  # A few operations: rounding relative to the slope itself, not to the value of the activation.
+  # A few operations: the rounding error is relative to the slope itself, not to the value of the activation.
   expect_equal(slope_of("sigmoid", u) / dlogis(u), rep(1, 9), tolerance = 1e-14)
   expect_equal(slope_of("tanh", u) * cosh(u)^2, rep(1, 9), tolerance = 1e-14)
   expect_equal(slope_of("softplus", u) / plogis(u), rep(1, 9), tolerance = 1e-14)
@@ -34,7 +34,7 @@ test_that("large values neither overflow nor lose the slope", {
     expect_equal(slope_of(activation, c(-size, size)), limits[, activation], tolerance = 1e-14, label = activation)
     expect_true(all(is.finite(at_rows(activation, c(-size, size)))), label = activation)
   }
-  # At a kink the derivative from below, of abs their mean.
+  # At a kink the derivative is that from below; for abs it is the mean of both sides.
   expect_equal(slope_of("relu", 0), 0)
   expect_equal(slope_of("leaky_relu", 0, 0.3), 0.3)
   expect_equal(slope_of("elu", 0, 0.3), 0.3)
@@ -42,7 +42,7 @@ test_that("large values neither overflow nor lose the slope", {
 })
 
 test_that("activations and maxima propagate NaN", {
-  # Inf - Inf after the first layer.
+  # The second layer computes Inf - Inf.
   for (activation in activations()$activation) {
     net <- input_vector(2) |> layer_dense(1) |> layer_dense(2) |> layer_dense(1) |> layer_activation(activation) |>
       set_coef(c(1e300, 1e300, 1, -1, 1, 1))
@@ -86,7 +86,7 @@ test_that("predictions of every nonlinear network equal the twin's", {
   for (name in names(networks)) {
     net <- networks[[name]]
     x <- test_inputs(net, 7)
-    # A few layers: rounding of values of size one.
+    # A few layers: rounding error of values of order one.
     expect_equal(predict(net, x), twin_predict(net, x), tolerance = 1e-13, label = name)
   }
 })

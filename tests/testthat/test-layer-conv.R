@@ -34,18 +34,18 @@ test_that("a kernel on a grid has rows and columns, given as one number or two",
 test_that("a kernel on a grid is a matrix of weights, starting at the first row and column", {
   picture <- matrix(c(1, 2, 3, 4), 2)
   net <- input_grid(3, 2) |> layer_conv(1, 2) |> set_coef(c(picture))
-  # Two places, one below the other.
+  # Two output positions, one below the other.
   expect_equal(unname(effective_weights(net)), rbind(
     c(rbind(picture, 0)), c(rbind(0, picture))
   ))
   expect_equal(colnames(effective_weights(net)), paste0("x[", c("1,1", "2,1", "3,1", "1,2", "2,2", "3,2"), "]"))
-  # Aligned to the last row and column, the first row is left over.
+  # Windows are aligned to the last row and column, so the first row is not read.
   strided <- input_grid(4, 3) |> layer_conv(1, 1, stride = 2) |> set_coef(5)
   expect_equal(unname(effective_weights(strided)), 5 * diag(12)[c(2, 4, 10, 12), ])
 })
 
 test_that("a column convolution followed by a row convolution is a kernel of rank one", {
-  # A convolution down the rows and one across the columns, in either order.
+  # One convolution along the rows and one along the columns, in either order.
   down <- c(1, -2, 3)
   across <- c(5, 7)
   one <- input_grid(5, 4) |> layer_conv(1, c(3, 2), padding = "same") |> set_coef(c(outer(down, across)))

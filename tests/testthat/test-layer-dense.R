@@ -22,7 +22,7 @@ test_that("effective weights are the product of the matrices", {
   b <- rnorm(3)
   u <- matrix(rnorm(6), 2)
   net <- input_vector(4) |> layer_dense(3, bias = TRUE) |> layer_dense(2) |> set_coef(c(v, b, u))
-  # Sums of three products: rounding only.
+  # Sums of three products: rounding error only.
   expect_equal(unname(effective_weights(net)), cbind(u %*% v, u %*% b), tolerance = 1e-13)
 })
 

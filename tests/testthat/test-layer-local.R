@@ -34,7 +34,7 @@ test_that("on a grid a kernel has rows and columns for each row and column of po
 test_that("every position has its own weights and bias", {
   net <- input_sequence(4) |> layer_local(1, 2, bias = TRUE) |> set_coef(c(1, 2, 3, 4, 5, 6, 7, 8, 9))
   expect_equal(unname(effective_weights(net)), rbind(c(1, 2, 0, 0, 7), c(0, 3, 4, 0, 8), c(0, 0, 5, 6, 9)))
-  # Each coefficient moves one entry of W alone.
+  # Each coefficient changes one entry of W only.
   expect_equal(colSums(tangent(net) != 0), rep(1, 9), ignore_attr = TRUE)
 })
 
@@ -50,7 +50,7 @@ test_that("a local layer with one position equals a convolution of the whole inp
   expect_equal(weights[[2L]], weights[[3L]], tolerance = 1e-14)
 })
 
-# The kernel of a convolution at every place of a local layer.
+# Returns coefficients of `local` that repeat the kernel and bias of `conv` at every position.
 untied <- function(conv, local) {
   kernel <- rep(coef(conv)[seq_len(prod(conv$layers[[1L]]$params$kernel))], prod(local$layers[[1L]]$out_shape[2:3]))
   bias <- rep(coef(conv)[grepl("bias", names(coef(conv)))], prod(local$layers[[1L]]$out_shape[2:3]))
@@ -69,9 +69,9 @@ test_that("with equal weights everywhere a local layer is the convolution, and s
     arguments <- c(setting[1L], filters = 2, setting[-1L], groups = groups, bias = TRUE)
     conv <- with_test_coef(do.call(layer_conv, arguments), groups)
     local <- untied(conv, do.call(layer_local, arguments))
-    # One network twice, over other operations.
+    # The same network by different operations.
     expect_equal(effective_weights(local), effective_weights(conv), tolerance = 1e-14)
-    # Sharing sums the columns of the places.
+    # Sharing weights sums the tangent columns of the positions.
     places <- prod(local$layers[[1L]]$out_shape[2:3])
     n <- length(coef(conv)) - 2
     blocks <- array(tangent(local)[, seq_len(n * places)], c(nrow(tangent(conv)), n, places))
@@ -81,13 +81,13 @@ test_that("with equal weights everywhere a local layer is the convolution, and s
 })
 
 test_that("every tap inside the input is an independent parameter, so capacity counts taps", {
-  # One output per place: each filter is free where its taps meet the input.
+  # One output per position: each filter is free on its taps inside the input.
   net <- input_sequence(7) |> layer_local(1, 3) |> with_test_coef(1)
   expect_equal(capacity(net)$capacity, c(1, 2, 3, 3, 3, 2, 1))
   grid <- input_grid(2, 3) |> layer_local(1, c(2, 2)) |> with_test_coef(1)
   expect_equal(capacity(grid)$capacity, c(1, 1, 2, 2, 1, 1))
   padded <- input_sequence(4) |> layer_local(1, 3, padding = "same") |> with_test_coef(1)
-  # Twelve parameters, of which two meet nothing.
+  # Of twelve parameters two read only padding.
   expect_equal(generics::glance(capacity(padded))$total, 10)
 })
 

@@ -50,10 +50,10 @@ test_that("a pool on a grid averages over rows and columns", {
   expect_equal(summary(strided)$kind, "average pool, size 2 x 2, stride 2 x 1")
   picture <- matrix(1:30, 5)
   small <- input_grid(5, 6) |> layer_pool(c(2, 3)) |> set_coef(numeric())
-  # Aligned to the last row: the first is left over.
+  # Windows are aligned to the last row, so the first row is not read.
   means <- sapply(list(1:3, 4:6), function(columns) c(mean(picture[2:3, columns]), mean(picture[4:5, columns])))
   expect_equal(c(predict(small, c(picture))), c(means))
-  # An average over a grid is that over its rows of that over its columns.
+  # An average over a grid is an average over columns of averages over rows.
   both <- input_grid(5, 6) |> layer_pool(c(2, 1)) |> layer_pool(c(1, 3)) |> set_coef(numeric())
   expect_equal(effective_weights(both), effective_weights(small), tolerance = 1e-15)
 })
@@ -111,7 +111,7 @@ test_that("pools and upsampling that do not fit are refused", {
   for (size in list(7, c(3, 9), c(9, 3), 100)) {
     expect_error(layer_upsample(grid, 2, size = size), class = "capalloc_error_shape")
   }
-  # Large numbers are written out.
+  # Large numbers are written without exponents.
   expect_match(bad(layer_upsample(input_sequence(1e5), 2, size = 3e5), "shape"), "200000.*300000")
   expect_snapshot({
     writeLines(bad(layer_upsample(input_sequence(4), 2, size = 9), "shape"))

@@ -16,7 +16,7 @@ test_that("shapes, parameters and names of elman and diagonal cells", {
 
 test_that("one diagonal unit has exponentially decaying weights", {
   net <- input_sequence(5) |> layer_recurrent(1, "diagonal", bias = TRUE) |> set_coef(c(2, 0.5, 3))
-  # 2 0.5^(lag - 1), and the bias summed over five steps.
+  # 2 * 0.5^(lag - 1), and the bias summed over five steps.
   expect_equal(c(effective_weights(net)), c(2 * 0.5^(4:0), 3 * sum(0.5^(0:4))), tolerance = 1e-14)
 })
 
@@ -26,7 +26,7 @@ test_that("weights of an elman cell are powers of its matrix", {
   b <- rnorm(2)
   net <- input_sequence(3) |> layer_recurrent(2) |> set_coef(c(b, a))
   expected <- unname(cbind(a %*% a %*% b, a %*% b, b))
-  # A few products: rounding only.
+  # A few products: rounding error only.
   expect_equal(unname(effective_weights(net)), expected, tolerance = 1e-14)
 })
 
@@ -74,7 +74,7 @@ test_that("summary() names the kind and activation of a cell", {
 })
 
 test_that("one lstm unit equals a calculation by hand", {
-  # i, f, g, o in this order: input, recurrent and bias.
+  # Gates i, f, g, o in this order: input, recurrent and bias.
   theta <- c(0.3, -0.2, 0.5, 0.7, 0.1, 0.4, -0.6, 0.2, 0.05, 1, -0.1, 0.3)
   net <- input_sequence(2) |> layer_recurrent(1, "lstm", output = "sequence", bias = TRUE) |> set_coef(theta)
   x <- c(1.5, -0.8)
@@ -87,7 +87,7 @@ test_that("one lstm unit equals a calculation by hand", {
 })
 
 test_that("one gru unit equals a calculation by hand", {
-  # r, z, n in this order.
+  # Gates r, z, n in this order.
   theta <- c(0.3, -0.2, 0.5, 0.1, 0.4, -0.6, 0.05, 1, -0.1)
   net <- input_sequence(2) |> layer_recurrent(1, "gru", output = "sequence", bias = TRUE) |> set_coef(theta)
   x <- c(1.5, -0.8)
@@ -107,7 +107,7 @@ test_that("predictions equal the twin's for every cell with every activation", {
       net <- input_sequence(4, channels = 2) |>
         layer_recurrent(2, cell, activation = activation, output = output, bias = bias) |> with_test_coef(3)
       x <- test_inputs(net, 5)
-      # A few steps: rounding of values of size one.
+      # A few steps: rounding error of values of order one.
       expect_equal(predict(net, x), twin_predict(net, x), tolerance = 1e-13, label = paste(cell, activation))
       curved <- cell %in% c("lstm", "gru") || !activation %in% c("linear", "identity")
       expect_equal(is_linear(net), !curved, label = paste(cell, activation))
@@ -120,7 +120,7 @@ test_that("long and stacked cells run from the oldest to the newest position", {
     layer_recurrent(2, "gru", output = "sequence") |> layer_recurrent(2, activation = "tanh") |> with_test_coef(8)
   x <- test_inputs(net, 3)
   expect_equal(predict(net, x), twin_predict(net, x), tolerance = 1e-12)
-  # The state at a position does not know what comes after it.
+  # The state at a position does not depend on later positions.
   early <- input_sequence(40) |> layer_recurrent(3, "gru", output = "sequence") |> with_test_coef(9)
   later <- x
   later[, 21:40] <- 0

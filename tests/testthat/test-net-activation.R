@@ -1,4 +1,4 @@
-# Activations against their formulas.
+# Activations compared with their formulas.
 
 at_rows <- function(activation, u, parameter = NULL) {
   net <- input_vector(1) |> layer_activation(activation, parameter) |> set_coef(numeric())

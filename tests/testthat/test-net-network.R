@@ -10,7 +10,7 @@ nested <- function() {
     layer_dense(1)
 }
 
-# A dry run of R's stream: what it would draw next.
+# Returns the next draw of R's stream without advancing it.
 next_draw <- function() withr::with_preserve_seed(runif(1))
 
 test_that("coefficients are named in the order of theta, depth first", {
@@ -113,7 +113,7 @@ test_that("initialise() draws the same under any kind of generator and restores 
   net <- nested()
   expected <- initialise(net, seed = 1)
   withr::local_preserve_seed()
-  # R warns whenever the rounding sampler is chosen, also when it is restored.
+  # R warns whenever the Rounding sampler is selected, also when it is restored.
   old <- suppressWarnings(RNGkind("Wichmann-Hill", "Box-Muller", "Rounding"))
   withr::defer(RNGkind(old[[1]], old[[2]], old[[3]]))
   expect_identical(suppressWarnings(initialise(net, seed = 1)), expected)
@@ -140,11 +140,11 @@ test_that("each scheme has its documented variance", {
   expect_equal(variance("glorot"), 2 / 150, tolerance = 0.08)
   expect_equal(variance("lecun"), 1 / 100, tolerance = 0.08)
   expect_equal(variance("he"), 2 / 100, tolerance = 0.08)
-  # Convolutions count their taps, and only the channels of their group.
+  # Fan-in of a convolution is its taps times the channels of one group.
   conv <- input_sequence(8, channels = 64) |> layer_conv(32, kernel = 5, groups = 2)
   expect_equal(mean(coef(initialise(conv, "lecun", seed = 1))^2), 1 / 160, tolerance = 0.06)
   expect_equal(mean(coef(initialise(conv, seed = 1))^2), 2 / (160 + 80), tolerance = 0.06)
-  # On a grid taps are rows times columns. 5760 draws.
+  # On a grid the taps are rows times columns. 5760 draws.
   grid <- input_grid(6, 6, channels = 64) |> layer_conv(30, kernel = c(3, 2), groups = 2)
   expect_equal(mean(coef(initialise(grid, "he", seed = 1))^2), 2 / (32 * 6), tolerance = 0.06)
   expect_equal(mean(coef(initialise(grid, seed = 1))^2), 2 / (32 * 6 + 15 * 6), tolerance = 0.06)
@@ -155,13 +155,13 @@ test_that("biases start at zero, recurrences near radius 0.9 or with log-uniform
   theta <- coef(initialise(net, seed = 1))
   expect_true(all(theta[grepl("bias", names(theta))] == 0))
   a <- matrix(theta[grepl("recurrent[", names(theta), fixed = TRUE)], 60)
-  # The circular law holds to some 10% at 60 units.
+  # The circular law holds within about 10% at 60 units.
   expect_equal(max(Mod(eigen(a)$values)), 0.9, tolerance = 0.15)
   diagonal <- input_sequence(50) |> layer_recurrent(200, "diagonal")
   theta <- coef(initialise(diagonal, seed = 1))
   tau <- -1 / log(theta[grepl("recurrent[", names(theta), fixed = TRUE)])
   expect_true(all(tau >= 1 & tau <= 50))
-  # Log-uniform: the median memory is near the square root of the length.
+  # Log-uniform: the median memory time is near the square root of the length.
   expect_equal(median(log(tau)), log(50) / 2, tolerance = 0.25)
 })
 

@@ -1,4 +1,4 @@
-# One operation of a kind in a graph of its own, and what the core makes of it at x (channels x positions).
+# Returns the output of the core for a graph with one operation of the kind, at x (channels x positions).
 run_op <- function(kind, x, theta = numeric(), ...) {
   graph <- new.env(parent = emptyenv())
   graph$ops <- list()
@@ -10,7 +10,7 @@ run_op <- function(kind, x, theta = numeric(), ...) {
   as.vector(call_core("ffi_predict", list(whole, theta, matrix(x, 1L))))
 }
 
-# Theta of the operations that have any, for two channels, and the activation.
+# Arguments of the operations that have parameters or an activation, for two channels.
 arguments_of <- function(kind, theta = c(0.3, -2, 1.5, 0.7)) {
   switch(kind, linear = list(theta = theta), bias = list(theta = theta[1:2]), phi = list(phi = "relu"), list())
 }
@@ -37,7 +37,7 @@ test_that("the properties in the table agree with what the operations compute", 
     expect_equal(any(zero != 0), row$constant, label = kind)
     expect_equal(row$theta, "theta" %in% names(arguments_of(kind)), label = kind)
     if (row$linear) expect_equal(run_kind(kind, x + y) + zero, own + run_kind(kind, y), label = kind)
-    # what reads one channel only does not mix them
+    # An operation that does not mix channels leaves the other channel unchanged.
     mixed <- run_kind(kind, x * c(1, 0))[c(2, 4, 6)] - zero[c(2, 4, 6)]
     expect_equal(any(mixed != 0), row$mixes, label = kind)
   }
@@ -57,7 +57,7 @@ test_that("nodes_below() finds all operations that an operation depends on, also
   graph <- capalloc:::lower(net)
   n <- length(graph$ops)
   expect_true(all(capalloc:::nodes_below(graph, n)))
-  # every operation of a recurrence depends on all the others
+  # Every operation of a recurrence depends on all the others.
   loop <- vapply(graph$ops, function(op) op$loop > 0L, NA)
   tanh <- which(loop & capalloc:::ops_are(graph$ops, "activation"))
   expect_identical(which(capalloc:::nodes_below(graph, tanh)), seq_len(n - 1L))

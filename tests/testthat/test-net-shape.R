@@ -1,4 +1,4 @@
-# Shapes, and how they are printed.
+# Shapes and their printed form.
 
 test_that("inputs print their shape", {
   expect_snapshot({

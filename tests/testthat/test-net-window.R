@@ -1,4 +1,4 @@
-# The window of a layer is kernel, stride, dilation, pad, expand, each of two numbers.
+# The window of a layer has kernel, stride, dilation, pad and expand, two numbers each.
 pad_of <- function(layer) layer$window[7:8]
 
 windows_of <- function(layer, n, dimension) {
@@ -23,7 +23,7 @@ test_that("on a sequence the window agrees with the twin, for lengths, kernels, 
   meets <- Map(windows_of, layers, grid$n, dimension = 2L)
   shapes <- lapply(meets, function(meets) c(1L, 1L, nrow(meets)))
   expect_equal(lapply(layers, function(layer) layer$out_shape), unname(shapes))
-  # Output u, tap k meets u stride + k dilation - pad, all counted from 0.
+  # Tap k of output u reads position u stride + k dilation - pad, all counted from 0.
   expect_equal(lapply(layers, pad_of), lapply(meets, function(meets) c(0, 1 - meets[1, 1])))
   windows <- Map(function(k, s, d) c(1, k, 1, s, 1, d), grid$kernel, grid$stride, grid$dilation)
   expect_equal(lapply(layers, function(layer) layer$window[1:6]), windows)
@@ -131,7 +131,7 @@ test_that("causal padding is refused on a grid, and windows are refused on a vec
     writeLines(bad(layer_pool(input_grid(2, 2) |> layer_flatten(), 2), "shape"))
     writeLines(bad(layer_upsample(input_vector(4), 2), "shape"))
   })
-  # What runs through time does not run over a grid.
+  # Layers that run through time are refused on a grid.
   expect_snapshot({
     writeLines(bad(layer_recurrent(input_grid(3, 3), 1), "shape"))
     writeLines(bad(layer_last(input_grid(3, 3, channels = 2)), "shape"))

@@ -1,4 +1,5 @@
-# A function as the package has them: checks find the argument's name and the caller.
+# Returns a function that runs `check` on its argument `units`, as functions of the package do. Checks find the name of
+# the argument and the caller.
 checked <- function(check) {
   function(units, ...) check(units, ...)
 }
@@ -85,7 +86,7 @@ test_that("the call of an error is that of the function that the user called", {
   expect_equal(rlang::call_name(condition$call), "my_layer")
   condition <- rlang::catch_cnd(layer_dense(input_vector(2), units = 0), "capalloc_error")
   expect_equal(rlang::call_name(condition$call), "layer_dense")
-  # Also where a helper has made the check.
+  # The same holds where a helper made the check.
   net <- input_vector(2) |> layer_dense(1)
   condition <- rlang::catch_cnd(fit(net, task_ar(3, 0.5)), "capalloc_error")
   expect_match(rlang::call_name(condition$call), "^fit")

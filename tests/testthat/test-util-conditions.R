@@ -19,7 +19,7 @@ test_that("messages are flattened to one line without bullets", {
 test_that("quietly_warned() suppresses the warnings that a run stores in columns, and no others", {
   expect_silent(quietly_warned(warn("Unsure.", "rank_gap")))
   expect_warning(quietly_warned(warn("Other.", "refits")), class = "capalloc_warning_refits")
-  # and are made again afterwards
+  # They are raised again afterwards.
   expect_warning(warn("Unsure.", "rank_gap"), class = "capalloc_warning_rank_gap")
 })
 

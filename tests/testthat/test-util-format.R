@@ -1,4 +1,4 @@
-# Numbers and texts for print.
+# Formatting of numbers and texts for print.
 
 test_that("counts are followed by their noun, and large ones have commas", {
   expect_identical(count_text(1, "run"), "1 run")

@@ -1,4 +1,4 @@
-# Whatever takes, adds or joins rows of a result gives a plain data frame, which has no total.
+# Functions that select, add or join rows of a result return a plain data frame, which has no total.
 
 some_capacity <- function() {
   capacity(input_sequence(8) |> layer_conv(2, 4, stride = 4) |> layer_dense(1) |> with_test_coef(1))

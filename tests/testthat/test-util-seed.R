@@ -54,7 +54,7 @@ test_that("a session with the Rounding sampler gets no warnings", {
   suppressWarnings(RNGkind("Mersenne-Twister", "Inversion", "Rounding"))
   expect_warning(capalloc:::with_seed(1, runif(1)), NA)
   expect_equal(RNGkind()[[3L]], "Rounding")
-  # Nor does it lose its stream where warnings are errors.
+  # The stream is also restored where warnings are errors.
   before <- .Random.seed
   withr::with_options(list(warn = 2), try(capalloc:::with_seed(1, runif(1)), silent = TRUE))
   expect_true(identical(.Random.seed, before))
@@ -95,7 +95,7 @@ test_that("seeds that are not one whole number are refused", {
 })
 
 test_that("seeds derived from a name depend only on its UTF-8 bytes", {
-  # the polynomial by hand, in a number that is exact: 1 * 16807^2 + 98 * 16807 + 99 for "ab"
+  # The polynomial by hand, in exact arithmetic: 1 * 16807^2 + 98 * 16807 + 99 for "ab".
   expect_identical(capalloc:::named_seed(1L, "ab"), as.integer((16807^2 + 98 * 16807 + 99) %% 2147483647))
   expect_identical(capalloc:::named_seed(7L, "task"), 1090888981L)
   latin <- "caf\xe9"

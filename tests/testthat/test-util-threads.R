@@ -1,4 +1,4 @@
-# Threads of BLAS, where it can be asked for them (OpenBLAS).
+# Number of BLAS threads, where the library reports it (OpenBLAS).
 
 threads <- function(...) capalloc:::blas_threads(...)
 
