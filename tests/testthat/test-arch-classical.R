@@ -21,7 +21,7 @@ rank_of <- function(net, seed = 1) {
   suppressWarnings(total(initialise(net, seed = seed)), classes = "capalloc_warning_rank_gap")
 }
 
-test_that("classical_architectures(64) has all of them", {
+test_that("classical_architectures(64) returns all networks", {
   expect_warning(nets <- classical_architectures(64), NA)
   expect_identical(class(nets), "list")
   expect_identical(names(nets), c(first_eight, others))
@@ -33,7 +33,7 @@ test_that("classical_architectures(64) has all of them", {
   expect_identical(nets$low_rank, arch_low_rank(64, 4, kernel = 8))
 })
 
-test_that("sets are within 10% of the budget, and what is left out is named", {
+test_that("sizes are within 10% of the budget, and the warning names omitted networks", {
   cases <- list(c(8, 8), c(9, 9), c(16, 16), c(24, 24), c(31, 31), c(50, 50), c(64, 16), c(64, 40),
     c(100, 100), c(16, 300))
   for (case in cases) {
@@ -53,19 +53,19 @@ test_that("sets are within 10% of the budget, and what is left out is named", {
   }
 })
 
-test_that("those left out are said", {
+test_that("the warning lists omitted networks and their sizes", {
   expect_warning(set <- classical_architectures(16, budget = 100), "dense \\(16\\)",
     class = "capalloc_warning_budget")
   expect_false("dense" %in% names(set))
   expect_identical(set_and_warning(16, budget = 100)$left_out[["dense"]], 16)
 })
 
-test_that("sizes by parameters are quick", {
+test_that("sets by parameters take less than five seconds", {
   skip_on_cran()
   expect_lt(system.time(set_and_warning(256))[["elapsed"]], 5)
 })
 
-test_that("sets of one total capacity are within 10% of it", {
+test_that("total capacities of a set are within 10% of the budget", {
   for (case in list(c(16, 16), c(16, 8), c(32, 20), c(24, 24))) {
     made <- set_and_warning(case[[1]], budget = case[[2]], measure = "capacity")
     ranks <- vapply(made$set, rank_of, 1)
@@ -79,7 +79,7 @@ test_that("sets of one total capacity are within 10% of it", {
   }
 })
 
-test_that("sets of one total capacity have the sizes that theory gives", {
+test_that("sets of equal capacity have the sizes that closed forms predict", {
   nets <- set_and_warning(32, budget = 17, measure = "capacity")$set
   # kernels of k: 1 + 2 (k - 1); u states: 2 u; 1 + 2 blocks
   expect_identical(nets$conv, arch_conv(32, 1, 9, depth = 2))
@@ -92,7 +92,7 @@ test_that("sets of one total capacity have the sizes that theory gives", {
   expect_identical(rank_of(nets$dilated), tensor_train(widths, rep(2, 5), 1, 1))
 })
 
-test_that("what is too large is not searched", {
+test_that("sizes that are too large are not searched", {
   made <- set_and_warning(1300, budget = 1, measure = "capacity")
   expect_true(is.na(made$left_out[["dense"]]))
   expect_match(made$message, "dense (too large to search)", fixed = TRUE)
@@ -115,7 +115,7 @@ test_that("bias = TRUE adds one parameter and an intercept to each", {
   }
 })
 
-test_that("every network of a set is ready to train", {
+test_that("every network of a set can be trained", {
   task <- classical_tasks(16)$sparse
   for (net in set_and_warning(16)$set) {
     trained <- suppressWarnings(fit(net, task, seed = 1), classes = "capalloc_warning")

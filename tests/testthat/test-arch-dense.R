@@ -1,7 +1,7 @@
 # Dense, low-rank and locally connected presets: sizes and ranks by the formulas of ?arch_dense,
 # weights by loops.
 
-test_that("arch_dense() has one weight per input and output, and sees all", {
+test_that("arch_dense() has one weight per input and output, and reads all inputs", {
   over_sequences(function(input, n, channels, m) {
     net <- arch_dense(input, outputs = m)
     expect_identical(params(net), m * channels * n)
@@ -16,7 +16,7 @@ test_that("arch_dense() has one weight per input and output, and sees all", {
   })
 })
 
-test_that("arch_deep() is a product of matrices, of the rank of its narrowest", {
+test_that("arch_deep() is a product of matrices with the rank of the narrowest", {
   inputs <- list(input_sequence(5, channels = 2), input_vector(10), input_grid(2, 5))
   for (input in inputs) for (m in 1:3) for (w in list(2, c(1, 3), c(3, 4, 20))) {
     net <- arch_deep(input, w, depth = max(2, length(w)), outputs = m)
@@ -58,7 +58,7 @@ test_that("arch_low_rank() has blocks of rank `filters`", {
   })
 })
 
-test_that("a low-rank filter bank of one output and whole windows has r (b + n / b - r)", {
+test_that("a low-rank filter bank with one output and windows that tile the input has rank r (b + n / b - r)", {
   for (n in c(16, 24)) for (b in c(2, 4, 8)) for (r in seq_len(min(b, n / b))) {
     net <- arch_low_rank(n, r, b)
     expect_rank(net, r * (b + n / b - r))
@@ -68,7 +68,7 @@ test_that("a low-rank filter bank of one output and whole windows has r (b + n /
   }
 })
 
-test_that("arch_local() has weights of its own in every window", {
+test_that("arch_local() has separate weights in every window", {
   forward <- function(x, draw, w, k, stride, m) {
     places <- dim(slow_conv(x, array(0, c(1, dim(x)[[1]], extents(x, k))), extents(x, stride)))[2:3]
     kernel <- draw(c(w, dim(x)[[1]], extents(x, k), places))
@@ -102,7 +102,7 @@ test_that("arch_local() has weights of its own in every window", {
   })
 })
 
-test_that("they train, those of full capacity to the end", {
+test_that("dense and local presets can be trained, those of full capacity to the minimum", {
   expect_trains(arch_dense(12), to = 0.1)
   expect_trains(arch_deep(12, units = c(3, 2)), to = 0.1)
   expect_trains(arch_local(12, kernel = 3), to = 0.1)

@@ -29,7 +29,7 @@ with_memories <- function(net, seed = 1) {
 
 cells <- c("elman", "diagonal")
 
-test_that("arch_recurrent() has the documented size and sees all", {
+test_that("arch_recurrent() has the documented size and reads all inputs", {
   over_sequences(function(input, n, channels, m) {
     for (u in c(1, 4)) for (cell in cells) {
       net <- arch_recurrent(input, u, cell, outputs = m)
@@ -55,7 +55,7 @@ test_that("recurrences can be stacked", {
   expect_identical(summary(arch_recurrent(9, c(2, 3), depth = 2))$output, c("2 x 9", "3 x 1", "1 x 1"))
 })
 
-test_that("arch_conv_recurrent() runs over what its convolution gives", {
+test_that("arch_conv_recurrent() runs a recurrence over the outputs of a convolution", {
   forward <- function(x, draw, w, k, u, cell, stride, m) {
     x <- slow_conv(x, draw(c(w, dim(x)[[1]], 1, k)), stride = c(1, stride))
     slow_dense(slow_last(slow_recurrence(x, draw, u, cell)), draw, m)
@@ -88,13 +88,13 @@ test_that("recurrences with u states have rank 2u", {
   expect_identical(total(equal), 2)
 })
 
-test_that("with one channel and one output the rank is the smaller of n and 2u", {
+test_that("with one channel and one output the rank is min(n, 2u)", {
   for (cell in cells) for (n in c(3, 5, 16)) for (u in 1:4) for (seed in 1:2) {
     expect_identical(total(with_memories(arch_recurrent(n, u, cell), seed)), min(n, 2 * u))
   }
 })
 
-test_that("with C channels and m outputs the rank is u (C + m), for n >= 2u", {
+test_that("with C channels and m outputs the rank is u (C + m) for n >= 2u", {
   for (cell in cells) for (u in 1:3) for (n in c(2 * u, 2 * u + 5)) for (C in 1:3) for (m in 1:2) {
     net <- arch_recurrent(input_sequence(n, C), u, cell, outputs = m)
     expect_identical(total(with_memories(net)), as.double(u * (C + m)))
@@ -110,7 +110,7 @@ test_that("a stack of recurrences has the rank of a rational function", {
   }
 })
 
-test_that("a filter before a recurrence adds its taps but one", {
+test_that("a filter of k taps before a recurrence adds k - 1 to the rank", {
   for (cell in cells) for (n in c(8, 20)) for (u in 1:3) for (k in 2:3) for (stride in c(1, k)) {
     net <- with_memories(arch_conv_recurrent(n, 1, k, u, cell, stride = stride), seed = u)
     positions <- (n - k) %/% stride + 1
@@ -118,7 +118,7 @@ test_that("a filter before a recurrence adds its taps but one", {
   }
 })
 
-test_that("they train", {
+test_that("recurrent presets can be trained", {
   for (cell in cells) {
     expect_trains(arch_recurrent(12, 2, cell))
     expect_trains(arch_recurrent(12, 2, cell, depth = 2))

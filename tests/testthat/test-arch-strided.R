@@ -27,7 +27,7 @@ forward_tree <- function(x, draw, w, k, m, local = FALSE) {
 
 # ---- arch_strided --------------------------------------------------------------------------------
 
-test_that("arch_strided() multiplies what it sees by its kernel, to one position", {
+test_that("the receptive field of arch_strided() grows by the factor of its kernel down to one position", {
   over_sequences(function(input, n, channels, m) {
     for (kernel in c(2, 3, 4)) {
       k <- pmin(kernel, shrinking(n, kernel))
@@ -94,7 +94,7 @@ forward_pooled <- function(x, draw, w, k, m) {
   slow_dense(x, draw, m)
 }
 
-test_that("arch_pooled() halves its positions down to one and sees all", {
+test_that("arch_pooled() halves its positions down to one and reads all inputs", {
   over_sequences(function(input, n, channels, m) {
     for (kernel in 1:3) {
       k <- pmin(kernel, shrinking(n, 2))
@@ -120,7 +120,7 @@ test_that("arch_pooled() halves its positions down to one and sees all", {
 
 # ---- arch_hierarchical ---------------------------------------------------------------------------
 
-test_that("arch_hierarchical() has weights of its own in every window", {
+test_that("arch_hierarchical() has separate weights in every window", {
   over_sequences(function(input, n, channels, m) {
     for (kernel in 2:3) {
       k <- tree_taps(n, kernel)
@@ -145,7 +145,7 @@ test_that("arch_hierarchical(shared = TRUE) is arch_strided()", {
   expect_identical(arch_hierarchical(13, 2:4, kernel = 2, shared = TRUE), arch_strided(13, 2:4, kernel = 2))
 })
 
-test_that("an unshared tree models every input that it sees, once", {
+test_that("an unshared tree has full capacity on its receptive field", {
   for (n in c(13, 16)) for (kernel in 2:4) {
     sees <- prod(tree_taps(n, kernel))
     for (w in 1:2) expect_rank(arch_hierarchical(input_sequence(n, 2), w, kernel), 2 * sees)
@@ -210,7 +210,7 @@ test_that("arch_unet() goes down and up again, for any length", {
   expect_weights(arch_unet(13, c(2, 1, 1, 1, 1), depth = 4), forward_unet, c(2, 1, 1, 1, 1), 3, 1)
 })
 
-test_that("arch_unet() keeps what each level had on the way down", {
+test_that("arch_unet() concatenates the outputs of each level on the way down", {
   net <- arch_unet(7, c(2, 3, 4), depth = 2)
   rows <- summary(net)
   expect_identical(rows$output, c("2 x 7", "5 x 7", "3 x 4", "7 x 4", "4 x 2", "4 x 4", "3 x 4", "3 x 7",
@@ -220,7 +220,7 @@ test_that("arch_unet() keeps what each level had on the way down", {
 
 # ---- all -----------------------------------------------------------------------------------------
 
-test_that("they train", {
+test_that("strided presets can be trained", {
   expect_trains(arch_strided(16))
   expect_trains(arch_strided(input_grid(4, 4), kernel = 2))
   expect_trains(arch_pooled(12))
@@ -232,7 +232,7 @@ test_that("they train", {
   expect_trains(arch_unet(input_grid(4, 4)), to = 0.1)
 })
 
-test_that("one position is a tree of one tap", {
+test_that("a tree over one position has one tap", {
   expect_identical(params(arch_strided(1, 1)), 2)
   expect_identical(params(arch_pooled(1, 1)), 2)
   expect_identical(params(arch_hierarchical(input_grid(1, 1), 1)), 2)

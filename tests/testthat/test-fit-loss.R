@@ -4,7 +4,7 @@ tanh_stack <- function(n, units = 3) {
   input_sequence(n) |> layer_dense(units, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
 }
 
-test_that("the excess loss of nonlinear networks is that of a large sample, far closer than a difference of losses", {
+test_that("the excess loss of nonlinear networks is closer to that of a large sample than a difference of losses", {
   task <- task_fgn(8, 0.8)
   w <- oracle_weights(task)
   large <- simulate(task, 2e5, seed = 99)
@@ -23,7 +23,7 @@ test_that("the excess loss of nonlinear networks is that of a large sample, far 
   expect_lt(rms[["ours"]], rms[["difference"]] / 5)
 })
 
-test_that("the networks of one seed are judged on the same rows", {
+test_that("networks with the same seed are evaluated on the same rows", {
   task <- task_ar(4, 0.6)
   of <- function(network) suppressWarnings(fit(network, task, seed = 7, n_obs = 100,
     control = list(max_iterations = 3)))
@@ -55,7 +55,7 @@ test_that("the excess loss of linear networks is exact, with and without means",
   }
 })
 
-test_that("a linear excess loss far below the loss keeps its digits", {
+test_that("a linear excess loss far below the loss is accurate", {
   task <- task_fgn(16, 0.7)
   W <- oracle_weights(task)
   moved <- set_coef(input_sequence(16) |> layer_dense(1), W + 1e-9 * sin(1:16))
@@ -65,7 +65,7 @@ test_that("a linear excess loss far below the loss keeps its digits", {
   expect_equal(trained$excess_loss, exact, tolerance = 1e-5)
 })
 
-test_that("the null loss is the variance, or that of the training mean on the rows held out", {
+test_that("the null loss is the variance, or the held-out loss of the training mean", {
   task <- task_ar(4, 0.6)
   expect_equal(capalloc:::null_loss(task), sum(diag(task$moments$target)), tolerance = 1e-14)
   data <- task_data(mpg ~ wt + hp, mtcars, seed = 1)

@@ -17,7 +17,7 @@ random_theta <- function(net, seed) withr::with_seed(seed, stats::rnorm(capalloc
 
 # ---- gradients -----------------------------------------------------------------------------------
 
-test_that("loss, gradient and convergence number are those of the network written out", {
+test_that("loss, gradient and convergence number equal those of explicit formulas", {
   for (name in names(with_relu())) {
     case <- with_relu()[[name]]
     theta <- random_theta(case$net, 1)
@@ -39,7 +39,7 @@ test_that("loss, gradient and convergence number are those of the network writte
   }
 })
 
-test_that("gradients of every kind of layer are those of the network written out", {
+test_that("gradients of every kind of layer equal complex-step derivatives of explicit formulas", {
   networks <- c(named_networks(), sequence_networks(), grid_networks(), curved_networks(), curved_grids())
   for (i in seq_along(networks)) {
     net <- networks[[i]]
@@ -51,7 +51,7 @@ test_that("gradients of every kind of layer are those of the network written out
   }
 })
 
-test_that("the bend of squared errors is that of the second derivative along a step", {
+test_that("the curvature of squared errors along a step equals the second derivative", {
   for (name in names(with_relu())) {
     case <- with_relu()[[name]]
     theta <- random_theta(case$net, 5)
@@ -73,7 +73,7 @@ test_that("the bend of squared errors is that of the second derivative along a s
   }
 })
 
-test_that("at any theta D' eps is a multiple of the gradient", {
+test_that("D' eps is a multiple of the gradient at any theta", {
   for (name in names(with_relu())) {
     case <- with_relu()[[name]]
     theta <- random_theta(case$net, 2)
@@ -91,7 +91,7 @@ test_that("at any theta D' eps is a multiple of the gradient", {
   }
 })
 
-test_that("at a trained smooth network D' eps is N lambda theta, twice that for cross-entropy", {
+test_that("for a trained smooth network D' eps is N lambda theta, twice that for cross-entropy", {
   case <- smooth_cases()$sigmoid
   for (loss in c("squared", "cross_entropy")) {
     rows <- random_rows(25, 2, 1, loss, 4)
@@ -215,7 +215,7 @@ sine_task <- function(...) {
   raw_data(rows$x, rows$y, ...)
 }
 
-test_that("the convergence number is the documented one, and converged means that it is at its bound", {
+test_that("the convergence number equals its definition, and `converged` means that it meets its bound", {
   task <- sine_task(test = 0)
   classes <- raw_data(task$data$x, cut(task$data$y, c(-Inf, -0.5, 0.5, Inf)), test = 0)
   for (decay in c(0, 0.01)) for (method in methods) for (most in c(0, 3, 100)) {
@@ -240,7 +240,7 @@ test_that("the convergence number is the documented one, and converged means tha
   }
 })
 
-test_that("every outcome has its warning", {
+test_that("every outcome but convergence has its warning", {
   task <- sine_task(test = 0)
   expect_warning(
     trained <- fit(tanh_net(), task, seed = 1, control = list(max_iterations = 2)),
@@ -272,7 +272,7 @@ test_that("every outcome has its warning", {
   expect_equal(trained$outcome, "converged")
 })
 
-test_that("the restart with the least training loss is kept, and coefficients given are the first start", {
+test_that("the restart with the least training loss is kept, and given coefficients are the first start", {
   task <- sine_task(test = 0)
   control <- list(max_iterations = 6)
   trained <- quiet_fit(tanh_net(), task, seed = 4, restarts = 4, control = control)
@@ -299,7 +299,7 @@ test_that("the restart with the least training loss is kept, and coefficients gi
 
 # ---- seeds ---------------------------------------------------------------------------------------
 
-test_that("the same seed gives the identical fit, another seed another", {
+test_that("the same seed gives an identical fit and another seed a different fit", {
   task <- sine_task(test = 0.2, seed = 1)
   cases <- list(
     list(method = "lm", control = list(max_iterations = 5)),
@@ -320,7 +320,7 @@ test_that("the same seed gives the identical fit, another seed another", {
   }
 })
 
-test_that("the order of mini-batches comes from the seed also when the start is given", {
+test_that("the seed determines the order of mini-batches also when the start is given", {
   begun <- set_coef(tanh_net(), random_theta(tanh_net(), 7))
   draw <- function(seed) {
     coef(quiet_fit(begun, sine_task(test = 0), method = "adam", seed = seed,
@@ -330,7 +330,7 @@ test_that("the order of mini-batches comes from the seed also when the start is 
   expect_false(identical(draw(1), draw(2)))
 })
 
-test_that("the user's generator is left as it was found", {
+test_that("fit() restores the user's generator", {
   withr::local_preserve_seed()
   task <- sine_task(test = 0)
   RNGkind("Wichmann-Hill", "Box-Muller", "Rejection")
@@ -354,7 +354,7 @@ test_that("the user's generator is left as it was found", {
 
 # ---- samples and losses --------------------------------------------------------------------------
 
-test_that("a synthetic task needs a finite n_obs where moments are not enough", {
+test_that("a synthetic task needs a finite n_obs where training needs rows", {
   task <- task_ar(8, 0.5)
   linear <- input_sequence(8) |> layer_dense(1)
   relu <- input_sequence(8) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1)
@@ -371,7 +371,7 @@ test_that("a synthetic task needs a finite n_obs where moments are not enough", 
   expect_identical(trained$bayes_loss, bayes_loss(task))
 })
 
-test_that("the excess loss is on 10000 fresh rows, the same for all networks of a seed", {
+test_that("the excess loss is computed on 10000 new rows, the same for all networks of a seed", {
   task <- task_ar(8, 0.5)
   # yhat = relu(x_8) / 2 - relu(-x_8) / 2 = x_8 / 2: the Bayes predictor of the first-order process.
   net <- input_sequence(8) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1)
@@ -404,7 +404,7 @@ test_that("the excess loss is on 10000 fresh rows, the same for all networks of 
   expect_equal(ridge$train_loss, mean(residuals(ridge)^2) + 0.1 * sum(w^2), tolerance = 1e-12)
 })
 
-test_that("the loss of data is on the rows held out, without decay", {
+test_that("the loss of data is the loss on held-out rows, without decay", {
   rows <- sine_rows(50)
   classes <- cut(rows$y, c(-Inf, -0.5, 0.5, Inf), labels = c("low", "middle", "high"))
   control <- list(max_iterations = 20, decay = 0.01)
@@ -447,7 +447,7 @@ validation_rows <- function(history, restart = 1) {
   history[history$set == "validation" & history$restart == restart, ]
 }
 
-test_that("validation sets a share of the rows aside and keeps the coefficients of its least loss", {
+test_that("validation holds rows out and keeps the coefficients with the least validation loss", {
   task <- sine_task(test = 0)
   all <- task$data
   for (method in methods) {
@@ -477,7 +477,7 @@ test_that("validation sets a share of the rows aside and keeps the coefficients 
   }
 })
 
-test_that("the history has a row of each set for every iteration, numbers of convergence where they are known", {
+test_that("the history has a row per set and iteration, with convergence numbers where they are known", {
   control <- list(validation = 0.25, max_iterations = 5)
   trained <- quiet_fit(tanh_net(), sine_task(test = 0), seed = 3, restarts = 2, control = control)
   history <- trained$history
@@ -493,7 +493,7 @@ test_that("the history has a row of each set for every iteration, numbers of con
   expect_identical(plain$history$set, rep("train", 6))
 })
 
-test_that("the rows set aside are those of the seed, and the last ones of a series", {
+test_that("the seed determines the validation rows, which are the last ones of a series", {
   rows_of <- function(task, seed, ...) {
     quiet_fit(tanh_net(), task, seed = seed, control = list(validation = 0.2, max_iterations = 2), ...)$rows$x
   }
@@ -510,7 +510,7 @@ test_that("the rows set aside are those of the seed, and the last ones of a seri
   expect_identical(trained$rows$y, series$data$y[seq_len(kept), , drop = FALSE])
 })
 
-test_that("the validation loss has no decay, and is cross-entropy for classes", {
+test_that("the validation loss excludes decay, and is cross-entropy for classes", {
   rows <- regression_rows()
   task <- raw_data(rows$x, rows$three, test = 0)
   trained <- quiet_fit(input_vector(3) |> layer_dense(3, bias = TRUE), task, seed = 1,
@@ -523,7 +523,7 @@ test_that("the validation loss has no decay, and is cross-entropy for classes", 
   expect_equal(trained$train_loss, mean(lost[kept]) + 0.05 * sum(theta^2), tolerance = 1e-12)
 })
 
-test_that("a fit is converged only where the coefficients that it returns are", {
+test_that("a fit is converged only if the returned coefficients are", {
   # Training goes on to its minimum; on other rows an earlier point was better.
   task <- sine_task(test = 0)
   for (seed in 1:3) {
@@ -539,7 +539,7 @@ test_that("a fit is converged only where the coefficients that it returns are", 
   }
 })
 
-test_that("each restart waits for itself", {
+test_that("patience is counted separately for each restart", {
   trained <- quiet_fit(tanh_net(), sine_task(test = 0), seed = 3, restarts = 3,
     control = list(validation = 0.25, patience = 3))
   for (restart in 1:3) {
@@ -552,7 +552,7 @@ test_that("each restart waits for itself", {
 
 # ---- mini-batches --------------------------------------------------------------------------------
 
-test_that("mini-batches never converge, and one batch of all rows is none", {
+test_that("mini-batches never converge, and one batch of all rows is not a mini-batch", {
   task <- sine_task(test = 0)
   train <- function(...) {
     quiet_fit(tanh_net(), task, method = "adam", seed = 1, control = list(tol = 10, max_iterations = 5, ...))
@@ -573,7 +573,7 @@ test_that("mini-batches never converge, and one batch of all rows is none", {
   expect_true(train()$converged)
 })
 
-test_that("mini-batches reach the neighbourhood of the minimum, and can be stopped early", {
+test_that("mini-batches come close to the minimum, and can be stopped early", {
   rows <- regression_rows()
   task <- raw_data(rows$x, rows$two, test = 0)
   logit <- input_vector(3) |> layer_dense(1, bias = TRUE)
@@ -621,7 +621,7 @@ test_that("predictions of classes are probabilities, logits or a factor", {
   }
 })
 
-test_that("predictions of numbers are the same by response and link, and have no class", {
+test_that("predictions of numbers are the same for response and link, and refuse class", {
   trained <- quiet_fit(tanh_net(), sine_task(seed = 1), seed = 1, control = list(max_iterations = 5))
   x <- trained$task$data$x_test
   expect_equal(predict(trained, x), tanh_f()(unname(coef(trained)), x), tolerance = 1e-12)
@@ -634,7 +634,7 @@ test_that("predictions of numbers are the same by response and link, and have no
   })
 })
 
-test_that("glance and tidy have the columns of their documentation", {
+test_that("glance() and tidy() have the documented columns", {
   trained <- class_fit()
   glanced <- generics::glance(trained)
   expect_equal(names(glanced), c("n_params", "loss", "train_loss", "bayes_loss", "excess_loss",
@@ -650,7 +650,7 @@ test_that("glance and tidy have the columns of their documentation", {
   expect_identical(tidied$estimate, unname(coef(trained)))
 })
 
-test_that("the capacity of a fit is that at the rows it was trained on", {
+test_that("the capacity of a fit is evaluated at its training rows", {
   trained <- quiet_fit(tanh_net(), sine_task(seed = 1), seed = 1,
     control = list(validation = 0.25, decay = 0.01, patience = 3))
   expect_equal(nrow(trained$rows$x), 24)
@@ -666,7 +666,7 @@ test_that("the capacity of a fit is that at the rows it was trained on", {
   expect_equal(sum(own$capacity), 16, tolerance = 1e-10)
 })
 
-test_that("a fit of classes survives being saved", {
+test_that("a fit of classes is unchanged by saveRDS() and readRDS()", {
   trained <- class_fit()
   path <- withr::local_tempfile(fileext = ".rds")
   saveRDS(trained, path)
@@ -693,7 +693,7 @@ test_that("fits on rows print", {
   })
 })
 
-test_that("fits on rows can be drawn", {
+test_that("fits on rows can be plotted", {
   trained <- class_fit()
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
@@ -708,7 +708,7 @@ test_that("fits on rows can be drawn", {
 
 # ---- trouble -------------------------------------------------------------------------------------
 
-test_that("divergence is an error that holds the last coefficients with a finite loss", {
+test_that("divergence is an error with the last coefficients of finite loss", {
   task <- sine_task(test = 0)
   data <- task$data
   start <- set_coef(tanh_net(), random_theta(tanh_net(), 7))
@@ -734,7 +734,7 @@ test_that("divergence is an error that holds the last coefficients with a finite
   expect_snapshot(cat(bad(fit(start, task, method = "adam", seed = 1, control = control), "diverged")))
 })
 
-test_that("a start beyond all numbers is an error, unless another restart does well", {
+test_that("a start whose loss overflows is an error unless another restart succeeds", {
   task <- sine_task(test = 0)
   # With these outputs are infinite, with those NaN.
   relu <- input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("relu") |> layer_dense(3) |>
@@ -753,7 +753,7 @@ test_that("a start beyond all numbers is an error, unless another restart does w
   }
 })
 
-test_that("outputs that are all zero are refused", {
+test_that("responses that are all zero are refused", {
   rows <- sine_rows()
   expect_match(bad(fit(tanh_net(), raw_data(rows$x, 0 * rows$y), seed = 1), "value"), "outputs that vary")
 })
@@ -768,7 +768,7 @@ test_that("networks with the wrong number of outputs for the classes are refused
   })
 })
 
-test_that("a validation share that leaves no row on one of the sides is refused", {
+test_that("a validation share that leaves no training or no validation rows is refused", {
   rows <- sine_rows()
   three <- raw_data(rows$x[1:3, ], rows$y[1:3], test = 0)
   one <- raw_data(rows$x[1, , drop = FALSE], rows$y[[1]], test = 0)
@@ -782,7 +782,7 @@ test_that("a validation share that leaves no row on one of the sides is refused"
   expect_equal(nobs(trained), 2)
 })
 
-test_that("training on rows can be interrupted, and the same call gives the same fit afterwards", {
+test_that("training on rows can be interrupted, and repeating the call gives the same fit", {
   expect_identical(said_by_interrupted('
     set.seed(1)
     state <- .Random.seed

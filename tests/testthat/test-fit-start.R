@@ -1,6 +1,6 @@
 # Starts: redraws, and coefficients in the units of a task.
 
-test_that("a start that ends worse than no network is drawn again, and counted", {
+test_that("a start that ends above the null loss is redrawn and counted", {
   # train() ends at a loss of its own for each start
   net <- input_vector(2) |> layer_dense(2) |> layer_dense(1)
   trained <- function(bad, decay = 0, given = NULL, network = net) {
@@ -35,7 +35,7 @@ test_that("a start that ends worse than no network is drawn again, and counted",
   expect_identical(trained(3, network = input_vector(2) |> layer_dense(1))$calls, 1L)
 })
 
-test_that("the loss that a start is held against is that of the best constant, or of zero", {
+test_that("the null training loss is that of the best constant, or of zero", {
   null <- capalloc:::null_training_loss
   y <- cbind(c(1, 2, 6), c(0, 0, 3))
   expect_equal(null(y, "squared", TRUE), sum(apply(y, 2, function(v) mean((v - mean(v))^2))))
@@ -47,7 +47,7 @@ test_that("the loss that a start is held against is that of the best constant, o
   expect_equal(null(cbind(c(0, 0, 1)), "cross_entropy", FALSE), log(2))
 })
 
-test_that("recurrent starts do not explode, nor share a pole", {
+test_that("recurrent starts are stable and have distinct poles", {
   for (seed in 1:30) {
     net <- initialise(input_sequence(64) |> layer_recurrent(1, output = "sequence") |> layer_recurrent(1), seed = seed)
     a <- abs(coef(net)[c("recurrent1.recurrent[1,1]", "recurrent2.recurrent[1,1]")])
@@ -72,7 +72,7 @@ expect_same_function <- function(network, task, x) {
   expect_equal(predict(start, x), predict(network, x), tolerance = 1e-10)
 }
 
-test_that("coefficients given are brought to the units of the task where that is exact", {
+test_that("given coefficients are converted to the units of the task where that is exact", {
   x <- withr::with_seed(1, cbind(50 + 3 * rnorm(40), 0.01 * rnorm(40), 1e4 + rnorm(40)))
   y <- 7 + x[, 1] / 10 + withr::with_seed(2, rnorm(40))
   task <- task_data(x, y, test = 0)
@@ -96,7 +96,7 @@ test_that("coefficients given are brought to the units of the task where that is
     series, rows)
 })
 
-test_that("where it is not exact, coefficients given are refused by class", {
+test_that("given coefficients are refused by class where the conversion is not exact", {
   v <- cumsum(withr::with_seed(4, rnorm(60))) + 30
   task <- task_series(v, 6, test = 0)
   nets <- list(

@@ -81,7 +81,7 @@ test_that("the single-channel dilated stack learns fractional Gaussian noise fro
   }
 })
 
-test_that("a wide dilated stack converges from eight seeds of ten", {
+test_that("a wide dilated stack converges from at least eight seeds of ten", {
   task <- task_fgn(length = 64, hurst = 0.8)
   runs <- lapply(1:10, function(seed) quiet_fit(dilated_stack(4), task, seed = seed))
   expect_gte(sum(vapply(runs, function(run) run$converged, NA)), 8)
@@ -91,7 +91,7 @@ test_that("a wide dilated stack converges from eight seeds of ten", {
   expect_lt(min(losses), 0.69734703)
 })
 
-test_that("a free linear model reaches the Bayes loss and the best weights", {
+test_that("a free linear model reaches the Bayes loss and the oracle weights", {
   # Weights are good to rounding times the condition of Sigma, below 1e4 here.
   tasks <- list(task_fgn(12, 0.8), task_arma(8, ar = 0.8, ma = 0.6), moments_task(5, 3, 1))
   for (task in tasks) {
@@ -119,7 +119,7 @@ test_that("a free linear model with a bias reaches the best affine weights", {
   expect_gt(plain$loss, 1.01 * trained$loss)
 })
 
-test_that("two dense layers learn the best weights of low rank", {
+test_that("two dense layers reach the best weights of low rank", {
   for (rank in 1:3) {
     task <- moments_task(6, 4, rank)
     net <- input_vector(6) |> layer_dense(rank) |> layer_dense(4)
@@ -130,7 +130,7 @@ test_that("two dense layers learn the best weights of low rank", {
   }
 })
 
-test_that("with a bias the low rank is that of the centred problem", {
+test_that("with a bias the low-rank problem is that of centred moments", {
   task <- moments_task(6, 4, 5, mean = 2)
   net <- input_vector(6) |> layer_dense(2) |> layer_dense(4, bias = TRUE)
   trained <- fit(net, task, seed = 1, restarts = 3)
@@ -139,7 +139,7 @@ test_that("with a bias the low rank is that of the centred problem", {
   expect_equal(trained$loss, twin_low_rank_loss(centred(task$moments), 2), tolerance = 1e-10)
 })
 
-test_that("the gradient is -2 J' eps and that of the loss by central differences", {
+test_that("the gradient is -2 J' eps and equals central differences of the loss", {
   networks <- list(
     named_networks()$dense_deep, named_networks()$residual_deep, named_networks()$nested,
     named_networks()$recurrent_stack, named_networks()$conv_wide_dilated, random_network(7)
@@ -172,7 +172,7 @@ test_that("the loss of a fit is that of its weights on the task's moments", {
   }
 })
 
-test_that("a fit on rows is the fit on the moments of those rows", {
+test_that("a fit on rows equals the fit on the moments of these rows", {
   task <- moments_task(6, 2, 4, mean = 1)
   start <- input_vector(6) |> layer_dense(2) |> layer_dense(2, bias = TRUE) |> with_test_coef(1)
   rows <- fit(start, task, n_obs = 50, seed = 3)
@@ -195,7 +195,7 @@ test_that("a fit on rows is the fit on the moments of those rows", {
   expect_identical(fit(start, task, n_obs = 50, seed = 3)$rows, rows$rows)
 })
 
-test_that("the convergence number is the largest cosine of the dependencies left", {
+test_that("the convergence number is the largest cosine of a tangent column and the residuals", {
   cases <- list(
     list(named_networks()$dense_deep, moments_task(6, 3, 6, mean = 1)),
     list(named_networks()$conv_dilated, task_fgn(16, 0.8)),
@@ -249,7 +249,7 @@ test_that("free layers on a grid are least squares", {
   }
 })
 
-test_that("a convolution of a grid is fitted as least squares on the sums that it sees", {
+test_that("a convolution of a grid is least squares on the sums that it reads", {
   # y is the sum over places of a 2 x 2 kernel: one regressor for each tap.
   net <- input_grid(4, 3) |> layer_conv(1, 2) |> layer_pool(c(3, 2))
   x <- withr::with_seed(1, matrix(rnorm(60 * 12), 60))
@@ -263,7 +263,7 @@ test_that("a convolution of a grid is fitted as least squares on the sums that i
   expect_equal(trained$train_loss, mean(by_hand$residuals^2), tolerance = 1e-10)
 })
 
-test_that("local layers, upsampling and grids have the gradient of their tangent and converge", {
+test_that("the gradient of local layers, upsampling and grids agrees with the tangent, and they converge", {
   networks <- named_networks()[c("local_same", "u_shape", "grid_local_grouped", "grid_u_shape", "grid_nested")]
   for (i in seq_along(networks)) {
     net <- networks[[i]]
@@ -305,7 +305,7 @@ test_that("all methods reach the same loss", {
   expect_equal(dense$loss, bayes_loss(task), tolerance = 1e-9)
 })
 
-test_that("the same seed gives the identical fit, another seed another", {
+test_that("the same seed gives an identical fit and another seed a different fit", {
   net <- named_networks()$nested
   net$coef <- NULL
   task <- moments_task(8, 2, 8)
@@ -325,7 +325,7 @@ test_that("the same seed gives the identical fit, another seed another", {
   }
 })
 
-test_that("set.seed() governs when there is no seed", {
+test_that("set.seed() determines a fit without a seed", {
   net <- input_sequence(8) |> layer_conv(2, 4) |> layer_dense(1)
   task <- task_ar(8, 0.5)
   draw <- function() fit(net, task, n_obs = 30)
@@ -341,7 +341,7 @@ test_that("set.seed() governs when there is no seed", {
   expect_identical(coef(fit(net, task, n_obs = 30, seed = first$seed)), coef(first))
 })
 
-test_that("the user's generator is left as it was found", {
+test_that("fit() restores the user's generator", {
   withr::local_preserve_seed()
   net <- input_sequence(8) |> layer_dense(1)
   task <- task_ar(8, 0.5)
@@ -381,7 +381,7 @@ test_that("the best restart is kept, and every restart has a row", {
   expect_identical(one$train_loss, runs$train_loss[[1L]])
 })
 
-test_that("a network with coefficients starts from them", {
+test_that("a network with coefficients is trained from them", {
   task <- task_fgn(16, 0.8)
   trained <- fit(dilated_stack(1, 4), task, seed = 1)
   again <- fit(trained$network, task, seed = 2)
@@ -400,7 +400,7 @@ test_that("a network with coefficients starts from them", {
   expect_identical(several$runs$train_loss[-1L], drawn$runs$train_loss[-1L])
 })
 
-test_that("a start without a tangent is degenerate, not converged", {
+test_that("a start with a zero tangent is degenerate, not converged", {
   net <- dilated_stack(2, 4) |> set_coef(numeric(24))
   for (method in c("lm", "lbfgs", "adam")) {
     expect_warning(
@@ -415,7 +415,7 @@ test_that("a start without a tangent is degenerate, not converged", {
   }
 })
 
-test_that("a fit that used its iterations says so", {
+test_that("a fit that used all its iterations warns", {
   task <- task_fgn(16, 0.8)
   for (method in c("lm", "lbfgs", "adam")) {
     expect_warning(
@@ -439,7 +439,7 @@ test_that("a fit that no step improves has stalled", {
   expect_lt(trained$gradient_norm, 1e-10)
 })
 
-test_that("a start beyond all numbers is an error, unless another restart does well", {
+test_that("a start whose loss overflows is an error unless another restart succeeds", {
   task <- task_fgn(16, 0.8)
   net <- set_coef(dilated_stack(1, 4), rep(1e200, 8))
   for (method in c("lm", "lbfgs", "adam")) {
@@ -455,7 +455,7 @@ test_that("a start beyond all numbers is an error, unless another restart does w
   expect_true(all(is.finite(coef(large))))
 })
 
-test_that("the loss of data is on the rows held out", {
+test_that("the loss of data is the loss on held-out rows", {
   series <- log(as.numeric(lynx))
   task <- task_series(series, length = 8, test = 0.25)
   net <- input_sequence(8) |> layer_conv(1, 4) |> layer_dense(1, bias = TRUE)
@@ -479,7 +479,7 @@ test_that("the loss of data is on the rows held out", {
   expect_equal(residuals(trained), matrix(rows[!held, 9]) - fitted(trained))
 })
 
-test_that("the loss of several outputs is their sum, and without rows held out there is none", {
+test_that("losses of several outputs are summed, and the loss is NA without held-out rows", {
   task <- task_data(as.matrix(mtcars[, 3:6]), as.matrix(mtcars[, 1:2]), test = 0.3, seed = 1)
   trained <- fit(input_vector(4) |> layer_dense(2, bias = TRUE), task, seed = 1)
   by_lm <- stats::lm.fit(cbind(task$data$x, 1), task$data$y)
@@ -507,7 +507,7 @@ test_that("the methods of a fit agree with its parts", {
   expect_lt(abs(mean(residuals(trained))), 1e-9)
 })
 
-test_that("glance, tidy and the history have the columns of their documentation", {
+test_that("glance(), tidy() and the history have the documented columns", {
   task <- task_ar(8, 0.5)
   trained <- fit(input_sequence(8) |> layer_conv(2, 5) |> layer_dense(1, bias = TRUE), task,
     seed = 3, restarts = 2)
@@ -543,7 +543,7 @@ test_that("glance, tidy and the history have the columns of their documentation"
   }
 })
 
-test_that("the history of every method holds all its iterations and the loss that is reported", {
+test_that("the history of every method has all iterations and the reported loss", {
   net <- dilated_stack(2, 4)
   for (method in c("lm", "lbfgs", "adam")) for (most in c(0, 1, 30)) {
     run <- quiet_fit(net, task_fgn(16, 0.8), method = method, seed = 1,
@@ -563,7 +563,7 @@ test_that("tidy() names the layers inside blocks", {
   expect_equal(tidied$layer, sub("[.].*", "", tidied$term))
 })
 
-test_that("a fit survives being saved", {
+test_that("a fit is unchanged by saveRDS() and readRDS()", {
   trained <- fit(dilated_stack(2, 3), task_fgn(8, 0.8), n_obs = 30, seed = 1)
   path <- withr::local_tempfile(fileext = ".rds")
   saveRDS(trained, path)
@@ -574,7 +574,7 @@ test_that("a fit survives being saved", {
   expect_identical(capacity(back), capacity(trained))
 })
 
-test_that("a fit prints its task, its end and its network", {
+test_that("a fit prints its task, its outcome and its network", {
   # Iterations and the convergence number depend on the BLAS.
   hide <- function(lines) {
     lines <- sub("in [0-9]+ iterations?", "in # iterations", lines)
@@ -590,7 +590,7 @@ test_that("a fit prints its task, its end and its network", {
   })
 })
 
-test_that("what cannot be trained is refused by name", {
+test_that("networks, tasks and arguments that cannot be trained are refused", {
   net <- input_sequence(8) |> layer_dense(1)
   task <- task_ar(8, 0.5)
   population <- fit(net, task, seed = 1)
@@ -625,7 +625,7 @@ test_that("a looser tolerance converges earlier", {
   expect_gt(loose$gradient_norm, tight$gradient_norm)
 })
 
-test_that("training can be interrupted, and the same call gives the same fit afterwards", {
+test_that("training can be interrupted, and repeating the call gives the same fit", {
   expect_identical(said_by_interrupted('
     net <- arch_dilated(128, filters = 8)
     train <- function(most) {

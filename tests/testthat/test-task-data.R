@@ -1,4 +1,4 @@
-test_that("task_data() keeps every row once, in order, and its moments", {
+test_that("task_data() keeps every row once, in order, with the moments of its rows", {
   withr::local_seed(1)
   x <- matrix(rnorm(60), 20, dimnames = list(NULL, c("a", "b", "c")))
   y <- cbind(u = rnorm(20), v = rnorm(20))
@@ -37,7 +37,7 @@ test_that("oracle weights and demands are those of lm()", {
   )
 })
 
-test_that("large means and constant columns do no harm", {
+test_that("large means and constant columns do not reduce accuracy", {
   withr::local_seed(2)
   x <- cbind(a = 1e6 + 1e-2 * rnorm(50), b = 0.1, c = rnorm(50))
   x[1, "b"] <- 0.1 * (1 + .Machine$double.eps) # constant but for its last digit
@@ -50,7 +50,7 @@ test_that("large means and constant columns do no harm", {
   expect_identical(task_demand(task)$demand[[2]], 0)
 })
 
-test_that("a constant beside inputs that are sums of others has no weight, and neither have constants alone", {
+test_that("constant inputs have zero weight, also beside collinear inputs or alone", {
   withr::local_seed(4)
   x <- cbind(a = rnorm(30), b = 2, c = 3 * rnorm(30))
   y <- x[, "a"] + rnorm(30)
@@ -67,7 +67,7 @@ test_that("a constant beside inputs that are sums of others has no weight, and n
   expect_identical(task_demand(none)$demand, c(0, 0))
 })
 
-test_that("more inputs than rows give weights that fit them exactly", {
+test_that("with more inputs than rows the oracle weights fit exactly", {
   withr::local_seed(3)
   x <- matrix(rnorm(40), 5)
   y <- rnorm(5)
@@ -76,7 +76,7 @@ test_that("more inputs than rows give weights that fit them exactly", {
   expect_equal(task_demand(task_data(x, y, test = 0))$demand, numeric(8))
 })
 
-test_that("vectors and data frames are taken", {
+test_that("task_data() accepts vectors and data frames", {
   task <- task_data(1:10, data.frame(out = 11:20), test = 0.2, seed = 1)
   expect_identical(task$input$shape[[1]], 1L)
   expect_identical(task$output_labels, "out")
@@ -85,7 +85,7 @@ test_that("vectors and data frames are taken", {
   expect_identical(dim(task_data(matrix(1, 4, 2), 1:4, test = 0)$data$x_test), c(0L, 2L))
 })
 
-test_that("an ordered input may be named", {
+test_that("an ordered input can be given", {
   x <- matrix(1:12 + 0, 2)
   task <- task_data(x, 1:2, test = 0, input = input_sequence(3, channels = 2))
   expect_identical(task_demand(task)$lag, c(3L, 3L, 2L, 2L, 1L, 1L))
@@ -94,7 +94,7 @@ test_that("an ordered input may be named", {
   expect_identical(named$input$labels, c("cyl", "disp"))
 })
 
-test_that("the formula method follows lm() and leaves the intercept to biases", {
+test_that("the formula method follows lm() and leaves the intercept to biases of the network", {
   task <- task_data(formula = log(mpg) ~ poly(wt, 2) + cyl:hp, data = mtcars, test = 0)
   fit <- lm(log(mpg) ~ poly(wt, 2) + cyl:hp, mtcars)
   expect_identical(task$input$labels, names(coef(fit))[-1])
@@ -107,7 +107,7 @@ test_that("the formula method follows lm() and leaves the intercept to biases", 
   expect_identical(none$input$labels, paste0("factor(cyl)", c(4, 6, 8)))
 })
 
-test_that("a long formula is shortened where it is shown", {
+test_that("a long formula is shortened in print", {
   long <- mpg ~ log(wt) + log(hp) + log(disp) + log(drat) + log(qsec) + carb
   shown <- "data, mpg ~ log(wt) + log(hp) + log(disp) + log(drat) + log(qse...\n"
   expect_output(print(task_data(long, mtcars, seed = 1)), shown, fixed = TRUE)
@@ -115,7 +115,7 @@ test_that("a long formula is shortened where it is shown", {
   expect_output(print(task_data(whole, mtcars, seed = 1)), "+ log(drat) + log(qsec)\n", fixed = TRUE)
 })
 
-test_that("the seed governs the held-out rows and nothing else", {
+test_that("the seed determines the held-out rows only", {
   set.seed(5)
   state <- .Random.seed
   one <- task_data(1:50, 1:50, seed = 1)
@@ -136,7 +136,7 @@ test_that("simulate() draws training rows with replacement", {
   expect_identical(simulate(task, 100, seed = 1), drawn)
 })
 
-test_that("a misspelt argument is no argument", {
+test_that("misspelt arguments are refused", {
   expect_error(task_data(1:3, 1:3, tset = 0.5), class = "rlib_error_dots_nonempty")
   expect_error(task_data(mpg ~ hp, mtcars, tset = 0.5), class = "rlib_error_dots_nonempty")
 })
@@ -177,7 +177,7 @@ test_that("bad data are refused by class", {
 
 # ---- classes -------------------------------------------------------------------------------------
 
-test_that("a factor response is one output for each level that occurs", {
+test_that("a factor response has one output for each level that occurs", {
   y <- factor(c("b", "a", "c", "b", "c", "b"), levels = c("c", "b", "a", "d"))
   task <- task_data(1:6, y, test = 0)
   expect_identical(task$levels, c("c", "b", "a"))
@@ -199,7 +199,7 @@ test_that("a factor response is one output for each level that occurs", {
   expect_identical(task_data(1:6, matrix(as.character(y)), test = 0)$data, text$data)
 })
 
-test_that("formulas take classes on their left", {
+test_that("formulas accept classes as the response", {
   task <- task_data(Species ~ ., iris, seed = 1)
   expect_identical(task$levels, levels(iris$Species))
   expect_identical(task$input$labels, names(iris)[1:4])
@@ -219,7 +219,7 @@ test_that("formulas take classes on their left", {
   expect_identical(task_data(Species ~ ., iris[51:150, ])$levels, c("versicolor", "virginica"))
 })
 
-test_that("a task with classes prints, and simulates whole rows", {
+test_that("a task with classes prints, and simulate() draws whole rows", {
   task <- task_data(Species ~ ., iris, seed = 1)
   expect_snapshot(task)
   drawn <- simulate(task, 50, seed = 2)

@@ -31,7 +31,7 @@ twin_image <- function(height, width, range, target, noise, smoothness) {
   )
 }
 
-test_that("moments are those of a field at Euclidean distances, seen through noise", {
+test_that("moments are those of a field at Euclidean distances observed with noise", {
   for (smoothness in c(0.5, 1.5, 2.5)) {
     for (size in list(c(1, 1), c(1, 5), c(4, 1), c(3, 5), c(6, 4))) {
       for (noise in c(0, 0.3)) {
@@ -64,7 +64,7 @@ test_that("positions run down the columns", {
   expect_identical(task_image(1, 6, range = 3, noise = 0)$moments$sigma, task_matern(6, range = 3)$moments$sigma)
 })
 
-test_that("centre and corner are the pixels that the help says", {
+test_that("centre and corner are the pixels that the help page describes", {
   same <- function(height, width, target, pixel) {
     named <- task_image(height, width, 2, target)
     expect_identical(named, task_image(height, width, 2, pixel))
@@ -79,7 +79,7 @@ test_that("centre and corner are the pixels that the help says", {
   expect_identical(task_image(4, 4, 2, data.frame(row = 1:2, column = 3)), task_image(4, 4, 2, cbind(1:2, 3)))
 })
 
-test_that("Bayes loss, weights and demand are those of the normal equations", {
+test_that("Bayes loss, weights and demand solve the normal equations", {
   for (target in list(rbind(c(3, 3)), rbind(c(1, 1), c(5, 4)))) {
     task <- task_image(5, 5, range = 1.5, target = target, noise = 0.4)
     twin <- twin_image(5, 5, 1.5, target, 0.4, 1.5)
@@ -92,7 +92,7 @@ test_that("Bayes loss, weights and demand are those of the normal equations", {
   expect_equal(bayes_loss(task_image(1, 1, 2, noise = 0.5)), 0.25 / 1.25)
 })
 
-test_that("demand decays around the target", {
+test_that("demand decays with distance from the target", {
   for (target in list(c(5, 5), c(9, 9), c(2, 6))) {
     frame <- task_demand(task_image(9, 9, range = 3, target = target, smoothness = 0.5))
     distance <- sqrt((frame$row - target[[1]])^2 + (frame$column - target[[2]])^2)
@@ -105,7 +105,7 @@ test_that("demand decays around the target", {
   }
 })
 
-test_that("the Bayes loss is positive, and grows with the noise and at the border", {
+test_that("the Bayes loss is positive, and grows with the noise and towards the border", {
   loss <- function(...) bayes_loss(task_image(7, 7, range = 3, ...))
   expect_gt(loss(noise = 0.1), 0)
   expect_lt(loss(noise = 0.1), loss(noise = 0.5))
@@ -116,19 +116,19 @@ test_that("the Bayes loss is positive, and grows with the noise and at the borde
   expect_equal(bayes_loss(task_image(5, 5, range = 1e-3)), 0.25 / 1.25)
 })
 
-test_that("smooth fields of long range, which rounding makes singular, keep their laws", {
+test_that("smooth fields of long range with numerically singular moments give valid results", {
   task <- task_image(6, 6, range = 30, noise = 0, smoothness = 10)
   expect_lt(bayes_loss(task), 1e-10)
   expect_true(all(is.finite(oracle_weights(task))))
   expect_true(all(task_demand(task)$demand >= 0))
 })
 
-test_that("simulate() has these moments", {
+test_that("simulate() has the moments of the task", {
   expect_lt(largest_deviation(task_image(3, 4, range = 2)), 5)
   expect_lt(largest_deviation(task_image(3, 3, range = 2, target = cbind(1:3, 2), noise = 0)), 5)
 })
 
-test_that("networks on grids train on it, and their capacity has rows and columns", {
+test_that("networks on grids reach the Bayes loss, and their capacity has rows and columns", {
   task <- task_image(5, 5, range = 2)
   trained <- fit(input_grid(5, 5) |> layer_dense(2) |> layer_dense(1), task, seed = 1)
   # the loss is quadratic about its minimum, whose gradient is below 1e-10
@@ -139,7 +139,7 @@ test_that("networks on grids train on it, and their capacity has rows and column
   expect_error(fit(input_grid(5, 4) |> layer_dense(1), task), class = "capalloc_error_shape")
 })
 
-test_that("tasks on images print in a few lines", {
+test_that("image tasks print in a few lines", {
   expect_snapshot({
     task_image(8, 6, range = 2)
     task_image(8, 6, range = 2, target = cbind(1:5, 1:5), smoothness = 0.5)

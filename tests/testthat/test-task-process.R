@@ -29,7 +29,7 @@ test_that("lags count from the newest input, plus the horizon", {
   expect_identical(task_demand(task)$position, 1:3)
 })
 
-test_that("acf may be a function of one lag", {
+test_that("acf can be a function of one lag", {
   by_function <- task_process(6, function(lag) if (lag == 0) 1 else 0.5^lag, horizon = 2)
   expect_identical(by_function$moments, task_process(6, 0.5^(0:20), horizon = 2)$moments)
 })
@@ -55,7 +55,7 @@ twin_arma_acf <- function(ar, ma, lags) {
   covariance / sum(psi[seq_len(2000)]^2)
 }
 
-test_that("ARMA moments are sums over the moving average of infinite order", {
+test_that("ARMA moments agree with sums over the MA(infinity) representation", {
   cases <- list(
     list(ar = 0.7, ma = 0.4), list(ar = c(0.5, 0.3), ma = c(0.2, -1.5)),
     list(ar = numeric(), ma = c(0.8, 0.3)), list(ar = c(-0.4, 0.2), ma = numeric()),
@@ -91,7 +91,7 @@ test_that("a multiscale process is a sum of independent Ornstein-Uhlenbeck proce
   expect_equal(task_multiscale(5, 10)$moments, task_ou(5, rate = 0.1)$moments, tolerance = 1e-14)
 })
 
-test_that("a periodic process is a damped rotation seen through noise", {
+test_that("a periodic process is a damped rotation observed with noise", {
   # state (a, b) rotates by 2 pi / period, shrinks, and keeps unit variance
   period <- 7.5
   damping <- 0.9
@@ -110,7 +110,7 @@ test_that("a periodic process is a damped rotation seen through noise", {
   expect_equal(bayes_loss(task_periodic(8, 5, noise = 1)), 1)
 })
 
-test_that("processes have unit variance unless told otherwise", {
+test_that("processes have unit variance by default", {
   tasks <- function(...) {
     list(
       task_ar(8, 0.5, ...), task_arma(8, 0.5, 0.2, ...), task_fgn(8, 0.6, ...),
@@ -123,7 +123,7 @@ test_that("processes have unit variance unless told otherwise", {
   expect_equal(lapply(tasks(variance = 3), bayes_loss), lapply(tasks(), \(t) 3 * bayes_loss(t)))
 })
 
-test_that("a process of length one works", {
+test_that("processes accept a length of one", {
   expect_equal(bayes_loss(task_ar(1, 0.5)), 0.75)
   expect_equal(task_demand(task_ar(1, 0.5))$demand, 0.25)
 })
@@ -170,7 +170,7 @@ test_that("several horizons are several outputs of one process", {
   }
 })
 
-test_that("the moments of several horizons are acf at the times between", {
+test_that("the moments of several horizons are acf at the differences of times", {
   acf <- function(k) 3 * 0.7^k * cos(k)
   for (length in c(1, 4)) {
     for (horizon in list(1, 3, 2:4, c(1, 6), c(2, 3, 9))) {
@@ -186,7 +186,7 @@ test_that("the moments of several horizons are acf at the times between", {
   }
 })
 
-test_that("outputs of several horizons are named, and those of one are not", {
+test_that("outputs are named after horizons where there are several", {
   task <- task_ar(4, 0.5, horizon = c(1, 4, 12))
   expect_identical(task$output_labels, c("h = 1", "h = 4", "h = 12"))
   expect_identical(rownames(oracle_weights(task)), task$output_labels)
@@ -201,7 +201,7 @@ test_that("outputs of several horizons are named, and those of one are not", {
   expect_equal(oracle_weights(task)[, 4], 0.5^c(1, 4, 12), tolerance = 1e-13, ignore_attr = TRUE)
 })
 
-test_that("a network with one output per horizon reaches their Bayes loss", {
+test_that("a network with one output per horizon reaches the Bayes loss", {
   task <- task_ar(6, c(0.5, 0.3), horizon = c(1, 3))
   trained <- fit(input_sequence(6) |> layer_dense(2), task, seed = 1)
   expect_true(trained$converged)
@@ -210,7 +210,7 @@ test_that("a network with one output per horizon reaches their Bayes loss", {
   expect_equal(effective_weights(trained$network), oracle_weights(task), tolerance = 1e-8, ignore_attr = TRUE)
 })
 
-test_that("a process that never changes loses nothing at any horizon", {
+test_that("a deterministic periodic process has zero Bayes loss at any horizon", {
   task <- task_periodic(8, 5, damping = 1, noise = 0, horizon = c(1, 5, 7))
   expect_equal(bayes_loss(task), 0, tolerance = 1e-12)
   drawn <- simulate(task, 20, seed = 1)
@@ -218,7 +218,7 @@ test_that("a process that never changes loses nothing at any horizon", {
   expect_equal(drawn$y, drawn$x[, c(4, 8, 5)], tolerance = 1e-12)
 })
 
-test_that("horizons that are not whole numbers in increasing order are refused by class", {
+test_that("horizons that are not increasing whole numbers are refused by class", {
   texts <- vapply(
     list(c(4, 1), c(2, 2), numeric(), c(1, NA), c(1, 2.5), 0:2, Inf, "next", NULL, TRUE, list(1, 2), factor(1:2),
       data.frame(h = 1:2), 3e9),
@@ -268,7 +268,7 @@ test_that("bad arguments are refused by class", {
   expect_snapshot(writeLines(texts))
 })
 
-test_that("Matern correlations have their closed forms at half-integers", {
+test_that("Matern correlations equal their closed forms at half-integer smoothness", {
   lag <- 0:12
   a <- sqrt(3) * lag / 4
   b <- sqrt(5) * lag / 4
@@ -286,7 +286,7 @@ test_that("Matern correlations have their closed forms at half-integers", {
   expect_error(task_matern(6, range = 2, smoothness = 60), class = "capalloc_error_value")
 })
 
-test_that("power-law memory has the correlations it says and is a process", {
+test_that("power-law memory has the documented correlations and a positive definite covariance", {
   task <- task_powerlaw(16, exponent = 0.5, variance = 2)
   expect_equal(task$moments$sigma[1, ], 2 / sqrt(1:16))
   expect_equal(drop(task$moments$cross), 2 / sqrt(17:2))

@@ -34,7 +34,7 @@ test_that("the floor is the loss of least squares, and the root gives the loss o
   }
 })
 
-test_that("stated moments give the root of rows that have them", {
+test_that("stated moments give the root of rows with these moments", {
   rows <- root_cases()$plain
   moments <- capalloc:::row_moments(rows$x, rows$y)
   for (intercept in c(TRUE, FALSE)) {
@@ -56,7 +56,7 @@ test_that("weights of collinear inputs have least norm in standardised inputs", 
   expect_equal(W[, 1:6], unname(t(least / attr(scale(rows$x), "scaled:scale") * sqrt(40 / 39))), tolerance = 1e-9)
 })
 
-test_that("smooth processes are learnt to their floor", {
+test_that("networks reach the floor of the loss on smooth processes", {
   # Best losses of the stored moments in 77 digits.
   wanted <- c(3.2919e-8, 6.784501906e-9)
   tasks <- list(task_matern(24, 20, 4.5), task_matern(64, 20, 5))

@@ -54,7 +54,7 @@ test_that("moments are those of y = W x + b + e", {
   }
 })
 
-test_that("inputs are those of a task, means included", {
+test_that("inputs can have the moments of another task, means included", {
   withr::local_seed(2)
   for (teacher in teachers()) {
     n <- input_size(teacher$input)
@@ -76,7 +76,7 @@ test_that("inputs are those of a task, means included", {
   )
 })
 
-test_that("inputs may be rows of data, by their moments", {
+test_that("inputs can have the moments of rows of data", {
   x <- as.matrix(mtcars[c("wt", "hp", "qsec")])
   teacher <- input_vector(3) |> layer_dense(1, bias = TRUE) |> set_coef(c(1, -0.1, 2, 5))
   task <- task_teacher(teacher, sigma = task_data(x, mtcars$mpg, test = 0))
@@ -89,7 +89,7 @@ test_that("inputs may be rows of data, by their moments", {
   expect_equal(drop(oracle_weights(task)), c(1, -0.1, 2, 5), tolerance = 1e-9, ignore_attr = TRUE)
 })
 
-test_that("simulated outputs are the teacher's own, and its noise", {
+test_that("simulated outputs are the teacher's predictions plus noise", {
   for (teacher in teachers()) {
     exact <- simulate(task_teacher(teacher), 50, seed = 1)
     expect_equal(exact$y, predict(teacher, exact$x), tolerance = 1e-10)
@@ -104,7 +104,7 @@ test_that("simulated outputs are the teacher's own, and its noise", {
   }
 })
 
-test_that("the student that is the teacher reaches the Bayes loss", {
+test_that("a student with the teacher's coefficients has the Bayes loss", {
   for (teacher in teachers()) {
     for (noise in c(0, 0.3)) {
       task <- task_teacher(teacher, noise)
@@ -121,7 +121,7 @@ test_that("the student that is the teacher reaches the Bayes loss", {
   }
 })
 
-test_that("a student without the teacher's bias misses it, and no more", {
+test_that("a student without the teacher's bias has the squared bias as excess loss", {
   teacher <- input_vector(3) |> layer_dense(1, bias = TRUE) |> set_coef(c(1, 2, 3, 4))
   task <- task_teacher(teacher, noise = 0.5)
   expect_identical(task$moments$mean_y, 4)
@@ -131,7 +131,7 @@ test_that("a student without the teacher's bias misses it, and no more", {
   expect_equal(trained$loss, 16.25, tolerance = 1e-13)
 })
 
-test_that("demand is that of the weights", {
+test_that("demand follows from the teacher's weights", {
   teacher <- teachers()$channels
   sigma <- withr::with_seed(5, random_covariance(8))
   W <- twin_weights(teacher)$W
@@ -142,7 +142,7 @@ test_that("demand is that of the weights", {
   )
 })
 
-test_that("singular inputs keep the Bayes loss", {
+test_that("singular inputs do not change the Bayes loss", {
   teacher <- input_vector(3) |> layer_dense(1) |> set_coef(c(2, 0, 1))
   twins <- matrix(1, 3, 3) * c(1, 1, 0) * rep(c(1, 1, 0), each = 3)
   task <- task_teacher(teacher, noise = 0.5, sigma = twins)
@@ -151,7 +151,7 @@ test_that("singular inputs keep the Bayes loss", {
   expect_equal(task_demand(task)$demand, c(0, 0, 0))
 })
 
-test_that("the task lives on the teacher's own input", {
+test_that("the task has the input of the teacher", {
   for (teacher in teachers()) expect_identical(task_teacher(teacher)$input, teacher$input)
   named <- fit(input_vector(2) |> layer_dense(1), task_linear(rbind(c(a = 1, b = 2)), 0), seed = 1)$network
   expect_identical(task_demand(task_teacher(named))$input, c("a", "b"))

@@ -17,7 +17,7 @@ twin_seasonal <- function(length, period, trend, seasonal, noise, harmonics, hor
   )
 }
 
-test_that("moments are those of a line, a cycle and noise drawn anew", {
+test_that("moments are those of a line, a cycle and independent noise", {
   for (length in c(1, 2, 13)) {
     for (period in c(2, 5, 7.5, 40)) {
       for (harmonics in unique(c(1, floor(period / 2)))) {
@@ -31,7 +31,7 @@ test_that("moments are those of a line, a cycle and noise drawn anew", {
   }
 })
 
-test_that("each part alone is what it says", {
+test_that("each part alone has its documented moments", {
   none <- function(...) {
     parts <- modifyList(list(trend = 0, seasonal = 0, noise = 0, level = 0), list(...))
     do.call(task_seasonal, c(list(8, 5, horizon = 1:3), parts))
@@ -54,7 +54,7 @@ test_that("each part alone is what it says", {
   )
 })
 
-test_that("Bayes loss, weights and demand are those of the normal equations", {
+test_that("Bayes loss, weights and demand solve the normal equations", {
   for (horizon in list(1, c(1, 12))) {
     task <- task_seasonal(20, 6, harmonics = 2, horizon = horizon)
     twin <- twin_seasonal(20, 6, 1, 1, 0.1, 2, horizon, 1)
@@ -67,7 +67,7 @@ test_that("Bayes loss, weights and demand are those of the normal equations", {
   }
 })
 
-test_that("without noise two values and two for each harmonic tell everything", {
+test_that("without noise 2 + 2 * harmonics values determine the process", {
   for (harmonics in 1:3) {
     n <- 2 + 2 * harmonics
     loss <- function(length) bayes_loss(task_seasonal(length, 12, noise = 0, harmonics = harmonics, horizon = c(1, 5)))
@@ -85,12 +85,12 @@ test_that("without noise two values and two for each harmonic tell everything", 
   expect_lt(max(task_demand(task)$demand), 1e-20)
 })
 
-test_that("simulate() has these moments", {
+test_that("simulate() has the moments of the task", {
   expect_lt(largest_deviation(task_seasonal(8, 5, harmonics = 2, horizon = c(1, 3))), 5)
   expect_lt(largest_deviation(task_seasonal(8, 7.3, noise = 0)), 5)
 })
 
-test_that("inputs and outputs are named as those of a process", {
+test_that("inputs and outputs are named as for a process", {
   task <- task_seasonal(4, 12)
   expect_s3_class(task, c("ca_task_seasonal", "ca_task"), exact = TRUE)
   expect_identical(task_demand(task)$lag, 4:1)
