@@ -1,6 +1,6 @@
-# Convolutional presets: sizes and ranks by the formulas of ?arch_conv, weights by loops.
+# Convolutional presets: sizes and ranks compared with the formulas of ?arch_conv, weights with loops.
 
-# Positions that a read-out sees: one of a sequence, all that are left of a grid.
+# Returns the number of positions that a read-out reads: one on a sequence, all remaining positions on a grid.
 read_positions <- function(extent) if (length(extent) == 1) 1 else prod(extent)
 
 # ---- arch_conv -----------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ test_that("in arch_conv() single filters lose one parameter per layer", {
 })
 
 test_that("a stack of shared filters has full capacity inside its receptive field and none outside", {
-  # one channel and one output; products of polynomials without a common zero: all coefficients are free
+  # One channel and one output: products of polynomials without a common zero have free coefficients.
   for (filters in 1:3) {
     net <- initialise(arch_conv(16, filters, kernel = 4, depth = 2), seed = filters)
     expect_equal(capacity(net)$capacity, rep(0:1, c(9, 7)), tolerance = 1e-10)
@@ -118,7 +118,7 @@ test_that("arch_dilated() with skips sums read-outs of every layer", {
       expect_weights(net, forward_skip, w[-1], 2, m)
     }
   })
-  # one layer has one read-out
+  # A network of one layer has one read-out.
   expect_identical(arch_dilated(2, 3, skip = TRUE), arch_dilated(2, 3))
   with <- set_coef(arch_dilated(4, 1, bias = TRUE, skip = TRUE), 1:7)
   expect_identical(effective_weights(with)[1, "(Intercept)"], c(`(Intercept)` = 7))
@@ -132,7 +132,7 @@ test_that("arch_dilated() on a grid has as many layers as fit and reads all rema
       net <- arch_dilated(input, 1, kernel = k, outputs = m)
       expect_identical(params(net), k^2 * (channels + depth - 1) + m * left)
       expect_weights(net, forward_dilated, rep(1, depth), k, m)
-      # one scale per layer
+      # one redundant scale per layer
       expect_rank(net, params(net) - depth)
     }
   })
@@ -152,7 +152,7 @@ test_that("a single-channel dilated stack has rank L + 1 and the profile of its 
     net <- initialise(arch_dilated(2^L, filters = 1), seed = L)
     taps <- matrix(coef(net)[seq_len(2 * L)], 2)
     a2 <- t(t(taps^2) / colSums(taps^2))
-    # b_l is orthogonal to a_l: its squares are a_l's, swapped
+    # b_l is orthogonal to a_l, so its squares are those of a_l in reverse order.
     kappa <- vapply(seq_len(2^L) - 1, function(j) {
       bit <- cbind(1 + (j %/% 2^(seq_len(L) - 1)) %% 2, seq_len(L))
       a <- a2[bit]
@@ -173,7 +173,7 @@ test_that("a dilated stack with kernel 2 has the rank of its tensor train", {
       expect_rank(net, tensor_train(rep_len(w, depth), rep(2, depth), channels, m))
     }
   })
-  # as wide as useful with one output: every input is modelled
+  # The widest useful stack for one output has full capacity on every input.
   expect_rank(arch_dilated(16, c(2, 4, 2, 1)), 16)
 })
 
@@ -246,7 +246,7 @@ test_that("arch_residual() has the documented size, and its receptive field grow
 })
 
 test_that("the rank of a residual stack is the size of its receptive field", {
-  # one channel and one output, any filters
+  # one channel, one output, any number of filters
   for (blocks in c(2, 4, 9)) for (filters in 1:2) {
     net <- initialise(arch_residual(16, filters, blocks = blocks), seed = 2)
     sees <- min(16, 2 * blocks + 1)
@@ -290,7 +290,7 @@ test_that("in arch_densenet() each layer reads all earlier layers", {
 })
 
 test_that("the rank of a densely connected stack is the size of its receptive field", {
-  # one channel and one output, any filters
+  # one channel, one output, any number of filters
   for (depth in c(2, 4, 8)) for (filters in 1:2) {
     expect_rank(arch_densenet(16, filters, depth = depth), min(16, 2 * depth + 1), seeds = 1)
     expect_rank(arch_densenet(9, filters, kernel = 2, depth = depth), min(9, depth + 1), seeds = 2)
@@ -305,7 +305,7 @@ test_that("convolutional presets can be trained", {
   expect_trains(arch_dilated(12))
   expect_trains(arch_dilated(12, skip = TRUE))
   expect_trains(arch_dilated(input_grid(5, 5), kernel = 3))
-  expect_trains(arch_dilated(16, c(2, 4, 2, 1)), to = 0.1) # of full rank
+  expect_trains(arch_dilated(16, c(2, 4, 2, 1)), to = 0.1) # # full rank
   expect_trains(arch_separable(12))
   expect_trains(arch_separable(input_grid(5, 5), kernel = 2))
   expect_trains(arch_residual(12))

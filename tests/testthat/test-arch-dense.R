@@ -1,12 +1,12 @@
-# Dense, low-rank and locally connected presets: sizes and ranks by the formulas of ?arch_dense,
-# weights by loops.
+# Dense, low-rank and locally connected presets: sizes and ranks compared with the formulas of ?arch_dense, weights with
+# loops.
 
 test_that("arch_dense() has one weight per input and output, and reads all inputs", {
   over_sequences(function(input, n, channels, m) {
     net <- arch_dense(input, outputs = m)
     expect_identical(params(net), m * channels * n)
     expect_sees(net, n)
-    # a free linear model: every dependency is modelled
+    # A free linear model has full capacity on every input.
     expect_equal(capacity(initialise(net, seed = 1))$capacity, rep(m, n * channels),
       tolerance = 1e-12)
     expect_weights(net, \(x, draw) draw(c(m, length(x))) %*% c(x))
@@ -62,7 +62,7 @@ test_that("a low-rank filter bank with one output and windows that tile the inpu
   for (n in c(16, 24)) for (b in c(2, 4, 8)) for (r in seq_len(min(b, n / b))) {
     net <- arch_low_rank(n, r, b)
     expect_rank(net, r * (b + n / b - r))
-    # the matrix of windows x taps has that rank
+    # The matrix of weights (windows x taps) has rank r.
     W <- matrix(effective_weights(initialise(net, seed = 3)), b)
     expect_identical(qr(W)$rank, as.integer(r))
   }
@@ -87,7 +87,7 @@ test_that("arch_local() has separate weights in every window", {
     windows <- (n - 4) %/% 3 + 1
     expect_identical(params(overlapping), windows * 2 * channels * 4 + m * windows * 2)
     expect_weights(overlapping, forward, 2, 4, 3, m)
-    # with one output all that is seen is modelled
+    # With one output every input in the receptive field has capacity 1.
     if (m == 1) {
       expect_rank(overlapping, channels * (3 * windows + 1))
       expect_rank(arch_local(input, 2, 2, stride = 3), channels * 2 * ((n - 2) %/% 3 + 1))
@@ -107,7 +107,7 @@ test_that("dense and local presets can be trained, those of full capacity to the
   expect_trains(arch_deep(12, units = c(3, 2)), to = 0.1)
   expect_trains(arch_local(12, kernel = 3), to = 0.1)
   expect_trains(arch_local(input_grid(4, 4), kernel = 2), to = 0.1)
-  # full rank: any matrix of 3 x 4
+  # full rank: any 3 x 4 matrix
   expect_trains(arch_low_rank(12, filters = 3, kernel = 4), to = 0.1)
   expect_trains(arch_low_rank(12, filters = 1, kernel = 4))
   expect_trains(arch_low_rank(input_grid(4, 6), filters = 2, kernel = 2))

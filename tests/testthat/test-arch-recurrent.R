@@ -1,6 +1,6 @@
-# Recurrent presets: sizes and ranks by the formulas of ?arch_recurrent, weights by loops.
+# Recurrent presets: sizes and ranks compared with the formulas of ?arch_recurrent, weights with loops.
 
-# Runs over channels x positions; the states at all positions.
+# Returns the states at all positions (states x 1 x positions) for x (channels x 1 x positions).
 slow_recurrence <- function(x, draw, u, cell) {
   B <- draw(c(u, dim(x)[[1]]))
   A <- if (cell == "diagonal") diag(c(draw(u)), u) else draw(c(u, u))
@@ -18,7 +18,7 @@ forward_recurrent <- function(x, draw, u, cell, m) {
   slow_dense(slow_last(x), draw, m)
 }
 
-# Memories that differ by enough for the rank to be clear, and random weights around them.
+# Returns the network with memories far enough apart for a clear rank, and random other weights.
 with_memories <- function(net, seed = 1) {
   net <- initialise(net, seed = seed)
   coefs <- coef(net)
@@ -68,7 +68,7 @@ test_that("arch_conv_recurrent() runs a recurrence over the outputs of a convolu
       expect_weights(net, forward, 2, 3, 4, cell, stride, m)
     }
   })
-  # by default windows lie side by side
+  # By default windows do not overlap.
   expect_identical(arch_conv_recurrent(16, kernel = 3), arch_conv_recurrent(16, kernel = 3, stride = 3))
 })
 
@@ -77,13 +77,13 @@ test_that("recurrences with u states have rank 2u", {
     states <- c(0.9, -0.6, 0.3)[seq_len(u)]
     diagonal <- arch_recurrent(16, u, "diagonal") |> set_coef(c(1:u, states, u:1))
     expect_identical(total(diagonal), 2 * u)
-    # a generic elman cell is one of those in another basis, whose u^2 entries change nothing
+    # A generic elman cell is a diagonal cell in another basis; the u^2 entries of the basis add no capacity.
     basis <- diag(u) + 0.3 * upper.tri(diag(u)) - 0.2 * lower.tri(diag(u))
     A <- basis %*% diag(states, u) %*% solve(basis)
     elman <- arch_recurrent(16, u) |> set_coef(c(1:u, A, u:1))
     expect_identical(total(elman), 2 * u)
   }
-  # two equal states are one, and its derivative is lost with it
+  # Two equal states act as one, and the derivative with respect to their difference vanishes.
   equal <- arch_recurrent(16, 2, "diagonal") |> set_coef(c(1, 2, 0.5, 0.5, 2, 1))
   expect_identical(total(equal), 2)
 })

@@ -1,14 +1,13 @@
-# Hierarchical and U-shaped presets: sizes and ranks by the formulas of ?arch_strided, weights by
-# loops.
+# Hierarchical and U-shaped presets: sizes and ranks compared with the formulas of ?arch_strided, weights with loops.
 
-# Taps of the layers of a tree by `stride` down to one position of an extent, one number per layer.
+# Returns the taps of each layer of a tree that shrinks an extent by `stride` down to one position.
 tree_taps <- function(extent, kernel, stride = kernel) {
   each <- lapply(extent, \(n) pmin(kernel, shrinking(n, stride)))
   depth <- max(lengths(each))
   Reduce(`*`, lapply(each, \(k) c(k, rep(1, depth - length(k)))))
 }
 
-# Positions after each layer of such a tree.
+# Returns the number of positions after each layer of such a tree.
 tree_positions <- function(extent, kernel) {
   each <- lapply(extent, \(n) c(shrinking(n, kernel)[-1], 1))
   depth <- max(lengths(each))
@@ -34,7 +33,7 @@ test_that("the receptive field of arch_strided() grows by the factor of its kern
       for (filters in list(2, rev(seq_along(k)))) {
         w <- c(channels, rep_len(filters, length(k)))
         net <- arch_strided(input, filters, kernel = kernel, outputs = m)
-        # the kernel of the last layers is no longer than what is left
+        # The kernel of the last layers is no longer than the remaining positions.
         expect_identical(params(net), conv_params(w, k) + m * w[[length(w)]])
         expect_sees(net, prod(k))
         expect_weights(net, forward_tree, w[-1], kernel, m)
@@ -54,7 +53,7 @@ test_that("the receptive field of arch_strided() grows by the factor of its kern
 
 test_that("a strided pair of layers has the rank of a low-rank matrix", {
   for (w in 1:4) {
-    # weights (tap of layer 1 x tap of layer 2) of rank w: w (4 + 4 - w)
+    # Weights as a matrix (taps of layer 1 x taps of layer 2) have rank w, so the capacity is w (4 + 4 - w).
     expect_identical(total(initialise(arch_strided(16, w), seed = 1)), w * (8 - w))
   }
 })
@@ -76,7 +75,7 @@ test_that("a strided tree has the rank of its tensor train", {
       rank <- tensor_train(rep(w, length(k)), k, channels, m)
       expect_rank(arch_strided(input, w, 2, outputs = m), rank)
     }
-    # one filter per layer: one scale per layer
+    # One filter per layer: one redundant scale per layer.
     single <- arch_strided(input, 1, 2, outputs = m)
     expect_rank(single, params(single) - length(k))
   })
@@ -103,7 +102,7 @@ test_that("arch_pooled() halves its positions down to one and reads all inputs",
         net <- arch_pooled(input, filters, kernel = kernel, outputs = m)
         expect_identical(params(net), conv_params(w, k) + m * w[[length(w)]])
         expect_identical(rev(summary(net)$output)[[2]], paste(w[[length(w)]], "x 1"))
-        # one tap reaches no further than the pools, which drop what is left over
+        # With one tap the receptive field is that of the pools, which do not read leftover positions.
         expect_sees(net, if (kernel == 1) 2^length(k) else n)
         expect_weights(net, forward_pooled, w[-1], kernel, m)
       }
@@ -149,7 +148,7 @@ test_that("an unshared tree has full capacity on its receptive field", {
   for (n in c(13, 16)) for (kernel in 2:4) {
     sees <- prod(tree_taps(n, kernel))
     for (w in 1:2) expect_rank(arch_hierarchical(input_sequence(n, 2), w, kernel), 2 * sees)
-    # a single filter everywhere: outputs are in proportion
+    # With a single filter everywhere the outputs are proportional to each other.
     for (m in 2:3) expect_rank(arch_hierarchical(n, 1, kernel, outputs = m), sees + m - 1)
   }
   over_grids(function(input, extent, channels, m) {
@@ -165,7 +164,7 @@ forward_unet <- function(x, draw, w, k, m) {
   conv <- function(x, f, stride = 1) {
     slow_conv(x, draw(c(f, dim(x)[[1]], cut_extents(x, k))), stride = pmin(stride, dim(x)[2:3]), padding = "same")
   }
-  # all convolutions down, then all up, the last first
+  # All convolutions of the way down, then those of the way up, the last level first.
   x <- conv(x, w[[1]])
   here <- list(x)
   for (l in seq_along(w)[-1]) {

@@ -1,4 +1,4 @@
-# What all presets share: inputs, outputs, bias. Each family has a file of its own.
+# Behaviour that all presets share: inputs, outputs, bias. Each family has its own test file.
 
 presets <- list(
   dense = arch_dense, deep = arch_deep, low_rank = arch_low_rank, local = arch_local, conv = arch_conv,
@@ -50,7 +50,7 @@ test_that("a bias adds one parameter per output and an (Intercept)", {
     expect_identical(params(with), params(arch(13, outputs = 2)) + 2)
     k <- suppressWarnings(capacity(initialise(with, seed = 1)), classes = "capalloc_warning_rank_gap")
     expect_identical(k$input[[14]], "(Intercept)")
-    # the constant is free: each output's own
+    # The constant is free for each output.
     expect_equal(k$capacity[[14]], 2, tolerance = 1e-10)
   }
 })

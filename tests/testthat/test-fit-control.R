@@ -1,4 +1,4 @@
-# Settings of the optimisers: what they default to, what is refused, and that each has its effect.
+# Settings of the optimisers: defaults, refused values, and effects.
 
 test_that("defaults depend on the method and on the kind of network and loss", {
   given <- function(...) capalloc:::fit_control(list(), ...)
@@ -23,7 +23,7 @@ test_that("the default tolerance for linear networks applies to squared error on
   }
   expect_lte(met(linear, y), 1e-10)
   expect_lte(met(linear, y, decay = 0.1), 1e-10)
-  # the last step is Newton's, and may reach far below the bound
+  # The last step is a Newton step, which can end far below the bound.
   for (number in c(met(linear, y > 0), met(tanh, y), met(tanh, y > 0, decay = 0.1))) expect_lte(number, 1e-6)
   bound <- function(network, y) fit(network, task_data(x, y, test = 0), seed = 1)$control$tol
   expect_identical(c(bound(linear, y), bound(linear, y > 0), bound(tanh, y)), c(1e-10, 1e-6, 1e-6))

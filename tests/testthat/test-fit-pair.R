@@ -1,4 +1,4 @@
-# Networks and tasks that do not fit each other.
+# Networks and tasks whose shapes do not match.
 
 nets <- list(
   dense = arch_dense(8), dilated = arch_dilated(8, filters = 1), conv = arch_conv(8, 2, kernel = 3)

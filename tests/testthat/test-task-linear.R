@@ -3,7 +3,7 @@ test_that("task_linear() has the given oracle weights and the noise as Bayes los
   weights <- matrix(rnorm(12), 2)
   sigma <- crossprod(matrix(rnorm(60), 10))
   task <- task_linear(weights, noise = c(0.5, 2), sigma = sigma)
-  # the condition of sigma is below 1e3
+  # The condition number of sigma is below 1e3.
   expect_equal(oracle_weights(task), weights, tolerance = 1e-12, ignore_attr = TRUE)
   expect_equal(bayes_loss(task), 0.5^2 + 2^2, tolerance = 1e-12)
   expect_equal(task$moments$cross, sigma %*% t(weights), tolerance = 1e-14)

@@ -20,14 +20,14 @@ test_that("asymmetry of the size of rounding error is accepted, larger asymmetry
   sigma <- diag(2)
   sigma[1, 2] <- 1e-12
   expect_identical(task_moments(sigma, c(0, 0), 1)$moments$sigma[2, 1], 5e-13)
-  # in any unit
+  # The tolerance is relative to the units.
   expect_equal(task_moments(1e9 * sigma, c(0, 0), 1)$moments$sigma[2, 1], 5e-4)
   uneven <- rbind(c(1, 0.5), c(0.4, 1))
   expect_error(task_moments(1e-9 * uneven, c(0, 0), 1), "symmetric", class = "capalloc_error_value")
   expect_equal(bayes_loss(task_moments(1, 1, 1)), 0)
   expect_equal(bayes_loss(task_moments(1, 1 + 1e-10, 1)), 0)
   expect_error(task_moments(1, 1 + 1e-6, 1), class = "capalloc_error_value")
-  # large means leave rounding of their own size
+  # Large means leave rounding error relative to their own size.
   expect_equal(bayes_loss(task_moments(1e12 + 1, 1e12 + 1, 1e12 + 1, 1e6, 1e6)), 0)
 })
 

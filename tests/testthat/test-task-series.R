@@ -24,7 +24,7 @@ test_that("held-out values lie after all values used in training", {
   }
 })
 
-# Rows from the definition: one for each time whose window and outputs are all there.
+# Returns the rows by definition: one for each time whose window and outputs are all available.
 twin_windows <- function(series, length, horizon) {
   series <- as.matrix(series)
   x <- y <- NULL
@@ -60,11 +60,11 @@ test_that("with several horizons held-out values lie after all values used in tr
       train <- rows - held_out - between
       expect_identical(task$data$x, all$x[seq_len(train), ] + 0)
       expect_identical(task$data$y, all$y[seq_len(train), ] + 0)
-      # held out is the last part
+      # The last rows are held out.
       expect_identical(task$data$x_test, all$x[rows - held_out + seq_len(held_out), , drop = FALSE] + 0)
       expect_identical(task$data$y_test, all$y[rows - held_out + seq_len(held_out), , drop = FALSE] + 0)
       expect_lt(max(task$data$x, task$data$y), min(task$data$y_test, Inf))
-      # and no row more is left out than that takes
+      # No more rows are omitted than necessary.
       if (held_out > 0) expect_identical(max(task$data$y) + 1, min(task$data$y_test))
     }
   }
@@ -106,7 +106,7 @@ test_that("oracle weights are those of least squares on the windows", {
   task <- task_series(lh, length = 3, test = 0)
   w <- oracle_weights(task)
   fit <- lm(task$data$y ~ task$data$x)
-  # the condition of the covariance is below 1e2
+  # The condition number of the covariance is below 1e2.
   expect_equal(w[c(4, 1:3)], unname(coef(fit)), tolerance = 1e-12)
 })
 

@@ -11,7 +11,7 @@ synthetic_tasks <- function() {
 
 test_that("bayes_loss() is the Schur complement, for every synthetic task", {
   for (task in synthetic_tasks()) {
-    # both solve systems of condition below 1e4, so that 1e-10 leaves room
+    # Both solve systems with condition numbers below 1e4, so the tolerance 1e-10 has a margin.
     expect_equal(bayes_loss(task), twin_bayes_loss(task$moments), tolerance = 1e-10)
   }
 })
@@ -53,13 +53,13 @@ test_that("the default intercept depends on the task, and the user can set it", 
 })
 
 test_that("redundant inputs have zero demand, and withholding them does not raise the loss", {
-  # x3 = x1 + x2, x4 = 0, x5 apart: only x5 is missed when it goes
+  # x3 = x1 + x2, x4 = 0, x5 independent: only withholding x5 raises the loss.
   a <- rbind(c(1, 0, 0), c(0, 1, 0), c(1, 1, 0), 0, c(0, 0, 2))
   cross <- a %*% c(1, 2, 0.5)
   task <- task_moments(tcrossprod(a), cross, 6)
   expect_equal(bayes_loss(task), 6 - sum(c(1, 2, 0.5)^2), tolerance = 1e-12)
   expect_equal(task_demand(task)$demand, c(0, 0, 0, 0, 0.25), tolerance = 1e-12)
-  # C' Sigma^+ by the singular value decomposition of the rows' map: W a = (1, 2, 0.5)
+  # C' Sigma^+ by the singular value decomposition of the map of the rows: W a = (1, 2, 0.5).
   s <- svd(a)
   expect_equal(
     drop(oracle_weights(task)), drop(c(1, 2, 0.5) %*% s$v %*% (t(s$u) / s$d)),
@@ -83,7 +83,7 @@ test_that("results do not depend on units, with singular or regular moments", {
     scaled$mean_x <- scaled$mean_y <- plain$mean_x <- plain$mean_y <- NULL
     one <- do.call(task_moments, plain)
     two <- do.call(task_moments, scaled)
-    # entries of Sigma keep 16 digits whatever their units
+    # Entries of Sigma have 16 digits in any units.
     expect_equal(bayes_loss(two), bayes_loss(one), tolerance = 1e-12)
     expect_equal(task_demand(two)$demand, task_demand(one)$demand, tolerance = 1e-12)
     expect_equal(
@@ -112,7 +112,7 @@ test_that("simulate() has the moments of the task", {
     z <- cbind(drawn$x, drawn$y)
     moments <- joint_moments(task$moments)
     expect_equal(dim(drawn$y), c(nsim, task$outputs))
-    # E[(z_i z_j - E z_i z_j)^2] <= 3 E z_i^2 E z_j^2 / nsim: five standard errors
+    # E[(z_i z_j - E z_i z_j)^2] <= 3 E z_i^2 E z_j^2 / nsim: the bound is five standard errors.
     error <- abs(crossprod(z) / nsim - moments) / sqrt(outer(diag(moments), diag(moments)))
     expect_lt(max(error), 5 * sqrt(3 / nsim))
     means <- c(task$moments$mean_x, task$moments$mean_y)
