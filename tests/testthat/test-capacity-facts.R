@@ -37,7 +37,7 @@ test_networks <- function(seeds) {
   c(named_networks(), stats::setNames(random, paste("seed", seeds)))
 }
 
-test_that("capacity is the twin's, in the identity metric", {
+test_that("capacity in the identity metric equals the twin's", {
   networks <- test_networks(1:60)
   clear <- 0
   for (name in names(networks)) {
@@ -49,7 +49,7 @@ test_that("capacity is the twin's, in the identity metric", {
   expect_gt(clear, 0.95 * length(networks))
 })
 
-test_that("capacity is the twin's, in the metric of the loss", {
+test_that("capacity in the covariance metric equals the twin's", {
   networks <- test_networks(101:140)
   clear <- 0
   for (name in names(networks)) {
@@ -63,14 +63,14 @@ test_that("capacity is the twin's, in the metric of the loss", {
   expect_gt(clear, 0.95 * length(networks))
 })
 
-test_that("a singular covariance gives the smaller rank", {
+test_that("a singular covariance lowers the rank", {
   net <- input_vector(4) |> layer_dense(2) |> with_test_coef(1)
   x <- matrix(rnorm(8), 2) # two rows: rank 2
   expect_equal(total(net, metric = "covariance", data = x), 4)
   expect_equal(total(net), 8)
 })
 
-test_that("soft capacity is the twin's", {
+test_that("soft capacity equals the twin's", {
   networks <- test_networks(201:220)
   for (name in names(networks)) for (ridge in c(1e-6, 0.01, 1)) {
     found <- capacity(networks[[name]], ridge = ridge)
@@ -81,14 +81,14 @@ test_that("soft capacity is the twin's", {
   }
 })
 
-test_that("soft capacity grows to the hard one as the ridge goes", {
+test_that("soft capacity increases to hard capacity as the ridge goes to zero", {
   net <- named_networks()$conv_wide_dilated
   soft <- vapply(c(1, 0.1, 0.01, 1e-12), function(ridge) total(net, ridge = ridge), 0)
   expect_true(all(diff(soft) > 0))
   expect_equal(soft[[4L]], total(net), tolerance = 1e-8)
 })
 
-test_that("capacity of some layers is that of their columns", {
+test_that("capacity of selected layers is that of their columns", {
   for (name in c("nested", "dense_deep", "conv_wide_dilated", "recurrent_stack", "residual_deep")) {
     net <- named_networks()[[name]]
     owner <- sub("[.].*", "", names(coef(net)))
@@ -103,13 +103,13 @@ test_that("capacity of some layers is that of their columns", {
   }
 })
 
-test_that("the layer that holds a block stands for all of it", {
+test_that("selecting a layer that holds a block selects the layers of the block", {
   net <- named_networks()$residual_deep
   inside <- c("conv1", "conv2")
   expect_equal(kappa(net, layers = "residual1"), kappa(net, layers = inside), tolerance = close)
 })
 
-test_that("blocks of rows change nothing", {
+test_that("capacity does not depend on the blocks of rows", {
   # Wide, tall, square and tall of full rank: the triangle is cut to size or not.
   for (name in c("conv_wide_dilated", "diagonal_bias", "dense_bias", "conv_sequence", "elman")) {
     net <- named_networks()[[name]]
@@ -140,7 +140,7 @@ test_that("capacity is conserved and lies between zero and the number of outputs
   }
 })
 
-test_that("the result says where each input is, the intercept last", {
+test_that("the result has the place of each input, with the intercept last", {
   k <- capacity(named_networks()$conv_channels)
   expect_equal(names(k), c("input", "position", "lag", "channel", "capacity"))
   expect_equal(nrow(k), 13)
@@ -158,7 +158,7 @@ test_that("the result says where each input is, the intercept last", {
   expect_equal(generics::glance(capacity(named_networks()$dense, tol = 1e-3))$tol, 1e-3)
 })
 
-test_that("the tolerance decides the rank, and the evidence shows the ranks around it", {
+test_that("the tolerance determines the rank, and the evidence has the ranks around it", {
   net <- named_networks()$diagonal
   twin <- twin_network_capacity(net)
   # Between the third and the fourth value.
@@ -174,7 +174,7 @@ test_that("the tolerance decides the rank, and the evidence shows the ranks arou
   expect_warning(capacity(net, tol = loud), class = "capalloc_warning_rank_gap")
 })
 
-test_that("permuting channels changes nothing", {
+test_that("permuting channels does not change capacity", {
   net <- input_sequence(8) |> layer_conv(3, 2, bias = TRUE) |> layer_conv(2, 2, dilation = 2) |>
     layer_dense(1) |> with_test_coef(1)
   order <- c(3, 1, 2)
@@ -186,7 +186,7 @@ test_that("permuting channels changes nothing", {
   expect_equal(kappa(permuted), kappa(net), tolerance = close)
 })
 
-test_that("rescaling two consecutive layers inversely changes nothing", {
+test_that("rescaling two consecutive layers inversely does not change capacity", {
   for (name in c("conv_dilated", "dense_deep", "conv_wide_dilated", "recurrent_stack")) {
     net <- named_networks()[[name]]
     owner <- sub("[.].*", "", names(coef(net)))
@@ -203,7 +203,7 @@ test_that("rescaling two consecutive layers inversely changes nothing", {
   }
 })
 
-test_that("splitting a hidden unit in two changes nothing", {
+test_that("splitting a hidden unit in two does not change capacity", {
   small <- input_vector(5) |> layer_dense(2) |> layer_dense(3) |> with_test_coef(1)
   v <- matrix(coef(small)[1:10], 2)
   u <- matrix(coef(small)[11:16], 3)
@@ -214,7 +214,7 @@ test_that("splitting a hidden unit in two changes nothing", {
   expect_equal(total(split), 2 * (3 + 5 - 2))
 })
 
-test_that("columns that are rounding beside their own layer do not count", {
+test_that("columns at rounding error of the largest column of their array do not count", {
   rounding <- 0.1 + 0.2 - 0.3
   # Two parallel filters, read out at two positions; the second by rounding alone.
   one_layer <- input_sequence(4) |> layer_conv(2, 2, stride = 2) |> layer_dense(1) |>
@@ -231,7 +231,7 @@ test_that("columns that are rounding beside their own layer do not count", {
   expect_equal(kappa(two_layers), rep(1, 4), tolerance = close)
 })
 
-test_that("repeating a column changes nothing", {
+test_that("repeating a column does not change capacity", {
   # A unit that is there twice, with the same read-out: each column comes twice.
   net <- input_vector(4) |> layer_dense(1) |> layer_dense(1) |> set_coef(c(1, -2, 3, 0.5, 2))
   twice <- input_vector(4) |> layer_dense(2) |> layer_dense(1) |>
@@ -239,7 +239,7 @@ test_that("repeating a column changes nothing", {
   expect_equal(kappa(twice), kappa(net), tolerance = close)
 })
 
-test_that("untying a shared weight does change it", {
+test_that("untying a shared weight changes capacity", {
   tied <- input_sequence(4) |> layer_conv(1, 2, stride = 2) |> layer_dense(1) |>
     set_coef(c(1, 2, 3, -1))
   # The same weights as four channels of one position in two groups.
@@ -251,7 +251,7 @@ test_that("untying a shared weight does change it", {
   expect_equal(total(free), 4)
 })
 
-test_that("a free linear model has one on every input that it uses", {
+test_that("a free linear model has capacity 1 on every input that it uses", {
   expect_equal(kappa(input_vector(6) |> layer_dense(1) |> with_test_coef(1)), rep(1, 6))
   # lm() with an intercept, and with three responses.
   lm <- input_vector(4) |> layer_dense(1, bias = TRUE) |> with_test_coef(1)
@@ -262,7 +262,7 @@ test_that("a free linear model has one on every input that it uses", {
   expect_equal(kappa(ar), rep(0:1, c(6, 4)))
 })
 
-test_that("a chain of filters has one more than the degree of its least common multiple", {
+test_that("the rank of a chain of filters is one more than the degree of their least common multiple", {
   chains <- list(
     none_shared = list(c(0.5, -2), 3, c(-0.3, 1.5)),
     one_shared = list(c(0.5, -2), 0.5, 3),
@@ -286,7 +286,7 @@ test_that("a chain of filters has one more than the degree of its least common m
   expect_equal(kappa(net), rep(1, 6), tolerance = close)
 })
 
-test_that("a stack of dilated pairs has the closed form", {
+test_that("a stack of dilated filters of two taps has the capacities of its closed form", {
   for (depth in 2:6) {
     taps <- withr::with_seed(depth, replicate(depth, rnorm(2), simplify = FALSE))
     net <- input_sequence(2^depth)
@@ -298,7 +298,7 @@ test_that("a stack of dilated pairs has the closed form", {
   }
 })
 
-test_that("a matrix of low rank has r (m + n - r), spread by its row space", {
+test_that("a matrix of low rank has capacity r (m + n - r), distributed by its row space", {
   for (size in list(c(3, 7, 2), c(2, 5, 1), c(4, 4, 3), c(3, 6, 3), c(5, 3, 2))) {
     m <- size[[1L]]
     n <- size[[2L]]
@@ -311,20 +311,20 @@ test_that("a matrix of low rank has r (m + n - r), spread by its row space", {
   }
 })
 
-test_that("a network may have more layers than parameters", {
+test_that("a network can have more layers than parameters", {
   net <- input_sequence(6) |> layer_pool(1) |> layer_pool(1) |> layer_conv(1, 1) |> set_coef(2)
   # One parameter, which scales the identity.
   expect_equal(kappa(net), rep(1 / 6, 6))
   expect_equal(total(net, layers = "conv1"), 1)
 })
 
-test_that("a network that sees nothing has no capacity", {
+test_that("a network that reads only padding has no capacity", {
   net <- input_sequence(2) |> layer_conv(1, 2, dilation = 4, padding = "same") |> set_coef(c(1, 2))
   expect_equal(total(net), 0)
   expect_equal(kappa(net), c(0, 0))
 })
 
-test_that("on a grid each input is told by its row and column", {
+test_that("on a grid each input has a row and a column", {
   k <- capacity(named_networks()$grid_dense)
   expect_equal(names(k), c("input", "position", "lag", "channel", "row", "column", "capacity"))
   expect_equal(nrow(k), 13)
@@ -335,7 +335,7 @@ test_that("on a grid each input is told by its row and column", {
   expect_equal(k$capacity, rep(2, 13))
 })
 
-test_that("a filter down the rows and one across the columns have the capacity of a rank-one picture", {
+test_that("a row filter and a column filter have the capacity of a rank-one image", {
   # W = a b': the tangent space is a y' + x b', of dimension h + w - 1.
   for (size in list(c(4, 3), c(2, 6), c(1, 5), c(3, 3))) {
     h <- size[[1L]]
@@ -348,7 +348,7 @@ test_that("a filter down the rows and one across the columns have the capacity o
   }
 })
 
-test_that("what is pooled shares one parameter, what is copied keeps its own", {
+test_that("pooled inputs share one parameter, and upsampled inputs keep their own", {
   pooled <- input_grid(4, 6) |> layer_pool(c(2, 3)) |> layer_dense(1) |> with_test_coef(1)
   expect_equal(kappa(pooled), rep(1 / 6, 24))
   copied <- input_grid(2, 3) |> layer_upsample(2) |> layer_dense(1) |> with_test_coef(1)
@@ -358,7 +358,7 @@ test_that("what is pooled shares one parameter, what is copied keeps its own", {
   expect_equal(kappa(short), rep(1, 4))
 })
 
-test_that("untying the places of a convolution frees it: the local layer has all that its taps meet", {
+test_that("untying a convolution gives the local layer full capacity on the inputs of its taps", {
   tied <- input_grid(4, 4) |> layer_conv(1, 2, stride = 2) |> layer_dense(1) |> with_test_coef(1)
   free <- input_grid(4, 4) |> layer_local(1, 2, stride = 2) |> layer_dense(1) |> with_test_coef(1)
   # A kernel of four taps and four places: a rank-one 4 x 4 matrix, or any.

@@ -219,7 +219,7 @@ compared <- function(moves) {
   unique(moves[moves$seed %in% names(all_sharp)[all_sharp], c("seed", "kind", "nested", "free")])
 }
 
-test_that("permuted, rescaled, split and repeated units leave capacity as it is", {
+test_that("permuting, rescaling, splitting and repeating units do not change capacity", {
   moves <- do.call(rbind, lapply(1:230, moves_of))
   expect_unmoved(moves)
   networks <- compared(moves)
@@ -232,7 +232,7 @@ test_that("permuted, rescaled, split and repeated units leave capacity as it is"
   expect_gte(sum(!networks$free), 150)
 })
 
-test_that("nor do they move it in the metric of the loss", {
+test_that("the four operations do not change capacity in the covariance metric", {
   moves <- do.call(rbind, lapply(1001:1030, function(seed) {
     n <- prod(random_hidden(seed)$network$input$shape)
     x <- withr::with_seed(seed, matrix(rnorm(4 * n * n), 4 * n) %*% (diag(n) + matrix(rnorm(n * n), n) / (2 * sqrt(n))))

@@ -4,7 +4,7 @@ kernel_of <- function(...) unname(as.matrix(capacity_kernel(...)))
 
 with_bias <- function() set_coef(arch_conv(8, 1, 3, bias = TRUE), c(1, 2, 3, -1, 1, 1, 1, 4))
 
-test_that("the kernel is the twin's, in every named network", {
+test_that("the kernel equals the twin's in every named network", {
   networks <- c(named_networks(), steep_networks())
   for (name in names(networks)) {
     space <- twin_column_space(networks[[name]])
@@ -13,7 +13,7 @@ test_that("the kernel is the twin's, in every named network", {
   }
 })
 
-test_that("the kernel is the twin's, in random networks", {
+test_that("the kernel equals the twin's in random networks", {
   for (seed in 1:60) {
     network <- random_network(seed)
     space <- twin_column_space(network)
@@ -22,14 +22,14 @@ test_that("the kernel is the twin's, in random networks", {
   }
 })
 
-test_that("the kernel is the twin's on grids", {
+test_that("the kernel equals the twin's on grids", {
   for (network in small_grids()) {
     space <- twin_column_space(network, J = unname(tangent(network)))
     expect_near(kernel_of(network), twin_kernel(space))
   }
 })
 
-test_that("the kernel is the twin's in the metric of the loss, with a ridge, and of some layers", {
+test_that("the kernel equals the twin's in the covariance metric, with a ridge, and for selected layers", {
   networks <- c(named_networks()[c("dense_bias", "conv_channels", "diagonal_bias", "nested", "residual_deep")])
   for (network in networks) {
     x <- some_moments(network)
@@ -50,7 +50,7 @@ test_that("the kernel is the twin's in the metric of the loss, with a ridge, and
   }
 })
 
-test_that("its diagonal is the capacity, and for one output it is a projector", {
+test_that("the diagonal of the kernel is the capacity, and for one output the kernel is a projector", {
   for (network in c(named_networks(), small_grids(), steep_networks())) {
     K <- kernel_of(network)
     expect_near(diag(K), capacity(network)$capacity)
@@ -60,7 +60,7 @@ test_that("its diagonal is the capacity, and for one output it is a projector", 
   }
 })
 
-test_that("blocks of any size give the same kernel", {
+test_that("the kernel does not depend on the block size", {
   networks <- c(named_networks()[c("conv_channels", "dense_deep", "nested")], steep_networks()["channels"])
   for (network in networks) {
     whole <- kernel_of(network, block = 1000)
@@ -70,7 +70,7 @@ test_that("blocks of any size give the same kernel", {
   }
 })
 
-test_that("inputs are chosen by name or number, in their order and once each", {
+test_that("inputs are selected by name or number, in input order and once each", {
   net <- with_bias()
   K <- as.matrix(capacity_kernel(net))
   expect_identical(rownames(K), capacity(net)$input)
@@ -83,7 +83,7 @@ test_that("inputs are chosen by name or number, in their order and once each", {
   expect_identical(attr(capacity_kernel(net, 3), "evidence"), attr(capacity_kernel(net), "evidence"))
 })
 
-test_that("there is a row for each pair, with both inputs in the columns of a capacity", {
+test_that("the result has a row for each pair, with the columns of both inputs", {
   k <- capacity_kernel(with_bias(), c(1, 8, 9))
   expect_s3_class(k, c("ca_kernel", "ca_frame", "data.frame"), exact = TRUE)
   expect_named(k, c("input1", "position1", "lag1", "channel1", "input2", "position2", "lag2", "channel2", "kernel"))
@@ -99,14 +99,14 @@ test_that("there is a row for each pair, with both inputs in the columns of a ca
   expect_equal(unique(grid[c("row2", "column2")])$column2, rep(1:5, each = 4))
 })
 
-test_that("the total is the rank, and with a ridge the soft total", {
+test_that("the total is the rank, or the soft total with a ridge", {
   for (network in named_networks()[c("conv_sequence", "nested")]) for (ridge in c(0, 0.1)) {
     expect_equal(attr(capacity_kernel(network, 1:2, ridge = ridge), "total"),
       glance(capacity(network, ridge = ridge))$total, tolerance = 1e-12)
   }
 })
 
-test_that("inputs that have parameters of their own share none", {
+test_that("inputs with parameters of their own have zero kernel between them", {
   net <- input_vector(4) |> layer_dense(3) |> with_test_coef(1)
   expect_near(kernel_of(net), 3 * diag(4), 1e-12)
   expect_near(kernel_of(set_coef(arch_dilated(8, 1), numeric(7))), matrix(0, 8, 8), 0)
@@ -114,7 +114,7 @@ test_that("inputs that have parameters of their own share none", {
   expect_near(kernel_of(bare), matrix(0, 4, 4), 0)
 })
 
-test_that("a fit's kernel is its network's, its metric that of its task", {
+test_that("the kernel of a fit is that of its network, and its metric that of its task", {
   task <- task_fgn(8, 0.8)
   trained <- fit(arch_dilated(8, 1), task, seed = 1)
   expect_identical(capacity_kernel(trained), capacity_kernel(trained$network))
@@ -122,7 +122,7 @@ test_that("a fit's kernel is its network's, its metric that of its task", {
     capacity_kernel(trained$network, metric = "covariance", data = task))
 })
 
-test_that("of more than 400 inputs about 400 are shown, evenly spaced, the newest and the constant among them", {
+test_that("of more than 400 inputs about 400 evenly spaced ones are shown, with the newest and the constant", {
   pooled <- function(n, channels = 1, bias = FALSE) {
     input_sequence(n, channels) |> layer_pool(5, 5) |> layer_dense(1, bias = bias) |> with_test_coef(1)
   }
@@ -152,7 +152,7 @@ test_that("of more than 400 inputs about 400 are shown, evenly spaced, the newes
   expect_message(capacity_kernel(pooled(900), inputs = 1:500), NA)
 })
 
-test_that("kernels print what they are", {
+test_that("kernels print a summary", {
   net <- with_bias()
   expect_snapshot({
     capacity_kernel(net)
@@ -163,7 +163,7 @@ test_that("kernels print what they are", {
   expect_invisible(print(k))
 })
 
-test_that("bad arguments are refused by name", {
+test_that("bad arguments are refused, and the error names them", {
   net <- with_bias()
   bare <- input_sequence(4) |> layer_dense(1)
   expect_snapshot({
@@ -190,7 +190,7 @@ test_that("bad arguments are refused by name", {
   })
 })
 
-test_that("inputs that the user's data name are chosen by those names", {
+test_that("inputs with names from the user's data are selected by these names", {
   trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task_data(mpg ~ wt + hp, mtcars, seed = 1), seed = 1)
   K <- as.matrix(capacity_kernel(trained, c("hp", "(Intercept)"), metric = "covariance"))
   expect_identical(dimnames(K), list(c("hp", "(Intercept)"), c("hp", "(Intercept)")))

@@ -1,4 +1,4 @@
-test_that("the tangent map is the network's value and slopes at the input", {
+test_that("the tangent map has the network's value and slopes at the input", {
   networks <- curved_networks()
   for (name in names(networks)) {
     net <- networks[[name]]
@@ -15,7 +15,7 @@ test_that("the tangent map is the network's value and slopes at the input", {
   }
 })
 
-test_that("slopes are the central differences of predictions", {
+test_that("slopes equal central differences of predictions", {
   for (net in curved_networks()[c("gelu", "lstm_sequence", "gru", "grid_max", "parallel_curved")]) {
     x <- test_inputs(net, 1)
     n <- ncol(x)
@@ -27,7 +27,7 @@ test_that("slopes are the central differences of predictions", {
   }
 })
 
-test_that("a linear network is its own tangent map, anywhere", {
+test_that("the tangent map of a linear network is the network, at any input", {
   for (net in named_networks()[c("dense_bias", "nested", "grid_conv", "elman_sequence", "diagonal", "u_shape")]) {
     W <- effective_weights(net)
     if (!has_bias(net)) W <- cbind(W, `(Intercept)` = 0)
@@ -39,7 +39,7 @@ test_that("a linear network is its own tangent map, anywhere", {
   }
 })
 
-test_that("columns are named after the inputs, and one row may come in any form", {
+test_that("columns are named after the inputs, and one row can be given in any form", {
   net <- input_sequence(2, channels = 2) |> layer_dense(3) |> layer_activation("tanh") |> with_test_coef(1)
   W <- linearise(net, c(1, 0, -1, 2))
   expect_equal(colnames(W), c("x[1,1]", "x[1,2]", "x[2,1]", "x[2,2]", "(Intercept)"))
@@ -49,7 +49,7 @@ test_that("columns are named after the inputs, and one row may come in any form"
   expect_identical(linearise(net, ts(c(1, 0, -1, 2))), W)
 })
 
-test_that("without a kink crossed a homogeneous network has no constant", {
+test_that("away from kinks the tangent map of a homogeneous network has no constant", {
   for (name in c("relu_deep", "elman_relu", "leaky_steep", "grid_same_abs")) {
     net <- curved_networks()[[name]]
     W <- linearise(net, test_inputs(net, 1))
@@ -58,7 +58,7 @@ test_that("without a kink crossed a homogeneous network has no constant", {
   }
 })
 
-test_that("what is not one input is refused", {
+test_that("inputs that are not exactly one row are refused", {
   net <- input_vector(3) |> layer_dense(2) |> layer_activation("tanh")
   known <- with_test_coef(net, 1)
   expect_error(linearise(net, 1:3), class = "capalloc_error_no_coefficients")

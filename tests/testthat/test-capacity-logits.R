@@ -46,7 +46,7 @@ test_that("capacities, kernels and tables are those of the projected tangent", {
   }
 })
 
-test_that("baseline logits are contrasts of all logits", {
+test_that("baseline logits are converted to contrasts of all logits", {
   # the same function with a first logit that is zero
   short <- input_vector(3) |> layer_dense(2) |> layer_dense(2, bias = TRUE) |> with_test_coef(1)
   short$output <- "baseline"

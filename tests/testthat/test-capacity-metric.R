@@ -23,7 +23,7 @@ in_other_units <- function(net, scale, shift) {
   net
 }
 
-test_that("neither metric changes with units, nor with shifts where there is a constant", {
+test_that("neither metric depends on units, nor on shifts where there is a constant", {
   x <- metric_rows()
   for (bias in c(TRUE, FALSE)) for (metric in c("standardised", "covariance")) {
     net <- constrained(bias)
@@ -47,7 +47,7 @@ test_that("neither metric changes with units, nor with shifts where there is a c
   }
 })
 
-test_that("an input at correlation .99 keeps its capacity when its unit changes", {
+test_that("an input with correlation .99 keeps its capacity when its unit changes", {
   x <- metric_rows()
   net <- constrained()
   other <- in_other_units(net, c(1, 1000, 1), numeric(3))
@@ -56,7 +56,7 @@ test_that("an input at correlation .99 keeps its capacity when its unit changes"
   expect_lt(max(abs(change)), 1e-10)
 })
 
-test_that("the covariance root is a root, and the symmetric one for stationary zero-mean tasks", {
+test_that("the covariance root is a root of the moments, and symmetric for stationary zero-mean tasks", {
   for (bias in c(TRUE, FALSE)) {
     about <- new_allocation(constrained(bias), "covariance", 0, NULL, metric_rows(), NULL, NULL)
     x <- if (bias) cbind(metric_rows(), 1) else metric_rows()
@@ -69,7 +69,7 @@ test_that("the covariance root is a root, and the symmetric one for stationary z
   expect_equal(T %*% T, task$moments$sigma, tolerance = 1e-12)
 })
 
-test_that("the root of rows far from zero keeps the digits of their differences", {
+test_that("the root of rows with large means keeps the accuracy of their differences", {
   x <- metric_rows(rho = 0.5)
   far <- x + 1e6
   net <- constrained()
@@ -78,7 +78,7 @@ test_that("the root of rows far from zero keeps the digits of their differences"
   expect_near(root(far), root(x), 1e-9)
 })
 
-test_that("the covariance metric is the twin's, from rows and from moments", {
+test_that("capacity in the covariance metric equals the twin's, from rows and from moments", {
   x <- metric_rows()
   for (bias in c(TRUE, FALSE)) {
     net <- constrained(bias)
@@ -90,7 +90,7 @@ test_that("the covariance metric is the twin's, from rows and from moments", {
   }
 })
 
-test_that("constant and repeated columns have eigenvalues that are exactly zero", {
+test_that("constant and repeated columns have eigenvalues of exactly zero", {
   x <- metric_rows()
   x <- cbind(x[, 1], x[, 1], 3)
   parts <- correlation_parts(list(rows = x), TRUE)
@@ -121,7 +121,7 @@ test_that("the standardised metric is the identity metric of standardised inputs
   expect_equal(new_allocation(seq_net, "standardised", 0, NULL, task, NULL, NULL)$seeds, T, tolerance = 1e-12)
 })
 
-test_that("a network with units of its own is standardised, and takes data in data units", {
+test_that("a network with units is standardised, and accepts data in data units", {
   x <- metric_rows() %*% diag(c(1, 20, 0.3))
   units <- column_units(x, 1:3)
   z <- (x - rep(units$centre, each = nrow(x))) / rep(units$scale, each = nrow(x))
@@ -143,7 +143,7 @@ test_that("a network with units of its own is standardised, and takes data in da
   expect_near(capacity(own, data = task)$capacity, capacity(curved, data = z)$capacity, 1e-12)
 })
 
-test_that("principal components are those of the correlations outside the identity metric", {
+test_that("outside the identity metric principal components are those of the correlations", {
   x <- metric_rows()
   net <- constrained()
   for (metric in c("standardised", "covariance")) {
@@ -163,7 +163,7 @@ test_that("principal components are those of the correlations outside the identi
   }
 })
 
-test_that("kernels and tables take the metrics", {
+test_that("kernels and tables accept every metric", {
   x <- metric_rows()
   net <- constrained()
   for (metric in c("standardised", "covariance")) {
@@ -173,7 +173,7 @@ test_that("kernels and tables take the metrics", {
   }
 })
 
-test_that("one frame never mixes metrics", {
+test_that("capacities in different metrics cannot be combined", {
   x <- metric_rows()
   net <- constrained()
   expect_snapshot(cat(bad(c(a = capacity(net), b = capacity(net, "standardised", data = x)), "metric")))

@@ -5,7 +5,7 @@ wide <- function(length, channels = 1, bias = FALSE) {
     layer_dense(2, bias = bias) |> with_test_coef(length)
 }
 
-test_that("regions are positions after one break and up to the next", {
+test_that("a region has the positions after one break up to the next", {
   net <- wide(10)
   kappa <- capacity(net)$capacity
   found <- parts_of(net, partition_regions(c(0, 3, 4, 10)))
@@ -19,7 +19,7 @@ test_that("regions are positions after one break and up to the next", {
   expect_equal(halves$capacity, c(sum(kappa[1:5]), sum(kappa[6:10])), tolerance = 1e-14)
 })
 
-test_that("positions outside the breaks are a part of their own, and the total stays", {
+test_that("positions outside the breaks are a separate part, and the total is unchanged", {
   net <- wide(10)
   kappa <- capacity(net)$capacity
   found <- parts_of(net, partition_regions(c(2, 4, 7)))
@@ -33,7 +33,7 @@ test_that("positions outside the breaks are a part of their own, and the total s
   expect_equal(empty$capacity, c(sum(kappa), 0, 0))
 })
 
-test_that("octaves are of the lag", {
+test_that("octaves are ranges of the lag", {
   net <- wide(20)
   kappa <- capacity(net)$capacity
   lag <- 20:1
@@ -49,7 +49,7 @@ test_that("octaves are of the lag", {
     ignore_attr = TRUE)
 })
 
-test_that("all channels of a position belong to its part", {
+test_that("all channels of a position belong to the same part", {
   net <- wide(6, channels = 3)
   k <- capacity(net)
   regions <- parts_of(net, partition_regions(c(0, 2, 6)))
@@ -58,14 +58,14 @@ test_that("all channels of a position belong to its part", {
   expect_equal(octaves$capacity, as.numeric(rowsum(k$capacity, ceiling(log2(k$lag)))))
 })
 
-test_that("regions of a vector are of its index", {
+test_that("regions of a vector are ranges of its index", {
   net <- input_vector(5) |> layer_dense(2) |> layer_dense(3) |> with_test_coef(1)
   kappa <- capacity(net)$capacity
   found <- parts_of(net, partition_regions(c(0, 2, 5)))
   expect_equal(found$capacity, c(sum(kappa[1:2]), sum(kappa[3:5])))
 })
 
-test_that("the intercept is a part of its own, the last", {
+test_that("the intercept is a separate part, the last one", {
   regions <- list(partition_regions(c(0, 3)), partition_regions(c(-5, 50)))
   for (partition in c(list(partition_octaves()), regions)) {
     net <- wide(10, bias = TRUE)
@@ -94,7 +94,7 @@ test_that("parts sum to the total in both metrics, and with a ridge", {
   }
 })
 
-test_that("names of regions tell their breaks apart", {
+test_that("names of regions distinguish their breaks", {
   net <- input_sequence(2048) |> layer_conv(1, 2, stride = 2) |> layer_pool(64) |>
     layer_dense(1) |> with_test_coef(1)
   found <- parts_of(net, partition_regions(c(0, 1024, 2048)))
@@ -138,7 +138,7 @@ several_networks <- function() {
     small_grids())
 }
 
-test_that("positions and channels are the naive twin's, on sequences, grids and vectors", {
+test_that("positions and channels equal the twin's on sequences, grids and vectors", {
   networks <- c(several_networks(), named_networks()[c("dense_bias", "dense_deep")])
   for (name in names(networks)) {
     shape <- networks[[name]]$input$shape
@@ -151,7 +151,7 @@ test_that("positions and channels are the naive twin's, on sequences, grids and 
   }
 })
 
-test_that("regions and octaves are the naive twin's", {
+test_that("regions and octaves equal the twin's", {
   networks <- several_networks()
   for (name in names(networks)) {
     shape <- networks[[name]]$input$shape
@@ -168,7 +168,7 @@ test_that("regions and octaves are the naive twin's", {
   }
 })
 
-test_that("rectangles of a grid are the naive twin's", {
+test_that("rectangles of a grid equal the twin's", {
   for (network in small_grids()) {
     rows <- capacity(network)
     rows <- rows[!is.na(rows$position), ]
@@ -190,7 +190,7 @@ test_that("rectangles of a grid are the naive twin's", {
   }
 })
 
-test_that("outputs are the naive twin's, the constant apart", {
+test_that("outputs equal the twin's, with the constant as a separate part", {
   networks <- several_networks()
   for (name in names(networks)) {
     network <- networks[[name]]
@@ -216,7 +216,7 @@ test_that("outputs are the naive twin's, the constant apart", {
   }
 })
 
-test_that("partitions go with a ridge, layers and blocks", {
+test_that("partitions work with a ridge, selected layers and blocks", {
   net <- named_networks()$residual_deep
   J <- twin_tangent(net)
   keep <- grepl("^conv", names(coef(net)))
@@ -237,7 +237,7 @@ test_that("a vector has one channel and its own positions", {
   expect_identical(as.character(capacity(net, partition = partition_positions())$part), as.character(1:5))
 })
 
-test_that("a partition prints what it is", {
+test_that("a partition prints its kind", {
   expect_snapshot({
     partition_octaves()
     partition_regions(c(0, 4, 8))

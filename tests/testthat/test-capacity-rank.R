@@ -32,7 +32,7 @@ test_that("rank_low and capacity_low are those of the T-rule", {
   }
 })
 
-test_that("residue is told from capacity", {
+test_that("residue of training is distinguished from capacity", {
   networks <- lapply(residue_networks(1e-9), as_trained)
   undecided <- vapply(networks, function(net) evidence_of(net)$undecided, NA)
   expect_equal(undecided, c(channel = TRUE, branch = TRUE, skip = FALSE, bias = FALSE, elman = TRUE))
@@ -67,7 +67,7 @@ test_that("imported networks show the T-rule and keep their rank", {
   expect_null(attr(k, "capacity_low"))
 })
 
-test_that("a soft capacity is not undecided", {
+test_that("a soft capacity is never undecided", {
   net <- as_trained(residue_networks(1e-9)$channel)
   expect_warning(k <- capacity(net, ridge = 0.1), NA)
   expect_false(generics::glance(k)$undecided)
@@ -82,7 +82,7 @@ rescaled <- function(net, up, down, c) {
   net
 }
 
-test_that("inverse rescaling of layers changes nothing", {
+test_that("inverse rescaling of layers does not change ranks", {
   cases <- list(
     channel = list(up = 1, down = 2), branch = list(up = 2, down = 3), bias = list(up = 1:2, down = 3),
     elman = list(up = c(1, 3), down = 4)
@@ -113,7 +113,7 @@ test_that("columns are dropped by array, so a small bias beside a large kernel c
   }
 })
 
-test_that("the closed forms have low = high at what training reaches", {
+test_that("closed forms have rank_low = rank_high at trained coefficients", {
   taps <- list(c(1, 2), c(-1, 0.5), c(2, 1), c(0.3, 1))
   dilated <- input_sequence(16)
   for (d in c(1, 2, 4, 8)) dilated <- layer_conv(dilated, 1, 2, dilation = d)
@@ -130,7 +130,7 @@ test_that("the closed forms have low = high at what training reaches", {
     rep(2 * (6 + 4 - 2), 3))
 })
 
-test_that("arrays that nothing multiplies are found in the graph", {
+test_that("direct_arrays() finds arrays that read the input with no trained parameter between them and the output", {
   direct <- function(net) direct_arrays(lower(net), parameter_arrays(net)$array)
   x <- input_vector(3)
   expect_equal(direct(x |> layer_dense(2, bias = TRUE)), 1)
@@ -146,7 +146,7 @@ test_that("arrays that nothing multiplies are found in the graph", {
   expect_equal(direct(s |> layer_pool(2)), integer())
 })
 
-test_that("in other metrics the T-rule sees the tangent of that metric", {
+test_that("in other metrics the T-rule uses the tangent in that metric", {
   x <- withr::with_seed(4, matrix(rnorm(120), 40) %*% matrix(rnorm(9), 3) + 1)
   net <- as_trained(residue_networks(1e-9)$bias)
   sigma <- crossprod(cbind(x, 1)) / nrow(x)
@@ -156,7 +156,7 @@ test_that("in other metrics the T-rule sees the tangent of that metric", {
   expect_equal(evidence$rank_trained, twin$rank)
 })
 
-test_that("nonlinear networks are judged by D and the tangent maps at the samples", {
+test_that("for nonlinear networks the T-rule uses D and the tangent maps at the samples", {
   cases <- list(
     tanh = list(input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |>
       layer_dense(1, bias = TRUE)),
@@ -193,7 +193,7 @@ test_that("nonlinear networks are judged by D and the tangent maps at the sample
   }
 })
 
-test_that("tangent maps of many samples are those of each", {
+test_that("tangent maps of many samples equal those of each sample", {
   for (name in c("tanh_deep", "lstm", "grid_same_abs", "relu")) {
     net <- curved_networks()[[name]]
     if (is.null(net)) next
@@ -217,7 +217,7 @@ test_that("kernels and tables report the same evidence", {
   expect_identical(generics::glance(quietly(capacity_table(net)))$rank_low, evidence$rank_low)
 })
 
-test_that("an undecided capacity is said by print, glance and a warning", {
+test_that("an undecided capacity is reported by print, glance and a warning", {
   net <- as_trained(residue_networks(1e-9)$branch)
   expect_warning(k <- capacity(net), class = "capalloc_warning_rank_gap")
   said <- rlang::catch_cnd(capacity(net), "capalloc_warning_rank_gap")

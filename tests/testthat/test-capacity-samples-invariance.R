@@ -26,7 +26,7 @@ expect_same_capacity <- function(a, b, x, ..., tolerance = 1e-8) {
   expect_equal(other$capacity, own$capacity, tolerance = tolerance, ...)
 }
 
-test_that("hidden units in another order", {
+test_that("permuting hidden units does not change capacity", {
   order <- c(3, 1, 4, 2)
   for (activation in activations()$activation[-1L]) {
     net <- perceptron(4, activation) |> with_test_coef(1)
@@ -37,7 +37,7 @@ test_that("hidden units in another order", {
   }
 })
 
-test_that("units of recurrent cells in another order", {
+test_that("permuting units of recurrent cells does not change capacity", {
   order <- c(2, 3, 1)
   for (cell in c("elman", "diagonal", "lstm", "gru")) {
     net <- input_sequence(4) |> layer_recurrent(3, cell, activation = "tanh", bias = TRUE) |> layer_dense(1) |>
@@ -55,7 +55,7 @@ test_that("units of recurrent cells in another order", {
   }
 })
 
-test_that("channels of convolutions, through a pool of maxima", {
+test_that("permuting channels of convolutions, through a max pool, does not change capacity", {
   net <- input_sequence(7) |> layer_conv(3, 2, bias = TRUE) |> layer_activation("elu") |>
     layer_pool(2, stride = 1, type = "max") |> layer_conv(2, 2) |> layer_activation("sin") |> layer_dense(1) |>
     with_test_coef(4)
@@ -65,7 +65,7 @@ test_that("channels of convolutions, through a pool of maxima", {
   expect_same_capacity(net, pack(net, w), test_inputs(net, 40))
 })
 
-test_that("rescaling through what is positively homogeneous", {
+test_that("inverse rescaling through positively homogeneous activations does not change capacity", {
   scale <- c(1e3, 0.5, 1e-4, 3)
   for (activation in c("relu", "leaky_relu", "abs")) for (bias in c(FALSE, TRUE)) {
     net <- perceptron(4, activation, bias = bias) |> with_test_coef(5)
@@ -90,7 +90,7 @@ test_that("rescaling through what is positively homogeneous", {
   expect_same_capacity(net, pack(net, w), test_inputs(net, 40))
 })
 
-test_that("signs of units of odd and even activations", {
+test_that("changing signs of units with odd or even activations does not change capacity", {
   sign <- c(-1, 1, -1, 1)
   for (activation in c("tanh", "erf", "sin", "abs")) {
     net <- perceptron(4, activation) |> with_test_coef(8)
@@ -101,7 +101,7 @@ test_that("signs of units of odd and even activations", {
   }
 })
 
-test_that("a hidden unit split in two", {
+test_that("splitting a hidden unit in two does not change capacity", {
   for (activation in activations()$activation[-1L]) {
     net <- perceptron(3, activation) |> with_test_coef(9)
     w <- unpack(net)
@@ -112,7 +112,7 @@ test_that("a hidden unit split in two", {
   }
 })
 
-test_that("samples in another order, and the same samples twice", {
+test_that("permuting or repeating samples does not change capacity", {
   for (net in curved_networks()[c("tanh", "gru_sequence", "max_overlapping")]) {
     x <- test_inputs(net, 20)
     own <- capacity(net, data = x)

@@ -44,7 +44,7 @@ test_that("the capacity of every network is that of the stacked projector, in bo
   }
 })
 
-test_that("it is that of the twin's own derivatives where these are of full rank", {
+test_that("capacity equals that from the twin's derivatives where these have full rank", {
   for (name in c("gelu", "tanh", "diagonal_tanh", "gru_sequence", "lstm", "conv_grouped_softplus", "sin_fast")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 50)
@@ -57,7 +57,7 @@ test_that("it is that of the twin's own derivatives where these are of full rank
   }
 })
 
-test_that("soft capacity, and that of some layers", {
+test_that("soft capacity and capacity of selected layers equal those of the projector", {
   for (name in c("tanh", "conv_tanh", "lstm", "grid_max", "recurrent_stack_curved", "parallel_curved")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 50)
@@ -77,7 +77,7 @@ test_that("soft capacity, and that of some layers", {
   }
 })
 
-test_that("groups of samples are partial sums", {
+test_that("groups of samples are partial sums of capacity", {
   for (name in c("softplus", "grid_residual_curved", "gru", "max_overlapping")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 23)
@@ -110,7 +110,7 @@ test_that("groups of samples are partial sums", {
   }
 })
 
-test_that("groups and parts together", {
+test_that("groups and partitions can be combined", {
   net <- curved_networks()$parallel_curved
   x <- test_inputs(net, 20)
   by <- rep(1:2, each = 10)
@@ -124,7 +124,7 @@ test_that("groups and parts together", {
   expect_equal(parts$capacity[[5L]], first$capacity[[7L]], tolerance = 1e-10)
 })
 
-test_that("blocks do not show", {
+test_that("capacity does not depend on the blocks of samples", {
   for (name in c("tanh", "conv_tanh", "gru_sequence", "max_pool")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 31)
@@ -179,7 +179,7 @@ test_that("parts of a partition are traces of the projector, and sum to the tota
   expect_equal(subspaces$capacity[[1L]], sum(u[1:100, ]^2), tolerance = 1e-8)
 })
 
-test_that("one input may carry more dependencies than there are outputs", {
+test_that("the capacity of one input can exceed the number of outputs", {
   net <- input_vector(2) |> layer_dense(6) |> layer_activation("relu") |> layer_dense(1) |> with_test_coef(2)
   own <- capacity(net, data = test_inputs(net, 100))
   expect_gt(max(own$capacity), 1.5)
@@ -188,7 +188,7 @@ test_that("one input may carry more dependencies than there are outputs", {
   expect_equal(own$capacity[[3L]], 0, tolerance = 1e-20)
 })
 
-test_that("no more capacity than derivatives at few samples, and dead networks have none", {
+test_that("at few samples capacity is at most the number of derivatives, and dead networks have none", {
   net <- input_vector(2) |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |>
     with_test_coef(1)
   # One sample has three rows.
@@ -214,7 +214,7 @@ as_curved <- function(network) {
   set_coef(last, network$coef)
 }
 
-test_that("of a linear network it is the linear capacity, for any data and any number of samples", {
+test_that("for a linear network capacity at samples is the linear capacity, for any data and number of samples", {
   networks <- c(named_networks(), lapply(1:40, random_network))
   for (i in seq_along(networks)) {
     net <- networks[[i]]
@@ -233,7 +233,7 @@ test_that("of a linear network it is the linear capacity, for any data and any n
   }
 })
 
-test_that("so it is in the covariance metric, softly and over parts", {
+test_that("for a linear network they are equal also in the covariance metric, with a ridge and over parts", {
   for (name in c("dense_bias", "conv_channels", "nested", "elman", "grid_parallel_concat", "local_same")) {
     net <- named_networks()[[name]]
     x <- test_inputs(net, 30) %*% diag(seq(0.5, 2, length.out = prod(net$input$shape))) + 0.3
@@ -251,7 +251,7 @@ test_that("so it is in the covariance metric, softly and over parts", {
   }
 })
 
-test_that("the engine of samples takes linear operations as they are", {
+test_that("the extended tangent of linear operations is exact", {
   for (seed in 1:12) {
     net <- random_network(seed)
     x <- test_inputs(net, 3, seed)
@@ -267,7 +267,7 @@ test_that("the engine of samples takes linear operations as they are", {
   }
 })
 
-test_that("a bias, or what is not homogeneous, brings the constant into the metric", {
+test_that("the metric includes the constant where the network has a bias or is not homogeneous", {
   net <- input_sequence(4) |> layer_conv(2, 2, bias = TRUE) |> layer_activation("relu") |> layer_dense(1) |>
     with_test_coef(1)
   free <- input_vector(2) |> layer_dense(3) |> layer_activation("sigmoid") |> layer_dense(1) |> with_test_coef(2)
@@ -291,7 +291,7 @@ test_that("a singular metric gives the rank of the product", {
   expect_equal(own$capacity, twin$kappa, tolerance = 1e-8)
 })
 
-test_that("one hidden layer of gates has the closed form of many samples", {
+test_that("one hidden layer of gates has the closed form in the limit of many samples", {
   withr::local_seed(5)
   n <- 4
   h <- 3
@@ -319,7 +319,7 @@ test_that("one hidden layer of gates has the closed form of many samples", {
   expect_equal(attr(own, "total"), h)
 })
 
-test_that("a table has the capacities as its row sums, and sums to the total", {
+test_that("row sums of a table are the capacities, and its sum is the total", {
   for (name in c("deep", "conv_tanh", "lstm", "residual_curved", "grid_max", "max_pool")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 40)
@@ -342,7 +342,7 @@ test_that("a table has the capacities as its row sums, and sums to the total", {
   }
 })
 
-test_that("its entries are those of the pseudo-inverse", {
+test_that("entries of a table are those of the pseudo-inverse", {
   net <- curved_networks()$tanh
   x <- test_inputs(net, 30)
   D <- twin_unit_columns(.Call(ffi_extended, lower(net), net$coef, x), twin_theta_array(net))
@@ -362,7 +362,7 @@ test_that("its entries are those of the pseudo-inverse", {
   }
 })
 
-test_that("a fit and a task of data bring their own rows", {
+test_that("for a fit or a task of data the samples are its rows", {
   task <- task_data(cbind(a = sin(1:40), b = cos(1:40)), sin(1:40) * cos(1:40), test = 0)
   net <- input_vector(2) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |>
     with_test_coef(1)
@@ -370,7 +370,7 @@ test_that("a fit and a task of data bring their own rows", {
   expect_equal(capacity(net, data = as.data.frame(task$data$x)), capacity(net, data = task$data$x))
 })
 
-test_that("rows are named in any form, and printed", {
+test_that("rows can be given in any form, and print shows their number", {
   net <- curved_networks()$lstm
   x <- test_inputs(net, 12)
   own <- capacity(net, data = x)
@@ -385,7 +385,7 @@ test_that("rows are named in any form, and printed", {
   expect_s3_class(generics::tidy(own), "data.frame")
 })
 
-test_that("the non-linear network needs inputs, and says so", {
+test_that("a nonlinear network without data is an error that explains what to give", {
   net <- input_sequence(3) |> layer_conv(2, 2) |> layer_activation("tanh") |> layer_dense(1) |> with_test_coef(1)
   linear <- input_vector(2) |> layer_dense(1) |> set_coef(1:2)
   x <- test_inputs(net, 4)
@@ -427,7 +427,7 @@ test_that("the non-linear network needs inputs, and says so", {
   })
 })
 
-test_that("what is only for linear networks says what to use", {
+test_that("functions for linear networks only raise errors that name alternatives", {
   for (net in curved_networks()[c("relu", "lstm", "max_first")]) {
     x <- test_inputs(net, 4)
     expect_error(effective_weights(net), class = "capalloc_error_nonlinear")
@@ -441,7 +441,7 @@ test_that("what is only for linear networks says what to use", {
   })
 })
 
-test_that("weights that explode give a classed error", {
+test_that("overflow of values or derivatives is a classed error", {
   explode <- list(
     input_sequence(50) |> layer_recurrent(2, activation = "relu") |> layer_dense(1) |>
       set_coef(c(1, 1, rep(1e10, 4), 1, 1)),

@@ -40,31 +40,31 @@ expect_same_differences <- function(network, label) {
   expect_lt(relative_gap(unname(tangent(network)), wanted), 1e-6, label = label)
 }
 
-test_that("weights and predictions are the twin's, in every named network", {
+test_that("weights and predictions equal the twin's in every named network", {
   networks <- named_networks()
   for (name in names(networks)) expect_same_weights(networks[[name]], name)
 })
 
-test_that("weights and predictions are the twin's, in random networks", {
+test_that("weights and predictions equal the twin's in random networks", {
   for (seed in 1:120) expect_same_weights(random_network(seed), paste("seed", seed))
 })
 
-test_that("tangents are the twin's, in every named network", {
+test_that("tangents equal the twin's in every named network", {
   networks <- named_networks()
   for (name in names(networks)) expect_same_tangent(networks[[name]], name)
 })
 
-test_that("tangents are the twin's, in random networks", {
+test_that("tangents equal the twin's in random networks", {
   for (seed in 1:120) expect_same_tangent(random_network(seed), paste("seed", seed))
 })
 
-test_that("tangents are the central differences of the effective weights", {
+test_that("tangents equal central differences of the effective weights", {
   networks <- named_networks()
   for (name in names(networks)) expect_same_differences(networks[[name]], name)
   for (seed in 1:100) expect_same_differences(random_network(seed), paste("seed", seed))
 })
 
-test_that("the package's own starting weights do as well", {
+test_that("weights and tangents equal the twin's for the package's starting weights", {
   for (seed in 1:20) {
     network <- random_network(seed) |> initialise(seed = seed)
     expect_same_weights(network, paste("seed", seed))
@@ -78,7 +78,7 @@ test_that("rows of the tangent are output-fastest, columns in the order of theta
   expect_equal(unname(tangent(net)), diag(6))
 })
 
-test_that("weights far below and above one keep their accuracy", {
+test_that("tangents are accurate for weights far below and above one", {
   for (size in c(1e-6, 1e6)) {
     net <- named_networks()$nested
     net <- set_coef(net, net$coef * size)
@@ -86,7 +86,7 @@ test_that("weights far below and above one keep their accuracy", {
   }
 })
 
-test_that("a span of one run more than are taken together is whole", {
+test_that("a span with one more run than are processed together is complete", {
   # 256 runs are; what the second filter reads sees two of three rows of 257 columns, a run each
   net <- input_grid(3, 258) |> layer_conv(1, c(2, 257)) |> layer_conv(1, c(1, 2)) |> with_test_coef(1)
   J <- tangent(net)
@@ -104,7 +104,7 @@ test_that("outputs of a grid run channels first, then down the columns", {
   expect_equal(colnames(effective_weights(net))[c(1, 2, 3, 5)], c("x[1,1,1]", "x[1,1,2]", "x[2,1,1]", "x[1,2,1]"))
 })
 
-test_that("sequences longer than a block of rows are predicted alike", {
+test_that("predictions do not depend on the blocks of rows", {
   net <- input_sequence(6) |> layer_conv(2, 3, bias = TRUE) |> layer_dense(2) |> with_test_coef(1)
   x <- some_rows(net, 1100)
   expect_lt(relative_gap(matrix(predict(net, x), nrow(x)), twin_predict(net, x)), 1e-12)
@@ -112,7 +112,7 @@ test_that("sequences longer than a block of rows are predicted alike", {
   expect_lt(relative_gap(c(predict(net, one)), c(twin_predict(net, one))), 1e-12)
 })
 
-test_that("a network that sees nothing has zero weights and a zero tangent", {
+test_that("a network that reads only padding has zero weights and a zero tangent", {
   # Both taps fall into the padding: 2 positions, 4 apart.
   net <- input_sequence(2) |> layer_conv(1, 2, dilation = 4, padding = "same") |> set_coef(c(1, 2))
   expect_equal(unname(effective_weights(net)), matrix(0, 2, 2))
@@ -121,7 +121,7 @@ test_that("a network that sees nothing has zero weights and a zero tangent", {
 
 # Runs that bring the same values a row further on are taken as one convolution, four channels at a time; those at equal
 # distances as one product; the others one after the other. Channels beyond four, and rows beyond the runs.
-test_that("every way of contracting runs gives the same tangent", {
+test_that("all methods of contracting runs give the same tangent", {
   networks <- list(
     convolution = input_sequence(24) |> layer_conv(5, 2) |> layer_conv(6, 3, padding = "same") |> layer_dense(1),
     pooled = input_sequence(30) |> layer_conv(5, 1) |> layer_conv(5, 5, padding = "same") |> layer_pool(4) |>

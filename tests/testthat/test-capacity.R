@@ -14,7 +14,7 @@ some_rows <- function(n) {
   withr::with_seed(n, matrix(rnorm(4 * n * n), 4 * n) %*% matrix(rnorm(n * n), n) + 1)
 }
 
-test_that("there is one row per input coordinate of a sequence", {
+test_that("a sequence has one row per input coordinate", {
   net <- input_sequence(4, channels = 2) |> layer_conv(1, 2) |> layer_dense(1) |> with_test_coef(1)
   k <- capacity(net)
   expect_s3_class(k, c("ca_capacity", "ca_frame", "data.frame"), exact = TRUE)
@@ -46,7 +46,7 @@ test_that("the intercept is the last row", {
   expect_equal(sum(capacity(strided(bias = FALSE))$capacity) + 1, sum(k$capacity))
 })
 
-test_that("inputs are called as the user's data call them", {
+test_that("inputs have the names of the user's data", {
   task <- task_data(mpg ~ wt + hp, mtcars, seed = 1)
   trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task, seed = 1)
   expect_equal(capacity(trained)$input, c("wt", "hp", "(Intercept)"))
@@ -75,7 +75,7 @@ test_that("the covariance metric of a fit is that of its task", {
     plain(capacity(sampled$network, metric = "covariance", data = task)))
 })
 
-test_that("the covariance metric takes rows, with the constant where there is a bias", {
+test_that("the covariance metric accepts rows, with the constant where there is a bias", {
   task <- task_series(log(as.numeric(lynx)), length = 8, standardise = FALSE)
   for (bias in c(FALSE, TRUE)) {
     trained <- fit(strided(8, bias), task)
@@ -95,7 +95,7 @@ test_that("the covariance metric takes rows, with the constant where there is a 
   expect_equal(white$capacity, capacity(trained)$capacity, tolerance = 1e-10)
 })
 
-test_that("layers are named, and a layer that holds blocks means all of them", {
+test_that("layers are selected by name, and a layer that holds blocks includes their layers", {
   net <- input_sequence(6) |> layer_conv(1, 2) |>
     layer_parallel(
       \(x) layer_residual(x, \(y) layer_conv(y, 1, 3, padding = "same", bias = TRUE)),
@@ -133,7 +133,7 @@ test_that("soft capacity is the sum of s^2 / (s^2 + ridge s_1^2)", {
   }
 })
 
-test_that("the tolerance sets the rank, the total and the evidence", {
+test_that("the tolerance determines the rank, the total and the evidence", {
   net <- almost_shared(1e-3)
   values <- attr(capacity(net), "spectrum")
   expect_equal(values, twin_network_capacity(net)$values[1:3], tolerance = 1e-10)
@@ -148,7 +148,7 @@ test_that("the tolerance sets the rank, the total and the evidence", {
   expect_equal(generics::glance(capacity(net))$gap, Inf)
 })
 
-test_that("a rank that is not clear warns and shows what it could be", {
+test_that("an undecided rank warns and reports the possible ranks", {
   net <- almost_shared(1e-6)
   tol <- twin_network_capacity(net)$values
   tol <- tol[[3L]] / tol[[1L]]
@@ -166,7 +166,7 @@ test_that("a rank that is not clear warns and shows what it could be", {
   expect_warning(capacity(net), NA)
 })
 
-test_that("the default tolerance is where rounding is not told from rank", {
+test_that("the default tolerance is the limit at which rounding error is indistinguishable from rank", {
   # 10 max(m n, p) eps with three inputs and four parameters.
   limit <- 40 * .Machine$double.eps
   scale <- twin_network_capacity(almost_shared(1e-6))$values
@@ -176,7 +176,7 @@ test_that("the default tolerance is where rounding is not told from rank", {
   expect_equal(generics::glance(capacity(almost_shared(0)))$total, 2)
 })
 
-test_that("blocks of any size give the same", {
+test_that("capacity does not depend on the block size", {
   net <- input_sequence(10, channels = 2) |> layer_conv(3, 3, stride = 2, bias = TRUE) |>
     layer_dense(3, bias = TRUE) |> with_test_coef(2)
   x <- some_rows(20)
@@ -196,7 +196,7 @@ test_that("blocks of any size give the same", {
   }
 })
 
-test_that("glance has one row and the columns of its documentation", {
+test_that("glance() has one row with the documented columns", {
   glanced <- generics::glance(capacity(strided()))
   expect_identical(class(glanced), "data.frame")
   expect_equal(nrow(glanced), 1)
@@ -207,7 +207,7 @@ test_that("glance has one row and the columns of its documentation", {
   expect_equal(glanced$tol, 10 * 16 * .Machine$double.eps)
 })
 
-test_that("tidy gives the same rows as a plain data frame", {
+test_that("tidy() gives the same rows as a plain data frame", {
   k <- capacity(strided())
   tidied <- generics::tidy(k)
   expect_identical(class(tidied), "data.frame")
@@ -216,7 +216,7 @@ test_that("tidy gives the same rows as a plain data frame", {
   expect_identical(as.data.frame(k), tidied)
 })
 
-test_that("the summary has octaves of the lag, with shares of the total", {
+test_that("summary() has octaves of the lag with shares of the total", {
   k <- capacity(strided())
   octaves <- summary(k)$octaves
   expect_equal(as.character(octaves$part), c("1", "2", "3-4", "5-8", "9-16"))
@@ -246,7 +246,7 @@ test_that("capacities print their total and their first rows", {
   expect_invisible(print(k))
 })
 
-test_that("capacities of several networks go into one frame", {
+test_that("c() combines capacities of several networks into one frame", {
   a <- capacity(strided())
   b <- capacity(with_test_coef(input_sequence(16) |> layer_dense(1, bias = TRUE), 1))
   both <- c(strided = a, dense = b)
@@ -268,7 +268,7 @@ test_that("capacities of several networks go into one frame", {
   expect_equal(names(parts), c("network", "part", "capacity"))
 })
 
-test_that("capacities that do not go together are refused", {
+test_that("capacities that cannot be combined are refused", {
   a <- capacity(strided())
   parts <- capacity(strided(), partition = partition_octaves())
   expect_snapshot({
@@ -280,7 +280,7 @@ test_that("capacities that do not go together are refused", {
   })
 })
 
-test_that("bad arguments are refused by name", {
+test_that("bad arguments are refused, and the error names them", {
   net <- strided()
   bare <- input_sequence(4) |> layer_dense(1)
   rows <- matrix(1, 3, 16)
@@ -314,7 +314,7 @@ test_that("bad arguments are refused by name", {
   expect_snapshot(cat(bad(capacity(pooled, layers = "pool1"), "value")))
 })
 
-test_that("a metric without rows is refused", {
+test_that("the covariance metric refuses data without rows", {
   expect_error(capacity(strided(), metric = "covariance", data = matrix(0, 0, 16)),
     class = "capalloc_error")
 })

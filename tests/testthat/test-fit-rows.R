@@ -110,7 +110,7 @@ test_that("for a trained smooth network D' eps is N lambda theta, twice that for
 
 # ---- minima known from other methods -------------------------------------------------------------
 
-# Rows of a regression with classes: two and three overlapping classes.
+# Rows of a regression, and of two and three overlapping classes.
 regression_rows <- function() {
   withr::with_seed(3, {
     x <- matrix(stats::rnorm(120), 40)

@@ -1,4 +1,4 @@
-test_that("classical tasks are a plain named list of tasks with a small Bayes loss", {
+test_that("classical tasks are a plain named list of partly predictable tasks", {
   for (length in c(8, 9, 33, 64)) {
     tasks <- classical_tasks(length)
     expect_identical(class(tasks), "list")
