@@ -1,7 +1,7 @@
-# The set-up that all questions share: metric, layers, tolerance, evidence, cost. What each question makes
-# of it is in test-capacity.R, test-capacity-kernel.R and test-capacity-table.R.
+# The part that capacity(), capacity_kernel() and capacity_table() share: metric, layers, tolerance, evidence,
+# cost. Their results are tested in test-capacity.R, test-capacity-kernel.R and test-capacity-table.R.
 
-# Moments of rows that span only `rank` dimensions, so that Sigma is singular.
+# Returns rows (5n x n) that span only `rank` dimensions, so that Sigma is singular.
 singular_rows <- function(n, rank, seed = 1) {
   withr::with_seed(seed, matrix(rnorm(5 * n * rank), 5 * n) %*% matrix(rnorm(rank * n), rank))
 }
@@ -20,8 +20,8 @@ test_that("the covariance metric agrees with the twin's, also with a constant an
     x <- some_moments(network)
     space <- twin_column_space(network, sigma = x$sigma, J = J)
     k <- capacity(network, "covariance", data = x$rows)
-    expect_near(k$capacity, diag(twin_kernel(space)), 1e-8, name) # the root's condition is up to 1e3
-    # As stated moments, whose means make the column of the constant.
+    expect_near(k$capacity, diag(twin_kernel(space)), 1e-8, name) # # the condition number of the root is up to 1e3
+    # The same as stated moments; the means give the column of the constant.
     n <- ncol(x$rows)
     task <- task_moments(x$sigma[seq_len(n), seq_len(n)], numeric(n), 1, mean_x = colMeans(x$rows))
     if (network$input$kind == "vector") {
@@ -70,7 +70,7 @@ test_that("for a fit the covariance metric uses the moments of its task", {
   )) {
     trained <- fit(case[[1]], case[[2]], seed = 1)
     network <- trained$network
-    # A capacity also keeps the fit that it belongs to, and how far its coefficients are stationary.
+    # A capacity also stores its fit and the convergence number of its coefficients.
     for (question in list(capacity, capacity_kernel, capacity_table)) {
       ask <- function(...) structure(question(...), source = NULL, stationarity = NULL)
       expect_identical(ask(trained), ask(network))
@@ -115,7 +115,7 @@ test_that("the tolerance truncates the spectrum in capacity, kernel and table", 
   expect_near(capacity(net, tol = cut)$capacity, rowSums(U^2), 1e-9)
   inverse <- s$v[, 1:2] %*% (t(U) / s$d[1:2])
   expect_near(unname(as.matrix(capacity_table(net, "parameter", tol = cut))), J * t(inverse), 1e-9)
-  # Nothing is above the largest.
+  # No singular value is above the largest.
   expect_identical(glance(capacity(net, tol = 100))$total, 0)
   expect_near(unname(as.matrix(capacity_kernel(net, 1, tol = 100))), matrix(0, 1, 1), 0)
   expect_near(unname(as.matrix(capacity_table(net, tol = 100))), matrix(0, 3, 2), 0)
@@ -139,18 +139,19 @@ test_that("long computations report their cost first", {
 test_that("blocks hold about 64 MB and at most all rows", {
   expect_identical(block_size(1, 10, 5), 10L)
   expect_lte(block_size(1, 1e6, 1000) * 1000 * 8, 2^26)
-  # at least as many rows as parameters, or the work would be that of copying the triangle
+  # A block has at least as many rows as parameters, otherwise copying the triangle would dominate the cost.
   expect_gte(block_size(1, 1e6, 5000), 5000)
   expect_identical(block_size(3, 1e6, 1), as.integer(ceiling(512 / 3)))
 })
 
-# Gram matrices up to a condition of 1e2, twice up to about 1e7, QR beyond: each side of both bounds.
+# The Gram matrix is used up to a condition number of 1e2, twice
+# up to about 1e7, and QR beyond: test both sides of each.
 test_that("ranks and leverages equal those of the SVD at every condition number and block size", {
   for (digits in c(0, 1.5, 1.9, 2.1, 3, 5, 6, 7, 8, 9, 11)) {
     for (seed in 1:2) {
       J <- matrix_with(90, 10^seq(0, -digits, length.out = 20), seed)
       s <- svd(twin_unit_columns(J, rep(1, 20)))
-      # both sides lose eps times the condition
+      # Both sides lose eps times the condition number.
       bound <- 1e-12 + 20 * .Machine$double.eps * s$d[[1]] / s$d[[20]]
       for (block in c(90, 31, 20)) {
         core <- allocate_rows(J, block)

@@ -1,4 +1,4 @@
-# kappa(S) = tr((P_S (x) I_m) P), from the twin's projector.
+# Returns kappa(S) = tr((P_S (x) I_m) P) from the twin's projector.
 twin_part <- function(network, Q, sigma = NULL) {
   J <- twin_tangent(network, network$coef)
   m <- nrow(twin_weights(network, network$coef))
@@ -25,7 +25,7 @@ cases <- function() {
 test_that("bases are orthonormal for any length", {
   for (n in c(1, 2, 5, 8, 9)) {
     Q <- fourier_basis(n)$Q
-    expect_equal(crossprod(Q), diag(n), tolerance = 1e-12) # rounding only
+    expect_equal(crossprod(Q), diag(n), tolerance = 1e-12) # # rounding error only
   }
   for (n in c(1, 2, 8, 16)) expect_equal(crossprod(haar_basis(n)$Q), diag(n), tolerance = 1e-12)
 })
@@ -38,7 +38,7 @@ test_that("Fourier parts equal the twin's, sum to the total and are ordered by f
     expected <- vapply(split(seq_len(n), waves$cycles), function(columns) {
       twin_part(net, kronecker(waves$Q[, columns, drop = FALSE], diag(net$input$shape[[1L]])))
     }, 0)
-    expect_equal(k$capacity, unname(expected), tolerance = 1e-8) # products of rounded bases
+    expect_equal(k$capacity, unname(expected), tolerance = 1e-8) # # products of rounded bases
     expect_equal(sum(k$capacity), attr(k, "total"), tolerance = 1e-10)
     expect_equal(as.character(k$part)[1:2], c("0", format(1 / n, digits = 15)))
   }
@@ -138,7 +138,7 @@ test_that("with a bias the constant is a separate part in every basis", {
   }
 })
 
-# The bases of the documentation, written out anew: the real waves of n points, and boxes halved.
+# The bases of the documentation, written independently: real waves of n points, and halved boxes.
 twin_waves <- function(n) {
   t <- seq_len(n) - 1
   lapply(stats::setNames(nm = 0:(n %/% 2)), function(k) {
@@ -158,7 +158,7 @@ twin_haar <- function(n) {
   c(list(mean = matrix(1, n, 1)), stats::setNames(details, scales))
 }
 
-# With every channel by itself.
+# The same basis for each channel.
 in_channels <- function(Q, channels) kronecker(Q, diag(channels))
 
 expect_subspaces <- function(network, partition, parts, label) {
@@ -191,7 +191,7 @@ test_that("Fourier, Haar and arbitrary subspaces equal the twin's, with channels
       expect_subspaces(network, partition_haar(), lapply(twin_haar(n), in_channels, channels), name)
     }
     some <- withr::with_seed(n, qr.Q(qr(matrix(rnorm((n * channels)^2), n * channels))))
-    # Not orthonormal by themselves, and one with a column too many.
+    # Columns that are not orthonormal, one of them redundant.
     a <- some[, 1, drop = FALSE] %*% cbind(2, -3)
     parts <- list(a = some[, 1, drop = FALSE], `b c` = some[, 2, drop = FALSE])
     if (ncol(some) > 2) parts$`(rest)` <- some[, -(1:2), drop = FALSE]
@@ -210,7 +210,7 @@ test_that("arbitrary subspaces of a grid and of a vector equal the twin's", {
 })
 
 test_that("bands are half-open, the mean is separate, and frequencies in no band are the rest", {
-  net <- named_networks()$pool # 9 positions: frequencies 0, 1/9, .., 4/9
+  net <- named_networks()$pool # # 9 positions: frequencies 0, 1/9, .., 4/9
   fine <- capacity(net, partition = partition_fourier())$capacity
   some <- capacity(net, partition = partition_fourier(c(1 / 9, 3 / 9)))
   expect_identical(levels(some$part), c("mean", "(0.111111111111111,0.333333333333333]", "(rest)"))
@@ -234,7 +234,7 @@ test_that("principal components equal the twin's with channels, a constant and o
       found <- capacity(network, partition = partition_pca(k), data = x$rows)
       own <- found[as.character(found$part) != "(Intercept)", ]
       expect_identical(as.character(own$part), names(wanted))
-      expect_near(own$capacity, unname(wanted), 1e-8) # gaps between the moments' eigenvalues
+      expect_near(own$capacity, unname(wanted), 1e-8) # # depends on the gaps between eigenvalues of the moments
       expect_equal(sum(found$capacity), space$total, tolerance = 1e-9)
     }
   }

@@ -9,7 +9,7 @@ decayed <- function(network, lambda, outputs = 1) {
     classes = "capalloc_warning_not_converged")
 }
 
-# Rows as the layers of a fit see them.
+# Returns the training rows in the units of the network's layers.
 rows_of <- function(trained) units_in(trained$rows$x, trained$network$units)
 
 test_that("for a dense layer ridge = \"decay\" gives the effective degrees of freedom of ridge regression", {

@@ -1,10 +1,10 @@
-# Intervals of an allocation against refits by hand.
+# Intervals of an allocation compared with refits by hand.
 
-# A network whose allocation depends on its weights, and a task on which its starts end at several optima.
+# A network whose allocation depends on its weights, and a task on which starts end in several optima.
 small <- function() arch_dilated(16, filters = 1)
 sparse <- classical_tasks(16)$sparse
 sampled <- function(seed = 1, ...) quiet(fit(small(), sparse, n_obs = 200, seed = seed, ...))
-# Refits by hand stand on rows as they are.
+# Refits by hand use unstandardised rows.
 raw_sequence <- function(x, y) task_data(x, drop(y), test = 0, input = input_sequence(ncol(x)), standardise = FALSE)
 
 refit_summary <- function(draws, level = 0.95) {
@@ -26,7 +26,7 @@ test_that("over = \"samples\" refits from the trained weights on new samples", {
     task <- raw_sequence(rows$x, rows$y)
     capacity(quiet(fit(trained$network, task)))$capacity
   }, numeric(16)))
-  # training on the same moments from the same weights: allocations of converged runs to 1e-6
+  # Training on the same moments from the same weights: allocations of converged runs agree to 1e-6.
   expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(draws, 0.8), tolerance = 1e-5,
     ignore_attr = TRUE)
   expect_identical(got$capacity, capacity(trained)$capacity)
@@ -39,7 +39,7 @@ test_that("over = \"rows\" resamples the training rows", {
   got <- tidy(quiet(capacity(trained)), conf.int = TRUE, over = "rows", times = 6, seed = 2) |> quiet()
   draws <- t(vapply(capalloc:::derive_seeds(2, 6), function(seed) {
     at <- capalloc:::with_seed(capalloc:::derive_seeds(seed, 1), sample.int(40, replace = TRUE))
-    # the trained coefficients start as they stand, in the units of the rows drawn
+    # The trained coefficients are used unchanged, in the units of the resampled rows.
     spread <- function(v) sqrt(mean((v - mean(v))^2))
     standard <- function(v) (v - mean(v)) / spread(v)
     task <- raw_sequence(standard(x[at, ]), standard(y[at]))
@@ -86,9 +86,9 @@ test_that("over = c(\"rows\", \"restarts\") resamples rows and draws new starts"
   fresh <- by_hand(function(seed) simulate(sparse, 200, seed = seed))
   expect_equal(ask(c("samples", "restarts"))[c("std.error", "conf.low", "conf.high")], refit_summary(fresh),
     tolerance = 1e-5, ignore_attr = TRUE)
-  # the default is other starts alone
+  # The default varies the starts only.
   expect_identical(quiet(tidy(capacity(trained), conf.int = TRUE, times = 6, seed = 2)), ask("restarts"))
-  # starts that vary the allocation make intervals wider than those over rows from one optimum
+  # Where starts change the allocation, intervals are wider than those over rows from one optimum.
   expect_gt(mean(got$std.error), mean(ask("rows")$std.error))
 })
 
@@ -98,7 +98,7 @@ test_that("refits over restarts draw their starts also where the fit was given o
   spread <- function(...) quiet(tidy(capacity(trained), conf.int = TRUE, times = 5, seed = 1, ...))$std.error
   expect_gt(max(spread(over = "restarts")), 0.01)
   expect_gt(max(spread(over = c("rows", "restarts"))), 0.01)
-  # of a series in blocks
+  # rows of a series are resampled in blocks
   series <- quiet(fit(arch_conv(12, 2, 3, bias = TRUE), task_series(lynx, 12), seed = 1))
   got <- quiet(tidy(capacity(series), conf.int = TRUE, over = c("rows", "restarts"), times = 3, block_length = 10,
     seed = 1))
@@ -112,7 +112,7 @@ test_that("a free linear model has zero standard errors for every source of vari
     expect_identical(got$std.error, rep(0, 8))
     expect_equal(got$conf.low, rep(1, 8), tolerance = 1e-12)
   }
-  # a population has restarts
+  # A fit on a population can vary its restarts.
   expect_identical(tidy(capacity(fit(arch_dense(8), task_fgn(8, 0.8), seed = 1)), conf.int = TRUE,
     times = 3)$std.error, rep(0, 8))
 })
@@ -139,7 +139,7 @@ test_that("resampled blocks are consecutive rows, and are used for series in tim
   expect_setequal(withr::with_seed(1, capalloc:::draw_blocks(5, 5)), 1:5)
   series <- quiet(fit(arch_conv(12, 2, 3, bias = TRUE), task_series(lynx, 12), seed = 1))
   block <- function(fit, ...) capalloc:::check_block_length(..., fit = fit, over = "rows")
-  # the window; by hand; the cube root of many rows
+  # The default is the window; a given length is used; many rows give their cube root.
   expect_identical(block(series, NULL), 12L)
   expect_identical(block(series, 3), 3L)
   long <- fit(arch_dense(2, bias = TRUE), task_series(datasets::sunspots, 2), seed = 1)
@@ -156,7 +156,7 @@ test_that("nonlinear networks, classes and early stopping are refitted on rows",
   trained <- quiet(fit(net, task_fgn(4, 0.8), n_obs = 100, seed = 1, control = list(validation = 0.2)))
   expect_identical(dim(trained$validation$x), c(20L, 4L))
   for (over in list("restarts", "samples", "rows", c("rows", "restarts"))) {
-    # stopped early as the fit was: no warning that refits did not converge
+    # Refits are stopped early as the fit was, without a warning that they did not converge.
     expect_warning(
       got <- suppressWarnings(tidy(capacity(trained), conf.int = TRUE, over = over, times = 3, seed = 1),
         classes = "capalloc_warning_rank_gap"), NA)

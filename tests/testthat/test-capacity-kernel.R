@@ -1,4 +1,4 @@
-# The kernel against the twin's projector.
+# The kernel compared with the twin's projector.
 
 kernel_of <- function(...) unname(as.matrix(capacity_kernel(...)))
 
@@ -8,7 +8,7 @@ test_that("the kernel equals the twin's in every named network", {
   networks <- c(named_networks(), steep_networks())
   for (name in names(networks)) {
     space <- twin_column_space(networks[[name]])
-    # Both sides lose the condition of the directions that count.
+    # Both sides lose the condition number of the directions above the tolerance.
     expect_near(kernel_of(networks[[name]]), twin_kernel(space), 1e-13 * (100 + twin_condition(space)), name)
   }
 })
@@ -39,7 +39,7 @@ test_that("the kernel equals the twin's in the covariance metric, with a ridge, 
       sigma <- if (metric == "covariance") x$sigma
       data <- if (metric == "covariance") x$rows
       space <- twin_column_space(network, ridge, sigma = sigma)
-      # Roots of moments whose condition is up to 1e6.
+      # Roots of moments with condition numbers up to 1e6.
       expect_near(kernel_of(network, metric = metric, ridge = ridge, data = data), twin_kernel(space), 1e-8)
       if (any(own) && !first %in% c("residual1", "parallel1")) {
         space <- twin_column_space(network, ridge, own, sigma)
@@ -79,7 +79,7 @@ test_that("inputs are selected by name or number, in input order and once each",
     expect_equal(as.matrix(capacity_kernel(net, inputs)), K[c(2, 5, 9), c(2, 5, 9)], tolerance = 1e-14)
   }
   expect_equal(as.matrix(capacity_kernel(net, 3)), K[3, 3, drop = FALSE], tolerance = 1e-14)
-  # All the evidence is that of all inputs.
+  # The evidence is that of all inputs.
   expect_identical(attr(capacity_kernel(net, 3), "evidence"), attr(capacity_kernel(net), "evidence"))
 })
 
@@ -136,12 +136,12 @@ test_that("of more than 400 inputs about 400 evenly spaced ones are shown, with 
   expect_message(k <- capacity_kernel(pooled(900, bias = TRUE)), class = "capalloc_message_thinned")
   inputs <- rownames(as.matrix(k))
   expect_identical(inputs, c(paste0("x[", seq(3, 900, by = 3), "]"), "(Intercept)"))
-  # P is that of all inputs.
+  # The projector is that of all inputs.
   expect_near(unname(as.matrix(k)), kernel_of(pooled(900, bias = TRUE), inputs = c(seq(3, 900, by = 3), 901)), 0)
-  # the oldest of 901 ends the last step
+  # The oldest of the 901 positions ends the last step.
   expect_message(k <- capacity_kernel(pooled(901)), class = "capalloc_message_thinned")
   expect_identical(k$position1[seq_len(301)], seq(1L, 901L, by = 3L))
-  # A step of 2 would show one channel of two, one of 3 every third row of a grid.
+  # Positions are thinned, not coordinates: a step of 2 would drop one of two channels, a step of 3 rows of a grid.
   expect_message(k <- capacity_kernel(pooled(300, channels = 2)), class = "capalloc_message_thinned")
   shown <- unique(k[c("position1", "channel1")])
   expect_identical(shown$channel1, rep(2:1, 100)[200:1])

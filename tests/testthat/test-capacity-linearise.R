@@ -7,7 +7,7 @@ test_that("the tangent map has the network's value and slopes at the input", {
       W <- linearise(net, x)
       n <- ncol(x)
       expect_equal(dim(W), c(length(predict(net, x)), n + 1))
-      # A few layers: rounding of values of size one.
+      # A few layers: rounding error of values of order one.
       expect_equal(unname(c(W %*% c(x, 1))), c(predict(net, x)), tolerance = 1e-13, label = name)
       expect_equal(unname(W[, seq_len(n), drop = FALSE]), matrix(twin_slopes(net, x), ncol = n), tolerance = 1e-12,
         label = name)
@@ -22,7 +22,7 @@ test_that("slopes equal central differences of predictions", {
     move <- diag(1e-5, n)
     x0 <- matrix(x, n, n, byrow = TRUE)
     numeric <- t(predict(net, x0 + move) - predict(net, x0 - move)) / 2e-5
-    # Differences of values of size one, error 1e-10 from the step and 1e-11 from rounding.
+    # Values of order one: errors of 1e-10 from the step and 1e-11 from rounding.
     expect_equal(unname(linearise(net, x)[, seq_len(n), drop = FALSE]), numeric, tolerance = 1e-8)
   }
 })
@@ -33,7 +33,7 @@ test_that("the tangent map of a linear network is the network, at any input", {
     if (!has_bias(net)) W <- cbind(W, `(Intercept)` = 0)
     for (seed in 1:2) {
       x <- test_inputs(net, 1, seed)
-      # W x is taken from predictions of size one.
+      # W x is computed from predictions of order one.
       expect_equal(linearise(net, c(x)), W, tolerance = 1e-13)
     }
   }
@@ -53,7 +53,7 @@ test_that("away from kinks the tangent map of a homogeneous network has no const
   for (name in c("relu_deep", "elman_relu", "leaky_steep", "grid_same_abs")) {
     net <- curved_networks()[[name]]
     W <- linearise(net, test_inputs(net, 1))
-    # Rounding of W x.
+    # Rounding error of W x.
     expect_equal(unname(W[, "(Intercept)"]), numeric(nrow(W)), tolerance = 1e-14, label = name)
   }
 })

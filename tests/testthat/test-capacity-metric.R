@@ -12,7 +12,7 @@ constrained <- function(bias = TRUE) {
   input_vector(3) |> layer_dense(1, bias = bias) |> layer_dense(2, bias = bias) |> with_test_coef(3)
 }
 
-# The same network of inputs scale * x + shift.
+# Returns the same function of the inputs scale * x + shift.
 in_other_units <- function(net, scale, shift) {
   first <- seq_len(net$layers[[1L]]$params$weight[[1L]] * 3)
   weight <- matrix(net$coef[first], ncol = 3) %*% diag(1 / scale)
@@ -32,11 +32,11 @@ test_that("neither metric depends on units, nor on shifts where there is a const
     for (scale in list(c(1000, 1, 1), c(1e-9, 1e9, 1))) for (shift in shifts) {
       other <- in_other_units(net, scale, shift * scale)
       moved <- (x + rep(shift, each = nrow(x))) * rep(scale, each = nrow(x))
-      # shifts of 1e3 standard deviations lose three digits, and their squares in T J another three
+      # Shifts of 1e3 standard deviations lose three digits, and their squares in T J another three.
       expect_near(capacity(other, metric, data = moved)$capacity, at, if (any(shift != 0)) 1e-8 else 1e-10)
     }
   }
-  # nonlinear networks too
+  # The same for nonlinear networks.
   curved <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |>
     layer_dense(1) |> with_test_coef(1)
   for (metric in c("standardised", "covariance")) {
@@ -74,7 +74,7 @@ test_that("the root of rows with large means keeps the accuracy of their differe
   far <- x + 1e6
   net <- constrained()
   root <- function(x) new_allocation(net, "covariance", 0, NULL, x, NULL, NULL)$seeds[1:3, 1:3]
-  # rounding of the rows themselves: 1e6 eps
+  # rounding error of the rows themselves: 1e6 eps
   expect_near(root(far), root(x), 1e-9)
 })
 
@@ -107,15 +107,15 @@ test_that("the standardised metric is the identity metric of standardised inputs
   net <- constrained()
   units <- column_units(x, 1:3)
   z <- (x - rep(units$centre, each = nrow(x))) / rep(units$scale, each = nrow(x))
-  # the same network of standardised inputs
+  # The same function of standardised inputs.
   inside <- in_other_units(net, 1 / units$scale, -units$centre / units$scale)
   expect_near(capacity(net, "standardised", data = x)$capacity, capacity(inside)$capacity, 1e-10)
-  # and of one scale for each channel of a sequence
+  # The same with one scale for each channel of a sequence.
   rows <- withr::with_seed(1, matrix(rnorm(240), 30)) * rep(rep(c(1, 10), 4), each = 30)
   seq_net <- with_test_coef(input_sequence(4, channels = 2) |> layer_conv(1, 2) |> layer_dense(1), 1)
   T <- new_allocation(seq_net, "standardised", 0, NULL, rows, NULL, NULL)$seeds
   expect_length(unique(diag(T)), 2)
-  # from moments as from rows
+  # Moments give the same as rows.
   task <- task_moments(crossprod(rows) / 30, numeric(8), 1, mean_x = colMeans(rows),
     input = input_sequence(4, channels = 2))
   expect_equal(new_allocation(seq_net, "standardised", 0, NULL, task, NULL, NULL)$seeds, T, tolerance = 1e-12)

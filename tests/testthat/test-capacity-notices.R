@@ -1,4 +1,4 @@
-# Conditions under which an allocation says little about its network.
+# Warnings about allocations that contain little information about their network.
 
 test_that("capacity() warns about too few rows for a nonlinear network", {
   net <- input_vector(3) |> layer_dense(8, bias = TRUE) |> layer_activation("tanh") |>
@@ -43,7 +43,7 @@ test_that("capacity() warns about a network that is constant", {
   expect_warning(k <- capacity(dead, data = x), class = "capalloc_warning_constant")
   expect_near(k$capacity, c(0, 0, 1), 1e-12)
   expect_output(print(k), "constant on these rows")
-  # the bias of the last layer alone is about nothing but the constant
+  # A network that is not constant gives no warning, also for the parameters of the last layer alone.
   alive <- with_test_coef(dead, 1)
   expect_warning(capacity(alive, data = x, layers = "dense2"), NA)
 })

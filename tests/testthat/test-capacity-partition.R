@@ -26,7 +26,7 @@ test_that("positions outside the breaks are a separate part, and the total is un
   expect_equal(as.character(found$part), c("(2,4]", "(4,7]", "(other)"))
   expect_equal(found$capacity[[3L]], sum(kappa[c(1:2, 8:10)]))
   expect_equal(sum(found$capacity), generics::glance(capacity(net))$total)
-  # Nothing inside, and parts that hold no position.
+  # No position inside the breaks, and parts without positions.
   none <- parts_of(net, partition_regions(c(10, 20)))
   expect_equal(none$capacity, c(0, sum(kappa)))
   empty <- parts_of(net, partition_regions(c(0, 10, 20, 30)))
@@ -41,7 +41,7 @@ test_that("octaves are ranges of the lag", {
   expect_equal(levels(found$part), c("1", "2", "3-4", "5-8", "9-16", "17-32"))
   by_hand <- tapply(kappa, factor(ceiling(log2(lag)), levels = 0:5), sum)
   expect_equal(found$capacity, as.numeric(by_hand))
-  # A power of two ends its octave.
+  # A power of two is the end of its octave.
   full <- parts_of(wide(16), partition_octaves())
   expect_equal(levels(full$part), c("1", "2", "3-4", "5-8", "9-16"))
   one <- input_sequence(1) |> layer_dense(1) |> set_coef(2)
@@ -86,7 +86,7 @@ test_that("parts sum to the total in both metrics, and with a ridge", {
     for (metric in c("identity", "covariance")) for (ridge in c(0, 0.01)) {
       data <- if (metric == "covariance") task
       found <- parts_of(net, partition, metric = metric, data = data, ridge = ridge)
-      # Rounding of an orthonormal basis.
+      # Rounding error of an orthonormal basis.
       expect_equal(sum(found$capacity), generics::glance(found)$total, tolerance = 1e-10)
       whole <- capacity(net, metric = metric, data = data, ridge = ridge)
       expect_equal(generics::glance(found), generics::glance(whole))
@@ -101,8 +101,8 @@ test_that("names of regions distinguish their breaks", {
   expect_equal(as.character(found$part), c("(0,1024]", "(1024,2048]"))
 })
 
-# Subspaces of the input space that the parts of a partition are, from the words of the documentation: a
-# named list of sets of coordinates, or of matrices of columns.
+# Returns the capacities of the subspaces of a partition as the documentation defines them; `parts` is a named list of
+# coordinates or of matrices of columns.
 twin_parts <- function(network, parts, sigma = NULL) {
   n <- prod(network$input$shape)
   J <- if (network$input$kind == "grid") unname(tangent(network)) else twin_tangent(network)
@@ -111,7 +111,7 @@ twin_parts <- function(network, parts, sigma = NULL) {
     if (length(at) == 0L) return(0)
     twin_subspace(space, without_constant(if (is.matrix(at)) at else unit_vectors(at, n), network))
   }, 0)
-  # The constant by itself.
+  # The constant is a separate part.
   if (twin_has_bias(network$layers)) {
     sums <- c(sums, `(Intercept)` = twin_subspace(space, unit_vectors(n + 1, n + 1)))
   }
@@ -126,7 +126,7 @@ expect_parts <- function(network, partition, parts, label) {
     twin <- twin_parts(network, parts, sigma)
     expect_identical(as.character(k$part), names(twin$sums), label = label)
     expect_identical(levels(k$part), names(twin$sums), label = label)
-    # In the metric of the loss J loses the condition of Sigma's root, up to 1e3.
+    # In the covariance metric J loses the condition number of the root of Sigma, up to 1e3.
     expect_near(k$capacity, unname(twin$sums), if (metric == "identity") 1e-10 else 1e-8, label)
     expect_equal(sum(k$capacity), twin$total, tolerance = 1e-9, label = label)
     expect_equal(attr(k, "total"), twin$total, tolerance = 1e-9, label = label)
@@ -184,7 +184,7 @@ test_that("rectangles of a grid equal the twin's", {
     own <- list(`(1,3] x (1,2]` = inside(2:3, 2), `(1,3] x (2,3]` = inside(2:3, 3))
     own$`(other)` <- setdiff(seq_len(nrow(rows)), unlist(own))
     expect_parts(network, some, own, "some")
-    # Breaks alone are of the position, which runs down the columns.
+    # Breaks without columns apply to the position, which runs down the columns.
     expect_equal(capacity(network, partition = partition_regions(c(0, height)))$capacity[[1]],
       sum(rows$capacity[rows$column == 1]), tolerance = 1e-12)
   }

@@ -1,4 +1,4 @@
-# The rank of trained networks against the twin, closed forms, and rescaling.
+# The rank of trained networks compared with the twin, closed forms, and under rescaling.
 
 quietly <- function(code) suppressWarnings(code, classes = "capalloc_warning_rank_gap")
 
@@ -38,7 +38,7 @@ test_that("residue of training is distinguished from capacity", {
   expect_equal(undecided, c(channel = TRUE, branch = TRUE, skip = FALSE, bias = FALSE, elman = TRUE))
   clear <- vapply(lapply(residue_networks(1), as_trained), function(net) evidence_of(net)$undecided, NA)
   expect_false(any(clear))
-  # what is left is the capacity without the branch
+  # The remaining capacity is that without the branch.
   alone <- input_sequence(4) |> layer_pool(2) |> layer_dense(1) |> set_coef(1:2)
   k <- quietly(capacity(networks$branch))
   expect_equal(attr(k, "evidence")$rank_low, 2)
@@ -74,7 +74,7 @@ test_that("a soft capacity is never undecided", {
   expect_null(attr(k, "capacity_low"))
 })
 
-# Layer `at` times c, the next one over c: biases of the first with it. `arrays`: number of the arrays.
+# Returns the network with the arrays `up` multiplied by c and the arrays `down` divided by c (numbers of arrays).
 rescaled <- function(net, up, down, c) {
   array <- twin_theta_array(net)
   net$coef[array %in% up] <- net$coef[array %in% up] * c
@@ -95,7 +95,7 @@ test_that("inverse rescaling of layers does not change ranks", {
       label <- paste(name, residue, c)
       expect_identical(attr(again, "evidence")[c("rank", "rank_low", "rank_high")],
         attr(at, "evidence")[c("rank", "rank_low", "rank_high")], label = label)
-      # residue of 1e-9 of the largest leaves 7 digits of the directions it makes
+      # Residue of 1e-9 of the largest leaves 7 digits of its directions.
       expect_near(again$capacity, at$capacity, 1e-6, label)
       expect_near(attr(again, "capacity_low"), attr(at, "capacity_low"), 1e-8, label)
     }
@@ -103,7 +103,7 @@ test_that("inverse rescaling of layers does not change ranks", {
 })
 
 test_that("columns are dropped by array, so a small bias beside a large kernel counts", {
-  # rescaled by 1e9, the columns of the first bias and those of its weights are 1e18 apart
+  # After rescaling by 1e9 the columns of the first bias and those of its weights differ by a factor of 1e18.
   net <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_dense(1) |> set_coef(sin(1:10))
   for (c in c(1e-12, 1, 1e12)) {
     scaled <- net
@@ -124,7 +124,7 @@ test_that("closed forms have rank_low = rank_high at trained coefficients", {
     expect_equal(unlist(generics::glance(k)[c("total", "rank_low", "rank_high")], use.names = FALSE), rep(5, 3))
     expect_near(k$capacity, twin_dilated_capacity(taps), 1e-8)
   }
-  # the rank of a low-rank map is r (m + n - r)
+  # The rank of a low-rank map is r (m + n - r).
   low <- as_trained(with_test_coef(input_vector(6) |> layer_dense(2) |> layer_dense(4), 1))
   expect_equal(unlist(generics::glance(capacity(low))[c("total", "rank_low", "rank_high")], use.names = FALSE),
     rep(2 * (6 + 4 - 2), 3))
@@ -168,7 +168,7 @@ test_that("for nonlinear networks the T-rule uses D and the tangent maps at the 
   for (name in names(cases)) for (residue in c(1, 1e-9)) {
     net <- with_test_coef(cases[[name]][[1L]], 2)
     array <- twin_theta_array(net)
-    # the last unit, or the whole branch
+    # The last unit, or the whole branch.
     small <- switch(name, tanh = c(3, 6, 9, 12, 15), relu = c(3, 6, 9, 14, 15), skip = which(array > 1))
     net$coef[small] <- residue * net$coef[small]
     net <- as_trained(net, 1e-6)
@@ -183,7 +183,7 @@ test_that("for nonlinear networks the T-rule uses D and the tangent maps at the 
       low <- colSums(matrix(twin$leverage, ncol = 4))
       expect_near(attr(k, "capacity_low"), low, 1e-7, paste(name, residue))
     }
-    # the tangent of a linear branch lies in that of the skip
+    # The tangent of a linear branch lies in that of the skip.
     if (residue < 1 && name != "skip") expect_lt(evidence$rank_low, evidence$rank_high)
     groups <- quietly(capacity(net, data = x, by = rep(1:2, 15)))
     summed <- rowSums(matrix(attr(groups, "capacity_low"), 4))

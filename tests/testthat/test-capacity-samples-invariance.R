@@ -1,10 +1,10 @@
-# What must not change the capacity of networks that are not linear.
+# Operations that do not change the capacity of nonlinear networks.
 
 perceptron <- function(units, activation, m = 2, bias = TRUE) {
   input_vector(3) |> layer_dense(units, bias = bias) |> layer_activation(activation) |> layer_dense(m, bias = bias)
 }
 
-# Weights as a list, and back.
+# unpack() returns the weights as a list, pack() sets them from one.
 unpack <- function(network) {
   layers <- Filter(function(layer) length(layer$params) > 0L, walk_layers(network$layers))
   at <- 0
@@ -20,7 +20,7 @@ pack <- function(network, weights) set_coef(network, as.double(unlist(weights)))
 expect_same_capacity <- function(a, b, x, ..., tolerance = 1e-8) {
   own <- suppressWarnings(capacity(a, data = x), classes = "capalloc_warning_rank_gap")
   other <- suppressWarnings(capacity(b, data = x), classes = "capalloc_warning_rank_gap")
-  # The same function at first: the operation is right.
+  # Both networks are the same function, so the operation is correct.
   expect_equal(predict(b, x), predict(a, x), tolerance = 1e-10, ...)
   expect_equal(attr(other, "total"), attr(own, "total"), ...)
   expect_equal(other$capacity, own$capacity, tolerance = tolerance, ...)
@@ -50,7 +50,7 @@ test_that("permuting units of recurrent cells does not change capacity", {
     r$bias <- matrix(r$bias, 3)[order, ]
     w[[1L]] <- r
     w[[2L]]$weight <- w[[2L]]$weight[, order]
-    # Spectra of recurrences decay: rounding over the smallest singular value.
+    # Spectra of recurrences decay, so rounding error is amplified by the least singular value.
     expect_same_capacity(net, pack(net, w), test_inputs(net, 40), label = cell, tolerance = 1e-7)
   }
 })
@@ -80,7 +80,7 @@ test_that("inverse rescaling through positively homogeneous activations does not
   w[[1L]]$kernel <- w[[1L]]$kernel * c(10, 0.1)
   w[[2L]]$weight <- w[[2L]]$weight * c(0.1, 10)
   expect_same_capacity(pooled, pack(pooled, w), test_inputs(pooled, 40))
-  # All of a layer, through elman cells of relu: the states are rescaled.
+  # All units of a layer, through elman cells with relu: the states are rescaled.
   net <- input_sequence(4) |> layer_recurrent(2, activation = "relu", bias = TRUE) |> layer_dense(1) |>
     with_test_coef(7)
   w <- unpack(net)

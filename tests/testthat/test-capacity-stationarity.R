@@ -1,4 +1,4 @@
-# How far the coefficients of an allocation are stationary.
+# The convergence number that an allocation carries.
 
 stationary <- function(...) {
   k <- suppressWarnings(capacity(...), classes = "capalloc_warning_rank_gap")
@@ -13,7 +13,7 @@ test_that("capacities of a fit and of its network carry the convergence number",
   expect_null(own$text)
   net <- as_trained(trained)$network
   expect_identical(stationary(net), own)
-  # the record of the network comes first: it is without the term of weight decay
+  # The record of the network takes precedence: it excludes the term of weight decay.
   decayed <- as_trained(trained)
   decayed$network$trained$gradient_norm <- 0.2
   expect_equal(stationary(decayed)$glance$gradient_norm, 0.2)

@@ -1,4 +1,4 @@
-# The two-way table against J o t(pinv(J)) of the twin.
+# The two-way table compared with the twin's J * t(pinv(J)).
 
 table_of <- function(...) unname(as.matrix(capacity_table(...)))
 
@@ -12,7 +12,7 @@ test_that("the table of parameters equals the twin's in every named network", {
   networks <- c(named_networks(), steep_networks())
   for (name in names(networks)) {
     space <- twin_column_space(networks[[name]])
-    # Entries grow as the condition of the directions that count, and so does their rounding.
+    # Entries and their rounding errors grow with the condition number of the directions above the tolerance.
     tolerance <- 1e-14 * (1e3 + twin_condition(space)^2)
     expect_near(table_of(networks[[name]], "parameter"), unname(twin_table(space)), tolerance, name)
   }
@@ -47,7 +47,7 @@ test_that("the table equals the twin's on grids, with a ridge, in the covariance
       space <- twin_column_space(network, ridge, keep, sigma, J)
       found <- capacity_table(network, "parameter", metric, ridge,
         data = if (metric == "covariance") x$rows, layers = layers)
-      # The condition of moments is up to 1e6, its square in the twin's solve().
+      # The condition number of the moments is up to 1e6, and the twin's solve() squares it.
       expect_near(unname(as.matrix(found)), unname(twin_table(space, ridge)), 1e-8, name)
       expect_equal(levels(found$group), coef_names(network)[rep_len(keep, length(coef(network)))])
       expect_equal(attr(found, "total"), space$total, tolerance = 1e-9)
@@ -90,7 +90,7 @@ test_that("parameters are grouped by layer, array, individually or by given name
   for (groups in list(own, factor(own), rep_len(c(TRUE, FALSE), length(names)), rep_len(2:1, length(names)))) {
     expect_near(table_of(net, groups), grouped(T, own), 1e-12)
   }
-  # An interleaved group has parameters of many layers; those left out have no group.
+  # A given group can have parameters of several layers; groups without a selected parameter are omitted.
   some <- capacity_table(net, own, layers = "dense1")
   expect_identical(levels(some$group), unique(own[layer_names(net) == "dense1"]))
 })
@@ -121,8 +121,8 @@ test_that("tables exist for one parameter, a zero tangent and no parameters", {
 })
 
 test_that("redundant parameters give negative entries", {
-  # J = [a b] with unit columns a = (1, 0), b = (c, s): J^+ = [1 -c/s; 0 1/s], so T_(1,.) = (1, 0) and
-  # T_(2,.) = (0, 1); rows turned by 45 degrees mix them.
+  # J = [a b] with unit columns a = (1, 0), b = (c, s): J^+ = [1 -c/s; 0 1/s], so T_(1,.) = (1, 0) and T_(2,.) = (0, 1).
+  # Rows rotated by 45 degrees mix them.
   net <- set_coef(input_sequence(2) |> layer_conv(1, 1) |> layer_dense(1), c(1, 1, 2))
   T <- table_of(net, "parameter")
   expect_near(T, unname(twin_table(twin_column_space(net))), 1e-12)

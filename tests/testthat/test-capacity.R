@@ -1,6 +1,6 @@
-# What capacity() takes and gives. That its numbers are right is in test-capacity-facts.R.
+# Arguments and results of capacity(). Its values are tested in test-capacity-facts.R.
 
-# Two filters that almost share a zero: the third singular value is about `apart`.
+# Two filters with almost a common zero: the third singular value is about `apart`.
 almost_shared <- function(apart) {
   input_sequence(3) |> layer_conv(1, 2) |> layer_conv(1, 2) |> set_coef(c(1, -1, 1, -1 - apart))
 }
@@ -61,14 +61,14 @@ test_that("the covariance metric of a fit is that of its task", {
   trained <- fit(strided(), task)
   k <- capacity(trained, metric = "covariance")
   expect_equal(generics::glance(k)$metric, "covariance")
-  # The capacity of a fit keeps the fit, and its convergence number.
+  # The capacity of a fit stores the fit and its convergence number.
   plain <- function(k) structure(k, source = NULL, stationarity = NULL)
   expect_identical(plain(capacity(trained$network, metric = "covariance", data = task)), plain(k))
   twin <- twin_network_capacity(trained$network, sigma = task$moments$sigma)
-  # Rounding over the smallest singular value, 1e-3 of the first.
+  # Rounding error over the least singular value, which is 1e-3 of the largest.
   expect_equal(k$capacity, twin$kappa, tolerance = 1e-10)
   expect_gt(max(abs(k$capacity - capacity(trained)$capacity)), 0.01)
-  # Also where it was trained on a sample: not the moments of the sample.
+  # Where the fit was trained on a sample, the moments are still those of the task.
   sampled <- fit(input_sequence(16) |> layer_conv(1, 4, stride = 4) |> layer_dense(1), task,
     n_obs = 60, seed = 1)
   expect_identical(plain(capacity(sampled, metric = "covariance")),
@@ -81,7 +81,7 @@ test_that("the covariance metric accepts rows, with the constant where there is 
     trained <- fit(strided(8, bias), task)
     k <- capacity(trained, metric = "covariance")
     rows <- capacity(trained$network, metric = "covariance", data = task$data$x)
-    # The training rows have the task's moments, up to the order of their sums.
+    # The training rows have the moments of the task, up to the order of summation.
     expect_equal(rows$capacity, k$capacity, tolerance = 1e-8)
     x <- if (bias) cbind(task$data$x, 1) else task$data$x
     twin <- twin_network_capacity(trained$network, sigma = crossprod(x) / nrow(x))
@@ -90,7 +90,7 @@ test_that("the covariance metric accepts rows, with the constant where there is 
   frame <- capacity(strided(8), metric = "covariance", data = as.data.frame(task$data$x))
   matrix <- capacity(strided(8), metric = "covariance", data = task$data$x)
   expect_equal(frame, matrix)
-  # `data` comes before the fit's own task.
+  # `data` takes precedence over the fit's own task.
   white <- capacity(trained, metric = "covariance", data = task_copy(8, 1))
   expect_equal(white$capacity, capacity(trained)$capacity, tolerance = 1e-10)
 })
@@ -108,11 +108,11 @@ test_that("layers are selected by name, and a layer that holds blocks includes t
   expect_equal(evidence("parallel1")$n_params, 6)
   expect_equal(only("parallel1"), only("conv2", "conv3"))
   expect_equal(only("residual1"), only("conv2"))
-  # Named twice, inside and out, in any order, counts once.
+  # A layer selected twice, directly and through its block, counts once, in any order.
   expect_equal(only("conv2", "parallel1", "parallel1"), only("parallel1"))
   expect_equal(only("dense1", "conv1"), only("conv1", "dense1"))
   expect_equal(only("conv1", "parallel1", "dense1"), capacity(net))
-  # A layer without parameters adds none.
+  # A layer without parameters adds no capacity.
   pooled <- input_sequence(4) |> layer_pool(2) |> layer_dense(1) |> with_test_coef(1)
   expect_equal(capacity(pooled, layers = c("pool1", "dense1")), capacity(pooled))
 })
@@ -125,7 +125,7 @@ test_that("soft capacity is the sum of s^2 / (s^2 + ridge s_1^2)", {
   for (ridge in c(1e-3, 0.1, 1, 1e6)) {
     k <- capacity(net, ridge = ridge)
     weight <- s$d^2 / (s$d^2 + ridge * s$d[[1L]]^2)
-    # Rounding of sums of squares of an orthonormal basis.
+    # Rounding error of sums of squares of an orthonormal basis.
     expect_equal(generics::glance(k)$total, sum(weight), tolerance = 1e-10)
     expect_equal(k$capacity, c(s$u^2 %*% weight), tolerance = 1e-10)
     expect_equal(generics::glance(k)$total, sum(k$capacity))
@@ -144,7 +144,7 @@ test_that("the tolerance determines the rank, the total and the evidence", {
   expect_equal(generics::glance(k)$tol, between)
   expect_equal(generics::glance(k)$gap, values[[2L]] / values[[3L]])
   expect_equal(sum(k$capacity), 2)
-  # At full rank there is no value below.
+  # At full rank no singular value is below the tolerance.
   expect_equal(generics::glance(capacity(net))$gap, Inf)
 })
 
@@ -160,7 +160,7 @@ test_that("an undecided rank warns and reports the possible ranks", {
   expect_equal(c(evidence$total, evidence$rank_low, evidence$rank_high), c(3, 2, 3))
   condition <- rlang::catch_cnd(capacity(net, tol = tol / 2), "capalloc_warning")
   expect_equal(condition$evidence$rank, 3L)
-  # Soft capacity does not hang on a rank; clear ranks are silent.
+  # Soft capacity does not depend on a rank; decided ranks do not warn.
   expect_warning(capacity(net, tol = tol / 2, ridge = 0.1), NA)
   expect_warning(capacity(net, tol = 100 * tol), NA)
   expect_warning(capacity(net), NA)
@@ -187,7 +187,7 @@ test_that("capacity does not depend on the block size", {
       whole <- of(ridge = ridge)
       for (block in c(1, 3, 7, 20, 21, 1000)) {
         found <- of(block = block, ridge = ridge)
-        # The triangles differ by rounding; the least value kept is above 1e-3 of the first.
+        # The triangles differ by rounding error; the least singular value kept is above 1e-3 of the largest.
         expect_equal(found$capacity, whole$capacity, tolerance = 1e-10)
         expect_equal(attr(found, "spectrum"), attr(whole, "spectrum"), tolerance = 1e-10)
         expect_equal(attr(found, "total"), attr(whole, "total"), tolerance = 1e-10)
@@ -224,7 +224,7 @@ test_that("summary() has octaves of the lag with shares of the total", {
   expect_equal(octaves$capacity, vapply(rows, function(i) sum(k$capacity[i]), 0))
   expect_equal(sum(octaves$share), 1)
   expect_equal(summary(k)$glance, generics::glance(k))
-  # The constant is in no octave; vectors have none.
+  # The constant is in no octave, and vectors have no octaves.
   biased <- summary(capacity(strided(bias = TRUE)))$octaves
   expect_equal(sum(biased$share), 1 - 1 / generics::glance(capacity(strided(bias = TRUE)))$total)
   expect_null(summary(capacity(input_vector(2) |> layer_dense(1) |> set_coef(1:2)))$octaves)
@@ -239,7 +239,7 @@ test_that("capacities print their total and their first rows", {
     capacity(one)
     capacity(strided(8, bias = TRUE), ridge = 0.5, layers = "dense1")
     capacity(strided(), "covariance", data = task_fgn(16, 0.8), partition = partition_octaves())
-    # The gap and the values of ranks below it are rounding, so a clear one is shown.
+    # Small singular values are rounding error and vary, so a network with a clear gap is shown.
     summary(capacity(almost_shared(1), tol = 1e-9))
     summary(capacity(one))
   })
@@ -258,7 +258,7 @@ test_that("c() combines capacities of several networks into one frame", {
   expect_equal(both$input, c(a$input, b$input))
   totals <- c(strided = generics::glance(a)$total, dense = 17)
   expect_equal(attr(both, "totals"), totals)
-  # only linear networks have a bound at each input
+  # Only linear networks have an upper bound at each input.
   curved <- with_test_coef(input_sequence(16) |> layer_dense(1) |> layer_activation("tanh"), 1)
   expect_true(attr(both, "linear"))
   expect_false(attr(c(strided = a, curved = capacity(curved, data = matrix(1:64 / 64, 4))), "linear"))
