@@ -10,7 +10,7 @@ task_differences <- function(cmp, a, b, metric = "excess_loss") {
 
 quiet_comparable <- function(code) suppressWarnings(code, classes = "capalloc_warning_not_comparable")
 
-test_that("over tasks a contrast is the paired t test of the tasks' means", {
+test_that("over tasks a contrast is the paired t test of the task means", {
   cmp <- random_comparison(5, 6, 3)
   k <- contrast_architectures(cmp)
   expect_s3_class(k, "ca_contrast")
@@ -36,14 +36,14 @@ test_that("over tasks a contrast is the paired t test of the tasks' means", {
   expect_identical(class(tidy(k)), "data.frame")
 })
 
-test_that("efficiency is better where it is higher, total capacity nowhere", {
+test_that("higher efficiency is better, and total capacity has no better direction", {
   cmp <- random_comparison(2, 5, 2, capacity = withr::with_seed(2, runif(20, 3, 4)))
   k <- contrast_architectures(cmp, "efficiency")
   expect_identical(k$better, if (k$estimate > 0) "a" else "b")
   expect_identical(contrast_architectures(cmp, "total_capacity")$better, NA_character_)
 })
 
-test_that("replicates are no evidence about tasks: more of them leave n", {
+test_that("replicates do not increase n over tasks", {
   values <- withr::with_seed(3, matrix(rnorm(8), 4, 2)) # tasks x networks
   many <- aperm(array(values, c(4, 2, 50)), c(3, 1, 2))
   one <- contrast_architectures(made_comparison(array(values, c(1, 4, 2))))
@@ -51,7 +51,7 @@ test_that("replicates are no evidence about tasks: more of them leave n", {
   expect_equal(tidy(fifty), tidy(one), tolerance = 1e-12)
 })
 
-test_that("within a task replicates are paired by the sample they share", {
+test_that("within a task replicates are paired by their common sample", {
   cmp <- random_comparison(7, 2, 2)
   k <- contrast_architectures(cmp, by = "task", adjust = "bonferroni")
   expect_identical(k$task, c("t1", "t2"))
@@ -68,7 +68,7 @@ test_that("within a task replicates are paired by the sample they share", {
     tolerance = 1e-12)
 })
 
-test_that("without shared samples tasks alone are paired, with a warning", {
+test_that("without common samples only tasks are paired, with a warning", {
   cmp <- random_comparison(4, 3, 2, n_obs = Inf)
   expect_warning(k <- contrast_architectures(cmp), class = "capalloc_warning_pairing")
   expect_equal(k$p.value, t.test(task_differences(cmp, "a", "b"))$p.value, tolerance = 1e-10)
@@ -82,7 +82,7 @@ test_that("without shared samples tasks alone are paired, with a warning", {
   expect_warning(quiet_comparable(contrast_architectures(apart)), class = "capalloc_warning_pairing")
 })
 
-test_that("replicates that failed are left out in pairs, and it is said", {
+test_that("failed replicates are left out in pairs, with a warning", {
   cmp <- random_comparison(4, 3, 2)
   lost <- cmp$runs$network == "a" & cmp$runs$task == "t2" & cmp$runs$replicate == 3
   cmp$runs[lost, c("excess_loss", "loss", "train_loss")] <- NA
@@ -121,7 +121,7 @@ test_that("constant differences have an estimate, no p-value, and a reason", {
   expect_equal(k$adj.p.value[c(1, 3)], p.adjust(k$p.value[c(1, 3)], "holm"))
 })
 
-test_that("Wilcoxon's is R's, its interval NA where the level cannot be had", {
+test_that("the Wilcoxon test is that of R, and its interval is NA where the level cannot be attained", {
   cmp <- random_comparison(2, 9, 2)
   k <- contrast_architectures(cmp, test = "wilcoxon", level = 0.9)
   test <- wilcox.test(task_differences(cmp, "a", "b"), conf.int = TRUE, conf.level = 0.9)
@@ -169,7 +169,7 @@ test_that("the Bayesian contrast is the Student posterior of Corani and Benavoli
   )
 })
 
-test_that("against a control there is a row for each of the others", {
+test_that("with a control there is a row for each other network", {
   cmp <- random_comparison(2, 6, 4)
   k <- contrast_architectures(cmp, control = "c")
   expect_identical(k$group1, c("a", "b", "d"))
@@ -178,13 +178,13 @@ test_that("against a control there is a row for each of the others", {
   expect_equal(k$p.value[[1L]], all$p.value[all$group1 == "a" & all$group2 == "c"], tolerance = 1e-12)
 })
 
-test_that("data tasks warn that their replicates resample the same rows", {
+test_that("data tasks warn that replicates resample the same rows", {
   cmp <- compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE), b = arch_dense(input_vector(2))),
     list(cars = task_data(mpg ~ wt + hp, mtcars, seed = 1)), replicates = 3, n_obs = 24)
   expect_warning(quiet_comparable(contrast_architectures(cmp)), class = "capalloc_warning_resampled")
 })
 
-test_that("a contrast of real runs is theirs", {
+test_that("contrasts of real runs equal differences computed by hand", {
   cmp <- compare_architectures(list(dense = arch_dense(8), dilated = arch_dilated(8, 1)), classical_tasks(8)[1:3],
     replicates = 3, n_obs = 60)
   k <- quiet(contrast_architectures(cmp, "loss"))
@@ -243,7 +243,7 @@ test_that("bad arguments are refused by class", {
   expect_match(bad(contrast_architectures(cmp), "value"), "excess_loss")
 })
 
-test_that("differences within the resolution of the loss are none", {
+test_that("differences within the resolution of the loss count as zero", {
   a <- withr::with_seed(1, abs(stats::rnorm(8)))
   differing <- function(d) made_comparison(array(c(a, a + c(d, 0.3, 0.4, -0.1, 0.2, 0.25)), c(8, 1, 2)))
   for (test in c("t", "wilcoxon")) {

@@ -7,7 +7,7 @@ random_profiles <- function(R, n, k = 2, seed = 1) {
 
 two_tasks <- function(n) list(t1 = task_ar(n, 0.5), t2 = task_ar(n, 0.3))
 
-test_that("estimates and pointwise bands are those of t tests at each input", {
+test_that("estimates and pointwise bands equal those of t tests at each input", {
   p <- random_profiles(6, 5)
   d <- capacity_difference(made_allocations(p), "a", "b", seed = 1)
   for (j in 1:5) {
@@ -23,7 +23,7 @@ test_that("estimates and pointwise bands are those of t tests at each input", {
   expect_equal(back$band.high, -d$band.low, tolerance = 1e-12)
 })
 
-test_that("the simultaneous quantile is that of the studentised bootstrap, draw by draw", {
+test_that("the simultaneous quantile is that of the studentised bootstrap, computed draw by draw", {
   p <- random_profiles(30, 4)
   d <- p$a - p$b
   times <- 299
@@ -38,7 +38,7 @@ test_that("the simultaneous quantile is that of the studentised bootstrap, draw 
   expect_identical(capalloc:::upper_quantile(largest, 0.95), sort(largest)[[285]])
 })
 
-test_that("bands are never narrower than the pointwise ones", {
+test_that("simultaneous bands are at least as wide as pointwise ones", {
   profiles <- withr::with_seed(3, list(list(d = matrix(rnorm(6), 6)), list(d = matrix(rnorm(9), 9))))
   # of one draw the largest is that draw
   drawn <- vapply(1:20, function(seed) capalloc:::band_quantile(profiles, 0.95, 1, seed), 0)
@@ -46,7 +46,7 @@ test_that("bands are never narrower than the pointwise ones", {
   expect_true(qt(0.975, 8) %in% drawn)
 })
 
-test_that("with few replicates the quantile is no more than Bonferroni's, with one input Student's", {
+test_that("with few replicates the quantile is at most Bonferroni's, and with one input it is Student's", {
   p <- random_profiles(4, 8)
   q <- glance(capacity_difference(made_allocations(p), seed = 1))$quantile
   expect_lte(q, qt(1 - 0.025 / 8, 3) + 1e-12)
@@ -63,7 +63,7 @@ twin_flips <- function(d) {
   c(statistic(rep(1, R)), mean(all >= statistic(rep(1, R)) - 1e-9))
 }
 
-test_that("the global test is that of all sign flips", {
+test_that("the global test uses all sign flips", {
   for (seed in 1:3) {
     p <- random_profiles(7, 5, seed = seed)
     p$a <- p$a + 0.2
@@ -101,7 +101,7 @@ test_that("distances are those of the shares", {
   expect_equal(g$total_variation, sum(abs(share$a - share$b)) / 2, tolerance = 1e-12)
 })
 
-test_that("over several tasks bands and the test are for all together, the summary for each", {
+test_that("with several tasks bands and the global test are joint, and the summary is by task", {
   p <- random_profiles(8, 4)
   d <- capacity_difference(made_allocations(p, two_tasks(4)), seed = 1)
   expect_identical(d$task, rep(c("t1", "t2"), each = 4))
@@ -118,7 +118,7 @@ test_that("over several tasks bands and the test are for all together, the summa
   expect_lt(abs(glance(d)$p.value - exact), 4 * sqrt(exact * (1 - exact) / 1999) + 1e-3)
 })
 
-test_that("what does not vary has an estimate, no p-value, and a reason", {
+test_that("constant differences have an estimate, no p-value, and a reason", {
   p <- list(a = matrix(1, 5, 3), b = matrix(c(1, 0.5, 0), 5, 3, byrow = TRUE))
   d <- capacity_difference(made_allocations(p), seed = 1)
   expect_equal(d$estimate, c(0, 0.5, 1))
@@ -140,7 +140,7 @@ test_that("what does not vary has an estimate, no p-value, and a reason", {
   expect_false(is.na(glance(d)$p.value))
 })
 
-test_that("a task without any difference leaves the test to the others", {
+test_that("a task without any difference does not affect the joint test", {
   p <- random_profiles(6, 4)
   cmp <- made_allocations(p, two_tasks(4))
   b <- cmp$allocation$network == "b" & cmp$allocation$task == "t2"
@@ -155,14 +155,14 @@ test_that("a task without any difference leaves the test to the others", {
   expect_match(summary(d)$reason[[2L]], "all differences are zero")
 })
 
-test_that("draws are worked on in turn, a few million numbers at a time", {
+test_that("draws are processed in chunks of a few million numbers", {
   sizes <- function(...) unname(lengths(capalloc:::chunks_of(...)))
   expect_identical(sizes(10, 1e6), c(4L, 4L, 2L))
   expect_identical(sizes(3, 5e6), rep(1L, 3))
   expect_identical(unlist(capalloc:::chunks_of(10, 1e6), use.names = FALSE), 1:10)
 })
 
-test_that("an allocation of nothing has no shares, hence no distance", {
+test_that("an allocation with zero total has no shares and no distance", {
   p <- list(a = matrix(0, 4, 3), b = random_profiles(4, 3)$b)
   d <- capacity_difference(made_allocations(p), seed = 1)
   expect_equal(d$estimate, -colMeans(p$b), tolerance = 1e-14)
@@ -183,7 +183,7 @@ test_that("shares divide each replicate by its total", {
   expect_equal(d$estimate, colMeans(p$a / rowSums(p$a) - p$b / rowSums(p$b)), tolerance = 1e-12)
 })
 
-test_that("replicates that only one has are left out", {
+test_that("replicates of only one of the networks are left out", {
   p <- random_profiles(5, 3)
   cmp <- made_allocations(p)
   cmp$allocation <- cmp$allocation[!(cmp$allocation$network == "b" & cmp$allocation$replicate == 2), ]
@@ -194,7 +194,7 @@ test_that("replicates that only one has are left out", {
   bad(capacity_difference(cmp, seed = 1), "value")
 })
 
-test_that("real allocations: a bias that only one has, and grids beside vectors", {
+test_that("real allocations: a bias in only one network, and grids compared with vectors", {
   nets <- list(with = arch_conv(8, 2, 3, bias = TRUE), without = arch_dilated(8, 1))
   cmp <- compare_architectures(nets, classical_tasks(8)["fgn"], replicates = 4, n_obs = 60)
   for (names in list(c("with", "without"), c("without", "with"))) {
@@ -216,7 +216,7 @@ test_that("real allocations: a bias that only one has, and grids beside vectors"
   expect_false(is.na(glance(d)$total_variation))
 })
 
-test_that("a seed, or R's own stream, gives the same bands again", {
+test_that("a seed, or R's own stream, reproduces the bands", {
   cmp <- made_allocations(random_profiles(20, 4))
   a <- capacity_difference(cmp, seed = 3)
   expect_identical(a, capacity_difference(cmp, seed = 3))
@@ -229,7 +229,7 @@ test_that("a seed, or R's own stream, gives the same bands again", {
   expect_identical(stream(), withr::with_seed(1, runif(1)))
 })
 
-test_that("warnings say what bands speak of", {
+test_that("warnings state limits of the bands", {
   expect_warning(capacity_difference(made_allocations(random_profiles(4, 3), n_obs = Inf), seed = 1),
     class = "capalloc_warning_pairing")
   cmp <- made_allocations(random_profiles(4, 3))
@@ -237,7 +237,7 @@ test_that("warnings say what bands speak of", {
   expect_warning(capacity_difference(cmp, seed = 1), class = "capalloc_warning_not_comparable")
 })
 
-test_that("it prints, and bad arguments are refused by class", {
+test_that("differences print, and bad arguments are refused by class", {
   cmp <- made_allocations(random_profiles(6, 3, k = 3))
   d <- capacity_difference(cmp, "a", "c", seed = 1)
   expect_snapshot({

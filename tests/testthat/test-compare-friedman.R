@@ -1,6 +1,6 @@
 # Friedman's test, Nemenyi's and Dunn's comparisons, and the bars of a critical-difference diagram.
 
-test_that("critical values are the published ones", {
+test_that("critical values equal published ones", {
   # Demsar (2006), table 5: Nemenyi at 0.05 and 0.10, k = 2 .. 10; three decimals, the last cut or rounded.
   nemenyi <- capalloc:::nemenyi_quantile
   expect_equal(nemenyi(3, 0.95), 2.3437, tolerance = 2e-5)
@@ -28,7 +28,7 @@ auc_comparison <- function() {
   cmp
 }
 
-test_that("the worked example of Demsar comes out", {
+test_that("results equal those of Demsar's example", {
   k <- contrast_architectures(auc_comparison(), "auc", "friedman", direction = "higher")
   expect_equal(attr(k, "ranks")[[1L]], c(C4.5 = 3.143, `C4.5+m` = 2.000, `C4.5+cf` = 2.893, `C4.5+m+cf` = 1.964),
     tolerance = 1e-3)
@@ -52,7 +52,7 @@ test_that("the worked example of Demsar comes out", {
   expect_identical(dunn$method, rep("Bonferroni-Dunn test", 3))
 })
 
-test_that("pairs are adjusted as asked, and the interval is the critical difference", {
+test_that("p-values are adjusted as requested, and the interval is the critical difference", {
   cmp <- auc_comparison()
   ask <- function(...) contrast_architectures(cmp, "auc", "friedman", direction = "higher", ...)
   k <- ask()
@@ -67,7 +67,7 @@ test_that("pairs are adjusted as asked, and the interval is the critical differe
   expect_equal(ask(adjust = "BH")$adj.p.value, p.adjust(k$p.value, "BH"), tolerance = 1e-12)
 })
 
-test_that("ranks respect the direction: one better everywhere has rank 1", {
+test_that("ranks respect the direction: the best network has rank 1", {
   values <- array(rep(c(0.1, 0.2, 0.3), each = 5), c(1, 5, 3)) + withr::with_seed(1, rep(runif(5) / 20, 3))
   cmp <- made_comparison(values)
   low <- contrast_architectures(cmp, test = "friedman")
@@ -81,7 +81,7 @@ test_that("ranks respect the direction: one better everywhere has rank 1", {
   expect_identical(glance(low)[c("f_statistic", "f_p.value")], data.frame(f_statistic = Inf, f_p.value = 0))
 })
 
-test_that("there is a reason where ranks say nothing", {
+test_that("a reason is given where ranks are uninformative", {
   tied <- contrast_architectures(made_comparison(array(0.1, c(2, 3, 3))), test = "friedman")
   expect_identical(unique(tied$reason), "all architectures are tied")
   expect_true(all(is.na(c(tied$p.value, tied$conf.low, glance(tied)$p.value))))
@@ -97,7 +97,7 @@ test_that("there is a reason where ranks say nothing", {
   expect_match(alone$reason, "one task")
 })
 
-test_that("a task without one of the architectures has no ranks", {
+test_that("a task without runs of one architecture has no ranks", {
   cmp <- random_comparison(2, 5, 3)
   cmp$runs[cmp$runs$task == "t2" & cmp$runs$network == "b", c("excess_loss", "loss", "train_loss")] <- NA
   k <- quiet(contrast_architectures(cmp, test = "friedman"))
@@ -108,7 +108,7 @@ test_that("a task without one of the architectures has no ranks", {
   expect_equal(tidy(k), tidy(contrast_architectures(without, test = "friedman")))
 })
 
-test_that("within each task there is a test for each", {
+test_that("by = \"task\" tests within each task", {
   cmp <- random_comparison(6, 2, 3)
   # a run that failed takes its replicate away, in its own task
   cmp$runs$excess_loss[cmp$runs$task == "t2" & cmp$runs$replicate == 1 & cmp$runs$network == "a"] <- NA
@@ -136,7 +136,7 @@ twin_cliques <- function(ranks, cd) {
   data.frame(from = ranks[all$from], to = ranks[all$to])
 }
 
-test_that("bars join maximal groups within the critical difference", {
+test_that("groups are the maximal ones within the critical difference", {
   for (seed in 1:20) {
     ranks <- withr::with_seed(seed, runif(7, 1, 7))
     for (cd in c(0, 0.3, 1, 2, 9)) {

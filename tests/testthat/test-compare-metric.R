@@ -2,7 +2,7 @@
 
 ar <- list(t1 = task_ar(4, 0.5), t2 = task_ar(4, 0.5, variance = 4))
 
-test_that("every numeric column of the runs is a metric, and efficiency", {
+test_that("every numeric column of the runs and efficiency are metrics", {
   cmp <- random_comparison(2, 2, 2)
   expect_setequal(capalloc:::known_metrics(cmp), c(
     "n_params", "total_capacity", "excess_loss", "loss", "train_loss", "bayes_loss", "efficiency"
@@ -14,7 +14,7 @@ test_that("every numeric column of the runs is a metric, and efficiency", {
   expect_equal(unname(mine$resolution), 1e-8 * c(max(mine$values[, 1, ]), max(mine$values[, 2, ])), tolerance = 1e-12)
 })
 
-test_that("efficiency is the share of the null loss that each effective parameter explains", {
+test_that("efficiency is the share of the null loss explained per effective parameter", {
   cmp <- random_comparison(3, 2, 2, tasks = ar, capacity = 1:6)
   got <- capalloc:::new_metric(cmp, "efficiency")
   for (i in seq_len(nrow(cmp$runs))) {
@@ -51,7 +51,7 @@ test_that("an offset of the data does not change efficiency", {
   expect_equal(with_offset(1e6), with_offset(0), tolerance = 1e-8)
 })
 
-test_that("directions are those of the metric, or the user's", {
+test_that("directions are those of the metric unless the user gives one", {
   cmp <- random_comparison(2, 2, 2)
   direction <- function(...) capalloc:::new_metric(cmp, ...)$direction
   expect_identical(direction("excess_loss"), "lower")
@@ -59,7 +59,7 @@ test_that("directions are those of the metric, or the user's", {
   expect_identical(direction("total_capacity", "lower"), "lower")
 })
 
-test_that("values stand where their run belongs, whatever the order of the rows", {
+test_that("values are matched to their runs in any order of rows", {
   cmp <- random_comparison(3, 2, 4)
   shuffled <- cmp
   shuffled$runs <- cmp$runs[withr::with_seed(1, sample.int(nrow(cmp$runs))), ]
@@ -86,7 +86,7 @@ test_that("values within the resolution are tied", {
   expect_equal(unname(capalloc:::new_metric(cmp, "excess_loss")$resolution), 1e-12, tolerance = 1e-12)
 })
 
-test_that("held-out losses tie within what their decrements leave open", {
+test_that("held-out losses tie within the spread given by their decrements", {
   # losses 1, 1 + 3e-5, 1 + 1.5e-4; 2 sqrt(d loss) is 2e-5 and 1.8e-4
   cmp <- made_comparison(array(c(0, 3e-5, 1.5e-4), c(1, 1, 3)))
   about <- function(decrement, metric = "excess_loss") {
@@ -122,7 +122,7 @@ test_that("held-out losses tie within what their decrements leave open", {
   expect_identical(quiet(contrast_architectures(cmp, test = "friedman"))$estimate, 0)
 })
 
-test_that("runs that are not quite comparable are named in one warning", {
+test_that("one warning lists the reasons why runs are not comparable", {
   cmp <- random_comparison(2, 2, 2)
   expect_warning(capalloc:::warn_not_comparable(cmp, "excess_loss"), NA)
   cmp$runs$converged[[1L]] <- FALSE

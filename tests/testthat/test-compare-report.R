@@ -29,7 +29,7 @@ files_of_package <- function() {
   stats::setNames(file.mtime(files), files)
 }
 
-test_that("a report is one self-contained file that says what was asked for", {
+test_that("a report is one self-contained file with the requested title and sections", {
   skip_on_cran()
   skip_without_renderer()
   cmp <- small_comparison()
@@ -108,7 +108,7 @@ report_text <- function(cmp, ...) {
   shown_text(paste(readLines(file, encoding = "UTF-8"), collapse = "\n"))
 }
 
-test_that("sections are those asked for, in that order, about the metric asked for", {
+test_that("sections are the requested ones in the requested order, with the requested metric", {
   skip_on_cran()
   skip_without_renderer()
   cmp <- small_comparison()
@@ -126,7 +126,7 @@ test_that("sections are those asked for, in that order, about the metric asked f
   for (i in 1:2) expect_match(text, paste(unlist(ranks[i, ]), collapse = " "), fixed = TRUE)
 })
 
-test_that("uncertainty is Student's interval of the mean capacity of a lag", {
+test_that("the section on uncertainty has Student intervals of the mean capacity at each lag", {
   skip_on_cran()
   skip_without_renderer()
   cmp <- small_comparison()
@@ -138,7 +138,7 @@ test_that("uncertainty is Student's interval of the mean capacity of a lag", {
   expect_match(text, "task architecture 1 2 3-4 5-8", fixed = TRUE)
 })
 
-test_that("a section that cannot be made says why", {
+test_that("a section that cannot be made states why", {
   skip_on_cran()
   skip_without_renderer()
   nets <- list(`<b>d_e_n</b>` = arch_dense(8))
@@ -156,7 +156,7 @@ test_that("a section that cannot be made says why", {
   because("object must have runs to draw.")
 })
 
-test_that("networks on grids and vectors have a report", {
+test_that("networks on grids and vectors can be reported", {
   skip_on_cran()
   skip_without_renderer()
   grid <- input_grid(3, 3)
@@ -166,7 +166,7 @@ test_that("networks on grids and vectors have a report", {
     "Capacity of the inputs that have most of it", fixed = TRUE)
 })
 
-test_that("failed and unconverged runs are told, with what was said", {
+test_that("failed and unconverged runs are reported with their messages", {
   skip_on_cran()
   skip_without_renderer()
   big <- set_coef(arch_dilated(8, 1), rep(1e200, 7))
@@ -187,7 +187,7 @@ test_that("failed and unconverged runs are told, with what was said", {
   expect_match(text, as.character(cmp$runs$seed[[1]]), fixed = TRUE)
 })
 
-test_that("a title is never read by a shell", {
+test_that("a title is never interpreted by a shell", {
   skip_on_cran()
   skip_without_renderer()
   cmp <- small_comparison()
@@ -199,7 +199,7 @@ test_that("a title is never read by a shell", {
   expect_match(text, title, fixed = TRUE)
 })
 
-test_that("bad arguments are refused by class, before anything is written", {
+test_that("bad arguments are refused by class before anything is written", {
   for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
   cmp <- small_comparison()
   folder <- withr::local_tempdir()
@@ -239,7 +239,7 @@ test_that("bad arguments are refused by class, before anything is written", {
   expect_identical(list.files(), "folder.html")
 })
 
-test_that("a missing pandoc is said at once, with what to install", {
+test_that("a missing pandoc is reported first, with instructions to install it", {
   for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
   cmp <- small_comparison()
   nowhere <- withr::local_tempdir()
@@ -252,7 +252,7 @@ test_that("a missing pandoc is said at once, with what to install", {
   expect_false(file.exists(file))
 })
 
-test_that("a missing LaTeX is said at once, with what to install", {
+test_that("a missing LaTeX is reported first, with instructions to install it", {
   skip_without_renderer()
   cmp <- small_comparison()
   nowhere <- withr::local_tempdir()
@@ -264,7 +264,7 @@ test_that("a missing LaTeX is said at once, with what to install", {
   expect_false(file.exists(file))
 })
 
-test_that("a report is a PDF where LaTeX is", {
+test_that("a report can be a PDF where LaTeX is installed", {
   skip_on_cran()
   skip_without_renderer()
   skip_if_not(any(nzchar(Sys.which(c("xelatex", "lualatex", "pdflatex")))), "LaTeX is not there")
@@ -292,7 +292,7 @@ local_latex <- function(log, status, env = parent.frame()) {
   withr::local_envvar(PATH = paste(folder, Sys.getenv("PATH"), sep = ":"), .local_envir = env)
 }
 
-test_that("a PDF is made by the first LaTeX that is found, whose warnings are its own", {
+test_that("a PDF is made by the first LaTeX found, and warnings in its log are ignored", {
   skip_on_cran()
   skip_without_renderer()
   skip_if_not_installed("tinytex")
@@ -305,7 +305,7 @@ test_that("a PDF is made by the first LaTeX that is found, whose warnings are it
   expect_identical(readLines(file), "%PDF-1.5")
 })
 
-test_that("a report that cannot be rendered is an error, and leaves nothing behind", {
+test_that("a report that cannot be rendered is an error and leaves no files", {
   skip_on_cran()
   skip_without_renderer()
   skip_if_not_installed("tinytex")
@@ -321,7 +321,7 @@ test_that("a report that cannot be rendered is an error, and leaves nothing behi
   expect_identical(left[grepl("capacity-report", left)], character())
 })
 
-test_that("a file that cannot be written after all is an error", {
+test_that("a failure to write the file is an error", {
   skip_on_cran()
   skip_on_os("windows")
   skip_without_renderer()
@@ -333,7 +333,7 @@ test_that("a file that cannot be written after all is an error", {
   expect_match(text, "^`file` cannot be written")
 })
 
-test_that("the template can be opened by itself", {
+test_that("the template can be rendered on its own", {
   skip_if_not_installed("rmarkdown")
   template <- system.file("rmarkdown", "templates", "capacity-report", package = "capalloc")
   expect_true("create_dir: false" %in% readLines(file.path(template, "template.yaml")))

@@ -31,7 +31,7 @@ deaths <- function(task) length(readLines(task$log))
 
 # ---- chunks --------------------------------------------------------------------------------------
 
-test_that("chunks hold every row once, at most 50 in one, and end in single runs", {
+test_that("chunks contain every run once, at most 50 each, and the last ones are single runs", {
   for (case in list(c(1, 1), c(7, 2), c(16, 2), c(17, 2), c(1000, 2), c(10000, 4), c(30, Inf), c(10000, Inf))) {
     rows <- 5L + seq_len(case[[1]])
     chunks <- capalloc:::run_chunks(rows, case[[2]])
@@ -47,7 +47,7 @@ test_that("chunks hold every row once, at most 50 in one, and end in single runs
   expect_length(capalloc:::run_chunks(integer(), 2), 0)
 })
 
-test_that("a chunk has each of its networks and tasks once", {
+test_that("a chunk contains each of its networks and tasks once", {
   work <- list(design = alone$runs[1:4], networks = nets, tasks = tasks, n_obs = 30, fitting = list(), store = NULL)
   chunk <- capalloc:::new_chunk(work, 2:4)
   expect_identical(chunk[c("networks", "tasks")], list(networks = nets["dense"], tasks = tasks["ar"]))
@@ -58,7 +58,7 @@ test_that("a chunk has each of its networks and tasks once", {
 
 # ---- plans ---------------------------------------------------------------------------------------
 
-test_that("one and four workers, and processes that are forked, give the same", {
+test_that("one worker, four workers and forked processes give the same runs", {
   for (plan in list(list("multisession", workers = I(1)), list("multisession", workers = 4))) {
     do.call(local_workers, plan)
     expect_same_runs(compare_architectures(nets, tasks, replicates = 4, n_obs = 30), alone)
@@ -70,7 +70,7 @@ test_that("one and four workers, and processes that are forked, give the same", 
 
 # ---- workers that die ----------------------------------------------------------------------------
 
-test_that("a run that kills its worker twice is a failed row, and the rest is intact", {
+test_that("a run that kills its worker twice is a failed row, and all others are complete", {
   local_hooked_tasks()
   local_workers()
   plan <- future::plan("list")
@@ -89,7 +89,7 @@ test_that("a run that kills its worker twice is a failed row, and the rest is in
   expect_length(unique(vapply(pids, future::value, 1L)), 2)
 })
 
-test_that("a run that kills its worker once is done again", {
+test_that("a run that kills its worker once is repeated", {
   local_hooked_tasks()
   skip_if_not_installed("future")
   skip_if_not(future::supportsMulticore(), "No forked processes here")
@@ -100,7 +100,7 @@ test_that("a run that kills its worker once is done again", {
   expect_rest_intact(cmp, alone, integer())
 })
 
-test_that("with a checkpoint the runs of a chunk before the one that kills are not done again", {
+test_that("with a checkpoint the finished runs of a chunk are not repeated after its worker died", {
   local_hooked_tasks()
   skip_if_not_installed("future")
   skip_if_not(future::supportsMulticore(), "No forked processes here")
@@ -120,7 +120,7 @@ test_that("with a checkpoint the runs of a chunk before the one that kills are n
   expect_identical(setdiff(capalloc:::run_name(many$runs), list.files(dir)), capalloc:::run_name(many$runs[3, ]))
 })
 
-test_that("lost nodes of the user's own cluster are replaced for the comparison", {
+test_that("lost nodes of the user's own cluster are replaced during the comparison", {
   local_hooked_tasks()
   skip_on_cran()
   cluster <- parallel::makePSOCKcluster(2)
@@ -135,7 +135,7 @@ test_that("lost nodes of the user's own cluster are replaced for the comparison"
   expect_rest_intact(cmp, alone, integer())
 })
 
-test_that("when the last node, of another machine, is lost, the other runs say so", {
+test_that("when the last node, on another machine, is lost, the remaining runs fail with this reason", {
   local_hooked_tasks()
   skip_on_cran()
   cluster <- parallel::makePSOCKcluster(1)
@@ -149,14 +149,14 @@ test_that("when the last node, of another machine, is lost, the other runs say s
   expect_identical(cmp$runs$error, rep(c(NA, "no worker is left"), c(2, 14)))
 })
 
-test_that("what a worker that cannot do its work says is in the rows", {
+test_that("error messages of a worker are stored in the rows", {
   local_workers()
   local_internal("run_chunk", function(...) stop("no such {thing}\nhere"))
   cmp <- compare_architectures(nets, tasks, replicates = 1)
   expect_identical(cmp$runs$error, rep("no such {thing} here", 4))
 })
 
-test_that("a comparison that is finished asks nothing of the workers", {
+test_that("a finished comparison starts no worker", {
   dir <- withr::local_tempdir()
   first <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30, checkpoint = dir)
   local_workers()
@@ -164,7 +164,7 @@ test_that("a comparison that is finished asks nothing of the workers", {
   expect_identical(compare_architectures(nets, tasks, replicates = 2, n_obs = 30, checkpoint = dir), first)
 })
 
-test_that("runs that a worker cannot write to the checkpoint are written from here", {
+test_that("runs that a worker cannot write to the checkpoint are written by the main process", {
   skip_on_cran()
   skip_if_not_installed("future")
   skip_if_not(future::supportsMulticore(), "No forked processes here")
@@ -181,13 +181,13 @@ test_that("runs that a worker cannot write to the checkpoint are written from he
 })
 
 # As those of an MPI cluster, which cannot be had in tests.
-test_that("a node without a connection is never taken for lost", {
+test_that("a node without a connection is never regarded as lost", {
   node <- structure(list(rank = 1L, host = "localhost"), class = "MPInode")
   expect_false(capalloc:::is_lost(node))
   expect_false(capalloc:::is_here(node))
 })
 
-test_that("when no worker can be started the runs fail and say so", {
+test_that("when no worker can be started the runs fail with this reason", {
   local_workers()
   local_internal("start_chunk", function(...) simpleError("no {such} template"))
   cmp <- compare_architectures(nets, tasks, replicates = 1)
@@ -195,7 +195,7 @@ test_that("when no worker can be started the runs fail and say so", {
   expect_identical(cmp$runs$n_params, c(8L, 7L, 8L, 7L))
 })
 
-test_that("who was under way is known from the journal or the store, or not at all", {
+test_that("the run in progress is found from the journal, or assumed to be the first without one", {
   journal <- withr::local_tempfile()
   under_way <- function(left) capalloc:::under_way(list(journal = journal), left)
   note <- function(row) capalloc:::note_start(journal, row)

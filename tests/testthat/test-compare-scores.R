@@ -22,7 +22,7 @@ test_that("on the population the best linear model is the Bayes predictor", {
   expect_gt(runs$excess_loss[runs$network == "dilated" & runs$task == "sparse"], 0.1)
 })
 
-test_that("on a sample it is lm() without a constant, judged on the population", {
+test_that("on a sample the linear model is lm() without a constant, evaluated on the population", {
   runs <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30)$runs
   for (i in seq_len(nrow(runs))) {
     task <- tasks[[runs$task[[i]]]]
@@ -39,7 +39,7 @@ test_that("on a sample it is lm() without a constant, judged on the population",
   expect_true(all(dense$train_loss < dense$bayes_loss & dense$loss > dense$bayes_loss))
 })
 
-test_that("where means are not zero it has a constant", {
+test_that("with nonzero means the linear model has a constant", {
   task <- task_moments(
     sigma = diag(2) + tcrossprod(c(1, -2)), cross = c(0.5, 0.2) + 3 * c(1, -2), target = 10,
     mean_x = c(1, -2), mean_y = 3
@@ -56,7 +56,7 @@ test_that("where means are not zero it has a constant", {
   expect_equal(cmp$runs$bayes_loss, rep(1 - 0.29, 2), tolerance = 1e-12)
 })
 
-test_that("for data it is lm() on the training rows, judged on those held out", {
+test_that("for data the linear model is lm() on the training rows, evaluated on held-out rows", {
   data <- sunspots$sunspots$data
   held_out_loss <- function(x, y) {
     w <- coef(lm(y ~ x))
@@ -76,7 +76,7 @@ test_that("for data it is lm() on the training rows, judged on those held out", 
   expect_identical(runs$excess_loss, runs$loss - runs$linear_loss)
 })
 
-test_that("the null loss is that of the best constant, and relative losses are multiples of it", {
+test_that("the null loss is that of the best constant, and relative losses are divided by it", {
   expect_by_ratio <- function(runs, null) {
     expect_equal(runs$null_loss, null, tolerance = 1e-12)
     expect_equal(runs$relative_loss, runs$loss / null, tolerance = 1e-12)
@@ -102,7 +102,7 @@ test_that("the null loss is that of the best constant, and relative losses are m
   expect_identical(unlist(runs[c("null_loss", "relative_loss", "mase")], use.names = FALSE), rep(NA_real_, 3))
 })
 
-test_that("MASE is the mean absolute error on held-out rows against the naive forecast within the training part", {
+test_that("MASE is the held-out mean absolute error divided by that of the naive forecast on the training part", {
   by_hand <- function(series, length, horizon, trained) {
     task <- trained$task
     yhat <- predict(trained, task$data$x_test)

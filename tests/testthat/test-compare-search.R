@@ -16,7 +16,7 @@ column_types <- c(
   unconverged = "integer", seconds = "double", error = "character"
 )
 
-test_that("a search holds what its help says", {
+test_that("a search has the documented parts", {
   expect_s3_class(plain, "ca_search")
   expect_named(plain, c("candidates", "best", "rounds", "comparison", "task", "budget", "strategy", "seed"))
   rows <- plain$candidates
@@ -36,7 +36,7 @@ test_that("a search holds what its help says", {
   expect_identical(rows$memory, unname(fields))
 })
 
-test_that("its runs are those of a comparison, and its columns their means", {
+test_that("runs of a search equal those of a comparison, and its columns are their means", {
   cmp <- compare_architectures(plain$comparison$networks, list(task = fgn), replicates = 3)
   expect_identical(timeless(plain$comparison), timeless(cmp))
   rows <- plain$candidates
@@ -56,7 +56,7 @@ test_that("its runs are those of a comparison, and its columns their means", {
 })
 
 # Excess losses are of order 1e-3 .. 1; a twin of a loss known to 1e-8 of it has no closer neighbours here.
-test_that("the frontier and the order are those of a slow loop over pairs", {
+test_that("the frontier and the order equal those of a slow loop over pairs", {
   sampled <- searched(n_obs = 40, family = c("conv", "recurrent"))
   for (search in list(plain, searched(task = task_copy(12, 5)), sampled)) {
     rows <- search$candidates
@@ -105,7 +105,7 @@ test_that("coverage is the mean capacity of inputs weighted by their demand", {
 
 # ---- tasks whose answer is known -----------------------------------------------------------------
 
-test_that("to copy a lag, a memory that reaches it wins, and of those the least capacity", {
+test_that("for a copied lag the best candidate reads it with the least capacity", {
   kernels <- expand.grid(filters = 1, depth = 1, kernel = 2:9)
   search <- searched(task = task_copy(12, lag = 5), family = "conv", grid = kernels, replicates = 2)
   rows <- search$candidates
@@ -121,7 +121,7 @@ test_that("to copy a lag, a memory that reaches it wins, and of those the least 
   expect_identical(dilated$candidates$total_capacity[[1]], 3)
 })
 
-test_that("long memory is served best by the longest memory, an AR(1) by one of a step", {
+test_that("the longest memory is best for long memory, and one step for an AR(1)", {
   kernels <- data.frame(kernel = c(2, 4, 8, 12), depth = 1, filters = 1)
   long <- searched(task = task_fgn(12, 0.9), family = arch_conv, grid = kernels, budget = 13)
   expect_identical(long$candidates$kernel, c(12, 8, 4, 2))
@@ -134,7 +134,7 @@ test_that("long memory is served best by the longest memory, an AR(1) by one of 
 
 # ---- seeds and halving ---------------------------------------------------------------------------
 
-test_that("the seed fixes everything", {
+test_that("the seed determines the search", {
   expect_identical(timeless_search(searched()), timeless_search(plain))
   other <- searched(seed = 2)
   expect_false(any(other$comparison$runs$seed %in% plain$comparison$runs$seed))
@@ -144,7 +144,7 @@ test_that("the seed fixes everything", {
   expect_identical(timeless_search(searched(seed = NULL, family = "conv")), timeless_search(a))
 })
 
-test_that("halving in which all go on gives what the grid gives", {
+test_that("halving that keeps all candidates gives the same result as the grid", {
   halved <- searched(strategy = "halving", keep = 1, replicates = 5)
   grid <- searched(replicates = 5)
   expect_identical(halved$rounds$replicates, c(1L, 2L, 5L))
@@ -156,7 +156,7 @@ test_that("halving in which all go on gives what the grid gives", {
   expect_identical(halved$best, grid$best)
 })
 
-test_that("halving keeps the best of each round, by the grid's runs", {
+test_that("halving keeps the best candidates of each round by the runs of the grid", {
   halved <- searched(strategy = "halving", replicates = 5, n_obs = 40)
   grid <- searched(replicates = 5, n_obs = 40)
   runs <- grid$comparison$runs
@@ -184,7 +184,7 @@ test_that("halving keeps the best of each round, by the grid's runs", {
   expect_identical(last$rounds$candidates, c(nrow(last$candidates), 1L))
 })
 
-test_that("ranges of capacity that overlap are tied, be it through others", {
+test_that("overlapping ranges of capacity are tied, also through chains of overlaps", {
   ranks <- capalloc:::range_ranks
   expect_identical(ranks(c(4, 1, 2, 8), c(4, 1, 3, 9)), c(3L, 1L, 2L, 4L))
   expect_identical(ranks(c(1, 2, 4, 7), c(3, 5, 6, 7)), c(1L, 1L, 1L, 2L))
@@ -209,7 +209,7 @@ test_that("ranges of capacity that overlap are tied, be it through others", {
   expect_identical(glance(shown)$undecided, 2L)
 })
 
-test_that("one candidate is a search too", {
+test_that("a search can have a single candidate", {
   for (strategy in c("grid", "halving")) {
     alone <- searched(strategy = strategy, family = "dense", replicates = 2)
     expect_identical(alone$candidates$candidate, "dense")
@@ -221,7 +221,7 @@ test_that("one candidate is a search too", {
 
 # ---- checkpoints, workers and interrupts ---------------------------------------------------------
 
-test_that("a search goes on from what is left of its checkpoint", {
+test_that("a search resumes from the remaining files of its checkpoint", {
   for (strategy in c("grid", "halving")) {
     go <- function(dir) searched(strategy = strategy, family = "conv", n_obs = 30, replicates = 4, checkpoint = dir)
     whole <- go(NULL)
@@ -248,7 +248,7 @@ test_that("a search goes on from what is left of its checkpoint", {
   expect_error(searched(checkpoint = file), class = "capalloc_error_file")
 })
 
-test_that("an interrupt gives what is finished, and no further round", {
+test_that("an interrupt returns the finished runs and starts no further round", {
   done <- 0L
   one <- capalloc:::run_one
   local_internal("run_one", function(...) {
@@ -275,7 +275,7 @@ test_that("two workers give the sequential result", {
 
 # ---- other networks and tasks --------------------------------------------------------------------
 
-test_that("networks that are not linear take samples", {
+test_that("nonlinear networks require samples", {
   cells <- data.frame(units = c(1, 2), cell = c("gru", "elman"))
   expect_error(searched(family = arch_recurrent, grid = cells, budget = 40), class = "capalloc_error_n_obs")
   expect_error(searched(family = "conv", control = list(decay = 0.1)), class = "capalloc_error_n_obs")
@@ -288,7 +288,7 @@ test_that("networks that are not linear take samples", {
   expect_gt(sum(search$candidates$unconverged), 0)
 })
 
-test_that("data are judged on held-out rows; without them there is nothing to judge by", {
+test_that("data are evaluated on held-out rows, without which a search is refused", {
   of <- task_series(datasets::sunspots[1:150], length = 6)
   search <- searched(task = of, family = c("conv", "dense"), budget = 8, replicates = 2)
   dense <- search$candidates[search$candidates$candidate == "dense", ]
@@ -307,7 +307,7 @@ test_that("data are judged on held-out rows; without them there is nothing to ju
   expect_identical(search$candidates$rank, seq_len(nrow(search$candidates)))
 })
 
-test_that("candidates that were not trained, and runs that failed, stay as rows", {
+test_that("candidates that were not trained and failed runs are kept as rows", {
   nets <- list(good = arch_dense(12), large = arch_deep(12, 3), wild = set_coef(arch_deep(12, 1), rep(1e200, 14)))
   search <- search_architecture(fgn, 14, nets, replicates = 2)
   rows <- search$candidates
@@ -326,7 +326,7 @@ test_that("candidates that were not trained, and runs that failed, stay as rows"
   expect_error(plot(bad), class = "capalloc_error_value")
 })
 
-test_that("with a grid of one's own there may be no budget, and what cannot be built has no size and no memory", {
+test_that("a user's grid allows an infinite budget, and networks that cannot be built have no size and no memory", {
   search <- searched(family = arch_conv, grid = data.frame(filters = 1, kernel = c(3, 20), depth = 1), budget = Inf,
     replicates = 1)
   rows <- search$candidates
@@ -337,7 +337,7 @@ test_that("with a grid of one's own there may be no budget, and what cannot be b
   expect_match(rows$error[[2]], "`kernel` must fit into the 12 positions")
 })
 
-test_that("an argument whose name is taken is renamed", {
+test_that("an argument whose name is a column of the result is renamed", {
   ranked <- function(input, rank) arch_low_rank(input, filters = rank)
   search <- searched(family = ranked, grid = data.frame(rank = 1:2), budget = 20, replicates = 1)
   expect_setequal(search$candidates$arg_rank, 1:2)
@@ -346,7 +346,7 @@ test_that("an argument whose name is taken is renamed", {
 
 # ---- methods -------------------------------------------------------------------------------------
 
-test_that("methods give rows", {
+test_that("methods return rows", {
   expect_identical(tidy(plain), plain$candidates)
   expect_identical(as.data.frame(plain), plain$candidates)
   g <- glance(plain)
@@ -364,7 +364,7 @@ test_that("methods give rows", {
     rep(TRUE, sum(plain$candidates$frontier)))
 })
 
-test_that("print and summary look as they did", {
+test_that("print() and summary() match their snapshots", {
   search <- searched(task = task_copy(8, lag = 3), family = c("conv", "recurrent"), strategy = "halving", budget = 8)
   expect_snapshot({
     print(search, n = 3)
@@ -372,7 +372,7 @@ test_that("print and summary look as they did", {
   })
 })
 
-test_that("what is asked wrongly is refused before the first run", {
+test_that("bad arguments are refused before the first run", {
   local_internal("run_one", function(...) stop("a run"))
   expect_snapshot(error = TRUE, {
     search_architecture(3, 8, "conv")

@@ -8,7 +8,7 @@ diagonal <- list(diagonal = arch_recurrent(8, 2, "diagonal"))
 
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 
-test_that("starts of one network on one population that end apart are said, once", {
+test_that("one warning reports starts of one network on one population that end at different losses", {
   # a window that sees either of two lags: one of the two is out of reach of a network of one tap
   w <- expect_warning(
     cmp <- compare_architectures(c(nets, diagonal), tasks, replicates = 4), class = "capalloc_warning_starts"
@@ -28,7 +28,7 @@ test_that("starts of one network on one population that end apart are said, once
   expect_identical(capalloc:::pair_text(many), paste0(paste(rep("dense on ar", 4), collapse = ", "), " and 2 more"))
 })
 
-test_that("one linear map is convex, whatever its layers without parameters", {
+test_that("networks with a single linear layer are convex", {
   convex <- function(net) capalloc:::is_convex(net)
   expect_true(convex(arch_dense(8)))
   expect_true(convex(input_sequence(8) |> layer_conv(1, 3) |> layer_pool(2)))

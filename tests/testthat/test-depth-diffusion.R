@@ -4,7 +4,7 @@ profile_of <- function(d, kind, depth = NULL) {
   d$capacity[d$kind == kind & (is.null(depth) | d$depth %in% depth)]
 }
 
-test_that("the residual chain has the variances and the distances of theory", {
+test_that("the residual chain has the predicted variances and distances", {
   net <- residual_chain(401, 1, 1)
   d <- diffusion_limit(net, depth = c(10, 100, 1000))
   g <- glance(d)
@@ -34,14 +34,14 @@ test_that("the residual chain has the variances and the distances of theory", {
   expect_near(diffusion_limit(deep, depth = 1000)$capacity, d$capacity[d$depth %in% c(1000, Inf)], 1e-12)
 })
 
-test_that("the distance of the limit to the continuum falls as sigma grows", {
+test_that("the distance between limit and continuum decreases as sigma grows", {
   distance <- vapply(c(1, 2, 4), function(s) glance(diffusion_limit(residual_chain(201, 1, s)))$limit_continuum, 0)
   expect_true(all(diff(distance) < 0))
   # a lattice walk is off its normal limit by the order of 1 / variance
   expect_equal(distance[[2]] / distance[[3]], 4, tolerance = 0.12)
 })
 
-test_that("finite chains are those of propagate_capacity(), and the limit is theirs", {
+test_that("finite chains equal propagate_capacity(), and converge to the limit", {
   for (net in uneven_chains()) {
     shape <- shape_of(net)
     from <- list(position = 3, channel = shape[[1]])
@@ -56,7 +56,7 @@ test_that("finite chains are those of propagate_capacity(), and the limit is the
   }
 })
 
-test_that("moments of the continuum are those of the limit, channels included", {
+test_that("moments of the continuum equal those of the limit, with channels", {
   set.seed(2)
   net <- input_sequence(121, channels = 2) |>
     layer_residual(\(x) x |> layer_conv(2, 3, padding = "same") |> layer_activation("relu"), 1.1) |>
@@ -154,7 +154,7 @@ test_that("frames, prints and the default start are as documented", {
   })
 })
 
-test_that("weights whose squares are no numbers are refused by class", {
+test_that("weights whose squares overflow or underflow are refused by class", {
   net <- input_sequence(9) |> layer_residual(\(x) layer_conv(x, 1, 3, padding = "same"))
   expect_error(diffusion_limit(set_coef(net, rep(2^600, 3))), "not finite: the squared weights",
     class = "capalloc_error_nonfinite")

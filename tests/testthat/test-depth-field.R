@@ -6,7 +6,7 @@ equal_stack <- function(n, L, padding = "same") {
   set_coef(net, rep(1, 3 * L))
 }
 
-test_that("equal layers follow the square root of depth", {
+test_that("fields of equal layers grow as the square root of depth", {
   net <- equal_stack(64, 8)
   field <- effective_receptive_field(net, output = "middle")
   expect_equal(field$sd, sqrt(2 / 3 * 1:8), tolerance = 1e-12)
@@ -63,7 +63,7 @@ test_that("means, widths and windows are those of propagated capacity", {
   expect_equal(effective_receptive_field(net)$mean[[3]], sum(seq_along(kappa) * kappa) / sum(kappa))
 })
 
-test_that("method gradient averages the squared slopes of linearise()", {
+test_that("method = \"gradient\" averages the squared slopes of linearise()", {
   net <- with_test_coef(input_sequence(7, channels = 2) |> layer_conv(2, 3, padding = "same", bias = TRUE) |>
     layer_activation("gelu") |> layer_conv(1, 3) |> layer_last(), 2)
   x <- test_inputs(net, 6, 1)
@@ -80,7 +80,7 @@ test_that("method gradient averages the squared slopes of linearise()", {
   expect_equal(effective_receptive_field(line, "gradient")$sd, effective_receptive_field(line, "linear")$sd)
 })
 
-test_that("windows are the shortest, and of those the heaviest", {
+test_that("windows are the shortest, and the heaviest of these", {
   slow <- function(w, level) {
     for (size in seq_along(w)) {
       sums <- vapply(seq_len(length(w) - size + 1), function(i) sum(w[i + seq_len(size) - 1]), 0)
@@ -98,7 +98,7 @@ test_that("windows are the shortest, and of those the heaviest", {
   expect_identical(smallest_window(c(0, 1, 1, 0), 1 - 1e-9), 2:3)
 })
 
-test_that("grids have rows and columns, each with its marginal", {
+test_that("on grids rows and columns have separate marginals", {
   net <- input_grid(11, 9) |> layer_conv(1, c(3, 1), padding = "same") |> layer_conv(1, c(3, 5), padding = "same")
   field <- effective_receptive_field(set_coef(net, rep(1, 18)), output = "middle")
   expect_identical(field$dimension, c("row", "column", "row", "column"))
@@ -109,7 +109,7 @@ test_that("grids have rows and columns, each with its marginal", {
   expect_identical(glance(field)$dimension, c("row", "column"))
 })
 
-test_that("a fit is its network with its task or its inputs", {
+test_that("a fit is treated as its network with its task or inputs", {
   task <- task_fgn(8, 0.8)
   net <- input_sequence(8) |> layer_conv(2, 3) |> layer_activation("tanh") |> layer_dense(1)
   trained <- suppressWarnings(fit(net, task, "lbfgs", n_obs = 30, seed = 1, control = list(max_iterations = 2)))
@@ -119,7 +119,7 @@ test_that("a fit is its network with its task or its inputs", {
     effective_receptive_field(trained$network, "gradient", data = fit_rows(trained)$x))
 })
 
-test_that("nothing seen, and nothing that comes, are NA", {
+test_that("fields without inputs or without capacity are NA", {
   dead <- set_coef(input_sequence(4) |> layer_conv(1, 2) |> layer_dense(1), c(0, 0, 1, 1, 1))
   field <- effective_receptive_field(dead)
   expect_true(all(is.na(field$sd)) && all(is.na(field$region_size)))
@@ -128,7 +128,7 @@ test_that("nothing seen, and nothing that comes, are NA", {
   expect_s3_class(field, c("ca_field", "ca_frame", "data.frame"), exact = TRUE)
 })
 
-test_that("fields print, and bad input is refused by name", {
+test_that("fields print, and bad arguments are refused by name", {
   net <- equal_stack(16, 2)
   curved <- initialise(layer_activation(input_sequence(4) |> layer_conv(1, 2), "relu"), seed = 1)
   vector <- initialise(input_vector(3) |> layer_dense(1), seed = 1)

@@ -8,7 +8,7 @@ residual_network <- function(depth, scale, input, coef = NULL, activation = "tan
   if (is.null(coef)) input else set_coef(input, rep_len(coef, capalloc:::n_params(input)))
 }
 
-test_that("a random measure is the twin's gradient, and its gates those of a loop", {
+test_that("a random measure uses the twin's gradient, and its gates equal those of a loop", {
   study <- scaling_study(depths = 2:3, exponents = 0.5, mode = "independent", activation = "tanh", channels = 2,
     draws = 3, seed = 4)
   chain <- list(activation = "tanh", channels = 2L, mixing = TRUE)
@@ -59,7 +59,7 @@ test_that("borders of the random chain are not reached", {
   }
 })
 
-test_that("draws are those of the seed, and more of them do not change the first", {
+test_that("the seed determines the draws, and more draws keep the first ones", {
   few <- function(...) scaling_study(depths = c(2, 3), exponents = c(0.5, 1), mode = "recurrent", channels = 2, ...)
   set.seed(3)
   before <- .Random.seed
@@ -78,7 +78,7 @@ test_that("draws are those of the seed, and more of them do not change the first
   expect_identical(a$seed[a$exponent == 0.5], a$seed[a$exponent == 1])
 })
 
-test_that("draws that do not move are said, and left out", {
+test_that("draws with zero gradients give a warning and are left out", {
   still <- function(depth, scale) residual_network(depth, scale, input_sequence(5), 1, filters = 1, kernel = 1)
   expect_warning(study <- scaling_study(still, 2:3, 0.5), class = "capalloc_warning_scaling")
   expect_true(all(is.na(study$growth)))
@@ -88,7 +88,7 @@ test_that("draws that do not move are said, and left out", {
   expect_error(ggplot2::autoplot(study), class = "capalloc_error_value")
 })
 
-test_that("gradients that overflow are values", {
+test_that("gradients that overflow are NA", {
   expect_warning(study <- scaling_study(depths = c(2, 700), exponents = 0, mode = "shared", sigma = 9, channels = 2,
     activation = "abs", draws = 1, seed = 1, limit = Inf), class = "capalloc_warning_scaling")
   expect_identical(is.na(study$spread), c(FALSE, TRUE))

@@ -1,6 +1,6 @@
 # Densities of reflected diffusions.
 
-test_that("the density of reflected diffusions is that of fine walks", {
+test_that("the density of reflected diffusions is the limit of fine random walks", {
   # cells of 1/20, their rates central differences, exp() by squaring
   walk <- function(x0, drift, sd, length, cells) {
     h <- length / cells

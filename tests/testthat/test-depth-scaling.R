@@ -8,7 +8,7 @@ residual_network <- function(depth, scale, input, coef = NULL, activation = "tan
   if (is.null(coef)) input else set_coef(input, rep_len(coef, capalloc:::n_params(input)))
 }
 
-test_that("mode total has the slope 1 - 2a, and the growth, spread and survival of theory", {
+test_that("mode total has the slope 1 - 2a and the predicted growth, spread and survival", {
   depths <- c(3, 4, 8, 16, 32, 64)
   for (sigma in c(1, 0.3, 2)) {
     study <- scaling_study(depths = rev(depths), exponents = c(0.7, 0, 0.25, 0.5, 1), sigma = sigma)
@@ -37,7 +37,7 @@ test_that("mode total has the slope 1 - 2a, and the growth, spread and survival 
   }
 })
 
-test_that("mode total is the twin's in given architectures, on sequences and grids", {
+test_that("mode total equals the twin in given architectures, on sequences and grids", {
   sequence <- function(depth, scale) {
     residual_network(depth, scale, input_sequence(12, channels = 2), c(0.3, -1, 0.5, 2, 0.1), filters = 2, kernel = 3,
       padding = "same")
@@ -101,7 +101,7 @@ test_that("independent weights have the exponent 1/2, shared ones 1", {
   expect_true(tanh$critical.low < 0.5 && tanh$critical.high > 0.5)
 })
 
-test_that("survival falls, stays or rises, and decoupling is that of Gaussian gates", {
+test_that("survival decreases, is constant or increases, and decoupling is that of Gaussian gates", {
   study <- scaling_study(depths = c(8, 32), exponents = c(0.2, 0.5, 0.8), mode = "independent", draws = 20, seed = 2)
   means <- summary(study)
   expect_identical(means$n, rep(20L, 6))
@@ -114,7 +114,7 @@ test_that("survival falls, stays or rises, and decoupling is that of Gaussian ga
   expect_near(means$decoupling, rep(0.74, 6), 0.03)
 })
 
-test_that("given architectures are drawn where they have no coefficients, and share where that is asked", {
+test_that("given architectures without coefficients get random ones, shared where requested", {
   bare <- function(depth, scale) residual_network(depth, scale, input_sequence(2 * depth + 1), activation = "relu",
     filters = 1, kernel = 3, padding = "same")
   study <- scaling_study(bare, depths = 2:4, exponents = 0.5, draws = 5, seed = 1)
@@ -142,13 +142,13 @@ test_that("given architectures are drawn where they have no coefficients, and sh
   expect_error(scaling_study(biased, 2:3, 1, mode = "shared"), class = "capalloc_error_shape")
 })
 
-test_that("a study prints what it found", {
+test_that("a study prints its results", {
   expect_snapshot(scaling_study(depths = c(4, 8, 16)))
   expect_identical(class(tidy(scaling_study(depths = 2:3))), "data.frame")
   expect_identical(glance(scaling_study(depths = 2:3, exponents = 0.5))$conf.low, NA_real_)
 })
 
-test_that("bad input is refused", {
+test_that("bad arguments are refused", {
   expect_snapshot(error = TRUE, {
     scaling_study(depths = c(4, 0))
     scaling_study(depths = c(4, -8))

@@ -1,6 +1,6 @@
 # The variance of weights that keeps the trace of S.
 
-test_that("what is expected is the formula, and what is drawn agrees with it", {
+test_that("expected traces follow the formula, and random draws agree with them", {
   widths <- c(6, 24, 12, 48, 8)
   for (activation in c("relu", "abs")) {
     q <- if (activation == "relu") 0.5 else 1
@@ -42,7 +42,7 @@ test_that("one draw is the gradient and the signal of a network", {
   expect_equal(study$signal[c(1, 3)], c(mean(drawn$x^2), mean(twin_predict(net, matrix(drawn$x, 1))^2)))
 })
 
-test_that("draws are those of the seed", {
+test_that("the seed determines the draws", {
   set.seed(1)
   before <- .Random.seed
   a <- variance_study(c(3, 2), draws = 2, seed = 1)
@@ -52,7 +52,7 @@ test_that("draws are those of the seed", {
   expect_output(print(a), "variance study> relu, widths 3, 2, 2 draws")
 })
 
-test_that("bad input is refused", {
+test_that("bad arguments are refused", {
   expect_snapshot(error = TRUE, {
     variance_study(4)
     variance_study(c(4, 0))
