@@ -1,4 +1,4 @@
-# Candidates of a search: what presets try, what a user's grid and list become, and what is refused.
+# Candidates of a search: those of presets, of a user's grid and list, and refused input.
 
 candidates <- function(family, grid = NULL, task = task_fgn(16, 0.7), budget = 20, label = "family") {
   capalloc:::search_candidates(family, grid, task, budget, label)
@@ -30,7 +30,7 @@ test_that("a larger budget keeps all candidates of a smaller one", {
     small <- names(candidates(name, budget = 12))
     expect_true(all(small %in% names(candidates(name, budget = 60))))
   }
-  # one of 2 positions sees two inputs; a longer one is not tried, since there are no more
+  # Receptive fields longer than the 16 inputs are not tried.
   expect_true(all(vapply(candidates("conv", budget = 1e4), function(x) {
     x$arguments$depth * (x$arguments$kernel - 1) < 16
   }, NA)))
@@ -52,7 +52,7 @@ test_that("a grid for a function gives one candidate per row, with its error", {
   expect_identical(found[[1]]$network, arch_recurrent(input_sequence(16), 1, "lstm"))
   expect_null(found[[3]]$network)
   expect_match(found[[3]]$error, "`?units`? must be one whole number, 1 or more")
-  # several numbers in one argument, the same row twice, and what is above the budget
+  # Several numbers in one argument, a repeated row, and a candidate above the budget.
   several <- data.frame(row.names = 1:3)
   several$filters <- list(1, c(1, 2), c(1, 2))
   found <- candidates("conv", several, budget = 15)
@@ -60,16 +60,16 @@ test_that("a grid for a function gives one candidate per row, with its error", {
   expect_identical(found[[2]]$network, arch_conv(input_sequence(16), c(1, 2)))
   expect_null(found[[1]]$error)
   expect_identical(found[[2]]$error, "above the budget: 17 parameters")
-  # an argument that the grid gives is not given again
+  # An argument that the grid contains is not added again.
   found <- candidates(arch_dense, data.frame(bias = TRUE), budget = 17)
   expect_true(capalloc:::has_bias(found[[1]]$network))
-  # functions as arguments
+  # Functions as arguments.
   ends <- data.frame(row.names = 1:2)
   ends$end <- list(layer_last, layer_flatten)
   found <- candidates(function(input, end) layer_dense(end(input), 1), ends)
   expect_named(found, c("end=function", "end=function #2"))
   expect_identical(found[[1]]$network, input_sequence(16) |> layer_last() |> layer_dense(1))
-  # something else than a network
+  # The function returns something other than a network.
   found <- candidates(function(input, a) if (a == 1) arch_dense(input) else a, data.frame(a = 1:2))
   expect_match(found[[2]]$error, "must be a capalloc network")
 })

@@ -1,4 +1,4 @@
-# Checkpoints: what is written, what is read, what is refused, and sessions that are killed.
+# Checkpoints: writing, reading, refusals, and killed sessions.
 
 nets <- list(dense = arch_dense(8), dilated = arch_dilated(8, filters = 1))
 tasks <- classical_tasks(8)[c("ar", "sparse")]
@@ -10,7 +10,7 @@ alone <- compare()
 manifest <- "capalloc-manifest.txt"
 run_file <- function(dir, rows, of = alone) file.path(dir, capalloc:::run_name(of$runs[rows, ]))
 
-# A finished checkpoint of the comparison `alone`.
+# Returns the path of a finished checkpoint of the comparison `alone`.
 local_checkpoint <- function(env = parent.frame()) {
   dir <- withr::local_tempdir(.local_envir = env)
   compare(dir)
@@ -57,7 +57,7 @@ test_that("a checkpoint does not change results, and repeating the call reads al
   expect_setequal(list.files(dir, all.files = TRUE, no.. = TRUE), c(manifest, basename(run_file(dir, 1:8))))
   expect_identical(runs_done(again <- compare(dir)), 0L)
   expect_identical(again, first)
-  # seconds are those of the runs that were done
+  # Only deleted runs are repeated; the others keep their seconds.
   unlink(run_file(dir, c(2, 7)))
   expect_identical(runs_done(again <- compare(dir)), 2L)
   expect_identical(again$runs$seconds[-c(2, 7)], first$runs$seconds[-c(2, 7)])
@@ -171,7 +171,7 @@ test_that("a checkpoint of another comparison is refused, and the error states t
 
 # ---- studies that grow ---------------------------------------------------------------------------
 
-# The rows of `part` stand in `whole`, with their allocations, to the last bit.
+# Expects that the rows of `part` and their allocations are in `whole`, to the last bit.
 expect_part_of <- function(part, whole) {
   key <- function(x) paste(x$network, x$task, x$replicate, sep = "|")
   at <- match(key(part$runs), key(whole$runs))
@@ -190,14 +190,14 @@ test_that("adding and reordering networks, tasks and replicates computes only ne
   expect_part_of(first, at_once)
   expect_identical(runs_done(grown <- compare(dir, networks = more_nets, of = more_tasks, replicates = 5)), 45L - 8L)
   expect_identical(timeless(grown), timeless(at_once))
-  # the seconds of the old runs show that they were read
+  # The seconds of the old runs show that they were read.
   key <- function(x) paste(x$runs$network, x$runs$task, x$runs$replicate)
   expect_identical(grown$runs$seconds[match(key(first), key(grown))], first$runs$seconds)
-  # what was there first, and a part of it, are still there
+  # The first comparison, and a part of it, can still be read.
   expect_identical(runs_done(again <- compare(dir)), 0L)
   expect_identical(again, first)
   expect_identical(runs_done(compare(dir, networks = nets["dense"], of = rev(tasks), replicates = 1)), 0L)
-  # names that were added keep their values too
+  # Names that were added also keep their values.
   expect_match(said(compare(dir, networks = list(conv = arch_conv(8, 2, 4))), dir),
     "`networks$conv`: another one there",
     fixed = TRUE)
@@ -217,7 +217,7 @@ test_that("two sessions that extend a checkpoint at the same time keep each othe
   local_internal("write_checked", function(path, ...) {
     if (basename(path) == manifest) {
       local_internal("write_checked", write)
-      # another session, between this one's look and its write
+      # Another session writes between this session's read and its write.
       compare(dir, networks = list(theirs = nets$dense), replicates = 1)
     }
     write(path, ...)
@@ -225,7 +225,7 @@ test_that("two sessions that extend a checkpoint at the same time keep each othe
   compare(dir, networks = list(mine = nets$dense), replicates = 1)
   lines <- readLines(file.path(dir, manifest))
   expect_length(grep("^network \"(mine|dense|dilated)\"", lines), 3)
-  # where the other's name was overwritten, its runs still say what they are of
+  # Where the other session's name was overwritten, its run files still identify the networks.
   expect_match(said(compare(dir, networks = list(theirs = nets$dilated), replicates = 1), dir), "theirs")
   expect_identical(runs_done(compare(dir, networks = list(theirs = nets$dense), replicates = 1)), 0L)
 })
@@ -235,7 +235,7 @@ test_that("without a valid manifest run files identify a different comparison", 
   unlink(file.path(dir, manifest))
   expect_match(said(compare(dir, seed = 2), dir), "is of another run (`seed`: ", fixed = TRUE)
   expect_false(file.exists(file.path(dir, manifest)))
-  # but those of this one are taken
+  # Run files of this comparison are read.
   expect_identical(runs_done(again <- compare(dir)), 0L)
   expect_identical(timeless(again), timeless(alone))
   writeLines("manifest", file.path(dir, manifest))
@@ -292,13 +292,13 @@ test_that("damaged files of every kind are reported, computed again and never us
   marker <- file.path(dir, "evaluated")
   edit <- function(path, change) writeLines(change(readLines(path)), path)
   spoil <- list(
-    \() edit(file[1], \(x) x[1:9]), # cut short
-    \() edit(file[2], \(x) sub("^loss .*", "loss 0x1p-3", x)), # an edited number
-    \() file.copy(file[4], file[3], overwrite = TRUE), # another run's
-    \() file.copy(run_file(elsewhere, 4), file[4], overwrite = TRUE), # another comparison's
-    \() close(file(file[5], "w")), # empty
-    \() writeBin(withr::with_seed(1, as.raw(sample(0:255, 3000, TRUE))), file[6]), # junk
-    \() writeLines(sprintf("file.create('%s')", marker), file[7]), # code
+    \() edit(file[1], \(x) x[1:9]), # # truncated
+    \() edit(file[2], \(x) sub("^loss .*", "loss 0x1p-3", x)), # # an edited number
+    \() file.copy(file[4], file[3], overwrite = TRUE), # # a file of another run
+    \() file.copy(run_file(elsewhere, 4), file[4], overwrite = TRUE), # # a file of another comparison
+    \() close(file(file[5], "w")), # # empty
+    \() writeBin(withr::with_seed(1, as.raw(sample(0:255, 3000, TRUE))), file[6]), # # random bytes
+    \() writeLines(sprintf("file.create('%s')", marker), file[7]), # # code
     \() edit(file[8], \(x) c(x, "more"))
   )
   for (spoil_one in spoil) spoil_one()
@@ -365,7 +365,7 @@ test_that("repeating the call after an interrupt resumes the comparison", {
   expect_identical(cmp$allocation, alone$allocation)
 })
 
-# A session that makes this comparison, whose runs take a while.
+# A comparison whose runs take some time, and its result.
 slow <- hooked_task(tasks$ar, slow = 0.02)
 full <- compare(of = list(slow = slow), replicates = 12)
 begin <- function(dir, plan = NULL, env = parent.frame()) {
@@ -402,7 +402,7 @@ test_that("a session killed while its workers run keeps the runs that they finis
   session <- begin(dir, "future::plan('multisession', workers = 2)")
   wait_for(\() written(dir) >= 5)
   expect_true(tools::pskill(session, tools::SIGKILL))
-  # the workers of the dead session may still write beside these
+  # Workers of the killed session may still write to the same directory.
   cmp <- compare(dir, of = list(slow = slow), replicates = 12)
   expect_false(file.exists(paste0(dir, ".rds")))
   expect_same_runs(cmp, full)
@@ -427,7 +427,7 @@ test_that("of two manifests written at the same time one is kept, and the other 
   write <- capalloc:::write_manifest
   local_internal("write_manifest", function(...) {
     local_internal("write_manifest", write)
-    compare(dir, seed = 2) # another session, between this one's look and its word
+    compare(dir, seed = 2) # # another session writes between this session's check and its write
     write(...)
   })
   expect_match(said(compare(dir), dir), "`seed`: 2 there, 1 here", fixed = TRUE)
@@ -435,10 +435,10 @@ test_that("of two manifests written at the same time one is kept, and the other 
 })
 
 test_that("a manifest that cannot be replaced is an error", {
-  skip_on_os("windows") # folders have no size
+  skip_on_os("windows") # # directories have no size
   dir <- local_checkpoint()
   unlink(file.path(dir, manifest))
-  dir.create(file.path(dir, manifest)) # a folder in its place, and not an empty one
+  dir.create(file.path(dir, manifest)) # # a non-empty directory in place of the manifest
   file.create(file.path(dir, manifest, "inside"))
   expect_warning(text <- said(compare(dir), dir, "file"), "capalloc-manifest.txt: cannot be read")
   expect_snapshot(writeLines(text))
@@ -454,7 +454,7 @@ test_that("values of a manifest that are not numbers are shown as they are", {
 
 test_that("files that are very large or in another encoding count as damaged and are computed again", {
   skip_on_cran()
-  skip_on_os(c("windows", "mac")) # what is not written of a file takes no space
+  skip_on_os(c("windows", "mac")) # # holes of sparse files use no disk space
   dir <- local_checkpoint()
   large <- file(run_file(dir, 2), "wb")
   seek(large, 2^30, rw = "write")

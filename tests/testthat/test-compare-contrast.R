@@ -1,6 +1,6 @@
-# contrast_architectures() against R's own tests of differences that are made by hand.
+# contrast_architectures() compared with R's tests of differences computed by hand.
 
-# Mean differences of two networks by task, by a loop.
+# Returns the mean difference of two networks for each task, by a loop.
 task_differences <- function(cmp, a, b, metric = "excess_loss") {
   vapply(names(cmp$tasks), function(task) {
     of <- function(name) cmp$runs[[metric]][cmp$runs$task == task & cmp$runs$network == name]
@@ -44,7 +44,7 @@ test_that("higher efficiency is better, and total capacity has no better directi
 })
 
 test_that("replicates do not increase n over tasks", {
-  values <- withr::with_seed(3, matrix(rnorm(8), 4, 2)) # tasks x networks
+  values <- withr::with_seed(3, matrix(rnorm(8), 4, 2)) # # tasks x networks
   many <- aperm(array(values, c(4, 2, 50)), c(3, 1, 2))
   one <- contrast_architectures(made_comparison(array(values, c(1, 4, 2))))
   fifty <- contrast_architectures(made_comparison(many))
@@ -62,7 +62,7 @@ test_that("within a task replicates are paired by their common sample", {
     expect_equal(c(k$conf.low[[i]], k$conf.high[[i]]), test$conf.int, tolerance = 1e-10, ignore_attr = TRUE)
   }
   expect_equal(k$adj.p.value, p.adjust(k$p.value, "bonferroni"))
-  # one task alone is contrasted within
+  # A single task is contrasted within itself.
   single <- random_comparison(7, 1, 2)
   expect_equal(tidy(contrast_architectures(single))[-1], tidy(contrast_architectures(single, by = "task"))[-(1:2)],
     tolerance = 1e-12)
@@ -76,7 +76,7 @@ test_that("without common samples only tasks are paired, with a warning", {
   expect_equal(k$estimate, unname(task_differences(cmp, "a", "b")), tolerance = 1e-12)
   expect_true(all(is.na(k$p.value)))
   expect_match(k$reason, "no replicates that share samples")
-  # so too where seeds differ within a replicate
+  # The same holds where seeds differ within a replicate.
   apart <- random_comparison(4, 3, 2)
   apart$runs$seed <- seq_len(nrow(apart$runs))
   expect_warning(quiet_comparable(contrast_architectures(apart)), class = "capalloc_warning_pairing")
@@ -87,13 +87,13 @@ test_that("failed replicates are left out in pairs, with a warning", {
   lost <- cmp$runs$network == "a" & cmp$runs$task == "t2" & cmp$runs$replicate == 3
   cmp$runs[lost, c("excess_loss", "loss", "train_loss")] <- NA
   expect_warning(k <- contrast_architectures(cmp), class = "capalloc_warning_not_comparable")
-  # without the partner too
+  # The same result as without the partner.
   both <- cmp
   both$runs$excess_loss[cmp$runs$task == "t2" & cmp$runs$replicate == 3] <- NA
   kept <- both
   kept$runs <- both$runs[!is.na(both$runs$excess_loss), ]
   expect_equal(k$estimate, mean(task_differences(kept, "a", "b")), tolerance = 1e-12)
-  # no run of a task at all
+  # A task without any successful run of one network.
   cmp$runs[cmp$runs$network == "a" & cmp$runs$task == "t2", c("excess_loss", "loss", "train_loss")] <- NA
   expect_identical(quiet(contrast_architectures(cmp))$n, 2L)
   cmp$runs[cmp$runs$network == "a", c("excess_loss", "loss", "train_loss")] <- NA
@@ -111,10 +111,10 @@ test_that("constant differences have an estimate, no p-value, and a reason", {
     expect_identical(k$reason, c("all 4 differences are the same", "all 4 differences are zero",
       "all 4 differences are the same"))
   }
-  # rounding is no variation
+  # Variation at rounding error counts as constant.
   values <- values + withr::with_seed(1, runif(length(values), 0, 1e-9))
   expect_equal(is.na(contrast_architectures(made_comparison(values))$p.value), rep(TRUE, 3))
-  # what varies is tested beside what does not
+  # A contrast that varies is tested although others are constant.
   values[, , 2] <- withr::with_seed(1, runif(12))
   k <- contrast_architectures(made_comparison(values))
   expect_identical(is.na(k$p.value), c(FALSE, TRUE, FALSE))
@@ -132,10 +132,10 @@ test_that("the Wilcoxon test is that of R, and its interval is NA where the leve
   expect_false(is.na(few$p.value))
   expect_identical(few$conf.low, NA_real_)
   expect_identical(few$reason, "no 95% interval from 3 differences")
-  # five differences have 1 - 2^-4 at most, which R takes for 95%
+  # With five differences the level is at most 1 - 2^-4, although wilcox.test() reports it as 95%.
   expect_identical(contrast_architectures(random_comparison(2, 5, 2), test = "wilcoxon")$conf.low, NA_real_)
   expect_false(is.na(contrast_architectures(random_comparison(2, 5, 2), test = "wilcoxon", level = 0.9)$conf.low))
-  # ties and zeros are said by the method, not by a warning: approximate before R 4.6, exact since
+  # Ties and zeros are stated by `method`, without a warning: approximate before R 4.6, exact since then.
   tied <- made_comparison(array(c(1, 2, 3, 4, 1, 1, 4, 6), c(1, 4, 2)))
   expect_warning(k <- contrast_architectures(tied, test = "wilcoxon"), NA)
   test <- suppressWarnings(wilcox.test(c(0, 1, -1, -2)))
@@ -152,17 +152,17 @@ test_that("the Bayesian contrast is the Student posterior of Corani and Benavoli
     scale <- sqrt((1 / 10 + rho / (1 - rho)) * var(d))
     density <- function(x) dt((x - mean(d)) / scale, 9) / scale
     area <- function(from, to) integrate(density, from, to, rel.tol = 1e-9)$value
-    # integrate() to 1e-9
+    # integrate() has errors of 1e-9
     expect_equal(c(k$prob_less, k$prob_rope, k$prob_greater), c(area(-Inf, -0.2), area(-0.2, 0.2), area(0.2, Inf)),
       tolerance = 1e-6)
     expect_equal(area(k$conf.low, k$conf.high), 0.95, tolerance = 1e-6)
     expect_equal(k$prob_less + k$prob_rope + k$prob_greater, 1, tolerance = 1e-12)
   }
-  # rho 0 without a rope is the t test, one-sided
+  # With rho = 0 and no rope it is the one-sided t test.
   k <- contrast_architectures(cmp, test = "bayes")
   expect_equal(k$prob_less, t.test(d, alternative = "greater")$p.value, tolerance = 1e-10)
   expect_identical(k$prob_rope, 0)
-  # with rho the t test is the corrected one: the same interval
+  # With rho > 0 the corrected t test has the same interval.
   expect_equal(
     tidy(contrast_architectures(cmp, rho = 0.1))[c("conf.low", "conf.high")],
     tidy(contrast_architectures(cmp, test = "bayes", rho = 0.1))[c("conf.low", "conf.high")]

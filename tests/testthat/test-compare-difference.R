@@ -1,6 +1,6 @@
-# Differences of capacity profiles against loops, enumerations and closed forms.
+# Differences of capacity profiles compared with loops, enumerations and closed forms.
 
-# Replicates x inputs, uniform.
+# Returns a list of k matrices (replicates x inputs) of uniform numbers.
 random_profiles <- function(R, n, k = 2, seed = 1) {
   withr::with_seed(seed, lapply(stats::setNames(nm = letters[seq_len(k)]), function(name) matrix(runif(R * n), R)))
 }
@@ -40,7 +40,7 @@ test_that("the simultaneous quantile is that of the studentised bootstrap, compu
 
 test_that("simultaneous bands are at least as wide as pointwise ones", {
   profiles <- withr::with_seed(3, list(list(d = matrix(rnorm(6), 6)), list(d = matrix(rnorm(9), 9))))
-  # of one draw the largest is that draw
+  # With one draw the largest value is that draw.
   drawn <- vapply(1:20, function(seed) capalloc:::band_quantile(profiles, 0.95, 1, seed), 0)
   expect_true(all(drawn >= qt(0.975, 8)))
   expect_true(qt(0.975, 8) %in% drawn)
@@ -54,7 +54,7 @@ test_that("with few replicates the quantile is at most Bonferroni's, and with on
   expect_equal(glance(capacity_difference(made_allocations(p), seed = 1))$quantile, qt(0.975, 3), tolerance = 1e-12)
 })
 
-# p of all sign flips, by enumeration: a statistic as large as the one seen.
+# Returns the statistic and its p-value over all sign flips, by enumeration.
 twin_flips <- function(d) {
   R <- nrow(d)
   signs <- as.matrix(expand.grid(rep(list(c(-1, 1)), R)))
@@ -70,28 +70,28 @@ test_that("the global test uses all sign flips", {
     g <- glance(capacity_difference(made_allocations(p), seed = 1))
     expect_equal(c(g$statistic, g$p.value), twin_flips(p$a - p$b), tolerance = 1e-12)
   }
-  # drawn where there are too many: within four standard errors of its value
+  # Sign flips are sampled where there are too many: within four standard errors of the exact value.
   p <- random_profiles(12, 5)
   exact <- twin_flips(p$a - p$b)[[2L]]
   drawn <- glance(capacity_difference(made_allocations(p), seed = 1, times = 1000))$p.value
   expect_lt(abs(drawn - exact), 4 * sqrt(exact * (1 - exact) / 1000) + 1e-3)
-  # never zero
+  # A p-value is never zero.
   p$a <- p$a + 5
   p.value <- glance(capacity_difference(made_allocations(p), seed = 1, times = 1000))$p.value
   expect_gte(p.value, 1 / 1001)
-  expect_lte(p.value, 5 / 1001) # the flip of all signs, of chance 1/2048, may be among those drawn
+  expect_lte(p.value, 5 / 1001) # # the flip of all signs, with probability 1/2048, may be among those drawn
 })
 
 test_that("distances are those of the shares", {
-  # all of a on lag 1, all of b on lag 4: three lags apart, and total variation 1
+  # All capacity of a at lag 1 and all of b at lag 4: three lags apart, total variation 1.
   p <- list(a = matrix(c(0, 0, 0, 2), 3, 4, byrow = TRUE), b = matrix(c(1, 0, 0, 0), 3, 4, byrow = TRUE))
   d <- quiet(capacity_difference(made_allocations(p), seed = 1))
   for (of in list(glance(d), summary(d))) expect_equal(c(of$wasserstein, of$total_variation), c(3, 1))
-  # one moves half of its share by one lag
+  # Half of one profile's share moves by one lag.
   p <- list(a = matrix(c(1, 1, 0, 0), 3, 4, byrow = TRUE), b = matrix(c(1, 0.5, 0.5, 0), 3, 4, byrow = TRUE))
   g <- glance(quiet(capacity_difference(made_allocations(p), seed = 1)))
   expect_equal(c(g$wasserstein, g$total_variation), c(0.25, 0.25))
-  # Wasserstein by quantile functions on a fine grid
+  # Wasserstein distance by quantile functions on a fine grid.
   p <- random_profiles(3, 6)
   share <- lapply(p, function(x) colMeans(x) / sum(colMeans(x)))
   at <- (seq_len(1e5) - 0.5) / 1e5
@@ -113,7 +113,7 @@ test_that("with several tasks bands and the global test are joint, and the summa
   largest <- pmax(capalloc:::bootstrap_largest(p$a - p$b, 1999, seeds[[1L]]),
     capalloc:::bootstrap_largest(p$a - p$b, 1999, seeds[[2L]]))
   expect_equal(glance(d)$quantile, min(sort(largest)[[1900]], qt(1 - 0.025 / 8, 7)), tolerance = 1e-12)
-  # the largest of two independent statistics: within four standard errors
+  # The maximum of two independent statistics: within four standard errors.
   exact <- 1 - (1 - s$p.value[[1L]])^2
   expect_lt(abs(glance(d)$p.value - exact), 4 * sqrt(exact * (1 - exact) / 1999) + 1e-3)
 })
@@ -127,12 +127,12 @@ test_that("constant differences have an estimate, no p-value, and a reason", {
   g <- glance(d)
   expect_identical(g$p.value, NA_real_)
   expect_match(g$reason, "nothing varies over the replicates, and not all")
-  # rounding is no variation, and no difference
+  # Variation at rounding error counts as neither variation nor difference.
   p$b <- p$a + withr::with_seed(1, matrix(runif(15, 0, 1e-7), 5))
   g <- glance(d <- capacity_difference(made_allocations(p), seed = 1))
   expect_match(g$reason, "all differences are zero")
   expect_identical(d$estimate, c(0, 0, 0))
-  # beside what varies it has a band of no width
+  # Beside inputs whose difference varies, a constant one has a band of zero width.
   p$b[, 2] <- 1 - (1:5) / 10
   d <- capacity_difference(made_allocations(p), seed = 1)
   expect_identical(d$std.error > 0, c(FALSE, TRUE, FALSE))
@@ -150,7 +150,7 @@ test_that("a task without any difference does not affect the joint test", {
   exact <- twin_flips(p$a - p$b)
   g <- glance(d)
   expect_equal(g$statistic, exact[[1L]], tolerance = 1e-12)
-  # of 1999 drawn flips, within four standard errors
+  # With 1999 sampled flips: within four standard errors.
   expect_lt(abs(g$p.value - exact[[2L]]), 4 * sqrt(exact[[2L]] * (1 - exact[[2L]]) / 1999) + 1e-3)
   expect_match(summary(d)$reason[[2L]], "all differences are zero")
 })

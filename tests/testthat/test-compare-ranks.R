@@ -1,4 +1,4 @@
-# Ranks with the raw values beside them.
+# Ranks with raw values.
 
 test_that("means, standard errors and ranks are those of each task", {
   cmp <- random_comparison(4, 3, 3)
@@ -38,7 +38,7 @@ test_that("an architecture without runs on a task has no rank there", {
   r <- tidy(rank_results(cmp))
   lost <- r[r$network == "a" & r$task == "t1", ]
   expect_identical(unlist(lost[c("mean", "std_err", "rank")], use.names = FALSE), rep(NA_real_, 3))
-  # the mean is over the others
+  # The mean is over the other tasks.
   expect_identical(lost$mean_rank, r$rank[r$network == "a" & r$task == "t2"])
   expect_identical(lost$n, 0L)
   expect_identical(r$rank[r$network == "b" & r$task == "t1"], 1)

@@ -1,4 +1,4 @@
-# report(): one render that is looked at closely, and what is refused before any.
+# report(): details of one report, and errors raised before any report is rendered.
 
 skip_without_renderer <- function() {
   for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
@@ -15,7 +15,7 @@ small_comparison <- function() {
   )
 }
 
-# What a browser shows of HTML: its text, entities resolved.
+# Returns the text that a browser shows of HTML, with entities resolved.
 shown_text <- function(html) {
   text <- gsub("<(script|style)[^>]*>.*?</\\1>", " ", html, perl = TRUE)
   text <- gsub("<[^>]*>", " ", text)
@@ -42,7 +42,7 @@ test_that("a report is one self-contained file with the requested title and sect
   expect_silent(out <- withVisible(report(cmp, file = file, title = hostile_title)))
   expect_identical(out, list(value = file, visible = FALSE))
 
-  # nothing else is written
+  # Nothing else is written.
   expect_identical(list.files(folder), "a report.html")
   expect_identical(list.files(getwd(), all.files = TRUE, no.. = TRUE), character())
   expect_identical(files_of_package(), installed)
@@ -50,7 +50,7 @@ test_that("a report is one self-contained file with the requested title and sect
   expect_identical(left[grepl("capacity-report", left)], character())
 
   html <- paste(readLines(file, encoding = "UTF-8"), collapse = "\n")
-  # nothing is fetched: every source is in the file, every link a place in it
+  # Nothing is loaded from elsewhere: every source is in the file, every link points into it.
   sources <- regmatches(html, gregexpr("(src|href)=\"[^\"]{0,40}", html))[[1]]
   expect_gte(sum(grepl("^src=\"data:image", sources)), 2)
   expect_match(sources, "=\"(data:|#)")
@@ -58,7 +58,7 @@ test_that("a report is one self-contained file with the requested title and sect
   expect_match(html, "<meta name=\"viewport\"", fixed = TRUE)
   expect_match(html, "<html[^>]* lang=\"en-GB\"")
 
-  # names and title are text, whole, and never markup
+  # Names and titles appear as complete text and never as markup.
   expect_no_match(html, "<script>alert", fixed = TRUE)
   expect_no_match(html, "<b>bold", fixed = TRUE)
   expect_match(html, "<td[^>]*> *&lt;script&gt;alert\\(1\\)&lt;/script&gt; *</td>")
@@ -72,7 +72,7 @@ test_that("a report is one self-contained file with the requested title and sect
     "How sure the allocation is", "Contrasts", "Ranks", "The frontier", "Where the two best differ",
     "Seeds and session"
   ))
-  # every picture has words for who does not see it
+  # Every picture has an alternative text.
   images <- regmatches(html, gregexpr("<img [^>]{0,60}.*?>", html, perl = TRUE))[[1]]
   expect_length(images, 7)
   expect_match(images, "alt=\"[^\"]{40,}\"")
@@ -95,13 +95,13 @@ test_that("a report is one self-contained file with the requested title and sect
     expect_true(startsWith(sub("^ [^)]*", "", after), sizes))
   }
 
-  # the demand of the sparse task, 1/4 each, sits on lags 8, 4 and 1 and nowhere else
+  # The demand of the sparse task is 1/4 at each of the lags 8, 4 and 1, and zero elsewhere.
   demands <- sub(".*input lag demand", "", text)
   expect_match(gsub("0.2500", "0.25", demands, fixed = TRUE),
     "^ sparse x\\[1\\] 8 0\\.25 sparse x\\[5\\] 4 0\\.25 sparse x\\[8\\] 1 0\\.25 ar ")
 })
 
-# The text of a report of these sections.
+# Returns the text of a report with the given sections.
 report_text <- function(cmp, ...) {
   file <- withr::local_tempfile(fileext = ".html")
   report(cmp, file = file, ...)
@@ -116,7 +116,7 @@ test_that("sections are the requested ones in the requested order, with the requ
   expect_match(text, "Ranks .*Contrasts ")
   expect_no_match(text, "What was compared|Losses|Seeds and session")
 
-  # the numbers are those of the functions
+  # The numbers equal those of the functions.
   contrast <- suppressWarnings(contrast_architectures(cmp, "efficiency", level = 0.9))
   cells <- unlist(format(contrast))
   expect_match(text, paste(cells, collapse = " "), fixed = TRUE)
@@ -149,7 +149,7 @@ test_that("a section that cannot be made states why", {
   because("cmp must have two architectures or more to contrast. It has 1: \"<b>d_e_n</b>\".")
   because("it takes two architectures with runs")
   expect_match(text, "There is no critical-difference diagram: cmp must have two", fixed = TRUE)
-  # ... of a metric that no run has, too
+  # The same for a metric that no run has.
   one$runs$loss <- one$runs$excess_loss <- NA_real_
   text <- report_text(one, sections = c("ranks", "frontier", "losses"))
   because("metric must have values. None of the 1 run has excess_loss.")
@@ -175,7 +175,7 @@ test_that("failed and unconverged runs are reported with their messages", {
   folder <- withr::local_tempdir()
   withr::local_dir(folder)
   writeLines("old", "report.html")
-  report(cmp, file = "report.html") # a relative path, and a file that is there
+  report(cmp, file = "report.html") # # a relative path of an existing file
   text <- shown_text(paste(readLines("report.html", encoding = "UTF-8"), collapse = "\n"))
   expect_match(text, "Capacity report", fixed = TRUE)
   expect_match(text, "4 runs, of which 2 failed and 2 did not converge", fixed = TRUE)
@@ -192,7 +192,7 @@ test_that("a title is never interpreted by a shell", {
   skip_without_renderer()
   cmp <- small_comparison()
   file <- withr::local_tempfile(fileext = ".html")
-  # no blank or bracket in it that would make rmarkdown quote it
+  # It has no blank or bracket, for which rmarkdown would quote it.
   title <- "\"$HOME\"`date`"
   report(cmp, file = file, title = title, sections = "session")
   text <- shown_text(paste(readLines(file, encoding = "UTF-8"), collapse = "\n"))
@@ -256,7 +256,7 @@ test_that("a missing LaTeX is reported first, with instructions to install it", 
   skip_without_renderer()
   cmp <- small_comparison()
   nowhere <- withr::local_tempdir()
-  rmarkdown::find_pandoc() # remembered: only LaTeX is hidden
+  rmarkdown::find_pandoc() # # cached, so only LaTeX is hidden
   withr::local_envvar(PATH = nowhere)
   skip_if_not(rmarkdown::pandoc_available("1.12.3"))
   file <- file.path(nowhere, "report.pdf")
@@ -278,7 +278,7 @@ test_that("a report can be a PDF where LaTeX is installed", {
   expect_identical(readBin(file, "raw", 4L), charToRaw("%PDF"))
 })
 
-# A LaTeX that writes `log` beside what it makes, and ends with `status`: on PATH as xelatex.
+# Puts a script named xelatex on PATH that writes `log` beside its output and exits with `status`.
 local_latex <- function(log, status, env = parent.frame()) {
   skip_on_os("windows")
   folder <- withr::local_tempdir(.local_envir = env)
@@ -313,7 +313,7 @@ test_that("a report that cannot be rendered is an error and leaves no files", {
   folder <- withr::local_tempdir()
   own_temporary <- list.files(tempdir())
   local_latex("! Emergency stop.", 1)
-  capture.output(type = "message", # what LaTeX said
+  capture.output(type = "message", # # messages of LaTeX
     text <- bad(report(cmp, file = file.path(folder, "report.pdf"), sections = "session"), "render"))
   expect_match(text, "^The report could not be rendered[.]\n.*LaTeX failed to compile")
   expect_identical(list.files(folder), character())
@@ -329,7 +329,7 @@ test_that("a failure to write the file is an error", {
   folder <- withr::local_tempdir()
   file <- file.path(folder, "report.html")
   file.symlink(file.path(folder, "not/there.html"), file)
-  text <- suppressWarnings(bad(report(cmp, file = file, sections = "session"), "file")) # R's, of the copy
+  text <- suppressWarnings(bad(report(cmp, file = file, sections = "session"), "file")) # # R warns about the copy
   expect_match(text, "^`file` cannot be written")
 })
 

@@ -1,4 +1,4 @@
-# Runs of a comparison against fit() and capacity() by hand.
+# Runs of a comparison compared with fit() and capacity() called by hand.
 
 nets <- list(
   dense = arch_dense(8), dilated = arch_dilated(8, filters = 1), conv = arch_conv(8, 2, kernel = 3)
@@ -8,7 +8,7 @@ diagonal <- list(diagonal = arch_recurrent(8, 2, "diagonal"))
 
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 
-# Held-out rows, a mean, and networks with the constant that it asks for.
+# Data with held-out rows and a nonzero mean, and networks with a bias, which such data require.
 sunspots <- list(sunspots = task_series(datasets::sunspots[1:120], length = 8))
 
 with_bias <- list(dense = arch_dense(8, bias = TRUE), conv = arch_conv(8, 1, 3, bias = TRUE))
@@ -84,7 +84,7 @@ test_that("columns have the same types when runs fail", {
 })
 
 test_that("undecided ranks are stored in columns and do not warn", {
-  # states that nearly coincide: the fifth singular value is twice the tolerance
+  # Nearly equal states: the fifth singular value is twice the tolerance.
   near <- arch_recurrent(16, 3, "diagonal") |>
     set_coef(c(1, 1, 1, 0.5, 0.5 + 5e-4, 0.5 - 5e-4, 1, 1, 1))
   task <- classical_tasks(16)["ar"]

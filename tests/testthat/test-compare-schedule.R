@@ -1,10 +1,10 @@
-# Runs on workers: chunks, workers that die, plans of several kinds; all against the runs of one process.
+# Runs on workers: chunks, workers that die, several kinds of plans; all compared with runs in one process.
 
 nets <- list(dense = arch_dense(8), dilated = arch_dilated(8, filters = 1))
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 alone <- compare_architectures(nets, tasks, replicates = 4, n_obs = 30)
 
-# The rows of `cmp` that did not fail, and their allocations, are those of `full`.
+# Expects that the runs of `cmp` that did not fail, and their allocations, equal those of `full`.
 expect_rest_intact <- function(cmp, full, failed) {
   expect_identical(which(cmp$runs$error %in% "worker died"), failed)
   expect_true(all(is.na(cmp$runs$loss[failed])))
@@ -20,7 +20,7 @@ expect_rest_intact <- function(cmp, full, failed) {
   expect_same_runs(rest(cmp), rest(full))
 }
 
-# One task that kills the first `most` processes that draw the samples of these rows.
+# Returns a task that kills the first `most` processes that draw the samples of these rows.
 killing <- function(rows, most, env = parent.frame()) {
   log <- withr::local_tempfile(.local_envir = env)
   file.create(log)
@@ -43,7 +43,7 @@ test_that("chunks contain every run once, at most 50 each, and the last ones are
     expect_true(all(size == pmin(50, ceiling(left / (8 * case[[2]])))))
   }
   expect_identical(lengths(capalloc:::run_chunks(1:18, 2)), rep(2:1, c(1, 16)))
-  expect_length(capalloc:::run_chunks(1:10000, Inf), 770) # as for a hundred workers: 13 runs in each
+  expect_length(capalloc:::run_chunks(1:10000, Inf), 770) # # as for a hundred workers: 13 runs per chunk
   expect_length(capalloc:::run_chunks(integer(), 2), 0)
 })
 
@@ -74,13 +74,13 @@ test_that("a run that kills its worker twice is a failed row, and all others are
   local_hooked_tasks()
   local_workers()
   plan <- future::plan("list")
-  # replicate 2 of both networks draws the same sample; the third death is of the second network's run
+  # Replicate 2 of both networks draws the same sample; the third death is that of the second network's run.
   task <- killing(2, most = Inf)
   cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
   expect_identical(deaths(task), 4L)
   expect_rest_intact(cmp, alone, c(2L, 6L))
   expect_identical(glance(cmp)$failed, 2L)
-  # the plan is the user's, with as many workers as before
+  # The user's plan is restored, with as many workers as before.
   expect_identical(lapply(future::plan("list"), class), lapply(plan, class))
   pids <- lapply(1:2, function(i) future::future({
     Sys.sleep(0.5)
@@ -110,13 +110,13 @@ test_that("with a checkpoint the finished runs of a chunk are not repeated after
   task <- hooked_task(tasks$ar, kills = sample_seeds(many$runs$seed[3]), most = Inf,
     log = withr::local_tempfile(), threads = withr::local_tempfile())
   file.create(task$log)
-  # chunks of three runs
+  # Chunks of three runs.
   cmp <- compare_architectures(nets["dense"], list(ar = task), replicates = 48, n_obs = 30, checkpoint = dir)
   expect_rest_intact(cmp, many, 3L)
   expect_identical(deaths(task), 2L)
-  # each draw writes a line first: 48, and one more for the second try of the third run
+  # Each draw writes a line first: 48, and one for the second attempt of the third run.
   expect_length(readLines(task$threads), 49)
-  # that run is not kept, and can still be done
+  # That run is not stored, and can still be computed.
   expect_identical(setdiff(capalloc:::run_name(many$runs), list.files(dir)), capalloc:::run_name(many$runs[3, ]))
 })
 
@@ -129,7 +129,7 @@ test_that("lost nodes of the user's own cluster are replaced during the comparis
   task <- killing(2, most = Inf)
   cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
   expect_rest_intact(cmp, alone, c(2L, 6L))
-  # dead from the first
+  # The worker dies at its first run.
   task <- killing(2, most = 1)
   cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
   expect_rest_intact(cmp, alone, integer())
@@ -144,7 +144,7 @@ test_that("when the last node, on another machine, is lost, the remaining runs f
   local_workers("cluster", workers = cluster)
   task <- killing(3, most = Inf)
   cmp <- compare_architectures(nets, list(ar = task, sparse = tasks$sparse), replicates = 4, n_obs = 30)
-  # one worker has chunks of two runs: the first is done, and the second is where the worker dies
+  # The worker has chunks of two runs: the first chunk finishes, and the worker dies in the second.
   expect_identical(deaths(task), 1L)
   expect_identical(cmp$runs$error, rep(c(NA, "no worker is left"), c(2, 14)))
 })
@@ -180,7 +180,7 @@ test_that("runs that a worker cannot write to the checkpoint are written by the 
     timeless(cmp))
 })
 
-# As those of an MPI cluster, which cannot be had in tests.
+# Nodes as in an MPI cluster, which tests cannot start.
 test_that("a node without a connection is never regarded as lost", {
   node <- structure(list(rank = 1L, host = "localhost"), class = "MPInode")
   expect_false(capalloc:::is_lost(node))
@@ -200,7 +200,7 @@ test_that("the run in progress is found from the journal, or assumed to be the f
   under_way <- function(left) capalloc:::under_way(list(journal = journal), left)
   note <- function(row) capalloc:::note_start(journal, row)
   note(4L)
-  expect_false(file.exists(journal)) # a journal of another machine is not written here
+  expect_false(file.exists(journal)) # # no journal is created here if it is on another machine
   file.create(journal)
   expect_identical(under_way(4:6), 4:6)
   note(4L)

@@ -1,5 +1,5 @@
-# search_architecture(): its runs against compare_architectures(), its order and frontier against slow ones, halving,
-# checkpoints, workers, tasks whose answer is known, and what is refused.
+# search_architecture(): runs compared with compare_architectures(), order and frontier with slow loops, halving,
+# checkpoints, workers, tasks with known answers, and refused input.
 
 fgn <- task_fgn(12, 0.8)
 searched <- function(..., task = fgn, budget = 12, family = c("dilated", "conv"), replicates = 3) {
@@ -28,7 +28,7 @@ test_that("a search has the documented parts", {
   k <- nrow(rows)
   expect_identical(plain$rounds, data.frame(round = 1L, candidates = k, replicates = 3L, runs = 3L * k))
   expect_true(all(rows$n_params <= 12))
-  # the last layer sees what receptive_field() says
+  # The field of the last layer is that of receptive_field().
   fields <- vapply(plain$comparison$networks[rows$candidate], function(net) {
     field <- receptive_field(net)
     field$size[[nrow(field)]]
@@ -55,7 +55,7 @@ test_that("runs of a search equal those of a comparison, and its columns are the
   expect_identical(rows$unconverged, as.integer(tapply(!runs$converged, runs$network, sum)[rows$candidate]))
 })
 
-# Excess losses are of order 1e-3 .. 1; a twin of a loss known to 1e-8 of it has no closer neighbours here.
+# Excess losses are of order 1e-3 to 1; none differ by amounts near the resolution of 1e-8 of the loss.
 test_that("the frontier and the order equal those of a slow loop over pairs", {
   sampled <- searched(n_obs = 40, family = c("conv", "recurrent"))
   for (search in list(plain, searched(task = task_copy(12, 5)), sampled)) {
@@ -74,7 +74,7 @@ test_that("the frontier and the order equal those of a slow loop over pairs", {
         expect_true(size[[1]] < size[[2]] || size[[1]] == size[[2]] && a$n_params <= b$n_params)
       }
     }
-    # from one of the frontier to the next, and the first from the variance of the output, 1
+    # The gain is the slope from one frontier candidate to the next, starting at the variance of the output, 1.
     edge <- summary(search)
     edge <- edge[!duplicated(edge$total_capacity), ]
     slopes <- -diff(c(1, edge$loss)) / diff(c(0, edge$total_capacity))
@@ -103,19 +103,19 @@ test_that("coverage is the mean capacity of inputs weighted by their demand", {
   expect_equal(search$candidates$coverage[search$candidates$candidate == "dense"], 1, tolerance = 1e-10)
 })
 
-# ---- tasks whose answer is known -----------------------------------------------------------------
+# ---- tasks with known answers --------------------------------------------------------------------
 
 test_that("for a copied lag the best candidate reads it with the least capacity", {
   kernels <- expand.grid(filters = 1, depth = 1, kernel = 2:9)
   search <- searched(task = task_copy(12, lag = 5), family = "conv", grid = kernels, replicates = 2)
   rows <- search$candidates
   expect_identical(rows$kernel, c(5:9, 2:4))
-  # a single filter of k taps: capacity k; nothing is known of lag 5 before it is reached
+  # A single filter of k taps has capacity k, and explains nothing until it reaches lag 5.
   expect_equal(rows$excess_loss, rep(0:1, c(5, 3)), tolerance = 1e-10)
   expect_equal(rows$coverage, rep(1:0, c(5, 3)), tolerance = 1e-10)
   expect_identical(rows$total_capacity, as.double(rows$kernel))
   expect_identical(rows$candidate[rows$frontier], c("filters=1 depth=1 kernel=5", "filters=1 depth=1 kernel=2"))
-  # among dilations those that meet it: taps 0 and 1, then 0 and 3, see lags 1, 2, 4, 5 with capacity 3
+  # Among dilated stacks, taps 0 and 1, then 0 and 3, read lags 1, 2, 4, 5 with capacity 3.
   dilated <- searched(task = task_copy(12, lag = 5), family = "dilated")
   expect_identical(dilated$candidates$candidate[[1]], "filters=1 kernel=2 growth=3 depth=2")
   expect_identical(dilated$candidates$total_capacity[[1]], 3)
@@ -168,18 +168,18 @@ test_that("halving keeps the best candidates of each round by the runs of the gr
     of <- function(column, f) {
       vapply(alive, function(name) f(runs[[column]][runs$network == name & runs$replicate <= r]), 0)
     }
-    # losses to seven digits are equal for networks of the same functions
+    # Losses with seven digits are equal for networks that express the same functions.
     order <- order(signif(of("excess_loss", mean), 7), slow_sizes(of("rank_low", min), of("rank_high", max)),
       of("n_params", mean))
     alive <- alive[order][seq_len(ceiling(length(alive) / 2))]
   }
   expect_equal(timeless(halved$comparison)$runs, timeless(grid$comparison)$runs[sort(unique(asked)), ],
     ignore_attr = "row.names")
-  # who got further ranks first
+  # Candidates that reached later rounds rank first.
   expect_false(is.unsorted(-halved$candidates$rounds))
   expect_identical(halved$candidates$runs, c(1L, 2L, 5L)[halved$candidates$rounds])
   expect_identical(halved$rounds$runs, diff(c(0L, 1L, 2L, 5L)) * halved$rounds$candidates)
-  # only one of them
+  # At least one candidate is kept.
   last <- searched(strategy = "halving", replicates = 2, keep = 0)
   expect_identical(last$rounds$candidates, c(nrow(last$candidates), 1L))
 })
@@ -195,13 +195,13 @@ test_that("overlapping ranges of capacity are tied, also through chains of overl
     high <- low + withr::with_seed(seed, sample(0:6, 8, TRUE))
     expect_identical(ranks(low, high), slow_sizes(low, high))
   }
-  # one loss: the larger median wins when its range reaches down to the other's, and it has fewer parameters
+  # Equal losses: the larger median ranks first where the ranges overlap and it has fewer parameters.
   scores <- data.frame(level = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(7, 9),
     n_params = c(9, 8))
   scores$size <- ranks(scores$total_low, scores$total_high)
   expect_identical(capalloc:::best_first(scores), 2:1)
   expect_identical(capalloc:::is_frontier(scores), c(FALSE, TRUE))
-  # a range and undecided runs are shown
+  # Ranges and undecided runs are shown.
   shown <- plain
   shown$candidates$total_low[[1]] <- 2
   shown$comparison$runs$undecided <- seq_len(nrow(shown$comparison$runs)) <= 2
@@ -233,11 +233,11 @@ test_that("a search resumes from the remaining files of its checkpoint", {
     expect_identical(runs_done(again <- go(dir)), length(files) %/% 2L)
     expect_identical(timeless_search(again), timeless_search(whole))
   }
-  # the last one, of halving, is continued as a grid
+  # The last checkpoint, of halving, is continued as a grid.
   grid <- searched(family = "conv", n_obs = 30, replicates = 4)
   expect_identical(timeless_search(searched(family = "conv", n_obs = 30, replicates = 4, checkpoint = dir)),
     timeless_search(grid))
-  # more replicates and other candidates are added, and compute only what is new
+  # More replicates and other candidates compute only the new runs.
   more <- nrow(grid$candidates)
   expect_identical(runs_done(searched(family = "conv", n_obs = 30, replicates = 5, checkpoint = dir)), more)
   added <- searched(family = "dilated", n_obs = 30, replicates = 4, checkpoint = dir)
@@ -283,7 +283,7 @@ test_that("nonlinear networks require samples", {
     control = list(max_iterations = 50))
   expect_identical(search$candidates$family, rep("arch_recurrent", 2))
   expect_true(all(search$candidates$runs == 2L))
-  # 50 iterations are too few for one or the other: said, not dropped
+  # 50 iterations are too few for one of them: the result counts it and keeps it.
   expect_identical(sum(search$candidates$unconverged), sum(!search$comparison$runs$converged))
   expect_gt(sum(search$candidates$unconverged), 0)
 })
@@ -298,7 +298,7 @@ test_that("data are evaluated on held-out rows, without which a search is refuse
   expect_error(searched(task = trained), class = "capalloc_error_value")
   classes <- task_data(Species ~ ., iris, test = 0.3, seed = 1)
   search <- search_architecture(classes, 17, c("dense", "deep"), replicates = 1)
-  # cross-entropy is measured from that of the shares of the classes
+  # For classes gains start at the cross-entropy of their shares.
   edge <- summary(search)
   expect_equal(edge$gain[[1]], (capalloc:::null_loss(classes) - edge$loss[[1]]) / edge$total_capacity[[1]],
     tolerance = 1e-12)

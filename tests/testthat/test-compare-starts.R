@@ -9,7 +9,7 @@ diagonal <- list(diagonal = arch_recurrent(8, 2, "diagonal"))
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 
 test_that("one warning reports starts of one network on one population that end at different losses", {
-  # a window that sees either of two lags: one of the two is out of reach of a network of one tap
+  # A window that contains either of two lags: a filter of one tap can use only one of them.
   w <- expect_warning(
     cmp <- compare_architectures(c(nets, diagonal), tasks, replicates = 4), class = "capalloc_warning_starts"
   )
@@ -21,7 +21,7 @@ test_that("one warning reports starts of one network on one population that end 
   expect_match(conditionMessage(w), "diagonal on", fixed = TRUE)
   expect_output(print(cmp), "Starts end at losses that differ by more than 1%: .*diagonal on")
   expect_output(print(summary(cmp)), "Starts end at losses that differ by more than 1%")
-  # samples differ themselves, and one linear map has one minimum
+  # Samples differ anyway, and a single linear map has one minimum.
   expect_warning(compare_architectures(diagonal, tasks, replicates = 4, n_obs = 40), NA)
   expect_warning(compare_architectures(nets["dense"], tasks, 2, control = list(max_iterations = 1)), NA)
   many <- cmp$runs[rep(1, 6), c("network", "task")]

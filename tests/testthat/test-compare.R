@@ -1,5 +1,5 @@
-# compare_architectures(): the design, its runs against fit() and capacity() called by hand, losses
-# against lm(), what is said of runs that fail, and the result's summaries.
+# compare_architectures(): the design, runs compared with fit() and capacity() called
+# by hand, losses compared with lm(), failed runs, and summaries of the result.
 
 nets <- list(
   dense = arch_dense(8), dilated = arch_dilated(8, filters = 1), conv = arch_conv(8, 2, kernel = 3)
@@ -7,7 +7,7 @@ nets <- list(
 diagonal <- list(diagonal = arch_recurrent(8, 2, "diagonal"))
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 
-# Held-out rows, a mean, and networks with the constant that it asks for.
+# Data with held-out rows and a nonzero mean, and networks with a bias, which such data require.
 sunspots <- list(sunspots = task_series(datasets::sunspots[1:120], length = 8))
 with_bias <- list(dense = arch_dense(8, bias = TRUE), conv = arch_conv(8, 1, 3, bias = TRUE))
 
@@ -73,7 +73,7 @@ test_that("each task and replicate has one seed, which depends only on the main 
   expect_identical(other$seed, runs$seed[runs$network == "dense"])
   other <- compare_architectures(nets, tasks, replicates = 3, seed = 2)$runs
   expect_identical(intersect(other$seed, runs$seed), integer())
-  # by hand, so that they stay what they are
+  # Computed by hand, so that seeds stay the same in later versions.
   named <- lapply(names(tasks), function(task) capalloc:::derive_seeds(capalloc:::named_seed(1L, task), 3))
   expect_identical(runs$seed, c(rep(named[[1]], 3), rep(named[[2]], 3)))
 })
@@ -104,7 +104,7 @@ test_that("demand is that of task_demand(), and is at the lags of a sparse task"
     expect_identical(own, as.data.frame(task_demand(tasks[[name]])), ignore_attr = "row.names")
   }
   sparse <- cmp$demand[cmp$demand$task == "sparse", ]
-  # white inputs: the squares of the weights 1/2 at lags 1, 4 and 8
+  # White inputs: the squared weights 1/2 at lags 1, 4 and 8.
   expect_equal(sparse$demand, ifelse(sparse$lag %in% c(1, 4, 8), 0.25, 0), tolerance = 1e-12)
 })
 
@@ -119,7 +119,7 @@ test_that("with finite n_obs the networks of a replicate share one sample", {
   cell <- paste(cmp$runs$task, cmp$runs$replicate)
   for (of in split(rows, cell)) expect_identical(unique(of), of[1])
   expect_length(unique(rows), 4)
-  # what depends on the sample alone says the same of the comparison itself
+  # Columns that depend on the sample only are equal within a replicate.
   expect_identical(tapply(cmp$runs$linear_loss, cell, \(x) length(unique(x))), c(
     `ar 1` = 1L, `ar 2` = 1L, `sparse 1` = 1L, `sparse 2` = 1L
   ), ignore_attr = TRUE)
@@ -144,14 +144,14 @@ test_that("data without held-out rows have loss NA, and their runs have not fail
 
 # ---- scale-free columns --------------------------------------------------------------------------
 
-# ---- networks that are not linear, and classes ---------------------------------------------------
+# ---- nonlinear networks, and classes -------------------------------------------------------------
 
 relu_nets <- list(
   dense = arch_dense(8),
   relu = input_sequence(8) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
 )
 
-# As expect_by_hand(), where the rows of an allocation differ between networks.
+# As expect_by_hand(), for allocations whose rows differ between networks.
 expect_by_hand_of_rows <- function(cmp, ...) {
   columns <- c("n_params", "loss", "train_loss", "bayes_loss", "converged", "gradient_norm", "iterations")
   for (i in seq_len(nrow(cmp$runs))) {
@@ -179,7 +179,7 @@ test_that("nonlinear networks can be compared with linear ones on samples", {
   for (losses in split(cmp$runs$linear_loss, cell)) expect_identical(losses[[1]], losses[[2]])
   dense <- cmp$runs[cmp$runs$network == "dense", ]
   expect_equal(dense$loss, dense$linear_loss, tolerance = 1e-8)
-  # Networks that are not linear have a constant, the others have none here.
+  # Nonlinear networks have a constant, the others have none here.
   rows <- table(cmp$allocation$network)
   expect_identical(c(rows), c(dense = 4L * 8L, relu = 4L * 9L))
   totals <- tapply(cmp$allocation$capacity, cmp$allocation[c("replicate", "task", "network")], sum)
@@ -209,7 +209,7 @@ test_that("on data nonlinear networks are evaluated on held-out rows and compare
   expect_equal(cmp$runs$linear_loss, rep(mean((data$y_test - cbind(1, data$x_test) %*% w)^2), 4), tolerance = 1e-8)
   expect_identical(cmp$runs$excess_loss, cmp$runs$loss - cmp$runs$linear_loss)
   expect_identical(cmp$runs$bayes_loss, rep(NA_real_, 4))
-  # With rows set aside the linear model is trained on the others too.
+  # With validation rows the linear model is trained on the remaining rows too.
   aside <- list(max_iterations = 30, validation = 0.25)
   cmp <- compare_architectures(networks["relu"], scaled, replicates = 1, control = aside)
   n <- nrow(data$x) - round(0.25 * nrow(data$x))
@@ -217,7 +217,7 @@ test_that("on data nonlinear networks are evaluated on held-out rows and compare
   expect_equal(cmp$runs$linear_loss, mean((data$y_test - cbind(1, data$x_test) %*% w)^2), tolerance = 1e-8)
 })
 
-# Three classes that overlap, so that the multinomial regression has one minimum.
+# Overlapping classes, so that the multinomial regression has one minimum.
 class_task <- function(levels = 3) {
   withr::with_seed(8, {
     x <- matrix(stats::rnorm(240), 80)
@@ -246,10 +246,10 @@ test_that("for classes the loss is cross-entropy, compared with multinomial regr
   cmp <- compare_architectures(networks, list(classes = task), replicates = 2, control = weak)
   expect_identical(vapply(cmp$runs, typeof, ""), run_types)
   expect_by_hand_of_rows(cmp, control = weak)
-  # The bound 1e-6 of the gradient, far from the loss on other rows.
+  # The bound 1e-6 of the gradient; the loss is on other rows.
   expect_equal(cmp$runs$linear_loss, rep(multinomial_loss(task$data$x, task$data$y, task$data), 4), tolerance = 1e-4)
   expect_identical(cmp$runs$excess_loss, cmp$runs$loss - cmp$runs$linear_loss)
-  # scores of the rows held out
+  # Scores on held-out rows.
   shares <- colMeans(task$data$y)
   null <- -mean(log(shares[max.col(task$data$y_test)]))
   for (i in 1:4) {
@@ -261,7 +261,7 @@ test_that("for classes the loss is cross-entropy, compared with multinomial regr
   expect_equal(cmp$runs$null_loss, rep(null, 4), tolerance = 1e-12)
   expect_equal(cmp$runs$relative_loss, cmp$runs$loss / null, tolerance = 1e-12)
   expect_output(print(cmp), "mean excess loss")
-  # Rows drawn with replacement, and rows without those set aside.
+  # Rows drawn with replacement, and rows without the validation rows.
   cmp <- compare_architectures(networks["linear"], list(classes = task), replicates = 2, n_obs = 50)
   for (i in 1:2) {
     drawn <- fit(networks$linear, task, seed = cmp$runs$seed[[i]], n_obs = 50)$rows
@@ -340,16 +340,16 @@ test_that("an interrupt returns the runs that workers have finished", {
   })
   expect_message(stopped <- compare_architectures(nets, tasks, replicates = 3), "Interrupted")
   done <- is.na(stopped$runs$error)
-  # two chunks: the first holds two runs, the others one
+  # Two chunks: the first has two runs, the others one.
   expect_true(sum(done) %in% 2:3)
   expect_identical(unique(stopped$runs$error[!done]), "interrupted")
   expect_true(all(is.na(stopped$runs$loss[!done])))
   expect_equal(stopped$runs$loss[done], full$runs$loss[done], tolerance = 1e-8)
-  # the workers are free again
+  # The workers can be used again.
   expect_same_runs(compare_architectures(nets, tasks, replicates = 3), full)
 })
 
-# ---- trouble -------------------------------------------------------------------------------------
+# ---- failures ------------------------------------------------------------------------------------
 
 test_that("failed runs are kept as rows with their error messages", {
   big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
@@ -379,12 +379,12 @@ test_that("an error in one task is a row of that task", {
 })
 
 test_that("unconverged runs are rows with their loss and message", {
-  # not a warning a run, but that starts end at other losses is said
+  # There is no warning for each run, but one for starts that end at different losses.
   expect_warning(
     cmp <- compare_architectures(nets, tasks["sparse"], replicates = 2, control = list(max_iterations = 1)),
     class = "capalloc_warning_starts"
   )
-  # dense() alone is solved directly
+  # A single dense layer is solved directly.
   free <- cmp$runs$network == "dense"
   expect_identical(cmp$runs$converged, free)
   expect_identical(cmp$runs$error, ifelse(free, NA, "not converged: exhausted"))
@@ -462,7 +462,7 @@ test_that("summary() has means and Student intervals over replicates", {
   expect_true(all(rows$runs == 3 & rows$failed == 0 & rows$unconverged == 0))
   wider <- summary(cmp)
   expect_true(all(wider$loss_low < rows$loss_low & wider$loss_high > rows$loss_high))
-  # rows of it are no summary of the whole
+  # A subset of its rows is a plain data frame.
   expect_identical(class(rows[1:2, ]), "data.frame")
 })
 
@@ -490,7 +490,7 @@ test_that("summary() and print() show the number of undecided runs and the range
 
 test_that("summary() has the generic rank of each architecture", {
   shared <- list(
-    # dilated: L + 1; low rank: r (m + n - r); a recurrence of 2 units: 2 H; not linear: none
+    # dilated: L + 1; low rank: r (m + n - r); a recurrence of 2 units: 2 H; nonlinear: none
     dilated = arch_dilated(8, filters = 1), low = input_vector(8) |> layer_dense(2) |> layer_dense(3),
     diagonal = diagonal$diagonal, tanh = arch_dense(8) |> layer_activation("tanh")
   )
@@ -566,7 +566,7 @@ test_that("tidy() gives the runs and glance() one row", {
 })
 
 test_that("comparisons and summaries print", {
-  # on samples, so that no printed digit is rounding
+  # on samples, so that no printed digit is rounding error
   cmp <- compare_architectures(nets[c("dense", "conv")], tasks, replicates = 2, n_obs = 30)
   expect_snapshot({
     cmp

@@ -1,4 +1,4 @@
-# Stacks of alike layers: which networks are one.
+# Stacks of equal layers: which networks qualify.
 
 profile_of <- function(d, kind, depth = NULL) {
   d$capacity[d$kind == kind & (is.null(depth) | d$depth %in% depth)]

@@ -1,4 +1,4 @@
-# What layers can see, and where their capacity is.
+# Effective receptive fields of layers.
 
 equal_stack <- function(n, L, padding = "same") {
   net <- input_sequence(n)
@@ -18,13 +18,13 @@ test_that("fields of equal layers grow as the square root of depth", {
   expect_equal(glance(effective_receptive_field(equal_stack(64, 2), output = "middle"))$exponent, 0.5)
   expect_identical(c(g$layers, g$depth, g$size, g$region_size), c(8L, 8L, 17L, 9L))
   expect_equal(g$share, 9 / 17)
-  # what diffusion_limit() says of it
+  # diffusion_limit() gives the same variance.
   expect_equal(g$sd^2, glance(diffusion_limit(net, list(position = 32)))$variance_finite)
-  # doubling dilations do not
+  # With doubling dilations the growth is faster.
   dilated <- input_sequence(64)
   for (d in 2^(0:5)) dilated <- layer_conv(dilated, 1, 2, dilation = d)
   field <- effective_receptive_field(set_coef(dilated, rep(1, 12)))
-  expect_equal(field$sd, sqrt((4^(1:6) - 1) / 12)) # uniform on 2^l positions
+  expect_equal(field$sd, sqrt((4^(1:6) - 1) / 12)) # # uniform on 2^l positions
   expect_gt(glance(field)$exponent, 1)
 })
 
@@ -55,7 +55,7 @@ test_that("means, widths and windows are those of propagated capacity", {
     inside <- x >= last$region_from & x <= last$region_to
     expect_gte(sum(kappa[inside]) / sum(kappa), 0.95 - 1e-9)
   }
-  # the third layer's newest position, all channels
+  # The third layer's newest position, all channels.
   head <- with_test_coef(net, 3)
   head$layers <- c(net$layers[1:3], layer_last(new_network(net$input, net$layers[1:3]))$layers[4])
   head$coef <- net$coef[seq_len(capalloc:::layers_params(net$layers[1:3]))]
@@ -75,7 +75,7 @@ test_that("method = \"gradient\" averages the squared slopes of linearise()", {
   task <- task_data(x, x[, 1])
   expect_identical(effective_receptive_field(net, "gradient", task = task)[4, "sd"],
     effective_receptive_field(net, "gradient", data = task$data$x)[4, "sd"])
-  # of a linear network with one channel the effective weights, which are what mode linear shares out
+  # For a linear network with one channel these are the squared effective weights, which mode linear distributes.
   line <- with_test_coef(input_sequence(12) |> layer_conv(1, 3) |> layer_conv(1, 2, dilation = 4), 1)
   expect_equal(effective_receptive_field(line, "gradient")$sd, effective_receptive_field(line, "linear")$sd)
 })

@@ -1,6 +1,6 @@
-# Measures of one depth on random weights, against loops.
+# Measures at one depth for random weights, compared with loops.
 
-# A residual network of convolutions, with coefficients or without.
+# Returns a residual network of convolutions, with coefficients if `coef` is given.
 residual_network <- function(depth, scale, input, coef = NULL, activation = "tanh", ...) {
   for (l in seq_len(depth)) {
     input <- layer_residual(input, function(x) layer_activation(layer_conv(x, ...), activation), scale = scale)
@@ -31,7 +31,7 @@ test_that("a random measure uses the twin's gradient, and its gates equal those 
   test <- stats::t.test(diff(matrix(log(study$growth), 2, byrow = TRUE)) / log(3 / 2), conf.level = 0.99)
   expect_equal(c(glance(study)$conf.low, glance(study)$conf.high), c(test$conf.int), tolerance = 1e-10)
   expect_equal(glance(study)$critical.high, 0.5 + test$conf.int[[2]] / 2, tolerance = 1e-10)
-  # gates of one activation, averaged over positions and inputs
+  # Gates of one activation, averaged over positions and inputs.
   case <- capalloc:::new_case(about, 1, 0.5)
   theta <- capalloc:::with_seed(1, case$draw())
   n <- prod(case$network$input$shape)
@@ -52,7 +52,7 @@ test_that("borders of the random chain are not reached", {
       n <- prod(case$network$input$shape)
       drawn <- capalloc:::with_seed(1, list(theta = case$draw(), x = rnorm(n), w = rnorm(8)))
       g <- .Call(capalloc:::ffi_linearise, case$read, c(drawn$theta, drawn$w), matrix(drawn$x, 1))[seq_len(n)]
-      # what is within two positions of a border
+      # Gradients within two positions of a border.
       outer <- c(1:16, n - 0:15)
       expect_lt(sum(g[outer]^2) / sum(g^2), 1e-8, label = paste(mode, a))
     }
@@ -74,7 +74,7 @@ test_that("the seed determines the draws, and more draws keep the first ones", {
   expect_false(identical(c$spread, b$spread))
   set.seed(3)
   expect_identical(few(draws = 2), c)
-  # the same draws for all exponents
+  # The same draws are used for all exponents.
   expect_identical(a$seed[a$exponent == 0.5], a$seed[a$exponent == 1])
 })
 

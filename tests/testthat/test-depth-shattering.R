@@ -29,7 +29,7 @@ test_that("gradients of a linear network are the same at all inputs", {
 })
 
 test_that("bins do not depend on the unit of the inputs", {
-  net <- relu_nets(5, 1, 2)$plain # without biases: gradients do not either
+  net <- relu_nets(5, 1, 2)$plain # # without biases gradients do not depend on it either
   x <- normal_rows(8, 2)
   s <- shattering(net, x, bins = 4)
   for (unit in c(1e-3, 1e3)) {
@@ -84,11 +84,11 @@ test_that("wide networks of independent weights have the product of gate correla
   rho <- cov2cor(tcrossprod(x))
   rho <- rho[upper.tri(rho)]
   product <- 1
-  # pre-activations of the first layer have the correlation of the inputs, of deeper ones the relu's
+  # Pre-activations of the first layer have the correlation of the inputs, deeper ones that after relu.
   for (l in 1:3) {
     K <- decoupling("relu", correlation = rho)$gate_correlation
     product <- product * K
-    # a width of 300 is off by about 1 / sqrt(300) a layer; the three means are 0.1 apart and more
+    # A width of 300 has errors of about 1 / sqrt(300) per layer; the three means are at least 0.1 apart.
     expect_near(glance(shattering(net, x))$correlation[[l]], mean(product), 0.04)
     rho <- pmin((sqrt(1 - rho^2) + rho * (pi - acos(rho))) / pi, 1)
   }
@@ -115,7 +115,7 @@ test_that("a path has one distance for each number of steps", {
   expect_identical(first$pairs, 30:1)
   x <- cbind(seq(-1, 2, length.out = 31), 1)
   expect_equal(first$correlation[[30]], shattering(net, x[c(1, 31), ])$correlation[[1]])
-  # data as rows, in the same bins
+  # The same points given as rows, in the same bins.
   expect_equal(glance(s)$correlation, glance(shattering(net, x))$correlation)
 })
 
@@ -154,7 +154,7 @@ test_that("lists, fits and tasks are accepted", {
   trained <- suppressWarnings(fit(net, task_fgn(4, 0.8), "lbfgs", n_obs = 12, seed = 1,
     control = list(max_iterations = 2)))
   expect_identical(shattering(trained)$correlation, shattering(trained$network, fit_rows(trained)$x)$correlation)
-  # the same point twice
+  # The same point twice.
   expect_equal(shattering(nets$plain, x[c(1, 1), ])$distance, c(0, 0))
 })
 
