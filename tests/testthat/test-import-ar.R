@@ -77,7 +77,7 @@ test_that("autoregressions of one series predict as predict() does", {
   expect_identical(input_frame(as_network(model, length = 2)$input)$input, c("x[1]", "x[2]"))
 })
 
-test_that("autoregressions of several series have their channels", {
+test_that("autoregressions of several series have one channel per series", {
   series <- ts.union(lead = BJsales.lead, sales = BJsales - 150)
   for (method in c("yule-walker", "burg", "ols")) {
     for (order in 1:3) {
@@ -96,7 +96,7 @@ test_that("autoregressions of several series have their channels", {
   }
 })
 
-test_that("an arima without moving average is its weights on past values", {
+test_that("an arima without moving average is a linear function of past values", {
   models <- list(
     arima(lh, order = c(3, 0, 0)),
     arima(lh, order = c(1, 0, 0), include.mean = FALSE),
@@ -127,7 +127,7 @@ test_that("an arima without moving average is its weights on past values", {
 # Long series, so that the Kalman filter has reached its steady state.
 long_series <- function(...) withr::with_seed(1, arima.sim(list(...), n = 1500))
 
-test_that("a moving average is its recurrence", {
+test_that("a moving average is imported as a recurrence", {
   x <- long_series(ar = 0.6, ma = 0.5)
   models <- list(
     arima(x + 10, order = c(1, 0, 1)),
@@ -156,7 +156,7 @@ test_that("a moving average is its recurrence", {
   }
 })
 
-test_that("one recurrent unit of an ARMA(1, 1) is its closed form", {
+test_that("the recurrent unit of an ARMA(1, 1) has the weights of its closed form", {
   model <- arima(long_series(ar = 0.6, ma = 0.5), order = c(1, 0, 1), fixed = c(0.6, 0.5, 2), transform.pars = FALSE)
   network <- quietly(as_network(model, length = 12))
   # pi_j = (phi + theta) (-theta)^(j - 1), and what is left of the mean
@@ -166,7 +166,7 @@ test_that("one recurrent unit of an ARMA(1, 1) is its closed form", {
   expect_identical(glance(capacity(network))$total, 3)
 })
 
-test_that("the mean is right however short the window", {
+test_that("the mean is exact for windows of any length", {
   x <- long_series(ar = 0.6, ma = c(0.5, -0.3))
   levelled <- arima(x + 100, order = c(1, 0, 2))
   mean <- coef(levelled)[["intercept"]]
@@ -179,7 +179,7 @@ test_that("the mean is right however short the window", {
   }
 })
 
-test_that("the truncation is what the message says", {
+test_that("the truncation message states the weight that is lost", {
   x <- long_series(ma = c(0.2, 0.7))
   model <- arima(x, order = c(1, 0, 2), include.mean = FALSE)
   # Weights by a long network: what a short one leaves out is the rest of them.
@@ -212,7 +212,7 @@ test_that("the truncation is what the message says", {
   expect_snapshot(writeLines(texts))
 })
 
-test_that("subclasses of Arima are read alike", {
+test_that("subclasses of Arima are imported like Arima", {
   model <- arima(lh, order = c(1, 0, 0))
   forecast <- structure(model, class = c("forecast_ARIMA", "ARIMA", "Arima"))
   expect_identical(as_network(forecast), as_network(model))

@@ -10,7 +10,7 @@ rows_for <- function(model, newdata) {
   matrix[, setdiff(colnames(effective_weights(as_network(model))), "(Intercept)"), drop = FALSE]
 }
 
-test_that("regressions predict as predict() does", {
+test_that("imported regressions predict as predict() does", {
   models <- list(
     lm(mpg ~ wt, mtcars),
     lm(mpg ~ wt * factor(cyl) + I(hp^2) + log(disp), mtcars),
@@ -45,7 +45,7 @@ test_that("several responses are several outputs", {
   }
 })
 
-test_that("columns without a coefficient are no inputs", {
+test_that("columns without a coefficient are not inputs", {
   data <- transform(mtcars, twice = 2 * wt, minus = -hp)
   model <- lm(mpg ~ wt + twice + hp + minus, data)
   expect_message(network <- as_network(model), "twice.*minus.*have", class = "capalloc_message_aliased")
@@ -59,7 +59,7 @@ test_that("columns without a coefficient are no inputs", {
   expect_silent(as_network(lm(mpg ~ wt, mtcars)))
 })
 
-test_that("columns with an order become a sequence", {
+test_that("columns in time order can be a sequence", {
   lags <- embed(as.numeric(lh), 4)[, 4:1]
   colnames(lags) <- c("l3", "l2", "l1", "now")
   model <- lm(now ~ l3 + l2 + l1, as.data.frame(lags))

@@ -30,7 +30,7 @@ test_that("networks of neuralnet predict as their equations do", {
   expect_identical(summary(as_network(made_nn(NULL, act = "function")))$kind, "dense + bias")
 })
 
-test_that("of several repetitions the best is taken, or the one asked for", {
+test_that("of several repetitions the best is imported unless `rep` selects another", {
   nn <- made_nn(2, 1, repetitions = 4)
   best <- which.min(nn$result.matrix["error", ])
   expect_gt(best, 1)

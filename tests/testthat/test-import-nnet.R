@@ -53,7 +53,7 @@ twin_mixed <- function(of, x) {
   do.call(rbind, rows)
 }
 
-test_that("networks of nnet predict as predict() does", {
+test_that("imported networks of nnet predict as predict() does", {
   skip_if_not_installed("nnet")
   withr::local_seed(3)
   x <- matrix(rnorm(90), 30)
@@ -85,7 +85,7 @@ test_that("networks of nnet predict as predict() does", {
   }
 })
 
-test_that("what logits stand for is a record of the network", {
+test_that("the network records the meaning of its logits", {
   skip_if_not_installed("nnet")
   model <- withr::with_seed(1, quiet_nnet(Species ~ ., iris, size = 2, maxit = 5))
   levels <- nnet::multinom(Species ~ ., iris, trace = FALSE, maxit = 5)
@@ -95,7 +95,7 @@ test_that("what logits stand for is a record of the network", {
   expect_null(as_network(two)$output)
 })
 
-test_that("beyond 15 nnet's logistic is cut, and predictions differ as the help says", {
+test_that("beyond 15 nnet truncates its logistic function, and predictions differ as documented", {
   skip_if_not_installed("nnet")
   withr::local_seed(4)
   x <- matrix(rnorm(60), 20)
@@ -111,7 +111,7 @@ test_that("beyond 15 nnet's logistic is cut, and predictions differ as the help 
   expect_true(all(apart <= 3.1e-7 * cut %*% abs(of$V) + 1e-13))
 })
 
-test_that("the capacity of a network of nnet is that of its closed form", {
+test_that("the capacity of a network of nnet equals its closed form", {
   skip_if_not_installed("nnet")
   withr::local_seed(5)
   x <- matrix(rnorm(60), 20)
@@ -132,7 +132,7 @@ test_that("the capacity of a network of nnet is that of its closed form", {
   }
 })
 
-test_that("a formula's columns name the inputs", {
+test_that("the inputs are named after the columns of the formula", {
   skip_if_not_installed("nnet")
   withr::local_seed(6)
   data <- transform(mtcars, cyl = factor(cyl), gear = factor(gear, ordered = TRUE), wt = wt - 3)
@@ -163,7 +163,7 @@ test_that("a formula's columns name the inputs", {
   ), ignore_attr = TRUE)
 })
 
-test_that("weights that nnet held fixed are weights like others", {
+test_that("weights that nnet held fixed are imported as parameters", {
   skip_if_not_installed("nnet")
   withr::local_seed(7)
   x <- matrix(rnorm(60), 20)
@@ -178,7 +178,7 @@ test_that("weights that nnet held fixed are weights like others", {
   expect_identical(glance(capacity(network, data = x))$total, 11)
 })
 
-test_that("a multinom is its logits against the first level", {
+test_that("the outputs of an imported multinom are logits relative to the first level", {
   skip_if_not_installed("nnet")
   withr::local_seed(8)
   data <- transform(mtcars, cyl = factor(cyl), hp = hp / 100, size = factor(ifelse(wt < 3, "light", "heavy")),

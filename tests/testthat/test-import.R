@@ -12,14 +12,14 @@ quiet_nnet <- function(..., trace = FALSE) nnet::nnet(..., trace = trace)
 
 # ---- neuralnet ---------------------------------------------------------------
 
-test_that("networks and fits are their networks", {
+test_that("as_network() returns networks unchanged, and the network of a fit", {
   network <- input_sequence(4) |> layer_conv(1, 2) |> layer_dense(1) |> initialise(seed = 1)
   expect_identical(as_network(network), network)
   trained <- fit(network, task_ar(4, 0.5), seed = 1)
   expect_identical(as_network(trained), trained$network)
 })
 
-test_that("imported networks survive saveRDS", {
+test_that("imported networks are unchanged by saveRDS()", {
   file <- withr::local_tempfile()
   x <- long_series(ma = 0.5)
   for (network in list(
@@ -44,7 +44,7 @@ test_that("imported networks survive saveRDS", {
   }
 })
 
-test_that("imported networks can be trained on", {
+test_that("imported networks can be trained", {
   network <- as_network(ar(lh), length = 6)
   trained <- fit(network, task_series(lh, 6, test = 0), seed = 1)
   expect_true(trained$converged)
@@ -54,7 +54,7 @@ test_that("imported networks can be trained on", {
   expect_equal(predict(start, embed(lh, 7)[, 7:2]), predict(network, embed(lh, 7)[, 7:2]), tolerance = 1e-12)
 })
 
-test_that("what cannot be imported is refused by class", {
+test_that("objects that cannot be imported are refused by class", {
   x <- long_series(ma = 0.5)
   logit <- glm(am ~ wt, binomial, mtcars)
   texts <- c(

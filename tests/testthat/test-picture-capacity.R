@@ -9,7 +9,7 @@ profile <- capacity(dilated)
 
 # ---- capacities ----------------------------------------------------------------------------------
 
-test_that("parts of a partition are drawn in their order, without a bound", {
+test_that("parts of a partition are drawn in their order, without an upper bound", {
   skip_if_not_installed("ggplot2")
   k <- capacity(with_bias, partition = partition_octaves())
   b <- built(ggplot2::autoplot(k))
@@ -34,7 +34,7 @@ test_that("several partitioned capacities are drawn", {
   expect_identical(lapply(base$points, `[[`, "y"), list(a$capacity, b$capacity))
 })
 
-test_that("base graphics show what ggplot2 shows, also with several channels", {
+test_that("base graphics and ggplot2 draw the same, also with several channels", {
   skip_if_not_installed("ggplot2")
   k <- capacity(initialise(arch_dilated(input_sequence(8, channels = 2), 2), seed = 1))
   columns <- layers(ggplot2::autoplot(k))[[2]]
@@ -46,7 +46,7 @@ test_that("base graphics show what ggplot2 shows, also with several channels", {
   expect_gte(max(base$windows[[1]]), max(heights))
 })
 
-test_that("a spectrum shows singular values, the tolerance and what counts", {
+test_that("a spectrum has singular values, the tolerance and the values that count", {
   skip_if_not_installed("ggplot2")
   shown <- layers(ggplot2::autoplot(profile, type = "spectrum"))
   s <- attr(profile, "spectrum")
@@ -61,7 +61,7 @@ test_that("a spectrum shows singular values, the tolerance and what counts", {
   expect_identical(base$h, glance(profile)$tol)
 })
 
-test_that("a network whose tangent is zero is drawn too", {
+test_that("a network with a zero tangent can be drawn", {
   skip_if_not_installed("ggplot2")
   k <- capacity(set_coef(dilated, numeric(7)))
   expect_identical(layers(ggplot2::autoplot(k))[[2]]$y, numeric(8))
@@ -73,7 +73,7 @@ test_that("a network whose tangent is zero is drawn too", {
 
 # ---- fits ----------------------------------------------------------------------------------------
 
-test_that("a fit shows the loss above the lowest, one line per restart", {
+test_that("a picture of a fit has the loss above the lowest, one line per restart", {
   skip_if_not_installed("ggplot2")
   task <- classical_tasks(8)$sparse
   trained <- fit(arch_conv(8, 2, 3), task, restarts = 3, seed = 1, n_obs = 40)
@@ -89,7 +89,7 @@ test_that("a fit shows the loss above the lowest, one line per restart", {
   expect_length(lines, 3)
 })
 
-test_that("a fit that has not converged says so, also after no iteration", {
+test_that("a picture of an unconverged fit states this, also after zero iterations", {
   skip_if_not_installed("ggplot2")
   stopped <- function(most) {
     suppressWarnings(fit(dilated, classical_tasks(8)$ar, control = list(max_iterations = most)),
@@ -101,7 +101,7 @@ test_that("a fit that has not converged says so, also after no iteration", {
   drawn(plot(stopped(0)))
 })
 
-test_that("places are marked at whole numbers", {
+test_that("axis ticks are at whole positions", {
   skip_if_not_installed("ggplot2")
   one <- capacity(set_coef(input_vector(1) |> layer_dense(1), 2))
   two <- capacity(set_coef(input_vector(2) |> layer_dense(1), 1:2))
@@ -116,7 +116,7 @@ test_that("places are marked at whole numbers", {
   }
 })
 
-test_that("many parts are still told apart", {
+test_that("many parts have distinct labels", {
   skip_if_not_installed("ggplot2")
   net <- set_coef(input_sequence(64) |> layer_pool(2) |> layer_dense(1), 1:32)
   k <- capacity(net, partition = partition_positions())
@@ -153,7 +153,7 @@ test_that("a grid is a heat map with the first row at the top", {
   expect_identical(plot$coordinates$ratio, 1) # of a CoordFixed, from ggplot2 4 on of any
 })
 
-test_that("channels and networks of grids have panels of their own, on one scale", {
+test_that("channels and networks of grids have separate panels on one scale", {
   skip_if_not_installed("ggplot2")
   k <- capacity(colours)
   tiles <- heat_tiles(ggplot2::autoplot(k), plot(k))
@@ -177,7 +177,7 @@ test_that("channels and networks of grids have panels of their own, on one scale
   expect_length(unique(heat_tiles(ggplot2::autoplot(two), plot(two))$panel), 4)
 })
 
-test_that("parts of a grid are columns", {
+test_that("parts of a grid are drawn as columns", {
   skip_if_not_installed("ggplot2")
   k <- capacity(image, partition = partition_regions(c(0, 2, 4), columns = c(0, 3, 6)))
   b <- built(ggplot2::autoplot(k))
@@ -187,7 +187,7 @@ test_that("parts of a grid are columns", {
   built(ggplot2::autoplot(c(a = k, b = k)))
 })
 
-test_that("a grid of no capacity at all is white", {
+test_that("a grid without capacity is white", {
   skip_if_not_installed("ggplot2")
   k <- capacity(set_coef(colours, numeric(length(coef(colours)))))
   tiles <- heat_tiles(ggplot2::autoplot(k), plot(k))
@@ -213,7 +213,7 @@ expect_beside <- function(trained, x, capacity, demand, label) {
   expect_match(told$texts, label, fixed = TRUE, all = FALSE)
 }
 
-test_that("a fit's allocation is drawn beside the demand of its task", {
+test_that("the allocation of a fit is drawn beside the demand of its task", {
   skip_if_not_installed("ggplot2")
   task <- task_fgn(8, 0.8)
   trained <- fit(arch_dilated(8, 1), task, seed = 1)
@@ -229,7 +229,7 @@ test_that("a fit's allocation is drawn beside the demand of its task", {
   expect_beside(free, as.double(1:8), rep(1, 8), task_demand(task)$demand, "input")
 })
 
-test_that("channels are summed in both panels, also where the task is a vector of them", {
+test_that("channels are summed in both panels, also where the task is a vector", {
   skip_if_not_installed("ggplot2")
   moments <- withr::with_seed(1, random_moments(8, 1))
   task <- task_moments(moments$sigma, moments$cross, moments$target)
@@ -239,7 +239,7 @@ test_that("channels are summed in both panels, also where the task is a vector o
     c(rowsum(task_demand(task)$demand, pairs)), "lag (1 is the newest input)")
 })
 
-test_that("an allocation on data says what it leaves out", {
+test_that("a picture of an allocation on data states the inputs that it omits", {
   skip_if_not_installed("ggplot2")
   trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task_data(mpg ~ wt + hp, mtcars, seed = 1), seed = 1)
   expect_beside(trained, c(1, 2), c(1, 1), task_demand(trained$task)$demand, "input")
@@ -247,7 +247,7 @@ test_that("an allocation on data says what it leaves out", {
   expect_match(drawn(plot(trained, type = "allocation"))$texts, "not drawn: (Intercept) 1", fixed = TRUE, all = FALSE)
 })
 
-test_that("on a grid both are maps of shares, channels summed, also where the task is a vector", {
+test_that("on a grid both panels are maps of shares with channels summed, also where the task is a vector", {
   skip_if_not_installed("ggplot2")
   for (channels in 1:2) {
     grid <- grid_task(4, 4, channels)
@@ -285,7 +285,7 @@ test_that("unknown types are refused by class", {
   expect_snapshot(writeLines(texts))
 })
 
-test_that("plots return their argument, invisibly", {
+test_that("plot() returns its argument invisibly", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   trained <- fit(arch_dense(8), classical_tasks(8)$ar, seed = 1)
@@ -295,7 +295,7 @@ test_that("plots return their argument, invisibly", {
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("pictures of capacities match their SVG snapshots", {
   names <- c("profile", "several-capacities", "spectrum", "grid")
   for (name in names) announce_snapshot_file(name = paste0(name, ".svg"))
   skip_if_not_installed("vdiffr")

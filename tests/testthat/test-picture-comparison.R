@@ -4,7 +4,7 @@ dilated <- set_coef(arch_dilated(8, filters = 1), c(1, 2, 3, -1, 1, 1, 1))
 nets <- list(dilated = arch_dilated(8, 1), dense = arch_dense(8), conv = arch_conv(8, 2, 3))
 tasks <- classical_tasks(8)[c("sparse", "ar")]
 
-test_that("a comparison shows mean capacities and scaled demands, a panel for each pair", {
+test_that("a comparison has mean capacities and scaled demands, one panel per network and task", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
   b <- built(ggplot2::autoplot(cmp))
@@ -26,7 +26,7 @@ test_that("a comparison shows mean capacities and scaled demands, a panel for ea
   expect_length(unique(ranges), 1)
 })
 
-test_that("a comparison on data without an order is drawn by position", {
+test_that("a comparison on data without time order is drawn by position", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(
     list(free = arch_dense(input_vector(2), bias = TRUE)),
@@ -41,7 +41,7 @@ test_that("a comparison on data without an order is drawn by position", {
   expect_identical(loss[[1]]$y, cmp$runs$excess_loss)
 })
 
-test_that("losses are drawn against capacity, runs small and means large", {
+test_that("losses are drawn against capacity, with small points for runs and large ones for means", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
   plot <- ggplot2::autoplot(cmp, type = "loss")
@@ -60,7 +60,7 @@ test_that("losses are drawn against capacity, runs small and means large", {
   expect_identical(vapply(names(nets), \(name) look(shown[[2]], means$network == name), ""), looks)
 })
 
-test_that("exact zeros are drawn at a millionth of the largest loss, and it is said", {
+test_that("exact zeros are drawn at a millionth of the largest loss, and the caption states it", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets[c("dilated", "dense")], tasks["sparse"], replicates = 1)
   cmp$runs$excess_loss <- c(0.25, 0)
@@ -69,7 +69,7 @@ test_that("exact zeros are drawn at a millionth of the largest loss, and it is s
   expect_match(plot$labels$caption, "2e-07|3e-07")
 })
 
-test_that("failed runs are left out of pictures", {
+test_that("failed runs are omitted from pictures", {
   skip_if_not_installed("ggplot2")
   big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
   cmp <- compare_architectures(c(nets["dense"], big), tasks, replicates = 2, n_obs = 40)
@@ -79,7 +79,7 @@ test_that("failed runs are left out of pictures", {
   expect_setequal(as.character(b$layout$layout$network), c("dense", "big"))
 })
 
-test_that("where every run has failed there is a plain error or an empty picture", {
+test_that("if every run has failed there is a classed error or an empty picture", {
   skip_if_not_installed("ggplot2")
   big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
   cmp <- compare_architectures(big, tasks, replicates = 2)
@@ -95,7 +95,7 @@ test_that("where every run has failed there is a plain error or an empty picture
   }
 })
 
-test_that("demands are at the lags of each network, also where the task is a vector", {
+test_that("demands are drawn at the lags of each network, also where the task is a vector", {
   skip_if_not_installed("ggplot2")
   task <- task_fgn(8, 0.8)
   vector <- with(task$moments, task_moments(sigma, cross, target))
@@ -117,7 +117,7 @@ test_that("demands are at the lags of each network, also where the task is a vec
   expect_equal(line$y[order(line$x)], rev(sums / max(sums)), tolerance = 1e-12)
 })
 
-test_that("on a grid there is a map of mean capacities for each pair, channels summed", {
+test_that("on a grid there is a map of mean capacities per network and task, with channels summed", {
   skip_if_not_installed("ggplot2")
   for (channels in 1:2) {
     input <- input_grid(4, 4, channels)
@@ -143,7 +143,7 @@ test_that("unknown types are refused by class", {
   expect_snapshot(writeLines(bad(ggplot2::autoplot(cmp, type = "spectrum"), "value")))
 })
 
-test_that("ranks, critical differences and profiles' differences are those of their own functions", {
+test_that("pictures of ranks, critical differences and capacity differences equal those of their own functions", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
   same <- function(a, b) expect_identical(lapply(layers(a), as.list), lapply(layers(b), as.list))
@@ -162,7 +162,7 @@ test_that("ranks, critical differences and profiles' differences are those of th
   bad(ggplot2::autoplot(cmp, type = "rank", metric = "accuracy"), "value")
 })
 
-test_that("a frontier has the means with intervals, and a line through those that none beats in both", {
+test_that("a frontier has means with intervals, and a line through the undominated ones", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
   means <- summary(cmp, level = 0.9)
@@ -183,7 +183,7 @@ test_that("a frontier has the means with intervals, and a line through those tha
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("the picture of a comparison matches its SVG snapshot", {
   announce_snapshot_file(name = "comparison-profile.svg")
   skip_if_not_installed("vdiffr")
   skip_if_not_installed("ggplot2")

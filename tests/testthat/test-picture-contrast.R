@@ -2,7 +2,7 @@
 
 cmp <- random_comparison(3, 8, 5)
 
-test_that("intervals stand at their estimates, filled where they are significant", {
+test_that("intervals are drawn at their estimates, filled where they are significant", {
   skip_if_not_installed("ggplot2")
   values <- withr::with_seed(1, array(runif(3 * 8 * 2), c(3, 8, 2)))
   values <- array(c(values, values[, , 1] + 3), c(3, 8, 3))
@@ -18,7 +18,7 @@ test_that("intervals stand at their estimates, filled where they are significant
   expect_match(told$texts, "95% intervals", all = FALSE)
 })
 
-test_that("the region of practical equivalence is shaded, and points without a test are said", {
+test_that("the region of practical equivalence is shaded, and the caption states points without a test", {
   skip_if_not_installed("ggplot2")
   b <- contrast_architectures(cmp, test = "bayes", rope = 0.1)
   shown <- layers(ggplot2::autoplot(b))
@@ -32,7 +32,7 @@ test_that("the region of practical equivalence is shaded, and points without a t
   drawn(plot(fixed))
 })
 
-test_that("by task there is a panel for each", {
+test_that("by task there is one panel per task", {
   skip_if_not_installed("ggplot2")
   k <- contrast_architectures(cmp, by = "task")
   expect_identical(as.character(built(ggplot2::autoplot(k))$layout$layout$panel), names(cmp$tasks))
@@ -69,7 +69,7 @@ test_that("a critical-difference diagram has names at mean ranks, the best on th
   expect_setequal(drawn(plot(f))$texts[seq_len(nrow(data$texts))], data$texts$label)
 })
 
-test_that("it respects the direction", {
+test_that("the order of ranks respects the direction of the metric", {
   skip_if_not_installed("ggplot2")
   order <- function(...) {
     texts <- capalloc:::cd_data(contrast_architectures(cmp, test = "friedman", ...))$texts
@@ -81,7 +81,7 @@ test_that("it respects the direction", {
   expect_equal(ranks(direction = "higher"), 6 - ranks(), tolerance = 1e-12)
 })
 
-test_that("it is drawn, with a note, where the global test finds nothing or there is none", {
+test_that("the diagram is drawn, with a note, where the global test is not significant or missing", {
   skip_if_not_installed("ggplot2")
   f <- contrast_architectures(random_comparison(2, 3, 4), test = "friedman")
   expect_gt(glance(f)$p.value, 0.05)
@@ -98,7 +98,7 @@ test_that("it is drawn, with a note, where the global test finds nothing or ther
   built(ggplot2::autoplot(alone))
 })
 
-test_that("against a control the bar spans its critical difference", {
+test_that("with a control the bar spans its critical difference", {
   skip_if_not_installed("ggplot2")
   f <- contrast_architectures(cmp, test = "friedman", control = "b", adjust = "bonferroni")
   bar <- subset(capalloc:::cd_data(f)$lines, width > 1)
@@ -107,7 +107,7 @@ test_that("against a control the bar spans its critical difference", {
   expect_equal(c(bar$x, bar$xend), c(max(1, at - cd), min(5, at + cd)))
 })
 
-test_that("types that there are not are refused by class", {
+test_that("unknown types are refused by class", {
   skip_if_not_installed("ggplot2")
   k <- contrast_architectures(cmp)
   expect_match(bad(ggplot2::autoplot(k, type = "cd"), "value"), "Friedman")
@@ -116,7 +116,7 @@ test_that("types that there are not are refused by class", {
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("the critical-difference diagram matches its SVG snapshot", {
   announce_snapshot_file(name = "critical-difference.svg")
   skip_if_not_installed("vdiffr")
   skip_if_not_installed("ggplot2")

@@ -17,7 +17,7 @@ pictured <- local({
   )
 })
 
-test_that("depth limits are bars, finite stacks points, the continuum a line", {
+test_that("depth limits are bars, finite stacks points, and the continuum a line", {
   skip_if_not_installed("ggplot2")
   d <- pictured$chain
   plot <- ggplot2::autoplot(d)

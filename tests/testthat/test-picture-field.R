@@ -17,7 +17,7 @@ pictured <- local({
   )
 })
 
-test_that("fields are strips for each layer, and widths follow the law", {
+test_that("fields are strips for each layer, and widths have the line of the square-root law", {
   skip_if_not_installed("ggplot2")
   f <- pictured$field
   plot <- ggplot2::autoplot(f)
@@ -44,7 +44,7 @@ test_that("fields are strips for each layer, and widths follow the law", {
   expect_error(plot(f, type = "depth"), class = "capalloc_error_value")
 })
 
-test_that("fields without capacity, and many layers, are drawn", {
+test_that("fields without capacity, and many layers, can be drawn", {
   skip_if_not_installed("ggplot2")
   dead <- effective_receptive_field(set_coef(input_sequence(4) |> layer_conv(1, 2), c(0, 0)))
   expect_silent(layers(ggplot2::autoplot(dead)))

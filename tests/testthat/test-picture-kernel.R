@@ -29,7 +29,7 @@ test_that("the constant is not drawn, and a kernel of it alone is empty", {
   expect_match(drawn(plot(alone))$texts, "(Intercept) is not drawn", fixed = TRUE, all = FALSE)
 })
 
-test_that("inputs that were chosen stand at their own lag or number, in tiles of one size", {
+test_that("selected inputs are drawn at their own lag or number, in tiles of one size", {
   skip_if_not_installed("ggplot2")
   k <- capacity_kernel(dilated, c(1, 5, 6))
   plot <- ggplot2::autoplot(k)
@@ -51,7 +51,7 @@ test_that("inputs that were chosen stand at their own lag or number, in tiles of
   expect_equal(unique(tile$xmax - tile$xmin), 3)
 })
 
-test_that("one input and no capacity are drawn too", {
+test_that("a single input and zero capacity can be drawn", {
   skip_if_not_installed("ggplot2")
   one <- set_coef(input_vector(1) |> layer_dense(1), 2)
   for (x in list(capacity_kernel(one), capacity_table(one))) {
@@ -66,7 +66,7 @@ test_that("one input and no capacity are drawn too", {
   }
 })
 
-test_that("a grid's kernel is by the number of the pixel", {
+test_that("the kernel of a grid is drawn by the number of the pixel", {
   skip_if_not_installed("ggplot2")
   k <- capacity_kernel(small_grids()$plain)
   plot <- ggplot2::autoplot(k)
@@ -76,7 +76,7 @@ test_that("a grid's kernel is by the number of the pixel", {
   expect_identical(plot$labels$x, "input")
 })
 
-test_that("a table is layers by lags, the first layer at the bottom", {
+test_that("a table has layers against lags, with the first layer at the bottom", {
   skip_if_not_installed("ggplot2")
   T <- capacity_table(with_bias)
   plot <- ggplot2::autoplot(T)
@@ -92,7 +92,7 @@ test_that("a table is layers by lags, the first layer at the bottom", {
   expect_identical(plot$labels$title, "Total capacity 6")
 })
 
-test_that("a table of parameters has a row for each, with room for their names", {
+test_that("a table of parameters has one row per parameter, with space for their names", {
   skip_if_not_installed("ggplot2")
   T <- capacity_table(initialise(arch_dilated(8, filters = 2), seed = 1), "parameter")
   plot <- ggplot2::autoplot(T)
@@ -114,7 +114,7 @@ test_that("channels of a position are summed in a table", {
   expect_equal(heat_tiles(ggplot2::autoplot(vector), plot(vector))$x, 1:5)
 })
 
-test_that("a table on a grid is a map for each group, on one scale", {
+test_that("a table on a grid has a map for each group, on one scale", {
   skip_if_not_installed("ggplot2")
   for (groups in c("layer", "array")) {
     T <- capacity_table(small_grids()$channels, groups)
@@ -134,7 +134,7 @@ test_that("a table without groups is an empty picture", {
   expect_length(drawn(plot(T))$points, 0)
 })
 
-test_that("plots return their argument, invisibly", {
+test_that("plot() returns its argument invisibly", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   for (x in list(capacity_kernel(dilated), capacity_table(dilated))) {

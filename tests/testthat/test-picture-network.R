@@ -7,7 +7,7 @@ diagrams <- function() {
   )
 }
 
-test_that("there is a box for the input and one for each layer, from the bottom", {
+test_that("the diagram has a box for the input and for each layer, from the bottom up", {
   skip_if_not_installed("ggplot2")
   for (network in diagrams()) {
     rows <- summary(network)
@@ -32,14 +32,14 @@ test_that("there is a box for the input and one for each layer, from the bottom"
   }
 })
 
-test_that("the title counts the parameters", {
+test_that("the title has the number of parameters", {
   skip_if_not_installed("ggplot2")
   expect_identical(ggplot2::autoplot(input_sequence(2) |> layer_dense(1))$labels$title, "2 parameters")
   expect_identical(ggplot2::autoplot(input_vector(1) |> layer_dense(1))$labels$title, "1 parameter")
   expect_match(unlist(drawn(plot(input_vector(1) |> layer_dense(1)))$titles), "^1 parameter$", all = FALSE)
 })
 
-test_that("a plot returns its argument, invisibly", {
+test_that("plot() returns its argument invisibly", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   net <- named_networks()$nested
@@ -47,7 +47,7 @@ test_that("a plot returns its argument, invisibly", {
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("the diagram matches its SVG snapshot", {
   announce_snapshot_file(name = "diagram.svg")
   skip_if_not_installed("vdiffr")
   skip_if_not_installed("ggplot2")

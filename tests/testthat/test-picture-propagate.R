@@ -6,7 +6,7 @@ chain <- local({
   with_test_coef(net, 1)
 })
 
-test_that("a flow is a line of tiles for each level, as wide as the input", {
+test_that("a flow is a row of tiles for each level, as wide as the input", {
   skip_if_not_installed("ggplot2")
   flow <- propagate_capacity(chain)
   plot <- ggplot2::autoplot(flow)
@@ -76,7 +76,7 @@ test_that("of more than twelve maps the first, the last and some between are dra
   expect_false(is.unsorted(match(shown, levels(flow$layer)), strictly = TRUE))
 })
 
-test_that("decoupling is a curve of an activation, and points of a network", {
+test_that("decoupling is a curve for an activation and points for a network", {
   skip_if_not_installed("ggplot2")
   d <- decoupling("relu", correlation = c(0.5, -1, 0, 1))
   plot <- ggplot2::autoplot(d)
@@ -100,7 +100,7 @@ test_that("decoupling is a curve of an activation, and points of a network", {
   expect_equal(nrow(layers(ggplot2::autoplot(wide))[[2]]), 2000)
 })
 
-test_that("pictures return their argument, and refuse what they do not know", {
+test_that("plot() returns its argument invisibly, and unknown types are refused", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   for (x in list(propagate_capacity(chain), decoupling("relu"))) {
