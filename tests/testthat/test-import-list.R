@@ -38,7 +38,7 @@ test_that("activations are given in the list or by argument", {
     summary(own)$kind, c("dense + bias", "tanh", "dense + bias", "leaky_relu (0.3)", "dense + bias", "sigmoid")
   )
 
-  # One name is that of all layers but the last, otherwise one each; "linear" and "identity" are no layers.
+  # One name applies to all layers but the last, otherwise one per layer; "linear" and "identity" add no layer.
   hidden <- as_network(w, activation = "tanh")
   expect_equal(c(predict(hidden, x)), c(w[[3]] %*% tanh(w[[2]] %*% tanh(w[[1]] %*% t(x)))), tolerance = 1e-14)
   expect_identical(as_network(w, activation = c("tanh", "tanh", "linear")), hidden)

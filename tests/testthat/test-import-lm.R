@@ -1,9 +1,9 @@
-# Imported regressions against predict().
+# Imported regressions compared with predict().
 
-# The text of a message, whose class is checked.
+# Returns the text of a message after checking its class.
 told <- function(code, class) conditionMessage(expect_message(code, class = paste0("capalloc_message_", class)))
 
-# The rows that the help page makes.
+# Returns the rows of inputs as the help page constructs them.
 rows_for <- function(model, newdata) {
   frame <- model.frame(delete.response(terms(model)), newdata, xlev = model$xlevels)
   matrix <- model.matrix(delete.response(terms(model)), frame, contrasts.arg = model$contrasts)
@@ -26,7 +26,7 @@ test_that("imported regressions predict as predict() does", {
   newdata$wt <- newdata$wt + 0.25
   for (model in models) {
     network <- as_network(model)
-    # sums of a few terms: rounding only
+    # Sums of a few terms: rounding error only.
     expect_equal(predict(network, rows_for(model, newdata))[, 1], unname(predict(model, newdata)), tolerance = 1e-12)
     k <- capacity(network)
     expect_equal(k$capacity, rep(1, length(coef(model))), tolerance = 1e-12)

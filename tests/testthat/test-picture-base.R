@@ -1,4 +1,4 @@
-# What all pictures share.
+# Functions that all pictures use.
 
 test_that("colour scales start at zero or are symmetric around it, and never have zero length", {
   heat <- function(value, signed) {
@@ -9,7 +9,7 @@ test_that("colour scales start at zero or are symmetric around it, and never hav
   expect_identical(heat_limits(heat(c(0, 0), FALSE)), c(0, 1))
   expect_identical(heat_limits(heat(c(0, 0), TRUE)), c(-1, 1))
   expect_identical(heat_limits(heat(numeric(), TRUE)), c(-1, 1))
-  # numbers that are only rounding keep their own scale
+  # Values of the size of rounding error keep their own scale.
   expect_identical(heat_limits(heat(1e-20, FALSE)), c(0, 1e-20))
 })
 
@@ -50,7 +50,7 @@ test_that("colours of a heat map are white at zero, with fixed colours at the li
   fill <- layers(heat_ggplot(new_heat(rows, "x", "y", "v", signed = TRUE)))[[1]]$fill
   expect_identical(fill, c("#7A3300", "#FFFFFF", "#00263B"))
   base <- drawn(heat_plot(new_heat(rows, "x", "y", "v", signed = TRUE)))$tiles[[1]]$col
-  # rounded by one or the other
+  # Colours are rounded by ggplot2 or by base graphics.
   expect_lte(max(abs(grDevices::col2rgb(base) - grDevices::col2rgb(fill))), 1)
   rows$value <- 0:2
   expect_identical(layers(heat_ggplot(new_heat(rows, "x", "y", "v")))[[1]]$fill[c(1, 3)], c("#FFFFFF", "#00263B"))

@@ -1,5 +1,5 @@
-# Pictures of capacities and fits: what they are made of, by ggplot_build() for ggplot2 and by the recorded
-# calls of a null device for base graphics. Some are compared as SVG where CAPALLOC_VDIFFR is set.
+# Pictures of capacities and fits: their layers by ggplot_build() for ggplot2, and recorded calls
+# of a null device for base graphics. Some are compared as SVG where CAPALLOC_VDIFFR is set.
 
 dilated <- set_coef(arch_dilated(8, filters = 1), c(1, 2, 3, -1, 1, 1, 1))
 recurrent <- set_coef(arch_recurrent(8, 2, "diagonal"), c(1, 2, 0.9, -0.5, 1, 1))
@@ -41,7 +41,7 @@ test_that("base graphics and ggplot2 draw the same, also with several channels",
   heights <- tapply(columns$ymax, columns$x, max)
   base <- drawn(plot(k))
   points <- base$points[[1]]
-  # by columns of the bars or lines: the highest at each lag
+  # By columns of bars or lines: the highest at each lag.
   expect_equal(c(unname(tapply(points$y, points$x, max))), c(unname(heights)), tolerance = 1e-12)
   expect_gte(max(base$windows[[1]]), max(heights))
 })
@@ -51,7 +51,7 @@ test_that("a spectrum has singular values, the tolerance and the values that cou
   shown <- layers(ggplot2::autoplot(profile, type = "spectrum"))
   s <- attr(profile, "spectrum")
   expect_length(s, 7)
-  # exact zeros stand at eps^2
+  # Exact zeros are drawn at eps^2.
   relative <- pmax(s / s[[1]], .Machine$double.eps^2)
   expect_equal(shown[[2]]$y, log10(relative), tolerance = 1e-14)
   expect_identical(shown[[2]]$shape, rep(c(16, 1), c(4, 3)))
@@ -66,7 +66,7 @@ test_that("a network with a zero tangent can be drawn", {
   k <- capacity(set_coef(dilated, numeric(7)))
   expect_identical(layers(ggplot2::autoplot(k))[[2]]$y, numeric(8))
   expect_identical(drawn(plot(k))$points[[1]]$y, numeric(8))
-  # all singular values are zero
+  # All singular values are zero.
   expect_identical(layers(ggplot2::autoplot(k, type = "spectrum"))[[2]]$shape, rep(1, 7))
   expect_length(drawn(plot(k, type = "spectrum"))$points[[1]]$y, 7)
 })
@@ -125,7 +125,7 @@ test_that("many parts have distinct labels", {
   expect_identical(b$layout$panel_params[[1]]$x$get_labels(), as.character(1:64))
   expect_identical(drawn(plot(k))$points[[1]]$y, k$capacity)
   zero <- capacity(set_coef(net, numeric(32)), partition = partition_positions())
-  # all of nothing: the axis begins at 0 still
+  # With zero capacity the axis still starts at 0.
   expect_gte(min(drawn(plot(zero))$windows[[1]]), 0)
 })
 
@@ -145,12 +145,12 @@ test_that("a grid is a heat map with the first row at the top", {
   pixels <- k[!is.na(k$position), ]
   expect_equal(tiles[c("x", "y", "value")], data.frame(x = pixels$column, y = pixels$row, value = pixels$capacity),
     ignore_attr = TRUE)
-  # ggplot2 reverses the scale, base graphics the window
+  # ggplot2 reverses the scale, base graphics reverse the window.
   expect_lt(max(layers(plot)[[1]]$y), 0)
   expect_identical(drawn(plot(k))$windows[[1]], c(4.5, 0.5))
   expect_match(drawn(plot(k))$texts, "capacity .effective parameters.: white 0, blue [01].*; not drawn: .Intercept. 1",
     all = FALSE)
-  expect_identical(plot$coordinates$ratio, 1) # of a CoordFixed, from ggplot2 4 on of any
+  expect_identical(plot$coordinates$ratio, 1) # # of a CoordFixed, and from ggplot2 4 on of any coordinates
 })
 
 test_that("channels and networks of grids have separate panels on one scale", {
@@ -162,7 +162,7 @@ test_that("channels and networks of grids have separate panels on one scale", {
   told <- drawn(plot(k))
   expect_match(unlist(told$titles), "channel 2", all = FALSE)
   expect_match(told$texts, "Total capacity", all = FALSE)
-  # the scale is said once for all panels
+  # The scale is stated once for all panels.
   expect_length(grep("white 0", told$texts), 1)
 
   both <- c(conv = capacity(image), pooled = capacity(pooled))
@@ -193,13 +193,13 @@ test_that("a grid without capacity is white", {
   tiles <- heat_tiles(ggplot2::autoplot(k), plot(k))
   expect_identical(tiles$value, numeric(30))
   expect_identical(unique(layers(ggplot2::autoplot(k))[[1]]$fill), "#FFFFFF")
-  # a scale from 0 to 1, not to the smallest number
+  # The scale is 0 to 1, not 0 to the smallest number.
   expect_match(drawn(plot(k))$texts, "blue 1$", all = FALSE)
 })
 
 # ---- a fit's allocation --------------------------------------------------------------------------
 
-# Rows of the two panels, in ggplot2 and in base graphics.
+# Expects the rows of both panels in ggplot2 and in base graphics.
 expect_beside <- function(trained, x, capacity, demand, label) {
   plot <- ggplot2::autoplot(trained, type = "allocation")
   shown <- split(layers(plot)[[1]], layers(plot)[[1]]$PANEL)
@@ -220,11 +220,11 @@ test_that("the allocation of a fit is drawn beside the demand of its task", {
   k <- capacity(trained)
   lag <- "lag (1 is the newest input)"
   expect_beside(trained, as.double(8:1), k$capacity, task_demand(task)$demand, lag)
-  # The same task, given as a vector, is at the same lags.
+  # The same task given as a vector has the same lags.
   vector <- with(task$moments, task_moments(sigma, cross, target))
   same <- fit(arch_dilated(8, 1), vector, seed = 1)
   expect_beside(same, as.double(8:1), capacity(same)$capacity, task_demand(task)$demand, lag)
-  # And a vector network on the sequence at its positions.
+  # A vector network on the sequence is drawn by position.
   free <- fit(input_vector(8) |> layer_dense(1), task, seed = 1)
   expect_beside(free, as.double(1:8), rep(1, 8), task_demand(task)$demand, "input")
 })

@@ -1,4 +1,4 @@
-# Pictures of comparisons, by what they are built of.
+# Pictures of comparisons, by the data of their layers.
 
 dilated <- set_coef(arch_dilated(8, filters = 1), c(1, 2, 3, -1, 1, 1, 1))
 nets <- list(dilated = arch_dilated(8, 1), dense = arch_dense(8), conv = arch_conv(8, 2, 3))
@@ -35,9 +35,9 @@ test_that("a comparison on data without time order is drawn by position", {
   plot <- ggplot2::autoplot(cmp)
   shown <- layers(plot)
   expect_identical(plot$labels$x, "input")
-  expect_equal(as.numeric(shown[[1]]$x), 1:2) # the constant is left out
+  expect_equal(as.numeric(shown[[1]]$x), 1:2) # # the constant is left out
   loss <- layers(ggplot2::autoplot(cmp, type = "loss"))
-  # excess losses of data may be negative: no logarithms
+  # Excess losses of data can be negative, so there is no logarithm.
   expect_identical(loss[[1]]$y, cmp$runs$excess_loss)
 })
 
@@ -53,7 +53,7 @@ test_that("losses are drawn against capacity, with small points for runs and lar
   expect_identical(shown[[2]]$x, means$total_capacity)
   expect_equal(shown[[2]]$y, log10(pmax(means$excess_loss, floor)), tolerance = 1e-12)
   expect_gt(min(shown[[2]]$size), max(shown[[1]]$size))
-  # each architecture has a colour and a shape of its own, the same in both layers
+  # Each architecture has its own colour and shape, the same in both layers.
   look <- function(layer, network) unique(paste(layer$colour, layer$shape)[network])
   looks <- vapply(names(nets), \(name) look(shown[[1]], cmp$runs$network == name), "")
   expect_length(unique(looks), 3)
@@ -104,7 +104,7 @@ test_that("demands are drawn at the lags of each network, also where the task is
   line <- layers(plot)[[2]]
   expect_match(plot$labels$x, "lag")
   expect_equal(line$y[order(line$x)], rev(share), tolerance = 1e-12)
-  # A vector among the networks: all by position.
+  # With a vector among the networks everything is drawn by position.
   mixed <- c(nets["dilated"], list(free = input_vector(8) |> layer_dense(1)))
   plot <- ggplot2::autoplot(compare_architectures(mixed, list(a = task), replicates = 1))
   line <- split(layers(plot)[[2]], layers(plot)[[2]]$PANEL)
@@ -154,7 +154,7 @@ test_that("pictures of ranks, critical differences and capacity differences equa
     contrast_architectures(cmp, test = "friedman", control = "dense", adjust = "bonferroni", level = 0.9))))
   same(ggplot2::autoplot(cmp, type = "difference", a = "conv", b = "dense", seed = 2),
     ggplot2::autoplot(quiet(capacity_difference(cmp, "conv", "dense", seed = 2))))
-  # what would be warned of is in the caption
+  # Warnings are stated in the caption.
   population <- compare_architectures(nets, tasks, replicates = 2)
   expect_warning(plot <- ggplot2::autoplot(population, type = "cd"), NA)
   expect_match(plot$labels$caption, "replicates share no sample")
@@ -177,7 +177,7 @@ test_that("a frontier has means with intervals, and a line through the undominat
   }, NA)
   free <- capalloc:::on_frontier(means$total_capacity, means$excess_loss, means$task)
   expect_identical(free, !beaten)
-  # equal in one is beaten by less of the other, equal in both by none
+  # A point equal in one value is dominated by less of the other; equal points do not dominate each other.
   expect_identical(capalloc:::on_frontier(c(1, 1, 2, 2), c(3, 2, 2, 1), rep("t", 4)), c(FALSE, TRUE, FALSE, TRUE))
   expect_identical(capalloc:::on_frontier(c(1, 1), c(2, 2), c("t", "t")), c(TRUE, TRUE))
 })

@@ -1,4 +1,4 @@
-# Pictures of contrasts and critical differences, by what they are built of.
+# Pictures of contrasts and critical differences, by the data of their layers.
 
 cmp <- random_comparison(3, 8, 5)
 
@@ -48,22 +48,22 @@ test_that("a critical-difference diagram has names at mean ranks, the best on th
   expect_equal(down$x, unname(ranks))
   texts <- data$texts[grepl("\\(", data$texts$label), ]
   expect_identical(sub(" \\(.*", "", texts$label), names(ranks))
-  # the better half to the left of the axis, its names ending there; no two on one line of a side
+  # The better half is left of the axis, with names ending there; no two names share a line on one side.
   expect_identical(texts$side, c(1, 1, 1, 0, 0))
   expect_true(all(texts$x[texts$side == 1] < 1) && all(texts$x[texts$side == 0] > 5))
   expect_false(anyDuplicated(paste(texts$side, texts$y)) > 0)
-  # each line meets its name
+  # Each line ends at its name.
   across <- data$lines[data$lines$y == data$lines$yend & data$lines$y %in% texts$y, ]
   expect_equal(across$x, unname(ranks))
   expect_equal(across$y, texts$y)
-  # bars are the cliques, the ruler is the critical difference
+  # Bars are the groups without significant difference, the ruler is the critical difference.
   cd <- glance(f)$critical_difference
   bars <- data$lines[data$lines$width > 1, ]
   cliques <- capalloc:::rank_cliques(ranks, cd)
   expect_equal(c(bars$x, bars$xend), c(cliques$from, cliques$to))
   ruler <- data$lines[data$lines$y == data$lines$yend & data$lines$y > 1, ]
   expect_equal(ruler$xend - ruler$x, cd)
-  # both pictures draw it
+  # Both pictures draw it.
   shown <- layers(ggplot2::autoplot(f))
   expect_identical(shown[[2]]$label, data$texts$label)
   expect_setequal(drawn(plot(f))$texts[seq_len(nrow(data$texts))], data$texts$label)
@@ -75,7 +75,7 @@ test_that("the order of ranks respects the direction of the metric", {
     texts <- capalloc:::cd_data(contrast_architectures(cmp, test = "friedman", ...))$texts
     sub(" \\(.*", "", texts$label[grepl("\\(", texts$label)])
   }
-  # made comparisons have one capacity: the least loss is the highest efficiency
+  # These comparisons have one total capacity, so the least loss has the highest efficiency.
   expect_identical(order(metric = "efficiency"), order())
   ranks <- function(...) attr(contrast_architectures(cmp, test = "friedman", ...), "ranks")[[1L]]
   expect_equal(ranks(direction = "higher"), 6 - ranks(), tolerance = 1e-12)
@@ -88,7 +88,7 @@ test_that("the diagram is drawn, with a note, where the global test is not signi
   plot <- ggplot2::autoplot(f)
   expect_match(plot$labels$caption, "shows no difference")
   bars <- layers(plot)[[1]]
-  expect_true(any(bars$linewidth > 1)) # all are joined
+  expect_true(any(bars$linewidth > 1)) # # all are joined
   tied <- contrast_architectures(made_comparison(array(0.1, c(2, 3, 3))), test = "friedman")
   plot <- ggplot2::autoplot(tied)
   expect_match(plot$labels$caption, "no test: all architectures are tied")

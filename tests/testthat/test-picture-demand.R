@@ -1,4 +1,4 @@
-# Pictures of demands; those beside an allocation are in test-autoplot.R.
+# Pictures of demands; those beside an allocation are in test-picture-capacity.R.
 
 test_that("a demand is a column at each lag or position, with channels summed", {
   skip_if_not_installed("ggplot2")

@@ -1,4 +1,4 @@
-# Pictures of capacity differences, by what they are built of.
+# Pictures of capacity differences, by the data of their layers.
 
 test_that("bands and estimates are drawn at their lags, one panel per task", {
   skip_if_not_installed("ggplot2")

@@ -1,4 +1,4 @@
-# Pictures of effective receptive fields, by what they are built of.
+# Pictures of effective receptive fields, by the data of their layers.
 
 pictured <- local({
   stack <- input_sequence(32)
@@ -22,7 +22,7 @@ test_that("fields are strips for each layer, and widths have the line of the squ
   f <- pictured$field
   plot <- ggplot2::autoplot(f)
   shown <- layers(plot)
-  # half a position at both ends: as wide as the field has positions
+  # Half a position at both ends: as wide as the number of positions in the field.
   expect_equal(abs(shown[[1]]$xmax - shown[[1]]$xmin), as.numeric(f$size))
   expect_equal(abs(shown[[2]]$xmax - shown[[2]]$xmin), as.numeric(f$region_size))
   expect_equal(as.numeric(shown[[3]]$x), 33 - f$mean)

@@ -10,8 +10,8 @@ test_that("a kernel is a square map of pairs, lag against lag", {
   tiles <- heat_tiles(plot, plot(k))
   expect_equal(tiles[c("x", "y", "value")], data.frame(x = k$lag1, y = k$lag2, value = k$kernel), ignore_attr = TRUE)
   expect_match(plot$labels$x, "lag")
-  expect_identical(plot$coordinates$ratio, 1) # of a CoordFixed, from ggplot2 4 on of any
-  # symmetric around white
+  expect_identical(plot$coordinates$ratio, 1) # # of a CoordFixed, and from ggplot2 4 on of any coordinates
+  # The scale is symmetric around white.
   limits <- plot$scales$get_scales("fill")$limits
   expect_equal(limits, c(-1, 1) * max(abs(k$kernel)))
   expect_match(drawn(plot(k))$texts, "orange -.*, white 0, blue ", all = FALSE)
@@ -39,13 +39,13 @@ test_that("selected inputs are drawn at their own lag or number, in tiles of one
   expect_equal(widths, rep(1, 9))
   told <- drawn(plot(k))$tiles[[1]]
   expect_equal(told$right - told$left, rep(1, 9))
-  # a vector, and several channels: the number of the coordinate
+  # On a vector, or with several channels: the number of the coordinate.
   vector <- capacity_kernel(set_coef(input_vector(8) |> layer_dense(1), 1:8), c(2, 7))
   expect_setequal(heat_tiles(ggplot2::autoplot(vector), plot(vector))$x, c(2, 7))
   pairs <- with_test_coef(input_sequence(4, channels = 2) |> layer_conv(1, 2) |> layer_dense(1), 1)
   k <- capacity_kernel(pairs, c(3, 4, 8))
   expect_setequal(heat_tiles(ggplot2::autoplot(k), plot(k))$y, c(3, 4, 8))
-  # thinned ones are side by side
+  # Thinned inputs are drawn side by side.
   thin <- suppressMessages(capacity_kernel(with_test_coef(input_sequence(900) |> layer_pool(30) |> layer_dense(1), 1)))
   tile <- layers(ggplot2::autoplot(thin))[[1]]
   expect_equal(unique(tile$xmax - tile$xmin), 3)
@@ -99,7 +99,7 @@ test_that("a table of parameters has one row per parameter, with space for their
   expect_identical(plot$labels$y, "group")
   expect_identical(built(plot)$layout$panel_params[[1]]$y$get_labels(), levels(T$group))
   expect_equal(max(heat_tiles(plot, plot(T))$y), nlevels(T$group))
-  # a letter of these labels is about 0.4 lines wide
+  # One letter of these labels is about 0.4 lines wide.
   expect_gte(drawn(plot(T))$margins[[1]][[2]], 0.4 * max(nchar(levels(T$group))))
 })
 

@@ -15,13 +15,13 @@ test_that("the diagram has a box for the input and for each layer, from the bott
     boxes <- data[[1]]
     n <- nrow(rows) + 1
     expect_equal((boxes$ymin + boxes$ymax) / 2, seq_len(n))
-    # what stands inside a layer is indented by its depth, and tinted
+    # Layers inside a block are indented by their depth, and tinted.
     expect_equal(boxes$xmin, 0.04 + 0.04 * c(0, rows$depth))
     expect_identical(boxes$fill == "white", c(0, rows$depth) == 0)
     texts <- unlist(lapply(data[4:7], `[[`, "label"))
     expect_setequal(texts, c("input", rows$layer, describe_input(network$input), rows$kind, "", rows$output,
       as.character(rows$parameters)))
-    # arrows join layers of the network itself
+    # Arrows join the layers at depth 0.
     own <- which(c(0, rows$depth) == 0)
     expect_equal(as.numeric(data[[2]]$y), own[-length(own)])
     told <- drawn(plot(network))

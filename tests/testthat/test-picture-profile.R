@@ -1,4 +1,4 @@
-# Profiles of capacity along inputs, by what they are built of.
+# Profiles of capacity along inputs, by the data of their layers.
 
 dilated <- set_coef(arch_dilated(8, filters = 1), c(1, 2, 3, -1, 1, 1, 1))
 
@@ -96,14 +96,14 @@ test_that("constants of several capacities are stated with their networks", {
   expect_length(layers(ggplot2::autoplot(both))[[2]]$y, 16)
   base <- drawn(plot(both))
   expect_match(unlist(base$titles), "(Intercept)", fixed = TRUE, all = FALSE)
-  # a subtitle stands on line 4 of the margin below, which must be there
+  # A subtitle is on line 4 of the lower margin, so the margin must have more lines.
   expect_length(base$margins, 2)
   for (margins in base$margins) expect_gte(margins[[1]], 5)
 })
 
 test_that("no column is higher than the dashed line", {
   skip_if_not_installed("ggplot2")
-  # all 16 coordinates of 8 positions are free, and each has 1
+  # All 16 coordinates of 8 positions are free, with capacity 1 each.
   k <- capacity(initialise(arch_dense(input_sequence(8, channels = 2)), seed = 1))
   shown <- layers(ggplot2::autoplot(k))
   expect_lte(max(shown[[2]]$ymax), max(shown[[1]]$yintercept) + 1e-12)

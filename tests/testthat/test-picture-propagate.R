@@ -15,12 +15,12 @@ test_that("a flow is a row of tiles for each level, as wide as the input", {
   wanted <- tapply(rows$capacity, list(rows$layer, rows$position), sum)
   for (l in seq_along(levels(flow$layer))) {
     own <- tile[(tile$ymin + tile$ymax) / 2 == l, ]
-    own <- own[order(-own$xmin), ] # the oldest first
+    own <- own[order(-own$xmin), ] # # the oldest first
     n <- sum(!is.na(wanted[l, ]))
     expect_equal(own$xmax - own$xmin, rep(8 / n, n))
     expect_equal(range(own$xmin, own$xmax), c(0.5, 8.5))
     shown <- plot$data[plot$data$y == l, ]
-    # colours are capacity per input position: levels have one mass
+    # Colours are capacity per input position, so every level has the same total area.
     expect_equal(shown$value * (shown$right - shown$left), unname(wanted[l, seq_len(n)]))
   }
   expect_match(plot$labels$caption, "not drawn: \\(Intercept\\) ")
@@ -44,9 +44,9 @@ test_that("many levels are thinned, and vectors are drawn by their index", {
   ends <- built(plot)$layout$panel_params[[1]]$y$get_labels()
   expect_identical(ends[c(1, length(ends))], c("dense1", "output"))
   expect_silent(drawn(plot(flow)))
-  # no capacity at all
+  # Zero capacity.
   none <- propagate_capacity(set_coef(input_vector(2) |> layer_dense(1), c(0, 0)), mode = "linear")
-  expect_equal(ggplot2::autoplot(none)$data$value, c(0, 0.5, 0)) # the output alone, over two inputs
+  expect_equal(ggplot2::autoplot(none)$data$value, c(0, 0.5, 0)) # # only the output, drawn over two inputs
   expect_silent(drawn(plot(none)))
 })
 

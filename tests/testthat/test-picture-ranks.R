@@ -1,4 +1,4 @@
-# Pictures of ranks, by what they are built of.
+# Pictures of ranks, by the data of their layers.
 
 test_that("tiles are ranks with the means as text, the best mean rank at the top", {
   skip_if_not_installed("ggplot2")

@@ -11,7 +11,7 @@ test_that("growth is drawn against depth on logarithmic axes, with fitted lines"
   means <- summary(random)
   expect_equal(shown[[3]]$x, log2(means$depth))
   expect_equal(shown[[3]]$y, log10(means$growth))
-  # lines have the slopes of glance()
+  # The lines have the slopes of glance().
   line <- shown[[1]][shown[[1]]$group == 1, ]
   expect_equal(diff(line$y) * log(10) / (diff(line$x) * log(2)), rep(glance(random)$slope[[1]], 2))
   y <- log(random$growth[random$exponent == 0.5 & random$depth == 8])

@@ -1,4 +1,4 @@
-# Pictures of searches, by what they are built of.
+# Pictures of searches, by the data of their layers.
 
 search <- search_architecture(task_copy(12, 5), 12, c("conv", "dilated"), replicates = 2)
 fgn <- quiet(search_architecture(task_fgn(12, 0.8), 12, c("conv", "recurrent"), replicates = 2))
@@ -12,7 +12,7 @@ test_that("a frontier has one point per candidate, with ranks on the frontier", 
   edge <- summary(fgn)
   expect_identical(sort(shown[[3]]$x), edge$total_capacity)
   expect_setequal(unlist(strsplit(shown[[4]]$label, ", ")), as.character(edge$rank))
-  # exact zeros are drawn at a millionth of the largest
+  # Exact zeros are drawn at a millionth of the largest loss.
   zeros <- layers(ggplot2::autoplot(search))[[2]]$y
   expect_equal(min(zeros), log10(1e-6 * max(search$candidates$excess_loss)), tolerance = 1e-10)
   base <- drawn(plot(fgn))
@@ -44,7 +44,7 @@ test_that("a task without demand can be drawn, and the caption states it", {
   noise <- task_moments(diag(6), matrix(0, 6, 1), 1, input = input_sequence(6))
   idle <- search_architecture(noise, 4, "conv", replicates = 1)
   expect_true(all(is.na(idle$candidates$coverage)))
-  # nothing is gained by capacity: the least is best
+  # Capacity does not lower the loss, so the least capacity is best.
   expect_identical(idle$candidates$kernel, 2:3 + 0)
   expect_match(ggplot2::autoplot(idle, type = "demand")$labels$caption, "demands none")
   expect_true(any(grepl("demands none", drawn(plot(idle, type = "demand"))$texts)))

@@ -1,4 +1,4 @@
-# Pictures of shattering, by what they are built of.
+# Pictures of shattering, by the data of their layers.
 
 pictured <- local({
   stack <- input_sequence(32)

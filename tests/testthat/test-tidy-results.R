@@ -11,7 +11,7 @@ test_that("tidy() of a fit has its parameters with the column sums of the table 
     expect_identical(tidied$layer, sub("[.].*", "", tidied$term))
     expect_identical(tidied$estimate, unname(coef(trained$network)))
     space <- twin_column_space(trained$network)
-    # of the right vectors: the condition of the directions that count
+    # From the right singular vectors; accuracy depends on the condition number of the directions above the tolerance.
     expect_near(tidied$capacity, colSums(twin_table(space)), 1e-8)
     expect_near(tidied$capacity, rowSums(space$s$v[, space$weight > 0, drop = FALSE]^2), 1e-8)
     expect_gte(min(tidied$capacity), -1e-12)
