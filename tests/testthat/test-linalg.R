@@ -77,7 +77,7 @@ expect_answers <- function(answers, failed, class) {
 }
 whole <- withr::with_preserve_seed(eval(lapack_questions, new.env()))
 
-test_that("all questions are answered where LAPACK works", {
+test_that("all computations succeed where LAPACK works", {
   expect_false(any(vapply(whole, is.character, NA)))
 })
 
@@ -89,19 +89,19 @@ test_that("a factorisation that fails is an error of class capalloc_error_numeri
   expect_answers(answers_without("dpstrf"), "fit", "capalloc_error_numeric")
 })
 
-test_that("where a quick way fails the sure one is taken", {
+test_that("where a fast routine fails a robust one is used", {
   expect_answers(answers_without("dsyevr"), character(), "")
   expect_answers(answers_without("dtrcon"), character(), "")
   expect_answers(answers_without("dgesdd"), character(), "")
 })
 
-test_that("training whose systems cannot be factored does not converge, and says so", {
+test_that("training whose systems cannot be factored does not converge, and warns", {
   expect_answers(answers_without("dpotrf"), c("fit", "samples"), "capalloc_warning_not_converged")
 })
 
 # ---- memory --------------------------------------------------------------------------------------
 
-test_that("a request beyond the memory is R's own error, and the session goes on", {
+test_that("a request for too much memory is R's own error, and the session continues", {
   skip_on_cran()
   skip_if_not(Sys.info()[["sysname"]] == "Linux", "Only Linux limits a process's memory so")
   skip_if(grepl("libasan", Sys.getenv("LD_PRELOAD")), "The sanitizers reserve terabytes of addresses")

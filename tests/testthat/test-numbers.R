@@ -11,7 +11,7 @@ recurrence_projector <- function(a, n) {
   rowSums(qr.Q(qr(J / rep(sqrt(colSums(J^2)), each = n)))^2)
 }
 
-test_that("recurrences that vanish and explode over 1024 steps have the allocation of their powers", {
+test_that("recurrences that vanish or explode over 1024 steps have the allocation of their powers", {
   n <- 1024
   for (a in c(0.5, 0.8, 0.99, 1, 1.01, 1.2, 1.5)) {
     for (cell in c("elman", "diagonal")) {
@@ -25,7 +25,7 @@ test_that("recurrences that vanish and explode over 1024 steps have the allocati
   }
 })
 
-test_that("a recurrence whose weights are no numbers says so", {
+test_that("a recurrence whose weights overflow is a classed error", {
   net <- set_coef(input_sequence(1024) |> layer_recurrent(1), c(1, 2.5))
   expect_error(capacity(net), class = "capalloc_error_nonfinite")
   expect_error(propagate_capacity(net, mode = "linear"), class = "capalloc_error_nonfinite")
@@ -38,7 +38,7 @@ test_that("a recurrence whose weights are no numbers says so", {
 
 # ---- filters that nearly coincide --------------------------------------------------------------------------
 
-test_that("nearly coincident filters have full rank until rounding, with a warning near it", {
+test_that("nearly equal filters have full rank up to rounding error, with a warning near it", {
   stack <- function(d) set_coef(input_sequence(3) |> layer_conv(1, 2) |> layer_conv(1, 2), c(1, 0.5, 1, 0.5 + d))
   for (d in 10^-c(1:12)) {
     found <- capacity(stack(d))
@@ -57,7 +57,7 @@ test_that("nearly coincident filters have full rank until rounding, with a warni
 
 # ---- covariances near singular -----------------------------------------------------------------------------
 
-test_that("covariances near singular keep their rank, and weights to eps over their least eigenvalue", {
+test_that("covariances near singular keep their rank, and weights have errors of eps over the least eigenvalue", {
   w <- c(1, -2)
   for (d in 2^-c(3, 10, 20, 30, 40)) { # exact in sums
     sigma <- matrix(c(1, 1 - d, 1 - d, 1), 2)
@@ -99,7 +99,7 @@ expect_exact <- function(found, wanted, rank, condition, label) {
   expect_near(found$kappa, wanted, 5e-13 + 0.1 * .Machine$double.eps * condition, label)
 }
 
-test_that("tangents of condition 1 to 1e12 have the allocation of exact arithmetic, and a warning behind", {
+test_that("tangents with condition numbers of 1 to 1e12 have exact allocations, and a warning beyond", {
   skip_without_precision()
   r <- 3
   m <- 4
@@ -130,7 +130,7 @@ chain_tangent <- function(f, g, h) {
   )
 }
 
-test_that("nearly coincident filters have the allocation of exact arithmetic", {
+test_that("nearly equal filters have exact allocations", {
   skip_without_precision()
   net <- input_sequence(13) |> layer_conv(1, 3) |> layer_conv(1, 3) |> layer_conv(1, 3, dilation = 4)
   f <- c(1, 0.5, -0.75)
@@ -165,7 +165,7 @@ two_state_tangent <- function(b, A, out, n) {
   precise_unit(columns[size - stats::ave(size, rep(1:2, c(6, 2)), FUN = max) > log(10 * n * .Machine$double.eps)])
 }
 
-test_that("recurrences of two states over 1024 steps have the numeric rank and allocation of exact arithmetic", {
+test_that("recurrences with two states over 1024 steps have the numerical rank and allocation of exact arithmetic", {
   skip_without_precision()
   n <- 1024
   b <- c(0.5, 1)
@@ -183,7 +183,7 @@ test_that("recurrences of two states over 1024 steps have the numeric rank and a
   }
 })
 
-test_that("covariances of condition 1e3 to 1e12 have the allocation of exact arithmetic", {
+test_that("covariances with condition numbers of 1e3 to 1e12 have exact allocations", {
   skip_without_precision()
   n <- 6
   f <- c(1, 0.5, -0.75)
@@ -219,7 +219,7 @@ scaled_network <- function(by) {
   set_coef(net, coef(net) * rep(by, c(6, 8, 6)))
 }
 
-test_that("weights of any scale have the same allocation", {
+test_that("the allocation does not depend on the scale of weights", {
   net <- scaled_network(c(1, 1, 1))
   cases <- list(c(huge, tiny, 1), c(tiny, huge, 1), c(tiny, tiny, 1), c(huge, 1, huge), c(tiny, tiny, tiny),
     c(huge, huge, huge))
@@ -254,7 +254,7 @@ scale_free <- list(
   samples = function(net, x) capacity(net, data = x)$capacity
 )
 
-test_that("whatever is asked, weights of any scale have the same answer, or it is refused by class", {
+test_that("results do not depend on the scale of weights, or a classed error is raised", {
   net <- input_sequence(6) |> layer_conv(2, 2) |> layer_activation("relu") |> layer_conv(2, 2) |>
     layer_activation("relu") |> layer_last() |> layer_dense(1)
   theta <- withr::with_seed(3, stats::rnorm(14))
@@ -274,7 +274,7 @@ test_that("whatever is asked, weights of any scale have the same answer, or it i
   }
 })
 
-test_that("second moments of large weights are no numbers, and say so", {
+test_that("overflow of second moments is a classed error", {
   net <- input_vector(2) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(2) |> layer_dense(1)
   net <- set_coef(net, huge * seq_len(10))
   for (from in list(NULL, "dense2", "dense1")) {
@@ -287,7 +287,7 @@ test_that("second moments of large weights are no numbers, and say so", {
     "carries through the layers", class = "capalloc_error_nonfinite")
 })
 
-test_that("data of any scale are fitted alike, or refused by class", {
+test_that("fits do not depend on the scale of data, or a classed error is raised", {
   x <- withr::with_seed(1, matrix(rnorm(200), 50))
   y <- withr::with_seed(2, c(x %*% c(1, -1, 2, 0.5)) + rnorm(50))
   net <- input_vector(4) |> layer_dense(1)
@@ -314,7 +314,7 @@ test_that("data of any scale are fitted alike, or refused by class", {
   expect_snapshot(error = TRUE, task_data(1e160 * x, y))
 })
 
-test_that("tasks of any variance have the same answers and are fitted alike", {
+test_that("results and fits do not depend on the variance of the task", {
   task <- function(variance) task_ar(6, c(0.5, 0.2), variance = variance)
   net <- input_sequence(6) |> layer_dense(1)
   w <- oracle_weights(task(1))
@@ -333,7 +333,7 @@ test_that("tasks of any variance have the same answers and are fitted alike", {
 
 # ---- sizes -------------------------------------------------------------------------------------------------
 
-test_that("sizes beyond 2^31 are counted exactly, and refused by class where they cannot be had", {
+test_that("sizes beyond 2^31 are counted exactly, and refused by class where they cannot be computed", {
   plane <- input_grid(60000, 60000) |> layer_conv(1, 2)
   expect_error(predict(set_coef(plane, 1:4), 1:4), "(3.6e+09)", fixed = TRUE, class = "capalloc_error_shape")
   expect_error(task_moments(diag(2), 1:2, 9, input = input_grid(60000, 60000)), class = "capalloc_error_shape")

@@ -58,7 +58,7 @@ test_that("Adam takes the steps of its paper, on all rows and on mini-batches", 
   }
 })
 
-test_that("the history of mini-batches has the loss of the start, then the mean of each pass", {
+test_that("the history of mini-batches has the loss of the start, then the mean loss of each pass", {
   start <- withr::with_seed(1, stats::rnorm(20))
   rows <- random_rows(11, 3, 2, "squared", 2)
   trained <- quiet_fit(set_coef(net(), start), raw_data(rows$x, rows$y, test = 0), method = "adam", seed = 5,
@@ -70,7 +70,7 @@ test_that("the history of mini-batches has the loss of the start, then the mean 
     tolerance = 1e-7)
 })
 
-test_that("one step of Levenberg and Marquardt solves its damped normal equations", {
+test_that("one Levenberg-Marquardt step solves its damped normal equations", {
   for (m in 1:2) for (loss in c("squared", "cross_entropy")) {
     network <- input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |>
       layer_dense(m, bias = TRUE)
@@ -130,7 +130,7 @@ plain_lm <- function(network, theta, moments, iterations) {
   theta
 }
 
-test_that("Levenberg and Marquardt with acceleration takes its steps on moments", {
+test_that("Levenberg-Marquardt with geodesic acceleration takes its steps on moments", {
   # fewer residuals than parameters, and more; small weights, whose steps are refused or not accelerated
   networks <- list(
     wide = input_vector(3) |> layer_dense(3) |> layer_dense(1),
@@ -167,7 +167,7 @@ test_that("L-BFGS evaluates each point once", {
   expect_identical(anyDuplicated(trained$history$loss), 0L)
 })
 
-test_that("the loss of Levenberg and Marquardt never rises but by its rounding", {
+test_that("the loss of Levenberg-Marquardt never increases by more than rounding error", {
   rows <- random_rows(40, 3, 2, "squared", 3)
   task <- raw_data(rows$x, rows$y, test = 0)
   for (decay in c(0, 0.01)) for (seed in 1:3) {
@@ -198,7 +198,7 @@ test_that("smooth networks with decay converge from every start", {
   }
 })
 
-test_that("units that decay to nothing do not keep a fit from converging", {
+test_that("a fit converges although decay drives units to zero", {
   # Noise alone: with this decay all weights but the last bias end at zero, and so do their columns of D.
   rows <- random_rows(30, 3, 1, "squared", 4)
   net <- input_vector(3) |> layer_dense(3) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
@@ -210,7 +210,7 @@ test_that("units that decay to nothing do not keep a fit from converging", {
   }
 })
 
-test_that("a step that overshoots is taken back", {
+test_that("a step that overshoots is rejected", {
   # The first undamped step from here leads to a larger loss.
   rows <- random_rows(20, 1, 1, "squared", 5)
   steep <- input_vector(1) |> layer_dense(1) |> layer_activation("sin", 20) |> layer_dense(1)
@@ -223,7 +223,7 @@ test_that("a step that overshoots is taken back", {
   }
 })
 
-test_that("a convergence number that is beyond all numbers is not zero", {
+test_that("a convergence number that overflows is not zero", {
   # |d|^2 overflows, so that every cosine would seem to vanish.
   task <- raw_data(1e160 * sin(1:10), rep(c("a", "b"), 5), test = 0)
   logit <- input_vector(1) |> layer_dense(1) |> set_coef(1e-160)

@@ -3,7 +3,7 @@
 
 # ---- the references themselves -----------------------------------------------------------------------
 
-test_that("draws are reproducible, finite and of every kind", {
+test_that("random data sets are reproducible, finite and of every kind", {
   cases <- lapply(seq_along(ordinary_kinds), ordinary_data)
   expect_setequal(vapply(cases, function(case) case$kind, ""), names(ordinary_kinds))
   expect_identical(ordinary_data(3L), cases[[3L]])
@@ -18,7 +18,7 @@ test_that("draws are reproducible, finite and of every kind", {
   expect_gt(sum(vapply(all, function(case) ncol(case$y) == 2L, NA)), 30)
 })
 
-test_that("the reference loss agrees with 77 digits", {
+test_that("the reference loss agrees with a computation with 77 digits", {
   skip_without_precision()
   for (seed in 1:48) {
     case <- ordinary_data(seed)
@@ -74,7 +74,7 @@ foreign <- function(got) {
   if (length(other) > 0L) paste("warning of class", other[[1L]]) else ""
 }
 
-test_that("linear fits have the loss of least squares, by whatever units", {
+test_that("linear fits have the loss of least squares, in any units", {
   faults <- character()
   excused <- character()
   count <- ordinary_count()
@@ -117,7 +117,7 @@ test_that("train_loss is the mean squared error of the predictions, in data unit
   expect_no_faults(faults)
 })
 
-test_that("without standardisation the loss is that of least squares, or a condition of its own class says why", {
+test_that("without standardisation the loss is that of least squares, or a classed condition is raised", {
   faults <- character()
   for (seed in seq_len(ordinary_count(100))) {
     case <- ordinary_data(seed)
@@ -189,7 +189,7 @@ weight_size <- function(x, y) {
   sum(abs(W), na.rm = TRUE) / sqrt(sum(colMeans(left^2)))
 }
 
-test_that("linear fits and capacities do not change with units", {
+test_that("linear fits and capacities do not depend on units", {
   faults <- character()
   unfinished <- 0
   count <- ordinary_count(150)
@@ -218,7 +218,7 @@ test_that("linear fits and capacities do not change with units", {
   expect_lte(unfinished, 0.05 * 4 * count)
 })
 
-test_that("fits of nearly dependent columns, constants and few rows do not change with units", {
+test_that("fits of nearly dependent columns, constants and few rows do not depend on units", {
   faults <- character()
   excused <- 0
   count <- ordinary_count(60)
@@ -254,7 +254,7 @@ bent_response <- function(x, seed) {
   })
 }
 
-test_that("fits and capacities of tanh networks do not change with units", {
+test_that("fits and capacities of tanh networks do not depend on units", {
   faults <- character()
   finished <- 0
   count <- ordinary_count(24)
@@ -287,7 +287,7 @@ test_that("fits and capacities of tanh networks do not change with units", {
   expect_gte(finished, 0.7 * count)
 })
 
-test_that("comparisons do not change with units", {
+test_that("comparisons do not depend on units", {
   n <- 3L
   networks <- list(
     dense = input_vector(n) |> layer_dense(1, bias = TRUE),
@@ -344,7 +344,7 @@ reduced_rank <- function(x, y, rank, scale = rep(1, ncol(y))) {
   z * rep(scale, each = nrow(y)) + rep(centre, each = nrow(y))
 }
 
-test_that("two outputs of scales 1 and 100 reach the raw least squares, of a bottleneck too", {
+test_that("two outputs of scales 1 and 100 reach raw least squares, also with a bottleneck", {
   for (seed in 1:3) {
     data <- two_scales(seed)
     task <- task_data(data$x, data$y, test = 0)
@@ -441,7 +441,7 @@ expect_least_squares <- function(x, y, tolerance = 1e-8) {
   expect_equal(trained$train_loss, least_squares(x, y)$loss, tolerance = tolerance)
 }
 
-test_that("an offset of 1e4 standard deviations is no matter", {
+test_that("an offset of 1e4 standard deviations does not change the fit", {
   set.seed(1)
   x1 <- 1e4 + rnorm(400)
   x2 <- rnorm(400)
@@ -468,7 +468,7 @@ test_that("pressure and temperature, calendars, Unix time, tiny columns and mm a
   expect_least_squares(huron[, -1], huron[, 1])
 })
 
-test_that("a tanh network learns raw LakeHuron as it learns it scaled", {
+test_that("a tanh network fits raw LakeHuron as well as scaled LakeHuron", {
   rows <- stats::embed(as.numeric(LakeHuron), 9)
   network <- input_vector(8) |> layer_dense(5, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
   r_squared <- function(rows, ...) {
@@ -484,7 +484,7 @@ test_that("a tanh network learns raw LakeHuron as it learns it scaled", {
   expect_equal(max(r_squared(304.8 * rows)), max(raw), tolerance = 1e-3)
 })
 
-test_that("a tanh network learns raw LakeHuron as a series", {
+test_that("a tanh network fits raw LakeHuron as a series", {
   network <- input_sequence(8) |> layer_dense(5, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
   best <- max(vapply(1:5, function(seed) {
     trained <- asked(fit(network, task_series(LakeHuron, length = 8, test = 0), seed = seed))$value
@@ -495,7 +495,7 @@ test_that("a tanh network learns raw LakeHuron as a series", {
 
 # ---- units belong to the network ---------------------------------------------------------------------
 
-test_that("a fit and its network predict the same", {
+test_that("a fit and its network give the same predictions", {
   faults <- character()
   for (seed in seq_len(ordinary_count(24))) {
     case <- ordinary_data(seed, steady_kinds)

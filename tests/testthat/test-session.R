@@ -24,7 +24,7 @@ local_user <- function(env = parent.frame()) {
   folders
 }
 
-test_that("building, fitting, allocating, propagating and comparing leave the session as it was", {
+test_that("building, fitting, allocating, propagating and comparing do not change the session", {
   folders <- local_user()
   kept <- function(code, except = character()) expect_unchanged(code, folders, except)
   task <- task_ar(8, 0.6)
@@ -46,7 +46,7 @@ test_that("building, fitting, allocating, propagating and comparing leave the se
   kept(fit(net, task), except = "stream")
 })
 
-test_that("errors leave the session as it was", {
+test_that("errors do not change the session", {
   folders <- local_user()
   kept <- function(code) expect_unchanged(expect_error(code, class = "capalloc_error"), folders)
   net <- set_coef(arch_dilated(8), rep(1e200, 22))
@@ -56,7 +56,7 @@ test_that("errors leave the session as it was", {
   kept(capacity(net, data = "x"))
 })
 
-test_that("pictures leave graphical parameters and the devices as they were", {
+test_that("pictures restore graphical parameters and devices", {
   folders <- local_user()
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())

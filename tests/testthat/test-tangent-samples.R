@@ -10,7 +10,7 @@ extended_at <- function(network, n = 4, seed = 1) {
   list(x = x, D = D, cube = array(D, c(n, m, ncol(x) + 1, ncol(D))), m = m)
 }
 
-test_that("D is the mixed derivative of the twin, with the constant's row", {
+test_that("D equals the twin's mixed derivatives, with the row of the constant", {
   networks <- curved_networks()
   for (name in names(networks)) {
     net <- networks[[name]]
@@ -21,7 +21,7 @@ test_that("D is the mixed derivative of the twin, with the constant's row", {
   }
 })
 
-test_that("x and the constant bring D back to the gradient of the outputs", {
+test_that("x and the constant times D give the gradient of the outputs", {
   networks <- curved_networks()
   for (name in names(networks)) {
     net <- networks[[name]]
@@ -34,7 +34,7 @@ test_that("x and the constant bring D back to the gradient of the outputs", {
   }
 })
 
-test_that("D' eps is minus N / 2 times the gradient of the mean squared error, anywhere", {
+test_that("D' eps is -N / 2 times the gradient of the mean squared error, at any theta", {
   networks <- curved_networks()
   for (name in names(networks)) {
     net <- networks[[name]]
@@ -52,7 +52,7 @@ test_that("D' eps is minus N / 2 times the gradient of the mean squared error, a
   }
 })
 
-test_that("bias-free homogeneous networks have no row for the constant, others do", {
+test_that("only homogeneous networks without bias have a zero row for the constant", {
   networks <- curved_networks()
   homogeneous <- c("relu_deep", "elman_relu", "leaky_steep", "grid_same_abs")
   for (name in names(networks)) {
@@ -64,7 +64,7 @@ test_that("bias-free homogeneous networks have no row for the constant, others d
   }
 })
 
-test_that("of a linear network D is its tangent at every sample", {
+test_that("for a linear network D is the tangent at every sample", {
   networks <- c(named_networks()[c("dense_bias", "nested", "grid_nested", "elman_sequence", "local_grouped")],
     lapply(1:20, random_network))
   for (net in networks) {
@@ -75,7 +75,7 @@ test_that("of a linear network D is its tangent at every sample", {
   }
 })
 
-test_that("a sample's rows do not depend on the others", {
+test_that("the rows of a sample do not depend on other samples", {
   for (net in curved_networks()[c("gru", "grid_max", "parallel_curved")]) {
     own <- extended_at(net, 5)
     for (s in c(1, 5)) {
@@ -86,7 +86,7 @@ test_that("a sample's rows do not depend on the others", {
   }
 })
 
-test_that("ties of a maximum go to the first, and a dead unit has no derivative", {
+test_that("ties of a maximum select the first tap, and a dead unit has zero derivatives", {
   net <- input_sequence(2) |> layer_pool(2, type = "max") |> layer_dense(1) |> set_coef(3)
   expect_equal(unname(linearise(net, c(1, 1))), cbind(3, 0, 0))
   expect_equal(unname(linearise(net, c(1, 2))), cbind(0, 3, 0))
@@ -96,7 +96,7 @@ test_that("ties of a maximum go to the first, and a dead unit has no derivative"
   expect_equal(core_extended(dead, matrix(c(1, 1), 1)), matrix(0, 3, 4))
 })
 
-test_that("random networks of all kinds have the twin's predictions, derivatives and capacity", {
+test_that("random nonlinear networks have the twin's predictions, derivatives and capacity", {
   for (seed in 1:60) {
     net <- random_curved_network(seed)
     own <- extended_at(net, 3, seed)

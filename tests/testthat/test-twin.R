@@ -12,7 +12,7 @@ test_that("a dense layer is a matrix stored unit-fastest", {
   expect_equal(by_hand(net, c(1, 10, 2, 20, 3, 30, 0.5, 0.25), c(1, 1, 2)), c(9.5, 90.25))
 })
 
-test_that("convolutions of 1:6 are those on paper", {
+test_that("convolutions of 1:6 equal results by hand", {
   digits <- c(1, 10, 100)
   expect_equal(conv_of(6, digits), c(321, 432, 543, 654))
   expect_equal(conv_of(6, digits, dilation = 2), c(531, 642))
@@ -20,7 +20,7 @@ test_that("convolutions of 1:6 are those on paper", {
   expect_equal(conv_of(6, digits, stride = 2), c(432, 654))
 })
 
-test_that("same padding puts the odd zero at the old end", {
+test_that("same padding puts the odd zero at the oldest end", {
   expect_equal(conv_of(6, c(1, 10, 100), padding = "same"), c(210, 321, 432, 543, 654, 65))
   expect_equal(conv_of(6, c(1, 10), padding = "same"), c(10, 21, 32, 43, 54, 65))
   expect_equal(conv_of(6, c(1, 10, 100), padding = "same", stride = 2), c(210, 432, 654))
@@ -28,14 +28,14 @@ test_that("same padding puts the odd zero at the old end", {
   expect_equal(conv_of(10, 1, padding = "same", stride = 4), c(2, 6, 10))
 })
 
-test_that("causal padding puts all zeros at the old end", {
+test_that("causal padding puts all zeros at the oldest end", {
   expect_equal(conv_of(6, c(1, 10, 100), padding = "causal"), c(100, 210, 321, 432, 543, 654))
   expect_equal(conv_of(9, c(1, 10), padding = "causal", stride = 4), c(10, 54, 98))
   expect_equal(conv_of(10, 1, padding = "causal", stride = 4), c(2, 6, 10))
   expect_equal(conv_of(5, c(1, 10), padding = "causal", dilation = 3), c(10, 20, 30, 41, 52))
 })
 
-test_that("channels, filters and groups of a convolution are where they should be", {
+test_that("channels, filters and groups of a convolution are in the right order", {
   x <- c(1, 10, 2, 20, 3, 30) # channels 1, 2, 3 and 10, 20, 30
   full <- input_sequence(3, channels = 2) |> layer_conv(2, kernel = 2, bias = TRUE)
   theta <- c(1, 0, 0, 0, 0, 0, 0, 1, 0.5, 0.25)
@@ -48,14 +48,14 @@ test_that("channels, filters and groups of a convolution are where they should b
   )
 })
 
-test_that("a pool averages windows aligned to the newest", {
+test_that("a pool averages windows aligned to the newest position", {
   expect_equal(by_hand(layer_pool(input_sequence(7), 3), numeric(), 1:7), c(3, 6))
   expect_equal(by_hand(layer_pool(input_sequence(6), 3, stride = 2), numeric(), 1:6), c(3, 5))
   two <- layer_pool(input_sequence(2, channels = 2), 2)
   expect_equal(by_hand(two, numeric(), c(1, 10, 3, 30)), c(2, 20))
 })
 
-test_that("convolutions of a grid are those on paper", {
+test_that("convolutions of a grid equal results by hand", {
   # 1 3 5
   # 2 4 6
   conv <- function(taps, kernel, ...) by_hand(layer_conv(input_grid(2, 3), 1, kernel, ...), taps, 1:6)
@@ -71,7 +71,7 @@ test_that("convolutions of a grid are those on paper", {
   expect_equal(conv(c(1, 10, 100), c(1, 3), padding = "same", stride = c(2, 2)), c(420, 64))
 })
 
-test_that("channels of a grid stand before its rows, and groups see their own", {
+test_that("channels of a grid vary faster than its rows, and groups read their own channels", {
   x <- c(1, 10, 2, 20, 3, 30, 4, 40) # channels 1 3 / 2 4 and 10 30 / 20 40
   full <- input_grid(2, 2, channels = 2) |> layer_conv(1, kernel = c(2, 1), bias = TRUE)
   # kernel[filter, channel, row, column].
@@ -80,7 +80,7 @@ test_that("channels of a grid stand before its rows, and groups see their own", 
   expect_equal(by_hand(grouped, c(1, 2, 100, 200), x), c(301, 6020, 402, 8040))
 })
 
-test_that("a local layer has a kernel for every place, in their order", {
+test_that("a local layer has a kernel for every position, in order", {
   line <- input_sequence(3) |> layer_local(1, 2, bias = TRUE)
   expect_equal(by_hand(line, c(1, 10, 2, 20, 0.5, 0.25), 1:3), c(21.5, 64.25))
   # kernel[filter, channel, row, column, place's row, place's column].
@@ -96,7 +96,7 @@ test_that("a local layer has a kernel for every place, in their order", {
   expect_equal(by_hand(grouped, c(1, 2, 3, 4), c(1, 10, 2, 20)), c(1, 20, 6, 80))
 })
 
-test_that("a pool of a grid averages, upsampling copies and keeps the last", {
+test_that("on a grid a pool averages, and upsampling repeats and keeps the last copies", {
   expect_equal(by_hand(layer_pool(input_grid(2, 3), 2), numeric(), 1:6), 4.5)
   expect_equal(by_hand(layer_pool(input_grid(2, 3), c(1, 2), stride = 1), numeric(), 1:6), c(2, 3, 4, 5))
   expect_equal(by_hand(layer_upsample(input_sequence(3), 2, size = 5), numeric(), 1:3), c(1, 2, 2, 3, 3))
@@ -109,7 +109,7 @@ test_that("a pool of a grid averages, upsampling copies and keeps the last", {
   expect_equal(by_hand(grid, numeric(), 1:4), c(1, 2, 2, 3, 4, 4, 3, 4, 4))
 })
 
-test_that("recurrences start from zero and run towards the newest", {
+test_that("recurrences start from zero and run towards the newest position", {
   diagonal <- input_sequence(3) |> layer_recurrent(1, "diagonal", output = "sequence")
   expect_equal(by_hand(diagonal, c(2, 0.5), 1:3), c(2, 5, 8.5))
   biased <- input_sequence(3) |> layer_recurrent(1, "diagonal", bias = TRUE)
@@ -119,7 +119,7 @@ test_that("recurrences start from zero and run towards the newest", {
   expect_equal(by_hand(elman, c(1, 2, 0, 0, 1, 0), 1:3), c(1, 2, 4, 4, 7, 6))
 })
 
-test_that("blocks are added with their scale, summed or stacked", {
+test_that("blocks are added with their scale, summed or concatenated", {
   residual <- input_sequence(3) |> layer_residual(\(x) layer_conv(x, 1, 1), scale = 0.5)
   expect_equal(by_hand(residual, 4, 1:3), c(3, 6, 9))
   both <- function(merge) {
@@ -129,7 +129,7 @@ test_that("blocks are added with their scale, summed or stacked", {
   expect_equal(by_hand(both("concat"), 10, 1:3), c(1, 10, 2, 20, 3, 30))
 })
 
-test_that("the newest position and the flattened tensor are what they say", {
+test_that("layer_last() and layer_flatten() select and order values correctly", {
   x <- c(1, 10, 2, 20)
   expect_equal(by_hand(layer_last(input_sequence(2, channels = 2)), numeric(), x), c(2, 20))
   expect_equal(by_hand(layer_flatten(input_sequence(2, channels = 2)), numeric(), x), x)
@@ -156,7 +156,7 @@ test_that("complex steps agree with central differences", {
   }
 })
 
-test_that("the capacity of a projector known by hand comes out", {
+test_that("twin_capacity() equals projectors computed by hand", {
   # The column space of one column is the line along it.
   k <- twin_capacity(matrix(c(3, 4)), m = 1)
   expect_equal(k$kappa, c(0.36, 0.64))
@@ -183,7 +183,7 @@ test_that("the covariance metric is the geometry of the loss", {
   expect_equal(twin_capacity(diag(2), m = 1, sigma = singular)$total, 1)
 })
 
-test_that("the closed form of a dilated stack is that of its projector", {
+test_that("the closed form of a dilated stack equals the diagonal of its projector", {
   # Two filters by hand: W = a (x) b, kappa from an explicit orthonormal basis.
   a <- c(1, 2) / sqrt(5)
   b <- c(3, -1) / sqrt(10)
@@ -194,7 +194,7 @@ test_that("the closed form of a dilated stack is that of its projector", {
   expect_equal(sum(twin_dilated_capacity(list(c(1, 2), c(3, -1), c(5, 7)))), 4)
 })
 
-test_that("polynomials have the roots that they are given", {
+test_that("polynomials have the given roots", {
   expect_equal(filter_with_roots(c(2, 3)), c(6, -5, 1))
   expect_equal(filter_with_roots(0), c(0, 1))
   expect_equal(filter_with_roots(c(Inf, 2)), c(-2, 1, 0))
@@ -202,7 +202,7 @@ test_that("polynomials have the roots that they are given", {
   expect_equal(twin_lcm_degree(list(c(1, 1), 1, c(1, Inf), Inf)), 3)
 })
 
-test_that("activations are those on paper", {
+test_that("activations equal results by hand", {
   at <- function(name, u, parameter = 1) twin_activate(name, u, parameter)
   expect_equal(at("relu", c(-2, 0, 3)), c(0, 0, 3))
   expect_equal(at("leaky_relu", c(-2, 3), 0.1), c(-0.2, 3))
@@ -226,7 +226,7 @@ test_that("activations are those on paper", {
   expect_equal(slope("elu", c(-1, 1), 2), c(2 * exp(-1), 1))
 })
 
-test_that("a maximum takes the largest, a recurrence its activation", {
+test_that("max pools take the largest value, and recurrences apply their activation", {
   expect_equal(by_hand(layer_pool(input_sequence(5), 2, type = "max"), numeric(), c(9, 1, 3, 8, 2)), c(3, 8))
   expect_equal(by_hand(layer_pool(input_grid(2, 3), 2, stride = 1, type = "max"), numeric(), c(1, 5, 2, 3, 6, 0)),
     c(5, 6))
@@ -241,7 +241,7 @@ test_that("a maximum takes the largest, a recurrence its activation", {
   expect_equal(by_hand(gru, c(0, 0, 1, 0, 0, 2), c(4, 8, 0)), c(2, 6, 6))
 })
 
-test_that("the twin's mixed derivatives are those on paper", {
+test_that("the twin's mixed derivatives equal results by hand", {
   # yhat = v tanh(w x + b): d2 / dx dw and so on.
   net <- input_vector(1) |> layer_dense(1, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |>
     set_coef(c(0.7, 0.2, 1.5))

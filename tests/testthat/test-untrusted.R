@@ -50,7 +50,7 @@ run_1 <- function(dir) {
 }
 manifest <- function(dir) file.path(dir, "capalloc-manifest.txt")
 
-test_that("no line of a checkpoint is evaluated, however it is written", {
+test_that("no line of a checkpoint is evaluated, in any form", {
   marker <- local_marker()
   for (text in hostile_texts(marker)[1:4]) {
     quoted <- paste0("\"", text, "\"")
@@ -87,7 +87,7 @@ test_that("no line of a checkpoint is evaluated, however it is written", {
   }
 })
 
-test_that("what reads a checkpoint calls nothing that evaluates", {
+test_that("the functions that read a checkpoint call nothing that evaluates code", {
   house <- asNamespace("capalloc")
   reached <- character()
   reach <- function(name) {
@@ -131,7 +131,7 @@ test_that("a checkpoint reads and writes only its own files, inside its director
   expect_identical(cmp$runs$loss, compare(NULL)$runs$loss)
 })
 
-test_that("a pipe or a device in a checkpoint does not hold the session up", {
+test_that("a pipe or a device in a checkpoint does not block the session", {
   skip_on_os("windows")
   dir <- local_checkpoint()
   unlink(run_1(dir))
@@ -147,7 +147,7 @@ test_that("a pipe or a device in a checkpoint does not hold the session up", {
 
 # ---- models, data and names ----------------------------------------------------------------------
 
-test_that("an imported model's calls, terms and names are not evaluated", {
+test_that("calls, terms and names of an imported model are not evaluated", {
   marker <- local_marker()
   evil <- str2lang(sprintf("file.create('%s')", marker))
   for (text in hostile_texts(marker)) {
@@ -177,7 +177,7 @@ test_that("an imported model's calls, terms and names are not evaluated", {
   }
 })
 
-test_that("names of columns, levels and tasks, and what stands in cells, are text", {
+test_that("names of columns, levels and tasks, and cells of data, are treated as text", {
   marker <- local_marker()
   file <- withr::local_tempfile(fileext = ".csv")
   for (text in hostile_texts(marker)) {
@@ -208,7 +208,7 @@ test_that("names of columns, levels and tasks, and what stands in cells, are tex
   }
 })
 
-test_that("a report neither evaluates nor embeds what a name or a checkpoint says", {
+test_that("a report neither evaluates nor embeds names or checkpoint contents", {
   skip_on_cran()
   for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
   skip_if_not(rmarkdown::pandoc_available("1.12.3"), "pandoc is not there")
