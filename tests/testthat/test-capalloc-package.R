@@ -1,4 +1,4 @@
-# What holds for all files together.
+# Properties of all files together.
 
 test_that("no name is defined twice", {
   folder <- file.path(Sys.getenv("CAPALLOC_SOURCE", ""), "R")

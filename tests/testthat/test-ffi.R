@@ -1,6 +1,5 @@
-# Every routine of the C core called with wrong types, wrong lengths and tampered
-# networks: an R error of the package's own, or a value where the call is still
-# valid, but never a crash.
+# Every routine of the C core is called with wrong types, wrong lengths and tampered networks. The outcome is one of the
+# package's errors, or a value where the call is still valid, but never a crash.
 
 test_that("calls to tamper with exist for all registered routines", {
   registered <- getDLLRegisteredRoutines("capalloc")
@@ -105,7 +104,7 @@ test_that("activations and products of a loop cannot read later positions", {
           class = "capalloc_error_internal")
       }
     }
-    # The past memory, and the past state, one position back.
+    # The memory cell and the state, one position back.
     for (at in which(vapply(graph$ops, function(op) op$loop == 1L && op$kind %in% c("fixed", "linear"), NA))) {
       if (graph$ops[[at]]$from < at) next
       for (pad in 0:-1) {
@@ -119,7 +118,7 @@ test_that("activations and products of a loop cannot read later positions", {
 
 test_that("a maximum over an empty window is zero and has zero derivative", {
   graph <- capalloc:::lower(input_sequence(3) |> layer_pool(2, type = "max") |> layer_conv(1, 1))
-  graph$ops[[1L]]$window[[8L]] <- 9L # all before the sequence
+  graph$ops[[1L]]$window[[8L]] <- 9L # # all before the sequence
   theta <- 2
   x <- matrix(c(1, 2, 3), 1)
   expect_equal(call_core("ffi_predict", list(graph, theta, x)), matrix(0))
@@ -133,7 +132,7 @@ test_that("tampered calls never crash, and fail with the package's own errors on
   for (seed in 1:3) {
     found <- with_plain_errors(ffi_storm(seed, 2400))
     expect_no_surprise(found, seed, 2400)
-    # Every routine has met both: calls that it refused and calls that it answered.
+    # Every routine has both refused and computed calls.
     expect_true(all(table(found$routine, found$outcome) > 5))
   }
   expect_identical(call_core("ffi_tangent", ffi_calls(network)$ffi_tangent), before)
@@ -199,7 +198,7 @@ test_that("a loop cannot read its own later positions", {
   expect_error(call_core("ffi_reach", list(graph)), "a negative loop",
     class = "capalloc_error_internal")
   graph$ops[[1L]]$loop <- 0L
-  # Two steps back is still the past.
+  # Two steps back is also valid.
   expect_equal(loop(window = replace(window, 8L, 2L))[, 1L], c(1L, 1L, 1L, 5L))
 })
 
@@ -210,7 +209,7 @@ test_that("an operation that does not share theta needs a slice of it for every 
     graph$n_params <- n_params
     call_core("ffi_reach", list(graph))
   }
-  # Four positions: 4 parameters each in the kernel (from 0), 2 in the constants (from 4).
+  # Four positions: 4 parameters each in the kernel (from 0), 2 in the biases (from 4).
   expect_error(fault(1L, 15), "a slice of theta out of range", class = "capalloc_error_internal")
   expect_equal(dim(fault(1L, 16)), c(4, 4))
   expect_error(fault(2L, 11), "a slice of theta out of range", class = "capalloc_error_internal")
@@ -233,7 +232,7 @@ test_that("ffi_reach returns rows and columns numbered from one, and NA without 
 })
 
 test_that("invalid inputs of a kernel, groups of a table and rows of a partition are refused", {
-  base <- ffi_calls(ffi_networks()$dense) # 4 coordinates, 14 parameters
+  base <- ffi_calls(ffi_networks()$dense) # # 4 coordinates, 14 parameters
   last <- function(routine, value) call_core(routine, replace(base[[routine]], 4L, list(value)))
   internal <- function(code, text) expect_error(code, text, class = "capalloc_error_internal")
   for (at in list(0L, 5L, -1L, c(2L, 1L), c(1L, 1L), 1:5, integer(), NA_integer_, c(1L, NA), 1, "1", NULL,
@@ -266,7 +265,7 @@ test_that("a bad call depends on its seed and its number only", {
   for (number in 1:16) ffi_bad_call(bases, 6, number)
   expect_identical(ffi_bad_call(bases, 6, 17), alone)
   expect_false(identical(ffi_bad_call(bases, 6, 18)$arguments, alone$arguments))
-  # what the session holds but once is as it was
+  # Objects that exist once per session are unchanged.
   expect_identical(attributes(globalenv()), of_session)
   expect_false(any(isS4(NULL), isS4(globalenv()), isS4(sum), isS4(quote(a))))
 })
@@ -281,14 +280,14 @@ test_that("empty arrays with huge extents are refused or computed at no cost", {
     }
   }
 })
-# What the fuzzer found (tools/fuzz.sh).
+# Faults found by the fuzzer (tools/fuzz.sh).
 
 test_that("a network without parameters is stationary: its tangent is zero", {
   x <- matrix(c(1, 2, 3, 4), 2)
   control <- list(max_iterations = 3, tol = 1e-6, learning_rate = 0.01, memory = 3, decay = 0, batch = 0, patience = 2)
   for (network in list(input_vector(2), input_vector(2) |> layer_activation("tanh"))) {
     graph <- capalloc:::lower(network)
-    y <- call_core("ffi_predict", list(graph, numeric(), x)) + 1 # each output misses by one
+    y <- call_core("ffi_predict", list(graph, numeric(), x)) + 1 # # each output is off by one
     for (method in c("lm", "lbfgs", "adam")) {
       data <- list(x = x, y = y)
       found <- call_core("ffi_fit_samples", list(graph, numeric(), data, NULL, "squared", method, control))
