@@ -92,7 +92,7 @@ slow_weights <- function(net, forward, ...) {
     x[[j]] <- 1
     at <- 0
     draw <- function(dim) {
-      force(dim) # # `dim` may contain a call of draw()
+      force(dim) # `dim` may contain a call of draw()
       at <<- at + prod(dim)
       array(net$coef[at - prod(dim) + seq_len(prod(dim))], dim)
     }

@@ -106,7 +106,7 @@ plain_mean <- function(yhat, loss) {
 
 # Returns max_k |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2), where c is N or 2N times the
 # decay and y_s is centred where the network has a bias; classes are one-hot, with sum_s |y_s|^2 = N.
-row_convergence <- function(f, theta, x, y, loss, decay = 0) { # # for networks with a bias
+row_convergence <- function(f, theta, x, y, loss, decay = 0) { # for networks with a bias
   N <- nrow(x)
   yhat <- f(theta, x)
   d <- complex_step(function(theta) f(theta, x), theta)

@@ -106,7 +106,7 @@ curved_networks <- function() {
   shallow <- lapply(stats::setNames(nm = all_activations), function(f) {
     input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation(f) |> layer_dense(2, bias = TRUE)
   })
-  shallow$identity <- NULL # # linear
+  shallow$identity <- NULL # linear
   networks <- c(shallow, curved_sequences(), curved_grids(), list(
     leaky_steep = input_vector(3) |> layer_dense(4) |> layer_activation("leaky_relu", -0.7) |> layer_dense(1),
     elu_two = input_vector(3) |> layer_dense(4) |> layer_activation("elu", 2) |> layer_dense(1),

@@ -108,12 +108,12 @@ ordinary_kinds <- list(
   },
   dummies = function() {
     group <- factor(sample(letters[1:4], 60L, replace = TRUE), levels = letters[1:4])
-    x <- as.data.frame(stats::model.matrix(~ group - 1)) # # their sum is the constant
+    x <- as.data.frame(stats::model.matrix(~ group - 1)) # their sum is the constant
     cbind(x, price = 1e4 * stats::rlnorm(60))
   },
   near = function() {
     x <- normal_columns(n = whole(2L, 5L))
-    apart <- sqrt(2 * 10^between(-10, -4)) # # correlation 1 - apart^2 / 2
+    apart <- sqrt(2 * 10^between(-10, -4)) # correlation 1 - apart^2 / 2
     x$near <- x[[1L]] + apart * stats::rnorm(nrow(x))
     signal <- x[[1L]] + (x$near - x[[1L]]) / apart + rowSums(x)
     y <- data.frame(y = 50 + signal + 10^between(-3, 0) * stats::rnorm(nrow(x)))
@@ -138,7 +138,7 @@ ordinary_kinds <- list(
     x <- in_units(normal_columns(whole(8L, 20L), whole(1L, 4L)), digits = 4, scale = 4)
     x[sample.int(nrow(x), 5L * nrow(x), replace = TRUE), , drop = FALSE] |> `rownames<-`(NULL)
   },
-  few = function() { # # fewer rows than columns, as many, or slightly more
+  few = function() { # fewer rows than columns, as many, or slightly more
     n <- whole(3L, 8L)
     in_units(normal_columns(max(2L, n + whole(-3L, 3L)), n), digits = 5, scale = 5)
   },
@@ -149,11 +149,11 @@ ordinary_kinds <- list(
       wavelength = 5e-7 + 1e-8 * stats::rnorm(N), altitude = 300 * stats::rexp(N)
     )
   },
-  twice = function() { # # one quantity in two units
+  twice = function() { # one quantity in two units
     celsius <- 15 + 8 * stats::rnorm(whole(20L, 100L))
     data.frame(celsius = celsius, kelvin = celsius + 273.15, fahrenheit = 32 + 1.8 * celsius, z = stats::rnorm(celsius))
   },
-  huron = function() lagged(datasets::LakeHuron, whole(1L, 12L), scale = 304.8), # # feet to mm
+  huron = function() lagged(datasets::LakeHuron, whole(1L, 12L), scale = 304.8), # feet to mm
   co2 = function() lagged(datasets::co2, whole(1L, 14L), offset = whole(0L, 1L) * 1e6),
   nile = function() lagged(datasets::Nile, whole(1L, 10L), scale = 1e8),
   longley = function() responds(datasets::longley * 10^between(-6, 6), "Employed"),
@@ -173,7 +173,7 @@ standardised <- function(x) {
   z <- apply(x, 2L, function(column) {
     if (nrow(x) == 1L || is_constant(column)) return(0 * column)
     column <- column - mean(column)
-    column <- column - mean(column) # # the remaining rounding error of the mean of large values
+    column <- column - mean(column) # the remaining rounding error of the mean of large values
     column / sqrt(mean(column^2))
   })
   matrix(z, nrow(x), dimnames = list(NULL, colnames(x)))

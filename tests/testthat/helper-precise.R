@@ -1,7 +1,7 @@
 # Reference computations with 77 digits (Rmpfr), slow and simple. A matrix is a list of its columns.
 
 skip_without_precision <- function() {
-  skip_on_cran() # # seconds each
+  skip_on_cran() # seconds each
   skip_if_not_installed("Rmpfr")
 }
 

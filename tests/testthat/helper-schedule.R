@@ -85,7 +85,7 @@ local_workers <- function(..., env = parent.frame()) {
 # threads to `threads`, wait for `slow` seconds, or kill the process when the seed of the sample is in `kills`
 # and the file `log` has fewer than `most` lines. Processes started in this scope have the method too.
 local_hooked_tasks <- function(env = parent.frame()) {
-  skip_on_os("windows") # # no SIGKILL
+  skip_on_os("windows") # no SIGKILL
   profile <- withr::local_tempfile(fileext = ".R", .local_envir = env)
   method <- function(object, nsim, seed = NULL, ...) {
     if (!is.null(object$threads)) cat(capalloc:::blas_threads(), "\n", file = object$threads, append = TRUE)

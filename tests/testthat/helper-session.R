@@ -9,7 +9,7 @@ session_of <- function(lines, memory = NULL, set = character(), env = parent.fra
   script <- withr::local_tempfile(fileext = ".R", lines = c(libraries, "library(capalloc)", lines), .local_envir = env)
   command <- paste(shQuote(c(file.path(R.home("bin"), "Rscript"), script)), collapse = " ")
   limit <- if (!is.null(memory)) sprintf("ulimit -v %.0f && ", memory)
-  set <- c("OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", set) # # the last value takes effect
+  set <- c("OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", set) # the last value takes effect
   call <- sprintf("%s%s %s 2>&1", paste(limit, collapse = ""), paste(set, collapse = " "), command)
   said <- suppressWarnings(system2("sh", c("-c", shQuote(call)), stdout = TRUE, timeout = 120))
   list(said = as.vector(said), status = c(attr(said, "status"), 0L)[[1L]])

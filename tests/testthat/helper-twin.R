@@ -174,7 +174,7 @@ twin_upsample <- function(layer, x) {
 twin_activate <- function(name, u, parameter = 1) {
   positive <- Re(u) > 0
   logistic <- function(u) {
-    small <- exp(u * (1 - 2 * (Re(u) > 0))) # # exp(-|u|)
+    small <- exp(u * (1 - 2 * (Re(u) > 0))) # exp(-|u|)
     ifelse_like(Re(u) > 0, 1 / (1 + small), small / (1 + small))
   }
   switch(name,
@@ -364,7 +364,7 @@ twin_network_capacity <- function(network, ..., keep = TRUE) {
 # the oldest first. `taps` is a list of pairs.
 twin_dilated_capacity <- function(taps) {
   a <- lapply(taps, function(t) t^2 / sum(t^2))
-  b <- lapply(a, rev) # # the squares of a unit vector orthogonal to (a1, a2)
+  b <- lapply(a, rev) # the squares of a unit vector orthogonal to (a1, a2)
   bits <- lapply(seq_along(taps), function(l) (seq_len(2^length(taps)) - 1) %/% 2^(l - 1) %% 2 + 1)
   share <- function(of) Reduce(`*`, Map(function(v, bit) v[bit], of, bits))
   kappa <- share(a)

@@ -119,7 +119,7 @@ test_that("every network of a set can be trained", {
   task <- classical_tasks(16)$sparse
   for (net in set_and_warning(16)$set) {
     trained <- suppressWarnings(fit(net, task, seed = 1), classes = "capalloc_warning")
-    expect_lt(trained$loss, 1) # # explains part of the task's variance, which is 1
+    expect_lt(trained$loss, 1) # explains part of the task's variance, which is 1
   }
 })
 

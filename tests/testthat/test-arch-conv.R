@@ -305,7 +305,7 @@ test_that("convolutional presets can be trained", {
   expect_trains(arch_dilated(12))
   expect_trains(arch_dilated(12, skip = TRUE))
   expect_trains(arch_dilated(input_grid(5, 5), kernel = 3))
-  expect_trains(arch_dilated(16, c(2, 4, 2, 1)), to = 0.1) # # full rank
+  expect_trains(arch_dilated(16, c(2, 4, 2, 1)), to = 0.1) # full rank
   expect_trains(arch_separable(12))
   expect_trains(arch_separable(input_grid(5, 5), kernel = 2))
   expect_trains(arch_residual(12))

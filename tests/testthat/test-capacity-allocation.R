@@ -20,7 +20,7 @@ test_that("the covariance metric agrees with the twin's, also with a constant an
     x <- some_moments(network)
     space <- twin_column_space(network, sigma = x$sigma, J = J)
     k <- capacity(network, "covariance", data = x$rows)
-    expect_near(k$capacity, diag(twin_kernel(space)), 1e-8, name) # # the condition number of the root is up to 1e3
+    expect_near(k$capacity, diag(twin_kernel(space)), 1e-8, name) # the condition number of the root is up to 1e3
     # The same as stated moments; the means give the column of the constant.
     n <- ncol(x$rows)
     task <- task_moments(x$sigma[seq_len(n), seq_len(n)], numeric(n), 1, mean_x = colMeans(x$rows))

@@ -25,7 +25,7 @@ cases <- function() {
 test_that("bases are orthonormal for any length", {
   for (n in c(1, 2, 5, 8, 9)) {
     Q <- fourier_basis(n)$Q
-    expect_equal(crossprod(Q), diag(n), tolerance = 1e-12) # # rounding error only
+    expect_equal(crossprod(Q), diag(n), tolerance = 1e-12) # rounding error only
   }
   for (n in c(1, 2, 8, 16)) expect_equal(crossprod(haar_basis(n)$Q), diag(n), tolerance = 1e-12)
 })
@@ -38,7 +38,7 @@ test_that("Fourier parts equal the twin's, sum to the total and are ordered by f
     expected <- vapply(split(seq_len(n), waves$cycles), function(columns) {
       twin_part(net, kronecker(waves$Q[, columns, drop = FALSE], diag(net$input$shape[[1L]])))
     }, 0)
-    expect_equal(k$capacity, unname(expected), tolerance = 1e-8) # # products of rounded bases
+    expect_equal(k$capacity, unname(expected), tolerance = 1e-8) # products of rounded bases
     expect_equal(sum(k$capacity), attr(k, "total"), tolerance = 1e-10)
     expect_equal(as.character(k$part)[1:2], c("0", format(1 / n, digits = 15)))
   }
@@ -210,7 +210,7 @@ test_that("arbitrary subspaces of a grid and of a vector equal the twin's", {
 })
 
 test_that("bands are half-open, the mean is separate, and frequencies in no band are the rest", {
-  net <- named_networks()$pool # # 9 positions: frequencies 0, 1/9, .., 4/9
+  net <- named_networks()$pool # 9 positions: frequencies 0, 1/9, .., 4/9
   fine <- capacity(net, partition = partition_fourier())$capacity
   some <- capacity(net, partition = partition_fourier(c(1 / 9, 3 / 9)))
   expect_identical(levels(some$part), c("mean", "(0.111111111111111,0.333333333333333]", "(rest)"))
@@ -234,7 +234,7 @@ test_that("principal components equal the twin's with channels, a constant and o
       found <- capacity(network, partition = partition_pca(k), data = x$rows)
       own <- found[as.character(found$part) != "(Intercept)", ]
       expect_identical(as.character(own$part), names(wanted))
-      expect_near(own$capacity, unname(wanted), 1e-8) # # depends on the gaps between eigenvalues of the moments
+      expect_near(own$capacity, unname(wanted), 1e-8) # depends on the gaps between eigenvalues of the moments
       expect_equal(sum(found$capacity), space$total, tolerance = 1e-9)
     }
   }

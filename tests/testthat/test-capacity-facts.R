@@ -65,7 +65,7 @@ test_that("capacity in the covariance metric equals the twin's", {
 
 test_that("a singular covariance lowers the rank", {
   net <- input_vector(4) |> layer_dense(2) |> with_test_coef(1)
-  x <- matrix(rnorm(8), 2) # # two rows: rank 2
+  x <- matrix(rnorm(8), 2) # two rows: rank 2
   expect_equal(total(net, metric = "covariance", data = x), 4)
   expect_equal(total(net), 8)
 })

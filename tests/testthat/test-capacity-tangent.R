@@ -91,7 +91,7 @@ test_that("a span with one more run than are processed together is complete", {
   # one run per column.
   net <- input_grid(3, 258) |> layer_conv(1, c(2, 257)) |> layer_conv(1, c(1, 2)) |> with_test_coef(1)
   J <- tangent(net)
-  for (k in c(1, 514, 515, 516)) { # # W is linear in each filter
+  for (k in c(1, 514, 515, 516)) { # W is linear in each filter
     own <- if (k <= 514) 1:514 else 515:516
     unit <- effective_weights(set_coef(net, replace(coef(net), own, as.numeric(own == k))))
     expect_near(unname(J[, k]), c(unit), 1e-14)

@@ -48,7 +48,7 @@ test_that("any text is written on one line and read back unchanged", {
   for (text in c("", "a", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"a\\\"")) expect_null(capalloc:::read_text(text))
 })
 
-# ---- what is written -----------------------------------------------------------------------------
+# ---- written files ---------------------------------------------------------------------------------
 
 test_that("a checkpoint does not change results, and repeating the call reads all runs from it", {
   dir <- file.path(withr::local_tempdir(), "new", "folder")
@@ -144,7 +144,7 @@ test_that("progress starts with the runs read from the checkpoint", {
   expect_identical(seen, c(3, 4:8))
 })
 
-# ---- what is refused -----------------------------------------------------------------------------
+# ---- refused checkpoints --------------------------------------------------------------------------
 
 said <- function(code, dir, class = "checkpoint") {
   gsub(normalizePath(dir), "<dir>", bad(code, class), fixed = TRUE)
@@ -292,13 +292,13 @@ test_that("damaged files of every kind are reported, computed again and never us
   marker <- file.path(dir, "evaluated")
   edit <- function(path, change) writeLines(change(readLines(path)), path)
   spoil <- list(
-    \() edit(file[1], \(x) x[1:9]), # # truncated
-    \() edit(file[2], \(x) sub("^loss .*", "loss 0x1p-3", x)), # # an edited number
-    \() file.copy(file[4], file[3], overwrite = TRUE), # # a file of another run
-    \() file.copy(run_file(elsewhere, 4), file[4], overwrite = TRUE), # # a file of another comparison
-    \() close(file(file[5], "w")), # # empty
-    \() writeBin(withr::with_seed(1, as.raw(sample(0:255, 3000, TRUE))), file[6]), # # random bytes
-    \() writeLines(sprintf("file.create('%s')", marker), file[7]), # # code
+    \() edit(file[1], \(x) x[1:9]), # truncated
+    \() edit(file[2], \(x) sub("^loss .*", "loss 0x1p-3", x)), # an edited number
+    \() file.copy(file[4], file[3], overwrite = TRUE), # a file of another run
+    \() file.copy(run_file(elsewhere, 4), file[4], overwrite = TRUE), # a file of another comparison
+    \() close(file(file[5], "w")), # empty
+    \() writeBin(withr::with_seed(1, as.raw(sample(0:255, 3000, TRUE))), file[6]), # random bytes
+    \() writeLines(sprintf("file.create('%s')", marker), file[7]), # code
     \() edit(file[8], \(x) c(x, "more"))
   )
   for (spoil_one in spoil) spoil_one()
@@ -427,7 +427,7 @@ test_that("of two manifests written at the same time one is kept, and the other 
   write <- capalloc:::write_manifest
   local_internal("write_manifest", function(...) {
     local_internal("write_manifest", write)
-    compare(dir, seed = 2) # # another session writes between this session's check and its write
+    compare(dir, seed = 2) # another session writes between this session's check and its write
     write(...)
   })
   expect_match(said(compare(dir), dir), "`seed`: 2 there, 1 here", fixed = TRUE)
@@ -435,10 +435,10 @@ test_that("of two manifests written at the same time one is kept, and the other 
 })
 
 test_that("a manifest that cannot be replaced is an error", {
-  skip_on_os("windows") # # directories have no size
+  skip_on_os("windows") # directories have no size
   dir <- local_checkpoint()
   unlink(file.path(dir, manifest))
-  dir.create(file.path(dir, manifest)) # # a non-empty directory in place of the manifest
+  dir.create(file.path(dir, manifest)) # a non-empty directory in place of the manifest
   file.create(file.path(dir, manifest, "inside"))
   expect_warning(text <- said(compare(dir), dir, "file"), "capalloc-manifest.txt: cannot be read")
   expect_snapshot(writeLines(text))
@@ -454,7 +454,7 @@ test_that("values of a manifest that are not numbers are shown as they are", {
 
 test_that("files that are very large or in another encoding count as damaged and are computed again", {
   skip_on_cran()
-  skip_on_os(c("windows", "mac")) # # holes of sparse files use no disk space
+  skip_on_os(c("windows", "mac")) # holes of sparse files use no disk space
   dir <- local_checkpoint()
   large <- file(run_file(dir, 2), "wb")
   seek(large, 2^30, rw = "write")

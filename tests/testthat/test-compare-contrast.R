@@ -44,7 +44,7 @@ test_that("higher efficiency is better, and total capacity has no better directi
 })
 
 test_that("replicates do not increase n over tasks", {
-  values <- withr::with_seed(3, matrix(rnorm(8), 4, 2)) # # tasks x networks
+  values <- withr::with_seed(3, matrix(rnorm(8), 4, 2)) # tasks x networks
   many <- aperm(array(values, c(4, 2, 50)), c(3, 1, 2))
   one <- contrast_architectures(made_comparison(array(values, c(1, 4, 2))))
   fifty <- contrast_architectures(made_comparison(many))

@@ -79,7 +79,7 @@ test_that("the global test uses all sign flips", {
   p$a <- p$a + 5
   p.value <- glance(capacity_difference(made_allocations(p), seed = 1, times = 1000))$p.value
   expect_gte(p.value, 1 / 1001)
-  expect_lte(p.value, 5 / 1001) # # the flip of all signs, with probability 1/2048, may be among those drawn
+  expect_lte(p.value, 5 / 1001) # the flip of all signs, with probability 1/2048, may be among those drawn
 })
 
 test_that("distances are those of the shares", {

@@ -44,7 +44,7 @@ test_that("results equal those of Demsar's example", {
   # Compared with C4.5 at 0.05: Dunn's 2.394 sqrt(4 5 / (6 14)) = 1.16.
   dunn <- contrast_architectures(auc_comparison(), "auc", "friedman", control = "C4.5", adjust = "bonferroni",
     direction = "higher")
-  expect_lt(abs(glance(dunn)$critical_difference - 1.16), 0.01) # # truncated, not rounded
+  expect_lt(abs(glance(dunn)$critical_difference - 1.16), 0.01) # truncated, not rounded
   # Printed z of C4.5+m+cf, C4.5+m, C4.5+cf: 2.416, 2.342, 0.512; p 0.016, 0.019, 0.607.
   expect_equal(abs(dunn$statistic[c(3, 1, 2)]), c(2.416, 2.342, 0.512), tolerance = 1e-3)
   expect_lt(max(abs(dunn$p.value[c(3, 1, 2)] - c(0.016, 0.019, 0.607))), 2e-3)

@@ -130,7 +130,7 @@ test_that("one warning lists the reasons why runs are not comparable", {
   cmp$runs$n_params <- rep(c(4L, 8L), each = 4)
   said <- function(cmp, ...) conditionMessage(expect_warning(capalloc:::warn_not_comparable(cmp, ...),
     class = "capalloc_warning_not_comparable"))
-  expect_false(grepl("Budgets", said(cmp, "excess_loss"))) # # all of one total capacity
+  expect_false(grepl("Budgets", said(cmp, "excess_loss"))) # all of one total capacity
   cmp$runs$total_capacity <- rep(c(4, 8), each = 4)
   cmp$runs$seed[[3L]] <- 7L
   expect_snapshot(writeLines(said(cmp, "excess_loss")))

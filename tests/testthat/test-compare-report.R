@@ -175,7 +175,7 @@ test_that("failed and unconverged runs are reported with their messages", {
   folder <- withr::local_tempdir()
   withr::local_dir(folder)
   writeLines("old", "report.html")
-  report(cmp, file = "report.html") # # a relative path of an existing file
+  report(cmp, file = "report.html") # a relative path of an existing file
   text <- shown_text(paste(readLines("report.html", encoding = "UTF-8"), collapse = "\n"))
   expect_match(text, "Capacity report", fixed = TRUE)
   expect_match(text, "4 runs, of which 2 failed and 2 did not converge", fixed = TRUE)
@@ -256,7 +256,7 @@ test_that("a missing LaTeX is reported first, with instructions to install it", 
   skip_without_renderer()
   cmp <- small_comparison()
   nowhere <- withr::local_tempdir()
-  rmarkdown::find_pandoc() # # cached, so only LaTeX is hidden
+  rmarkdown::find_pandoc() # cached, so only LaTeX is hidden
   withr::local_envvar(PATH = nowhere)
   skip_if_not(rmarkdown::pandoc_available("1.12.3"))
   file <- file.path(nowhere, "report.pdf")
@@ -313,7 +313,7 @@ test_that("a report that cannot be rendered is an error and leaves no files", {
   folder <- withr::local_tempdir()
   own_temporary <- list.files(tempdir())
   local_latex("! Emergency stop.", 1)
-  capture.output(type = "message", # # messages of LaTeX
+  capture.output(type = "message", # messages of LaTeX
     text <- bad(report(cmp, file = file.path(folder, "report.pdf"), sections = "session"), "render"))
   expect_match(text, "^The report could not be rendered[.]\n.*LaTeX failed to compile")
   expect_identical(list.files(folder), character())
@@ -329,7 +329,7 @@ test_that("a failure to write the file is an error", {
   folder <- withr::local_tempdir()
   file <- file.path(folder, "report.html")
   file.symlink(file.path(folder, "not/there.html"), file)
-  text <- suppressWarnings(bad(report(cmp, file = file, sections = "session"), "file")) # # R warns about the copy
+  text <- suppressWarnings(bad(report(cmp, file = file, sections = "session"), "file")) # R warns about the copy
   expect_match(text, "^`file` cannot be written")
 })
 

@@ -43,7 +43,7 @@ test_that("chunks contain every run once, at most 50 each, and the last ones are
     expect_true(all(size == pmin(50, ceiling(left / (8 * case[[2]])))))
   }
   expect_identical(lengths(capalloc:::run_chunks(1:18, 2)), rep(2:1, c(1, 16)))
-  expect_length(capalloc:::run_chunks(1:10000, Inf), 770) # # as for a hundred workers: 13 runs per chunk
+  expect_length(capalloc:::run_chunks(1:10000, Inf), 770) # as for a hundred workers: 13 runs per chunk
   expect_length(capalloc:::run_chunks(integer(), 2), 0)
 })
 
@@ -200,7 +200,7 @@ test_that("the run in progress is found from the journal, or assumed to be the f
   under_way <- function(left) capalloc:::under_way(list(journal = journal), left)
   note <- function(row) capalloc:::note_start(journal, row)
   note(4L)
-  expect_false(file.exists(journal)) # # no journal is created here if it is on another machine
+  expect_false(file.exists(journal)) # no journal is created here if it is on another machine
   file.create(journal)
   expect_identical(under_way(4:6), 4:6)
   note(4L)

@@ -35,7 +35,7 @@ test_that("on a sample the linear model is lm() without a constant, evaluated on
   }
   expect_identical(runs$loss, runs$bayes_loss + runs$excess_loss)
   dense <- runs[runs$network == "dense", ]
-  expect_equal(dense$loss, dense$linear_loss, tolerance = 1e-8) # # trained to 1e-10, not exactly
+  expect_equal(dense$loss, dense$linear_loss, tolerance = 1e-8) # trained to 1e-10, not exactly
   expect_true(all(dense$train_loss < dense$bayes_loss & dense$loss > dense$bayes_loss))
 })
 
@@ -51,7 +51,7 @@ test_that("with nonzero means the linear model has a constant", {
     w <- coef(lm(drawn$y ~ drawn$x))[c(2, 3, 1)]
     sigma <- rbind(cbind(task$moments$sigma, c(1, -2)), c(1, -2, 1))
     loss <- 10 - 2 * sum(w * c(task$moments$cross, 3)) + drop(w %*% sigma %*% w)
-    expect_equal(cmp$runs$linear_loss[[i]], loss, tolerance = 1e-10) # # a condition number below 1e3
+    expect_equal(cmp$runs$linear_loss[[i]], loss, tolerance = 1e-10) # a condition number below 1e3
   }
   expect_equal(cmp$runs$bayes_loss, rep(1 - 0.29, 2), tolerance = 1e-12)
 })
@@ -106,7 +106,7 @@ test_that("MASE is the held-out mean absolute error divided by that of the naive
   by_hand <- function(series, length, horizon, trained) {
     task <- trained$task
     yhat <- predict(trained, task$data$x_test)
-    last <- nrow(task$data$x) + length + max(horizon) - 1 # # the training part of the series
+    last <- nrow(task$data$x) + length + max(horizon) - 1 # the training part of the series
     series <- as.matrix(series)[seq_len(last), , drop = FALSE]
     naive <- rep(colMeans(abs(diff(series))), times = length(horizon))
     mean(colMeans(abs(yhat - task$data$y_test)) / naive)

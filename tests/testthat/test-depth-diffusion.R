@@ -19,7 +19,7 @@ test_that("the residual chain has the predicted variances and distances", {
   expect_equal(g$limit_continuum, rep(.0762, 3), tolerance = 1e-3)
   expect_near(g$finite_continuum, rep(.0762, 3), 5e-3)
   ratio <- g$finite_limit[-3] / g$finite_limit[-1]
-  expect_equal(ratio, c(10, 10), tolerance = 0.06) # # as 1/L
+  expect_equal(ratio, c(10, 10), tolerance = 0.06) # as 1/L
   # The continuum is the normal density at integer positions.
   x <- seq_len(401) - 201
   expect_near(profile_of(d, "continuum"), dnorm(x), 1e-15)
@@ -127,7 +127,7 @@ test_that("a plain stack has the mean and the variance of its steps", {
   # The remaining capacity has its own mean and variance.
   twice <- Reduce(\(net, l) layer_conv(net, 1, 3, padding = "same") |> layer_activation("relu"), 1:2, input_sequence(5))
   twice <- set_coef(twice, rep(1, 6))
-  data <- rbind(c(-1, -1, 1, 1, 1), c(-1, -1, 1, 1, 1)) # # the first two units of the first layer are dead
+  data <- rbind(c(-1, -1, 1, 1, 1), c(-1, -1, 1, 1, 1)) # the first two units of the first layer are dead
   g <- glance(diffusion_limit(twice, list(position = 3), data = data))
   kappa <- c(0, 1, 2, 2, 1) / 9
   mean <- sum(kappa * (-2:2)) / sum(kappa)

@@ -24,7 +24,7 @@ test_that("fields of equal layers grow as the square root of depth", {
   dilated <- input_sequence(64)
   for (d in 2^(0:5)) dilated <- layer_conv(dilated, 1, 2, dilation = d)
   field <- effective_receptive_field(set_coef(dilated, rep(1, 12)))
-  expect_equal(field$sd, sqrt((4^(1:6) - 1) / 12)) # # uniform on 2^l positions
+  expect_equal(field$sd, sqrt((4^(1:6) - 1) / 12)) # uniform on 2^l positions
   expect_gt(glance(field)$exponent, 1)
 })
 

@@ -138,7 +138,7 @@ test_that("given architectures without coefficients get random ones, shared wher
   expect_identical(blocks[1:12, 1], blocks[1:12, 3])
   expect_false(any(blocks[13:14, 1] == blocks[13:14, 2]) || any(blocks[13:14, ] == 0))
   study <- scaling_study(wide, depths = 2:3, exponents = 1, mode = "recurrent", draws = 2, seed = 1)
-  expect_true(all(is.na(study$survival)) && all(study$spread > 0)) # # the output has another shape
+  expect_true(all(is.na(study$survival)) && all(study$spread > 0)) # the output has another shape
   expect_error(scaling_study(biased, 2:3, 1, mode = "shared"), class = "capalloc_error_shape")
 })
 

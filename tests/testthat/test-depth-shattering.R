@@ -29,7 +29,7 @@ test_that("gradients of a linear network are the same at all inputs", {
 })
 
 test_that("bins do not depend on the unit of the inputs", {
-  net <- relu_nets(5, 1, 2)$plain # # without biases gradients do not depend on it either
+  net <- relu_nets(5, 1, 2)$plain # without biases gradients do not depend on it either
   x <- normal_rows(8, 2)
   s <- shattering(net, x, bins = 4)
   for (unit in c(1e-3, 1e3)) {

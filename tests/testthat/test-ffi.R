@@ -118,7 +118,7 @@ test_that("activations and products of a loop cannot read later positions", {
 
 test_that("a maximum over an empty window is zero and has zero derivative", {
   graph <- capalloc:::lower(input_sequence(3) |> layer_pool(2, type = "max") |> layer_conv(1, 1))
-  graph$ops[[1L]]$window[[8L]] <- 9L # # all before the sequence
+  graph$ops[[1L]]$window[[8L]] <- 9L # all before the sequence
   theta <- 2
   x <- matrix(c(1, 2, 3), 1)
   expect_equal(call_core("ffi_predict", list(graph, theta, x)), matrix(0))
@@ -232,7 +232,7 @@ test_that("ffi_reach returns rows and columns numbered from one, and NA without 
 })
 
 test_that("invalid inputs of a kernel, groups of a table and rows of a partition are refused", {
-  base <- ffi_calls(ffi_networks()$dense) # # 4 coordinates, 14 parameters
+  base <- ffi_calls(ffi_networks()$dense) # 4 coordinates, 14 parameters
   last <- function(routine, value) call_core(routine, replace(base[[routine]], 4L, list(value)))
   internal <- function(code, text) expect_error(code, text, class = "capalloc_error_internal")
   for (at in list(0L, 5L, -1L, c(2L, 1L), c(1L, 1L), 1:5, integer(), NA_integer_, c(1L, NA), 1, "1", NULL,
@@ -287,7 +287,7 @@ test_that("a network without parameters is stationary: its tangent is zero", {
   control <- list(max_iterations = 3, tol = 1e-6, learning_rate = 0.01, memory = 3, decay = 0, batch = 0, patience = 2)
   for (network in list(input_vector(2), input_vector(2) |> layer_activation("tanh"))) {
     graph <- capalloc:::lower(network)
-    y <- call_core("ffi_predict", list(graph, numeric(), x)) + 1 # # each output is off by one
+    y <- call_core("ffi_predict", list(graph, numeric(), x)) + 1 # each output is off by one
     for (method in c("lm", "lbfgs", "adam")) {
       data <- list(x = x, y = y)
       found <- call_core("ffi_fit_samples", list(graph, numeric(), data, NULL, "squared", method, control))

@@ -5,7 +5,7 @@ number_by_definition <- function(J, x, r, y, centred) {
   m <- ncol(r)
   columns <- if (nrow(J) > m * ncol(x)) cbind(x, 1) else x
   numbers <- apply(J, 2, function(j) {
-    moved <- tcrossprod(columns, matrix(j, m)) # # the derivative of yhat with respect to theta_k
+    moved <- tcrossprod(columns, matrix(j, m)) # the derivative of yhat with respect to theta_k
     abs(sum(r * moved)) / sqrt(sum(moved^2) * sum((if (centred) scale(y, scale = FALSE) else y)^2))
   })
   max(numbers)

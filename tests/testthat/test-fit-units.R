@@ -10,7 +10,7 @@ test_that("columns, channels and outputs are standardised by their rules", {
   x <- cbind(a = c(1, 3), b = c(7, 7), c = c(1e8, 1e8 + 1))
   units <- fit(input_vector(3) |> layer_dense(1), task_data(x, c(2, 4), test = 0), seed = 1)$network$units
   expect_equal(units$centre_x, c(2, 7, 1e8 + 0.5))
-  expect_equal(units$scale_x, c(1, 1, 0.5)) # # a constant column has scale 1
+  expect_equal(units$scale_x, c(1, 1, 0.5)) # a constant column has scale 1
   # A channel has one centre and one scale over all its windows, as input and as response.
   series <- cbind(u = cumsum(1:30), v = 100 * cos(1:30))
   task <- task_series(series, length = 3, horizon = c(1, 2), test = 0)
@@ -21,7 +21,7 @@ test_that("columns, channels and outputs are standardised by their rules", {
   expect_equal(units$centre_x, rep(centre, 3))
   expect_equal(units$scale_x, rep(sqrt(variance), 3))
   expect_equal(units$centre_y, rep(centre, 2))
-  expect_equal(units$scale_y, rep(sqrt(mean(variance)), 4)) # # one scale for all outputs
+  expect_equal(units$scale_y, rep(sqrt(mean(variance)), 4)) # one scale for all outputs
   each <- task_series(series, length = 3, test = 0, standardise = "each")
   units <- fit(input_sequence(3, channels = 2) |> layer_dense(2), each, seed = 1)$network$units
   expect_equal(units$scale_y, units$scale_x[1:2])

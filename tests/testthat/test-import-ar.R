@@ -142,7 +142,7 @@ test_that("a moving average is imported as a recurrence", {
   shift <- list(x + 10, x, x + 3, x - 5, x, cumsum(x), cumsum(cumsum(x)), cumsum(x))
   for (i in seq_along(models)) {
     expect_message(network <- as_network(models[[i]]), class = "capalloc_message_truncation")
-    expect_lt(length_of(network), 1500) # # not truncated at the length of the series
+    expect_lt(length_of(network), 1500) # not truncated at the length of the series
     seen <- newest(network, shift[[i]])
     got <- c(predict(network, seen))
     expect_equal(got, c(twin_predict(network, rbind(seen))), tolerance = 1e-12)

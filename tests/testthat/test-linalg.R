@@ -45,7 +45,7 @@ lapack_questions <- quote({
   deep <- set_coef(arch_dilated(8, filters = 1), sin(1:7))
   curved <- set_coef(input_vector(2) |> layer_dense(2) |> layer_activation("tanh") |> layer_dense(1), sin(1:6))
   x <- matrix(cos(1:40), 20)
-  set.seed(1) # # task_data() draws held-out rows
+  set.seed(1) # task_data() draws held-out rows
   plain <- function(fitted) c(coef(fitted$network), fitted$loss)
   list(
     full = answer(capacity(full)$capacity), deep = answer(capacity(deep)$capacity),

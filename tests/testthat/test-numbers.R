@@ -32,7 +32,7 @@ test_that("a recurrence whose weights overflow is a classed error", {
   # Mode total does not depend on scale: with equal weights half of a unit's capacity goes to x.
   flow <- propagate_capacity(set_coef(net, c(1, 1)))
   share <- 2^-(1024 - 1:1024 + 1)
-  share[[1]] <- 2^-1023 # # there is no h_0
+  share[[1]] <- 2^-1023 # there is no h_0
   expect_near(units_at(flow, "recurrent1"), share, 1e-15)
 })
 
@@ -59,7 +59,7 @@ test_that("nearly equal filters have full rank up to rounding error, with a warn
 
 test_that("covariances near singular keep their rank, and weights have errors of eps over the least eigenvalue", {
   w <- c(1, -2)
-  for (d in 2^-c(3, 10, 20, 30, 40)) { # # sums are exact
+  for (d in 2^-c(3, 10, 20, 30, 40)) { # sums are exact
     sigma <- matrix(c(1, 1 - d, 1 - d, 1), 2)
     task <- task_moments(sigma, sigma %*% w, c(w %*% sigma %*% w) + 1)
     found <- capacity(set_coef(input_vector(2) |> layer_dense(1), c(1, 1)), "covariance", data = task)
@@ -137,7 +137,7 @@ test_that("nearly equal filters have exact allocations", {
   f <- c(1, 0.5, -0.75)
   h <- c(2, -1, 0.5)
   for (d in 2^-seq(0, 36, 3)) {
-    g <- f + c(0, d, -d) # # exact in double precision
+    g <- f + c(0, d, -d) # exact in double precision
     wanted <- precise_leverages(precise_basis(chain_tangent(precise(f), precise(g), precise(h))))
     expect_exact(capacity_warned(set_coef(net, c(f, g, h))), wanted, 7, 12 / d, paste("distance", d))
   }
@@ -212,7 +212,7 @@ test_that("covariances with condition numbers of 1e3 to 1e12 have exact allocati
 # ---- scale -------------------------------------------------------------------------------------------------
 
 # Powers of two are exact.
-tiny <- 2^-498 # # 1e-150
+tiny <- 2^-498 # 1e-150
 huge <- 2^498
 
 scaled_network <- function(by) {

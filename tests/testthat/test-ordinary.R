@@ -22,7 +22,7 @@ test_that("the reference loss agrees with a computation with 77 digits", {
   skip_without_precision()
   for (seed in 1:48) {
     case <- ordinary_data(seed)
-    if (correlation_condition(case$x) < 1e-13) next # # dependent columns have no basis
+    if (correlation_condition(case$x) < 1e-13) next # dependent columns have no basis
     x <- lapply(case$x[!vapply(case$x, is_constant, NA)], precise)
     basis <- precise_basis(c(list(precise(rep(1, nrow(case$x)))), x))
     loss <- Reduce(`+`, lapply(case$y, function(y) {
@@ -204,7 +204,7 @@ test_that("linear fits and capacities do not depend on units", {
       network <- linear_networks(ncol(x), ncol(y))[[name]]
       a <- unit_free(network, x, y, seed)
       b <- unit_free(network, twin$x, twin$y, seed, twin)
-      if (a$warned != "" && b$warned != "") { # # both warn that they have not converged
+      if (a$warned != "" && b$warned != "") { # both warn that they have not converged
         unfinished <- unfinished + 1
         next
       }
@@ -451,7 +451,7 @@ test_that("an offset of 1e4 standard deviations does not change the fit", {
   trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task_data(cbind(x1, x2), y, test = 0), seed = 1)
   expect_true(trained$converged)
   expect_equal(trained$train_loss, mean(residuals(lm(y ~ I(x1 - 1e4) + x2))^2), tolerance = 1e-8)
-  expect_lt(trained$train_loss, 0.012) # # the noise has variance 0.01
+  expect_lt(trained$train_loss, 0.012) # the noise has variance 0.01
 })
 
 test_that("pressure and temperature, calendars, Unix time, tiny columns and mm are fitted", {
@@ -513,7 +513,7 @@ test_that("a fit and its network give the same predictions", {
         fit(network, task, seed = seed, control = list(max_iterations = 20))
       })
       trained <- got$value
-      if (inherits(trained, "capalloc_error")) next # # raw numbers that cannot be trained on
+      if (inherits(trained, "capalloc_error")) next # raw numbers that cannot be trained on
       fault <- foreign(got)
       if (fault == "" && !identical(predict(trained$network, case$x), predict(trained, case$x))) {
         fault <- "the network predicts other values"
@@ -549,7 +549,7 @@ test_that("a network without bias is least squares with an intercept, or through
     trained <- fit(network, task_data(case$x, case$y, test = 0), seed = seed)
     fault <- loss_fault(trained$train_loss, case$x, case$y)
     if (fault != "") faults <- c(faults, case_text(case, "with an intercept: ", fault))
-    if (max(offset_of(case$x), offset_of(case$y)) > 100) next # # all columns are nearly the constant
+    if (max(offset_of(case$x), offset_of(case$y)) > 100) next # all columns are nearly the constant
     for (standardise in list("scale", FALSE)) {
       got <- asked(fit(network, task_data(case$x, case$y, test = 0, standardise = standardise), seed = seed))
       if (isFALSE(standardise) && any(startsWith(got$classes, "capalloc_warning_"))) next

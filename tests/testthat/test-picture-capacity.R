@@ -150,7 +150,7 @@ test_that("a grid is a heat map with the first row at the top", {
   expect_identical(drawn(plot(k))$windows[[1]], c(4.5, 0.5))
   expect_match(drawn(plot(k))$texts, "capacity .effective parameters.: white 0, blue [01].*; not drawn: .Intercept. 1",
     all = FALSE)
-  expect_identical(plot$coordinates$ratio, 1) # # of a CoordFixed, and from ggplot2 4 on of any coordinates
+  expect_identical(plot$coordinates$ratio, 1) # of a CoordFixed, and from ggplot2 4 on of any coordinates
 })
 
 test_that("channels and networks of grids have separate panels on one scale", {

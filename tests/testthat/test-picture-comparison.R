@@ -35,7 +35,7 @@ test_that("a comparison on data without time order is drawn by position", {
   plot <- ggplot2::autoplot(cmp)
   shown <- layers(plot)
   expect_identical(plot$labels$x, "input")
-  expect_equal(as.numeric(shown[[1]]$x), 1:2) # # the constant is left out
+  expect_equal(as.numeric(shown[[1]]$x), 1:2) # the constant is left out
   loss <- layers(ggplot2::autoplot(cmp, type = "loss"))
   # Excess losses of data can be negative, so there is no logarithm.
   expect_identical(loss[[1]]$y, cmp$runs$excess_loss)

@@ -88,7 +88,7 @@ test_that("the diagram is drawn, with a note, where the global test is not signi
   plot <- ggplot2::autoplot(f)
   expect_match(plot$labels$caption, "shows no difference")
   bars <- layers(plot)[[1]]
-  expect_true(any(bars$linewidth > 1)) # # all are joined
+  expect_true(any(bars$linewidth > 1)) # all are joined
   tied <- contrast_architectures(made_comparison(array(0.1, c(2, 3, 3))), test = "friedman")
   plot <- ggplot2::autoplot(tied)
   expect_match(plot$labels$caption, "no test: all architectures are tied")

@@ -10,7 +10,7 @@ test_that("a kernel is a square map of pairs, lag against lag", {
   tiles <- heat_tiles(plot, plot(k))
   expect_equal(tiles[c("x", "y", "value")], data.frame(x = k$lag1, y = k$lag2, value = k$kernel), ignore_attr = TRUE)
   expect_match(plot$labels$x, "lag")
-  expect_identical(plot$coordinates$ratio, 1) # # of a CoordFixed, and from ggplot2 4 on of any coordinates
+  expect_identical(plot$coordinates$ratio, 1) # of a CoordFixed, and from ggplot2 4 on of any coordinates
   # The scale is symmetric around white.
   limits <- plot$scales$get_scales("fill")$limits
   expect_equal(limits, c(-1, 1) * max(abs(k$kernel)))

@@ -15,7 +15,7 @@ test_that("a flow is a row of tiles for each level, as wide as the input", {
   wanted <- tapply(rows$capacity, list(rows$layer, rows$position), sum)
   for (l in seq_along(levels(flow$layer))) {
     own <- tile[(tile$ymin + tile$ymax) / 2 == l, ]
-    own <- own[order(-own$xmin), ] # # the oldest first
+    own <- own[order(-own$xmin), ] # the oldest first
     n <- sum(!is.na(wanted[l, ]))
     expect_equal(own$xmax - own$xmin, rep(8 / n, n))
     expect_equal(range(own$xmin, own$xmax), c(0.5, 8.5))
@@ -46,7 +46,7 @@ test_that("many levels are thinned, and vectors are drawn by their index", {
   expect_silent(drawn(plot(flow)))
   # Zero capacity.
   none <- propagate_capacity(set_coef(input_vector(2) |> layer_dense(1), c(0, 0)), mode = "linear")
-  expect_equal(ggplot2::autoplot(none)$data$value, c(0, 0.5, 0)) # # only the output, drawn over two inputs
+  expect_equal(ggplot2::autoplot(none)$data$value, c(0, 0.5, 0)) # only the output, drawn over two inputs
   expect_silent(drawn(plot(none)))
 })
 

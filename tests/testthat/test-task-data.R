@@ -40,7 +40,7 @@ test_that("oracle weights and demands are those of lm()", {
 test_that("large means and constant columns do not reduce accuracy", {
   withr::local_seed(2)
   x <- cbind(a = 1e6 + 1e-2 * rnorm(50), b = 0.1, c = rnorm(50))
-  x[1, "b"] <- 0.1 * (1 + .Machine$double.eps) # # constant except for its last digit
+  x[1, "b"] <- 0.1 * (1 + .Machine$double.eps) # constant except for its last digit
   y <- 100 * (x[, 1] - 1e6) + x[, 3] + rnorm(50)
   task <- task_data(x, y, test = 0)
   fit <- lm(y ~ I(a - 1e6) + c, as.data.frame(x))
@@ -122,7 +122,7 @@ test_that("the seed determines the held-out rows only", {
   expect_identical(.Random.seed, state)
   expect_identical(task_data(1:50, 1:50, seed = 1), one)
   expect_false(identical(task_data(1:50, 1:50, seed = 2)$data$x, one$data$x))
-  task_data(1:50, 1:50, test = 0) # # draws no random numbers
+  task_data(1:50, 1:50, test = 0) # draws no random numbers
   expect_identical(.Random.seed, state)
   drawn <- task_data(1:50, 1:50)
   expect_identical(task_data(1:50, 1:50, seed = drawn$seed), drawn)

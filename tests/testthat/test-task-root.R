@@ -3,7 +3,7 @@
 root_cases <- function() {
   withr::with_seed(1, {
     x <- matrix(rnorm(200), 40)
-    x <- cbind(x, x[, 1] + x[, 2]) # # one column is the sum of two others
+    x <- cbind(x, x[, 1] + x[, 2]) # one column is the sum of two others
     y <- cbind(x[, 3] + rnorm(40), 2 + rnorm(40))
     list(
       plain = list(x = x[, 1:4], y = y), collinear = list(x = x, y = y),

@@ -35,7 +35,7 @@ test_that("causal padding puts all zeros at the oldest end", {
 })
 
 test_that("channels, filters and groups of a convolution are in the right order", {
-  x <- c(1, 10, 2, 20, 3, 30) # # channels 1, 2, 3 and 10, 20, 30
+  x <- c(1, 10, 2, 20, 3, 30) # channels 1, 2, 3 and 10, 20, 30
   full <- input_sequence(3, channels = 2) |> layer_conv(2, kernel = 2, bias = TRUE)
   theta <- c(1, 0, 0, 0, 0, 0, 0, 1, 0.5, 0.25)
   # Filter 1 reads channel 1 at the older position, filter 2 reads channel 2 at the newer one.
@@ -71,7 +71,7 @@ test_that("convolutions of a grid equal results by hand", {
 })
 
 test_that("channels of a grid vary faster than its rows, and groups read their own channels", {
-  x <- c(1, 10, 2, 20, 3, 30, 4, 40) # # channels 1 3 / 2 4 and 10 30 / 20 40
+  x <- c(1, 10, 2, 20, 3, 30, 4, 40) # channels 1 3 / 2 4 and 10 30 / 20 40
   full <- input_grid(2, 2, channels = 2) |> layer_conv(1, kernel = c(2, 1), bias = TRUE)
   # kernel[filter, channel, row, column].
   expect_equal(by_hand(full, c(1, 0, 0, 1, 0.5), x), c(21.5, 43.5))
