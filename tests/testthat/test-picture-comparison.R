@@ -162,7 +162,7 @@ test_that("pictures of ranks, critical differences and capacity differences equa
   bad(ggplot2::autoplot(cmp, type = "rank", metric = "accuracy"), "value")
 })
 
-test_that("a frontier has means with intervals, and a line through the undominated ones", {
+test_that("a frontier has means with intervals and a line through the networks on it", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
   means <- summary(cmp, level = 0.9)
