@@ -48,7 +48,7 @@ test_that("any text is written on one line and read back unchanged", {
   for (text in c("", "a", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"a\\\"")) expect_null(capalloc:::read_text(text))
 })
 
-# ---- written files ---------------------------------------------------------------------------------
+# ---- written files --------------------------------------------------------------------------------
 
 test_that("a checkpoint does not change results, and repeating the call reads all runs from it", {
   dir <- file.path(withr::local_tempdir(), "new", "folder")
@@ -144,7 +144,7 @@ test_that("progress starts with the runs read from the checkpoint", {
   expect_identical(seen, c(3, 4:8))
 })
 
-# ---- refused checkpoints --------------------------------------------------------------------------
+# ---- refused checkpoints ------------------------------------------------------------------------
 
 said <- function(code, dir, class = "checkpoint") {
   gsub(normalizePath(dir), "<dir>", bad(code, class), fixed = TRUE)
