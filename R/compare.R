@@ -106,7 +106,7 @@ compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf,
   new_comparison(work, run_design(work))
 }
 
-# What is asked, checked: the `work` of schedule.R, with the directory of its checkpoint.
+# What is asked, checked: the `work` of compare-schedule.R, with the directory of its checkpoint.
 comparison_work <- function(networks, tasks, replicates, n_obs, seed, fitting, checkpoint, call = rlang::caller_env()) {
   check_named(networks, check_network, call = call)
   check_named(tasks, check_task, call = call)

@@ -131,7 +131,7 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
   new_fit(start, task, sample, runs, method, control, seed, proc.time()[[3L]] - began)
 }
 
-# The sample with what the layers see of it: `units`, and `root` (fit-moments.R) for a linear network that is trained on
+# The sample with what the layers see of it: `units`, and `root` (task-root.R) for a linear network that is trained on
 # moments, else `trained_on` and `aside` (rows that are set aside).
 prepare_sample <- function(sample, network, task, control, seed, call = rlang::caller_env()) {
   by_rows <- needs_rows(network, task, control)

@@ -4,7 +4,7 @@
 /*
  * The border: R objects in, R objects out; may raise. Every .Call prototype is
  * here, included by init.c and by each ffi-*.c, so that the compiler checks them.
- * A network crosses as the plain list that R/lower.R describes and theta beside
+ * A network crosses as the plain list that R/net-graph.R describes and theta beside
  * it; both are checked completely at every call.
  */
 

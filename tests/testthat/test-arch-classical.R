@@ -75,7 +75,7 @@ test_that("total capacities of a set are within 10% of the budget", {
     # With one output these networks have full capacity on every input in their receptive field.
     full <- intersect(c("dense", "deep", "local", "hierarchical"), names(ranks))
     expect_identical(length(full) > 0, case[[1]] == case[[2]])
-    expect_match(paste0(made$message, " "), "of total capacity|^ $")
+    expect_match(paste0(made$message, " "), "for the total capacity|^ $")
   }
 })
 
