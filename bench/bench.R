@@ -108,11 +108,11 @@ difference <- function(own, peer, most = 1e-10) {
 # the identity, evaluated at the rows of J.
 matrix_question <- function(J) {
   net <- set_coef(input_vector(ncol(J)) |> layer_dense(1), numeric(ncol(J)))
-  about <- capalloc:::new_allocation(net, "identity", 0, NULL, NULL, NULL, NULL)
+  allocation <- capalloc:::read_allocation(net, "identity", 0, NULL, NULL, NULL, NULL)
   list(
     graph = capalloc:::lower(net), theta = net$coef, tol = 10 * max(dim(J)) * .Machine$double.eps,
     setting = list(
-      array = about$array, left_out = NULL, x = NULL, rows = J, tol = 10 * max(dim(J)) * .Machine$double.eps,
+      array = allocation$array, left_out = NULL, x = NULL, rows = J, tol = 10 * max(dim(J)) * .Machine$double.eps,
       ridge = 0, decay = 0, block = as.double(capalloc:::block_size(1, nrow(J), ncol(J)))
     )
   )

@@ -22,10 +22,10 @@ control <- capalloc:::fit_control(list(), "lm")
 start <- capalloc:::draw_coef(net, "glorot", capalloc:::derive_seeds(1L, 2L)[[2L]])
 trained <- fit(net, task, seed = 1)
 theta <- trained$network$coef
-about <- capalloc:::new_allocation(trained, "identity", 0, NULL, NULL, NULL, NULL)
+allocation <- capalloc:::read_allocation(trained, "identity", 0, NULL, NULL, NULL, NULL)
 setting <- list(
-  array = about$array, left_out = NULL, x = NULL, rows = NULL, tol = about$tol, ridge = 0, decay = 0,
-  block = as.double(about$block)
+  array = allocation$array, left_out = NULL, x = NULL, rows = NULL, tol = allocation$tol, ridge = 0, decay = 0,
+  block = as.double(allocation$block)
 )
 call_fit <- function() .Call(capalloc:::ffi_fit, graph, start, root, "lm", control)
 call_capacity <- function() .Call(capalloc:::ffi_capacity, graph, theta, setting, list(turned = NULL, group = NULL))
