@@ -8,7 +8,8 @@ read_series <- function(series, call = rlang::caller_env()) {
   } else if (is.data.frame(series)) {
     frame_series(series, call)
   } else if (inherits(series, "zoo")) { # xts, too
-    list(values = zoo_values(series), index = attr(series, "index"))
+    index <- attr(series, "index")
+    list(values = zoo_values(series), index = if (inherits(series, "xts")) xts_index(index) else index)
   } else {
     list(values = series, index = if (stats::is.ts(series)) as.double(stats::time(series)))
   }
@@ -26,6 +27,12 @@ zoo_values <- function(series) {
   attributes(values) <- attributes(values)[intersect(c("dim", "dimnames"), names(attributes(values)))]
   if (length(dim(values)) == 2L) dimnames(values) <- list(NULL, colnames(values))
   values
+}
+
+# The index of an xts object is in seconds, and its `tclass` is the class that users see.
+xts_index <- function(index) {
+  times <- as.POSIXct(as.double(index), origin = "1970-01-01", tz = c(attr(index, "tzone"), "UTC")[[1L]])
+  if (any(attr(index, "tclass") %in% "POSIXct")) times else as.Date(format(times, "%Y-%m-%d"))
 }
 
 # Columns of a tsibble. Several series in one table are refused: their rows are not one sequence.

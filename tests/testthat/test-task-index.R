@@ -7,9 +7,11 @@ test_that("a ts, a zoo, an xts, a tsibble and a data frame with dates give the t
   dates <- seq(as.Date("2020-01-01"), by = "month", length.out = 24)
   wanted <- task_series(values, 3)
   expect_identical(task_series(new_zoo(values, dates), 3), wanted)
-  seconds <- structure(as.double(as.POSIXct(dates, tz = "UTC")), tzone = "UTC", tclass = "Date")
-  xts <- structure(values, index = as.POSIXct(seconds, origin = "1970-01-01", tz = "UTC"), class = c("xts", "zoo"))
-  expect_identical(task_series(xts, 3), wanted)
+  seconds <- as.double(as.POSIXct(format(dates), tz = "UTC"))
+  for (class in c("Date", "POSIXct")) {
+    index <- structure(seconds, tzone = "UTC", tclass = class)
+    expect_identical(task_series(structure(values, index = index, class = c("xts", "zoo")), 3), wanted)
+  }
   expect_identical(task_series(data.frame(when = dates, values), 3), wanted)
   tsibble <- structure(data.frame(when = dates, values), class = c("tbl_ts", "tbl_df", "tbl", "data.frame"),
     index = structure("when", ordered = TRUE), key = data.frame(.rows = I(list(1:24))))
