@@ -15,12 +15,16 @@ byte <- function(x) as.raw(x)
 
 scales <- function(x) byte(pmin(255, pmax(0, round(128 + 16 * as.double(x)))))
 
-kinds <- c("linear", "fixed", "bias", "add", "concat", "flatten", "phi", "product", "max")
+# Bytes before an operation: a kind from 0 on, and behind the kinds the other forms of describe.c.
+kinds <- function() setdiff(capalloc:::operation_table()$name, "input")
+recurrence <- function() length(kinds())
+repetition <- function() length(kinds()) + 1L
+all_fields <- function() length(kinds()) + 2L
 
 operation <- function(op) {
   phi <- if (op$kind == "phi") match(op$phi, capalloc::activations()$activation) - 1L else 0L
   c(
-    byte(11L), byte(match(op$kind, kinds) - 1L), byte(length(op$from)), numbers(op$from), numbers(op$shape),
+    byte(all_fields()), byte(match(op$kind, kinds()) - 1L), byte(length(op$from)), numbers(op$from), numbers(op$shape),
     numbers(op$window), number(op$groups), byte(op$shared), number(op$theta), number(op$loop), byte(phi),
     scales(op$scale)
   )
@@ -41,7 +45,7 @@ fitted_seeds <- function() {
   head <- c(4L, 0L, 2L, 3L, 0L, 0L, 5L, 9L, 18L, 17L, 24L, 15L, 15L) # 2 channels x 1 x 8
   ops <- list(
     c(0L, 0L, 1L, 5L, 2L), c(1L, 0L, 1L, 4L, 136L), c(2L, 0L, 1L), c(3L, 0L, 1L, 1L, 144L, 136L), c(4L, 0L, 1L, 0L),
-    c(5L, 0L), c(6L, 0L, 140L, 8L), c(7L, 0L, 0L), c(8L, 0L, 1L, 4L), c(9L, 3L, 0L, 8L), c(10L, 19L)
+    c(5L, 0L), c(6L, 0L, 140L, 8L), c(7L, 0L, 0L), c(8L, 0L, 1L, 4L), c(recurrence(), 3L, 0L, 8L), c(repetition(), 19L)
   )
   one <- lapply(ops, function(op) c(head, op, 0L, 0L, 0L, 0L, 1L))
   lapply(c(one, list(c(head, unlist(ops)), c(head, unlist(rev(ops))))), byte)

@@ -10,6 +10,10 @@
 
 enum { MOST_OPS = 20000, MOST_OWN_OPS = 96, MOST_FROM = 80, MOST_COPIES = 12000 };
 
+/* Kinds of operations without the input, which no operation is, and behind them the other
+ * values of the byte before an operation. */
+enum { N_KINDS = CA_OP_COUNT - 1, RECURRENCE = N_KINDS, REPETITION, ALL_FIELDS, N_FORMS };
+
 static int byte(struct fuzz_bytes *bytes) {
     if (bytes->left == 0)
         return 0;
@@ -26,6 +30,13 @@ static int number(struct fuzz_bytes *bytes) {
     if (b < 224)
         return b - 16;
     return b < 240 ? extreme[b - 224] : (b - 240) * 256 + byte(bytes);
+}
+
+static int activation(struct fuzz_bytes *bytes) {
+    static int n = 0;
+    while (ca_phi_name(n) != NULL)
+        n++;
+    return byte(bytes) % n;
 }
 
 static size_t slice(int number) {
@@ -175,7 +186,7 @@ static void fit_op(struct building *b, enum ca_op_kind kind) {
     if (kind == CA_OP_FIXED || kind == CA_OP_ADD || kind == CA_OP_PHI)
         fit_scales(b, op, n_from);
     if (kind == CA_OP_PHI)
-        op->phi = byte(b->bytes) % 12;
+        op->phi = activation(b->bytes);
     if (kind == CA_OP_BIAS) {
         op->shared = byte(b->bytes) % 2;
         take_theta(b, op, op->shape.channels);
@@ -212,7 +223,7 @@ static void fit_recurrence(struct building *b) {
     if (choice / 2 % 2) {
         struct ca_op *phi = add_op(b, CA_OP_PHI, 1, (const int[]){b->n - 1});
         phi->loop = loop;
-        phi->phi = byte(b->bytes) % 12;
+        phi->phi = activation(b->bytes);
     }
 }
 
@@ -232,7 +243,7 @@ static void repeat_op(struct building *b) {
 
 static void raw_op(struct building *b) {
     struct ca_op *op = &b->op[b->n++];
-    *op = (struct ca_op){.kind = (enum ca_op_kind)(1 + byte(b->bytes) % (CA_OP_COUNT - 1)),
+    *op = (struct ca_op){.kind = (enum ca_op_kind)(1 + byte(b->bytes) % N_KINDS),
                          .n_from = byte(b->bytes) % MOST_FROM};
     int *from = ca_ints((size_t)op->n_from);
     for (int i = 0; i < op->n_from; i++)
@@ -250,7 +261,7 @@ static void raw_op(struct building *b) {
     op->shared = byte(b->bytes) % 2;
     op->theta = slice(number(b->bytes));
     op->loop = number(b->bytes);
-    op->phi = byte(b->bytes) % 12;
+    op->phi = activation(b->bytes);
     fit_scales(b, op, op->kind == CA_OP_ADD ? op->n_from : 1);
     b->loops = max_int(b->loops, op->loop < INT_MAX / 2 ? op->loop : 0);
 }
@@ -309,12 +320,12 @@ struct ca_graph fuzz_read_graph(struct fuzz_bytes *bytes, const struct fuzz_opti
     b.op[0].shape.width = number(bytes);
     const int output = number(bytes), n_params = number(bytes);
     for (int i = 0; bytes->left > 0 && i < MOST_OWN_OPS && b.n < MOST_OPS; i++) {
-        const int what = byte(bytes) % 12;
-        if (what < CA_OP_COUNT - 1)
+        const int what = byte(bytes) % N_FORMS;
+        if (what < N_KINDS)
             fit_op(&b, (enum ca_op_kind)(what + 1));
-        else if (what == 9)
+        else if (what == RECURRENCE)
             fit_recurrence(&b);
-        else if (what == 10)
+        else if (what == REPETITION)
             repeat_op(&b);
         else
             raw_op(&b);

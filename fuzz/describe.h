@@ -8,9 +8,10 @@
  *   8 bytes      options, below
  *   3 x faults   which operation, which field, what number: changes made at the end
  *   5 numbers    shape of the input, output (-1: the last node), parameters (-1: as many as
- * fit) operations   one byte each says what follows: a kind 0 .. 8, whose fields are made to
- * fit what it reads, 9 a recurrence, 10 the last operation many times over, 11 all fields as
- * numbers
+ *                fit)
+ *   operations   a byte that selects the form of each: a kind from 0 on, with fields that fit
+ *                its inputs; and behind the kinds of src/op.h a recurrence, a repetition of the
+ *                last operation, and an operation with all fields as numbers
  *
  * A number is one byte, -16 .. 207, or an extreme one (224 ..), or two bytes (240 ..).
  */

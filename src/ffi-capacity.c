@@ -138,7 +138,7 @@ static const double *read_rows(SEXP rows, size_t n_coordinates, size_t *n_rows) 
     return ffi_matrix(rows, *n_rows, n_coordinates, "the rows of an allocation");
 }
 
-static const double *read_samples(SEXP x, const struct ca_graph *graph, size_t *n_samples) {
+const double *ffi_samples(SEXP x, const struct ca_graph *graph, size_t *n_samples) {
     SEXP dim = Rf_getAttrib(x, R_DimSymbol);
     if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2 || INTEGER(dim)[0] < 1)
         ffi_bug("the samples of an allocation");
@@ -210,7 +210,7 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     size_t n_rows;
     problem->n_coordinates = ca_coordinates(g);
     if (ffi_element(about, "x") != R_NilValue) {
-        problem->x = read_samples(ffi_element(about, "x"), g, &problem->n_samples);
+        problem->x = ffi_samples(ffi_element(about, "x"), g, &problem->n_samples);
         problem->n_coordinates = g->n_inputs + 1;
     } else if (!g->is_linear) {
         ffi_bug("a non-linear network without samples");
@@ -405,30 +405,13 @@ SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group) {
     return out;
 }
 
-/* The extended tangent at samples x (N x n): (N m (n + 1)) x p, rows s + N (o + m j). */
-SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x) {
-    const struct ca_graph g = ffi_graph(graph);
-    const double *th = ffi_theta(theta, &g);
-    size_t n_samples;
-    const double *samples = read_samples(x, &g, &n_samples);
-    const int own = ffi_product(g.n_outputs, g.n_inputs + 1, "an extended tangent");
-    const int rows =
-        ffi_product(n_samples, (size_t)own, "an extended tangent beyond what R can index");
-    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, rows, (int)g.n_params));
-    struct ca_extended extended = ca_extended_new(&g, th, samples, n_samples, NULL, 0,
-                                                  ffi_all_columns(&g), g.n_params, n_samples);
-    ca_extended_fill(&extended, 0, n_samples, REAL(out), rows);
-    UNPROTECT(1); /* out */
-    return out;
-}
-
 /* The tangent maps yhat ~ W x + b at samples x (N x n): m x (n + 1) N, the n columns of W and b
  * for one sample after the other. */
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x) {
     const struct ca_graph g = ffi_graph(graph);
     const double *th = ffi_theta(theta, &g);
     size_t n_samples;
-    const double *samples = read_samples(x, &g, &n_samples);
+    const double *samples = ffi_samples(x, &g, &n_samples);
     const int own = ffi_product(g.n_outputs, g.n_inputs + 1, "a tangent map");
     ffi_product((size_t)own, n_samples, "tangent maps beyond what R can index");
     SEXP out =
@@ -441,18 +424,6 @@ SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x) {
         ca_extended_linearise(&extended, begin, end, REAL(out) + (size_t)own * begin);
         R_CheckUserInterrupt();
     }
-    UNPROTECT(1); /* out */
-    return out;
-}
-
-/* Names of the activations. */
-SEXP ffi_activations(void) {
-    int n = 0;
-    while (ca_phi_name(n) != NULL)
-        n++;
-    SEXP out = PROTECT(Rf_allocVector(STRSXP, n));
-    for (int i = 0; i < n; i++)
-        SET_STRING_ELT(out, i, Rf_mkChar(ca_phi_name(i)));
     UNPROTECT(1); /* out */
     return out;
 }

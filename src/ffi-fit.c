@@ -11,8 +11,7 @@
 #include "sample.h"
 #include "workspace.h"
 
-/* moments: list(root (rank x n), target (rank x m), floor, total), see moments.h. */
-static struct ca_moments read_moments(const struct ca_graph *graph, SEXP list) {
+struct ca_moments ffi_moments(const struct ca_graph *graph, SEXP list) {
     const size_t n = ca_coordinates(graph), m = graph->n_outputs;
     SEXP root = ffi_element(list, "root"), dim = Rf_getAttrib(root, R_DimSymbol);
     if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2 || INTEGER(dim)[0] < 1)
@@ -31,23 +30,6 @@ static struct ca_moments read_moments(const struct ca_graph *graph, SEXP list) {
     ffi_product(m * moments.rank, graph->n_params + 1,
                 "a tangent beyond what LAPACK can index");
     return moments;
-}
-
-/* list(loss, gradient) at theta. */
-SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list) {
-    const struct ca_graph g = ffi_linear_graph(graph);
-    const double *th = ffi_theta(theta, &g);
-    const struct ca_moments moments = read_moments(&g, moments_list);
-    struct ca_loss loss = ca_loss_new(&g, &moments, ffi_all_columns(&g));
-    const struct ca_objective objective = ca_loss_objective(&loss);
-    const char *names[] = {"loss", "gradient", ""};
-    SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-    SEXP gradient = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)g.n_params));
-    const double excess = objective.gradient(objective.context, th, REAL(gradient));
-    SET_VECTOR_ELT(out, 0, Rf_ScalarReal(objective.floor + excess));
-    SET_VECTOR_ELT(out, 1, gradient);
-    UNPROTECT(2); /* out, gradient */
-    return out;
 }
 
 /* --- training ---------------------------------------------------------------------------- */
@@ -194,7 +176,7 @@ SEXP ffi_fit(SEXP graph, SEXP theta, SEXP moments_list, SEXP method, SEXP contro
     const double *start = ffi_theta(theta, &g);
     minimiser *minimise = read_method(method, ca_lm);
     const struct ca_control options = read_control(control);
-    const struct ca_moments moments = read_moments(&g, moments_list);
+    const struct ca_moments moments = ffi_moments(&g, moments_list);
     struct ca_loss loss = ca_loss_new(&g, &moments, ffi_all_columns(&g));
     const struct ca_objective objective = ca_loss_objective(&loss);
     struct history history = new_history(&options, g.n_params);

@@ -13,13 +13,13 @@
 #include <Rinternals.h>
 
 #include "graph.h"
+#include "moments.h"
 #include "tangent.h"
 
 SEXP ffi_weights(SEXP graph, SEXP theta);
 SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_tangent(SEXP graph, SEXP theta);
 SEXP ffi_reach(SEXP graph);
-SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list);
 SEXP ffi_fit(SEXP graph, SEXP theta, SEXP moments_list, SEXP method, SEXP control);
 SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss, SEXP method,
                      SEXP control);
@@ -27,9 +27,7 @@ SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP deca
 SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what);
 SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at);
 SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group);
-SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x);
-SEXP ffi_activations(void);
 SEXP ffi_operations(void);
 SEXP ffi_threads(SEXP n);
 SEXP ffi_flow(SEXP graph, SEXP theta, SEXP gate, SEXP start, SEXP levels);
@@ -39,6 +37,11 @@ SEXP ffi_gate_values(SEXP graph, SEXP theta, SEXP x, SEXP nodes);
 SEXP ffi_flow_plan(SEXP graph, SEXP slice, SEXP whole);
 SEXP ffi_flow_joint(SEXP graph, SEXP theta, SEXP mean, SEXP cov, SEXP whole, SEXP visit);
 SEXP ffi_flow_moments(SEXP graph, SEXP theta, SEXP start, SEXP gates, SEXP levels);
+
+/* Only tests, tools and benchmarks call these (ffi-test.c). */
+SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list);
+SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x);
+SEXP ffi_activations(void);
 
 /* Raise an R error of the class that belongs to a status; `what` says what was being done. */
 void ffi_stop(enum ca_status status, const char *what);
@@ -56,6 +59,11 @@ double ffi_number(SEXP x, const char *what);
 SEXP ffi_element(SEXP list, const char *name);
 /* a * b as an int that LAPACK and R dimensions can take. */
 int ffi_product(size_t a, size_t b, const char *what);
+/* Moments of a task for a network with these inputs and outputs (moments.h), from
+ * list(root (rank x n), target (rank x m), floor, total). */
+struct ca_moments ffi_moments(const struct ca_graph *graph, SEXP list);
+/* Samples x (N x n), N >= 1. */
+const double *ffi_samples(SEXP x, const struct ca_graph *graph, size_t *n_samples);
 /* All parameters kept: the first column of each operation's slice. */
 const long *ffi_all_columns(const struct ca_graph *graph);
 
