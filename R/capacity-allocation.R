@@ -143,7 +143,7 @@ kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
 # Coordinates per block: QR of [triangle; block] costs 1 + p / rows of its floor,
 # and a block of rows x p takes at most about 64 MB.
 block_size <- function(m, n, p) {
-  rows <- max(min(6 * p, 2^23 / max(p, 1)), p, 512)
+  rows <- max(min(6 * p, block_entries / max(p, 1)), p, least_block_rows)
   as.integer(min(ceiling(rows / m), n))
 }
 
