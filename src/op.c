@@ -1,4 +1,4 @@
-/* The table of operations, and those that only move and scale channels. */
+/* The table of operations, and the operations that only move and scale channels. */
 
 #include "op.h"
 
@@ -90,7 +90,7 @@ enum ca_status ca_check_alike(struct ca_op *op, const struct ca_op *ops, const c
     return CA_OK;
 }
 
-/* Inputs that bring `channels` together. */
+/* Checks that the inputs have `channels` channels altogether, those of the output. */
 static enum ca_status check_sum(const struct ca_op *op, int64_t channels, const char **why) {
     if (channels > INT_MAX) {
         *why = "too many channels";
