@@ -61,7 +61,8 @@ void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin)
 void ca_backward(struct ca_pass *pass, const double *theta);
 
 /* The derivative of a backward pass `base` along a change v of theta. `change` has the plan of
- * base. The derivative is zero at the output sites, where the backward pass begins. */
+ * base. The identity at the output sites does not depend on theta, so its derivative is
+ * zero. */
 void ca_backward_along(struct ca_pass *change, const struct ca_pass *base, const double *theta,
                        const double *v);
 
