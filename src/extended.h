@@ -11,8 +11,8 @@
  * A change of basis of the coordinates, such as a metric, has a direction (v, v0) for each row:
  * the row is D along v - v0 x_s, plus v0 times the gradient of yhat with respect to theta.
  *
- * Rows are returned in blocks of samples. In a block of b samples, row (s, o, i) is s + b (o +
- * m i).
+ * Rows are returned in blocks of samples. In a block of b samples, row (s, o, i) is
+ *   s + b (o + m i).
  */
 
 #include "jet.h"

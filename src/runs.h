@@ -8,7 +8,7 @@
  * runs of one block of theta (a tap, or a tap at one position) are processed together, column
  * by column of J, so that the column stays in cache:
  *   - as one matrix product, if they are the same rows of matrices at equal distances,
- *   - as a convolution, if they have the same values, each one row further on,
+ *   - as a convolution, if they have the same x, each one row further on,
  *   - one after the other otherwise.
  */
 
