@@ -1,7 +1,7 @@
 /*
  * L-BFGS by R's own lbfgsb(), without bounds. An iteration is an evaluation of the loss and its
  * gradient. A callback cannot stop lbfgsb(): when the iterations are used up, evaluate()
- * returns a constant, very small value with a zero gradient, at which lbfgsb() ends.
+ * returns a constant below all losses and a zero gradient, at which lbfgsb() ends.
  */
 
 #include <limits.h>

@@ -172,8 +172,8 @@ static double propose(void *context, double mu) {
 
 /* Evaluates the trial point. Returns the ratio of the decrease to the predicted decrease, or -1
  * if the point is to be rejected. If the predicted decrease is within rounding error, the
- * result is 1 if the convergence number falls, else -1. If it is positive, the trial point has
- * been linearised. */
+ * result is 1 if the convergence number falls and f does not rise by more than rounding error,
+ * else -1. If it is positive, the trial point has been linearised. */
 static double judge(void *context, double mu, double predicted) {
     struct tangent_system *s = context;
     const struct point *now = &s->now;
