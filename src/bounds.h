@@ -2,9 +2,9 @@
 #define CAPALLOC_BOUNDS_H
 
 /*
- * All bounds on memory and on work in the core. The sizes of blocks balance the number of BLAS
- * calls against cache misses. The bounds of sizes reject descriptions that no network on one
- * machine reaches.
+ * All bounds on memory and on work in the core; those of the R code are in R/util-size.R. The
+ * sizes of blocks balance the number of BLAS calls against cache misses. The bounds of sizes
+ * reject descriptions that no network on one machine reaches.
  */
 
 enum ca_bounds {
@@ -34,8 +34,8 @@ enum ca_bounds {
      * the largest number of these samples */
     CA_GATE_VALUES = 1 << 23,
     CA_GATE_ROWS = 256,
-    /* sample.c: number of parameters, and 1e9 multiplications, up to which the Gauss-Newton
-     * matrix is formed at the end of a method that does not need it */
+    /* sample.c: number of parameters, and number of multiplications in units of 1e9, up to
+     * which the Gauss-Newton matrix is formed at the end of a method that does not need it */
     CA_NORMAL_PARAMS = 4096,
     CA_NORMAL_GIGA = 40,
     /* workspace.c: bytes from which on large pages are requested */

@@ -28,7 +28,7 @@ static int found(void *program, const char *name, void *function, size_t size) {
 int ca_blas_threads(int n) {
     set_threads set = 0;
     get_threads get = 0;
-    void *program = dlopen(0, RTLD_LAZY); /* R and the libraries that it has loaded */
+    void *program = dlopen(0, RTLD_LAZY); /* R and the libraries that it is linked with */
     if (!program)
         return 0;
     int threads = 0;
