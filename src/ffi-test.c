@@ -5,7 +5,7 @@
 #include "extended.h"
 #include "loss.h"
 
-/* list(loss, gradient) at theta. */
+/* list(loss, gradient): the loss on moments at theta, and its gradient (p). */
 SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list) {
     const struct ca_graph g = ffi_linear_graph(graph);
     const double *th = ffi_theta(theta, &g);
@@ -22,7 +22,8 @@ SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list) {
     return out;
 }
 
-/* The extended tangent at samples x (N x n): (N m (n + 1)) x p, rows s + N (o + m j). */
+/* Returns the extended tangent at samples x (N x n): (N m (n + 1)) x p, rows s + N (o + m
+ * j). */
 SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x) {
     const struct ca_graph g = ffi_graph(graph);
     const double *th = ffi_theta(theta, &g);
@@ -39,7 +40,7 @@ SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x) {
     return out;
 }
 
-/* Names of the activations. */
+/* Returns the names of the activations in the order of their numbers. */
 SEXP ffi_activations(void) {
     int n = 0;
     while (ca_phi_name(n) != NULL)

@@ -6,7 +6,7 @@
 #define CALLDEF(name, n)                                                                       \
     { #name, (DL_FUNC)(void (*)(void)) & name, n }
 
-/* One routine a line, however many there are. */
+/* One line for each routine. */
 /* clang-format off */
 static const R_CallMethodDef calls[] = {
     CALLDEF(ffi_weights, 2),
