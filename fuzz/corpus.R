@@ -1,7 +1,7 @@
-# Inputs of the fuzzer, which fuzz/describe.h describes.
+# Inputs of the fuzzer, in the format of fuzz/describe.h.
 # Call: Rscript fuzz/corpus.R seeds FOLDER          descriptions of the networks of the tests, and of some more
-#       Rscript fuzz/corpus.R unpack FILE FOLDER    one file for each line of hexadecimal digits; # begins a comment
-#       Rscript fuzz/corpus.R pack FOLDER FILE      and back
+#       Rscript fuzz/corpus.R unpack FILE FOLDER    one file for each line of hexadecimal digits; # starts a comment
+#       Rscript fuzz/corpus.R pack FOLDER FILE      the reverse
 
 number <- function(x) {
   x <- as.integer(x)
@@ -15,7 +15,7 @@ byte <- function(x) as.raw(x)
 
 scales <- function(x) byte(pmin(255, pmax(0, round(128 + 16 * as.double(x)))))
 
-# Bytes before an operation: a kind from 0 on, and behind the kinds the other forms of describe.c.
+# The byte before an operation: its kind, from 0 on, or one of the other forms of describe.c.
 kinds <- function() setdiff(capalloc:::operation_table()$name, "input")
 recurrence <- function() length(kinds())
 repetition <- function() length(kinds()) + 1L
@@ -30,7 +30,7 @@ operation <- function(op) {
   )
 }
 
-# No faults; values of sort `sort`, and the other options by `i`.
+# The bytes that describe a network, without faults, with values of sort `sort`. `i` selects the other options.
 seed_of <- function(network, i, sort) {
   graph <- capalloc:::lower(network)
   options <- c(4L * (i %% 2L), sort, i %% 7L, i %% 5L, i %% 8L, 0L, i, 7L * sort)
@@ -40,7 +40,7 @@ seed_of <- function(network, i, sort) {
   )
 }
 
-# Operations that are made to fit: one of each kind, a recurrence, a repetition.
+# Descriptions of operations that fit their inputs: one of each kind, a recurrence, a repetition.
 fitted_seeds <- function() {
   head <- c(4L, 0L, 2L, 3L, 0L, 0L, 5L, 9L, 18L, 17L, 24L, 15L, 15L) # 2 channels x 1 x 8
   ops <- list(
@@ -51,7 +51,7 @@ fitted_seeds <- function() {
   lapply(c(one, list(c(head, unlist(ops)), c(head, unlist(rev(ops))))), byte)
 }
 
-# Convolutions that the routines of columns take together: many channels, one output, and grids.
+# Convolutions whose runs are contracted together (src/runs.c): many channels, one output, and grids.
 wide_networks <- function() {
   list(
     echo = input_sequence(20) |> layer_conv(4, 3) |> layer_conv(2, 3) |> layer_conv(1, 16),

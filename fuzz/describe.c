@@ -10,8 +10,8 @@
 
 enum { MOST_OPS = 20000, MOST_OWN_OPS = 96, MOST_FROM = 80, MOST_COPIES = 12000 };
 
-/* Kinds of operations without the input, which no operation is, and behind them the other
- * values of the byte before an operation. */
+/* N_KINDS: number of kinds except the input. The following numbers are the other forms of an
+ * operation. */
 enum { N_KINDS = CA_OP_COUNT - 1, RECURRENCE = N_KINDS, REPETITION, ALL_FIELDS, N_FORMS };
 
 static int byte(struct fuzz_bytes *bytes) {
@@ -43,7 +43,7 @@ static size_t slice(int number) {
     return number > 0 ? (size_t)number : 0;
 }
 
-/* A power of two over 16, so that sums of few products are exact. */
+/* A multiple of 1/16, so that sums of a few products are exact. */
 static double scale(struct fuzz_bytes *bytes) {
     return (byte(bytes) - 128) / 16.0;
 }
@@ -65,12 +65,12 @@ struct fuzz_options fuzz_read_options(struct fuzz_bytes *bytes) {
     return options;
 }
 
-/* --- operations that fit ----------------------------------------------------------------- */
+/* --- operations that fit their inputs ---------------------------------------------------- */
 
 struct building {
     struct fuzz_bytes *bytes;
     struct ca_op *op;
-    int n, loops; /* nodes, and recurrences */
+    int n, loops; /* number of nodes and of recurrences */
     size_t theta;
 };
 
@@ -84,14 +84,14 @@ static int max_int(int a, int b) {
     return a > b ? a : b;
 }
 
-/* A node before the next one; most often the last. */
+/* An earlier node, most often the last. */
 static int any_node(struct building *b) {
     const int back = byte(b->bytes);
     return back < 128 ? b->n - 1 : (back - 128) % b->n;
 }
 
-/* The node, from `start` on, with the same positions as `like`, and the same channels if asked.
- */
+/* The first node, from `start` on, with the positions of `like`, and also its channels if
+ * `channels` is set. */
 static int alike(const struct building *b, int like, int start, int channels) {
     for (int i = 0; i < b->n; i++) {
         const int node = (start + i) % b->n;
@@ -121,7 +121,8 @@ static struct ca_op *add_op(struct building *b, enum ca_op_kind kind, int n_from
     return op;
 }
 
-/* The size of one dimension of the output, near the one that a valid convolution has. */
+/* Draws a window, and returns the size of one dimension of the output: that of a valid
+ * convolution, or a size near it. */
 static int fit_size(struct building *b, struct ca_window *w, int d, int in) {
     const int first = byte(b->bytes), second = byte(b->bytes);
     w->kernel[d] = 1 + first % 4;
@@ -142,7 +143,7 @@ static void fit_window(struct building *b, struct ca_op *op) {
     op->shape.width = fit_size(b, &op->window, 1, in.width);
 }
 
-/* As many parameters as the operation has, block by block. */
+/* Assigns theta to an operation with `block` parameters at each position. */
 static void take_theta(struct building *b, const struct ca_op *op, double block) {
     const double positions = (double)op->shape.height * op->shape.width;
     const double n = op->shared ? block : block * positions;
@@ -156,7 +157,7 @@ static void fit_linear(struct building *b, struct ca_op *op) {
     op->shared = choice / 4 % 4 != 1;
     if (choice / 16 % 4 == 1 && channels % op->shape.channels == 0)
         op->groups = op->shape.channels;
-    if (choice / 16 % 4 == 2 && channels > 0) /* one group a channel */
+    if (choice / 16 % 4 == 2 && channels > 0) /* one group for each channel */
         op->groups = op->shape.channels = channels;
     take_theta(b, op,
                (double)op->window.kernel[0] * op->window.kernel[1] * op->shape.channels *
@@ -201,8 +202,8 @@ static void fit_op(struct building *b, enum ca_op_kind kind) {
     op->shape.channels = fabs(channels) < INT_MAX ? (int)channels : INT_MAX;
 }
 
-/* Memory of the state some positions back, a sum with what it reads, perhaps a bias, perhaps an
- * activation. */
+/* A recurrence: a linear map of the state some positions back, its sum or product with the
+ * input, sometimes a bias, sometimes an activation. */
 static void fit_recurrence(struct building *b) {
     const int choice = byte(b->bytes), read = any_node(b),
               state = b->n + 1 + choice % 2 + choice / 2 % 2;
@@ -227,7 +228,7 @@ static void fit_recurrence(struct building *b) {
     }
 }
 
-/* The last operation again and again, each of what the one before made. */
+/* Repeats the last operation; each copy reads the one before it. */
 static void repeat_op(struct building *b) {
     const int times = min_int(number(b->bytes), MOST_COPIES), last = b->n - 1;
     for (int i = 0; last > 0 && i < times && b->n < MOST_OPS; i++) {
@@ -266,8 +267,8 @@ static void raw_op(struct building *b) {
     b->loops = max_int(b->loops, op->loop < INT_MAX / 2 ? op->loop : 0);
 }
 
-/* One field of one operation, of the shape of the input, or of the graph. What the border would
- * refuse is not made. */
+/* Changes one field of an operation, of the shape of the input, or of the graph. Changes that
+ * the border would refuse are not made. */
 static void fault(struct ca_graph *graph, int node, int field, int value) {
     struct ca_op *op = &graph->op[node % graph->n_nodes];
     int *const fields[] = {&op->shape.channels,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One alignment for all blocks, so that sums inside BLAS are always taken in one order. */
+/* All blocks have the same alignment, so that BLAS always adds in the same order. */
 enum { EDGE = 64, CANARY = 0xA5 };
 
 struct head {

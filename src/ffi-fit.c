@@ -217,9 +217,9 @@ static struct ca_sample read_sample(const struct ca_graph *graph, SEXP data,
                          size, unif_rand);
 }
 
-/* Trains any network on samples, from theta. Returns the list of run(). held_out: samples whose
- * loss ends the training early, or NULL. control has three more elements: decay, batch (0 for
- * all samples) and patience. */
+/* Trains any network on samples, from theta. Returns the list of run(). held_out: samples for
+ * early stopping, or NULL. control has three more elements: decay, batch (0 for all samples)
+ * and patience. */
 SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss, SEXP method,
                      SEXP control) {
     const struct ca_graph g = ffi_graph(graph);

@@ -116,7 +116,7 @@ static size_t slice(SEXP x) {
     return (size_t)first;
 }
 
-/* The number of a name, which `number` returns, or a negative one for an unknown name. */
+/* Reads a name and returns its number by `number`, which is negative for unknown names. */
 static int named(SEXP x, int (*number)(const char *), const char *what) {
     if (TYPEOF(x) != STRSXP || XLENGTH(x) != 1 || STRING_ELT(x, 0) == NA_STRING)
         ffi_bug(what);
