@@ -223,7 +223,7 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
         problem->x = ffi_samples(ffi_element(about, "x"), g, &problem->n_samples);
         problem->n_coordinates = g->n_inputs + 1;
     } else if (!g->is_linear) {
-        ffi_bug("a non-linear network without samples");
+        ffi_bug("a nonlinear network without samples");
     }
     const double *rows = read_rows(ffi_element(about, "rows"), problem->n_coordinates, &n_rows);
     problem->column = kept_columns(g, arrays, &problem->n_columns);
@@ -251,7 +251,8 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     const enum ca_status status =
         ca_spectrum(&problem->tall, &columns, by_itself ? INFINITY : tol, &problem->spectrum);
     if (status != CA_OK)
-        ffi_stop(status, "finding the rank of the tangent");
+        ffi_stop(status,
+                 status == CA_NONFINITE ? "the tangent" : "computing the rank of the tangent");
     problem->rank = ca_rank(&problem->spectrum, tol);
     if (decay > 0 && problem->rank > 0) {
         const double s = problem->spectrum.values[0];
@@ -264,7 +265,7 @@ static struct ca_projector project(const struct problem *problem) {
     const enum ca_status status = ca_projector_new(problem->tall, &problem->spectrum,
                                                    problem->rank, problem->ridge, &projector);
     if (status != CA_OK)
-        ffi_stop(status, "finding an orthonormal basis of the tangent");
+        ffi_stop(status, "computing an orthonormal basis of the tangent");
     return projector;
 }
 
