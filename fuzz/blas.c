@@ -11,8 +11,8 @@ static void check(const char *routine, const double *A, int rows, int columns, i
     for (int j = 0; j < columns && rows > 0; j++)
         if (__asan_region_is_poisoned((void *)(A + (size_t)j * (size_t)ld),
                                       sizeof(double) * (size_t)rows)) {
-            fprintf(stderr, "%s is given a matrix of %d x %d (%d) that is not\n", routine, rows,
-                    columns, ld);
+            fprintf(stderr, "%s: a matrix of %d x %d (%d) beyond allocated memory\n", routine,
+                    rows, columns, ld);
             abort();
         }
 }

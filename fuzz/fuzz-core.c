@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (one.options.twice) {
         run(&other, bytes, 0);
         if (one.digest != other.digest) {
-            fprintf(stderr, "answers depend on fresh memory\n");
+            fprintf(stderr, "results depend on the content of fresh memory\n");
             abort();
         }
     }

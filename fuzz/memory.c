@@ -39,7 +39,7 @@ static void check(const struct head *head) {
     const unsigned char *edge = (const unsigned char *)head + EDGE + head->size;
     for (int i = 0; i < EDGE; i++)
         if (edge[i] != CANARY) {
-            fprintf(stderr, "written %d bytes after a block of %zu\n", i, head->size);
+            fprintf(stderr, "a write %d bytes behind a block of %zu bytes\n", i, head->size);
             abort();
         }
 }

@@ -9,8 +9,8 @@
 void xerbla_(const char *routine, const int *argument, size_t length);
 
 void xerbla_(const char *routine, const int *argument, size_t length) {
-    fprintf(stderr, "argument %d of %.*s\n", *argument, (int)(length < 16 ? length : 16),
-            routine);
+    fprintf(stderr, "invalid argument %d of %.*s\n", *argument,
+            (int)(length < 16 ? length : 16), routine);
     abort();
 }
 

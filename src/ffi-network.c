@@ -135,7 +135,7 @@ static void read_op(SEXP x, struct ca_op *op) {
     op->shape = shape(ffi_element(x, "shape"));
     op->window = window(ffi_element(x, "window"));
     op->groups = *integers(ffi_element(x, "groups"), 1, "groups");
-    op->shared = flag(ffi_element(x, "shared"), "whether theta is shared");
+    op->shared = flag(ffi_element(x, "shared"), "the flag for shared theta");
     op->theta = slice(ffi_element(x, "theta"));
     op->loop = *integers(ffi_element(x, "loop"), 1, "a loop");
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -169,7 +169,7 @@ struct ca_graph ffi_graph(SEXP x) {
 struct ca_graph ffi_linear_graph(SEXP x) {
     const struct ca_graph graph = ffi_graph(x);
     if (!graph.is_linear)
-        ffi_bug("a non-linear operation");
+        ffi_bug("a nonlinear operation");
     return graph;
 }
 

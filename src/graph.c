@@ -43,7 +43,7 @@ static enum ca_status check_from(struct problem problem, const struct ca_graph *
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
     if (op->n_from < row->min_from || op->n_from > row->max_from)
-        return fail(problem, node, "wrong number of inputs", CA_BAD_GRAPH);
+        return fail(problem, node, "the wrong number of inputs", CA_BAD_GRAPH);
     for (int i = 0; i < op->n_from; i++) {
         const int from = op->from[i];
         if (from < 0 || from >= graph->n_nodes)
@@ -52,7 +52,8 @@ static enum ca_status check_from(struct problem problem, const struct ca_graph *
             const int delayed =
                 row->windowed && op->loop > 0 && graph->op[from].loop == op->loop;
             if (!delayed)
-                return fail(problem, node, "an input that comes later", CA_BAD_GRAPH);
+                return fail(problem, node, "an input that is not an earlier operation",
+                            CA_BAD_GRAPH);
         }
     }
     return CA_OK;
@@ -68,10 +69,10 @@ static enum ca_status check_loop(struct problem problem, const struct ca_graph *
         return CA_OK;
     const int continues = graph->op[node - 1].loop == op->loop;
     if (continues && graph->op[node - 1].positions != op->positions)
-        return fail(problem, node, "a loop over different positions", CA_BAD_GRAPH);
+        return fail(problem, node, "a loop with different numbers of positions", CA_BAD_GRAPH);
     for (int before = 1; !continues && before < node; before++)
         if (graph->op[before].loop == op->loop)
-            return fail(problem, node, "a loop in two parts", CA_BAD_GRAPH);
+            return fail(problem, node, "a loop that is not contiguous", CA_BAD_GRAPH);
     return CA_OK;
 }
 
@@ -134,7 +135,8 @@ static enum ca_status check_delay(struct problem problem, const struct ca_graph 
             for (int k = 0; k < op->n_taps; k++) {
                 const int at = op->map[(size_t)k + (size_t)op->n_taps * (size_t)u];
                 if (at > u || (at == u && from >= node))
-                    return fail(problem, node, "a loop that reads its own future",
+                    return fail(problem, node,
+                                "a loop that reads a value before it is computed",
                                 CA_BAD_GRAPH);
             }
     }
