@@ -186,7 +186,7 @@ bootstrap_largest <- function(d, times, seed) {
 }
 
 # Draws to work on at a time, so that a matrix of them has a few million numbers.
-chunks_of <- function(n, width) split(seq_len(n), ceiling(seq_len(n) / max(1, floor(4e6 / width))))
+chunks_of <- function(n, width) split(seq_len(n), ceiling(seq_len(n) / max(1, floor(draw_entries / width))))
 
 # Sign flips of replicates: a matrix flips x R, the first row without one. All of them (up to the sign of
 # the whole) where that is no more than `times`.
