@@ -1,4 +1,5 @@
-# Pictures of contrasts and ranks. What is drawn is described once, for ggplot2 and for base graphics.
+# Pictures of contrasts: intervals, and diagrams of critical differences. The same data are drawn by ggplot2 and by base
+# graphics.
 
 #' Pictures of contrasts
 #'
@@ -55,7 +56,9 @@ contrast_type <- function(object, type, call = rlang::caller_env()) {
 
 # ---- intervals ----------------------------------------------------------------------------------------
 
-# list(rows, xlab, title, subtitle, note, rope): rows are pair, estimate, low, high, found and perhaps panel.
+# Returns a list: `rows`, a data frame with the columns pair, estimate, low, high, found (whether a difference was found
+# at the level of the test) and optionally panel; `rope`, half the width of the region of practical equivalence, or
+# NULL; and the texts `xlab`, `title`, `subtitle` and `note`.
 interval_data <- function(object) {
   setting <- attr(object, "setting")
   rows <- plain_frame(object)
@@ -134,9 +137,10 @@ interval_panel <- function(shown, rows, title) {
 
 # ---- critical differences -----------------------------------------------------------------------------
 
-# list(lines, texts, limits, title, note): lines are x, y, xend, yend, width; texts x, y, label, side (0 begins
-# at x, 1 ends there). The axis of mean ranks lies at y = 0 with the best on the left; below it the bars, then
-# a line down from each mean rank to its name, the better half on the left.
+# Returns a list: `lines`, a data frame with the columns x, y, xend, yend and width; `texts` with x, y, label and side
+# (horizontal justification: 0 begins at x, 1 ends at x); `limits` of x and y; `title` and `note`. The axis of mean
+# ranks is at y = 0, the best rank on the left. The bars are below it. A line leads down from each mean rank to the name
+# of its network; the names of the better half are on the left.
 cd_data <- function(object) {
   setting <- attr(object, "setting")
   ranks <- sort(attr(object, "ranks")[[1L]])
@@ -183,7 +187,8 @@ cd_data <- function(object) {
   )
 }
 
-# from and to of each bar.
+# Data frame with the ends of each bar, `from` and `to`: groups of ranks that do not differ, or the ranks within the
+# critical difference of the control.
 cd_bars <- function(ranks, cd, control) {
   if (is.na(cd)) return(rank_cliques(ranks, 0))
   if (is.null(control)) return(rank_cliques(ranks, cd))

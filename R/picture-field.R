@@ -55,7 +55,7 @@ width_ggplot <- function(object) {
     picture_theme()
 }
 
-# The law on a fine line from 0, sd where there are layers.
+# Rows of two kinds: `sd` at the depth of each layer, and `law`, c sqrt(depth), on a fine grid of depths from 0.
 width_rows <- function(object) {
   rows <- plain_frame(object)
   if (is.null(rows$dimension)) rows$dimension <- "position"
@@ -116,7 +116,8 @@ width_panel <- function(rows, title) {
 
 most_fields <- 60
 
-# list(rows, ticks, label, title, note): strips with half a position at both ends, on a sequence by lag.
+# Returns a list: `rows`, a data frame with the ends of the strips of each layer, extended by half a position to both
+# sides, in lags on a sequence; `ticks` of the layers (y, label); `label` of the x axis, `title` and `note`.
 field_picture <- function(object) {
   rows <- plain_frame(object)
   sequence <- attr(object, "input_kind") == "sequence"

@@ -1,8 +1,9 @@
-# Bars and lines of capacities along inputs, shared by the pictures of profiles.
+# Profiles: bars of capacity by input, and of capacity beside demand.
 
-# What a profile shows: x, capacity and perhaps network or group, and the most that a position of a linear
-# network can have over its channels (a part has no such bound). The constant is said, not drawn. Inputs of a
-# vector that have names are drawn by name, unless all axes are to be numbers.
+# Returns a list: `rows` to draw, the column `x` of them for the axis, its `label`, `note`, and `most`, the bound on the
+# capacity of a position of a linear network, summed over channels (NULL for parts, which have no such bound, and for
+# nonlinear networks). The constant is not drawn; `note` states its capacity. Inputs of a vector that have names are
+# labelled by name, unless `named` is FALSE.
 profile_data <- function(object, named = TRUE) {
   rows <- plain_frame(object)
   if (!is.null(rows$part)) {
@@ -30,7 +31,7 @@ constant_note <- function(rows) {
   paste0("not drawn: (Intercept) ", paste0(what, format(rows$capacity, digits = 2), collapse = ", "))
 }
 
-# Heights of a position's channels, one upon the other.
+# Height of each stack of bars: capacity of each x, summed over channels, in order of appearance.
 stacked <- function(rows, x) {
   height <- tapply(rows$capacity, factor(rows[[x]], unique(rows[[x]])), sum)
   as.double(height)
@@ -108,12 +109,13 @@ base_profile <- function(shown, title, highest = max(stacked(shown$rows, shown$x
 
 highest <- function(heights) if (max(heights) > 0) max(heights) else 1
 
-# A heat map, or list(rows, label, note, title): the height of each position in two panels, capacity above
-# and demand below, each in its own unit. On a grid, shares of the largest.
+# On a sequence or vector, returns a list: `rows`, a data frame with the columns x, height and panel (capacity above,
+# demand below, each in its own unit), `label`, `note` and `title`. On a grid, returns a heat map of shares of the
+# largest.
 allocation_data <- function(object) {
   input <- object$network$input
   allocated <- capacity(object)
-  # a task may give as a vector what its network takes as a sequence or a grid: places are the network's
+  # positions are those of the network's input: it may be a sequence or a grid where the task has a vector
   demanded <- light_frame(c(as.list(input_frame(input)), list(demand = task_demand(object$task)$demand)))
   if (input$kind == "grid") return(beside_heat(allocated, demanded))
   shown <- profile_data(allocated, named = FALSE)
@@ -147,7 +149,7 @@ beside_heat <- function(allocated, demanded) {
     title = total_title(allocated))
 }
 
-# One bar a position, the demands of its channels summed.
+# Returns a list: `rows` (x, demand), one for each position, summed over channels, and `label` of the axis.
 demand_data <- function(object) {
   rows <- plain_frame(object)
   lag <- !anyNA(rows$lag)

@@ -64,12 +64,14 @@ plot.ca_shattering <- function(x, ...) {
   invisible(x)
 }
 
-# From what can be seen on white to the deepest.
+# Colours from the least depth, still visible on white, to the largest.
 depth_shades <- c("#A6D5F2", "#0072B2", "#00263B")
 
 most_lines <- 12
 
-# list(rows, named, depths, limits, title, note): rows with `line`, a group for each network and layer.
+# Returns a list: `rows` with the group `line` of each network and layer; `named`, whether the networks have names;
+# `depths`, the limits of the colour scale; `limits` of the y axis; `title` and `note`. At most `most_lines` layers of
+# each network are drawn.
 shattering_picture <- function(object) {
   rows <- plain_frame(object)
   named <- !is.null(rows$network)
