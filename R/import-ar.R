@@ -1,4 +1,4 @@
-# Time series models: sums over a window, or recurrences.
+# Time series models, as convolutions over a window or as recurrences.
 
 # ---- autoregression ----------------------------------------------------------
 
@@ -19,7 +19,7 @@ as_network.ar <- function(x, length = NULL, ...) {
   window_network(input, lags, constant)
 }
 
-# `least`: the number of values that the model's own terms reach back.
+# Returns the length of the window. `least` is the number of past values that the terms of the model use.
 check_window <- function(length, least, default = least, call = rlang::caller_env()) {
   if (is.null(length)) return(as.integer(default))
   length <- check_count(length, call = call)
@@ -32,7 +32,7 @@ check_window <- function(length, least, default = least, call = rlang::caller_en
   length
 }
 
-# One convolution, read at the newest position; `lags` is lag x output x input.
+# One convolution, read at the newest position. `lags`: coefficients (lag x output x input).
 window_network <- function(input, lags, constant = NULL) {
   order <- nrow(lags)
   network <- layer_conv(new_network(input), ncol(lags), kernel = order, bias = !is.null(constant))
@@ -56,11 +56,13 @@ as_network.Arima <- function(x, length = NULL, ...) {
   window_network(new_input("sequence", 1L, 1L, length), array(lags, c(length(lags), 1L, 1L)), constant)
 }
 
-# w_t = x_t - sum_i delta_i x_(t-i), w_t - mean = sum_i phi_i (w_(t-i) - mean) +
-# e_t + sum_i theta_i e_(t-i), seasonal factors multiplied out; `nobs` is the
-# length of the series that it was fitted to.
+# The coefficients of an ARIMA model, seasonal factors multiplied out. Returns a list: `phi`, `theta`, `delta` and
+# `mean` (NULL without one) of
+#   w_t = x_t - sum_i delta_i x_(t-i)
+#   w_t - mean = sum_i phi_i (w_(t-i) - mean) + e_t + sum_i theta_i e_(t-i)
+# and `nobs`, the length of the series that the model was fitted to.
 arima_parts <- function(x, call = rlang::caller_env()) {
-  others <- x$coef[seq_along(x$coef) > sum(x$arma[1:4])] # behind ar, ma and their seasonal kin
+  others <- x$coef[seq_along(x$coef) > sum(x$arma[1:4])] # the first are ar, ma, seasonal ar and seasonal ma
   regressors <- setdiff(names(others), "intercept")
   if (length(regressors) > 0L) {
     abort_unsupported(c(
@@ -80,7 +82,7 @@ arima_parts <- function(x, call = rlang::caller_env()) {
   )
 }
 
-# Product of two polynomials, constants first.
+# Product of two polynomials. Coefficients are in order of increasing power.
 multiply <- function(a, b) {
   product <- numeric(length(a) + length(b) - 1L)
   for (i in seq_along(a)) {
@@ -104,14 +106,14 @@ moving_average_network <- function(parts, length, call = rlang::caller_env()) {
   if (lag == 0L) recurrent_network(network, state, parts$mean) else differenced_network(network, state, parts$delta)
 }
 
-# The weights of unseen values that the default `length` leaves out, and the
-# largest number of values that is taken for a recursion to die out.
+# The default window leaves out values whose weights sum to at most `unseen_weight`. A recursion whose weights need more
+# than `longest_memory` steps to fall to that number is refused.
 unseen_weight <- 1e-8
 longest_memory <- 1e5
 
-# Steady state: h_t = `transition` h_(t-1) + `gain` w_t, with transition = T - K
-# Z: -theta in its first column, ones above the diagonal. `fade` is its
-# spectral radius.
+# The innovations form at its steady state, h_t = transition h_(t-1) + gain w_t. Returns a list: `gain` (length r),
+# `transition` (r x r) = T - K Z, which has -theta in its first column and ones above the diagonal, and `fade`, the
+# spectral radius of `transition`.
 innovations <- function(phi, theta) {
   r <- max(length(phi), length(theta))
   pad <- function(x) c(x, numeric(r - length(x)))
@@ -132,9 +134,9 @@ check_fading <- function(fade, call) {
   ), call)
 }
 
-# The weights pi_j of w_(t+1-j) in the prediction of w_(t+1), from theta(B)
-# pi(B) = phi(B), go on for ever; entry k + 1 is the sum of |pi_j| over j > k,
-# up to where rounding ends it.
+# Weight that a window of k values leaves out: entry k + 1 is the sum of |pi_j| over j > k, with pi_j the weight of
+# w_(t+1-j) in the prediction of w_(t+1), given by theta(B) pi(B) = phi(B). The infinite sum is truncated where its
+# terms are below rounding.
 lost_weight <- function(parts, state) {
   reach <- length(state$gain) + ceiling(log(1e-18) / log(state$fade))
   weights <- stats::ARMAtoMA(ar = -parts$theta, ma = -parts$phi, lag.max = reach)
@@ -149,7 +151,8 @@ inform_truncation <- function(length, lost, fade, enough) {
   ), class = c("capalloc_message_truncation", "capalloc_message"))
 }
 
-# With a mean, the state is that of the deviations from it: also at its start, where it is zero.
+# With a mean, the state is that of the deviations from it. The state before the window is zero, which is then a past
+# that is equal to the mean.
 recurrent_network <- function(network, state, mean) {
   r <- length(state$gain)
   biased <- !is.null(mean)
@@ -160,7 +163,7 @@ recurrent_network <- function(network, state, mean) {
     mark_imported()
 }
 
-# What the differences predict without a model of w, plus the prediction of w.
+# x_t is predicted by sum_i delta_i x_(t-i), the first branch, plus the prediction of w_t, the second branch.
 differenced_network <- function(network, state, delta) {
   r <- length(state$gain)
   lag <- length(delta)

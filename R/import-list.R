@@ -1,4 +1,4 @@
-# Weights of dense layers.
+# Lists of weight matrices of dense layers.
 
 #' @rdname as_network
 #' @export
@@ -14,7 +14,7 @@ as_network.list <- function(x, input = NULL, activation = NULL, ...) {
   stack_dense(new_network(task_input(input, ncol(first), colnames(first))), layers)
 }
 
-# How the user would write each element: x$hidden where it has a name, else x[[2]].
+# Code of each element, for errors: x$hidden where it has a name, else such as x[[2]].
 element_args <- function(x) {
   args <- paste0("x[[", seq_along(x), "]]")
   named <- nzchar(names(x))
@@ -22,7 +22,8 @@ element_args <- function(x) {
   args
 }
 
-# A matrix, or list(weight =, bias =, activation =, parameter =), as such a list.
+# Checks one element, a matrix or a list, and returns list(weight, bias, activation, parameter), of which all but the
+# first may be NULL: `weight` (units x inputs), `bias` (units), the name of an activation and its parameter.
 check_dense <- function(layer, arg, call) {
   if (!is.list(layer) || is.data.frame(layer)) return(list(weight = check_weight(layer, arg, call)))
   unknown <- setdiff(names(layer), c("weight", "bias", "activation", "parameter"))
@@ -57,7 +58,7 @@ check_dense_parameter <- function(parameter, activation, arg, call) {
   ), "value", call = call)
 }
 
-# The argument `activation`: one for each layer, or one for all but the last.
+# Adds the argument `activation` to the layers: one name for each layer, or one for all but the last.
 spread_activation <- function(layers, activation, args, call = rlang::caller_env()) {
   if (is.null(activation)) return(layers)
   n <- length(layers)
@@ -84,7 +85,7 @@ spread_activation <- function(layers, activation, args, call = rlang::caller_env
   Map(function(layer, name) replace(layer, "activation", name), layers, activation)
 }
 
-# A vector could be a row or a column, and a data frame would have its rows as units.
+# Refuses vectors, since one could be a row or a column, and data frames, whose rows would become units.
 check_weight <- function(x, arg, call) {
   if (!is.matrix(x) || !is.numeric(x)) {
     abort(c(

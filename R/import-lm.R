@@ -21,8 +21,8 @@ as_network.glm <- function(x, input = NULL, ...) {
   regression_network(x, input)
 }
 
-# Subclasses from other packages may predict by more than their coefficients
-# (back-transforming, say), and nothing in the object would tell.
+# Refuses subclasses of other packages. Their predictions may use more than the coefficients, for example a back
+# transformation, and no field of the object shows that.
 check_own_class <- function(x, known, call = rlang::caller_env()) {
   foreign <- setdiff(class(x), known)
   if (length(foreign) == 0L) return(invisible())

@@ -1,4 +1,4 @@
-# Package neuralnet.
+# Networks of package neuralnet.
 
 #' @rdname as_network
 #' @export
@@ -20,7 +20,7 @@ as_network.nn <- function(x, input = NULL, link = FALSE, rep = NULL, ...) {
   stack_dense(new_network(task_input(input, inputs, labels)), layers)
 }
 
-# Repetitions that did not converge are not in the object.
+# Number of the repetition to import. The object only has repetitions that converged.
 check_repetition <- function(rep, x, call = rlang::caller_env()) {
   n <- sum(lengths(x$weights) > 0L)
   if (n == 0L) {
@@ -40,8 +40,8 @@ check_repetition <- function(rep, x, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-# One matrix for each layer, the constant (first) and inputs x units. Weights that were excluded are NA: they were
-# held at zero.
+# The layers of one repetition, each with `weight` and `bias`. Package neuralnet has one matrix for each layer,
+# (1 + inputs) x units with the constant in row 1. Excluded weights are NA there; they are zero in predictions.
 neuralnet_layers <- function(x, rep, call = rlang::caller_env()) {
   units <- NULL
   lapply(seq_along(x$weights[[rep]]), function(i) {

@@ -1,4 +1,4 @@
-# Models from elsewhere as networks with coefficients.
+# Models of other packages as networks with coefficients.
 
 #' Networks from fitted models
 #'
@@ -230,9 +230,9 @@ abort_constant <- function(call = rlang::caller_env()) {
   abort_unsupported(c(x = "It predicts a constant: it has no inputs."), call)
 }
 
-# ---- what models have in common ---------------------------------------------
+# ---- shared by several models -----------------------------------------------
 
-# Objects of that class that other packages, or hands, have made.
+# Refuses objects of the right class that lack fields, since another package or the user made them.
 check_fields <- function(x, fields, package, call) {
   missing <- setdiff(fields, names(x))
   if (length(missing) == 0L) return(invisible())
@@ -244,13 +244,14 @@ check_fields <- function(x, fields, package, call) {
   ), "type", call = call)
 }
 
-# Layers are list(weight, bias, activation, parameter), all but the first may be NULL.
+# Adds dense layers to a network, sets their coefficients and marks them as imported. `layers`: see check_dense().
 stack_dense <- function(network, layers) {
   mark_imported(set_coef(add_dense(network, layers), dense_coef(layers)))
 }
 
-# Marks coefficients that were trained elsewhere. `output` is the meaning of the logits: "softmax", one for each class;
-# "baseline", one for each class but the first, whose logit is 0; "sigmoid", one for the second of two classes.
+# Marks coefficients that were not trained by this package. `output` is the meaning of the outputs where they are
+# logits: "softmax", one for each class; "baseline", one for each class but the first, whose logit is 0; "sigmoid", one
+# for the second of two classes.
 mark_imported <- function(network, output = NULL) {
   network$imported <- TRUE
   network$output <- output
@@ -270,7 +271,7 @@ add_activation <- function(network, activation, parameter = NULL) {
   layer_activation(network, activation, parameter)
 }
 
-# In the order of theta.
+# Coefficients of dense layers in the order of theta.
 dense_coef <- function(layers) {
   as.double(unlist(lapply(layers, function(layer) layer[c("weight", "bias")])))
 }
