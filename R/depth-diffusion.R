@@ -1,4 +1,4 @@
-# The depth limit of residual and convolution stacks, and the diffusion that it looks like from afar.
+# The depth limit of residual chains, and the diffusion that approximates it and plain stacks of convolutions.
 
 #' Depth limit of a stack of convolutions
 #'
@@ -91,7 +91,7 @@ check_one_output <- function(from, call) {
   ), "type", call = call)
 }
 
-# How often each layer is cut.
+# Numbers of smaller layers that each layer is replaced by, one for each chain.
 check_depth <- function(depth, chain, call) {
   if (is.null(depth)) return(1)
   if (chain$kind == "plain") {
@@ -112,7 +112,7 @@ check_depth <- function(depth, chain, call) {
   unique(depth) / own
 }
 
-# ---- what is such a stack --------------------------------------------------------------------------
+# ---- supported networks ----------------------------------------------------------------------------
 
 check_stack <- function(network, call) {
   kinds <- vapply(network$layers, function(layer) layer$kind, "")
@@ -150,7 +150,7 @@ check_plain <- function(rows, call) {
   invisible()
 }
 
-# Why a layer does not belong to a stack, or NULL.
+# The reason why a layer is not supported, or NULL.
 unfit_row <- function(row, residual) {
   kind <- row$layer$kind
   outer <- residual && row$depth == 0L
@@ -204,7 +204,8 @@ check_spread <- function(moments, call) {
   abort(c("The steps of {.arg network} must have a positive variance.", x = why), "value", call = call)
 }
 
-# One row for each finite profile; the last is the continuum, the one before it the limit where there is one.
+# One row for each finite profile. The last of `profiles` is the continuum, and the one before it the limit where there
+# is one.
 diffusion_overview <- function(profiles, depths, start, moments, limit) {
   n <- length(profiles)
   has_limit <- !is.null(limit)
@@ -230,7 +231,7 @@ diffusion_overview <- function(profiles, depths, start, moments, limit) {
   ))
 }
 
-# Mean and variance of where capacity is; NA without any.
+# Mean and variance of the position of capacity, NA without capacity.
 profile_moments <- function(kappa, at = seq_along(kappa)) {
   total <- sum(kappa)
   if (!(total > 0)) return(list(mean = NA_real_, variance = NA_real_))

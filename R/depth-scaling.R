@@ -1,5 +1,6 @@
-# How capacity reaches over depth when the scale of residual blocks falls with it, s = sigma L^-a: which exponent a
-# is the one that neither shatters nor freezes. What is measured of one network is in R/depth-measure.R.
+# Scaling studies: the spread of capacity against depth L when residual blocks have the scale s = sigma L^-a, and the
+# critical exponent a, at which it neither diverges (shattering) nor vanishes (freezing). depth-measure.R has the
+# measurements on one network.
 
 #' Scaling study: residual scale and memory against depth
 #'
@@ -130,7 +131,8 @@ check_exponents <- function(exponents, call = rlang::caller_env()) {
   exponents
 }
 
-# list(activation, channels, mixing) of the default architecture.
+# Settings of the default architecture. Returns a list: `activation`, the number of `channels`, and whether it has
+# `mixing` weights.
 check_default_chain <- function(activation, channels, mixing, mode, call = rlang::caller_env()) {
   random <- mode != "total"
   list(
@@ -158,7 +160,7 @@ check_architecture <- function(architecture, activation, channels, mixing, call 
 
 # ---- the runs --------------------------------------------------------------------------------------
 
-# Frames of rows, one for each exponent and depth. Cost is checked before anything is measured.
+# Returns a list of data frames, one for each exponent and depth. The cost is checked before the first measurement.
 run_study <- function(study) {
   if (is.null(study$architecture)) check_study_cost(study, study_cost(study))
   plan <- expand.grid(d = seq_along(study$depths), a = study$exponents)
@@ -167,7 +169,7 @@ run_study <- function(study) {
   reach <- vapply(study$depths, function(depth) study_reach(study, depth), 0)
   drawn <- vapply(cases, function(case) is_drawn(case, study), NA)
   replicates <- if (any(drawn)) study$draws else 1L
-  # element d + depths (replicate - 1): more draws do not change the first ones
+  # depths x replicates, filled by columns, so that more draws do not change the seeds of the first ones
   seeds <- matrix(derive_seeds(study$seed, length(study$depths) * replicates), length(study$depths))
   with_progress(length(cases) * replicates, function(advance) {
     Map(function(case, d, drawn) {
@@ -178,7 +180,7 @@ run_study <- function(study) {
   })
 }
 
-# A network's own coefficients are only used in mode total.
+# Whether coefficients are drawn. Coefficients that the network has are only used in mode total.
 is_drawn <- function(case, study) study$mode != "total" || is.null(case$network$coef)
 
 run_case <- function(case, study, seeds, advance) {
@@ -196,7 +198,8 @@ run_case <- function(case, study, seeds, advance) {
   ))
 }
 
-# V / (1 - V / L) with V / L the share of `reach`, the spread of all steps, that was gone.
+# V / (1 - V / L) in the diffusive modes, else V, where V / L is the spread relative to `reach`, the spread when all
+# capacity goes through every block. NA unless positive and finite.
 spread_growth <- function(spread, depth, reach, mode) {
   V <- spread * depth / reach
   growth <- if (is_diffusive(mode)) V / (1 - V / depth) else V
@@ -229,7 +232,7 @@ new_scaling <- function(rows, study) {
     sigma = study$sigma, seed = study$seed, architecture = study_text(study))
 }
 
-# One row of glance().
+# One row of glance(): slope of log growth on log depth and the critical exponent, with their intervals.
 exponent_slope <- function(rows, exponent, level) {
   wide <- matrix(log(rows$growth), length(unique(rows$depth)), byrow = TRUE) # depths x draws
   x <- log(unique(rows$depth))
@@ -249,7 +252,7 @@ exponent_slope <- function(rows, exponent, level) {
   ))
 }
 
-# Of the slope of y on x, which has the mean zero; NA when two depths leave nothing to tell it from.
+# Standard error of the slope of y on x, which has mean 0. NA for two depths, which leave no degrees of freedom.
 regression_error <- function(x, y, slope) {
   if (length(x) < 3L) return(NA_real_)
   left <- y - mean(y) - slope * x
@@ -276,7 +279,7 @@ print.ca_scaling_study <- function(x, ...) {
   cat("<scaling study> ", attr(x, "architecture"), ", ", scaling_modes[[attr(x, "mode")]], ", depths ",
     paste(unique(x$depth), collapse = ", "), "\n", sep = "")
   slopes <- glance(x)
-  slopes[] <- lapply(slopes, function(column) round(column, 6)) # zeros are exact to rounding
+  slopes[] <- lapply(slopes, function(column) round(column, 6)) # rounding errors print as 0
   print(slopes, row.names = FALSE, digits = 4)
   cat("slope of log growth on log depth, critical = exponent + slope / 2, intervals at ",
     format(100 * attr(x, "level")), "%\n", sep = "")
