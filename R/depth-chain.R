@@ -12,13 +12,13 @@
 # Returns a list: `kind`, "residual" or "plain"; `moves` from the input to the output, where equal consecutive layers
 # are one move; `counts`, the number of layers of each move; and `padded`, whether all layers keep the length of the
 # sequence, so that capacity can reach its ends.
-depth_chain <- function(about) {
-  q <- layer_gates(about)
-  rows <- network_rows(about$network)
+depth_chain <- function(flow) {
+  q <- layer_gates(flow)
+  rows <- network_rows(flow$network)
   inside <- Reduce(function(own, row) if (row$depth == 0L) own + 1L else own, rows, 0L, accumulate = TRUE)[-1L]
   own <- split(seq_along(rows), inside)
-  residual <- about$network$layers[[1L]]$kind == "residual"
-  theta <- about$network$coef
+  residual <- flow$network$layers[[1L]]$kind == "residual"
+  theta <- flow$network$coef
   moves <- if (residual) {
     lapply(own, function(at) read_moves(rows[at[-1L]], q[at[-1L]], theta, rows[[at[[1L]]]]$layer$scale^2)[[1L]])
   } else {
@@ -30,11 +30,11 @@ depth_chain <- function(about) {
 }
 
 # For each layer, the mean squared gates q of an activation (channels x positions), or NULL for any other layer.
-layer_gates <- function(about) {
-  lowered <- lower_with_rows(about$network)
-  square <- gate_squares(about)
+layer_gates <- function(flow) {
+  lowered <- lower_with_rows(flow$network)
+  square <- gate_squares(flow)
   phi <- which(ops_are(lowered$graph$ops, "activation"))
-  q <- vector("list", length(network_rows(about$network)))
+  q <- vector("list", length(network_rows(flow$network)))
   at <- 0
   for (node in phi) {
     shape <- lowered$graph$ops[[node]]$shape

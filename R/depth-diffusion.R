@@ -74,13 +74,13 @@ diffusion_limit <- function(network, from = NULL, depth = NULL, task = NULL, dat
   limit <- check_limit(limit)
   middle <- list(position = (output_shape(own)[[3L]] + 1L) %/% 2L, channel = 1L)
   start <- if (is.null(from)) middle else check_one_output(from, call)
-  about <- read_flow(network, start, "total", task, data, limit, call)
-  chain <- depth_chain(about)
+  flow <- read_flow(network, start, "total", task, data, limit, call)
+  chain <- depth_chain(flow)
   times <- check_depth(depth, chain, call)
   check_cost(chain_cost(chain, times, tol), limit, "The finite chains and their limit", call)
-  v <- matrix(as.double(about$start$capacity), output_shape(own)[[1L]])
+  v <- matrix(as.double(flow$start$capacity), output_shape(own)[[1L]])
   if (is.null(from)) v[, middle$position] <- 1 / nrow(v)
-  new_diffusion(about, chain, times, v, tol, call)
+  new_diffusion(flow, chain, times, v, tol, call)
 }
 
 check_one_output <- function(from, call) {
@@ -165,19 +165,19 @@ unfit_row <- function(row, residual) {
 }
 
 stop_stack <- function(why, call, ...) {
-  about <- list2env(list(...), parent = environment())
+  values <- list2env(list(...), parent = environment())
   abort(c(
     "{.arg network} must be a chain of residual layers with one convolution each, or a plain stack of convolutions.",
     x = why
-  ), "stack", call = call, .envir = about)
+  ), "stack", call = call, .envir = values)
 }
 
 # ---- results ---------------------------------------------------------------------------------------
 
-new_diffusion <- function(about, chain, times, v, tol, call) {
+new_diffusion <- function(flow, chain, times, v, tol, call) {
   moments <- chain_moments(chain, rowSums(v))
   check_spread(moments, call)
-  n <- about$network$input$shape[[3L]]
+  n <- flow$network$input$shape[[3L]]
   start <- sum(colSums(v) * seq_len(ncol(v)))
   own <- sum(chain$counts)
   finite <- lapply(times, function(m) colSums(chain_finite(chain, v, m)))

@@ -138,12 +138,12 @@ measure_flow <- function(case, seed) {
 # capacities of the units of each node in `nodes`.
 flow_to <- function(case, network, nodes) {
   capacity <- replace(numeric(output_size(network)), case$middle$units, 1 / length(case$middle$units))
-  about <- read_flow(network, capacity, "total", NULL, NULL)
+  flow <- read_flow(network, capacity, "total", NULL, NULL)
   start <- list(outputs = capacity, slice = NULL)
   along <- order(nodes) # the core has levels in order of increasing nodes
   levels <- as.integer(c(0L, nodes[along]))
-  flow <- .Call(ffi_flow, about$graph, network$coef, gate_squares(about), start, levels)
-  list(spread = weighted_spread(flow$units[[1L]], case$at), units = flow$units[-1L][order(along)])
+  carried <- .Call(ffi_flow, flow$graph, network$coef, gate_squares(flow), start, levels)
+  list(spread = weighted_spread(carried$units[[1L]], case$at), units = carried$units[-1L][order(along)])
 }
 
 # Nodes of the outer residual layers. Returns a list: `sum`, the nodes that add block and skip, and `moved`, the last
