@@ -41,8 +41,10 @@ autoplot.ca_comparison <- function(object, type = c("profile", "loss", "rank", "
   type <- check_choice(type, c("profile", "loss", "rank", "cd", "frontier", "difference"))
   drawn <- if (type %in% c("loss", "frontier")) object$runs$loss else object$runs$total_capacity
   if (all(is.na(drawn))) {
-    abort(c("{.arg object} must have runs to draw.", x = "None of its {length(drawn)} run{?s} gave a {type}."),
-      "value")
+    abort(c(
+      "{.arg object} must have runs to draw.",
+      x = "None of its {length(drawn)} run{?s} has values for type {.val {type}}."
+    ), "value")
   }
   switch(type,
     profile = comparison_profile(object),
@@ -69,8 +71,8 @@ with_notes <- function(code) {
     invokeRestart("muffleWarning")
   }
   value <- withCallingHandlers(code,
-    capalloc_warning_not_comparable = note("runs are not quite comparable (see contrast_architectures())"),
-    capalloc_warning_pairing = note("replicates share no sample"),
+    capalloc_warning_not_comparable = note("runs are only partly comparable (see contrast_architectures())"),
+    capalloc_warning_pairing = note("replicates do not share a sample"),
     capalloc_warning_resampled = note("replicates resample the same rows")
   )
   list(value = value, notes = notes)
@@ -107,7 +109,7 @@ comparison_frontier <- function(object, level) {
     ggplot2::scale_colour_manual(values = rep_len(palette, k), drop = FALSE) +
     ggplot2::facet_wrap(ggplot2::vars(.data$task), scales = "free_y") +
     ggplot2::labs(x = "total capacity", y = "excess loss", colour = NULL, shape = NULL, caption = paste0(
-      "line: the frontier, whose architectures are beaten by none in both\nbars: ", 100 * level,
+      "line: the frontier of loss and capacity\nbars: ", 100 * level,
       "% intervals of the mean over replicates"
     )) +
     picture_theme()

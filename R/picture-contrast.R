@@ -50,7 +50,7 @@ contrast_type <- function(object, type, call = rlang::caller_env()) {
   if (type == "interval" || (ranked && one)) return(type)
   abort(c(
     "{.arg type} can be {.val cd} only for one Friedman test over all tasks.",
-    i = "Ask for it with {.code contrast_architectures(cmp, test = \"friedman\")}."
+    i = "{.code contrast_architectures(cmp, test = \"friedman\")} makes one."
   ), "value", call = call)
 }
 
@@ -76,7 +76,7 @@ interval_data <- function(object) {
     title = metric_text(attr(object, "metric"), setting$direction),
     subtitle = sub("^.*?: ", "", contrast_headline(object), perl = TRUE),
     rope = if (setting$test == "bayes") setting$rope,
-    note = paste0(interval_note(setting), if (any(!is.na(rows$reason))) "; points alone have no test")
+    note = paste0(interval_note(setting), if (any(!is.na(rows$reason))) "; points without interval have no test")
   )
 }
 

@@ -83,8 +83,8 @@ scaling_picture <- function(object, type) {
   rows <- rows[!is.na(rows$value), , drop = FALSE]
   if (nrow(rows) == 0L) {
     abort(c(
-      "{.arg type} cannot be {.val {type}}: this study has none.",
-      i = if (type == "decoupling") "Decoupling is that of activations, and of two channels or more."
+      "{.arg type} cannot be {.val {type}}: this study has no values of it.",
+      i = if (type == "decoupling") "Decoupling needs activations and two channels or more."
     ), "value", call = rlang::caller_env())
   }
   mode <- attr(object, "mode")

@@ -176,7 +176,7 @@ search_demand <- function(object, names) {
 }
 
 demand_note <- function(object) {
-  if (!any(object$comparison$demand$demand > 0)) return("the task demands none of its inputs")
+  if (!any(object$comparison$demand$demand > 0)) return("the demand is zero at every input")
   "orange: demand of the task, scaled to 1"
 }
 

@@ -59,7 +59,7 @@ plot.ca_shattering <- function(x, ...) {
     graphics::title(main = if (shown$named) name else shown$title, xlab = "distance of the inputs",
       ylab = "correlation of input gradients", font.main = 1)
   }
-  graphics::mtext(paste0("the darker the deeper: depth ", shown$depths[[1L]], " to ", shown$depths[[2L]],
+  graphics::mtext(paste0("darker lines are deeper: depth ", shown$depths[[1L]], " to ", shown$depths[[2L]],
     if (!is.null(shown$note)) paste0("; ", shown$note)), side = 1, outer = TRUE, cex = 0.7)
   invisible(x)
 }

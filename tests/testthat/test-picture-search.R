@@ -46,8 +46,8 @@ test_that("a task that demands nothing is drawn, and said to", {
   expect_true(all(is.na(idle$candidates$coverage)))
   # nothing is gained by capacity: the least is best
   expect_identical(idle$candidates$kernel, 2:3 + 0)
-  expect_match(ggplot2::autoplot(idle, type = "demand")$labels$caption, "demands none")
-  expect_true(any(grepl("demands none", drawn(plot(idle, type = "demand"))$texts)))
+  expect_match(ggplot2::autoplot(idle, type = "demand")$labels$caption, "demand is zero")
+  expect_true(any(grepl("demand is zero", drawn(plot(idle, type = "demand"))$texts)))
 })
 
 test_that("on a grid demand is a map after the candidates'", {
