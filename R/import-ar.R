@@ -25,7 +25,7 @@ check_window <- function(length, least, default = least, call = rlang::caller_en
   length <- check_count(length, call = call)
   if (length < least) {
     abort(c(
-      "{.arg length} must be {least} or more, which is how far back the model looks.",
+      "{.arg length} must be {least} or more, the number of past values that the model uses.",
       x = "It is {length}."
     ), "shape", call = call)
   }
@@ -128,8 +128,8 @@ innovations <- function(phi, theta) {
 check_fading <- function(fade, call) {
   if (fade < 1 && log(unseen_weight) / log(fade) <= longest_memory) return(invisible())
   abort_unsupported(c(
-    x = "The past does not die out in its predictions: its moving average has an inverse root of modulus
-      {format(fade, digits = 6)}.",
+    x = "The influence of past values on its predictions decays too slowly or not at all: its moving average has an
+      inverse root of modulus {format(fade, digits = 6)}.",
     i = if (fade < 1.001) "A root on the unit circle often means that the series was differenced once too often."
   ), call)
 }
@@ -145,8 +145,8 @@ lost_weight <- function(parts, state) {
 
 inform_truncation <- function(length, lost, fade, enough) {
   cli::cli_inform(c(
-    "The moving average remembers the whole past; this network sees its last {length} value{?s}.",
-    i = "The weights of what it does not see sum to {signif(lost, 2)} and fade by {signif(fade, 4)} a step.",
+    "The moving average depends on the whole past; this network uses the last {length} value{?s}.",
+    i = "The weights of earlier values sum to {signif(lost, 2)} and decrease by a factor of {signif(fade, 4)} a step.",
     i = if (lost > unseen_weight) "{.code length = {enough}} brings that sum to 1e-8 or less."
   ), class = c("capalloc_message_truncation", "capalloc_message"))
 }

@@ -28,7 +28,7 @@ check_dense <- function(layer, arg, call) {
   if (!is.list(layer) || is.data.frame(layer)) return(list(weight = check_weight(layer, arg, call)))
   unknown <- setdiff(names(layer), c("weight", "bias", "activation", "parameter"))
   if (is.null(layer[["weight"]]) || length(unknown) > 0L || anyDuplicated(names(layer))) {
-    shown <- if (is.null(names(layer))) "nothing with a name" else names(layer)
+    shown <- if (is.null(names(layer))) "elements without names" else names(layer)
     abort(c(
       "{.arg {arg}} must be a matrix or {.code list(weight =, bias =, activation =, parameter =)}.",
       x = "It is a list of {.val {shown}}."
@@ -53,7 +53,7 @@ check_dense_parameter <- function(parameter, activation, arg, call) {
   known <- activations()
   if (activation %in% known$activation[!is.na(known$parameter)]) return(check_number(parameter, arg = arg, call = call))
   abort(c(
-    "{.arg {arg}} must be {.code NULL}: {.val {activation}} has none.",
+    "{.arg {arg}} must be {.code NULL}: {.val {activation}} has no parameter.",
     x = "It is {show_value(parameter)}."
   ), "value", call = call)
 }
@@ -78,8 +78,8 @@ spread_activation <- function(layers, activation, args, call = rlang::caller_env
   own <- !vapply(layers, function(layer) is.null(layer$activation), NA)
   if (any(own)) {
     abort(c(
-      "{.arg activation} must be {.code NULL} where layers have their own.",
-      x = "{.arg {args[own]}} {?has/have} one."
+      "{.arg activation} must be {.code NULL} when layers state their own.",
+      x = "{.arg {args[own]}} {?has/have} an activation."
     ), "value", call = call)
   }
   Map(function(layer, name) replace(layer, "activation", name), layers, activation)

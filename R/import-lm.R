@@ -29,7 +29,7 @@ check_own_class <- function(x, known, call = rlang::caller_env()) {
   abort(c(
     "{.arg x} must be of a class whose predictions are known.",
     x = "It inherits from {.cls {known[[1L]]}} and is of class {.cls {foreign}}.",
-    i = "If it predicts by its coefficients alone, give those:
+    i = "If its predictions use the coefficients alone, give those:
       {.code as_network(list(list(weight =, bias =)))}."
   ), "type", call = call)
 }

@@ -35,8 +35,8 @@ check_repetition <- function(rep, x, call = rlang::caller_env()) {
   error <- if ("error" %in% rownames(x$result.matrix)) x$result.matrix["error", ]
   if (length(error) == n && !all(is.na(error))) return(which.min(error)[[1L]])
   abort(c(
-    "{.arg rep} must be given where the errors of the repetitions are not known.",
-    x = "There are {n}, and {.code x$result.matrix} has no error for {?it/each of them}."
+    "{.arg rep} is required when the errors of the repetitions are unknown.",
+    x = "There are {n} repetitions, and {.code x$result.matrix} does not have the error of each."
   ), "value", call = call)
 }
 
@@ -59,7 +59,7 @@ neuralnet_activation <- function(x, call = rlang::caller_env()) {
   known <- c(logistic = "sigmoid", tanh = "tanh", relu = "relu", ReLu = "relu")
   if (is.character(type) && length(type) == 1L && type %in% names(known)) return(known[[type]])
   abort_unsupported(c(
-    x = "Its {.arg act.fct} is a function of its own; known are {.val {names(known)[1:3]}}.",
+    x = "Its {.arg act.fct} is a user-defined function; supported are {.val {names(known)[1:3]}}.",
     i = "If it is one of {.fn activations}, give it with the weights:
       {.code as_network(list(list(weight =, bias =, activation =)))}."
   ), call)

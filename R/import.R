@@ -224,7 +224,9 @@ abort_unsupported <- function(message, call = rlang::caller_env(), .envir = pare
   abort(message, "unsupported", call = call, .envir = .envir)
 }
 
-abort_offset <- function(call) abort_unsupported(c(x = "It has an offset, which is no function of its inputs."), call)
+abort_offset <- function(call) {
+  abort_unsupported(c(x = "It has an offset, which is not a function of its inputs."), call)
+}
 
 abort_constant <- function(call = rlang::caller_env()) {
   abort_unsupported(c(x = "It predicts a constant: it has no inputs."), call)
@@ -237,9 +239,9 @@ check_fields <- function(x, fields, package, call) {
   missing <- setdiff(fields, names(x))
   if (length(missing) == 0L) return(invisible())
   abort(c(
-    "{.arg x} must be as package {.pkg {package}} makes a {.cls {class(x)[[1L]]}}.",
+    "{.arg x} must be a complete {.cls {class(x)[[1L]]}} object of package {.pkg {package}}.",
     x = "It has no {.or {.field {missing}}}.",
-    i = "Weights of dense layers can be given as they are:
+    i = "Weights of dense layers can be given directly:
       {.code as_network(list(list(weight =, bias =, activation =)))}."
   ), "type", call = call)
 }

@@ -189,7 +189,7 @@ test_that("the truncation is what the message says", {
     lost <- sum(weights[-seq_len(length)])
     expect_match(said, paste("sum to", signif(lost, 2)), fixed = TRUE)
     fade <- max(1 / Mod(polyroot(c(1, coef(model)[c("ma1", "ma2")]))))
-    expect_match(said, paste("fade by", signif(fade, 4)), fixed = TRUE)
+    expect_match(said, paste("factor of", signif(fade, 4)), fixed = TRUE)
   }
   network <- quietly(as_network(model))
   expect_lte(sum(weights[-seq_len(length_of(network))]), 1e-8)
