@@ -97,7 +97,7 @@ check_depth <- function(depth, chain, call) {
   if (chain$kind == "plain") {
     abort(c(
       "{.arg depth} must be {.code NULL} for a stack without skips.",
-      i = "Its layers cannot be cut into smaller steps; only a residual chain has a limit."
+      i = "Its layers cannot be divided into smaller steps; only a residual chain has a limit."
     ), "value", call = call)
   }
   depth <- check_vector(depth, arg = "depth", call = call)
@@ -117,7 +117,7 @@ check_depth <- function(depth, chain, call) {
 check_stack <- function(network, call) {
   kinds <- vapply(network$layers, function(layer) layer$kind, "")
   if (network$input$kind != "sequence") {
-    stop_stack("Its input is {describe_input(network$input)}: only sequences have a line to spread on.", call,
+    stop_stack("Its input is {describe_input(network$input)}: the depth limit is defined on sequences only.", call,
       network = network)
   }
   rows <- network_rows(network)
@@ -145,7 +145,7 @@ check_plain <- function(rows, call) {
   keeps <- vapply(convs, function(row) row$layer$in_shape[[3L]] == row$layer$out_shape[[3L]], NA)
   padded <- vapply(convs, function(row) row$layer$padding != "valid", NA)
   if (any(!keeps) && any(padded & vapply(convs, function(row) row$layer$kernel > 1L, NA))) {
-    stop_stack("It has convolutions with padding and without: whether its ends are reached is not clear.", call)
+    stop_stack("It mixes convolutions with and without padding: the boundaries of the diffusion are undefined.", call)
   }
   invisible()
 }
@@ -159,8 +159,8 @@ unfit_row <- function(row, residual) {
   }
   if (kind %in% c("residual", "activation")) return(NULL)
   if (kind != "conv") return("is not a convolution or an activation.")
-  if (row$layer$stride > 1L) return("has a stride: its steps have no fixed place.")
-  if (!is.null(row$layer$params$bias)) return("has a bias, whose capacity leaves the sequence.")
+  if (row$layer$stride > 1L) return("has a stride: its taps have no fixed offsets.")
+  if (!is.null(row$layer$params$bias)) return("has a bias: part of the capacity would leave the sequence.")
   NULL
 }
 
@@ -200,7 +200,7 @@ new_diffusion <- function(flow, chain, times, v, tol, call) {
 check_spread <- function(moments, call) {
   if (is.finite(moments$variance) && moments$variance > 0) return(invisible())
   why <- if (!is.finite(moments$variance) || moments$steps == 0) "Its scale, weights or gates are zero." else
-    "All capacity goes to one place: kernels have one tap that is not zero."
+    "All capacity goes to one position: each kernel has only one nonzero tap."
   abort(c("The steps of {.arg network} must have a positive variance.", x = why), "value", call = call)
 }
 

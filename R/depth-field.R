@@ -82,7 +82,7 @@ check_field_input <- function(network, call) {
   if (network$input$kind == "vector") {
     abort(c(
       "{.arg network} must be on a sequence or a grid.",
-      x = "Its input is {describe_input(network$input)}, whose entries have no places."
+      x = "Its input is {describe_input(network$input)}, whose entries have no positions."
     ), "shape", call = call)
   }
   if (length(network$layers) > 0L) return(invisible())

@@ -189,7 +189,7 @@ shared_entries <- function(network, study) {
   sizes <- vapply(rows, function(row) row$last - row$first + 1, 0)
   if (length(rows) == 0L || any(sizes != sizes[[1L]]) || sizes[[1L]] == 0) {
     abort(c(
-      "{.arg architecture} must return residual layers of equally many parameters in mode {.val {study$mode}}.",
+      "{.arg architecture} must return residual layers with equal numbers of parameters in mode {.val {study$mode}}.",
       x = if (length(rows) == 0L) "It has none." else "They have {unique(sizes)}."
     ), "shape", call = study$call)
   }
@@ -206,7 +206,7 @@ bias_entries <- function(network, study) {
   if (length(entries) > 0L) return(entries)
   abort(c(
     "{.arg architecture} must return layers with a bias in mode {.val recurrent}.",
-    i = "It stands for the inputs of each step."
+    i = "The bias represents the inputs of each step."
   ), "value", call = study$call)
 }
 

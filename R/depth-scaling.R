@@ -153,7 +153,7 @@ check_architecture <- function(architecture, activation, channels, mixing, call 
   given <- c(activation = !is.null(activation), channels = !is.null(channels), mixing = !is.null(mixing))
   if (any(given)) {
     arg <- names(given)[given][[1L]]
-    abort("{.arg {arg}} must be {.code NULL} with an {.arg architecture}, which says it itself.", "value", call = call)
+    abort("{.arg {arg}} must be {.code NULL} with an {.arg architecture}, which defines its own.", "value", call = call)
   }
   architecture
 }
@@ -223,9 +223,9 @@ new_scaling <- function(rows, study) {
   without <- tapply(is.na(rows$growth), paste(rows$exponent, rows$replicate), any)
   if (any(without)) {
     warn(c(
-      "{sum(without)} of {length(without)} draw{?s} {?has/have} no growth at some depth, and {?is/are} not in the
+      "{sum(without)} of {length(without)} draw{?s} {?has/have} no growth at some depth, and {?is/are} left out of the
         slopes.",
-      i = "Nothing moved there, its steps do not have the mean zero, or its gradient overflowed."
+      i = "The spread was zero there, its steps do not have mean zero, or its gradient overflowed."
     ), "scaling")
   }
   new_frame(as.list(rows), "ca_scaling_study", slopes = slopes, mode = study$mode, level = study$level,

@@ -53,7 +53,7 @@ shattering <- function(network, data = NULL, path = NULL, bins = 20) {
   rows <- shattering_rows(networks, data, call)
   if (!is.null(path)) rows <- path_rows(rows, check_count(path, min = 2L), call)
   if (nrow(rows) < 2L) {
-    abort(c("{.arg data} must have at least two rows, to make a pair.", x = "It has {nrow(rows)}."), "shape")
+    abort(c("{.arg data} must have at least two rows to form a pair.", x = "It has {nrow(rows)}."), "shape")
   }
   pairs <- distance_pairs(rows, bins, path)
   found <- lapply(networks, function(net) shatter_layers(net, rows, pairs, call))
@@ -80,7 +80,7 @@ shattered_networks <- function(network, call) {
 check_network_names <- function(names, call) {
   if (length(names) > 0L && !anyNA(names) && all(names != "") && !anyDuplicated(names)) return(invisible())
   abort(c(
-    "A list of networks in {.arg network} must have a name for each, all different.",
+    "A list of networks in {.arg network} must have unique names.",
     x = "Its names are {show_value(names)}."
   ), "value", call = call)
 }
@@ -107,7 +107,7 @@ shattering_rows <- function(networks, data, call) {
   if (is.null(data) && length(networks) == 1L && inherits(first, "ca_fit")) return(fit_rows(first, call)$x)
   if (is.null(data)) {
     abort(c(
-      "{.arg data} is needed: rows of inputs, at whose pairs gradients are compared.",
+      "{.arg data} is required: gradients are compared at pairs of its rows.",
       i = "Draw them from a task with {.code simulate(task, 100)$x}."
     ), "no_data", call = call)
   }

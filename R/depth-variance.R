@@ -80,7 +80,7 @@ read_variances <- function(variances, widths, q, call = rlang::caller_env()) {
   }
   if (!is.numeric(variances) || !length(variances) %in% c(1L, length(n_in))) {
     abort(c(
-      "{.arg variances} must be of {.or {.val {names(known)}}}, or one number for each layer.",
+      "{.arg variances} must be one or more of {.or {.val {names(known)}}}, or one number for each layer.",
       x = "It is {show_value(variances)}."
     ), "value", call = call)
   }
@@ -151,6 +151,6 @@ print.ca_variance_study <- function(x, ...) {
   cat("<variance study> ", attr(x, "activation"), ", widths ", paste(widths, collapse = ", "), ", ",
     count_text(attr(x, "draws"), "draw"), "\n", sep = "")
   print(glance(x), row.names = FALSE, digits = 3)
-  cat("factors: of the trace of S, in all and per unit, from the output to the input, and of the signal forwards\n")
+  cat("ratios input / output of the trace of S, total and per unit; ratio output / input of the signal\n")
   invisible(x)
 }
