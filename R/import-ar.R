@@ -56,11 +56,15 @@ as_network.Arima <- function(x, length = NULL, ...) {
   window_network(new_input("sequence", 1L, 1L, length), array(lags, c(length(lags), 1L, 1L)), constant)
 }
 
-# The coefficients of an ARIMA model, seasonal factors multiplied out. Returns a list: `phi`, `theta`, `delta` and
-# `mean` (NULL without one) of
+# Coefficients `phi`, `theta`, `delta` and `mean` (NULL without one) of an ARIMA model, seasonal factors multiplied out:
 #   w_t = x_t - sum_i delta_i x_(t-i)
 #   w_t - mean = sum_i phi_i (w_(t-i) - mean) + e_t + sum_i theta_i e_(t-i)
-# and `nobs`, the length of the series that the model was fitted to.
+# `nobs` is the length of the series that the model was fitted to.
+new_arima <- function(phi, theta, delta, mean, nobs) {
+  list(phi = phi, theta = theta, delta = delta, mean = mean, nobs = nobs)
+}
+
+# Reads the coefficients of an ARIMA model.
 arima_parts <- function(x, call = rlang::caller_env()) {
   others <- x$coef[seq_along(x$coef) > sum(x$arma[1:4])] # the first are ar, ma, seasonal ar and seasonal ma
   regressors <- setdiff(names(others), "intercept")
@@ -76,7 +80,7 @@ arima_parts <- function(x, call = rlang::caller_env()) {
     ), call)
   }
   theta <- x$model$theta # padded with zeros
-  list(
+  new_arima(
     phi = x$model$phi, theta = theta[seq_len(max(0, which(theta != 0)))], delta = x$model$Delta,
     mean = if (length(others) > 0L) others[["intercept"]], nobs = length(x$residuals)
   )
@@ -111,9 +115,11 @@ moving_average_network <- function(parts, length, call = rlang::caller_env()) {
 unseen_weight <- 1e-8
 longest_memory <- 1e5
 
-# The innovations form at its steady state, h_t = transition h_(t-1) + gain w_t. Returns a list: `gain` (length r),
+# The innovations form of an ARMA model at its steady state, h_t = transition h_(t-1) + gain w_t: `gain` (length r),
 # `transition` (r x r) = T - K Z, which has -theta in its first column and ones above the diagonal, and `fade`, the
 # spectral radius of `transition`.
+new_innovations <- function(gain, transition, fade) list(gain = gain, transition = transition, fade = fade)
+
 innovations <- function(phi, theta) {
   r <- max(length(phi), length(theta))
   pad <- function(x) c(x, numeric(r - length(x)))
@@ -122,7 +128,7 @@ innovations <- function(phi, theta) {
   above <- seq_len(r - 1L)
   transition[cbind(above, above + 1L)] <- 1
   fade <- max(Mod(eigen(transition, only.values = TRUE)$values))
-  list(gain = pad(phi) + pad(theta), transition = transition, fade = fade)
+  new_innovations(pad(phi) + pad(theta), transition, fade)
 }
 
 check_fading <- function(fade, call) {

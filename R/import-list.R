@@ -22,10 +22,9 @@ element_args <- function(x) {
   args
 }
 
-# Checks one element, a matrix or a list, and returns list(weight, bias, activation, parameter), of which all but the
-# first may be NULL: `weight` (units x inputs), `bias` (units), the name of an activation and its parameter.
+# Checks one element, a matrix or a list, and returns it as new_dense().
 check_dense <- function(layer, arg, call) {
-  if (!is.list(layer) || is.data.frame(layer)) return(list(weight = check_weight(layer, arg, call)))
+  if (!is.list(layer) || is.data.frame(layer)) return(new_dense(check_weight(layer, arg, call)))
   unknown <- setdiff(names(layer), c("weight", "bias", "activation", "parameter"))
   if (is.null(layer[["weight"]]) || length(unknown) > 0L || anyDuplicated(names(layer))) {
     shown <- if (is.null(names(layer))) "elements without names" else names(layer)
@@ -41,7 +40,7 @@ check_dense <- function(layer, arg, call) {
   if (!is.null(activation)) activation <- check_known(activation, paste0(arg, "$activation"), call)
   parameter <- layer[["parameter"]]
   if (!is.null(parameter)) parameter <- check_dense_parameter(parameter, activation, paste0(arg, "$parameter"), call)
-  list(weight = weight, bias = bias, activation = activation, parameter = parameter)
+  new_dense(weight, bias, activation, parameter)
 }
 
 check_known <- function(activation, arg, call) {

@@ -43,7 +43,7 @@ regression_network <- function(x, input, call = rlang::caller_env()) {
   if (!any(used)) abort_constant(call)
   if (any(aliased)) inform_aliased(rownames(terms)[aliased])
   input <- task_input(input, sum(used), rownames(terms)[used], call = call)
-  layer <- list(weight = t(terms[used, , drop = FALSE]), bias = if (any(constant)) terms[constant, ])
+  layer <- new_dense(t(terms[used, , drop = FALSE]), bias = if (any(constant)) terms[constant, ])
   stack_dense(new_network(input), list(layer))
 }
 

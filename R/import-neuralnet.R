@@ -12,7 +12,7 @@ as_network.nn <- function(x, input = NULL, link = FALSE, rep = NULL, ...) {
   curved <- c(rep.int(TRUE, last - 1L), !x$linear.output && !link)
   if (any(curved)) {
     activation <- neuralnet_activation(x)
-    layers[curved] <- lapply(layers[curved], c, activation = activation)
+    layers[curved] <- lapply(layers[curved], replace, "activation", activation)
   }
   labels <- x$model.list$variables
   inputs <- ncol(layers[[1L]]$weight)
@@ -40,7 +40,7 @@ check_repetition <- function(rep, x, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-# The layers of one repetition, each with `weight` and `bias`. Package neuralnet has one matrix for each layer,
+# The layers of one repetition, each a new_dense(). Package neuralnet has one matrix for each layer,
 # (1 + inputs) x units with the constant in row 1. Excluded weights are NA there; they are zero in predictions.
 neuralnet_layers <- function(x, rep, call = rlang::caller_env()) {
   units <- NULL
@@ -50,7 +50,7 @@ neuralnet_layers <- function(x, rep, call = rlang::caller_env()) {
     weight <- check_matrix(weight, if (!is.null(units)) units + 1L, arg = paste0("x$weights[[", rep, "]][[", i, "]]"),
       call = call)
     units <<- ncol(weight)
-    list(weight = t(weight[-1L, , drop = FALSE]), bias = weight[1L, ])
+    new_dense(t(weight[-1L, , drop = FALSE]), bias = weight[1L, ])
   })
 }
 

@@ -25,14 +25,12 @@ nnet_blocks <- function(x, weights) {
   inputs <- 1L + seq_len(x$n[[1L]])
   outputs <- size + seq_len(x$n[[3L]])
   bias <- weights[outputs, 1L]
-  across <- list(weight = weights[outputs, inputs, drop = FALSE])
-  if (size == 0) return(list(list(c(across, list(bias = bias)))))
-  hidden <- list(
-    weight = weights[-outputs, inputs, drop = FALSE], bias = weights[-outputs, 1L], activation = "sigmoid"
-  )
-  through <- list(hidden, list(weight = weights[outputs, -c(1L, inputs), drop = FALSE], bias = bias))
+  across <- weights[outputs, inputs, drop = FALSE]
+  if (size == 0) return(list(list(new_dense(across, bias))))
+  hidden <- new_dense(weights[-outputs, inputs, drop = FALSE], weights[-outputs, 1L], "sigmoid")
+  through <- list(hidden, new_dense(weights[outputs, -c(1L, inputs), drop = FALSE], bias))
   skips <- diff(x$nconn)[[x$nunits]] > 1L + size # number of connections of the last output
-  if (skips) list(through, list(across)) else list(through)
+  if (skips) list(through, list(new_dense(across))) else list(through)
 }
 
 # Matrix of weights from nnet's list of connections: (hidden units, outputs) x (constant, inputs, hidden units). nnet
@@ -65,8 +63,7 @@ as_network.multinom <- function(x, input = NULL, link = FALSE, ...) {
   if (x$softmax) weights <- weights[-1L, , drop = FALSE] - rep(weights[1L, ], each = nrow(weights) - 1L)
   constant <- c(TRUE, terms == "(Intercept)")
   if (all(constant)) abort_constant()
-  layer <- list(
-    weight = weights[, !constant, drop = FALSE],
+  layer <- new_dense(weights[, !constant, drop = FALSE],
     bias = if (sum(constant) > 1L) rowSums(weights[, constant, drop = FALSE]),
     activation = if (!x$softmax && !link) "sigmoid"
   )

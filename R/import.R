@@ -246,7 +246,13 @@ check_fields <- function(x, fields, package, call) {
   ), "type", call = call)
 }
 
-# Adds dense layers to a network, sets their coefficients and marks them as imported. `layers`: see check_dense().
+# A dense layer: `weight` (units x inputs), `bias` (units), the name of its `activation`, and the `parameter` of the
+# activation. All but the first may be NULL.
+new_dense <- function(weight, bias = NULL, activation = NULL, parameter = NULL) {
+  list(weight = weight, bias = bias, activation = activation, parameter = parameter)
+}
+
+# Adds dense layers, each a new_dense(), to a network, sets their coefficients and marks them as imported.
 stack_dense <- function(network, layers) {
   mark_imported(set_coef(add_dense(network, layers), dense_coef(layers)))
 }

@@ -217,3 +217,8 @@ test_that("subclasses of Arima are read alike", {
   forecast <- structure(model, class = c("forecast_ARIMA", "ARIMA", "Arima"))
   expect_identical(as_network(forecast), as_network(model))
 })
+
+test_that("coefficients and innovations have the fields of their constructors", {
+  expect_constructor(capalloc:::new_arima)
+  expect_constructor(capalloc:::new_innovations)
+})

@@ -95,3 +95,7 @@ test_that("what cannot be imported is refused by class", {
   # its text is task_data()'s
   expect_error(as_network(lm(mpg ~ wt, mtcars), input = input_sequence(2)), class = "capalloc_error_shape")
 })
+
+test_that("a dense layer has the fields of its constructor", {
+  expect_constructor(capalloc:::new_dense)
+})
