@@ -116,8 +116,13 @@ width_panel <- function(rows, title) {
 
 most_fields <- 60
 
-# Returns a list: `rows`, a data frame with the ends of the strips of each layer, extended by half a position to both
-# sides, in lags on a sequence; `ticks` of the layers (y, label); `label` of the x axis, `title` and `note`.
+# What a picture of regions draws: `rows`, a data frame with the ends of the strips of each layer, extended by half a
+# position to both sides, in lags on a sequence; `ticks` of the layers (y, label); `label` of the x axis, `title` and
+# `note`.
+new_field_picture <- function(rows, ticks, label, title, note) {
+  list(rows = rows, ticks = ticks, label = label, title = title, note = note)
+}
+
 field_picture <- function(object) {
   rows <- plain_frame(object)
   sequence <- attr(object, "input_kind") == "sequence"
@@ -128,7 +133,7 @@ field_picture <- function(object) {
   place <- if (sequence) function(x) attr(object, "extent") + 1 - x else identity
   side <- if (sequence) -0.5 else 0.5
   few <- unique(round(seq(1, length(kept), length.out = min(length(kept), 20L))))
-  list(
+  new_field_picture(
     rows = light_frame(list(
       left = place(rows$from) - side, right = place(rows$to) + side, region_left = place(rows$region_from) - side,
       region_right = place(rows$region_to) + side, at = place(rows$mean), y = match(as.integer(rows$layer), kept),

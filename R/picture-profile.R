@@ -1,13 +1,18 @@
 # Profiles: bars of capacity by input, and of capacity beside demand.
 
-# Returns a list: `rows` to draw, the column `x` of them for the axis, its `label`, `note`, and `most`, the bound on the
-# capacity of a position of a linear network, summed over channels (NULL for parts, which have no such bound, and for
-# nonlinear networks). The constant is not drawn; `note` states its capacity. Inputs of a vector that have names are
-# labelled by name, unless `named` is FALSE.
+# What the picture of a profile draws: `rows`, the column `x` of them for the axis, its `label`, a `note` or NULL, and
+# `most`, the bound on the capacity of a position of a linear network, summed over channels (NULL for parts, which have
+# no such bound, and for nonlinear networks).
+new_profile_picture <- function(rows, x, label, note, most) {
+  list(rows = rows, x = x, label = label, note = note, most = most)
+}
+
+# The constant is not drawn; the note states its capacity. Inputs of a vector that have names are labelled by name,
+# unless `named` is FALSE.
 profile_data <- function(object, named = TRUE) {
   rows <- plain_frame(object)
   if (!is.null(rows$part)) {
-    return(list(rows = rows, x = "part", label = "part of the input space", note = NULL, most = NULL))
+    return(new_profile_picture(rows, "part", "part of the input space", note = NULL, most = NULL))
   }
   constant <- is.na(rows$position)
   # a sequence beside a vector, which has no lags, is drawn by position
@@ -17,7 +22,7 @@ profile_data <- function(object, named = TRUE) {
     x <- "input"
     shown$input <- factor(shown$input, levels = unique(shown$input))
   }
-  list(
+  new_profile_picture(
     rows = shown, x = x, note = constant_note(rows[constant, , drop = FALSE]),
     label = if (x == "lag") "lag (1 is the newest input)" else "input",
     most = if (!isFALSE(attr(object, "linear"))) attr(object, "n_outputs") * max(rows$channel, 1, na.rm = TRUE)

@@ -77,9 +77,13 @@ ranked_candidates <- function(object, call = rlang::caller_env()) {
 
 # ---- the frontier --------------------------------------------------------------------------------
 
-# Returns a list: `rows`, a data frame with the columns capacity, excess, rank, frontier and family; `edge`, the rows on
-# the frontier in order of increasing capacity, with a label (the ranks of all candidates with this capacity);
-# `logarithmic`, whether the axis of excess losses is; and `note`.
+# What a picture of a frontier draws: `rows`, a data frame with the columns capacity, excess, rank, frontier and family;
+# `edge`, the rows on the frontier in order of increasing capacity, with a label (the ranks of all candidates with this
+# capacity); `logarithmic`, whether the axis of excess losses is; and `note`.
+new_frontier_picture <- function(rows, edge, logarithmic, note) {
+  list(rows = rows, edge = edge, logarithmic = logarithmic, note = note)
+}
+
 frontier_data <- function(object) {
   rows <- ranked_candidates(object)
   excess <- on_log_scale(rows$excess_loss)
@@ -93,7 +97,7 @@ frontier_data <- function(object) {
   edge <- edge[order(edge$capacity, edge$rank), , drop = FALSE]
   edge$label <- stats::ave(as.character(edge$rank), edge$capacity, FUN = function(x) paste(x, collapse = ", "))
   edge$label[duplicated(edge$capacity)] <- ""
-  list(
+  new_frontier_picture(
     rows = rows, edge = edge, logarithmic = excess$logarithmic,
     note = paste(c(
       paste0("filled: on the frontier, with their ranks; ", best_key(object)), excess$note
@@ -234,8 +238,13 @@ demand_plot <- function(object, names) {
 
 # ---- the ranking ---------------------------------------------------------------------------------
 
-# Returns a list: `rows` of runs and `means` of candidates, data frames with the columns x (excess loss) and y (the
-# candidate, a factor with the best as its last level); `logarithmic`, whether the axis of x is; and `note`.
+# What a picture of the ranking draws: `rows` of runs and `means` of candidates, data frames with the columns x (excess
+# loss) and y (the candidate, a factor with the best as its last level), and for means frontier; `logarithmic`, whether
+# the axis of x is; and `note`.
+new_ranking_picture <- function(rows, means, logarithmic, note) {
+  list(rows = rows, means = means, logarithmic = logarithmic, note = note)
+}
+
 rank_points <- function(object, names) {
   runs <- object$comparison$runs
   runs <- runs[runs$network %in% names & !is.na(runs$excess_loss), , drop = FALSE]
@@ -245,7 +254,7 @@ rank_points <- function(object, names) {
   labels <- paste0(means$rank, ": ", names)
   place <- function(network) factor(labels[match(network, names)], levels = rev(labels))
   scale <- on_log_scale(all)
-  list(
+  new_ranking_picture(
     rows = light_frame(list(x = scaled(runs$excess_loss), y = place(runs$network))),
     means = light_frame(list(x = scaled(means$excess_loss), y = place(names), frontier = means$frontier)),
     logarithmic = scale$logarithmic,

@@ -93,3 +93,8 @@ test_that("pictures look as they did", {
   vdiffr::expect_doppelganger("search demand", ggplot2::autoplot(search, type = "demand"))
   vdiffr::expect_doppelganger("search rank", ggplot2::autoplot(search, type = "rank"))
 })
+
+test_that("the data of pictures have the fields of their constructors", {
+  expect_constructor(capalloc:::new_frontier_picture)
+  expect_constructor(capalloc:::new_ranking_picture)
+})
