@@ -1,17 +1,24 @@
 # Stacks of convolutions on a sequence as Markov chains of capacity in mode total: one layer, chains refined into more
 # layers of smaller scale and their limit, and the moments of the steps. Capacities are matrices (channels x positions).
 #
+
 # A move is one convolution with the activations around it:
 #   offsets  tap k of output position u reads input position u + offsets[k]
 #   W2       for each tap the squared weights (filters x channels)
-#   norm     sums of the squared weights of the taps inside the input (filters x output positions)
-#   after    mean squared gates q of the activations at its output (filters x output positions), 1 without one
-#   before   the same at its input (channels x input positions)
+#   before   mean squared gates q of the activations at its input (channels x input positions), 1 without one
+#   after    the same at its output (filters x output positions)
 #   scale2   squared scale of its residual layer, NULL in a plain stack
+#   norm     sums of the squared weights of the taps inside the input (filters x output positions), set by read_move()
+new_move <- function(offsets, W2, before, after, scale2, norm = NULL) {
+  list(offsets = offsets, W2 = W2, before = before, after = after, scale2 = scale2, norm = norm)
+}
 
-# Returns a list: `kind`, "residual" or "plain"; `moves` from the input to the output, where equal consecutive layers
-# are one move; `counts`, the number of layers of each move; and `padded`, whether all layers keep the length of the
-# sequence, so that capacity can reach its ends.
+# A chain: `kind`, "residual" or "plain"; `moves` from the input to the output, where equal consecutive layers are one
+# move; `counts`, the number of layers of each move; and `padded`, whether all layers keep the length of the sequence,
+# so that capacity can reach its ends.
+new_chain <- function(kind, moves, counts, padded) list(kind = kind, moves = moves, counts = counts, padded = padded)
+
+# The chain of a network, from the record of a flow through it.
 depth_chain <- function(flow) {
   q <- layer_gates(flow)
   rows <- network_rows(flow$network)
@@ -25,7 +32,7 @@ depth_chain <- function(flow) {
     read_moves(rows, q, theta)
   }
   grouped <- group_moves(unname(moves))
-  list(kind = if (residual) "residual" else "plain", moves = grouped$moves, counts = grouped$counts,
+  new_chain(kind = if (residual) "residual" else "plain", moves = grouped$moves, counts = grouped$counts,
     padded = residual || all(vapply(moves, function(move) ncol(move$after) == ncol(move$before), NA)))
 }
 
@@ -51,22 +58,21 @@ read_moves <- function(rows, q, theta, scale2 = NULL) {
   lapply(seq_along(convs), function(i) {
     until <- if (i < length(convs)) convs[[i + 1L]] - 1L else length(rows)
     first <- if (i == 1L) q[seq_len(convs[[1L]] - 1L)]
-    new_move(rows[[convs[[i]]]], gate_product(first), gate_product(q[convs[[i]]:until]), theta, scale2)
+    read_move(rows[[convs[[i]]]], gate_product(first), gate_product(q[convs[[i]]:until]), theta, scale2)
   })
 }
 
 # Product of the mean squared gates of consecutive activations, 1 without any.
 gate_product <- function(q) Reduce(`*`, Filter(Negate(is.null), q), 1)
 
-new_move <- function(row, before, after, theta, scale2) {
+read_move <- function(row, before, after, theta, scale2) {
   layer <- row$layer
   n_in <- layer$in_shape[[3L]]
   n_out <- layer$out_shape[[3L]]
   W2 <- tap_squares(layer, theta[row$first:row$last])
   pad <- layer$window[[8L]]
-  move <- list(offsets = (seq_along(W2) - 1L) * layer$dilation - pad, W2 = W2, scale2 = scale2)
-  move$before <- matrix(before, layer$in_shape[[1L]], n_in)
-  move$after <- matrix(after, layer$out_shape[[1L]], n_out)
+  move <- new_move((seq_along(W2) - 1L) * layer$dilation - pad, W2, matrix(before, layer$in_shape[[1L]], n_in),
+    matrix(after, layer$out_shape[[1L]], n_out), scale2)
   move$norm <- gather_taps(move, 1 + 0 * move$before)
   move
 }
@@ -146,10 +152,12 @@ chain_finite <- function(chain, v, times = 1) {
   v
 }
 
+# The result of chain_limit(): capacity `v` of the inputs, and `error`, a bound on the capacity truncated.
+new_chain_limit <- function(v, error) list(v = v, error = error)
+
 # Limit of chain_finite() for `times` to infinity: exp(Q) with Q = R (M - I), R the diagonal matrix of rates, for each
 # group of equal layers. It is computed by uniformisation: with r the largest rate, exp(Q) = sum_k Pois(r)(k)
-# (I + Q / r)^k, whose terms have one sign, truncated where the remaining probability is below `tol`. Returns a list:
-# capacity `v` of the inputs, and `error`, a bound on the capacity truncated.
+# (I + Q / r)^k, whose terms have one sign, truncated where the remaining probability is below `tol`.
 chain_limit <- function(chain, v, tol) {
   error <- 0
   for (g in rev(seq_along(chain$moves))) {
@@ -167,7 +175,7 @@ chain_limit <- function(chain, v, tol) {
     v <- out
     error <- error + stats::ppois(last, r, lower.tail = FALSE)
   }
-  list(v = v, error = error)
+  new_chain_limit(v, error)
 }
 
 # Number of operations of all finite chains and of the limit.
@@ -182,11 +190,15 @@ chain_cost <- function(chain, times, tol) {
 
 # ---- moments of the steps --------------------------------------------------------------------------
 
-# Moments of the displacement of capacity far from the borders, from capacities p of the output's channels. Returns a
-# list: `steps`, the expected number of steps (layers of a plain stack); `drift` and `second`, mean and second moment of
-# one step; `mean` and `variance` of the whole displacement. The columns of `state` are sums over paths, weighted by
-# capacity: of 1, of the number of steps, of the displacement, of the squared displacement of each step, and of the
-# square of the whole displacement.
+# Moments of the displacement of capacity: `steps`, the expected number of steps (layers of a plain stack); `drift` and
+# `second`, mean and second moment of one step; `mean` and `variance` of the whole displacement.
+new_chain_moments <- function(steps, drift, second, mean, variance) {
+  list(steps = steps, drift = drift, second = second, mean = mean, variance = variance)
+}
+
+# Moments far from the borders, from capacities p of the output's channels. The columns of `state` are sums over paths,
+# weighted by capacity: of 1, of the number of steps, of the displacement, of the squared displacement of each step, and
+# of the square of the whole displacement.
 chain_moments <- function(chain, p) {
   state <- cbind(p, 0, 0, 0, 0) # channels x 5
   for (g in rev(seq_along(chain$moves))) {
@@ -202,21 +214,23 @@ chain_moments <- function(chain, p) {
   sums <- colSums(state)
   steps <- sums[[2L]] / sums[[1L]]
   mean <- sums[[3L]] / sums[[1L]]
-  list(
+  new_chain_moments(
     steps = steps, drift = mean / steps, second = sums[[4L]] / sums[[2L]], mean = mean,
     variance = sums[[5L]] / sums[[1L]] - mean^2
   )
 }
 
-# Returns a list: `R0`, `R1` and `R2` (filters x channels), sums over taps of the rates times 1, d and d^2 with d the
+# Rates of one step: `R0`, `R1` and `R2` (filters x channels), sums over taps of the rates times 1, d and d^2 with d the
 # displacement of the tap; and `rate`, the rate of each filter, 1 in a plain stack.
+new_step_rates <- function(R0, R1, R2, rate) list(R0 = R0, R1 = R1, R2 = R2, rate = rate)
+
 step_matrices <- function(move, residual) {
   W2 <- Reduce(`+`, move$W2)
   norm <- rowSums(W2)
   rate <- if (residual) move$scale2 * rowMeans(move$after) * c(W2 %*% rowMeans(move$before)) else rep(1, nrow(W2))
   by <- ifelse(norm > 0, rate / norm, 0)
   sums <- lapply(0:2, function(power) by * Reduce(`+`, Map(`*`, move$W2, move$offsets^power)))
-  list(R0 = sums[[1L]], R1 = sums[[2L]], R2 = sums[[3L]], rate = rate)
+  new_step_rates(R0 = sums[[1L]], R1 = sums[[2L]], R2 = sums[[3L]], rate = rate)
 }
 
 # The sums over paths after one more step.

@@ -3,19 +3,20 @@
 
 # ---- networks --------------------------------------------------------------------------------------
 
-# One exponent at one depth. Returns a list: `depth`, `exponent` and `scale`; `network` and `lowered`, its graph with
-# rows; `at`, see input_places(); `middle`, see middle_units(); `draw`, see study_draw(); and on random weights `read`,
-# see read_graph().
-new_case <- function(study, depth, exponent) {
+# One exponent at one depth: `depth`, `exponent` and `scale`; `network` and `lowered`, its graph with rows; `at`, see
+# input_places(); `middle`, a new_middle(); `draw`, see study_draw(); and `read`, see read_graph(), NULL in mode total.
+new_case <- function(depth, exponent, scale, network, lowered, at, middle, draw, read) {
+  list(depth = depth, exponent = exponent, scale = scale, network = network, lowered = lowered, at = at,
+    middle = middle, draw = draw, read = read)
+}
+
+study_case <- function(study, depth, exponent) {
   scale <- study$sigma * depth^-exponent
   network <- study_network(study, depth, scale)
   lowered <- lower_with_rows(network)
-  case <- list(
-    depth = depth, exponent = exponent, scale = scale, network = network, lowered = lowered,
-    at = input_places(network$input), middle = middle_units(network), draw = study_draw(study, network)
-  )
-  if (study$mode != "total") case$read <- read_graph(case)
-  case
+  middle <- middle_units(network)
+  new_case(depth, exponent, scale, network, lowered, at = input_places(network$input), middle = middle,
+    draw = study_draw(study, network), read = if (study$mode != "total") read_graph(network, lowered$graph, middle))
 }
 
 study_network <- function(study, depth, scale) {
@@ -93,13 +94,15 @@ input_places <- function(input) {
   if (input$kind == "grid") cbind(units$row, units$column) else cbind(units$position)
 }
 
-# The middle position of the output. Returns a list: its `row` and `column`, counted from 0, and `units`, the indices of
-# its channels among all outputs, counted from 1.
+# The middle position of the output: its `row` and `column`, counted from 0, and `units`, the indices of its channels
+# among all outputs, counted from 1.
+new_middle <- function(row, column, units) list(row = row, column = column, units = units)
+
 middle_units <- function(network) {
   shape <- output_shape(network)
   row <- (shape[[2L]] - 1L) %/% 2L
   column <- (shape[[3L]] - 1L) %/% 2L
-  list(row = row, column = column, units = shape[[1L]] * (row + shape[[2L]] * column) + seq_len(shape[[1L]]))
+  new_middle(row, column, units = shape[[1L]] * (row + shape[[2L]] * column) + seq_len(shape[[1L]]))
 }
 
 # Weighted variance of positions, summed over dimensions. `at`: positions (n x dimensions).
@@ -117,9 +120,12 @@ study_reach <- function(study, depth) {
   if (is.null(study$architecture)) return(as.double(depth))
   network <- study_network(study, depth, 1e8)
   if (study$mode != "total" || is.null(network$coef)) network$coef <- rep(1, n_params(network))
-  case <- list(network = network, lowered = lower_with_rows(network), at = input_places(network$input),
-    middle = middle_units(network))
-  flow_to(case, network, integer())$spread
+  flow_to(network, input_places(network$input), middle_units(network), integer())$spread
+}
+
+# The measurements of one draw: `spread` at the input, share on the skips (`survival`) and `decoupling` of gates.
+new_measures <- function(spread, survival, decoupling) {
+  list(spread = spread, survival = survival, decoupling = decoupling)
 }
 
 # ---- mode total --------------------------------------------------------------------------------------
@@ -128,22 +134,22 @@ measure_flow <- function(case, seed) {
   network <- case$network
   if (!is.na(seed)) network$coef <- with_seed(seed, case$draw())
   skips <- residual_sums(case)
-  found <- flow_to(case, network, c(skips$sum, skips$moved))
+  found <- flow_to(network, case$at, case$middle, c(skips$sum, skips$moved))
   n <- length(skips$sum)
   share <- vapply(seq_len(n), function(l) sum(found$units[[n + l]]) / sum(found$units[[l]]), 0)
-  list(spread = found$spread, survival = prod(1 - share), decoupling = gate_decoupling(case, network$coef, 1))
+  new_measures(spread = found$spread, survival = prod(1 - share), decoupling = gate_decoupling(case, network$coef, 1))
 }
 
-# Carries capacity 1 from the middle of the output to the input. Returns a list: `spread` at the input, and `units`, the
-# capacities of the units of each node in `nodes`.
-flow_to <- function(case, network, nodes) {
-  capacity <- replace(numeric(output_size(network)), case$middle$units, 1 / length(case$middle$units))
+# Carries capacity 1 from the middle of the output to the input, whose coordinates have the positions `at`. Returns a
+# list: `spread` at the input, and `units`, the capacities of the units of each node in `nodes`.
+flow_to <- function(network, at, middle, nodes) {
+  capacity <- replace(numeric(output_size(network)), middle$units, 1 / length(middle$units))
   flow <- read_flow(network, capacity, "total", NULL, NULL)
   start <- list(outputs = capacity, slice = NULL)
   along <- order(nodes) # the core has levels in order of increasing nodes
   levels <- as.integer(c(0L, nodes[along]))
   carried <- .Call(ffi_flow, flow$graph, network$coef, gate_squares(flow), start, levels)
-  list(spread = weighted_spread(carried$units[[1L]], case$at), units = carried$units[-1L][order(along)])
+  list(spread = weighted_spread(carried$units[[1L]], at), units = carried$units[-1L][order(along)])
 }
 
 # Nodes of the outer residual layers. Returns a list: `sum`, the nodes that add block and skip, and `moved`, the last
@@ -212,13 +218,13 @@ bias_entries <- function(network, study) {
 
 # The graph with one output, a linear combination of the channels at the middle position. Its weights are the last
 # entries of theta.
-read_graph <- function(case) {
-  graph <- list2env(list(ops = case$lowered$graph$ops, theta = case$lowered$graph$n_params, row = 0L))
-  channels <- output_shape(case$network)[[1L]]
-  crop <- new_window(pad = -c(case$middle$row, case$middle$column))
-  from <- emit(graph, "fixed", case$lowered$graph$output, c(channels, 1L, 1L), window = crop)
+read_graph <- function(network, lowered, middle) {
+  graph <- list2env(list(ops = lowered$ops, theta = lowered$n_params, row = 0L))
+  channels <- output_shape(network)[[1L]]
+  crop <- new_window(pad = -c(middle$row, middle$column))
+  from <- emit(graph, "fixed", lowered$output, c(channels, 1L, 1L), window = crop)
   output <- emit(graph, "linear", from, c(1L, 1L, 1L), theta = take(graph, channels))
-  list(input = case$lowered$graph$input, ops = graph$ops, output = output, n_params = graph$theta)
+  list(input = lowered$input, ops = graph$ops, output = output, n_params = graph$theta)
 }
 
 measure_gradient <- function(case, seed) {
@@ -229,7 +235,7 @@ measure_gradient <- function(case, seed) {
   # relative to the largest derivative, whose square can overflow
   largest <- max(abs(slopes))
   slopes <- if (is.finite(largest) && largest > 0) slopes / largest else slopes * NA_real_
-  list(
+  new_measures(
     spread = weighted_spread(slopes^2, case$at), survival = skip_share(case, slopes, drawn$w),
     decoupling = gate_decoupling(case, drawn$theta, seed)
   )

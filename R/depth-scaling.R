@@ -90,18 +90,17 @@
 scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0.25, 0.5, 0.75),
                           mode = c("total", "independent", "shared", "recurrent"), sigma = 1, activation = NULL,
                           channels = NULL, mixing = NULL, draws = 100, level = 0.99, seed = NULL, limit = 1e11) {
-  study <- list(
-    mode = check_choice(mode, c("total", "independent", "shared", "recurrent")), depths = check_depths(depths),
-    exponents = check_exponents(exponents), sigma = check_number(sigma, min = 0, max = Inf, open = TRUE),
-    draws = check_count(draws), level = check_number(level, min = 0, max = 1, open = TRUE), limit = check_limit(limit),
-    call = rlang::current_env()
-  )
-  if (is.null(architecture)) {
-    study$chain <- check_default_chain(activation, channels, mixing, study$mode)
-  } else {
-    study$architecture <- check_architecture(architecture, activation, channels, mixing)
-  }
-  study$seed <- draw_seed(seed)
+  mode <- check_choice(mode, c("total", "independent", "shared", "recurrent"))
+  depths <- check_depths(depths)
+  exponents <- check_exponents(exponents)
+  sigma <- check_number(sigma, min = 0, max = Inf, open = TRUE)
+  draws <- check_count(draws)
+  level <- check_number(level, min = 0, max = 1, open = TRUE)
+  limit <- check_limit(limit)
+  chain <- if (is.null(architecture)) check_default_chain(activation, channels, mixing, mode)
+  if (!is.null(architecture)) check_architecture(architecture, activation, channels, mixing)
+  study <- new_study(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, draw_seed(seed),
+    call = rlang::current_env())
   rows <- stack_frames(run_study(study))
   new_scaling(rows[order(match(rows$exponent, study$exponents), rows$depth, rows$replicate), , drop = FALSE], study)
 }
@@ -131,16 +130,26 @@ check_exponents <- function(exponents, call = rlang::caller_env()) {
   exponents
 }
 
-# Settings of the default architecture. Returns a list: `activation`, the number of `channels`, and whether it has
-# `mixing` weights.
+# The settings of a scaling study: the arguments of scaling_study(), of which `chain`, a new_default_chain(), is NULL
+# with an `architecture`, and the `call` for errors.
+new_study <- function(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, seed, call) {
+  list(mode = mode, depths = depths, exponents = exponents, sigma = sigma, draws = draws, level = level, limit = limit,
+    chain = chain, architecture = architecture, seed = seed, call = call)
+}
+
+# Settings of the default architecture: `activation`, the number of `channels`, and whether it has `mixing` weights.
+new_default_chain <- function(activation, channels, mixing) {
+  list(activation = activation, channels = channels, mixing = mixing)
+}
+
 check_default_chain <- function(activation, channels, mixing, mode, call = rlang::caller_env()) {
   random <- mode != "total"
-  list(
-    activation = if (!is.null(activation)) check_activation(activation, call = call) else
-      if (random) "relu" else "identity",
-    channels = if (!is.null(channels)) check_count(channels, call = call) else if (random) 8L else 1L,
-    mixing = if (!is.null(mixing)) check_flag(mixing, call = call) else random
-  )
+  if (is.null(activation)) activation <- if (random) "relu" else "identity"
+  if (is.null(channels)) channels <- if (random) 8L else 1L
+  if (is.null(mixing)) mixing <- random
+  activation <- check_activation(activation, call = call)
+  channels <- check_count(channels, call = call)
+  new_default_chain(activation, channels, check_flag(mixing, call = call))
 }
 
 check_architecture <- function(architecture, activation, channels, mixing, call = rlang::caller_env()) {
@@ -164,7 +173,7 @@ check_architecture <- function(architecture, activation, channels, mixing, call 
 run_study <- function(study) {
   if (is.null(study$architecture)) check_study_cost(study, study_cost(study))
   plan <- expand.grid(d = seq_along(study$depths), a = study$exponents)
-  cases <- Map(function(d, a) new_case(study, study$depths[[d]], a), plan$d, plan$a)
+  cases <- Map(function(d, a) study_case(study, study$depths[[d]], a), plan$d, plan$a)
   if (!is.null(study$architecture)) check_study_cost(study, passes(study) * vapply(cases, case_cost, 0))
   reach <- vapply(study$depths, function(depth) study_reach(study, depth), 0)
   drawn <- vapply(cases, function(case) is_drawn(case, study), NA)

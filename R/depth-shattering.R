@@ -131,20 +131,22 @@ path_rows <- function(ends, points, call) {
   outer(1 - along, ends[1L, ]) + outer(along, ends[2L, ])
 }
 
-# All pairs of rows. Returns a list of vectors: the rows `i` < `j` of each pair, their `distance`, and the number of its
-# `bin`. On a path a bin is a number of steps.
+# Pairs of rows, as vectors: the rows `i` < `j` of each pair, their `distance`, and the number of its `bin`.
+new_pairs <- function(i, j, distance, bin) list(i = i, j = j, distance = distance, bin = bin)
+
+# All pairs of rows. On a path a bin is a number of steps.
 distance_pairs <- function(rows, bins, path) {
   N <- nrow(rows)
   j <- rep(seq_len(N), seq_len(N) - 1L)
   i <- sequence(seq_len(N) - 1L)
   if (!is.null(path)) {
     step <- sqrt(sum((rows[N, ] - rows[1L, ])^2)) / (N - 1)
-    return(list(i = i, j = j, distance = step * (j - i), bin = j - i))
+    return(new_pairs(i, j, distance = step * (j - i), bin = j - i))
   }
   distance <- as.matrix(stats::dist(rows))[cbind(i, j)]
   most <- max(distance)
   bin <- if (most > 0) pmin(floor(distance / most * bins) + 1, bins) else rep(1, length(i))
-  list(i = i, j = j, distance = distance, bin = bin)
+  new_pairs(i, j, distance, bin)
 }
 
 # ---- over depth ------------------------------------------------------------------------------------
