@@ -56,7 +56,7 @@ contrast_type <- function(object, type, call = rlang::caller_env()) {
 
 # ---- intervals ----------------------------------------------------------------------------------------
 
-# What a picture of intervals draws: `rows`, a data frame with the columns pair, estimate, low, high, found (whether a
+# Data of a picture of intervals: `rows`, a data frame with the columns pair, estimate, low, high, found (whether a
 # difference was found at the level of the test) and optionally panel; the texts `xlab`, `title`, `subtitle` and `note`;
 # and `rope`, half the width of the region of practical equivalence, or NULL.
 new_interval_picture <- function(rows, xlab, title, subtitle, note, rope) {
@@ -141,7 +141,7 @@ interval_panel <- function(shown, rows, title) {
 
 # ---- critical differences -----------------------------------------------------------------------------
 
-# What a diagram of critical differences draws: `lines`, a data frame with the columns x, y, xend, yend and width;
+# Data of a diagram of critical differences: `lines`, a data frame with the columns x, y, xend, yend and width;
 # `texts` with x, y, label and side (horizontal justification: 0 begins at x, 1 ends at x); `limits`, a list of those of
 # x and y; `title` and `note`.
 new_cd_picture <- function(lines, texts, limits, title, note) {

@@ -73,7 +73,7 @@ difference_panel <- function(rows, shown, ylim, title) {
 
 is_grid_difference <- function(object) attr(object, "input_kind") == "grid"
 
-# What the picture of a difference draws: `rows` with the columns x and panel, `label` of the x axis, `what` of the y
+# Data of the picture of a difference: `rows` with the columns x and panel, `label` of the x axis, `what` of the y
 # axis, `title` and `note`.
 new_difference_picture <- function(rows, label, what, title, note) {
   list(rows = rows, label = label, what = what, title = title, note = note)

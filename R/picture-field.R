@@ -116,7 +116,7 @@ width_panel <- function(rows, title) {
 
 most_fields <- 60
 
-# What a picture of regions draws: `rows`, a data frame with the ends of the strips of each layer, extended by half a
+# Data of a picture of regions: `rows`, a data frame with the ends of the strips of each layer, extended by half a
 # position to both sides, in lags on a sequence; `ticks` of the layers (y, label); `label` of the x axis, `title` and
 # `note`.
 new_field_picture <- function(rows, ticks, label, title, note) {

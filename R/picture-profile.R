@@ -1,6 +1,6 @@
 # Profiles: bars of capacity by input, and of capacity beside demand.
 
-# What the picture of a profile draws: `rows`, the column `x` of them for the axis, its `label`, a `note` or NULL, and
+# Data of the picture of a profile: `rows`, the column `x` of them for the axis, its `label`, a `note` or NULL, and
 # `most`, the bound on the capacity of a position of a linear network, summed over channels (NULL for parts, which have
 # no such bound, and for nonlinear networks).
 new_profile_picture <- function(rows, x, label, note, most) {

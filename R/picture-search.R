@@ -77,7 +77,7 @@ ranked_candidates <- function(object, call = rlang::caller_env()) {
 
 # ---- the frontier --------------------------------------------------------------------------------
 
-# What a picture of a frontier draws: `rows`, a data frame with the columns capacity, excess, rank, frontier and family;
+# Data of a picture of a frontier: `rows`, a data frame with the columns capacity, excess, rank, frontier and family;
 # `edge`, the rows on the frontier in order of increasing capacity, with a label (the ranks of all candidates with this
 # capacity); `logarithmic`, whether the axis of excess losses is; and `note`.
 new_frontier_picture <- function(rows, edge, logarithmic, note) {
@@ -238,7 +238,7 @@ demand_plot <- function(object, names) {
 
 # ---- the ranking ---------------------------------------------------------------------------------
 
-# What a picture of the ranking draws: `rows` of runs and `means` of candidates, data frames with the columns x (excess
+# Data of a picture of the ranking: `rows` of runs and `means` of candidates, data frames with the columns x (excess
 # loss) and y (the candidate, a factor with the best as its last level), and for means frontier; `logarithmic`, whether
 # the axis of x is; and `note`.
 new_ranking_picture <- function(rows, means, logarithmic, note) {
