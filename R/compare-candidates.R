@@ -1,7 +1,14 @@
 # Candidates of a search: networks of a family, with the arguments that they were built with.
-#
-# A candidate is list(family, arguments, network, error): `arguments` a named list, `network` is NULL exactly
-# where `error` is a message. The names of a list of candidates are shown in tables and pictures.
+# The names of a list of candidates are shown in tables and pictures.
+
+# One candidate of a search:
+#   family     name of a preset or of the function, NA for networks that are given
+#   arguments  named list of the arguments that it was built with
+#   network    NULL where it could not be built
+#   error      message why it is not trained: it could not be built, or is above the budget; else NULL
+new_candidate <- function(family, arguments, network = NULL, error = NULL) {
+  list(family = family, arguments = arguments, network = network, error = error)
+}
 
 # `family` as the user gave it, with its grid: names of presets, a function, or a list of networks.
 search_candidates <- function(family, grid, task, budget, label, call = rlang::caller_env()) {
@@ -155,8 +162,8 @@ grid_candidates <- function(build, grid, task, family, call, label = FALSE) {
       check_network(do.call(build, c(list(new_network(task$input)), arguments, own)), arg = "family()"),
       error = function(e) flat_message(e)
     )
-    outcome <- if (is.character(built)) list(error = built) else list(network = built)
-    c(list(family = family, arguments = arguments), outcome)
+    if (is.character(built)) new_candidate(family, arguments, error = built) else
+      new_candidate(family, arguments, built)
   })
   names <- vapply(rows, function(row) candidate_name(row$arguments, if (label || length(grid) == 0L) family), "")
   again <- stats::ave(seq_along(names), names, FUN = seq_along)
@@ -210,7 +217,7 @@ given_candidates <- function(networks, grid, call) {
     abort(c("{.arg grid} must be {.code NULL} for networks that are given.", x = "It is {show_value(grid)}."),
       "value", call = call)
   }
-  lapply(networks, function(network) list(family = NA_character_, arguments = list(), network = network))
+  lapply(networks, function(network) new_candidate(NA_character_, list(), network))
 }
 
 # ---- the budget ----------------------------------------------------------------------------------

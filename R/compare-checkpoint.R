@@ -9,22 +9,19 @@
 # of its network and its task, the replicate, its seed, n_obs and the arguments of fit(). Other networks and tasks and
 # the number of replicates are not part of it, so that one directory serves a study that grows. The manifest lists the
 # names and sums of all networks and tasks that were ever asked for, so that a name keeps its values.
-#
-# A store is list(dir, shared, sums): the directory's full path, the lines that all runs share (n_obs and arguments),
-# and the sums of networks and tasks by name.
 
 manifest_name <- "capalloc-manifest.txt"
 
 # File names of runs (rows of the design): readable parts of the names, a sum of the whole names, and the replicate.
-run_name <- function(cells) {
-  pair <- paste(cells$network, cells$task, sep = "\r")
+run_name <- function(design) {
+  pair <- paste(design$network, design$task, sep = "\r")
   first <- which(!duplicated(pair))
   stems <- vapply(first, function(i) {
-    names <- c(cells$network[[i]], cells$task[[i]])
+    names <- c(design$network[[i]], design$task[[i]])
     sum <- text_sum(vapply(names, write_text, ""))
     paste(c("run", file_part(names), substr(sum, 1L, 10L)), collapse = "-")
   }, "")
-  sprintf("%s-%04d.txt", stems[match(pair, pair[first])], cells$replicate)
+  sprintf("%s-%04d.txt", stems[match(pair, pair[first])], design$replicate)
 }
 
 file_part <- function(name) substr(gsub("[^A-Za-z0-9]+", "_", enc2utf8(name), perl = TRUE), 1L, 24L)
@@ -67,7 +64,7 @@ stored_seed <- function(dir) {
 # clear which of the two comparisons the directory belongs to, and the directory is refused.
 open_checkpoint <- function(dir, work, call = rlang::caller_env()) {
   asked <- design_lines(work)
-  store <- new_store(dir, work)
+  store <- checkpoint_store(dir, work)
   sweep_unfinished(dir)
   manifest <- read_checked(file.path(dir, manifest_name))
   if (is.null(manifest$damage)) check_manifest(manifest$lines, asked, dir, call)
@@ -82,11 +79,15 @@ open_checkpoint <- function(dir, work, call = rlang::caller_env()) {
   list(store = store, done = found$runs)
 }
 
-new_store <- function(dir, work) {
-  list(
-    dir = dir, shared = shared_lines(work),
-    sums = list(network = vapply(work$networks, fingerprint, ""), task = vapply(work$tasks, fingerprint, ""))
-  )
+# A checkpoint that is open:
+#   dir     full path of its directory
+#   shared  the lines that the files of all runs share: n_obs and the arguments of fit()
+#   sums    list(network, task): fingerprints by name
+new_store <- function(dir, shared, sums) list(dir = dir, shared = shared, sums = sums)
+
+checkpoint_store <- function(dir, work) {
+  sums <- list(network = vapply(work$networks, fingerprint, ""), task = vapply(work$tasks, fingerprint, ""))
+  new_store(dir, shared_lines(work), sums)
 }
 
 check_foreign <- function(found, store, design, manifest, call) {
@@ -239,47 +240,47 @@ show_number <- function(text) {
 
 # ---- runs ----------------------------------------------------------------------------------------
 
-# A run of one row of the design, `cell`, from the store or, where it has none, from `code`, written at once. NULL for
+# A run of one row of the design, `key`, from the store or, where it has none, from `code`, written at once. NULL for
 # `store` keeps nothing.
-stored_run <- function(store, cell, code) {
+stored_run <- function(store, key, code) {
   if (is.null(store)) return(code)
-  found <- read_run(store, cell)
+  found <- read_run(store, key)
   if (is.null(found$damage)) return(found$run)
   run <- code
-  write_run(store, cell, run)
+  write_run(store, key, run)
   run
 }
 
 # Whether it was written. A worker on another machine may not see the directory.
-write_run <- function(store, cell, run) {
+write_run <- function(store, key, run) {
   if (!file.exists(file.path(store$dir, manifest_name))) return(FALSE)
-  write_checked(file.path(store$dir, run_name(cell)), run_lines(store, cell, run))
+  write_checked(file.path(store$dir, run_name(key)), run_lines(store, key, run))
 }
 
 run_head <- "capalloc run 2"
 
-run_lines <- function(store, cell, run) {
+run_lines <- function(store, key, run) {
   values <- vapply(names(run_columns), function(column) {
     paste(column, write_value(as_column(run$row[[column]], column)))
   }, "")
   c(
-    run_head, made_with(), cell_lines(store, cell), values, paste("allocation", length(run$allocation)),
+    run_head, made_with(), key_lines(store, key), values, paste("allocation", length(run$allocation)),
     write_number(run$allocation)
   )
 }
 
 # What determines a run, a line each.
-cell_lines <- function(store, cell) {
+key_lines <- function(store, key) {
   c(
-    named_lines(store, cell), paste("replicate", write_number(cell$replicate)), paste("seed", write_number(cell$seed)),
+    named_lines(store, key), paste("replicate", write_number(key$replicate)), paste("seed", write_number(key$seed)),
     store$shared
   )
 }
 
-named_lines <- function(store, cell) {
+named_lines <- function(store, key) {
   c(
-    paste("network", write_text(cell$network), store$sums$network[[cell$network]]),
-    paste("task", write_text(cell$task), store$sums$task[[cell$task]])
+    paste("network", write_text(key$network), store$sums$network[[key$network]]),
+    paste("task", write_text(key$task), store$sums$task[[key$task]])
   )
 }
 
@@ -308,11 +309,11 @@ read_runs <- function(store, design) {
 }
 
 # list(run, made), or list(damage) with what is wrong, and `foreign` TRUE when it is intact and of other values.
-read_run <- function(store, cell) {
-  read <- read_checked(file.path(store$dir, run_name(cell)))
+read_run <- function(store, key) {
+  read <- read_checked(file.path(store$dir, run_name(key)))
   if (!is.null(read$damage)) return(read)
   lines <- read$lines
-  determined <- cell_lines(store, cell)
+  determined <- key_lines(store, key)
   if (length(lines) < 3L || lines[[1L]] != run_head) return(list(damage = "is not a run's file"))
   values <- 2L + length(determined) + seq_along(run_columns)
   counted <- max(values) + 1L
@@ -324,7 +325,7 @@ read_run <- function(store, cell) {
   whole <- identical(lines[[counted]], paste("allocation", length(lines) - counted)) &&
     !is.null(allocation) && !any(vapply(row, is.null, NA))
   if (!whole) return(list(damage = "has a line that is not of its form"))
-  list(run = list(row = row, allocation = if (length(allocation) > 0L) allocation), made = lines[[2L]])
+  list(run = new_run(row, if (length(allocation) > 0L) allocation), made = lines[[2L]])
 }
 
 # The lines that determine a run end where its columns begin.

@@ -94,22 +94,33 @@ contrast_architectures <- function(cmp, metric = "excess_loss", test = c("t", "w
                                    rho = 0, direction = NULL, ...) {
   check_dots(...)
   check_comparison(cmp)
-  about <- new_metric(cmp, metric, direction)
+  metric <- comparison_metric(cmp, metric, direction)
   test <- check_choice(test, c("t", "wilcoxon", "bayes", "friedman"))
   by <- check_choice(by, c("all", "task"))
   control <- check_control(control, cmp)
-  setting <- list(
-    test = test, control = control, adjust = check_adjust(adjust, test, control),
-    level = check_number(level, min = 0, max = 1, open = TRUE), rope = check_number(rope, min = 0),
-    rho = check_rho(rho), direction = about$direction
+  setting <- new_contrast_setting(
+    test, control, check_adjust(adjust, test, control), check_number(level, min = 0, max = 1, open = TRUE),
+    check_number(rope, min = 0), check_rho(rho), metric$direction
   )
   paired <- shares_samples(cmp)
   check_units(cmp, by, paired)
-  warn_not_comparable(cmp, about$name)
+  warn_not_comparable(cmp, metric$name)
   warn_pairing(cmp, by, paired)
-  blocks <- contrast_blocks(about, by, paired)
+  blocks <- contrast_blocks(metric, by, paired)
   made <- lapply(blocks, if (test == "friedman") friedman_contrast else paired_contrast, setting = setting)
-  new_contrast(made, blocks, about, by, setting)
+  new_contrast(made, blocks, metric, by, setting)
+}
+
+# The arguments of contrast_architectures() that the tests use:
+#   test       "t", "wilcoxon", "bayes" or "friedman"
+#   control    name of the network that all others are contrasted with, NULL for all pairs
+#   adjust     adjustment of p-values: one of stats::p.adjust.methods or "nemenyi"
+#   level      level of intervals
+#   rope       half the width of the region of practical equivalence
+#   rho        correlation between the differences of two units
+#   direction  of the metric, see new_metric()
+new_contrast_setting <- function(test, control, adjust, level, rope, rho, direction) {
+  list(test = test, control = control, adjust = adjust, level = level, rope = rope, rho = rho, direction = direction)
 }
 
 # ---- what is asked ------------------------------------------------------------------------------------
@@ -169,37 +180,42 @@ warn_pairing <- function(cmp, by, paired) {
 
 # ---- units --------------------------------------------------------------------------------------------
 
-# A block for all tasks, or one for each: list(task, units, of, tolerance, pair, table, spread).
-#   pair(a, b)  units x 2: the values of two networks, from what both have
-#   table       units x networks, from what all have
-#   tolerance   units: what the metric is known to
-#   spread      units x networks: what each value is known to
-contrast_blocks <- function(about, by, paired) {
-  tasks <- dimnames(about$values)$task
-  if (by == "all" && length(tasks) > 1L) return(list(block_of_tasks(about, paired)))
-  lapply(tasks, function(task) block_of_replicates(about, task, paired))
+# The values of a metric on the units of one test. Blocks are stored in results, with these names:
+#   task        name of the task, NA for a block over all tasks
+#   of          what a unit is: "task" or "replicate"
+#   units       names of the units
+#   tolerance   of each unit: smaller differences count as zero
+#   pair(a, b)  units x 2: values of two networks, means over the replicates that have both
+#   table       units x networks: values of all, means over the replicates that have all
+#   spread      units x networks: uncertainty of each value
+new_contrast_block <- function(task, of, units, tolerance, pair, table, spread) {
+  list(task = task, of = of, units = units, tolerance = tolerance, pair = pair, table = table, spread = spread)
 }
 
-block_of_tasks <- function(about, paired) {
-  list(
-    task = NA_character_, of = "task", units = dimnames(about$values)$task, tolerance = about$resolution,
-    pair = function(a, b) task_means(about$values[, , c(a, b), drop = FALSE], paired),
-    table = task_means(about$values, paired), spread = task_means(about$spread)
-  )
+# One block whose units are the tasks, or one block for each task.
+contrast_blocks <- function(metric, by, paired) {
+  tasks <- dimnames(metric$values)$task
+  if (by == "all" && length(tasks) > 1L) return(list(block_of_tasks(metric, paired)))
+  lapply(tasks, function(task) block_of_replicates(metric, task, paired))
+}
+
+block_of_tasks <- function(metric, paired) {
+  values <- metric$values
+  pair <- function(a, b) task_means(values[, , c(a, b), drop = FALSE], paired)
+  new_contrast_block(NA_character_, "task", dimnames(values)$task, metric$tolerance, pair, task_means(values, paired),
+    task_means(metric$uncertainty))
 }
 
 # One task: its replicates, or where they share nothing their mean.
-block_of_replicates <- function(about, task, paired) {
+block_of_replicates <- function(metric, task, paired) {
   by_unit <- function(values) {
     values <- values[, task, , drop = FALSE]
     if (paired) matrix(values, nrow(values), dimnames = dimnames(values)[c(1L, 3L)]) else task_means(values)
   }
-  table <- by_unit(about$values)
-  list(
-    task = task, of = if (paired) "replicate" else "task", units = rownames(table),
-    tolerance = rep(about$resolution[[task]], nrow(table)), pair = function(a, b) table[, c(a, b), drop = FALSE],
-    table = table, spread = by_unit(about$spread)
-  )
+  table <- by_unit(metric$values)
+  pair <- function(a, b) table[, c(a, b), drop = FALSE]
+  new_contrast_block(task, if (paired) "replicate" else "task", rownames(table),
+    rep(metric$tolerance[[task]], nrow(table)), pair, table, by_unit(metric$uncertainty))
 }
 
 # ---- one test per pair --------------------------------------------------------------------------------
@@ -303,7 +319,7 @@ bayes_contrast <- function(d, setting) {
 
 # ---- the result ---------------------------------------------------------------------------------------
 
-new_contrast <- function(made, blocks, about, by, setting) {
+new_contrast <- function(made, blocks, metric, by, setting) {
   tasks <- vapply(blocks, function(block) block$task, "")
   rows <- stack_frames(lapply(made, function(x) x$rows))
   per_block <- vapply(made, function(x) nrow(x$rows), 0L)
@@ -314,12 +330,12 @@ new_contrast <- function(made, blocks, about, by, setting) {
     list(adj.p.value = adjusted),
     as.list(rows[intersect(names(rows), c("prob_less", "prob_rope", "prob_greater"))]),
     list(
-      n = rows$n, better = better_group(rows, about$direction, setting$test), method = rows$method,
+      n = rows$n, better = better_group(rows, metric$direction, setting$test), method = rows$method,
       alternative = rep("two.sided", nrow(rows)), reason = rows$reason
     )
   )
   new_frame(columns, "ca_contrast",
-    metric = about$name, setting = setting, by = by, of = blocks[[1L]]$of, tasks = tasks, blocks = blocks,
+    metric = metric$name, setting = setting, by = by, of = blocks[[1L]]$of, tasks = tasks, blocks = blocks,
     global = lapply(made, function(x) x$global), ranks = lapply(made, function(x) x$ranks)
   )
 }

@@ -67,9 +67,18 @@ capacity_difference <- function(cmp, a = NULL, b = NULL, share = FALSE, level = 
   profiles <- check_both(profiles, two)
   seeds <- derive_seeds(seed, 2L)
   quantile <- band_quantile(profiles, level, times, seeds[[1L]])
-  new_difference(profiles, cmp, two, list(
-    share = share, level = level, times = times, seed = seed, quantile = quantile, flips = seeds[[2L]]
-  ))
+  new_difference(profiles, cmp, two, new_difference_setting(share, level, times, seed, quantile, seeds[[2L]]))
+}
+
+# How a difference was computed:
+#   share     whether capacities are shares of their totals
+#   level     level of the bands
+#   times     number of bootstrap draws, and of sign flips
+#   seed      the seed that all others are derived from
+#   quantile  of the simultaneous band, NA where nothing varies
+#   flips     seed of the sign flips
+new_difference_setting <- function(share, level, times, seed, quantile, flips) {
+  list(share = share, level = level, times = times, seed = seed, quantile = quantile, flips = flips)
 }
 
 # Names of two different architectures.
@@ -109,7 +118,12 @@ check_both <- function(profiles, two, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-# list(inputs, a, b, d): the inputs' rows, and replicates x inputs.
+# The capacities of two networks on one task, in the replicates that have both:
+#   inputs  a data frame with one row per input
+#   a, b    replicates x inputs: capacities of each network
+#   d       a - b, differences of at most `same_capacity` set to zero
+new_profile_pair <- function(inputs, a, b, d) list(inputs = inputs, a = a, b = b, d = d)
+
 task_difference <- function(task, cmp, two, share) {
   sides <- lapply(two, function(name) network_profiles(cmp, name, task, share))
   both <- intersect(rownames(sides[[1L]]$values), rownames(sides[[2L]]$values))
@@ -121,7 +135,7 @@ task_difference <- function(task, cmp, two, share) {
   longer <- if (sides[[1L]]$constant || !constant) 1L else 2L
   d <- values[[1L]] - values[[2L]]
   d[abs(d) <= same_capacity] <- 0
-  list(inputs = sides[[longer]]$inputs, a = values[[1L]], b = values[[2L]], d = d)
+  new_profile_pair(sides[[longer]]$inputs, values[[1L]], values[[2L]], d)
 }
 
 # list(inputs, values (replicates x inputs), constant): all allocations of a network on a task.
@@ -177,8 +191,8 @@ bootstrap_largest <- function(d, times, seed) {
   counts <- with_seed(seed, stats::rmultinom(times, R, rep(1, R))) # R x times
   unlist(lapply(chunks_of(times, ncol(d)), function(at) {
     means <- crossprod(counts[, at, drop = FALSE], centred) / R # draws x inputs
-    spread <- crossprod(counts[, at, drop = FALSE], centred^2) / R - means^2
-    error <- sqrt(pmax(spread, 0) / (R - 1))
+    variance <- crossprod(counts[, at, drop = FALSE], centred^2) / R - means^2
+    error <- sqrt(pmax(variance, 0) / (R - 1))
     t <- abs(means) / error
     t[error <= same_capacity / R] <- 0
     t[cbind(seq_along(at), max.col(t, "first"))]

@@ -63,8 +63,8 @@ no_ranks_reason <- function(ranks, block) {
       "one task, and no replicates that share samples")
   }
   if (all(ranks == ranks[, 1L])) return("all architectures are tied")
-  spread <- apply(block$table[rownames(ranks), , drop = FALSE], 2L, function(x) diff(range(x)))
-  fixed <- of == "replicate" && all(spread <= block$tolerance[[1L]])
+  widths <- apply(block$table[rownames(ranks), , drop = FALSE], 2L, function(x) diff(range(x)))
+  fixed <- of == "replicate" && all(widths <= block$tolerance[[1L]])
   if (fixed) "no value varies over the replicates" else NA_character_
 }
 

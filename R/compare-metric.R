@@ -35,9 +35,19 @@ check_comparison <- function(x, arg = rlang::caller_arg(x), call = rlang::caller
   x
 }
 
-# list(name, direction, values (replicates x tasks x networks), resolution (per task), spread (as values)). A difference
-# is none when it is within the resolution of its task, or within the sum of the two values' own spreads.
-new_metric <- function(cmp, metric, direction = NULL, call = rlang::caller_env()) {
+# A metric of the runs of a comparison:
+#   name         a metric of known_metrics()
+#   direction    "lower" or "higher", whichever is better, or "none"
+#   values       replicates x tasks x networks, NA where a run has no value
+#   tolerance    of each task: smaller differences count as zero
+#   uncertainty  of each value, in the shape of `values`
+# A difference counts as zero if it is at most the tolerance of its task, or at most the sum of the two uncertainties.
+new_metric <- function(name, direction, values, tolerance, uncertainty) {
+  list(name = name, direction = direction, values = values, tolerance = tolerance, uncertainty = uncertainty)
+}
+
+# The metric of a comparison that has the name `metric`. `direction` NULL means its own direction.
+comparison_metric <- function(cmp, metric, direction = NULL, call = rlang::caller_env()) {
   metric <- check_choice(metric, known_metrics(cmp), arg = "metric", call = call)
   if (!is.null(direction)) direction <- check_choice(direction, c("lower", "higher"), arg = "direction", call = call)
   numbers <- if (metric == "efficiency") run_efficiency(cmp) else as.double(cmp$runs[[metric]])
@@ -49,10 +59,8 @@ new_metric <- function(cmp, metric, direction = NULL, call = rlang::caller_env()
     ), "value", call = call)
   }
   values <- run_array(cmp, numbers)
-  list(
-    name = metric, direction = if (is.null(direction)) own_direction(metric) else direction,
-    values = values, resolution = metric_resolution(cmp, metric, values), spread = metric_spread(cmp, metric)
-  )
+  new_metric(metric, if (is.null(direction)) own_direction(metric) else direction, values,
+    metric_tolerance(cmp, metric, values), metric_uncertainty(cmp, metric))
 }
 
 own_direction <- function(metric) {
@@ -86,36 +94,36 @@ run_array <- function(cmp, values) {
 
 # How finely a metric is known, per task, whatever the run. Two runs with the same seeds have the same loss to 1e-8 of
 # it, and where there is no loss left to 1e-12 of the null loss; any other number is compared to 1e-8 of the largest.
-metric_resolution <- function(cmp, metric, values) {
+metric_tolerance <- function(cmp, metric, values) {
   if (!metric %in% c(loss_metrics, relative_metrics, "efficiency")) return(1e-8 * largest_by_task(abs(values)))
   losses <- run_array(cmp, cmp$runs$loss)
   least <- -largest_by_task(-losses)
   null <- task_null_losses(cmp$tasks)
-  resolution <- pmax(1e-8 * least, 1e-12 * null, na.rm = TRUE)
-  if (metric %in% loss_metrics) return(resolution)
-  resolution <- against(resolution, null)
-  if (metric %in% relative_metrics) return(resolution)
+  tolerance <- pmax(1e-8 * least, 1e-12 * null, na.rm = TRUE)
+  if (metric %in% loss_metrics) return(tolerance)
+  tolerance <- against(tolerance, null)
+  if (metric %in% relative_metrics) return(tolerance)
   capacities <- run_array(cmp, cmp$runs$total_capacity)
-  resolution / pmax(-largest_by_task(-capacities), 1, na.rm = TRUE)
+  tolerance / pmax(-largest_by_task(-capacities), 1, na.rm = TRUE)
 }
 
 # How finely each run's own value is known. Training stops at a Newton decrement d, which it could still gain where it
 # was trained. A loss elsewhere changes with the weights to first order, by up to 2 sqrt(d loss) (Cauchy-Schwarz).
 # A run that has not converged is judged as one at the bound: what it might still gain is not known, and its loss is the
 # one it has.
-metric_spread <- function(cmp, metric) {
+metric_uncertainty <- function(cmp, metric) {
   runs <- cmp$runs
   if (!metric %in% held_out_metrics) return(run_array(cmp, numeric(nrow(runs))))
   decrement <- field_or(runs, "decrement", rep(NA_real_, nrow(runs)))
   decrement <- pmin(decrement, 1e-8 * runs$loss)
   trained_there <- !runs$task %in% data_tasks(cmp) & is.infinite(cmp$n_obs)
-  gain <- ifelse(trained_there, decrement, 2 * sqrt(pmax(decrement * runs$loss, 0)))
-  spread <- ifelse(is.na(decrement), 0, gain + 1e-12 * abs(runs$loss))
-  if (metric %in% c(relative_metrics, "efficiency")) spread <- against(spread, run_null_loss(cmp))
-  if (metric == "efficiency") spread <- spread / pmax(runs$total_capacity, 1)
-  spread[!is.finite(spread)] <- 0
-  spread[is.na(runs$loss)] <- NA
-  run_array(cmp, spread)
+  change <- ifelse(trained_there, decrement, 2 * sqrt(pmax(decrement * runs$loss, 0)))
+  uncertainty <- ifelse(is.na(decrement), 0, change + 1e-12 * abs(runs$loss))
+  if (metric %in% c(relative_metrics, "efficiency")) uncertainty <- against(uncertainty, run_null_loss(cmp))
+  if (metric == "efficiency") uncertainty <- uncertainty / pmax(runs$total_capacity, 1)
+  uncertainty[!is.finite(uncertainty)] <- 0
+  uncertainty[is.na(runs$loss)] <- NA
+  run_array(cmp, uncertainty)
 }
 
 largest_by_task <- function(values) {
@@ -128,13 +136,13 @@ metric_text <- function(metric, direction) {
 }
 
 # Ranks from the best, 1; without a direction from the least. A value shares a mean rank with its neighbour when they
-# differ by no more than `resolution`, or than the sum of their own `spread`. NA where there is no value.
-metric_ranks <- function(values, direction, resolution, spread = numeric(length(values))) {
+# differ by no more than `tolerance`, or than the sum of their own `uncertainty`. NA where there is no value.
+metric_ranks <- function(values, direction, tolerance, uncertainty = numeric(length(values))) {
   if (direction == "higher") values <- -values
   ranks <- rep(NA_real_, length(values))
   at <- order(values, na.last = NA)
   if (length(at) == 0L) return(ranks)
-  apart <- pmax(spread[at][-1L] + spread[at][-length(at)], resolution, 0, na.rm = TRUE)
+  apart <- pmax(uncertainty[at][-1L] + uncertainty[at][-length(at)], tolerance, 0, na.rm = TRUE)
   tied <- cumsum(c(TRUE, diff(values[at]) > apart))
   ranks[at] <- rank(tied)
   ranks
@@ -157,8 +165,8 @@ task_means <- function(values, complete = FALSE) {
 shares_samples <- function(cmp) is.finite(cmp$n_obs) && seeds_agree(cmp$runs)
 
 seeds_agree <- function(runs) {
-  cell <- paste(runs$task, runs$replicate, sep = "\r")
-  !any(vapply(split(runs$seed, cell), function(seeds) length(unique(seeds)) > 1L, NA))
+  replicate <- paste(runs$task, runs$replicate, sep = "\r")
+  !any(vapply(split(runs$seed, replicate), function(seeds) length(unique(seeds)) > 1L, NA))
 }
 
 # One warning with all that stands against comparing these networks by this metric.

@@ -10,12 +10,18 @@ run_columns <- list(
   mase = NA_real_, accuracy = NA_real_, log_loss = NA_real_
 )
 
+# One run of a comparison:
+#   row         list of the columns `run_columns`
+#   allocation  capacities of the inputs, NULL for a run that failed
+#   lost        whether it failed because its worker was lost
+new_run <- function(row, allocation, lost = FALSE) list(row = row, allocation = allocation, lost = lost)
+
 run_one <- function(network, task, seed, n_obs, fitting) {
   tryCatch(
     {
       trained <- quietly_warned(do.call(fit, c(list(network, task, seed = seed, n_obs = n_obs), fitting)))
       allocation <- quietly_warned(capacity(trained))
-      list(row = run_values(trained, allocation), allocation = allocation$capacity)
+      new_run(run_values(trained, allocation), allocation$capacity)
     },
     error = function(e) failed_run(network, flat_message(e))
   )
@@ -46,11 +52,11 @@ run_values <- function(trained, allocation) {
   )
 }
 
-failed_run <- function(network, message) {
+failed_run <- function(network, message, lost = FALSE) {
   row <- run_columns
   row$n_params <- as.integer(n_params(network))
   row$error <- message
-  list(row = row, allocation = NULL)
+  new_run(row, NULL, lost)
 }
 
 # Runs that did not fail. Data of which nothing is held out have no loss, but a training loss.

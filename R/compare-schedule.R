@@ -1,7 +1,22 @@
 # Scheduling: which runs are done, where, and what happens when a worker is lost.
 #
-# `work` is what was asked: list(design, networks, tasks, n_obs, seed, replicates, fitting, dir). `rows` are rows of its
-# design, and `keep(rows, runs)` takes their runs when they are done.
+# `rows` are row numbers of the design, and `keep(rows, runs)` stores the runs of these rows when they are finished.
+
+# The work of a comparison:
+#   design           data frame with one row per run: network, task, replicate, seed
+#   networks, tasks  named lists
+#   n_obs            observations of each sample, Inf for population moments
+#   seed             that all others are derived from
+#   replicates       their number
+#   fitting          list of further arguments of fit()
+#   dir              path of the checkpoint, NULL without one
+#   store            of the checkpoint once it is open, see new_store(), NULL without one
+new_work <- function(design, networks, tasks, n_obs, seed, replicates, fitting, dir, store = NULL) {
+  list(
+    design = design, networks = networks, tasks = tasks, n_obs = n_obs, seed = seed, replicates = replicates,
+    fitting = fitting, dir = dir, store = store
+  )
+}
 
 # A list with one run per row of the design; NULL where an interrupt came first.
 run_design <- function(work, call = rlang::caller_env()) {
@@ -36,14 +51,14 @@ run_rows <- function(work, done, rows = seq_along(done)) {
 }
 
 run_here <- function(work, rows, keep) {
-  for (row in rows) keep(row, run_chunk(new_chunk(work, row)))
+  for (row in rows) keep(row, run_chunk(work_chunk(work, row)))
 }
 
 # A full disk costs the checkpoint, not the runs.
 warn_unwritten <- function(work, done) {
   store <- work$store
   if (is.null(store)) return(invisible())
-  finished <- which(vapply(done, function(run) !is.null(run) && !isTRUE(run$lost), NA))
+  finished <- which(vapply(done, function(run) !is.null(run) && !run$lost, NA))
   missing <- run_name(work$design[finished, , drop = FALSE])
   missing <- missing[!utils::file_test("-f", file.path(store$dir, missing))]
   if (length(missing) == 0L) return(invisible())
@@ -60,22 +75,32 @@ has_workers <- function() {
 
 # ---- chunks --------------------------------------------------------------------------------------
 
-# What a worker must have to do these rows, each network and each task once.
-new_chunk <- function(work, rows) {
-  cells <- work$design[rows, , drop = FALSE]
+# Runs that one worker computes in order:
+#   rows             row numbers of the whole design
+#   design           these rows of it
+#   networks, tasks  each that occurs in them, once
+#   n_obs, fitting   as in new_work()
+#   store            of the checkpoint, NULL without one
+new_chunk <- function(rows, design, networks, tasks, n_obs, fitting, store) {
   list(
-    rows = rows, cells = cells, networks = work$networks[unique(cells$network)], tasks = work$tasks[unique(cells$task)],
-    n_obs = work$n_obs, fitting = work$fitting, store = work$store
+    rows = rows, design = design, networks = networks, tasks = tasks, n_obs = n_obs, fitting = fitting, store = store
   )
+}
+
+# The chunk of these rows.
+work_chunk <- function(work, rows) {
+  design <- work$design[rows, , drop = FALSE]
+  new_chunk(rows, design, work$networks[unique(design$network)], work$tasks[unique(design$task)], work$n_obs,
+    work$fitting, work$store)
 }
 
 # Its runs, in order. Each is written to the store as soon as it is done, and its row to the `journal` before.
 run_chunk <- function(chunk, journal = NULL) {
   lapply(seq_along(chunk$rows), function(i) {
     if (!is.null(journal)) note_start(journal, chunk$rows[[i]])
-    cell <- chunk$cells[i, ]
-    stored_run(chunk$store, cell, run_one(
-      chunk$networks[[cell$network]], chunk$tasks[[cell$task]], cell$seed, chunk$n_obs, chunk$fitting
+    key <- chunk$design[i, ]
+    stored_run(chunk$store, key, run_one(
+      chunk$networks[[key$network]], chunk$tasks[[key$task]], key$seed, chunk$n_obs, chunk$fitting
     ))
   })
 }
@@ -99,20 +124,11 @@ run_chunks <- function(rows, workers) {
 
 # Runs on the workers of the plan. A worker that is lost takes its chunk with it: of that chunk what was not finished
 # is tried again, one run at a time, after everything else. A run that was under way in two workers that were lost
-# becomes a failed row. `state` is a list of
-#   queue    rows of each chunk that waits
-#   running  chunks with their futures
-#   deaths   how many workers were lost in each row's run
-#   refused  how often in a row a chunk could not be started
-#   hurt     whether lost workers have still to be replaced, which is done when none is at work
-#   spare    workers in the place of lost ones of the user's own cluster
+# becomes a failed row.
 run_on_workers <- function(work, rows, keep) {
   if (length(rows) == 0L) return(invisible())
   plan <- future::plan("list")
-  state <- list(
-    queue = run_chunks(rows, future::nbrOfWorkers()), running = list(), deaths = integer(nrow(work$design)),
-    refused = 0L, hurt = FALSE, spare = list()
-  )
+  state <- new_schedule(run_chunks(rows, future::nbrOfWorkers()), list(), integer(nrow(work$design)), 0L, FALSE, list())
   on.exit(restore_workers(plan, state))
   while (length(state$queue) + length(state$running) > 0L) {
     if (state$hurt && length(state$running) == 0L) state <- replace_lost(state, work, keep)
@@ -121,10 +137,27 @@ run_on_workers <- function(work, rows, keep) {
   }
 }
 
+# The state of the chunks and of the workers:
+#   queue    row numbers of each chunk that was not started
+#   running  the chunks that were started, see new_running()
+#   deaths   for each row, how many workers were lost while they computed it
+#   refused  how many times in succession a chunk could not be started
+#   hurt     whether lost workers have still to be replaced, which is done when no chunk is running
+#   spare    workers that replace lost ones of a cluster object of the user
+new_schedule <- function(queue, running, deaths, refused, hurt, spare) {
+  list(queue = queue, running = running, deaths = deaths, refused = refused, hurt = hurt, spare = spare)
+}
+
+# A chunk that was started:
+#   rows     its row numbers
+#   journal  file with the number of each row that was started, NULL where the chunk has a store
+#   future   whose value is the list of runs
+new_running <- function(rows, journal, future) list(rows = rows, journal = journal, future = future)
+
 # Starts chunks while workers are free.
 fill_workers <- function(state, work, keep) {
   while (!state$hurt && length(state$queue) > 0L && length(state$running) < future::nbrOfWorkers()) {
-    chunk <- start_chunk(new_chunk(work, state$queue[[1L]]))
+    chunk <- start_chunk(work_chunk(work, state$queue[[1L]]))
     if (inherits(chunk, "error")) {
       state <- after_refusal(state, work, chunk, keep)
     } else {
@@ -146,7 +179,7 @@ start_chunk <- function(chunk) {
         globals = list(with_one_thread = with_one_thread, run_chunk = run_chunk, chunk = chunk, journal = journal),
         packages = "capalloc", seed = NULL
       )
-      list(rows = chunk$rows, journal = journal, future = future)
+      new_running(chunk$rows, journal, future)
     },
     error = identity
   )
@@ -188,9 +221,9 @@ collect_chunk <- function(chunk, work) {
     error = identity
   )
   if (!inherits(runs, "error") && !is.null(work$store)) {
-    cells <- work$design[chunk$rows, , drop = FALSE]
-    written <- file.exists(file.path(work$store$dir, run_name(cells)))
-    for (i in which(!written)) write_run(work$store, cells[i, ], runs[[i]])
+    design <- work$design[chunk$rows, , drop = FALSE]
+    written <- file.exists(file.path(work$store$dir, run_name(design)))
+    for (i in which(!written)) write_run(work$store, design[i, ], runs[[i]])
   }
   runs
 }
@@ -253,7 +286,7 @@ give_up <- function(state, work, said, keep) {
 # Not written to a store: they say nothing of the run, which another session may be able to do.
 lost_runs <- function(work, rows, message) {
   networks <- work$networks[work$design$network[rows]]
-  lapply(unname(networks), function(network) c(failed_run(network, message), list(lost = TRUE)))
+  lapply(unname(networks), failed_run, message = message, lost = TRUE)
 }
 
 # ---- pools of workers ----------------------------------------------------------------------------

@@ -198,25 +198,26 @@ asked_runs <- function(work, done, rows, networks) {
   list(runs = bind_runs(work, done[rows]), tasks = work$tasks, networks = work$networks[networks])
 }
 
-# One row per network: means over its runs (of total capacity the median and the range). `level` is the rank of its
-# excess loss, the same for losses that are equal to what they are known to, and `size` the rank of its total capacity
-# within a level, the same for capacities whose ranges overlap.
+# A data frame with one row per network: means over its runs (for total capacity the median and the range). `loss_rank`
+# is the rank of its excess loss; losses that differ by no more than their tolerance and uncertainty share a rank.
+# `capacity_rank` is the rank of its total capacity among the networks of the same loss rank; capacities whose ranges
+# overlap share a rank.
 score_runs <- function(cmp) {
   names <- names(cmp$networks)
   runs <- split(cbind(cmp$runs, efficiency = run_efficiency(cmp)), factor(cmp$runs$network, names))
   mean_of <- function(column) unname(vapply(runs, function(rows) mean_interval(rows[[column]], 0.95)[[1L]], 0))
   counted <- function(count) unname(vapply(runs, count, 0L))
   excess <- mean_of("excess_loss")
-  resolution <- metric_resolution(cmp, "excess_loss", run_array(cmp, cmp$runs$excess_loss))[[1L]]
-  spread <- drop(task_means(metric_spread(cmp, "excess_loss"))[1L, , drop = FALSE])
-  level <- metric_ranks(excess, "lower", resolution, spread)
+  tolerance <- metric_tolerance(cmp, "excess_loss", run_array(cmp, cmp$runs$excess_loss))[[1L]]
+  uncertainty <- drop(task_means(metric_uncertainty(cmp, "excess_loss"))[1L, , drop = FALSE])
+  loss_rank <- metric_ranks(excess, "lower", tolerance, uncertainty)
   range <- vapply(runs, function(rows) total_range(rows[has_run(rows), , drop = FALSE]), numeric(2L))
   light_frame(list(
     network = names, n_params = counted(function(rows) rows$n_params[[1L]]),
     total_capacity = unname(vapply(runs, function(rows) median_of(rows$total_capacity), 0)),
     total_low = unname(range[1L, ]), total_high = unname(range[2L, ]), loss = mean_of("loss"), excess_loss = excess,
     std_err = unname(vapply(runs, function(rows) std_err(rows$excess_loss), 0)), efficiency = mean_of("efficiency"),
-    level = level, size = size_ranks(level, range[1L, ], range[2L, ]),
+    loss_rank = loss_rank, capacity_rank = capacity_ranks(loss_rank, range[1L, ], range[2L, ]),
     runs = counted(function(rows) sum(has_run(rows))), failed = counted(function(rows) sum(!has_run(rows))),
     unconverged = counted(function(rows) sum(has_run(rows) & !rows$converged)),
     undecided = counted(function(rows) sum(is_undecided(rows))), seconds = mean_of("seconds"),
@@ -224,10 +225,10 @@ score_runs <- function(cmp) {
   ))
 }
 
-size_ranks <- function(level, low, high) {
-  size <- rep(NA_integer_, length(level))
-  for (here in split(seq_along(level), level)) size[here] <- range_ranks(low[here], high[here])
-  size
+capacity_ranks <- function(loss_rank, low, high) {
+  ranks <- rep(NA_integer_, length(loss_rank))
+  for (here in split(seq_along(loss_rank), loss_rank)) ranks[here] <- range_ranks(low[here], high[here])
+  ranks
 }
 
 # Ranks of ranges from the least, the same for ranges that overlap, be it through others. NA where there is none.
@@ -247,7 +248,9 @@ std_err <- function(x) {
 
 # Of equal losses the one with the least capacity, then with the fewest parameters; those without a loss last.
 best_first <- function(scores, rounds = 0) {
-  order(is.na(scores$level), -rep_len(rounds, nrow(scores)), scores$level, scores$size, scores$n_params)
+  order(
+    is.na(scores$loss_rank), -rep_len(rounds, nrow(scores)), scores$loss_rank, scores$capacity_rank, scores$n_params
+  )
 }
 
 # ---- the result ----------------------------------------------------------------------------------
@@ -257,12 +260,12 @@ new_search <- function(found, searched, task, budget, strategy) {
   scores <- score_runs(cmp)
   scores$rounds <- unname(searched$entered)
   scores$frontier <- is_frontier(scores)
-  scores$gain <- frontier_gain(scores, null_loss(task))
+  scores$gain <- marginal_loss_reduction(scores, null_loss(task))
   scores$coverage <- demand_coverage(cmp, task)
   scores <- scores[best_first(scores, scores$rounds), , drop = FALSE]
   structure(list(
     candidates = candidate_frame(found, scores),
-    best = if (!is.na(scores$level[[1L]])) cmp$networks[[scores$network[[1L]]]], rounds = searched$rounds,
+    best = if (!is.na(scores$loss_rank[[1L]])) cmp$networks[[scores$network[[1L]]]], rounds = searched$rounds,
     comparison = cmp, task = task, budget = budget, strategy = strategy, seed = cmp$seed
   ), class = "ca_search")
 }
@@ -272,7 +275,7 @@ new_search <- function(found, searched, task, budget, strategy) {
 # not transitive, so each candidate is compared with those already on the frontier, in order of increasing loss.
 is_frontier <- function(scores) {
   kept <- integer()
-  for (i in best_first(scores)) if (!is.na(scores$level[[i]]) && !any(beats(scores, kept, i))) kept <- c(kept, i)
+  for (i in best_first(scores)) if (!is.na(scores$loss_rank[[i]]) && !any(beats(scores, kept, i))) kept <- c(kept, i)
   seq_len(nrow(scores)) %in% kept
 }
 
@@ -281,7 +284,7 @@ beats <- function(scores, j, i) {
   total <- scores$total_capacity
   as_much <- as_much(scores, j, i)
   less <- total[j] < total[[i]] & !as_much
-  less_loss <- scores$level[j] < scores$level[[i]]
+  less_loss <- scores$loss_rank[j] < scores$loss_rank[[i]]
   less | as_much & (less_loss | scores$n_params[j] < scores$n_params[[i]])
 }
 
@@ -292,19 +295,19 @@ as_much <- function(scores, j, i) {
     total[[i]] >= scores$total_low[j] & total[[i]] <= scores$total_high[j]
 }
 
-# The fall of the loss for each unit of capacity that a candidate of the frontier has more than the one before it; the
-# first is measured from no capacity and the null loss.
-frontier_gain <- function(scores, null) {
-  gain <- rep(NA_real_, nrow(scores))
+# For each candidate on the frontier, the reduction of the loss per effective parameter that it has more than the
+# candidate before it. The first one is compared with zero capacity and the null loss. NA off the frontier.
+marginal_loss_reduction <- function(scores, null) {
+  reduction <- rep(NA_real_, nrow(scores))
   edge <- which(scores$frontier)
   for (i in edge) {
     less <- edge[scores$total_capacity[edge] < scores$total_capacity[[i]] & !as_much(scores, edge, i)]
     before <- less[order(-scores$total_capacity[less])][1L]
     from <- if (is.na(before)) c(0, null) else c(scores$total_capacity[[before]], scores$loss[[before]])
-    gain[[i]] <- (from[[2L]] - scores$loss[[i]]) / (scores$total_capacity[[i]] - from[[1L]])
+    reduction[[i]] <- (from[[2L]] - scores$loss[[i]]) / (scores$total_capacity[[i]] - from[[1L]])
   }
-  gain[!is.finite(gain)] <- NA
-  gain
+  reduction[!is.finite(reduction)] <- NA
+  reduction
 }
 
 # For each network, the mean over inputs of its mean capacity for one output, weighted by the task's demand.
@@ -326,7 +329,7 @@ candidate_frame <- function(found, scores) {
   untrained <- vapply(found, function(x) if (is.null(x$error)) NA_character_ else x$error, "", USE.NAMES = FALSE)
   size <- candidate_sizes(found)
   first <- list(
-    rank = ifelse(is.na(scores$level), NA_integer_, seq_len(nrow(scores)))[at], candidate = names,
+    rank = ifelse(is.na(scores$loss_rank), NA_integer_, seq_len(nrow(scores)))[at], candidate = names,
     family = vapply(found, function(x) x$family, "", USE.NAMES = FALSE)
   )
   last <- c(
@@ -483,8 +486,8 @@ search_table <- function(rows) {
 
 # Last columns are left out where a line would be too long.
 print_fitting <- function(columns) {
-  cells <- lapply(columns, format, digits = 3)
-  width <- cumsum(pmax(vapply(cells, function(x) max(nchar(x)), 0L), nchar(names(cells))) + 1L)
+  texts <- lapply(columns, format, digits = 3)
+  width <- cumsum(pmax(vapply(texts, function(x) max(nchar(x)), 0L), nchar(names(texts))) + 1L)
   print(light_frame(columns[width <= getOption("width")]), row.names = FALSE, digits = 3)
 }
 

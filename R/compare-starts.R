@@ -10,14 +10,14 @@ starts_apart <- function(cmp) {
   population <- names(cmp$tasks)[!vapply(cmp$tasks, is_data_task, NA)]
   runs <- cmp$runs[cmp$runs$network %in% free & cmp$runs$task %in% population & !is.na(cmp$runs$loss), ]
   if (nrow(runs) == 0L) return(nothing)
-  cell <- paste(runs$network, runs$task, sep = "\r")
-  first <- !duplicated(cell)
-  ends <- function(f) as.double(tapply(runs$loss, factor(cell, unique(cell)), f))
+  pair <- paste(runs$network, runs$task, sep = "\r")
+  first <- !duplicated(pair)
+  ends <- function(f) as.double(tapply(runs$loss, factor(pair, unique(pair)), f))
   rows <- light_frame(list(
     network = runs$network[first], task = runs$task[first], least = ends(min), largest = ends(max)
   ))
-  floor <- 1e-8 * vapply(cmp$tasks[rows$task], null_loss, 0)
-  rows[rows$largest - rows$least > 0.01 * rows$least + floor, , drop = FALSE]
+  tolerance <- 1e-8 * vapply(cmp$tasks[rows$task], null_loss, 0)
+  rows[rows$largest - rows$least > 0.01 * rows$least + tolerance, , drop = FALSE]
 }
 
 # "dilated on ar, conv on fgn and 3 more"

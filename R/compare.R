@@ -1,8 +1,7 @@
 # Comparison: every architecture on every task, several times.
 #
-# A run is list(row, allocation): one row of `runs` and the rows of `allocation`,
-# which carry the run's number. Runs depend on nothing but their own cell of the
-# design (network, task, replicate, seed), so any worker can do any of them.
+# A run depends only on its row of the design (network, task, replicate, seed), n_obs and the arguments of fit(), so any
+# worker can compute any run.
 
 #' Compare architectures
 #'
@@ -106,7 +105,7 @@ compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf,
   new_comparison(work, run_design(work))
 }
 
-# What is asked, checked: the `work` of schedule.R, with the directory of its checkpoint.
+# The work of a comparison, from checked arguments.
 comparison_work <- function(networks, tasks, replicates, n_obs, seed, fitting, checkpoint, call = rlang::caller_env()) {
   check_named(networks, check_network, call = call)
   check_named(tasks, check_task, call = call)
@@ -117,10 +116,8 @@ comparison_work <- function(networks, tasks, replicates, n_obs, seed, fitting, c
   if (!is.null(seed)) seed <- draw_seed(seed, call)
   dir <- check_checkpoint(checkpoint, call = call)
   seed <- draw_seed(if (is.null(seed)) stored_seed(dir) else seed, call)
-  list(
-    design = comparison_design(networks, tasks, replicates, seed), networks = networks, tasks = tasks, n_obs = n_obs,
-    seed = seed, replicates = replicates, fitting = fitting, dir = dir
-  )
+  design <- comparison_design(networks, tasks, replicates, seed)
+  new_work(design, networks, tasks, n_obs, seed, replicates, fitting, dir)
 }
 
 # Every network must fit every task: said pair by pair, before the first run.
@@ -219,10 +216,10 @@ bind_allocations <- function(design, done, networks, tasks) {
   rows <- vapply(done, function(run) length(run$allocation), 0L)
   kept <- which(rows > 0L)
   rows <- rows[kept]
-  cell <- match(design$network, names(networks)) + length(networks) * match(design$task, names(tasks))
-  cells <- unique(cell[kept])
-  frames <- lapply(if (length(cells) > 0L) match(cells, cell) else 1L, coordinates)
-  before <- c(0L, cumsum(vapply(frames, nrow, 0L)))[match(cell[kept], cells)]
+  pair <- match(design$network, names(networks)) + length(networks) * match(design$task, names(tasks))
+  pairs <- unique(pair[kept])
+  frames <- lapply(if (length(pairs) > 0L) match(pairs, pair) else 1L, coordinates)
+  before <- c(0L, cumsum(vapply(frames, nrow, 0L)))[match(pair[kept], pairs)]
   take <- function(columns, at) lapply(as.list(columns), `[`, at)
   light_frame(c(
     take(design[c("network", "task", "replicate")], rep(kept, rows)),
@@ -263,16 +260,16 @@ NULL
 #' @export
 summary.ca_comparison <- function(object, level = 0.95, ...) {
   level <- check_number(level, min = 0, max = 1, open = TRUE)
-  cells <- unique(object$runs[c("task", "network")])
-  generic <- field_or(object, "generic_rank", integer())[cells$network]
-  rows <- lapply(seq_len(nrow(cells)), function(i) {
-    here <- object$runs$task == cells$task[[i]] & object$runs$network == cells$network[[i]]
+  pairs <- unique(object$runs[c("task", "network")])
+  generic <- field_or(object, "generic_rank", integer())[pairs$network]
+  rows <- lapply(seq_len(nrow(pairs)), function(i) {
+    here <- object$runs$task == pairs$task[[i]] & object$runs$network == pairs$network[[i]]
     summarise_runs(object$runs[here, , drop = FALSE], level, generic[[i]])
   })
   columns <- lapply(stats::setNames(nm = names(rows[[1L]])), function(column) {
     unlist(lapply(rows, function(row) row[[column]]), use.names = FALSE)
   })
-  new_frame(c(as.list(cells), columns), "ca_comparison_summary",
+  new_frame(c(as.list(pairs), columns), "ca_comparison_summary",
     varies = what_varies(object), level = level, data_tasks = data_tasks(object), notes = run_notes(object)
   )
 }
@@ -440,8 +437,8 @@ glance.ca_comparison <- function(x, ...) {
 mean_profiles <- function(object) {
   rows <- object$allocation[!is.na(object$allocation$position), , drop = FALSE]
   keys <- intersect(c("network", "task", "position", "lag", "channel", "row", "column"), names(rows))
-  cell <- do.call(paste, c(rows[keys], sep = "\r"))
-  first <- rows[!duplicated(cell), keys, drop = FALSE]
-  first$capacity <- as.double(tapply(rows$capacity, factor(cell, unique(cell)), mean))
+  key <- do.call(paste, c(rows[keys], sep = "\r"))
+  first <- rows[!duplicated(key), keys, drop = FALSE]
+  first$capacity <- as.double(tapply(rows$capacity, factor(key, unique(key)), mean))
   first
 }

@@ -466,3 +466,7 @@ test_that("files that are enormous or in another encoding are damaged, and made 
   expect_match(conditionMessage(w), paste0(basename(run_file(dir, 5)), ": is not text"), fixed = TRUE)
   expect_identical(timeless(again), timeless(alone))
 })
+
+test_that("the fields of a store are the formals of its constructor", {
+  expect_constructor(capalloc:::new_store)
+})

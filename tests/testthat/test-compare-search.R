@@ -196,9 +196,9 @@ test_that("ranges of capacity that overlap are tied, be it through others", {
     expect_identical(ranks(low, high), slow_sizes(low, high))
   }
   # one loss: the larger median wins when its range reaches down to the other's, and it has fewer parameters
-  scores <- data.frame(level = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(7, 9),
+  scores <- data.frame(loss_rank = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(7, 9),
     n_params = c(9, 8))
-  scores$size <- ranks(scores$total_low, scores$total_high)
+  scores$capacity_rank <- ranks(scores$total_low, scores$total_high)
   expect_identical(capalloc:::best_first(scores), 2:1)
   expect_identical(capalloc:::is_frontier(scores), c(FALSE, TRUE))
   # a range and undecided runs are shown
