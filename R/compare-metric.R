@@ -1,10 +1,10 @@
-# Metrics of runs: a number for each run, which way is better, and how finely it is known.
+# Metrics of runs: one number for each run, the direction that is better, and the accuracy of the number.
 #
-# Contrasts, ranks and pictures all compare runs through this file. They use one array of values, replicates x tasks x
-# networks, NA where a run has none.
+# Contrasts, ranks, searches and pictures use the metrics of this file. The values of a metric are an array, replicates
+# x tasks x networks, NA where a run has no value.
 
-# Which way is better. What is not listed (total_capacity, n_params, bayes_loss, a column of the user's own) has
-# no direction: more of it is neither better nor worse.
+# The direction that is better. Metrics that are not listed (total_capacity, n_params, bayes_loss, columns that a user
+# adds) have no direction: larger values are neither better nor worse.
 metric_directions <- c(
   loss = "lower", train_loss = "lower", excess_loss = "lower", relative_loss = "lower", relative_excess = "lower",
   mase = "lower", log_loss = "lower", gradient_norm = "lower", decrement = "lower", iterations = "lower",
@@ -16,7 +16,7 @@ loss_metrics <- c("loss", "train_loss", "excess_loss", "bayes_loss", "linear_los
 # Losses as multiples of the null loss.
 relative_metrics <- c("relative_loss", "relative_excess")
 
-# Metrics that depend on the trained weights through the loss on other rows than those trained on.
+# Metrics that depend on the trained weights through a loss on rows that the network was not trained on.
 held_out_metrics <- c("loss", "excess_loss", "log_loss", relative_metrics, "efficiency")
 
 # Names of all metrics that a comparison has.
@@ -72,13 +72,14 @@ run_efficiency <- function(cmp) {
   (1 - against(cmp$runs$loss, run_null_loss(cmp))) / cmp$runs$total_capacity
 }
 
-# The null loss of each run; of comparisons made before there was such a column, that of its task.
+# The null loss of each run; in comparisons of older versions, without a column `null_loss`, that of its task.
 run_null_loss <- function(cmp) {
   field_or(cmp$runs, "null_loss", unname(task_null_losses(cmp$tasks)[cmp$runs$task]))
 }
 
 task_null_losses <- function(tasks) vapply(tasks, null_loss, 0)
 
+# Numbers of the runs as an array, replicates x tasks x networks, NA where there is no such run.
 run_array <- function(cmp, values) {
   runs <- cmp$runs
   names <- list(
@@ -92,8 +93,9 @@ run_array <- function(cmp, values) {
   out
 }
 
-# How finely a metric is known, per task, whatever the run. Two runs with the same seeds have the same loss to 1e-8 of
-# it, and where there is no loss left to 1e-12 of the null loss; any other number is compared to 1e-8 of the largest.
+# The tolerance of a metric for each task. For losses it is 1e-8 of the least loss of the task, but at least 1e-12 of the
+# null loss, since losses near zero are less accurate. Metrics that are losses divided by the null loss or the capacity
+# have the same tolerance in their own scale. For any other metric it is 1e-8 of the largest absolute value.
 metric_tolerance <- function(cmp, metric, values) {
   if (!metric %in% c(loss_metrics, relative_metrics, "efficiency")) return(1e-8 * largest_by_task(abs(values)))
   losses <- run_array(cmp, cmp$runs$loss)
@@ -107,10 +109,11 @@ metric_tolerance <- function(cmp, metric, values) {
   tolerance / pmax(-largest_by_task(-capacities), 1, na.rm = TRUE)
 }
 
-# How finely each run's own value is known. Training stops at a Newton decrement d, which it could still gain where it
-# was trained. A loss elsewhere changes with the weights to first order, by up to 2 sqrt(d loss) (Cauchy-Schwarz).
-# A run that has not converged is judged as one at the bound: what it might still gain is not known, and its loss is the
-# one it has.
+# The uncertainty of each run's value, in the shape of run_array(). Training stops at a Newton decrement d, the decrease
+# that the training loss could still have. A loss on other rows is of first order in the error of the weights and can
+# change by up to 2 sqrt(d loss) (Cauchy-Schwarz). d is bounded by 1e-8 of the loss, the largest decrement of a run that
+# has converged: the value of a run that has not converged is the loss that it reached, with the uncertainty at that
+# bound.
 metric_uncertainty <- function(cmp, metric) {
   runs <- cmp$runs
   if (!metric %in% held_out_metrics) return(run_array(cmp, numeric(nrow(runs))))
@@ -126,6 +129,7 @@ metric_uncertainty <- function(cmp, metric) {
   run_array(cmp, uncertainty)
 }
 
+# The largest value of each task, NA where all are NA.
 largest_by_task <- function(values) {
   apply(values, 2L, function(x) if (all(is.na(x))) NA_real_ else max(x, na.rm = TRUE))
 }
@@ -135,8 +139,9 @@ metric_text <- function(metric, direction) {
   if (direction == "none") metric else paste0(metric, " (", direction, " is better)")
 }
 
-# Ranks from the best, 1; without a direction from the least. A value shares a mean rank with its neighbour when they
-# differ by no more than `tolerance`, or than the sum of their own `uncertainty`. NA where there is no value.
+# Ranks of values: 1 is the best, or the least without a direction. Two neighbours in order of value are tied if they
+# differ by at most `tolerance` or by at most the sum of their `uncertainty`; ties extend over successive neighbours and
+# share their mean rank. NA where the value is NA.
 metric_ranks <- function(values, direction, tolerance, uncertainty = numeric(length(values))) {
   if (direction == "higher") values <- -values
   ranks <- rep(NA_real_, length(values))
@@ -148,7 +153,8 @@ metric_ranks <- function(values, direction, tolerance, uncertainty = numeric(len
   ranks
 }
 
-# Means over replicates, tasks x networks. `complete`: only over the replicates that have all networks.
+# Means over replicates (tasks x networks), with `complete` only over the replicates that have values of all networks.
+# NA where there are none.
 task_means <- function(values, complete = FALSE) {
   if (complete) {
     lost <- apply(is.na(values), 1:2, any)
@@ -161,7 +167,7 @@ task_means <- function(values, complete = FALSE) {
 
 # ---- whether runs can be compared --------------------------------------------------------------------
 
-# Replicates of a task share a sample where it is finite and their seeds agree over networks.
+# Whether the networks of a replicate share a sample: samples are finite and seeds do not differ between networks.
 shares_samples <- function(cmp) is.finite(cmp$n_obs) && seeds_agree(cmp$runs)
 
 seeds_agree <- function(runs) {
@@ -169,7 +175,7 @@ seeds_agree <- function(runs) {
   !any(vapply(split(runs$seed, replicate), function(seeds) length(unique(seeds)) > 1L, NA))
 }
 
-# One warning with all that stands against comparing these networks by this metric.
+# One warning with all reasons against a comparison of these networks by this metric.
 warn_not_comparable <- function(cmp, metric, networks = names(cmp$networks)) {
   runs <- cmp$runs[cmp$runs$network %in% networks, , drop = FALSE]
   said <- c(
@@ -197,7 +203,8 @@ counted_by <- function(networks, noun) {
   paste0(count_text(length(networks), noun), " (", paste(names(counts), counts, collapse = ", "), ")")
 }
 
-# Losses of networks of one budget: parameters, or independent parameters, within a tenth of it either way.
+# A text for losses of networks with different budgets, else NULL. Networks have one budget if their numbers of
+# parameters, or their total capacities, are all within a tenth of a common number.
 budget_text <- function(runs, metric) {
   if (!metric %in% c(loss_metrics, relative_metrics)) return(NULL)
   budget <- function(column) {

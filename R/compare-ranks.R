@@ -1,4 +1,4 @@
-# Ranks of architectures, with the raw values beside them.
+# Ranks of architectures, with the values of the metric.
 
 #' @importFrom generics rank_results
 #' @export
@@ -37,7 +37,7 @@ rank_results.ca_comparison <- function(x, metric = "excess_loss", direction = NU
     networks = names(x$networks), tasks = names(x$tasks))
 }
 
-# One row per task and network, tasks slowest.
+# A data frame with one row per network and task, ordered by task: means over replicates, standard errors and ranks.
 metric_means <- function(metric) {
   values <- metric$values
   means <- task_means(values) # tasks x networks

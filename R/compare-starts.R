@@ -1,8 +1,8 @@
-# Starts of one network on one population that end at different losses.
+# Starts of one network on one population whose training ends at different losses.
 
-# Cells whose runs share everything but the starting weights (population tasks, n_obs = Inf) and end at losses that
-# differ by more than 1%: a data frame of network, task, least and largest loss. Differences below 1e-8 of the null
-# loss are none.
+# A data frame of the pairs of a network and a task whose runs differ only in their starting weights (population tasks,
+# n_obs = Inf) and end at losses that differ by more than 1% plus 1e-8 of the null loss: network, task, least and
+# largest loss. Convex networks are left out.
 starts_apart <- function(cmp) {
   nothing <- light_frame(list(network = character(), task = character(), least = numeric(), largest = numeric()))
   if (is.finite(cmp$n_obs)) return(nothing)
