@@ -1,5 +1,5 @@
-# Candidates of a search: networks of a family, with the arguments that they were built with.
-# The names of a list of candidates are shown in tables and pictures.
+# Candidates of a search: networks of a family, with the arguments that they were built with. The names of a list of
+# candidates are shown in tables and pictures.
 
 # One candidate of a search:
 #   family     name of a preset or of the function, NA for networks that are given
@@ -10,7 +10,8 @@ new_candidate <- function(family, arguments, network = NULL, error = NULL) {
   list(family = family, arguments = arguments, network = network, error = error)
 }
 
-# `family` as the user gave it, with its grid: names of presets, a function, or a list of networks.
+# The named list of candidates of a search. `family` and `grid` are as in search_architecture(): names of presets, a
+# function with its grid, or a list of networks.
 search_candidates <- function(family, grid, task, budget, label, call = rlang::caller_env()) {
   if (is.character(family)) {
     check_family(family, grid, task, call)
@@ -26,8 +27,11 @@ search_candidates <- function(family, grid, task, budget, label, call = rlang::c
 
 # ---- presets -------------------------------------------------------------------------------------
 
-# What a search of each preset tries: `grid(n, budget)` is a data frame of arguments for n positions (on a grid, its
-# shorter side). Sizes are those of a coarse ladder; what is above the budget is left out later.
+# A family that search_architecture() has by name:
+#   build  the function arch_*() of that name
+#   grid   function(n, budget): a data frame of arguments for n positions (on a grid, its shorter side). Sizes are those
+#          of ladder(); candidates above the budget are removed later.
+#   kinds  kinds of inputs that it can have
 preset <- function(build, grid, kinds = c("sequence", "grid")) list(build = build, grid = grid, kinds = kinds)
 
 search_families <- list(
@@ -69,30 +73,31 @@ search_families <- list(
   }, "sequence")
 )
 
-# With a growth up to the kernel every position is seen; one more leaves some out, for a longer memory at the same
-# capacity.
+# Arguments of dilated convolutions. If the growth is at most the kernel size, the output depends on every position of
+# its receptive field. A growth of kernel + 1 skips some, for a longer memory with the same capacity.
 dilated_choices <- function(n, filters) {
   choices <- expand_choices(filters = filters, kernel = 2:3, growth = 2:4, depth = seq_len(dilated_depth(n)))
-  # one layer has no dilation, and so no growth of it
+  # a single layer is not dilated, so its growth does not matter
   keep <- mapply(function(kernel, growth, depth) {
     growth <= kernel + (depth > 1) && (depth > 1 || growth == 2) && depth <= dilated_depth(n, kernel, growth)
   }, choices$kernel, choices$growth, choices$depth)
   choices[keep, , drop = FALSE]
 }
 
-# 1, 2, 3, 4, 6, 8, 12, 16, .. up to `most`; 1 at least.
+# 1, 2, 3, 4, 6, 8, 12, 16, .. up to `most`, and 1 in any case.
 ladder <- function(most) {
   steps <- sort(unique(c(1, outer(c(2, 3), 2^(0:20)))))
   steps[steps <= max(1, most)]
 }
 
-# Widths of layers that read each other.
+# Widths of layers whose number of parameters grows with the square of the width.
 narrow <- function(budget) ladder(min(8, sqrt(budget)))
 
-# Windows of 2 positions and more, as long as the input at most.
+# Kernel sizes from 2 up to the number of positions n.
 windows <- function(n) ladder(max(n, 2))[-1L]
 
-# Of stacks of convolutions, those that see no more than there is.
+# The stacks of convolutions whose receptive field is no longer than the n positions. A single layer with a kernel of 2
+# is always kept.
 that_fit <- function(n, choices, depth = "depth") {
   layers <- if (is.null(choices[[depth]])) 1 else choices[[depth]]
   choices[layers * (choices$kernel - 1) < n | choices$kernel == 2 & layers == 1, , drop = FALSE]
@@ -100,7 +105,8 @@ that_fit <- function(n, choices, depth = "depth") {
 
 expand_choices <- function(...) expand.grid(..., KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE)
 
-# Networks of the presets' own grids within the budget; presets without one are named in a warning.
+# Candidates of the presets' own grids within the budget. Presets whose candidates are all above it are named in a
+# warning; if all presets are, that is an error.
 preset_candidates <- function(family, task, budget, call) {
   base <- new_network(task$input)
   n <- if (output_kind(base) == "vector") input_size(task$input) else min(extent_of(base))
@@ -150,7 +156,8 @@ check_family <- function(family, grid, task, call) {
 
 # ---- a function over a grid ----------------------------------------------------------------------
 
-# A candidate for each row of `grid`; one that cannot be built has the error instead.
+# One candidate for each row of `grid`; a candidate that cannot be built has an error instead of a network. `label` puts
+# the family in front of the names of candidates. Equal names are numbered.
 grid_candidates <- function(build, grid, task, family, call, label = FALSE) {
   takes <- names(formals(build))
   grid <- check_grid(grid, takes, family, call)
@@ -170,7 +177,8 @@ grid_candidates <- function(build, grid, task, family, call, label = FALSE) {
   stats::setNames(rows, paste0(names, ifelse(again > 1L, paste0(" #", again), "")))
 }
 
-# "conv filters=2 kernel=5"; texts say themselves what they are: "recurrent units=2 elman".
+# A name such as "conv filters=2 kernel=5"; arguments that are texts are shown without their names, as in "recurrent
+# units=2 elman".
 candidate_name <- function(arguments, family = NULL) {
   said <- vapply(arguments, argument_text, "")
   own <- vapply(arguments, is.character, NA)
@@ -178,7 +186,7 @@ candidate_name <- function(arguments, family = NULL) {
   paste(c(family, said), collapse = " ")
 }
 
-# One value, or several with dashes between them.
+# The text of one value, or of several values with dashes between them.
 argument_text <- function(x) {
   if (is.function(x)) return("function")
   paste(vapply(as.list(x), function(v) paste(format(v, digits = 4), collapse = "-"), ""), collapse = "-")
@@ -222,7 +230,7 @@ given_candidates <- function(networks, grid, call) {
 
 # ---- the budget ----------------------------------------------------------------------------------
 
-# Candidates that the user asked for and that are above the budget stay, with that as their error.
+# Candidates above the budget are kept with an error, so that results list them. No candidate within it is an error.
 within_budget <- function(found, budget, call) {
   sizes <- candidate_sizes(found)
   if (all(sizes > budget)) abort_budget(found, budget, call)
@@ -234,7 +242,7 @@ within_budget <- function(found, budget, call) {
   found
 }
 
-# Parameters; Inf where there is no network.
+# Numbers of parameters, Inf for candidates without a network.
 candidate_sizes <- function(found) {
   vapply(found, function(x) if (is.null(x$network)) Inf else n_params(x$network), 0)
 }

@@ -1,18 +1,20 @@
-# Checkpoints: a directory with one plain text file per finished run, and a manifest of what was asked.
+# Checkpoints: a directory with one plain text file per finished run, and a manifest of the comparison.
 #
-# Reading takes numbers and texts out of lines of a known form, and never evaluates anything. Every file ends in the
-# md5 sum of what stands above it, and is written beside its place and then renamed, so that it is there whole or not
-# at all: sessions and workers may write at once, and a kill at any moment leaves what was finished. Doubles are written
+# Files are parsed line by line in a fixed format and never evaluated. Every file ends with the md5 sum of the lines
+# above it. It is written under a temporary name and then renamed, so that it is either complete or missing: several
+# sessions and workers can write at the same time, and a kill at any moment loses no finished run. Doubles are written
 # in hexadecimal ("%a"), which is exact.
 #
-# A run belongs to its network, task and replicate by name. Its file states the values that determine it: name and sum
-# of its network and its task, the replicate, its seed, n_obs and the arguments of fit(). Other networks and tasks and
-# the number of replicates are not part of it, so that one directory serves a study that grows. The manifest lists the
-# names and sums of all networks and tasks that were ever asked for, so that a name keeps its values.
+# The file of a run is named after its network, task and replicate. It states the values that determine the run: name
+# and fingerprint of its network and its task, the replicate, its seed, n_obs and the arguments of fit(). It does not
+# depend on the other networks and tasks or on the number of replicates, so a comparison can be extended in its
+# directory. The manifest lists names and fingerprints of all networks and tasks of all calls, so that a name cannot
+# change its meaning.
 
 manifest_name <- "capalloc-manifest.txt"
 
-# File names of runs (rows of the design): readable parts of the names, a sum of the whole names, and the replicate.
+# File names of runs (rows of the design): parts of the names of network and task, the md5 sum of the complete names,
+# and the replicate.
 run_name <- function(design) {
   pair <- paste(design$network, design$task, sep = "\r")
   first <- which(!duplicated(pair))
@@ -37,7 +39,8 @@ check_checkpoint <- function(checkpoint, arg = "checkpoint", call = rlang::calle
   writable_directory(checkpoint, arg, call)
 }
 
-# Its full path, after a file was really written there: permissions alone do not say.
+# Full path of a directory, which is created if it does not exist. A file is written there as a test, since permissions
+# do not always decide whether that is possible.
 writable_directory <- function(dir, arg, call) {
   if (!dir.exists(dir)) suppressWarnings(dir.create(dir, recursive = TRUE))
   trouble <- if (!dir.exists(dir)) {
@@ -52,16 +55,16 @@ writable_directory <- function(dir, arg, call) {
   ), "file", call = call)
 }
 
-# Without a seed the one of the comparison that is there goes on.
+# The seed of the manifest, for calls without a seed; NULL if there is none.
 stored_seed <- function(dir) {
   lines <- if (!is.null(dir)) read_checked(file.path(dir, manifest_name))$lines
   seed <- read_number(sub("^seed ", "", grep("^seed ", lines, value = TRUE)))
   if (length(seed) == 1L) seed
 }
 
-# list(store, done): reads the runs of this comparison and names the files that are damaged. An intact run with the same
-# names and other values counts as damage only if the manifest lists the values of the present call. Otherwise it is not
-# clear which of the two comparisons the directory belongs to, and the directory is refused.
+# Returns a list: `store`, and `done` with the finished runs by row of the design. Damaged files are named in a warning.
+# An intact file of a run with the same names but other values counts as damaged only if the manifest lists the values
+# of the present call. Otherwise it is not clear which of the two comparisons the directory belongs to: an error.
 open_checkpoint <- function(dir, work, call = rlang::caller_env()) {
   asked <- design_lines(work)
   store <- checkpoint_store(dir, work)
@@ -90,6 +93,7 @@ checkpoint_store <- function(dir, work) {
   new_store(dir, shared_lines(work), sums)
 }
 
+# Raises an error for files of runs with other values, see open_checkpoint(). `found` is the result of read_runs().
 check_foreign <- function(found, store, design, manifest, call) {
   foreign <- which(found$foreign)
   vouched <- vapply(foreign, function(row) all(named_lines(store, design[row, ]) %in% manifest$lines), NA)
@@ -104,13 +108,14 @@ check_foreign <- function(found, store, design, manifest, call) {
   ), "checkpoint", call = call)
 }
 
-# Files that a kill left half written. Writing one takes no hour.
+# Deletes temporary files of writes that were interrupted. They are older than an hour, so that no write of another
+# session is in progress.
 sweep_unfinished <- function(dir) {
   left <- list.files(dir, "^writing-", full.names = TRUE)
   unlink(left[which(difftime(Sys.time(), file.mtime(left), units = "hours") > 1)])
 }
 
-# Of a file that is there and cannot be trusted; one that is not there is not damaged.
+# Whether the result of read_checked() or read_run() is that of a file that exists but is damaged.
 is_damaged <- function(read) !is.null(read$damage) && read$damage != "is missing"
 
 warn_damage <- function(damage, dir) {
@@ -125,7 +130,7 @@ warn_damage <- function(damage, dir) {
 
 # ---- the manifest --------------------------------------------------------------------------------
 
-# What was asked, a line each: `what value`, or `what "name" sum`.
+# The lines of the manifest for a comparison: `kind value`, or `kind "name" fingerprint`.
 design_lines <- function(work) {
   named <- function(what, list) {
     paste(what, vapply(names(list), write_text, ""), vapply(list, fingerprint, ""))
@@ -136,7 +141,7 @@ design_lines <- function(work) {
   )
 }
 
-# Those that all runs share.
+# The lines that the files of all runs share: n_obs and the arguments of fit(), sorted by name.
 shared_lines <- function(work) {
   given <- Filter(Negate(is.null), work$fitting)
   given <- given[order(as.character(names(given)), method = "radix")]
@@ -152,8 +157,9 @@ manifest_head <- "capalloc checkpoint 2"
 
 made_with <- function() paste("made with capalloc", own_version())
 
-# Adds what was asked to the lines that are `there`. Two sessions may write at once, and the last one wins: each reads
-# the result, and adds its own lines again where the other has overwritten them.
+# Adds the lines `asked` to the lines `there` of the manifest. If two sessions write at the same time, the later file
+# replaces the other. Each session therefore reads the file again and adds its lines until they are there, at most 20
+# times.
 write_manifest <- function(store, asked, there, replace, call) {
   path <- file.path(store$dir, manifest_name)
   for (attempt in 1:20) {
@@ -173,7 +179,8 @@ write_manifest <- function(store, asked, there, replace, call) {
   }
 }
 
-# The seed, n_obs and the arguments must be the same; names that are on one side only may be added.
+# Raises an error if a manifest differs from this comparison in its seed, n_obs, arguments or the values of a network or
+# task. Networks and tasks that only one of them has are allowed.
 check_manifest <- function(lines, asked, dir, call) {
   if (!identical(lines[1L], manifest_head)) {
     abort(c(
@@ -192,7 +199,7 @@ check_manifest <- function(lines, asked, dir, call) {
   ), "checkpoint", call = call)
 }
 
-# `made` are the first lines of the runs that were read, which say by which version.
+# Warns of runs of another version. `made` are the lines "made with ..." of the files that were read.
 warn_version <- function(made, dir) {
   other <- setdiff(made, made_with())
   if (length(other) == 0L) return(invisible())
@@ -202,8 +209,8 @@ warn_version <- function(made, dir) {
   ), "checkpoint")
 }
 
-# In the words of the call, such as "`seed`: 1 there, 2 here". Networks and tasks may be on one side only where
-# `extended` is TRUE.
+# Texts of the differences between lines of a file and of this call, such as "`seed`: 1 there, 2 here". With `extended`,
+# networks and tasks that only one side has are no differences.
 design_differences <- function(there, here, extended = TRUE) {
   there <- design_fields(there)
   here <- design_fields(here)
@@ -221,7 +228,8 @@ design_differences <- function(there, here, extended = TRUE) {
   if (length(differs) > 0L) paste0(names(differs), ": ", differs)
 }
 
-# Named by the argument; a name's value is the sum.
+# The values of lines of a manifest or a run, named by the arguments of the call, such as `networks$dense`. The value of
+# a network, task or further argument is its fingerprint.
 design_fields <- function(lines) {
   kind <- sub(" .*", "", lines)
   rest <- sub("^[^ ]* ", "", lines)
@@ -240,8 +248,8 @@ show_number <- function(text) {
 
 # ---- runs ----------------------------------------------------------------------------------------
 
-# A run of one row of the design, `key`, from the store or, where it has none, from `code`, written at once. NULL for
-# `store` keeps nothing.
+# The run of the design's row `key`, read from the store. If the store does not have it, `code` is evaluated and the run
+# is written. With NULL for `store`, nothing is read or written.
 stored_run <- function(store, key, code) {
   if (is.null(store)) return(code)
   found <- read_run(store, key)
@@ -251,7 +259,7 @@ stored_run <- function(store, key, code) {
   run
 }
 
-# Whether it was written. A worker on another machine may not see the directory.
+# Whether a run could be written. A worker on another machine may have no access to the directory.
 write_run <- function(store, key, run) {
   if (!file.exists(file.path(store$dir, manifest_name))) return(FALSE)
   write_checked(file.path(store$dir, run_name(key)), run_lines(store, key, run))
@@ -269,7 +277,7 @@ run_lines <- function(store, key, run) {
   )
 }
 
-# What determines a run, a line each.
+# The lines of the values that determine a run.
 key_lines <- function(store, key) {
   c(
     named_lines(store, key), paste("replicate", write_number(key$replicate)), paste("seed", write_number(key$seed)),
@@ -289,8 +297,8 @@ as_column <- function(x, column) {
   x
 }
 
-# list(runs, damage, foreign, made): runs by row of the design, NULL where there is none; what is wrong with files, by
-# name; which rows have an intact file of other values; and the versions that made the runs.
+# Returns a list: `runs` by row of the design, NULL where there is no intact file; `damage`, texts by file name;
+# `foreign`, whether a row has an intact file of a run with other values; `made`, the lines "made with ..." of all runs.
 read_runs <- function(store, design) {
   n <- nrow(design)
   runs <- vector("list", n)
@@ -308,7 +316,8 @@ read_runs <- function(store, design) {
   list(runs = runs, damage = damage, foreign = foreign, made = made)
 }
 
-# list(run, made), or list(damage) with what is wrong, and `foreign` TRUE when it is intact and of other values.
+# Returns list(run, made) of an intact file, `made` the line "made with ...". Else list(damage), a text, with `foreign`
+# TRUE for an intact file of a run with other values.
 read_run <- function(store, key) {
   read <- read_checked(file.path(store$dir, run_name(key)))
   if (!is.null(read$damage)) return(read)
@@ -328,7 +337,8 @@ read_run <- function(store, key) {
   list(run = new_run(row, if (length(allocation) > 0L) allocation), made = lines[[2L]])
 }
 
-# The lines that determine a run end where its columns begin.
+# The result of read_run() for a file whose lines differ from `determined`. The lines that determine a run end where its
+# columns begin.
 other_run <- function(lines, determined) {
   end <- grep(paste0("^", names(run_columns)[[1L]], " "), lines)
   if (length(end) == 0L || end[[1L]] < 4L) return(list(damage = "is not a run's file"))
@@ -336,7 +346,7 @@ other_run <- function(lines, determined) {
   list(damage = paste0("is of another run (", paste(differs, collapse = "; "), ")"), foreign = TRUE)
 }
 
-# The value behind `name `, in the type of `like`; NULL when the line is something else.
+# The value of a line "name value", in the type of `like`; NULL if the line does not have this form.
 read_field <- function(line, name, like) {
   if (!startsWith(line, paste0(name, " "))) return(NULL)
   text <- substring(line, nchar(name) + 2L)
@@ -356,7 +366,7 @@ write_value <- function(x) {
   if (is.character(x)) write_text(x) else if (is.logical(x)) as.character(x) else write_number(x)
 }
 
-# Whole numbers in decimal digits, others in hexadecimal: both exact.
+# Doubles as texts, exactly: integers in decimal digits, other numbers in hexadecimal.
 write_number <- function(x) {
   x <- as.double(x)
   whole <- is.finite(x) & abs(x) <= .Machine$integer.max & x == round(x) & !(x == 0 & 1 / x < 0)
@@ -369,7 +379,7 @@ write_number <- function(x) {
   text
 }
 
-# Doubles of texts in that form, NULL when one of them is not.
+# The doubles of texts of write_number(); NULL if one of them does not have that form.
 read_number <- function(text) {
   form <- "^-?(0x[01](\\.[0-9a-f]+)?p[+-][0-9]{1,4}|[0-9]{1,10}|Inf)$"
   special <- text %in% c("NA", "NaN")
@@ -380,7 +390,7 @@ read_number <- function(text) {
   value
 }
 
-# One line in quotes, of any text; NA without them.
+# A text as one line in quotes, with backslashes, newlines and carriage returns escaped; NA without quotes.
 write_text <- function(x) {
   if (is.na(x)) return("NA")
   x <- gsub("\\", "\\\\", enc2utf8(x), fixed = TRUE)
@@ -388,13 +398,13 @@ write_text <- function(x) {
   paste0("\"", gsub("\r", "\\r", x, fixed = TRUE), "\"")
 }
 
-# NULL when it is not in that form.
+# The text of a line of write_text(); NULL if it does not have that form.
 read_text <- function(text) {
   if (text == "NA") return(NA_character_)
   inside <- "^\"(([^\\\\]|\\\\[\\\\nr])*)\"$"
   if (!grepl(inside, text)) return(NULL)
   text <- sub(inside, "\\1", text)
-  # each backslash with what follows it, from the left
+  # pairs of a backslash and the next character, from the left
   at <- gregexpr("\\\\.", text)
   regmatches(text, at) <- lapply(regmatches(text, at), function(pair) {
     unname(c(`\\\\` = "\\", `\\n` = "\n", `\\r` = "\r")[pair])
@@ -404,8 +414,8 @@ read_text <- function(text) {
 
 # ---- files ---------------------------------------------------------------------------------------
 
-# Writes lines and their sum beside the place, then renames; whether that worked. With replace = FALSE a file that is
-# there already stays.
+# Writes lines and their md5 sum to a temporary file and renames it; returns whether that succeeded. With replace =
+# FALSE an existing file is kept; with keep = FALSE the temporary file is only written, as a test.
 write_checked <- function(path, lines, replace = TRUE, keep = TRUE) {
   beside <- tempfile("writing-", dirname(path))
   on.exit(unlink(beside))
@@ -419,13 +429,14 @@ write_checked <- function(path, lines, replace = TRUE, keep = TRUE) {
   )
 }
 
-# A second name for a file is refused where the name is taken, which renaming is not; some file systems have none.
+# Moves the file `beside` to `path`; returns whether that succeeded. Renaming would replace an existing file. A hard
+# link fails if the name exists, so it is tried first with replace = FALSE; some file systems have no hard links.
 put_in_place <- function(beside, path, replace) {
   if (!replace && (file.link(beside, path) || file.exists(path))) return(TRUE)
   file.rename(beside, path)
 }
 
-# list(lines), or list(damage) with what is wrong.
+# Returns list(lines) of an intact file, without the line of its md5 sum, else list(damage), a text.
 read_checked <- function(path) {
   size <- file.size(path)
   if (is.na(size)) return(list(damage = "is missing"))

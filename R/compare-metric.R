@@ -93,9 +93,9 @@ run_array <- function(cmp, values) {
   out
 }
 
-# The tolerance of a metric for each task. For losses it is 1e-8 of the least loss of the task, but at least 1e-12 of the
-# null loss, since losses near zero are less accurate. Metrics that are losses divided by the null loss or the capacity
-# have the same tolerance in their own scale. For any other metric it is 1e-8 of the largest absolute value.
+# The tolerance of a metric for each task. For losses it is 1e-8 of the least loss of the task, but at least 1e-12 of
+# the null loss, since losses near zero are less accurate. Metrics that are losses divided by the null loss or the
+# capacity have the same tolerance in their own scale. For any other metric it is 1e-8 of the largest absolute value.
 metric_tolerance <- function(cmp, metric, values) {
   if (!metric %in% c(loss_metrics, relative_metrics, "efficiency")) return(1e-8 * largest_by_task(abs(values)))
   losses <- run_array(cmp, cmp$runs$loss)
