@@ -1,11 +1,12 @@
-# Contrasts of architectures: differences of a metric between pairs of them, with tests.
+# Contrasts of architectures: differences of a metric between pairs of architectures, with tests.
 #
-# The unit of a contrast is what can be taken as independent and as drawn from what one wants to speak of.
-# Replicates of one task say nothing of other tasks, so over several tasks there is one difference for each, the
-# mean over its replicates. Within one task the units are its replicates, paired by the sample they share.
+# The units of a contrast are observations that are independent samples of the population of interest. Replicates of one
+# task are no evidence about other tasks, so over several tasks each task is a unit, with one difference: the mean over
+# its replicates. Within one task the units are its replicates, paired by the sample that they share.
 #
-# A test takes the differences d (one per unit) and gives list(estimate, conf.low, conf.high, statistic, p.value,
-# reason): NA and a reason where there can be no number.
+# A test such as t_contrast() has the differences d, one per unit, as argument and returns a list: `estimate`,
+# `conf.low`, `conf.high`, `statistic`, `p.value`, `method` and `reason`. A number that cannot be computed is NA, and
+# `reason` is the text of the cause, else NA.
 
 #' Contrast architectures
 #'
@@ -123,7 +124,7 @@ new_contrast_setting <- function(test, control, adjust, level, rope, rho, direct
   list(test = test, control = control, adjust = adjust, level = level, rope = rope, rho = rho, direction = direction)
 }
 
-# ---- what is asked ------------------------------------------------------------------------------------
+# ---- arguments ----------------------------------------------------------------------------------------
 
 check_control <- function(control, cmp, call = rlang::caller_env()) {
   names <- names(cmp$networks)
@@ -149,8 +150,8 @@ check_rho <- function(rho, call = rlang::caller_env()) {
   abort(c("{.arg rho} must be below 1.", x = "It is {rho}: all units are one."), "value", call = call)
 }
 
-# One task and one replicate have no second difference. (With `n_obs = Inf` more replicates have none either:
-# that is an estimate with a reason.)
+# Raises an error if there is only one unit because of a single replicate. With `n_obs = Inf` more replicates would not
+# help; then the result has an estimate, no test, and a reason.
 check_units <- function(cmp, by, paired, call = rlang::caller_env()) {
   replicates <- length(unique(cmp$runs$replicate))
   if (replicates > 1L || !paired || (by == "all" && length(cmp$tasks) > 1L)) return(invisible())
@@ -199,6 +200,7 @@ contrast_blocks <- function(metric, by, paired) {
   lapply(tasks, function(task) block_of_replicates(metric, task, paired))
 }
 
+# A block for all tasks, whose values are means over replicates.
 block_of_tasks <- function(metric, paired) {
   values <- metric$values
   pair <- function(a, b) task_means(values[, , c(a, b), drop = FALSE], paired)
@@ -206,7 +208,7 @@ block_of_tasks <- function(metric, paired) {
     task_means(metric$uncertainty))
 }
 
-# One task: its replicates, or where they share nothing their mean.
+# A block for one task. Its units are the replicates, or where these share no sample the task with means over them.
 block_of_replicates <- function(metric, task, paired) {
   by_unit <- function(values) {
     values <- values[, task, , drop = FALSE]
@@ -220,7 +222,7 @@ block_of_replicates <- function(metric, task, paired) {
 
 # ---- one test per pair --------------------------------------------------------------------------------
 
-# list(rows): a data frame with one row per pair.
+# Returns list(rows): a data frame with one row per pair.
 paired_contrast <- function(block, setting) {
   pairs <- contrast_pairs(colnames(block$table), setting$control)
   rows <- lapply(seq_len(nrow(pairs)), function(i) {
@@ -230,7 +232,8 @@ paired_contrast <- function(block, setting) {
   list(rows = stack_frames(lapply(rows, light_frame)))
 }
 
-# list(d, tolerance) of the units that both have; what is within the resolution is zero.
+# Returns a list with one entry for each unit that has both networks: `d`, the differences a - b, zero where at most the
+# tolerance or the sum of the two uncertainties; `tolerance`, the larger of these two.
 block_differences <- function(block, a, b) {
   values <- block$pair(a, b)
   d <- values[, 1L] - values[, 2L]
@@ -239,6 +242,7 @@ block_differences <- function(block, a, b) {
   list(d = unname(d[!is.na(d)]), tolerance = tolerance[!is.na(d)])
 }
 
+# The columns of one pair: result of the test, or of no_contrast(), and the number of units n.
 test_differences <- function(differences, block, setting) {
   d <- differences$d
   test <- switch(setting$test, t = t_contrast, wilcoxon = wilcoxon_contrast, bayes = bayes_contrast)
@@ -247,7 +251,7 @@ test_differences <- function(differences, block, setting) {
   c(out, list(n = length(d)))
 }
 
-# NA, or why these differences have no standard error.
+# NA, or the text of why these differences have no standard error.
 no_test_reason <- function(d, tolerance, of) {
   n <- length(d)
   if (n == 0L) return(paste0("no ", of, " has both"))
@@ -274,7 +278,7 @@ test_names <- c(
   friedman = "Friedman rank sum test"
 )
 
-# Standard error of a mean of n differences with correlation rho (Nadeau and Bengio).
+# Standard error of the mean of n differences with correlation rho (Nadeau and Bengio 2003).
 correlated_error <- function(d, rho) sqrt(1 / length(d) + rho / (1 - rho)) * stats::sd(d)
 
 t_contrast <- function(d, setting) {
@@ -291,7 +295,7 @@ t_contrast <- function(d, setting) {
 
 # Two warnings of wilcox.test() are muffled. Ties and zeros prevent exact p-values, which the column `method` reports.
 # The confidence level may not be attainable: the widest interval, from the least to the largest of n differences, has
-# level 1 - 2^(1-n).
+# level 1 - 2^(1-n). Then the limits are NA.
 wilcoxon_contrast <- function(d, setting) {
   out <- suppressWarnings(stats::wilcox.test(d, conf.int = TRUE, conf.level = setting$level))
   reached <- 2^(1 - sum(d != 0)) <= 1 - setting$level + 1e-12 && all(is.finite(out$conf.int))
@@ -303,7 +307,7 @@ wilcoxon_contrast <- function(d, setting) {
   )
 }
 
-# Corani and Benavoli: Student t with n - 1 degrees of freedom.
+# Posterior of the mean difference (Corani and Benavoli 2015): Student t with n - 1 degrees of freedom.
 bayes_contrast <- function(d, setting) {
   df <- length(d) - 1
   scale <- correlated_error(d, setting$rho)
@@ -319,6 +323,7 @@ bayes_contrast <- function(d, setting) {
 
 # ---- the result ---------------------------------------------------------------------------------------
 
+# `made` are the results of the tests, one per block.
 new_contrast <- function(made, blocks, metric, by, setting) {
   tasks <- vapply(blocks, function(block) block$task, "")
   rows <- stack_frames(lapply(made, function(x) x$rows))
@@ -340,7 +345,8 @@ new_contrast <- function(made, blocks, metric, by, setting) {
   )
 }
 
-# Of a difference of ranks the lower is better, whatever the metric's direction.
+# The better network of each pair, by the sign of the estimate; NA without a direction or for an estimate of zero. A
+# lower rank is better for every metric with a direction.
 better_group <- function(rows, direction, test) {
   if (direction == "none") return(rep(NA_character_, nrow(rows)))
   first_is_less <- if (direction == "lower" || test == "friedman") rows$estimate < 0 else rows$estimate > 0
@@ -370,7 +376,7 @@ contrast_headline <- function(x) {
     "by ", attr(x, "of"))
 }
 
-# What the numbers are, a line each.
+# Lines of text that describe the estimates, intervals and p-values.
 contrast_notes <- function(x) {
   setting <- attr(x, "setting")
   percent <- paste0(100 * setting$level, "%")

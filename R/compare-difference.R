@@ -1,9 +1,10 @@
-# The difference of two architectures' capacity profiles.
+# The difference of two capacity profiles.
 #
-# d_r (a vector over inputs) is the difference of replicate r, R of them on each task. Bands are mean +- q s / sqrt(R):
-# pointwise q is Student's, simultaneous q the quantile of max_j |t_j| over all inputs of all tasks, by
-# bootstrap of replicates, or Bonferroni's where that is less. The global test flips the signs of replicates: under
-# the hypothesis that a and b allocate alike, d_r and -d_r have the same law.
+# d_r (a vector over inputs) is the difference in replicate r, of R replicates on a task. Bands are mean +- q s /
+# sqrt(R). The pointwise q is Student's quantile. The simultaneous q is the quantile of max_j |t_j| over all inputs of
+# all tasks, from a bootstrap over replicates, or Bonferroni's quantile where that is less. The global test flips the
+# signs of replicates: under the null hypothesis that a and b have the same allocation, d_r and -d_r have the same
+# distribution.
 
 #' The difference of two capacity profiles
 #'
@@ -81,7 +82,7 @@ new_difference_setting <- function(share, level, times, seed, quantile, flips) {
   list(share = share, level = level, times = times, seed = seed, quantile = quantile, flips = flips)
 }
 
-# Names of two different architectures.
+# c(a, b): names of two different architectures. If both are NULL, the comparison must have exactly two.
 check_two <- function(a, b, cmp, call = rlang::caller_env()) {
   names <- names(cmp$networks)
   if (length(names) < 2L) {
@@ -108,7 +109,7 @@ warn_starts_alone <- function(cmp) {
   ), "pairing")
 }
 
-# Tasks on which some replicate has both.
+# The profile pairs of the tasks on which at least one replicate has both networks; an error if there are none.
 check_both <- function(profiles, two, call = rlang::caller_env()) {
   has <- vapply(profiles, function(profile) nrow(profile$a) > 0L, NA)
   if (any(has)) return(profiles[has])
@@ -124,6 +125,7 @@ check_both <- function(profiles, two, call = rlang::caller_env()) {
 #   d       a - b, differences of at most `same_capacity` set to zero
 new_profile_pair <- function(inputs, a, b, d) list(inputs = inputs, a = a, b = b, d = d)
 
+# The profile pair of one task. A network without a constant has capacity 0 at the constant of the other one.
 task_difference <- function(task, cmp, two, share) {
   sides <- lapply(two, function(name) network_profiles(cmp, name, task, share))
   both <- intersect(rownames(sides[[1L]]$values), rownames(sides[[2L]]$values))
@@ -138,7 +140,9 @@ task_difference <- function(task, cmp, two, share) {
   new_profile_pair(sides[[longer]]$inputs, values[[1L]], values[[2L]], d)
 }
 
-# list(inputs, values (replicates x inputs), constant): all allocations of a network on a task.
+# The allocations of a network on a task. Returns a list: `inputs`, a data frame with one row per input; `values`
+# (replicates x inputs); `constant`, whether the last input is the constant. With `share`, rows are divided by their
+# totals.
 network_profiles <- function(cmp, network, task, share) {
   own <- cmp$networks[[network]]
   columns <- plain_frame(input_frame(label_input(own$input, cmp$tasks[[task]]$input), has_constant(own)))
@@ -152,15 +156,15 @@ network_profiles <- function(cmp, network, task, share) {
 
 # ---- bands and test -----------------------------------------------------------------------------------
 
-# Columns (inputs) that vary over the replicates.
+# Whether each column (input) varies over the replicates.
 varying <- function(d) {
   if (nrow(d) < 2L) return(rep(FALSE, ncol(d)))
   apply(d, 2L, stats::sd) > same_capacity
 }
 
-# The quantile of the largest |t| over all tasks; NA where nothing varies. With few replicates their bootstrap has
-# draws of nearly equal ones, hence enormous t: Bonferroni's Student quantile is then the lesser of two
-# safe ones. Never narrower than the pointwise band.
+# The quantile q of the simultaneous band; NA where nothing varies. With few replicates, some bootstrap draws consist of
+# nearly equal replicates, so that |t| is very large. Bonferroni's quantile is valid too, and q is the smaller of the
+# two, but at least Student's quantile of the pointwise band.
 band_quantile <- function(profiles, level, times, seed) {
   seeds <- derive_seeds(seed, length(profiles))
   largest <- numeric(times)
@@ -178,13 +182,13 @@ band_quantile <- function(profiles, level, times, seed) {
   max(min(upper_quantile(largest, level), bonferroni), stats::qt((1 + level) / 2, max(R) - 1))
 }
 
-# The value that at most a share 1 - level of the draws exceeds: of `times` of them the ceiling(level (times + 1))th.
+# The quantile that at most a share 1 - level of the draws exceeds: of n draws in order, number ceiling(level (n + 1)).
 upper_quantile <- function(draws, level) {
   sort(draws)[[min(ceiling(level * (length(draws) + 1)), length(draws))]]
 }
 
-# max_j |t*_j| of draws of the replicates with replacement, studentised by the draw's own standard error. A
-# column that does not vary in a draw cannot be studentised there, and is left out of its maximum.
+# max_j |t*_j| of each bootstrap draw of replicates, studentised by the standard error of the draw. A column that does
+# not vary in a draw has no t there and is left out of the maximum.
 bootstrap_largest <- function(d, times, seed) {
   R <- nrow(d)
   centred <- sweep(d, 2L, colMeans(d))
@@ -199,11 +203,11 @@ bootstrap_largest <- function(d, times, seed) {
   }), use.names = FALSE)
 }
 
-# Draws to work on at a time, so that a matrix of them has a few million numbers.
+# Indices 1 .. n split into chunks, so that a matrix of one chunk x `width` has at most 4 million numbers.
 chunks_of <- function(n, width) split(seq_len(n), ceiling(seq_len(n) / max(1, floor(4e6 / width))))
 
-# Sign flips of replicates: a matrix flips x R, the first row without one. All of them (up to the sign of
-# the whole) where that is no more than `times`.
+# Signs of the replicates (flips x R); the first row has no flips. All combinations up to a common sign if these are at
+# most `times`, else `times` random ones besides the first row.
 sign_flips <- function(R, times, seed) {
   if (2^(R - 1) <= times) {
     return(cbind(1, as.matrix(expand.grid(rep(list(c(1, -1)), R - 1), KEEP.OUT.ATTRS = FALSE))))
@@ -212,7 +216,7 @@ sign_flips <- function(R, times, seed) {
   rbind(1, drawn)
 }
 
-# max_j |sum_r e_r d_rj| / sqrt(sum_r d_rj^2), for each row e of flips
+# max_j |sum_r e_r d_rj| / sqrt(sum_r d_rj^2) for each row e of `flips`.
 flipped_largest <- function(d, flips) {
   scale <- sqrt(colSums(d^2))
   d <- sweep(d[, scale > 0, drop = FALSE], 2L, scale[scale > 0], "/")
@@ -223,7 +227,8 @@ flipped_largest <- function(d, flips) {
   }), use.names = FALSE)
 }
 
-# list(statistic, p.value, reason) of some tasks' differences; tasks are flipped independently.
+# The global test of the differences `ds` of one or more tasks, each (replicates x inputs). Signs of different tasks are
+# flipped independently. Returns a list: `statistic`, `p.value`, and `reason`, NA or the text of why there is no test.
 flip_test <- function(ds, times, seed) {
   R <- vapply(ds, nrow, 0L)
   none <- function(reason) list(statistic = NA_real_, p.value = NA_real_, reason = reason)
@@ -242,7 +247,7 @@ flip_test <- function(ds, times, seed) {
     }, ds, seeds)
     largest <- do.call(pmax, unname(per_task))
   }
-  # sums of the same numbers in another order differ by rounding
+  # 1e-9 allows for rounding error: flips with the same statistic sum the same numbers in another order
   list(
     statistic = largest[[1L]], p.value = mean(largest >= largest[[1L]] - 1e-9), reason = NA_character_
   )
@@ -250,7 +255,8 @@ flip_test <- function(ds, times, seed) {
 
 # ---- distances ----------------------------------------------------------------------------------------
 
-# c(wasserstein, total_variation) of two mean profiles, shares of their totals over the inputs.
+# c(wasserstein, total_variation): distances between the two mean profiles, as shares of their totals, without the
+# constant. NA where a total is zero; Wasserstein's distance is NA where inputs have no lag.
 profile_distances <- function(profile) {
   at <- !is.na(profile$inputs$position)
   shares <- lapply(list(colMeans(profile$a), colMeans(profile$b)), function(kappa) kappa[at] / sum(kappa[at]))
@@ -281,7 +287,7 @@ difference_rows <- function(profile, task, setting) {
   error <- if (R > 1L) apply(profile$d, 2L, stats::sd) / sqrt(R) else rep(NA_real_, length(estimate))
   error[error <= same_capacity / sqrt(R)] <- 0
   t <- if (R > 1L) stats::qt((1 + setting$level) / 2, R - 1) else NA_real_
-  # a band of no width stays one
+  # NA if nothing varies on any task: errors are then 0, and the band has zero width with any q
   q <- if (is.na(setting$quantile)) t else max(setting$quantile, t)
   light_frame(c(
     list(task = rep(task, length(estimate))), as.list(profile$inputs),

@@ -1,7 +1,7 @@
-# Search: candidates of a family are compared on one task, and ranked with what each spends and where.
+# Search: candidates of a family are compared on one task, and ranked by loss, capacity and number of parameters.
 #
-# The runs are those of compare_architectures() with all candidates and all replicates. Halving leaves some of them
-# out, a round at a time, so that its runs, seeds and checkpoint are those of the full comparison.
+# The runs are those of compare_architectures() with all candidates and all replicates. Halving computes some of them,
+# round by round, so its runs, seeds and checkpoint files are those of the full comparison.
 
 #' Search a family of architectures
 #'
@@ -129,7 +129,7 @@ check_budget <- function(budget, family, grid, call = rlang::caller_env()) {
   check_number(budget, min = 1, call = call)
 }
 
-# Of data without rows that are held out, no candidate has a loss.
+# Raises an error for data tasks without held-out rows, where no candidate would have a loss.
 check_judged <- function(task, call = rlang::caller_env()) {
   if (!is_data_task(task) || NROW(task$data$x_test) > 0L) return(invisible())
   abort(c(
@@ -139,7 +139,7 @@ check_judged <- function(task, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-# What would fail in every run is said before the first.
+# Raises an error before the first run if networks need rows, and the task has only population moments.
 check_sampled <- function(work, call = rlang::caller_env()) {
   if (is.finite(work$n_obs) || is_data_task(work$tasks[[1L]])) return(invisible())
   fitting <- work$fitting
@@ -156,8 +156,9 @@ check_sampled <- function(work, call = rlang::caller_env()) {
 
 # ---- rounds --------------------------------------------------------------------------------------
 
-# list(comparison, rounds, entered): the runs that were asked for, one row per round, and for each network the number
-# of rounds that it took part in. An interrupt ends the search with its round.
+# Computes the runs of a search. Returns a list: `comparison`, of all computed runs; `rounds`, a data frame with one row
+# per round; `entered`, for each network the number of rounds that it took part in. An interrupt ends the search after
+# the current round.
 search_rounds <- function(work, strategy, keep, call = rlang::caller_env()) {
   begun <- begin_design(work, call)
   work <- begun$work
@@ -182,7 +183,7 @@ search_rounds <- function(work, strategy, keep, call = rlang::caller_env()) {
   list(comparison = new_comparison(work, done[asked]), rounds = rounds_frame(rounds), entered = entered)
 }
 
-# Doubled from round to round, up to all of them.
+# Numbers of replicates of the rounds, doubled from round to round, the last one equal to `replicates`.
 halving_replicates <- function(replicates) {
   as.integer(replicates %/% 2^(floor(log2(replicates)):0))
 }
@@ -192,7 +193,7 @@ rounds_frame <- function(rounds) {
   light_frame(list(round = rounds[, 1L], candidates = rounds[, 2L], replicates = rounds[, 3L], runs = rounds[, 4L]))
 }
 
-# As much of a comparison as scores ask for.
+# The parts of a comparison that score_runs() needs, for these rows and networks.
 asked_runs <- function(work, done, rows, networks) {
   work$design <- work$design[rows, , drop = FALSE]
   list(runs = bind_runs(work, done[rows]), tasks = work$tasks, networks = work$networks[networks])
@@ -225,13 +226,15 @@ score_runs <- function(cmp) {
   ))
 }
 
+# Ranks of the ranges of total capacity among networks of the same loss rank.
 capacity_ranks <- function(loss_rank, low, high) {
   ranks <- rep(NA_integer_, length(loss_rank))
   for (here in split(seq_along(loss_rank), loss_rank)) ranks[here] <- range_ranks(low[here], high[here])
   ranks
 }
 
-# Ranks of ranges from the least, the same for ranges that overlap, be it through others. NA where there is none.
+# Ranks of ranges from low to high. Ranges that overlap, directly or through a chain of others, share a rank. NA where
+# `low` is NA.
 range_ranks <- function(low, high) {
   ranks <- rep(NA_integer_, length(low))
   at <- order(low, high, na.last = NA)
@@ -246,7 +249,8 @@ std_err <- function(x) {
   if (length(x) > 1L) stats::sd(x) / sqrt(length(x)) else NA_real_
 }
 
-# Of equal losses the one with the least capacity, then with the fewest parameters; those without a loss last.
+# Order of the rows of scores: by rounds (most first), then loss rank, capacity rank and number of parameters. Networks
+# without a loss are last.
 best_first <- function(scores, rounds = 0) {
   order(
     is.na(scores$loss_rank), -rep_len(rounds, nrow(scores)), scores$loss_rank, scores$capacity_rank, scores$n_params
@@ -270,9 +274,10 @@ new_search <- function(found, searched, task, budget, strategy) {
   ), class = "ca_search")
 }
 
-# A candidate is on the frontier if no other one has at most its capacity and its loss and less of one of them, or equal
-# values of both and fewer parameters. Two capacities are equal if each lies in the range of the other. This relation is
-# not transitive, so each candidate is compared with those already on the frontier, in order of increasing loss.
+# Whether each row of scores is on the frontier. A candidate is on the frontier if no other one has at most its capacity
+# and its loss and less of one of them, or equal values of both and fewer parameters. Two capacities are equal if the
+# median of each lies in the range of the other. This relation is not transitive, so each candidate is compared with
+# those already on the frontier, in order of increasing loss.
 is_frontier <- function(scores) {
   kept <- integer()
   for (i in best_first(scores)) if (!is.na(scores$loss_rank[[i]]) && !any(beats(scores, kept, i))) kept <- c(kept, i)
@@ -288,7 +293,7 @@ beats <- function(scores, j, i) {
   less | as_much & (less_loss | scores$n_params[j] < scores$n_params[[i]])
 }
 
-# Whether the total capacity of each of j lies in the range of i's, and that of i in theirs.
+# Whether the capacities of the candidates j equal that of i: each median lies in the range of the other.
 as_much <- function(scores, j, i) {
   total <- scores$total_capacity
   total[j] >= scores$total_low[[i]] & total[j] <= scores$total_high[[i]] &
@@ -310,7 +315,8 @@ marginal_loss_reduction <- function(scores, null) {
   reduction
 }
 
-# For each network, the mean over inputs of its mean capacity for one output, weighted by the task's demand.
+# For each network, the mean over inputs of its capacity (mean over runs) per output, weighted by the demand of the
+# task. NA without demand.
 demand_coverage <- function(cmp, task) {
   demand <- cmp$demand$demand
   rows <- mean_profiles(cmp)
@@ -321,7 +327,7 @@ demand_coverage <- function(cmp, task) {
   }, 0))
 }
 
-# All candidates, the trained ones in the order of their scores.
+# The data frame of all candidates: trained ones in the order of the rows of scores, then the others.
 candidate_frame <- function(found, scores) {
   names <- c(scores$network, setdiff(names(found), scores$network))
   found <- found[names]
@@ -352,7 +358,8 @@ score_columns <- c(
   "total_capacity", "total_low", "total_high", "loss", "excess_loss", "std_err", "efficiency", "gain", "coverage"
 )
 
-# A column for each argument that any candidate has; NA where one has not.
+# A list of columns, one for each argument of any candidate; NA for candidates without it. Arguments that are not single
+# values become texts.
 argument_columns <- function(found) {
   arguments <- unique(unlist(lapply(found, function(x) names(x$arguments))))
   lapply(stats::setNames(nm = arguments), function(name) {
@@ -362,7 +369,7 @@ argument_columns <- function(found) {
   })
 }
 
-# Positions from the oldest to the newest that the output sees; on a grid of the rectangle that it does.
+# Size of the receptive field: on a sequence the number of positions, on a grid rows times columns.
 candidate_memory <- function(x) {
   if (is.null(x$network)) return(NA_integer_)
   as.integer(prod(layer_field(x$network)$size))
@@ -484,14 +491,14 @@ search_table <- function(rows) {
   )
 }
 
-# Last columns are left out where a line would be too long.
+# Prints a table without the last columns that would exceed the width of the console.
 print_fitting <- function(columns) {
   texts <- lapply(columns, format, digits = 3)
   width <- cumsum(pmax(vapply(texts, function(x) max(nchar(x)), 0L), nchar(names(texts))) + 1L)
   print(light_frame(columns[width <= getOption("width")]), row.names = FALSE, digits = 3)
 }
 
-# What the table does not show.
+# Lines of text about the candidates that the table does not show.
 left_over_text <- function(x, more) {
   untrained <- sum(x$candidates$runs + x$candidates$failed == 0L)
   lossless <- sum(is.na(x$candidates$rank)) - untrained
