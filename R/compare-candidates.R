@@ -120,7 +120,7 @@ preset_candidates <- function(family, task, budget, call) {
   if (!all(within)) {
     least <- vapply(found[!within], function(x) min(candidate_sizes(x$all)), 0)
     warn(c(
-      "Left out, since their smallest candidates are above the {.arg budget} of {budget}:
+      "Presets are left out whose smallest candidates have more parameters than the {.arg budget} of {budget}:
         {paste0(names(least), ' (', least, ')')}."
     ), "budget")
   }
@@ -137,8 +137,10 @@ check_family <- function(family, grid, task, call) {
     ), "value", call = call)
   }
   if (anyDuplicated(family)) {
-    abort(c("{.arg family} must have different names.", x = "{.val {family[duplicated(family)]}} occurs again."),
-      "value", call = call)
+    abort(c(
+      "{.arg family} must have different names.",
+      x = "{.val {family[duplicated(family)]}} occurs more than once."
+    ), "value", call = call)
   }
   if (!is.null(grid) && length(family) > 1L) {
     abort(c("{.arg family} must be one preset where a {.arg grid} is given.", x = "It is {.val {family}}."),
@@ -148,9 +150,10 @@ check_family <- function(family, grid, task, call) {
   refused <- family[!vapply(search_families[family], function(preset) kind %in% preset$kinds, NA)]
   if (length(refused) == 0L) return(invisible())
   abort(c(
-    "{.arg family} must take the input of the {.arg task}.",
-    x = "{.val {refused}} {?does/do} not take {describe_input(task$input)}.",
-    i = if (kind == "vector") "Tasks take an {.arg input}, such as {.code input_sequence({input_size(task$input)})}."
+    "{.arg family} must have networks that accept the input of {.arg task}.",
+    x = "{.val {refused}} {?does/do} not accept {describe_input(task$input)}.",
+    i = if (kind == "vector")
+      "Create the task with an {.arg input}, such as {.code input_sequence({input_size(task$input)})}."
   ), "shape", call = call)
 }
 
@@ -195,7 +198,7 @@ argument_text <- function(x) {
 check_grid <- function(grid, takes, family, call) {
   if (!is.data.frame(grid) || nrow(grid) == 0L) {
     abort(c(
-      "{.arg grid} must be a data frame with a row for each candidate, its columns arguments of {.arg family}.",
+      "{.arg grid} must be a data frame with one row per candidate and columns that are arguments of {.arg family}.",
       x = "It is {show_value(grid)}."
     ), "type", call = call)
   }
@@ -250,12 +253,14 @@ candidate_sizes <- function(found) {
 abort_budget <- function(found, budget, call) {
   sizes <- candidate_sizes(found)
   if (all(is.infinite(sizes))) {
-    abort(c("{.arg family} must have a candidate that can be built.", x = "None can. The first: {found[[1L]]$error}"),
-      "value", call = call)
+    abort(c(
+      "{.arg family} must have a candidate that can be built.",
+      x = "The first one has the error: {found[[1L]]$error}"
+    ), "value", call = call)
   }
   least <- which.min(sizes)
   abort(c(
-    "{.arg budget} must be at least {sizes[[least]]}, the parameters of the smallest candidate.",
-    x = "It is {budget}, and the smallest is {.val {names(found)[[least]]}}."
+    "{.arg budget} must be at least {sizes[[least]]}, the number of parameters of the smallest candidate.",
+    x = "It is {budget}. The smallest candidate is {.val {names(found)[[least]]}}."
   ), "budget", call = call)
 }

@@ -104,7 +104,7 @@ check_foreign <- function(found, store, design, manifest, call) {
     "{.arg checkpoint} must be empty or hold this comparison.",
     x = "{.file {file.path(store$dir, name)}} {found$damage[[name]]}.",
     x = if (!is.null(manifest$damage)) "{.file {manifest_name}} {manifest$damage}.",
-    i = "Give another directory, or delete this one to begin anew."
+    i = "Use another directory, or delete this one to start again."
   ), "checkpoint", call = call)
 }
 
@@ -122,7 +122,7 @@ warn_damage <- function(damage, dir) {
   shown <- damage[seq_len(min(length(damage), 10L))]
   said <- stats::setNames(gsub("([{}])", "\\1\\1", paste0(names(shown), ": ", shown)), rep("x", length(shown)))
   warn(c(
-    "{.file {dir}} has {length(damage)} damaged file{?s}, which {?is/are} made again:",
+    "{.file {dir}} has {length(damage)} damaged file{?s}, which {?is/are} computed again:",
     said,
     if (length(damage) > length(shown)) c(i = "... and {length(damage) - length(shown)} more.")
   ), "checkpoint", damaged = names(damage))
@@ -186,16 +186,16 @@ check_manifest <- function(lines, asked, dir, call) {
     abort(c(
       "{.arg checkpoint} must be a directory that this version of capalloc can read.",
       x = "{.file {file.path(dir, manifest_name)}} begins with {.val {lines[1L]}}.",
-      i = "Give another directory, or delete this one to begin anew."
+      i = "Use another directory, or delete this one to start again."
     ), "checkpoint", call = call)
   }
   differs <- gsub("([{}])", "\\1\\1", design_differences(lines[-(1:2)], asked))
   if (length(differs) == 0L) return(invisible())
   abort(c(
     "{.arg checkpoint} must be empty or hold this comparison.",
-    x = "{.file {dir}} holds another one, which differs in:",
+    x = "{.file {dir}} holds another comparison, which differs in:",
     stats::setNames(differs, rep("*", length(differs))),
-    i = "Give another directory, or delete this one to begin anew."
+    i = "Use another directory, or delete this one to start again."
   ), "checkpoint", call = call)
 }
 
@@ -222,7 +222,7 @@ design_differences <- function(there, here, extended = TRUE) {
     if (grepl("^`(replicate|n_obs|seed)`$", field)) {
       return(paste(show_number(there[[field]]), "there,", show_number(here[[field]]), "here"))
     }
-    "another one there"
+    "a different value there"
   }, "")
   differs <- differs[differs != ""]
   if (length(differs) > 0L) paste0(names(differs), ": ", differs)
@@ -323,17 +323,17 @@ read_run <- function(store, key) {
   if (!is.null(read$damage)) return(read)
   lines <- read$lines
   determined <- key_lines(store, key)
-  if (length(lines) < 3L || lines[[1L]] != run_head) return(list(damage = "is not a run's file"))
+  if (length(lines) < 3L || lines[[1L]] != run_head) return(list(damage = "is not the file of a run"))
   values <- 2L + length(determined) + seq_along(run_columns)
   counted <- max(values) + 1L
   if (!identical(lines[2L + seq_along(determined)], determined)) return(other_run(lines, determined))
-  if (length(lines) < counted) return(list(damage = "has a line that is not of its form"))
+  if (length(lines) < counted) return(list(damage = "has a line that is not in its format"))
   row <- Map(read_field, lines[values], names(run_columns), run_columns)
   names(row) <- names(run_columns)
   allocation <- read_number(lines[-seq_len(counted)])
   whole <- identical(lines[[counted]], paste("allocation", length(lines) - counted)) &&
     !is.null(allocation) && !any(vapply(row, is.null, NA))
-  if (!whole) return(list(damage = "has a line that is not of its form"))
+  if (!whole) return(list(damage = "has a line that is not in its format"))
   list(run = new_run(row, if (length(allocation) > 0L) allocation), made = lines[[2L]])
 }
 
@@ -341,9 +341,9 @@ read_run <- function(store, key) {
 # columns begin.
 other_run <- function(lines, determined) {
   end <- grep(paste0("^", names(run_columns)[[1L]], " "), lines)
-  if (length(end) == 0L || end[[1L]] < 4L) return(list(damage = "is not a run's file"))
+  if (length(end) == 0L || end[[1L]] < 4L) return(list(damage = "is not the file of a run"))
   differs <- design_differences(lines[3L:(end[[1L]] - 1L)], determined, extended = FALSE)
-  list(damage = paste0("is of another run (", paste(differs, collapse = "; "), ")"), foreign = TRUE)
+  list(damage = paste0("holds another run (", paste(differs, collapse = "; "), ")"), foreign = TRUE)
 }
 
 # The value of a line "name value", in the type of `like`; NULL if the line does not have this form.
@@ -451,9 +451,9 @@ read_checked <- function(path) {
   lines <- strsplit(text, "\n", fixed = TRUE)[[1L]]
   sum <- lines[length(lines)]
   if (!grepl("^md5 [0-9a-f]{32}$", sum) || !endsWith(text, paste0(sum, "\n"))) {
-    return(list(damage = "is cut short, or has no sum"))
+    return(list(damage = "is truncated, or has no checksum"))
   }
   lines <- lines[-length(lines)]
-  if (sum != paste("md5", text_sum(lines))) return(list(damage = "is not what was written (its sum differs)"))
+  if (sum != paste("md5", text_sum(lines))) return(list(damage = "was changed (its checksum differs)"))
   list(lines = lines)
 }

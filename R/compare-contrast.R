@@ -147,7 +147,10 @@ check_adjust <- function(adjust, test, control, call = rlang::caller_env()) {
 check_rho <- function(rho, call = rlang::caller_env()) {
   rho <- check_number(rho, min = 0, max = 1, arg = "rho", call = call)
   if (rho < 1) return(rho)
-  abort(c("{.arg rho} must be below 1.", x = "It is {rho}: all units are one."), "value", call = call)
+  abort(c(
+    "{.arg rho} must be below 1.",
+    x = "It is {rho}: all units would have the same difference."
+  ), "value", call = call)
 }
 
 # Raises an error if there is only one unit because of a single replicate. With `n_obs = Inf` more replicates would not
@@ -158,7 +161,7 @@ check_units <- function(cmp, by, paired, call = rlang::caller_env()) {
   abort(c(
     "{.arg cmp} must have two replicates or more to contrast architectures within a task.",
     x = "It has {replicates}.",
-    i = "Compare with {.code replicates = 10}, or over several tasks."
+    i = "Run the comparison with {.code replicates = 10}, or with several tasks."
   ), "value", call = call)
 }
 
@@ -166,15 +169,15 @@ warn_pairing <- function(cmp, by, paired) {
   within <- by == "task" || length(cmp$tasks) == 1L
   if (!paired) {
     warn(c(
-      "Architectures are paired by task alone: their replicates share no sample.",
+      "Architectures are paired only by task, since their replicates share no sample.",
       i = if (is.infinite(cmp$n_obs)) "With {.code n_obs = Inf} replicates vary only the starting weights." else
-        "Within a replicate their seeds differ.",
-      i = if (within) "Within one task that leaves an estimate and no test."
+        "Their seeds differ within a replicate.",
+      i = if (within) "Within one task there is then an estimate, but no test."
     ), "pairing")
   } else if (within && length(data_tasks(cmp)) > 0L) {
     warn(c(
       "Replicates of {.val {data_tasks(cmp)}} resample the same rows: they are not independent samples.",
-      i = "Intervals speak of these rows alone; {.arg rho} can allow for it."
+      i = "Intervals are conditional on these rows; {.arg rho} can account for the correlation of replicates."
     ), "resampled")
   }
 }
@@ -387,7 +390,7 @@ contrast_notes <- function(x) {
     paste0("p-values adjusted by ", setting$adjust, " over ", count_text(nrow(x), "row"))
   if (setting$test != "friedman") {
     return(paste0("estimate: ", if (setting$test == "t") "mean" else "pseudomedian",
-      " of group1 - group2; ", percent, " intervals, each by itself; ", p,
+      " of group1 - group2; ", percent, " intervals, not simultaneous; ", p,
       if (setting$rho > 0) paste0("; rho ", format(setting$rho))))
   }
   c(paste0("estimate: difference of mean ranks; ", percent, " intervals, simultaneous; ", p), global_notes(x))

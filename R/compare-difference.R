@@ -95,7 +95,7 @@ check_two <- function(a, b, cmp, call = rlang::caller_env()) {
   a <- check_choice(a, names, arg = "a", call = call)
   b <- check_choice(b, names, arg = "b", call = call)
   if (a == b) {
-    abort(c("{.arg a} and {.arg b} must be two architectures.", x = "Both are {.val {a}}."), "value", call = call)
+    abort(c("{.arg a} and {.arg b} must be different architectures.", x = "Both are {.val {a}}."), "value", call = call)
   }
   c(a, b)
 }
@@ -104,8 +104,9 @@ warn_starts_alone <- function(cmp) {
   if (shares_samples(cmp)) return(invisible())
   warn(c(
     "The replicates share no sample.",
-    i = if (is.infinite(cmp$n_obs)) "With {.code n_obs = Inf} bands and test speak of starting weights alone." else
-      "Within a replicate their seeds differ."
+    i = if (is.infinite(cmp$n_obs))
+      "With {.code n_obs = Inf} bands and test describe only variation from starting weights." else
+      "Their seeds differ within a replicate."
   ), "pairing")
 }
 
@@ -372,9 +373,9 @@ difference_headline <- function(x) {
 difference_note <- function(x) {
   g <- glance(x)
   paste0(
-    100 * g$level, "% bands over ", count_text(g$n, "replicate"), "; any difference: ",
+    100 * g$level, "% bands over ", count_text(g$n, "replicate"), "; global test: ",
     if (is.na(g$p.value)) g$reason else paste0("p ", format_p(g$p.value), " by sign flips"),
     "; total variation ", format(g$total_variation, digits = 2),
-    if (!is.na(g$wasserstein)) paste0(", ", format(g$wasserstein, digits = 2), " lags apart")
+    if (!is.na(g$wasserstein)) paste0(", Wasserstein distance ", format(g$wasserstein, digits = 2), " lags")
   )
 }

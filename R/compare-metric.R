@@ -54,8 +54,8 @@ comparison_metric <- function(cmp, metric, direction = NULL, call = rlang::calle
   numbers[!is.finite(numbers)] <- NA
   if (all(is.na(numbers))) {
     abort(c(
-      "{.arg metric} must have values.",
-      x = "None of the {length(numbers)} run{?s} has {.field {metric}}."
+      "{.arg metric} must have at least one finite value.",
+      x = "None of the {length(numbers)} run{?s} has a finite {.field {metric}}."
     ), "value", call = call)
   }
   values <- run_array(cmp, numbers)
@@ -180,7 +180,7 @@ warn_not_comparable <- function(cmp, metric, networks = names(cmp$networks)) {
   runs <- cmp$runs[cmp$runs$network %in% networks, , drop = FALSE]
   said <- c(
     failed_text(runs), unconverged_text(runs), budget_text(runs, metric),
-    if (!seeds_agree(runs)) "Networks of a replicate have different seeds, so different data."
+    if (!seeds_agree(runs)) "Networks of a replicate have different seeds, and so different data."
   )
   if (length(said) == 0L) return(invisible())
   said <- gsub("([{}])", "\\1\\1", said)
@@ -218,6 +218,6 @@ budget_text <- function(runs, metric) {
   paste0(
     "Budgets differ: ", params[[1L]], " to ", params[[2L]], " parameters, total capacity ",
     format(totals[[1L]], digits = 3), " to ", format(totals[[2L]], digits = 3),
-    ". The metric \"efficiency\" takes capacity into account."
+    ". The metric \"efficiency\" accounts for capacity."
   )
 }

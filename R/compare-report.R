@@ -128,14 +128,14 @@ check_sections <- function(sections, known, call = rlang::caller_env()) {
   if (!is.character(sections) || length(sections) == 0L) {
     abort(c(
       "{.arg sections} must be names of sections, or {.code NULL} for all of them.",
-      x = "It is {show_value(sections)}.", i = "There are {.val {known}}."
+      x = "It is {show_value(sections)}.", i = "The sections are {.val {known}}."
     ), "type", call = call)
   }
   wrong <- setdiff(sections, known)
   if (length(wrong) > 0L) {
     abort(c(
       "{.arg sections} must be names of sections.",
-      x = "There is no {.or {.val {wrong}}}.", i = "There are {.val {known}}."
+      x = "There is no {.or {.val {wrong}}}.", i = "The sections are {.val {known}}."
     ), "value", call = call)
   }
   unique(sections)
@@ -148,7 +148,7 @@ need_renderer <- function(call = rlang::caller_env()) {
   if (rmarkdown::pandoc_available("1.12.3")) return(invisible())
   abort(c(
     "pandoc is needed to write a report, and was not found.",
-    i = "On Debian or Ubuntu: {.code apt-get install pandoc}; RStudio brings its own."
+    i = "On Debian or Ubuntu: {.code apt-get install pandoc}. RStudio includes pandoc."
   ), "pandoc", call = call)
 }
 
@@ -159,10 +159,10 @@ need_latex <- function(call = rlang::caller_env()) {
   if (length(found) > 0L) return(found[[1L]])
   abort(c(
     "LaTeX is needed to write a report as PDF, and was not found.",
-    x = "There is no {.or {.code {engines}}}.",
-    i = "On Debian or Ubuntu: {.code apt-get install texlive-xetex texlive-fonts-recommended lmodern}; anywhere:
+    x = "No {.or {.code {engines}}} is installed.",
+    i = "On Debian or Ubuntu: {.code apt-get install texlive-xetex texlive-fonts-recommended lmodern}. On any system:
       {.code tinytex::install_tinytex()}.",
-    i = "A {.arg file} that ends in {.val .html} needs none."
+    i = "A {.arg file} that ends in {.val .html} does not need LaTeX."
   ), "latex", call = call)
 }
 

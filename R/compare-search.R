@@ -133,9 +133,9 @@ check_budget <- function(budget, family, grid, call = rlang::caller_env()) {
 check_judged <- function(task, call = rlang::caller_env()) {
   if (!is_data_task(task) || NROW(task$data$x_test) > 0L) return(invisible())
   abort(c(
-    "{.arg task} must hold out rows to judge candidates by.",
+    "{.arg task} must have held-out rows, on which the losses of candidates are compared.",
     x = "All its {nrow(task$data$x)} row{?s} are training rows.",
-    i = "Make it with {.code test = 0.2}, say."
+    i = "Create the task with, for example, {.code test = 0.2}."
   ), "value", call = call)
 }
 
@@ -147,10 +147,10 @@ check_sampled <- function(work, call = rlang::caller_env()) {
   refused <- vapply(work$networks, needs_rows, NA, work$tasks[[1L]], control)
   if (!any(refused)) return(invisible())
   abort(c(
-    "{.arg n_obs} must be finite: the population's moments are enough only for linear networks that are trained on
-      their squared error alone.",
+    "{.arg n_obs} must be finite: population moments suffice only for linear networks that are trained on the squared
+      error alone.",
     x = "It is {.code Inf}, and {.val {names(work$networks)[refused]}} need{?s/} rows.",
-    i = "Simulate some with {.code n_obs = 1000}."
+    i = "Simulate rows with, for example, {.code n_obs = 1000}."
   ), "n_obs", call = call)
 }
 
@@ -453,7 +453,7 @@ print.ca_search_summary <- function(x, ...) {
   table <- search_table(x)
   print_fitting(c(table[c("rank", "candidate", "capacity", "excess loss")], list(gain = without_rounding(x$gain)),
     table[c("params", "coverage")]))
-  cat("gain: by how much the loss falls for each unit of capacity beyond the next smaller one\n")
+  cat("gain: decrease of the loss per unit of total capacity, from the next smaller candidate of the frontier\n")
   cat(attr(x, "notes"), sep = "\n")
   invisible(x)
 }
@@ -514,7 +514,7 @@ search_notes <- function(x) {
   if (!is_data_task(x$task)) return(notes)
   c(
     notes,
-    "Losses are those on held-out rows, by which the best was chosen: its own is too good. Excess is over the best
-linear model."
+    "Losses are on held-out rows. The best candidate was chosen by them, so its own loss is too optimistic. Excess
+losses are relative to the best linear model."
   )
 }

@@ -32,6 +32,6 @@ warn_starts_apart <- function(cmp) {
   pairs <- pair_text(apart)
   warn(c(
     "Starts of the same network on the same population end at losses that differ by more than 1%: {pairs}.",
-    i = "Its capacities differ between starts too. Train with more {.arg restarts} to keep the best of them."
+    i = "The capacities differ between these starts too. With more {.arg restarts}, each run keeps the best start."
   ), "starts", pairs = apart)
 }

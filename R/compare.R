@@ -157,7 +157,7 @@ check_fitting <- function(fitting, call = rlang::caller_env()) {
   }
   wrong <- names[!names %in% known]
   abort(c(
-    "{.arg ...} can hold {.or {.arg {known}}}, which go to {.fn fit}.",
+    "{.arg ...} can have the arguments {.or {.arg {known}}}, which are passed to {.fn fit}.",
     x = "It has {.val {wrong}}."
   ), "value", call = call)
 }
@@ -325,7 +325,7 @@ mean_interval <- function(x, level) {
 # One line of text: what differs between replicates, and so what intervals describe.
 what_varies <- function(object) {
   if (is.infinite(object$n_obs)) {
-    "Replicates vary only the starting weights: intervals describe the scatter of training, not of data."
+    "Replicates vary only the starting weights: intervals describe variation from training, not from data."
   } else if (length(data_tasks(object)) > 0L) {
     "Replicates vary the starting weights and the sample (data tasks draw training rows with replacement)."
   } else {
@@ -394,8 +394,8 @@ comparison_notes <- function(summary) {
   c(
     attr(summary, "varies"),
     if (length(of_data) > 0L) {
-      paste0("For ", paste(of_data, collapse = ", "), " the loss is that on held-out rows, and excess_loss ",
-        "is measured from the best linear model trained on the same rows.")
+      paste0("For ", paste(of_data, collapse = ", "), " the loss is that of held-out rows, and excess_loss ",
+        "is relative to the best linear model trained on the same rows.")
     },
     attr(summary, "notes")
   )

@@ -166,7 +166,7 @@ test_that("a checkpoint of another comparison is refused, by what differs", {
   expect_identical(tools::md5sum(list.files(dir, full.names = TRUE)), before)
   compare(dir, networks = odd)
   expect_match(said(compare(dir, networks = stats::setNames(rev(nets), names(odd))), dir),
-    "`networks${odd} \"name\"`: another one there", fixed = TRUE)
+    "`networks${odd} \"name\"`: a different value there", fixed = TRUE)
 })
 
 # ---- studies that grow ---------------------------------------------------------------------------
@@ -199,7 +199,7 @@ test_that("adding and reordering networks, tasks and replicates computes only wh
   expect_identical(runs_done(compare(dir, networks = nets["dense"], of = rev(tasks), replicates = 1)), 0L)
   # names that were added keep their values too
   expect_match(said(compare(dir, networks = list(conv = arch_conv(8, 2, 4))), dir),
-    "`networks$conv`: another one there",
+    "`networks$conv`: a different value there",
     fixed = TRUE)
 })
 
@@ -233,14 +233,14 @@ test_that("two sessions that extend a checkpoint at once keep each other's names
 test_that("without a sound manifest the runs say that they are of another comparison", {
   dir <- local_checkpoint()
   unlink(file.path(dir, manifest))
-  expect_match(said(compare(dir, seed = 2), dir), "is of another run (`seed`: ", fixed = TRUE)
+  expect_match(said(compare(dir, seed = 2), dir), "holds another run (`seed`: ", fixed = TRUE)
   expect_false(file.exists(file.path(dir, manifest)))
   # but those of this one are taken
   expect_identical(runs_done(again <- compare(dir)), 0L)
   expect_identical(timeless(again), timeless(alone))
   writeLines("manifest", file.path(dir, manifest))
-  expect_match(said(compare(dir, seed = 2), dir), "is cut short")
-  expect_warning(again <- compare(dir), "capalloc-manifest.txt: is cut short", class = "capalloc_warning_checkpoint")
+  expect_match(said(compare(dir, seed = 2), dir), "is truncated")
+  expect_warning(again <- compare(dir), "capalloc-manifest.txt: is truncated", class = "capalloc_warning_checkpoint")
   expect_identical(timeless(again), timeless(alone))
   expect_warning(compare(dir), NA)
 })

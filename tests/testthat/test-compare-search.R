@@ -293,7 +293,7 @@ test_that("data are judged on held-out rows; without them there is nothing to ju
   search <- searched(task = of, family = c("conv", "dense"), budget = 8, replicates = 2)
   dense <- search$candidates[search$candidates$candidate == "dense", ]
   expect_equal(dense$excess_loss, 0, tolerance = 1e-6)
-  expect_output(print(search), "its own is too good")
+  expect_output(print(search), "its own loss is too optimistic")
   trained <- task_series(datasets::sunspots[1:150], length = 6, test = 0)
   expect_error(searched(task = trained), class = "capalloc_error_value")
   classes <- task_data(Species ~ ., iris, test = 0.3, seed = 1)
