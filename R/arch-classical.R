@@ -1,4 +1,4 @@
-# Sets of presets at one budget, of parameters or of total capacity.
+# Sets of architectures with nearly the same number of parameters, or nearly the same total capacity.
 
 #' A set of classical architectures at one budget
 #'
@@ -51,18 +51,19 @@ classical_architectures <- function(length, budget = length, bias = FALSE,
   if (!all(near)) {
     shown <- ifelse(is.finite(size), size, "too large to search")
     off <- paste0(names(size)[!near], " (", shown[!near], ")")
-    of <- if (measure == "parameters") "parameters" else "of total capacity"
+    of <- if (measure == "parameters") "parameters" else "for the total capacity"
     warn(c(
-      "Left out, since they do not come within 10% of {budget} {of}: {off}.",
-      i = "Try another {.arg budget}, or build them with {.fn arch_dense} and the like."
+      "Architectures without a size within 10% of the budget of {budget} {of} are left out: {off}.",
+      i = "Try another {.arg budget}, or build these architectures by their functions, such as {.fn arch_dense}."
     ), "budget")
   }
   lapply(sizes[near], function(x) if (bias) with_last_bias(x$network) else x$network)
 }
 
-# ---- at one number of parameters -----------------------------------------------------------------
+# ---- equal numbers of parameters -----------------------------------------------------------------
 
-# For each architecture networks around the budget; earlier ones win ties.
+# Returns for each architecture a list of networks with about `budget` parameters. Of two that are equally close to the
+# budget, the earlier is preferred.
 architecture_candidates <- function(n, budget) {
   counted <- function(kernels, build, ...) list(build(closest_widths(kernels, budget, ...)))
   list(
@@ -93,10 +94,10 @@ architecture_candidates <- function(n, budget) {
   )
 }
 
-# Whole numbers on both sides of x, from 1 up.
+# Returns the whole numbers next to x, at least 1, the nearest first.
 around <- function(x) unique(pmax(1, c(round(x), floor(x), ceiling(x))))
 
-# Kernels and depths with memory below the length, the longest first.
+# Returns kernels and depths of stacks of convolutions whose receptive field is shorter than n, the longest first.
 conv_choices <- function(n) {
   choices <- expand.grid(kernel = c(3, 5, 8), depth = 2:3)
   memory <- (choices$kernel - 1) * choices$depth + 1
@@ -105,7 +106,8 @@ conv_choices <- function(n) {
   lapply(seq_len(nrow(choices)), function(i) unlist(choices[i, ]))
 }
 
-# Windows that leave nothing over where the length has divisors, those near its square root first.
+# Returns at most `most` window lengths from 2 to n / 2, those near the square root of n first. Only divisors of n are
+# used where n has any in this range.
 window_choices <- function(n, most = 12) {
   k <- 2:(n %/% 2L)
   if (any(n %% k == 0)) k <- k[n %% k == 0]
@@ -113,8 +115,8 @@ window_choices <- function(n, most = 12) {
   k[seq_len(min(length(k), most))]
 }
 
-# Of nearly equal widths (w everywhere, and one more in some layers) those whose chain of
-# convolutions, with a read-out of one output (or one of every layer), comes closest to the budget.
+# Returns the widths, w or w + 1 in each layer, for which the number of parameters of a chain of convolutions is closest
+# to the budget. The read-out has one output. It reads the last layer, or every layer where `read_all` is TRUE.
 closest_widths <- function(kernels, budget, read_all = FALSE) {
   depth <- length(kernels)
   most <- ceiling(sqrt(budget / max(depth - 1, 1))) + 1
@@ -132,7 +134,7 @@ residual_candidates <- function(n, budget) {
   Map(function(w, blocks) arch_residual(n, w, blocks), choices$filters, choices$blocks)
 }
 
-# The first of the rows of `choices` whose count is closest to the budget, as networks.
+# Returns the network of the first row of `choices` whose count is closest to the budget, as a list of one.
 nearest_choice <- function(choices, counts, budget, build) {
   list(do.call(build, unclass(choices[which.min(abs(counts - budget)), , drop = FALSE])))
 }
@@ -145,7 +147,8 @@ hierarchical_width <- function(n, kernel, budget) {
   w[[which.min(abs(counts - budget))]]
 }
 
-# Pairs of sizes 1 .. `most` that differ by `apart` at most, like ones first, with each of other choices.
+# Returns pairs of sizes that differ by at most `apart`, equal sizes first, combined with all further choices. The first
+# size runs from 1 to `most`.
 near_pairs <- function(name, most, apart, ...) {
   pairs <- expand.grid(first = seq_len(most), more = order(abs(-apart:apart)) - apart - 1, ...)
   pairs$more <- pairs$first + pairs$more
@@ -189,11 +192,11 @@ conv_recurrent_candidates <- function(n, budget) {
   nearest_choice(choices, counts, budget, \(units, filters, kernel) arch_conv_recurrent(n, filters, kernel, units))
 }
 
-# ---- at one total capacity -----------------------------------------------------------------------
+# ---- equal total capacity ------------------------------------------------------------------------
 
-# For each architecture one or more ladders, list(build, steps): networks build(1), build(2), .., whose
-# capacity does not fall from step to step. With one output dense, deep, local and hierarchical
-# networks model every input: there is one step.
+# Returns for each architecture one or more ladders, list(build, steps): networks build(1), .., build(steps) whose total
+# capacity does not decrease. Dense, deep, local and hierarchical networks with one output have one step, since their
+# capacity is the number of inputs at any size.
 architecture_ladders <- function(n) {
   ladder <- function(build, steps) list(list(build = build, steps = max(1, floor(steps))))
   widths <- function(kernels, build, useful = useful_widths(kernels)) {
@@ -229,24 +232,25 @@ architecture_ladders <- function(n) {
   )
 }
 
-# Step s of nearly equal widths: one layer more is widened with each, the first first.
+# Returns the widths of step s. Each step adds one to the width of one layer, in the order of the layers.
 rising_widths <- function(s, depth) 1 + (s - 1) %/% depth + (seq_len(depth) <= (s - 1) %% depth)
 
-# Widths beyond which the tensor-train ranks of a tree with one channel and one output do not grow.
+# Returns the widths above which the tensor-train ranks of a tree with one channel and one output do not increase.
 useful_widths <- function(kernels) {
   inputs <- cumprod(kernels)
   pmin(inputs, prod(kernels) / inputs)
 }
 
-# The step of the ladders whose total capacity is closest to the budget; smaller steps and earlier
-# ladders win ties.
+# Returns list(network, size, step) of the step, on any ladder, whose total capacity is closest to the budget. Of equal
+# ones, the earlier ladder and the smaller step are preferred.
 closest_capacity <- function(ladders, budget) {
   found <- lapply(ladders, climb, budget)
   found[[which.min(vapply(found, function(x) abs(x$size - budget), 0))]]
 }
 
-# By bisection: the capacity of step `low` is below the budget, that of `high` is not, or it is too large
-# a network to look at.
+# Searches one ladder by bisection and returns list(network, size, step). The capacity of step `low` is below the
+# budget. That of step `high` is not, or its network is too large, or the ladder has no such step. A ladder whose first
+# network is too large gives size -Inf.
 climb <- function(ladder, budget) {
   best <- list(size = -Inf)
   look <- function(s) {
@@ -267,7 +271,7 @@ climb <- function(ladder, budget) {
   best
 }
 
-# Where the rank is not clear the one at the default tolerance counts.
+# Returns the total capacity at random coefficients: the rank at the default tolerance, also where it is undecided.
 generic_capacity <- function(network) {
   k <- suppressMessages(
     suppressWarnings(capacity(initialise(network, seed = 1)), classes = "capalloc_warning_rank_gap"),
@@ -276,9 +280,9 @@ generic_capacity <- function(network) {
   attr(k, "total")
 }
 
-# ---- both ----------------------------------------------------------------------------------------
+# ---- either --------------------------------------------------------------------------------------
 
-# The same network, its read-out with a constant. Of a sum of read-outs it is the last.
+# Returns the network with a bias in its read-out. In a sum of read-outs, only the last has a bias.
 with_last_bias <- function(net) {
   last <- net$layers[[length(net$layers)]]
   before <- new_network(net$input, net$layers[-length(net$layers)])

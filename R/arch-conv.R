@@ -1,4 +1,4 @@
-# Architectures of convolutions that keep their resolution.
+# Architectures of convolutions with stride 1.
 
 #' Convolutional architectures
 #'
@@ -136,7 +136,8 @@ arch_densenet <- function(input, filters = 1, kernel = 3, depth = 4, outputs = 1
 
 check_filters <- function(w, call = rlang::caller_env()) check_count(w, arg = "filters", call = call)
 
-# Layers of dilations 1, g, g^2, .. that fit into n positions: they see 1 + (kernel - 1) (1 + g + .. + g^(L - 1)).
+# Returns the largest number L of layers with dilations 1, g, g^2, .. (at least 1) whose receptive field
+# 1 + (kernel - 1) (1 + g + .. + g^(L - 1)) fits into n positions.
 dilated_depth <- function(n, kernel = 2, growth = 2) {
   max(1L, sum(1 + (kernel - 1) * cumsum(growth^(seq_len(n) - 1)) <= n))
 }
@@ -147,12 +148,13 @@ check_dilated_depth <- function(depth, n, kernel, growth, call = rlang::caller_e
   depth <- check_count(depth, call = call)
   if (depth <= most) return(depth)
   abort(c(
-    "{.arg depth} must be at most {most}, for what the layers see to fit into {n} positions.",
+    "{.arg depth} must be at most {most}, so that the receptive field fits into {n} positions.",
     x = "It is {depth}."
   ), "shape", call = call)
 }
 
-# Each layer's newest position is read, and the rest of the stack runs beside that.
+# Adds layers l, l + 1, .. of a stack in which every layer has a read-out of its newest position. A parallel layer sums
+# the read-out of layer l and the output of the remaining stack.
 skip_sum <- function(net, filters, kernel, dilations, outputs, bias, l = 1L, call = rlang::caller_env()) {
   force(call)
   if (output_kind(net) == "grid") {

@@ -1,4 +1,4 @@
-# Architectures whose weights are a matrix or blocks of one.
+# Dense, low-rank and locally connected architectures.
 
 #' Dense, low-rank and locally connected architectures
 #'

@@ -1,4 +1,4 @@
-# Architectures that run over a sequence.
+# Recurrent architectures.
 
 #' Recurrent architectures
 #'

@@ -1,4 +1,4 @@
-# Architectures that change their resolution: trees and U shapes.
+# Architectures that reduce the resolution: strided, pooled, hierarchical and U-shaped.
 
 #' Hierarchical and U-shaped architectures
 #'
@@ -110,7 +110,8 @@ arch_unet <- function(input, filters = 2, depth = 2, kernel = 3, outputs = 1, bi
   net |> conv_cut(filters[[1L]], kernel) |> unet_below(filters, kernel) |> read_newest(outputs, bias)
 }
 
-# Down to the next level, whatever lies below it, and back up beside what is here.
+# Adds the levels below the present one: a convolution to half the resolution, the levels below that, and upsampling.
+# The result is concatenated with the output of the present level and passed through a convolution.
 unet_below <- function(net, filters, kernel) {
   if (length(filters) == 1L) return(net)
   here <- extent_of(net)
@@ -128,7 +129,7 @@ conv_cut <- function(net, filters, kernel, stride = 1L) {
   layer_conv(net, filters, pmin(kernel, extent_of(net)), stride = stride, padding = "same")
 }
 
-# Windows side by side, layer upon layer, until one position is left.
+# Adds layers of adjacent windows (stride = kernel) until one position is left.
 coarsen <- function(net, filters, kernel, layer, call = rlang::caller_env()) {
   kernels <- cut_kernels(extent_of(net), kernel, kernel)
   filters <- per_layer(filters, length(kernels), call = call)
@@ -138,8 +139,8 @@ coarsen <- function(net, filters, kernel, layer, call = rlang::caller_env()) {
   net
 }
 
-# Kernels of the layers that bring an extent down to one position by steps of `stride`, each cut to
-# what is left; one at least.
+# Returns a list with the kernels of the layers, at least one, that reduce an extent to one position when each divides
+# it by `stride`. Kernels are at most the remaining extent.
 cut_kernels <- function(extent, kernel, stride) {
   kernels <- list()
   while (length(kernels) == 0L || any(extent > 1)) {

@@ -1,5 +1,5 @@
-# Presets: classical architectures as functions of an input. Here what they share;
-# each family is in an arch-*.R of its own, sets of them are in arch-classical.R.
+# Classical architectures as functions of an input. This file holds the functions that they share. Each group of
+# architectures has a file arch-*.R, and arch-classical.R makes sets of architectures.
 
 #' Classical architectures
 #'
@@ -41,7 +41,7 @@
 #' arch_strided(input_grid(8, 8), kernel = 2)
 NULL
 
-# The network that an architecture goes on from; a number is a sequence length.
+# Returns the network to which an architecture adds its layers. A number is the length of an input sequence.
 arch_input <- function(input, kinds = c("sequence", "grid"), call = rlang::caller_env()) {
   if (is.numeric(input)) return(input_sequence(check_count(input, arg = "input", call = call)))
   check_network(input, arg = "input", call = call)
@@ -51,7 +51,7 @@ arch_input <- function(input, kinds = c("sequence", "grid"), call = rlang::calle
   abort(c(
     "{.arg input} must be {.or {kinds}}.",
     x = "It is {describe_shape(output_shape(input), kind)}.",
-    i = if (kind == "vector") "Vectors have no positions: {.fn arch_dense} and {.fn arch_deep} take them."
+    i = if (kind == "vector") "Vectors have no positions. Use {.fn arch_dense} or {.fn arch_deep} for them."
   ), "shape", call = call)
 }
 
@@ -61,14 +61,14 @@ read_out <- function(net, outputs, bias, call = rlang::caller_env()) {
   layer_dense(net, check_count(outputs, arg = "outputs", call = call), bias = check_flag(bias, call = call))
 }
 
-# A sequence is read at its newest position, a grid at every position that is left.
+# Adds a read-out of the newest position of a sequence, or of all positions of a grid.
 read_newest <- function(net, outputs, bias, call = rlang::caller_env()) {
   force(call)
   if (output_kind(net) == "sequence") net <- layer_last(net)
   read_out(net, outputs, bias, call)
 }
 
-# One number for all layers, or one for each.
+# Returns one number per layer. A single number applies to all layers.
 per_layer <- function(x, depth, what = "layer", arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   x <- check_vector(x, arg = arg, call = call)
   if (!length(x) %in% c(1L, depth)) {
@@ -81,5 +81,5 @@ per_layer <- function(x, depth, what = "layer", arg = rlang::caller_arg(x), call
   rep_len(x, depth)
 }
 
-# Padding that keeps the positions, and on a sequence the order of time.
+# Returns the padding that keeps the number of positions. On a sequence it is causal.
 keep_positions <- function(net) if (output_kind(net) == "grid") "same" else "causal"

@@ -1,13 +1,40 @@
-# What all allocations share: the network, the metric, the parameters that count, the rank and its evidence.
+# Allocations: their record, which capacity(), capacity_kernel() and capacity_table() share, the call of the core, and
+# the selection of parameters.
 
-# list(network, graph, units, metric, augmented, contrast, ridge, decay, array, all_arrays, array_layer, n_kept, m, n,
-# n_rows, intercept, samples, seeds, tol, block, x, data):
-# `graph` is the network as the core sees it, `seeds` is NULL or the root of the metric, `augmented` whether that has a
-# row for means, `contrast` NULL or the map of the outputs, `decay` 0 or the weight of |theta|^2 beside J'J, `array` the
-# number of the array (the kernel or the bias of a layer, say) of each parameter or 0 where it is left out,
-# `array_layer` the number of the layer of each array, `samples` the inputs (N x n, as the layers see them) of a
-# nonlinear network, n the coordinates with the constant.
-new_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rlang::caller_env()) {
+# What is allocated, and how:
+#   network      with coefficients
+#   graph        its lowered form
+#   x, data      as passed by the user: a network or a fit; rows of inputs, a task or NULL
+#   units        of the network, or NULL
+#   metric       one of capacity_metrics
+#   root         root T of the metric (coordinates x coordinates), or NULL for the identity
+#   augmented    whether T has a row with the means of the inputs
+#   contrast     map of the outputs (m x m), or NULL, see output_contrast()
+#   ridge        ridge relative to the largest squared singular value, 0 for hard capacity and for ridge = "decay"
+#   lambda       weight decay of the fit for ridge = "decay", else 0
+#   decay        the constant added to the diagonal of J'J for ridge = "decay": lambda times the number of samples
+#   tol          tolerance of the rank
+#   array        number of the array of each parameter, 0 for parameters that are left out
+#   all_arrays   the same without leaving parameters out
+#   array_layer  number of the layer of each array
+#   n_kept       number of parameters that are not left out
+#   m, n         numbers of outputs and of coordinates, the constant included
+#   n_rows       rows of the tangent: m n, for nonlinear networks times the number of samples
+#   intercept    whether the constant is a coordinate
+#   samples      inputs of a nonlinear network in its units (samples x inputs), NULL for a linear network
+#   block        number of coordinates, or of samples, in a block
+new_allocation <- function(network, graph, x, data, units, metric, root, augmented, contrast, ridge, lambda, decay, tol,
+                           array, all_arrays, array_layer, n_kept, m, n, n_rows, intercept, samples, block) {
+  list(
+    network = network, graph = graph, x = x, data = data, units = units, metric = metric, root = root,
+    augmented = augmented, contrast = contrast, ridge = ridge, lambda = lambda, decay = decay, tol = tol, array = array,
+    all_arrays = all_arrays, array_layer = array_layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows,
+    intercept = intercept, samples = samples, block = block
+  )
+}
+
+# The allocation that the arguments of capacity() describe.
+read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rlang::caller_env()) {
   network <- network_of(x, "x", call)
   by_default <- identical(metric, capacity_metrics)
   metric <- check_choice(metric, capacity_metrics, arg = "metric", call = call)
@@ -25,61 +52,69 @@ new_allocation <- function(x, metric, ridge, tol, data, layers, block, call = rl
   intercept <- has_constant(network)
   m <- output_size(network)
   n <- input_size(network$input) + intercept
-  n_rows <- m * n * max(nrow(samples), 1)
+  n_samples <- max(nrow(samples), 1) # the tangent of a linear network is the same at all samples
+  n_rows <- m * n * n_samples
   if (is.null(tol)) tol <- 10 * max(n_rows, n_kept) * .Machine$double.eps
-  about <- list(
-    network = network, graph = lower(network), units = network$units, metric = metric,
-    contrast = output_contrast(network), ridge = ridge,
-    # a linear network has the tangent of one sample for all of them
-    lambda = decay, decay = decay * max(nrow(samples), 1),
-    augmented = if (is.null(samples)) has_bias(network) else !is_homogeneous(network),
-    array = array, all_arrays = arrays$array, array_layer = arrays$layer, n_kept = n_kept,
-    m = m, n = n, n_rows = n_rows, intercept = intercept,
-    samples = samples, x = x, data = data, tol = check_number(tol, min = 0, arg = "tol", call = call)
-  )
-  about$seeds <- metric_root(about, call)
-  about$block <- if (!is.null(block)) {
+  block <- if (!is.null(block)) {
     check_count(block, arg = "block", call = call)
   } else if (is.null(samples)) {
     block_size(m, n, n_kept)
   } else {
     block_size(m * n, nrow(samples), n_kept)
   }
-  about
+  allocation <- new_allocation(
+    network = network, graph = lower(network), x = x, data = data, units = network$units, metric = metric, root = NULL,
+    augmented = if (is.null(samples)) has_bias(network) else !is_homogeneous(network),
+    contrast = output_contrast(network), ridge = ridge, lambda = decay, decay = decay * n_samples,
+    tol = check_number(tol, min = 0, arg = "tol", call = call), array = array, all_arrays = arrays$array,
+    array_layer = arrays$layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows, intercept = intercept,
+    samples = samples, block = block
+  )
+  allocation["root"] <- list(metric_root(allocation, call))
+  allocation
 }
 
-# Inputs at which a nonlinear network is linearised, as its layers see them: rows that the user passes, or those
-# that a fit was trained on.
+# The inputs at which a nonlinear network is linearised, in its units (samples x inputs): rows from the user, or those
+# that the fit was trained on.
 sample_inputs <- function(x, network, data, call) {
   if (is.null(data) && inherits(x, "ca_fit")) return(units_in(fit_rows(x, call)$x, network$units))
   if (is.null(data)) {
     abort(c(
-      "The network is not linear: what it allocates depends on its inputs. Pass {.arg data}.",
-      i = "Rows of inputs, as in {.fn predict}, such as {.code simulate(task, 1000)$x}."
+      "{.arg data} is needed: the allocation of a nonlinear network depends on its inputs.",
+      i = "Pass rows of inputs, as in {.fn predict}, such as {.code simulate(task, 1000)$x}."
     ), "no_data", call = call)
   }
   if (inherits(data, "ca_task")) {
     check_pair_input(network, data, call)
     if (is_data_task(data)) return(units_in(data$data$x, network$units))
     abort(c(
-      "{.arg data} must be rows of inputs: the network is not linear, and moments are not enough.",
+      "{.arg data} must be rows of inputs: moments are not sufficient for a nonlinear network.",
       i = "Draw them from the task with {.code simulate(task, 1000)$x}."
     ), "type", call = call)
   }
   units_in(some_inputs(data, network, call), network$units)
 }
 
-# Runs the core: list(answer, values, rank, parameters, norm) with the evidence of the rank, and for trained networks
-# `low`, the answer of a projector that attains rank_low (NULL where it is `answer`, or want_low is FALSE).
-allocate <- function(about, question, what, want_low = question == "capacity") {
-  own <- if (is.null(about$samples)) about$m else about$m * about$n
-  inform_cost(about$n_rows, about$n_kept, own * about$block)
+# Runs the core and decides the rank. question: "capacity", "kernel" or "table"; what: its own arguments, see the C
+# functions. Returns a list:
+#   answer      capacities (outputs and coordinates, or basis vectors, x groups of samples), kernel, or two-way table
+#   values      singular values
+#   rank        number of those above the tolerance
+#   parameters  capacity of each parameter
+#   norm        norm of each column of J that is not left out, 0 for dropped columns
+#   evidence    record of new_rank_evidence()
+#   low         for trained networks `answer` for a projector of rank rank_low; absent where that is `answer` itself or
+#               want_low is FALSE
+allocate <- function(allocation, question, what, want_low = question == "capacity") {
+  own <- if (is.null(allocation$samples)) allocation$m else allocation$m * allocation$n
+  inform_cost(allocation$n_rows, allocation$n_kept, own * allocation$block)
   setting <- list(
-    array = about$array, left_out = NULL, x = about$samples, rows = about$seeds, contrast = about$contrast,
-    tol = about$tol, ridge = about$ridge, decay = as.double(about$decay), block = as.double(about$block)
+    array = allocation$array, left_out = NULL, x = allocation$samples, rows = allocation$root,
+    contrast = allocation$contrast, tol = allocation$tol, ridge = allocation$ridge,
+    decay = as.double(allocation$decay), block = as.double(allocation$block)
   )
-  graph <- about$graph
-  theta <- about$network$coef
+  graph <- allocation$graph
+  theta <- allocation$network$coef
   check_tangent_range(graph, theta)
   core <- switch(question,
     capacity = .Call(ffi_capacity, graph, theta, setting, what),
@@ -91,15 +126,15 @@ allocate <- function(about, question, what, want_low = question == "capacity") {
     setting[names(change)] <- change
     .Call(ffi_capacity, graph, theta, setting, what)
   }
-  settled <- settle_rank(core, about, ask, want_low)
+  settled <- settle_rank(core, allocation, ask, want_low)
   core$evidence <- settled$evidence
   core$low <- settled$low
-  if (!soft(about)) warn_rank_gap(core$evidence)
+  if (!soft(allocation)) warn_rank_gap(core$evidence)
   core
 }
 
-# Arrays of parameters (the kernel or the bias of a layer, say) in the order of theta, depth first: `array`, the number
-# of the array of each parameter, and `layer`, the number of the layer of each array.
+# The arrays of parameters in the order of theta, which is depth first. Returns a list: `array`, the number of the array
+# of each parameter, and `layer`, the number of the layer of each array.
 parameter_arrays <- function(network) {
   sizes <- array_sizes(network$layers)
   of_layer <- lengths(sizes)
@@ -109,14 +144,14 @@ parameter_arrays <- function(network) {
   )
 }
 
-# Numbers of parameters of each array of each layer, a vector a layer.
+# The numbers of parameters of the arrays of each layer: a list with one vector for each layer.
 array_sizes <- function(layers) {
   unlist(lapply(layers, function(layer) {
     c(list(vapply(layer$params, prod, 0)), unlist(lapply(layer$blocks, array_sizes), recursive = FALSE))
   }), recursive = FALSE)
 }
 
-# The array of each parameter, 0 for parameters of other layers than those named.
+# `array` with 0 for the parameters of layers that `layers` does not name.
 kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
   if (is.null(layers)) return(array)
   rows <- network_rows(network)
@@ -140,14 +175,14 @@ kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
   array
 }
 
-# Coordinates per block: QR of [triangle; block] costs 1 + p / rows of its floor,
-# and a block of rows x p takes at most about 64 MB.
+# The number of coordinates (m rows of J each) in a block. QR of [triangle; block] costs 1 + p / rows times as much as
+# QR in one piece, so a block has 6 p rows where these take at most 64 MB, else fewer, but at least p and at least 512.
 block_size <- function(m, n, p) {
-  rows <- max(min(6 * p, 2^23 / max(p, 1)), p, 512)
+  rows <- max(min(6 * p, block_entries / max(p, 1)), p, least_block_rows)
   as.integer(min(ceiling(rows / m), n))
 }
 
-# Before a long run: what it will need. `block`: rows at a time.
+# Informs about the operations and the memory of a long computation before it begins. `block`: rows in a block.
 inform_cost <- function(rows, p, block) {
   flops <- 2 * rows * p^2 * (1 + p / block) + 2 * rows * p * min(rows, p)
   if (flops < 2e11) return(invisible())

@@ -1,5 +1,5 @@
-# Partitions by subspaces that are not spanned by inputs: an orthonormal basis of the input space whose
-# vectors are grouped in parts.
+# Partitions by subspaces that are not spanned by inputs. Each has an orthonormal basis of the input space, and the
+# vectors of the basis are grouped in parts.
 
 #' Partitions by subspaces
 #'
@@ -55,7 +55,8 @@ partition_fourier <- function(bands = NULL) {
   })
 }
 
-# Real orthonormal Fourier basis of n points: cycles 0, 1, 1, 2, 2, .. per n, cosine before sine.
+# The real orthonormal Fourier basis of n points. Returns a list: `Q`, the basis (n x n), and `cycles`, the frequency of
+# each column in cycles per n points: 0, 1, 1, 2, 2, .., cosine before sine.
 fourier_basis <- function(n) {
   t <- seq_len(n) - 1
   cycles <- 0:(n %/% 2)
@@ -66,6 +67,7 @@ fourier_basis <- function(n) {
   list(Q = do.call(cbind, columns), cycles = rep(cycles, vapply(columns, ncol, 0L)))
 }
 
+# The part of each frequency: the mean, a band, or "(rest)".
 band_parts <- function(frequency, bands) {
   waves <- interval_parts(frequency[frequency > 0], bands, outside = "(rest)")
   factor(c(rep("mean", sum(frequency == 0)), as.character(waves)), levels = c("mean", levels(waves)))
@@ -79,7 +81,7 @@ partition_haar <- function() {
     if (2^round(log2(n)) != n) {
       abort(c(
         "{.fn partition_haar} needs a sequence whose length is a power of two.",
-        x = "The network takes {describe_input(input)}."
+        x = "The input of the network is {describe_input(input)}."
       ), "shape", call = NULL)
     }
     haar <- haar_basis(n)
@@ -89,7 +91,8 @@ partition_haar <- function() {
   })
 }
 
-# Haar wavelets by the positions that they cover: 2, 4, .., n; the mean is scale 0.
+# The Haar basis of n points, n a power of two. Returns a list: `Q`, the basis (n x n), and `scale`, the number of
+# positions that each wavelet covers (2, 4, .., n), 0 for the mean.
 haar_basis <- function(n) {
   Q <- matrix(1 / sqrt(n), n, 1L)
   scale <- 0
@@ -114,7 +117,7 @@ partition_pca <- function(k) {
     }
     labels <- c(paste0("component ", seq_len(k)), if (k < n) "(rest)")
     part <- factor(labels[pmin(seq_len(n), k + 1L)], levels = labels)
-    list(Q = eigen(moments$sigma, symmetric = TRUE)$vectors, part = part)
+    new_cut(part, eigen(moments$sigma, symmetric = TRUE)$vectors)
   })
 }
 
@@ -124,8 +127,8 @@ partition_subspaces <- function(subspaces) {
   check_named(subspaces, check_matrix_of)
   taken <- intersect(names(subspaces), c("(rest)", "(Intercept)"))
   if (length(taken) > 0L) {
-    abort(c("{.arg subspaces} must have names of their own.", x = "{.val {taken}} is a part that capacities add."),
-      "value")
+    abort(c("{.arg subspaces} must not have reserved names.", x = "{.val {taken}} {?names a part/name parts} that
+      {?is/are} added automatically."), "value")
   }
   call <- rlang::current_env()
   bases <- Map(function(x, name) span_basis(x, name, call), subspaces, names(subspaces))
@@ -134,7 +137,7 @@ partition_subspaces <- function(subspaces) {
     n <- input_size(input)
     if (nrow(bases[[1L]]) != n) {
       abort(c(
-        "{.arg subspaces} must be of the network's input coordinates ({n}).",
+        "{.arg subspaces} must have one row for each of the {n} input coordinate{?s} of the network.",
         x = "They have {nrow(bases[[1]])} row{?s}."
       ), "shape", call = NULL)
     }
@@ -144,13 +147,13 @@ partition_subspaces <- function(subspaces) {
 
 check_matrix_of <- function(x, arg, call) check_matrix(x, arg = arg, call = call)
 
-# Orthonormal columns that span what the columns of x span.
+# An orthonormal basis of the column space of x.
 span_basis <- function(x, name, call) {
   x <- as.matrix(x)
   s <- svd_of(x, nv = 0L)
   rank <- sum(s$d > 10 * max(dim(x)) * .Machine$double.eps * max(s$d, 0))
   if (rank == 0L) {
-    abort(c("{.arg subspaces${name}} must span something.", x = "It is zero."), "value", call = call)
+    abort(c("{.arg subspaces${name}} must not be zero.", x = "All its elements are."), "value", call = call)
   }
   s$u[, seq_len(rank), drop = FALSE]
 }
@@ -165,7 +168,7 @@ check_orthogonal <- function(bases, call = rlang::caller_env()) {
   }
   for (i in seq_along(bases)) {
     for (j in seq_len(i - 1L)) {
-      # cosines of orthonormal vectors: rounding is far below 1e-8
+      # the cosine of the smallest angle; rounding errors of orthonormal vectors are far below 1e-8
       cosine <- max(svd_of(crossprod(bases[[i]], bases[[j]]), 0L, 0L)$d)
       if (cosine > 1e-8) {
         abort(c(
@@ -179,16 +182,17 @@ check_orthogonal <- function(bases, call = rlang::caller_env()) {
   invisible()
 }
 
+# The bases of subspaces, completed to a basis of n coordinates by a part "(rest)".
 complete_basis <- function(bases, n) {
   own <- do.call(cbind, unname(bases))
   rest <- if (ncol(own) < n) qr.Q(qr(own), complete = TRUE)[, (ncol(own) + 1L):n, drop = FALSE]
   labels <- c(names(bases), if (!is.null(rest)) "(rest)")
   sizes <- c(vapply(bases, ncol, 0L), if (!is.null(rest)) ncol(rest))
-  list(Q = cbind(own, rest), part = factor(rep(labels, sizes), levels = labels))
+  new_cut(factor(rep(labels, sizes), levels = labels), cbind(own, rest))
 }
 
-# A basis of positions for every channel: coordinates are channel-fastest.
+# Extends a basis Q of positions to all channels. The channel varies fastest over coordinates.
 over_channels <- function(Q, part, input) {
   channels <- input$shape[[1L]]
-  list(Q = Q %x% diag(channels), part = rep(part, each = channels))
+  new_cut(rep(part, each = channels), Q %x% diag(channels))
 }

@@ -1,12 +1,11 @@
-# Uncertainty of an allocation: the fit that it comes from is trained again, many times, with one source varied or two.
+# Uncertainty of an allocation: its fit is trained again many times, with one or two sources of variation:
 #
 #   restarts  other starting weights, the same training sample
-#   samples   other samples of the task, from the trained weights
-#   rows      the training rows drawn again with replacement (of a series in blocks), from the trained weights
+#   samples   other samples of the task, each refit warm-started at the trained weights
+#   rows      a bootstrap of the training rows (by moving blocks for a series), each refit warm-started
 #
-# "restarts" together with one of the others varies both in each refit: its sample is drawn, and so are its starts.
-#
-# A refit is a fit with other coefficients and rows; what is asked of it is what was asked of the first.
+# "restarts" together with another source varies both in each refit: the sample and the starting weights are drawn.
+# capacity() is called on each refit with the arguments of the original call.
 
 #' Intervals for an allocation
 #'
@@ -80,7 +79,8 @@ tidy.ca_capacity <- function(x, conf.int = FALSE, conf.level = 0.95, over = c("r
 
 refit_sources <- c("restarts", "samples", "rows")
 
-# One source, or other starts together with other samples or rows. All three are the default of the argument.
+# `over` as one source, or "restarts" before one other source. The default of the argument, all three sources, stands
+# for "restarts".
 check_over <- function(over, call = rlang::caller_env()) {
   if (identical(over, refit_sources)) return("restarts")
   if (length(over) <= 1L || !is.character(over) || !all(over %in% refit_sources)) {
@@ -94,13 +94,13 @@ check_over <- function(over, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-# list(fit, asked), if it can be trained again that way.
+# The source of the capacity x. An error where its fit cannot be trained again with `over` varied.
 check_source <- function(x, over, call = rlang::caller_env()) {
   source <- attr(x, "source")
   if (is.null(source)) {
     abort(c(
-      "Only the capacity of a fit has intervals: a network alone has no training to repeat.",
-      i = "Ask {.code capacity(fit(network, task))}."
+      "Only the capacity of a fit has intervals: a network without its fit cannot be trained again.",
+      i = "Use {.code capacity(fit(network, task))}."
     ), "value", call = call)
   }
   fit <- source$fit
@@ -116,25 +116,26 @@ check_source <- function(x, over, call = rlang::caller_env()) {
       "{.arg over} can be {.val samples} only where the fit was trained on a sample of a synthetic task.",
       x = if (is_data_task(fit$task)) "The distribution of its data is not known." else
         "It was trained on population moments.",
-      i = if (is_data_task(fit$task)) "Draw its rows again with {.code over = \"rows\"}." else
+      i = if (is_data_task(fit$task)) "Resample its rows with {.code over = \"rows\"}." else
         "Train on a sample with {.code fit(n_obs = )}."
     ), "value", call = call)
   }
   if (!identical(over, "restarts") && !is.null(source$asked$by) && is.null(source$asked$data)) {
     abort(c(
-      "Groups of samples have intervals over {setdiff(over, 'restarts')} only at fixed inputs: their own change with
-        each refit.",
+      "Intervals over {setdiff(over, 'restarts')} for groups of samples need fixed inputs: the training inputs change
+        with each refit.",
       i = "Pass {.arg data} to {.fn capacity}."
     ), "value", call = call)
   }
   source
 }
 
+# The length of a block of rows: 1, except for the bootstrap of a series.
 check_block_length <- function(block_length, fit, over, call = rlang::caller_env()) {
   if (!"rows" %in% over || !in_order_of_time(fit)) {
     if (is.null(block_length)) return(1L)
     abort(c(
-      "{.arg block_length} is for {.code over = \"rows\"} of a fit on all rows of a series.",
+      "{.arg block_length} can be given only for {.code over = \"rows\"} and a fit on all rows of a series.",
       x = "It is {show_value(block_length)}."
     ), "value", call = call)
   }
@@ -144,10 +145,11 @@ check_block_length <- function(block_length, fit, over, call = rlang::caller_env
   }
   block_length <- check_count(block_length, call = call)
   if (block_length <= N) return(block_length)
-  abort(c("{.arg block_length} must not pass the {N} rows.", x = "It is {block_length}."), "value", call = call)
+  abort(c("{.arg block_length} must be at most {N}, the number of rows.", x = "It is {block_length}."), "value",
+    call = call)
 }
 
-# Rows of a series as it ran, perhaps without its last ones, which are set aside.
+# Whether a fit was trained on all rows of a series in order of time, except last ones that were set aside.
 in_order_of_time <- function(fit) {
   if (fit$task$kind != "series" || is.null(fit$rows)) return(FALSE)
   N <- nrow(fit$rows$x)
@@ -156,7 +158,7 @@ in_order_of_time <- function(fit) {
 
 # ---- refits -------------------------------------------------------------------------------------------
 
-# Capacities of refits, refits x rows of the capacity; those that diverged are left out.
+# The capacities of refits (refits x rows of the capacity). Refits that failed are left out.
 refit_capacities <- function(source, over, times, block_length, seed, call = rlang::caller_env()) {
   seeds <- derive_seeds(seed, times)
   refits <- vector("list", times)
@@ -169,11 +171,11 @@ refit_capacities <- function(source, over, times, block_length, seed, call = rla
   lost <- vapply(refits, function(one) is.null(one$capacity), NA)
   if (sum(!lost) < 2L) {
     abort(c(
-      "Too few refits gave a capacity for an interval: {sum(!lost)} of {times}.",
-      x = "The first that failed said: {refits[[which(lost)[[1]]]]$error}"
+      "Too few refits succeeded for an interval: {sum(!lost)} of {times}.",
+      x = "The error of the first that failed: {refits[[which(lost)[[1]]]]$error}"
     ), "value", call = call)
   }
-  # a fit that was stopped early cannot ask more of its refits
+  # refits of a fit that has not converged are not expected to converge
   unconverged <- if (source$fit$converged) sum(vapply(refits[!lost], function(one) !one$converged, NA)) else 0L
   warn_refits(sum(lost), unconverged, times)
   do.call(rbind, lapply(refits[!lost], function(one) one$capacity))
@@ -182,13 +184,13 @@ refit_capacities <- function(source, over, times, block_length, seed, call = rla
 warn_refits <- function(lost, unconverged, times) {
   if (lost + unconverged == 0L) return(invisible())
   warn(c(
-    "Not all of {times} refits are as they should be.",
-    x = if (lost > 0L) "{lost} failed, and {?is/are} left out.",
+    "Some of the {times} refits failed or did not converge.",
+    x = if (lost > 0L) "{lost} failed and {?is/are} left out.",
     x = if (unconverged > 0L) "{unconverged} did not converge."
   ), "refits")
 }
 
-# list(capacity, converged), or list(error).
+# Trains the fit again once. Returns list(capacity, converged), or list(error) with the message of an error.
 refit_once <- function(source, over, block_length, seed) {
   tryCatch(
     {
@@ -209,8 +211,8 @@ refit_once <- function(source, over, block_length, seed) {
   )
 }
 
-# `fit` trained again on `sample`, a run for each seed. Warm: from its own coefficients on as they stand, in the
-# sample's own units; otherwise from drawn ones.
+# `fit` trained again on `sample` in the units of the sample, with a run for each seed. With `warm` the first run starts
+# at the coefficients of the fit, which are not re-expressed; otherwise all runs start from drawn coefficients.
 refit <- function(fit, sample, seeds, warm = TRUE) {
   network <- forget_training(fit$network)
   if (!warm) network["coef"] <- list(NULL)
@@ -224,7 +226,7 @@ refit <- function(fit, sample, seeds, warm = TRUE) {
   network$trained <- fit$network$trained
   fit$network <- network
   fit[c("rows", "moments")] <- sample[c("rows", "moments")]
-  # of data the moments are estimates, those of a metric too
+  # moments of a data task, which metrics use as well, are estimates and change with the rows
   if (is_data_task(fit$task)) {
     fit$task$moments <- sample$moments
     fit$task$data[c("x", "y")] <- sample$rows[c("x", "y")]
@@ -233,27 +235,26 @@ refit <- function(fit, sample, seeds, warm = TRUE) {
   fit
 }
 
-# Samples: rows with those set aside, and moments.
-same_sample <- function(fit) fit[c("rows", "validation", "moments")]
+# The sample that a fit was trained on.
+same_sample <- function(fit) new_sample(fit$rows, fit$validation, fit$moments, fit$nobs)
 
+# Another sample of a synthetic task with as many rows, and as many set aside.
 fresh_sample <- function(fit, seed) {
   N <- nrow(fit$rows$x)
   aside <- max(nrow(fit$validation$x), 0L)
   drawn <- simulate(fit$task, N + aside, seed = seed)[c("x", "y")]
   part <- function(at) lapply(drawn, function(z) z[at, , drop = FALSE])
-  new_sample(part(seq_len(N)), if (aside > 0L) part(N + seq_len(aside)))
+  sample_of_rows(part(seq_len(N)), if (aside > 0L) part(N + seq_len(aside)))
 }
 
+# A bootstrap sample of the training rows. Rows set aside remain as they are.
 drawn_sample <- function(fit, block_length, seed) {
   at <- with_seed(seed, draw_blocks(nrow(fit$rows$x), block_length))
-  new_sample(lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
+  sample_of_rows(lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
 }
 
-new_sample <- function(rows, validation) {
-  list(rows = rows, validation = validation, moments = row_moments(rows$x, rows$y))
-}
-
-# N row numbers in blocks of neighbours, each block beginning anywhere it fits.
+# Row numbers (length N) of a moving-block bootstrap. Each block begins at any row with equal probability such that it
+# ends within the N rows.
 draw_blocks <- function(N, length) {
   begins <- sample.int(N - length + 1L, ceiling(N / length), replace = TRUE)
   at <- rep(begins, each = length) + seq_len(length) - 1L

@@ -31,26 +31,26 @@
 #' @export
 capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "standardised", "covariance"), ridge = 0,
                             tol = NULL, data = NULL, layers = NULL, block = NULL) {
-  about <- new_allocation(x, metric, ridge, tol, data, layers, block)
-  rows <- input_frame(about$network$input, about$intercept)
+  allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
+  rows <- input_frame(allocation$network$input, allocation$intercept)
   at <- shown_inputs(inputs, rows)
-  core <- allocate(about, "kernel", at)
+  core <- allocate(allocation, "kernel", at)
   rows <- as.list(rows)
   first <- lapply(rows, function(column) rep(column[at], times = length(at)))
   second <- lapply(rows, function(column) rep(column[at], each = length(at)))
   names(first) <- paste0(names(rows), "1")
   names(second) <- paste0(names(rows), "2")
   new_frame(c(first, second, list(kernel = c(core$answer))), "ca_kernel",
-    evidence = core$evidence, total = if (soft(about)) sum(core$parameters) else as.double(core$rank),
-    metric = about$metric, ridge = if (about$decay > 0) about$lambda else about$ridge, decay = about$decay > 0, at = at,
-    n_inputs = about$n, n_outputs = about$m,
-    input_kind = about$network$input$kind
+    evidence = core$evidence, total = if (soft(allocation)) sum(core$parameters) else as.double(core$rank),
+    metric = allocation$metric, ridge = reported_ridge(allocation), decay = allocation$decay > 0, at = at,
+    n_inputs = allocation$n, n_outputs = allocation$m,
+    input_kind = allocation$network$input$kind
   )
 }
 
 most_shown <- 400
 
-# Numbers of the coordinates to show, increasing.
+# The numbers of the coordinates to show, in increasing order. rows: the frame of all coordinates.
 shown_inputs <- function(inputs, rows, call = rlang::caller_env()) {
   if (is.null(inputs)) return(thinned_inputs(rows))
   n <- nrow(rows)
@@ -66,12 +66,13 @@ shown_inputs <- function(inputs, rows, call = rlang::caller_env()) {
   sort(unique(as.integer(at)))
 }
 
-# All coordinates, or evenly spaced ones that end with the newest input; the constant always.
+# The numbers of all coordinates, or of at most `most_shown` evenly spaced inputs that end with the newest one. The
+# constant is always included.
 thinned_inputs <- function(rows) {
   constant <- which(is.na(rows$position))
   n <- nrow(rows) - length(constant)
   if (n <= most_shown) return(seq_len(nrow(rows)))
-  # a step that shares a divisor with the channels, or the rows of a grid, would never meet some of them
+  # a step that has a divisor in common with the number of channels or grid rows would skip some of them entirely
   step <- ceiling(n / most_shown)
   while (!coprime(step, max(rows$channel, na.rm = TRUE) * max(rows$row, 1, na.rm = TRUE))) step <- step + 1
   at <- rev(seq(n, 1, by = -step))
@@ -111,7 +112,7 @@ print.ca_kernel <- function(x, ...) {
   invisible(x)
 }
 
-# soft_text(), as a part of a list.
+# soft_text() with a comma, as an item of a list.
 soft_clause <- function(x) sub(" $", ", ", soft_text(x))
 
 #' @rdname capacity_kernel

@@ -24,7 +24,7 @@ linearise <- function(network, x) {
   W
 }
 
-# dyhat / dx at one row of inputs: outputs x inputs.
+# The gradient dyhat / dx at one row of inputs (outputs x inputs).
 input_gradient <- function(graph, coef, row, call = rlang::caller_env()) {
   J <- .Call(ffi_linearise, graph, coef, row)[, seq_along(row), drop = FALSE]
   check_overflow(J, "the gradient of an output", call)

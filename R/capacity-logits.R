@@ -1,11 +1,11 @@
-# Outputs that are logits. Under cross-entropy only differences of logits matter, and the residuals onehot - p sum to
-# zero over the levels, so the tangent is projected on the contrasts of the outputs before anything else.
+# Outputs that are logits. Cross-entropy depends only on differences of logits, and the residuals onehot - p sum to zero
+# over the levels. So the tangent is projected on the contrasts of the logits before it is allocated.
 
-# The map of the outputs (m x m, symmetric), or NULL where all of them count.
+# The symmetric matrix (m x m) that is applied to the outputs, or NULL for the identity:
 #   "softmax"   K logits: the projector on contrasts, I - 11'/K.
-#   "baseline"  K - 1 logits against a first level whose logit is 0. Their K logits are (0, z); the inner product of
-#               contrasts of these is z'(I - 11'/K) z', so the map is the symmetric root of I_(K-1) - 11'/K.
-#   "sigmoid"   one logit: nothing is left out.
+#   "baseline"  K - 1 logits z against a first level whose logit is 0. The squared norm of the contrasts of the K logits
+#               (0, z) is z'(I - 11'/K) z, so the matrix is the symmetric root of I_(K-1) - 11'/K.
+#   "sigmoid"   one logit: NULL.
 output_contrast <- function(network) {
   m <- output_size(network)
   output <- network$output
@@ -17,7 +17,7 @@ output_contrast <- function(network) {
   )
 }
 
-# Directions of the outputs that count.
+# The rank of the matrix above: the number of independent contrasts.
 n_contrasts <- function(network) {
   output_size(network) - identical(network$output, "softmax")
 }

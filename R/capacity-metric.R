@@ -1,93 +1,109 @@
-# Metrics: roots T of the inputs' coordinates, applied to the tangent as (T (x) I_m) J.
+# Metrics: matrices T (coordinates x coordinates) that are applied to the tangent as (T (x) I_m) J.
 #
 # "standardised" and "covariance" both have the form
-#   T = [[A, 0], [mu', 1]]    where the tangent has the constant as a coordinate that carries means,
-#   T = A                     otherwise,
-# so that the inputs' rows of T J are about variation around the mean and the row of the constant is about the
-# mean output. For "standardised" A = diag(scale); for "covariance" A = P^(1/2) V^(1/2) with P the correlations and V
-# the variances of the inputs (ZCA-cor; Kessy, Lewin and Strimmer 2018, doi:10.1080/00031305.2016.1277159). Without a
-# constant P and V come from uncentred moments: the network cannot express a mean.
+#   T = [[A, 0], [mu', 1]]    where the constant is a coordinate of the tangent whose rows are not zero,
+#   T = A                     otherwise.
+# In the first form the rows of T J for the inputs describe variation around the mean, and the row for the constant
+# describes the mean output. For "standardised" A = diag(scale). For "covariance" A = P^(1/2) V^(1/2) with P the
+# correlations and V the variances of the inputs (ZCA-cor; Kessy, Lewin and Strimmer 2018,
+# doi:10.1080/00031305.2016.1277159). In the second form P and V are those of uncentred moments, since the network
+# cannot express a mean.
 
 capacity_metrics <- c("identity", "standardised", "covariance")
 
-# The root T, rows x coordinates, or NULL for the identity.
-metric_root <- function(about, call = rlang::caller_env()) {
-  if (about$metric == "identity") return(NULL)
-  # the inputs of a network with units of its own are standardised already
-  if (about$metric == "standardised" && !is.null(about$units)) return(NULL)
-  law <- metric_law(about, call)
-  input <- about$network$input
-  if (about$metric == "standardised") {
-    units <- standard_units(law, unit_groups(input))
+# The root T (coordinates x coordinates), or NULL for the identity.
+metric_root <- function(allocation, call = rlang::caller_env()) {
+  if (allocation$metric == "identity") return(NULL)
+  # inputs of a network that has units are standardised already
+  if (allocation$metric == "standardised" && !is.null(allocation$units)) return(NULL)
+  inputs <- metric_inputs(allocation, call)
+  if (allocation$metric == "standardised") {
+    units <- standard_units(inputs, unit_groups(allocation$network$input))
     A <- diag(units$scale, length(units$scale))
     mean <- units$centre
   } else {
-    parts <- correlation_parts(law, about$augmented)
+    parts <- correlation_parts(inputs, allocation$augmented)
     A <- correlation_root(parts)
     mean <- parts$mean
   }
-  if (about$augmented) return(rbind(cbind(A, 0), c(mean, 1)))
-  # a nonlinear homogeneous network has the constant as a coordinate, whose rows of D are zero
-  if (about$intercept) rbind(cbind(A, 0), c(numeric(ncol(A)), 1)) else A
+  if (allocation$augmented) return(rbind(cbind(A, 0), c(mean, 1)))
+  # the constant is a coordinate of a positively homogeneous network as well, but its rows of D are zero
+  if (allocation$intercept) rbind(cbind(A, 0), c(numeric(ncol(A)), 1)) else A
 }
 
-# Where the moments of the inputs come from, in the network's own coordinates: list(rows), or for a task that is
-# stated by its moments list(mean, sigma), sigma its centred second moments.
-metric_law <- function(about, call) {
-  if (!is.null(about$samples)) return(list(rows = check_squares(about$samples, "data", call)))
-  if (about$decay > 0) return(list(rows = units_in(fit_rows(about$x, call)$x, about$units)))
-  data <- about$data
+# Inputs of a network in its units, as rows or as moments:
+#   rows   (rows x inputs), NULL for a task that is stated by its moments
+#   mean   means of the inputs, NULL for rows
+#   sigma  their centred second moments, NULL for rows
+new_metric_inputs <- function(rows = NULL, mean = NULL, sigma = NULL) list(rows = rows, mean = mean, sigma = sigma)
+
+# The inputs whose moments the metric uses.
+metric_inputs <- function(allocation, call) {
+  if (!is.null(allocation$samples)) return(new_metric_inputs(check_squares(allocation$samples, "data", call)))
+  if (allocation$decay > 0) return(new_metric_inputs(units_in(fit_rows(allocation$x, call)$x, allocation$units)))
+  data <- allocation$data
   if (is.null(data)) {
-    if (!inherits(about$x, "ca_fit")) {
+    if (!inherits(allocation$x, "ca_fit")) {
       abort(c(
-        "The second moments of a network's inputs are needed: pass {.arg data}, a task or rows of inputs.",
-        i = "A fit uses its own task."
+        "{.arg data} is needed for the second moments of the inputs: a task or rows of inputs.",
+        i = "For a fit its own task is the default."
       ), "value", call = call)
     }
-    return(task_law(about$x$task, about$units))
+    return(task_inputs(allocation$x$task, allocation$units))
   }
   if (inherits(data, "ca_task")) {
-    check_pair_input(about$network, data, call)
-    return(task_law(data, about$units))
+    check_pair_input(allocation$network, data, call)
+    return(task_inputs(data, allocation$units))
   }
-  rows <- some_inputs(data, about$network, call)
-  list(rows = units_in(check_squares(rows, "data", call), about$units))
+  rows <- some_inputs(data, allocation$network, call)
+  new_metric_inputs(units_in(check_squares(rows, "data", call), allocation$units))
 }
 
-task_law <- function(task, units) {
-  if (is_data_task(task)) return(list(rows = units_in(task$data$x, units)))
+# The inputs of a task, in `units`.
+task_inputs <- function(task, units) {
+  if (is_data_task(task)) return(new_metric_inputs(units_in(task$data$x, units)))
   mean <- task$moments$mean_x
   sigma <- centred_moments(task)$sigma
-  if (is.null(units)) return(list(mean = mean, sigma = sigma))
-  list(mean = (mean - units$centre_x) / units$scale_x, sigma = sigma / tcrossprod(units$scale_x))
+  if (is.null(units)) return(new_metric_inputs(mean = mean, sigma = sigma))
+  new_metric_inputs(mean = (mean - units$centre_x) / units$scale_x, sigma = sigma / tcrossprod(units$scale_x))
 }
 
-# Centre and scale of each coordinate, coordinates of a group together; constants have scale 1.
-standard_units <- function(law, group) {
-  if (!is.null(law$rows)) return(column_units(law$rows, group))
-  centre <- group_means(law$mean, group)
-  spread <- sqrt(group_means(diag(law$sigma) + (law$mean - centre)^2, group))
+# Centre and scale of each coordinate, common to the coordinates of a group: list(centre, scale). The scale of constants
+# is 1.
+standard_units <- function(inputs, group) {
+  if (!is.null(inputs$rows)) return(column_units(inputs$rows, group))
+  centre <- group_means(inputs$mean, group)
+  spread <- sqrt(group_means(diag(inputs$sigma) + (inputs$mean - centre)^2, group))
   list(centre = centre, scale = ifelse(spread > 0, spread, 1))
 }
 
-# list(mean, sd, values, vectors): eigenvalues and eigenvectors of the correlation matrix P of the inputs. From rows by
-# QR of the centred and scaled columns, whose singular values are the roots of the eigenvalues: forming M - mu mu'
-# instead would lose the digits that large means cancel. Eigenvalues that are rounding next to the largest are zero.
-correlation_parts <- function(law, centred) {
-  if (is.null(law$rows)) {
-    sigma <- if (centred) law$sigma else law$sigma + tcrossprod(law$mean)
+# The correlation matrix P of the inputs by its eigenvectors:
+#   mean     means of the inputs
+#   sd       standard deviations, or root mean squares for uncentred moments
+#   values   eigenvalues of P
+#   vectors  eigenvectors of P, in columns
+new_correlation_parts <- function(mean, sd, values, vectors) {
+  list(mean = mean, sd = sd, values = values, vectors = vectors)
+}
+
+# The correlations of `inputs`, from centred or uncentred moments. For rows they are computed by QR of the centred and
+# scaled columns, whose squared singular values are the eigenvalues: M - mu mu' would lose digits by cancellation where
+# means are large.
+correlation_parts <- function(inputs, centred) {
+  if (is.null(inputs$rows)) {
+    sigma <- if (centred) inputs$sigma else inputs$sigma + tcrossprod(inputs$mean)
     sd <- sqrt(diag(sigma))
     inverse <- ifelse(sd > 0, 1 / sd, 0)
     e <- eigen(sigma * tcrossprod(inverse), symmetric = TRUE)
-    return(list(mean = law$mean, sd = sd, values = clip_values(e$values), vectors = e$vectors))
+    return(new_correlation_parts(inputs$mean, sd, clip_values(e$values), e$vectors))
   }
-  x <- law$rows
+  x <- inputs$rows
   N <- nrow(x)
   mean <- colMeans(x)
   largest <- apply(abs(x), 2L, max)
   if (centred) {
     x <- x - rep(mean, each = N)
-    again <- colMeans(x) # the mean of large values has lost digits that their differences have
+    again <- colMeans(x) # a second pass, since the mean of large values has a rounding error
     x <- x - rep(again, each = N)
     mean <- mean + again
   }
@@ -98,9 +114,10 @@ correlation_parts <- function(law, centred) {
   R <- qr.R(factor)[, order(factor$pivot), drop = FALSE]
   e <- svd_of(R, nu = 0L, nv = ncol(R))
   values <- c(e$d^2, numeric(ncol(R) - length(e$d)))
-  list(mean = mean, sd = sd, values = clip_values(values), vectors = e$v)
+  new_correlation_parts(mean, sd, clip_values(values), e$v)
 }
 
+# Eigenvalues with those at the level of rounding error set to zero.
 clip_values <- function(values) {
   floor <- 10 * length(values) * .Machine$double.eps * max(values, 0)
   ifelse(values > floor, values, 0)
@@ -112,28 +129,29 @@ correlation_root <- function(parts) {
   root * rep(parts$sd, each = nrow(root))
 }
 
-# What partition_pca() takes the eigenvectors of: uncentred second moments in the identity metric, where coordinates
-# keep their units, and correlations in the others, where they do not.
-principal_moments <- function(about, call) {
-  if (about$metric == "identity") return(list(sigma = second_moments_of(about, call)))
-  parts <- correlation_parts(metric_law(about, call), about$augmented)
+# list(sigma): the matrix whose eigenvectors partition_pca() uses. It contains uncentred second moments in the identity
+# metric, where coordinates keep their units, and correlations in the other metrics.
+principal_moments <- function(allocation, call) {
+  if (allocation$metric == "identity") return(list(sigma = second_moments_of(allocation, call)))
+  parts <- correlation_parts(metric_inputs(allocation, call), allocation$augmented)
   list(sigma = parts$vectors %*% (parts$values * t(parts$vectors)))
 }
 
-second_moments_of <- function(about, call) {
-  if (inherits(about$x, "ca_fit") && is.null(about$data)) {
-    return(moments_in(about$x$task$moments, about$units)$sigma)
+# The uncentred second moments of the inputs, in the units of the network.
+second_moments_of <- function(allocation, call) {
+  if (inherits(allocation$x, "ca_fit") && is.null(allocation$data)) {
+    return(moments_in(allocation$x$task$moments, allocation$units)$sigma)
   }
-  if (inherits(about$data, "ca_task")) {
-    check_pair_input(about$network, about$data, call)
-    return(moments_in(about$data$moments, about$units)$sigma)
+  if (inherits(allocation$data, "ca_task")) {
+    check_pair_input(allocation$network, allocation$data, call)
+    return(moments_in(allocation$data$moments, allocation$units)$sigma)
   }
-  rows <- metric_law(about, call)$rows
+  rows <- metric_inputs(allocation, call)$rows
   crossprod(rows) / nrow(rows)
 }
 
-# svd() of a finite matrix. LAPACK's divide and conquer fails on some of them, and then succeeds on the transpose, whose
-# rounding is another.
+# svd() of a finite matrix. LAPACK's divide-and-conquer routine does not converge for some matrices. It then succeeds on
+# the transpose, since rounding errors differ.
 svd_of <- function(x, nu = min(dim(x)), nv = min(dim(x))) {
   tryCatch(svd(x, nu, nv), error = function(e) {
     s <- svd(t(x), nv, nu)

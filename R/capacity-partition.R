@@ -1,12 +1,17 @@
-# Partitions of the space of inputs and outputs: list(kind, cut, needs, needs_moments), `needs` a
-# kind of input or NULL. cut(input, moments) gives list(part, Q, over):
-#   part   a factor, the part of each coordinate, basis vector or output (not of the constant)
-#   Q      NULL, or an orthonormal basis of the input space, a vector a column
-#   over   "inputs" (the default) or "outputs"
-
+# Partitions of the space of inputs and outputs:
+#   kind           name for print
+#   cut            function(input, moments) that returns a record of new_cut()
+#   needs          the kind of input that it requires, or NULL
+#   needs_moments  whether cut() uses `moments`, a list of principal_moments(); else it receives NULL
 new_partition <- function(kind, cut, needs = NULL, needs_moments = FALSE) {
   structure(list(kind = kind, cut = cut, needs = needs, needs_moments = needs_moments), class = "ca_partition")
 }
+
+# A partition of the space of one network:
+#   part  a factor, the part of each coordinate or basis vector (not of the constant); NULL for outputs
+#   Q     an orthonormal basis of the input space (inputs x inputs); NULL for the coordinates themselves
+#   over  "inputs" or "outputs"
+new_cut <- function(part = NULL, Q = NULL, over = "inputs") list(part = part, Q = Q, over = over)
 
 #' Partitions by inputs and outputs
 #'
@@ -56,7 +61,7 @@ check_breaks <- function(breaks, arg = rlang::caller_arg(breaks), call = rlang::
   breaks
 }
 
-# Parts (b_i, b_(i+1)], named by their ends; values outside are a part of their own.
+# A factor: the interval (b_i, b_(i+1)] of each value, or `outside` for values in none of them.
 interval_parts <- function(x, breaks, outside = "(other)") {
   ends <- format_each(breaks)
   part <- cut(x, breaks, paste0("(", ends[-length(ends)], ",", ends[-1L], "]"))
@@ -66,7 +71,7 @@ interval_parts <- function(x, breaks, outside = "(other)") {
   part
 }
 
-# Rectangles; what is outside in rows or columns is one part.
+# A factor: the rectangle of each coordinate. Coordinates outside in rows or columns are one part.
 rectangle_parts <- function(rows, columns) {
   part <- interaction(rows, columns, sep = " x ", lex.order = TRUE)
   outside <- grepl("(other)", levels(part), fixed = TRUE)
@@ -77,9 +82,9 @@ rectangle_parts <- function(rows, columns) {
 
 format_each <- function(x) vapply(x, format, "", digits = 15)
 
-# By the columns of input_frame().
+# A partition of coordinates. part: a function of input_frame() that returns a factor.
 coordinate_partition <- function(kind, part, needs = NULL) {
-  new_partition(kind, function(input, moments) list(part = part(input_frame(input))), needs = needs)
+  new_partition(kind, function(input, moments) new_cut(part(input_frame(input))), needs = needs)
 }
 
 #' @rdname partition_regions
@@ -88,7 +93,7 @@ partition_octaves <- function() {
   coordinate_partition("octaves", function(rows) octave_of(rows$lag), needs = "sequence")
 }
 
-# "1", "2", "3-4", "5-8", .. in the order of the lag.
+# A factor: the octave of each lag, "1", "2", "3-4", "5-8", .. in increasing order.
 octave_of <- function(lag) {
   octave <- ceiling(log2(lag))
   all <- seq(0, max(octave, na.rm = TRUE))
@@ -112,7 +117,7 @@ partition_channels <- function() {
 #' @rdname partition_regions
 #' @export
 partition_outputs <- function() {
-  new_partition("outputs", function(input, moments) list(over = "outputs"))
+  new_partition("outputs", function(input, moments) new_cut(over = "outputs"))
 }
 
 #' @export
@@ -132,27 +137,29 @@ check_partition <- function(partition, input, call = rlang::caller_env()) {
   if (!is.null(partition$needs) && partition$needs != input$kind) {
     abort(c(
       "This partition needs a {partition$needs} as input.",
-      x = "The network takes {describe_input(input)}."
+      x = "The input of the network is {describe_input(input)}."
     ), "shape", call = call)
   }
   invisible()
 }
 
-# What a partition makes of the inputs of an allocation; NULL for none.
-cut_inputs <- function(partition, about, call = rlang::caller_env()) {
+# The record of new_cut() for the network of an allocation, NULL without a partition.
+cut_inputs <- function(partition, allocation, call = rlang::caller_env()) {
   if (is.null(partition)) return(NULL)
-  moments <- if (partition$needs_moments) principal_moments(about, call)
-  partition$cut(about$network$input, moments)
+  moments <- if (partition$needs_moments) principal_moments(allocation, call)
+  partition$cut(allocation$network$input, moments)
 }
 
-# The rows of the tangent in a basis Q (the constant last, where there is one), after the metric.
-turned_rows <- function(Q, about) {
+# The matrix that takes the rows of the tangent to the basis Q in the metric (basis vectors x coordinates, the constant
+# last), or NULL without a basis.
+turned_rows <- function(Q, allocation) {
   if (is.null(Q)) return(NULL)
-  if (about$intercept) Q <- rbind(cbind(Q, 0), c(numeric(ncol(Q)), 1))
-  if (is.null(about$seeds)) t(Q) else crossprod(Q, about$seeds)
+  if (allocation$intercept) Q <- rbind(cbind(Q, 0), c(numeric(ncol(Q)), 1))
+  if (is.null(allocation$root)) t(Q) else crossprod(Q, allocation$root)
 }
 
-# Capacities per part, the (Intercept) last. kappa: outputs x coordinates (or basis vectors).
+# Capacities by part, the (Intercept) last: list(part, capacity). kappa: capacities (outputs x coordinates or basis
+# vectors).
 part_sums <- function(kappa, cut, intercept) {
   inputs <- seq_len(ncol(kappa) - intercept)
   if (identical(cut$over, "outputs")) {
@@ -169,6 +176,7 @@ part_sums <- function(kappa, cut, intercept) {
   list(part = factor(names, levels = names), capacity = sums)
 }
 
+# Sums of values by the levels of a factor, list(part, capacity).
 group_sums <- function(values, part) {
   sums <- vapply(split(values, part), sum, 0, USE.NAMES = FALSE)
   list(part = factor(levels(part), levels = levels(part)), capacity = sums)

@@ -33,26 +33,26 @@
 capacity_table <- function(x, groups = c("layer", "array", "parameter"),
                            metric = c("identity", "standardised", "covariance"), ridge = 0, tol = NULL, data = NULL,
                            layers = NULL, block = NULL) {
-  about <- new_allocation(x, metric, ridge, tol, data, layers, block)
+  allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
   if (identical(groups, c("layer", "array", "parameter"))) groups <- "layer"
-  group <- parameter_groups(about$network, groups)[about$array > 0L]
+  group <- parameter_groups(allocation$network, groups)[allocation$array > 0L]
   group <- factor(group, levels = unique(group))
-  core <- allocate(about, "table", as.integer(group))
-  rows <- as.list(input_frame(about$network$input, about$intercept))
-  first <- list(factor(rep(levels(group), each = about$n), levels = levels(group)))
+  core <- allocate(allocation, "table", as.integer(group))
+  rows <- as.list(input_frame(allocation$network$input, allocation$intercept))
+  first <- list(factor(rep(levels(group), each = allocation$n), levels = levels(group)))
   names(first) <- if (identical(groups, "layer")) "layer" else "group"
   columns <- lapply(rows, rep, times = nlevels(group))
-  # a network without parameters has no groups, and C an empty one
-  values <- core$answer[seq_len(about$n * nlevels(group))]
+  # without parameters there are no groups, but the core returns one
+  values <- core$answer[seq_len(allocation$n * nlevels(group))]
   new_frame(c(first, columns, list(capacity = values)), "ca_table",
-    evidence = core$evidence, total = if (soft(about)) sum(core$answer) else as.double(core$rank),
-    metric = about$metric, ridge = if (about$decay > 0) about$lambda else about$ridge, decay = about$decay > 0,
-    n_inputs = about$n, n_outputs = about$m,
-    input_kind = about$network$input$kind
+    evidence = core$evidence, total = if (soft(allocation)) sum(core$answer) else as.double(core$rank),
+    metric = allocation$metric, ridge = reported_ridge(allocation), decay = allocation$decay > 0,
+    n_inputs = allocation$n, n_outputs = allocation$m,
+    input_kind = allocation$network$input$kind
   )
 }
 
-# A name for every parameter.
+# The name of the group of each parameter.
 parameter_groups <- function(network, groups, call = rlang::caller_env()) {
   names <- coef_names(network)
   if (identical(groups, "layer")) return(sub("[.].*", "", names))

@@ -38,15 +38,15 @@ tangent <- function(network) {
   network <- network_of(network)
   check_linear(network)
   J <- .Call(ffi_tangent, lower(network), network$coef)
-  dimnames(J) <- list(NULL, coef_names(network)) # colnames() would copy it
+  dimnames(J) <- list(NULL, coef_names(network)) # colnames() would copy J
   J
 }
 
-# Weights that do not depend on the inputs.
+# Effective weights are defined only where the tangent map is the same at all inputs.
 check_linear <- function(network, arg = "network", call = rlang::caller_env()) {
   if (is_linear(network)) return(invisible())
   abort(c(
-    "{.arg {arg}} must be linear: others have no effective weights, only a tangent map at each input.",
-    i = "{.fn linearise} gives it, and {.code capacity(network, data = )} the allocation over inputs."
+    "{.arg {arg}} must be linear: a nonlinear network has no effective weights, only a tangent map at each input.",
+    i = "Use {.fn linearise} for the tangent map, or {.code capacity(network, data = )} for the allocation."
   ), "nonlinear", call = call)
 }

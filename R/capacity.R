@@ -138,22 +138,22 @@
 #' @export
 capacity <- function(x, metric = c("identity", "standardised", "covariance"), partition = NULL, ridge = 0, tol = NULL,
                      data = NULL, layers = NULL, by = NULL, block = NULL) {
-  about <- new_allocation(x, metric, ridge, tol, data, layers, block)
-  input <- about$network$input
+  allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
+  input <- allocation$network$input
   check_partition(partition, input)
-  group <- sample_groups(by, about)
-  cut <- cut_inputs(partition, about)
-  core <- allocate(about, "capacity", list(
-    turned = turned_rows(cut$Q, about), group = if (!is.null(group)) as.integer(group)
+  group <- sample_groups(by, allocation)
+  cut <- cut_inputs(partition, allocation)
+  core <- allocate(allocation, "capacity", list(
+    turned = turned_rows(cut$Q, allocation), group = if (!is.null(group)) as.integer(group)
   ))
-  # answer: outputs and coordinates x groups of samples
+  # columns of the data frame. answer: capacities (outputs and coordinates x groups of samples), outputs fastest
   frames_of <- function(answer) {
     lapply(seq_len(ncol(answer)), function(g) {
-      kappa <- matrix(answer[, g], about$m)
+      kappa <- matrix(answer[, g], allocation$m)
       if (is.null(partition)) {
-        c(input_frame(input, about$intercept), list(capacity = colSums(kappa)))
+        c(input_frame(input, allocation$intercept), list(capacity = colSums(kappa)))
       } else {
-        part_sums(kappa, cut, about$intercept)
+        part_sums(kappa, cut, allocation$intercept)
       }
     })
   }
@@ -161,32 +161,35 @@ capacity <- function(x, metric = c("identity", "standardised", "covariance"), pa
   low <- if (core$evidence$is_trained) {
     if (is.null(core$low)) columns$capacity else bind_groups(frames_of(core$low), group)$capacity
   }
-  notices <- capacity_notices(about, core$rank, colSums(matrix(rowSums(core$answer), about$m)))
+  notices <- capacity_notices(allocation, core$rank, colSums(matrix(rowSums(core$answer), allocation$m)))
   warn_notices(notices)
   new_frame(columns, "ca_capacity",
-    total = if (soft(about)) sum(core$answer) else as.double(core$rank),
-    evidence = core$evidence, spectrum = core$values, capacity_low = low, stationarity = stationarity_of(about),
-    notices = notices, metric = about$metric, ridge = if (about$decay > 0) about$lambda else about$ridge,
-    decay = about$decay > 0, n_params = about$n_kept, n_inputs = about$n, n_outputs = about$m, input_kind = input$kind,
-    linear = is.null(about$samples), n_samples = max(nrow(about$samples), 1),
+    total = if (soft(allocation)) sum(core$answer) else as.double(core$rank),
+    evidence = core$evidence, spectrum = core$values, capacity_low = low, stationarity = stationarity_of(allocation),
+    notices = notices, metric = allocation$metric, ridge = reported_ridge(allocation), decay = allocation$decay > 0,
+    n_params = allocation$n_kept, n_inputs = allocation$n, n_outputs = allocation$m, input_kind = input$kind,
+    linear = is.null(allocation$samples), n_samples = max(nrow(allocation$samples), 1),
     source = if (inherits(x, "ca_fit")) {
-      list(fit = x, asked = list(
-        metric = about$metric, partition = partition, ridge = ridge, tol = tol, data = data, layers = layers, by = by,
-        block = block
+      new_source(fit = x, asked = list(
+        metric = allocation$metric, partition = partition, ridge = ridge, tol = tol, data = data, layers = layers,
+        by = by, block = block
       ))
     }
   )
 }
 
-# The group of each sample as a factor, NULL for all together.
-sample_groups <- function(by, about, call = rlang::caller_env()) {
+# The source of a capacity: the fit, and the other arguments of capacity() as a named list.
+new_source <- function(fit, asked) list(fit = fit, asked = asked)
+
+# The group of each sample as a factor, NULL for one group of all samples.
+sample_groups <- function(by, allocation, call = rlang::caller_env()) {
   if (is.null(by)) return(NULL)
-  if (is.null(about$samples)) {
+  if (is.null(allocation$samples)) {
     abort(c(
-      "{.arg by} must be {.code NULL} for a linear network: it allocates the same at every input."
+      "{.arg by} must be {.code NULL} for a linear network: its allocation is the same at all inputs."
     ), "value", call = call)
   }
-  n <- nrow(about$samples)
+  n <- nrow(allocation$samples)
   if (identical(by, "sample")) return(factor(seq_len(n)))
   if (!is.atomic(by) || length(by) != n || anyNA(by)) {
     abort(c(
@@ -197,6 +200,7 @@ sample_groups <- function(by, about, call = rlang::caller_env()) {
   droplevels(as.factor(by))
 }
 
+# Columns of the data frames of all groups, one below the other, after a column `group`.
 bind_groups <- function(frames, group) {
   if (is.null(group)) return(frames[[1L]])
   columns <- lapply(stats::setNames(nm = names(frames[[1L]])), function(column) {
@@ -253,13 +257,13 @@ capacity_headline <- function(x) {
   )
 }
 
-# "soft (ridge 0.1) ", "soft (weight decay 0.01) ", or nothing.
+# "soft (ridge 0.1) ", "soft (weight decay 0.01) ", or "" for hard capacity.
 soft_text <- function(x) {
   if (!(attr(x, "ridge") > 0)) return("")
   paste0("soft (", if (isTRUE(attr(x, "decay"))) "weight decay " else "ridge ", format(attr(x, "ridge")), ") ")
 }
 
-# "28 (14 to 28, undecided)"
+# The total, with its range where it is undecided: "28 (14 to 28, undecided)".
 total_text <- function(x) {
   evidence <- attr(x, "evidence")
   paste0(
@@ -268,10 +272,10 @@ total_text <- function(x) {
   )
 }
 
-# What print says below the headline.
+# Lines that print() shows below the headline.
 capacity_notes <- function(x) c(stationarity_text(attr(x, "stationarity")), unname(attr(x, "notices")))
 
-# Each wrapped and indented.
+# Notes as wrapped and indented text.
 note_lines <- function(notes) {
   vapply(notes, function(note) {
     paste0(paste(strwrap(note, width = 100L, indent = 2L, exdent = 4L), collapse = "\n"), "\n")
@@ -311,7 +315,7 @@ c.ca_capacity <- function(...) {
   names <- names(parts)
   if (is.null(names) || any(names == "") || anyDuplicated(names)) {
     abort(c(
-      "Capacities must have names of their own, such as {.code c(dense = a, conv = b)}.",
+      "Capacities must have unique names, such as {.code c(dense = a, conv = b)}.",
       x = "Their names are {show_value(names)}."
     ), "value")
   }
@@ -321,17 +325,17 @@ c.ca_capacity <- function(...) {
     }
     if (!identical(names(parts[[i]]), names(parts[[1L]]))) {
       abort(c(
-        "Capacities must have the same columns to be put together.",
+        "Capacities must have the same columns to be combined.",
         x = "{.arg {names[[i]]}} has {.val {names(parts[[i]])}}, {.arg {names[[1]]}}
           {.val {names(parts[[1]])}}."
       ), "shape")
     }
     if (attr(parts[[i]], "metric") != attr(parts[[1L]], "metric")) {
       abort(c(
-        "Capacities must be in the same metric to be put together.",
+        "Capacities must be in the same metric to be combined.",
         x = "{.arg {names[[i]]}} is in the {attr(parts[[i]], \"metric\")} metric, {.arg {names[[1]]}} in the
           {attr(parts[[1]], \"metric\")} metric.",
-        i = "{.code metric = \"standardised\"} is comparable between fits and other networks."
+        i = "Use {.code metric = \"standardised\"}, which is comparable between fits and other networks."
       ), "metric")
     }
   }
@@ -345,5 +349,5 @@ c.ca_capacity <- function(...) {
   )
 }
 
-# Allocations of the same run agree to this much. Smaller differences count as zero.
+# Differences between capacities that are not above this are numerical error and count as zero.
 same_capacity <- 1e-6

@@ -18,5 +18,5 @@
 #' @importFrom stats predict simulate
 "_PACKAGE"
 
-# Saved results carry the version that made them.
+# Returns the version of the package, which is stored in results.
 own_version <- function() getNamespaceVersion("capalloc")[[1L]]

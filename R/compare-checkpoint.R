@@ -441,7 +441,7 @@ read_checked <- function(path) {
   size <- file.size(path)
   if (is.na(size)) return(list(damage = "is missing"))
   if (size == 0) return(list(damage = "is empty"))
-  if (size > 2^30) return(list(damage = "is too large"))
+  if (size > file_bytes) return(list(damage = "is too large"))
   bytes <- tryCatch(suppressWarnings(readBin(path, "raw", size)), error = function(e) NULL)
   if (is.null(bytes) || dir.exists(path)) return(list(damage = "cannot be read"))
   if (any(bytes == 0L)) return(list(damage = "is not text"))

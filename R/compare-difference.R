@@ -204,8 +204,8 @@ bootstrap_largest <- function(d, times, seed) {
   }), use.names = FALSE)
 }
 
-# Indices 1 .. n split into chunks, so that a matrix of one chunk x `width` has at most 4 million numbers.
-chunks_of <- function(n, width) split(seq_len(n), ceiling(seq_len(n) / max(1, floor(4e6 / width))))
+# Indices 1 .. n split into chunks, so that a matrix of one chunk x `width` has at most `draw_entries` numbers.
+chunks_of <- function(n, width) split(seq_len(n), ceiling(seq_len(n) / max(1, floor(draw_entries / width))))
 
 # Signs of the replicates (flips x R); the first row has no flips. All combinations up to a common sign if these are at
 # most `times`, else `times` random ones besides the first row.

@@ -1,5 +1,5 @@
 # How capacity reaches over depth when the scale of residual blocks falls with it, s = sigma L^-a: which exponent a
-# is the one that neither shatters nor freezes. What is measured of one network is in R/scaling-measure.R.
+# is the one that neither shatters nor freezes. What is measured of one network is in R/depth-measure.R.
 
 #' Scaling study: residual scale and memory against depth
 #'

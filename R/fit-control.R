@@ -1,5 +1,6 @@
-# Settings of the optimisers, one set of defaults.
+# Settings of the optimisers: defaults and checks.
 
+# The argument `control` of fit() with all its defaults filled in: a named list of doubles.
 fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env()) {
   defaults <- list(
     max_iterations = switch(method, lm = 1000L, lbfgs = 5000L, adam = 5000L),
@@ -34,7 +35,7 @@ fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env
     check_count(defaults$batch, arg = "control$batch", call = call)
     if (method != "adam") {
       abort(c(
-        "{.arg control$batch} must be {.code Inf} for {.code method = \"{method}\"}: only {.val adam} takes
+        "{.arg control$batch} must be {.code Inf} for {.code method = \"{method}\"}: only {.val adam} uses
           mini-batches.",
         x = "It is {defaults$batch}."
       ), "value", call = call)

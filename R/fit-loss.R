@@ -1,18 +1,19 @@
-# Losses of a fit: what is reported beside the training loss.
+# Losses of a fit besides its training loss: population or held-out loss, excess loss, null loss.
 
-# Squared errors are reported in squared units of the response; with one scale per output they are those of the
-# standardised outputs.
+# The factor that converts squared errors from the units of training to those that are reported: squared units of the
+# response. With one scale per output (standardise = "each") squared errors of standardised outputs are reported.
 loss_scale <- function(task, units) {
   if (is.null(units) || has_classes(task) || identical(task$standardise, "each")) 1 else units$scale_y[[1L]]^2
 }
 
-# What the outputs' errors are divided by before they are squared and summed.
+# The divisor of each output's error (length m), applied before errors are squared and summed over outputs.
 output_scale <- function(task, units) {
   by_output <- identical(task$standardise, "each") && !is.null(units) && !has_classes(task)
   if (by_output) units$scale_y else rep(1, task$outputs)
 }
 
-# list(loss, excess_loss, excess_type) of a fit that has its network.
+# Returns list(loss, excess_loss, excess_type), see fit(). `fit` must have its trained network; `best` is the run that
+# was kept.
 fit_losses <- function(fit, sample, best) {
   task <- fit$task
   if (is_data_task(task)) {
@@ -24,7 +25,9 @@ fit_losses <- function(fit, sample, best) {
   list(loss = fit$bayes_loss + excess, excess_loss = excess, excess_type = if (linear) "exact" else "sampled")
 }
 
-# |R (W - W*)'|^2 over the population, W* the best affine weights.
+# The excess loss |R (W - W*)'|^2 of a linear network on the population, where W* are the best affine weights. The
+# optimiser has computed it already where training used the population moments, and the network has a bias if and only
+# if the task has means.
 linear_excess <- function(network, task, sample, best) {
   if (is.null(sample$rows) && has_bias(network) == has_intercept(task)) return(best$excess)
   intercept <- has_bias(network) || has_intercept(task)
@@ -33,7 +36,9 @@ linear_excess <- function(network, task, sample, best) {
   root_excess(W, moment_root(task$moments, intercept))
 }
 
-# The mean of |f - f*|^2 over fresh rows that are the same for all networks of a seed, f* = E[y | x] of a Gaussian task.
+# The excess loss of a nonlinear network, sampled: the mean of |f - f*|^2 over `fresh_rows` rows. The rows depend on the
+# seed alone, so that networks are compared on the same rows. f* = E[y | x] is affine, since synthetic tasks are
+# Gaussian.
 sampled_excess <- function(network, task, seed) {
   fresh <- simulate(task, fresh_rows, seed = derive_seeds(seed, 1L) %/% 2L)
   W <- root_weights(moment_root(task$moments, TRUE))
@@ -43,7 +48,8 @@ sampled_excess <- function(network, task, seed) {
 
 fresh_rows <- 10000L
 
-# yhat: predictions of the rows held out; NA when there are none.
+# The loss on the held-out rows, NA when there are none. yhat: their predictions (rows x m), for a task with classes
+# outputs of the network.
 held_out_loss <- function(task, yhat, units = NULL) {
   if (nrow(yhat) == 0L) return(NA_real_)
   if (has_classes(task)) return(row_loss(yhat, task$data$y_test, "cross_entropy"))
@@ -51,8 +57,9 @@ held_out_loss <- function(task, yhat, units = NULL) {
   row_loss(yhat / scale, task$data$y_test / scale, "squared")
 }
 
-# The loss of the best constant, NA where there is no loss: of the population, or of the training mean (for classes
-# their shares) on the rows held out. What remains of a constant output is rounding.
+# The null loss: the loss of the best constant on the population, or of the training mean (for classes of their training
+# shares) on the held-out rows; NA when no rows are held out. A value at the level of rounding error, as for constant
+# outputs, is returned as 0.
 null_loss <- function(task, units = NULL) {
   eps <- 100 * .Machine$double.eps
   if (!is_data_task(task)) {
@@ -68,14 +75,15 @@ null_loss <- function(task, units = NULL) {
   if (left <= eps^2 * held_out_loss(task, 0 * y, units)) 0 else left
 }
 
-# Mean loss of outputs yhat (N x m) for y: squared error, or cross-entropy of logits.
+# The mean loss of outputs yhat (N x m) for y: squared error summed over outputs, or cross-entropy of logits.
 row_loss <- function(yhat, y, loss) {
   if (loss == "squared") return(mean(rowSums((y - yhat)^2)))
   logits <- all_logits(yhat)
   mean(log(rowSums(exp(logits))) - rowSums(y * logits))
 }
 
-# The mean loss of the best constant outputs for y (N x m), or of zero ones where the network has no bias.
+# The mean loss of the best constant outputs for y (N x m), or with constant = FALSE, for networks without bias, that of
+# zero outputs.
 null_training_loss <- function(y, loss, constant) {
   if (loss == "squared") return(sum((y - if (constant) rep(centre_of(y), each = nrow(y)) else 0)^2) / nrow(y))
   if (!constant) return(log(max(ncol(y), 2L)))

@@ -1,17 +1,18 @@
-# Training on rows: networks that are not linear, classes, weight decay, mini-batches and early stopping.
+# Training on rows, for nonlinear networks, classes, weight decay, mini-batches and early stopping.
 
 needs_rows <- function(network, task, control) {
   !is_linear(network) || has_classes(task) || control$decay > 0 || is.finite(control$batch) || control$validation > 0
 }
 
-# The rows to train on and `validation`, those set aside, in data units.
+# The sample with control$validation of its rows set aside for early stopping: the last ones of a series, others at
+# random.
 split_sample <- function(sample, task, control, seed, call = rlang::caller_env()) {
   if (is.null(sample$rows)) {
     abort(c(
-      "{.arg n_obs} must be finite: the population's moments are enough only for a linear network that is
-        trained on its squared error alone.",
+      "{.arg n_obs} must be finite: population moments are sufficient only for a linear network that is trained on
+        squared error, without weight decay, mini-batches or validation.",
       x = "It is {.code Inf}, and the task has no rows of its own.",
-      i = "Simulate some with {.code n_obs = 1000}."
+      i = "Simulate rows with {.code n_obs = 1000}, for instance."
     ), "n_obs", call = call)
   }
   if (control$validation == 0) return(sample)
@@ -26,12 +27,14 @@ split_sample <- function(sample, task, control, seed, call = rlang::caller_env()
   sample
 }
 
-# Rows as the layers see them: inputs in the network's units, responses as its outputs have them.
+# Rows in the coordinates of the layers, list(x, y): inputs in the network's units, responses in those of its outputs.
+# For classes y is the indicator matrix.
 layer_rows <- function(rows, network, task, units) {
   y <- if (has_classes(task)) network_response(rows$y, network, task) else response_in(rows$y, units)
   list(x = units_in(rows$x, units), y = y)
 }
 
+# `aside`, the number of rows to set aside of n, if it is at least one and leaves at least one.
 check_aside <- function(aside, n, share, call) {
   if (aside > 0L && aside < n) return(aside)
   abort(c(
@@ -40,11 +43,12 @@ check_aside <- function(aside, n, share, call) {
   ), "value", call = call)
 }
 
-# One logit stands for the second of two levels.
+# The response with one column per output: a single logit is that of the second of two levels.
 network_response <- function(y, network, task) {
   if (has_classes(task) && output_size(network) == 1L) y[, 2L, drop = FALSE] else y
 }
 
+# Returns a list with one run for each seed, as train_on_sample(), but with losses in the units of training.
 train_on_rows <- function(network, sample, loss, method, control, seeds, call = rlang::caller_env()) {
   graph <- lower(network)
   null <- null_training_loss(sample$trained_on$y, loss, has_bias(network))

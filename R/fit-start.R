@@ -1,7 +1,8 @@
-# Starts: one run for each seed, drawn again where it ended worse than no network at all, and a user's own
-# coefficients brought to the units of the task.
+# Starts: one run for each seed, drawn again where training ended above the null loss; and the user's coefficients
+# re-expressed in the units of the task.
 
-# The first run starts from the network's own coefficients where it has some.
+# Returns a list with one run for each seed. The first starts from the network's coefficients, if it has any; the others
+# start from drawn coefficients. train(start, seed) returns a run.
 train_each <- function(network, seeds, null, decay = 0, train) {
   lapply(seq_along(seeds), function(i) {
     own <- i == 1L && !is.null(network$coef)
@@ -13,8 +14,10 @@ train_each <- function(network, seeds, null, decay = 0, train) {
 
 most_redraws <- 5L
 
-# A start that ends with a loss (without its penalty) above `null`, that of the best constant, is drawn again: it sits
-# in a region, such as a recurrence that explodes, that training does not leave. The best of the draws is kept.
+# Returns the run of a drawn start. A start of a network that is not convex is drawn again, at most `most_redraws`
+# times, while training ends with a loss (without its penalty) above `null`, the null loss: such a start lies in a
+# region that training does not leave, for example where a recurrence explodes. The run with the least loss is kept,
+# with the number of redraws as `redraws`.
 train_drawn <- function(network, seed, null, decay, train) {
   run <- train(draw_coef(network, "glorot", seed), seed)
   redraws <- 0L
@@ -30,15 +33,16 @@ train_drawn <- function(network, seed, null, decay, train) {
   run
 }
 
-# A run that diverged has an infinite loss, so that it is never the best.
+# The loss by which runs are ranked: infinite for a run that diverged, so that it is never the best.
 run_loss <- function(run) if (run$outcome == "diverged" || is.na(run$loss)) Inf else run$loss
 
+# Whether the loss of a run without its penalty exceeds the null loss.
 is_bad <- function(run, null, decay) run_loss(run) - decay * sum(run$coef^2) > null * (1 + 1e-6)
 
 # ---- coefficients in other units ---------------------------------------------------------------------
 
-# The network in units of the task. Its own coefficients are re-expressed, so that it stays the same function of the
-# data; those that initialise() drew are of no units, and stand as they are.
+# The network in units of the task. Its coefficients are re-expressed, so that it remains the same function of the data.
+# Coefficients drawn by initialise() have no units and are kept unchanged.
 start_in_units <- function(network, units, call = rlang::caller_env()) {
   old <- network$units
   drawn <- isTRUE(network$drawn)
@@ -51,19 +55,23 @@ start_in_units <- function(network, units, call = rlang::caller_env()) {
   reexpress_outputs(first, change, call)
 }
 
-# x_old = a x_new + b and y_new = gain y_old + shift; NULL where nothing changes.
+# A change of units: x_old = a x_new + b for each input, y_new = gain y_old + shift for each output.
+new_units_change <- function(a, b, gain, shift) list(a = a, b = b, gain = gain, shift = shift)
+
+# The change from the units `old` to `new` of n inputs and m outputs; NULL where nothing changes.
 units_change <- function(old, new, n, m) {
   if (identical(old, new)) return(NULL)
   none <- new_units(numeric(n), rep(1, n), numeric(m), rep(1, m))
   if (is.null(old)) old <- none
   if (is.null(new)) new <- none
-  list(
+  new_units_change(
     a = new$scale_x / old$scale_x, b = (new$centre_x - old$centre_x) / old$scale_x,
     gain = old$scale_y / new$scale_y, shift = (old$centre_y - new$centre_y) / new$scale_y
   )
 }
 
-# Into the first layer: W a, and W b on its bias.
+# Re-expresses the first layer: its weights become W diag(a), and W b is added to its bias. An error where this is not
+# exact: only dense layers and unpadded convolutions with one group can absorb a change of units.
 reexpress_inputs <- function(network, change, call) {
   if (all(change$a == 1) && all(change$b == 0)) return(network)
   layer <- network$layers[[1L]]
@@ -71,7 +79,7 @@ reexpress_inputs <- function(network, change, call) {
   if (!ok || (any(change$b != 0) && is.null(layer$params$bias))) abort_units(call)
   size <- prod(layer$params[[1L]])
   W <- array(network$coef[seq_len(size)], layer$params[[1L]])
-  # the inputs that a weight meets: one for a dense layer, a channel for a convolution
+  # a coordinate with the units of each column of W; for a convolution that of its channel at the first position
   of <- if (layer$kind == "dense") seq_len(dim(W)[[2L]]) else rep_len(seq_len(dim(W)[[2L]]), length(W) / dim(W)[[1L]])
   W <- matrix(W, dim(W)[[1L]])
   network$coef[seq_len(size)] <- W * rep(change$a[of], each = nrow(W))
@@ -83,8 +91,8 @@ reexpress_inputs <- function(network, change, call) {
 
 is_single_group <- function(layer) is.null(layer$groups) || layer$groups == 1L
 
-# Into the last layer with coefficients, which must be dense, or a convolution whose outputs of a filter have the same
-# units. Nothing but a choice of positions may follow.
+# Re-expresses the last layer other than "last" and "flatten", which only select positions. An error where this is not
+# exact: the layer must be dense, or a convolution with the same units for all outputs of a filter.
 reexpress_outputs <- function(network, change, call) {
   if (all(change$gain == 1) && all(change$shift == 0)) return(network)
   kinds <- vapply(network$layers, function(layer) layer$kind, "")
@@ -106,9 +114,9 @@ reexpress_outputs <- function(network, change, call) {
 
 abort_units <- function(call) {
   abort(c(
-    "The coefficients of {.arg object} cannot be brought to the units of the {.arg task}.",
-    x = "The task is standardised, and only dense layers and convolutions without padding, with a bias, can take in
-      another centre and scale exactly.",
+    "The coefficients of {.arg object} cannot be expressed in the units of the {.arg task}.",
+    x = "The task is standardised, and a change of centre and scale is exact only in dense layers and convolutions
+      without padding, with a bias.",
     i = "Start without coefficients, or make the task with {.code standardise = FALSE}."
   ), "units", call = call)
 }

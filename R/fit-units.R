@@ -1,8 +1,9 @@
-# The units that a fit takes from the rows that it trains on.
+# The units of a fit: centres and scales of its training rows.
 
-# The units of a fit on these rows (data units), with `outputs` the number of the network's outputs: NULL for a
-# synthetic task and for standardise = FALSE. A channel that is both input and target has one centre. Outputs share one
-# scale, the root of their mean variance, so that the loss that is minimised is the loss that is reported.
+# The units of a fit on `rows` (in data units), or NULL for synthetic tasks and standardise = FALSE. `outputs` is the
+# number of outputs of the network, which for classes can differ from that of the task. A channel of a series that is
+# both input and target has one centre. Unless standardise = "each", all outputs share one scale, the root of their mean
+# variance, so that the minimised loss is a multiple of the reported one.
 fit_units <- function(task, rows, outputs = task$outputs) {
   how <- task$standardise
   if (is.null(how) || identical(how, FALSE)) return(NULL)

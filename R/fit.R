@@ -1,4 +1,4 @@
-# Training: a network, a task and an optimiser give a `ca_fit`.
+# Training of a network on a task. The result is an object of class `ca_fit`.
 
 #' Train a network on a task
 #'
@@ -131,17 +131,36 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
   new_fit(start, task, sample, runs, method, control, seed, proc.time()[[3L]] - began)
 }
 
-# The sample with what the layers see of it: `units`, and `root` (fit-moments.R) for a linear network that is trained on
-# moments, else `trained_on` and `aside` (rows that are set aside).
+# A training sample. In data units:
+#   rows        list(x, y), NULL for a population
+#   validation  rows set aside for early stopping, list(x, y) or NULL
+#   moments     of the rows, or of the population
+#   nobs        number of rows, Inf for a population
+# In the coordinates of the layers, added by sample_in_units():
+#   units       of the fit, or NULL
+#   root        root of the moments, for a linear network that is trained on moments, else NULL
+#   trained_on  rows, NULL for training on moments
+#   aside       rows set aside, or NULL
+new_sample <- function(rows, validation, moments, nobs, units = NULL, root = NULL, trained_on = NULL, aside = NULL) {
+  list(rows = rows, validation = validation, moments = moments, nobs = nobs, units = units, root = root,
+    trained_on = trained_on, aside = aside)
+}
+
+# The sample of rows in data units, list(x, y).
+sample_of_rows <- function(rows, validation = NULL) {
+  new_sample(rows, validation, row_moments(rows$x, rows$y), nrow(rows$x))
+}
+
+# The sample with rows set aside for early stopping and with the fields in the coordinates of the layers.
 prepare_sample <- function(sample, network, task, control, seed, call = rlang::caller_env()) {
   by_rows <- needs_rows(network, task, control)
   if (by_rows) sample <- split_sample(sample, task, control, seed, call = call)
   sample_in_units(sample, network, task, by_rows, call)
 }
 
-# As above, for rows that are set aside already.
+# The same for a sample whose rows are set aside already. by_rows: whether training needs rows, see needs_rows().
 sample_in_units <- function(sample, network, task, by_rows, call = rlang::caller_env()) {
-  sample$units <- fit_units(task, sample$rows, output_size(network))
+  sample["units"] <- list(fit_units(task, sample$rows, output_size(network)))
   if (by_rows) {
     sample$trained_on <- layer_rows(sample$rows, network, task, sample$units)
     if (!is.null(sample$validation)) sample$aside <- layer_rows(sample$validation, network, task, sample$units)
@@ -157,7 +176,9 @@ sample_in_units <- function(sample, network, task, by_rows, call = rlang::caller
   sample
 }
 
-# A run for each seed, from the network's own coefficients first where it has some.
+# Returns a list with one run for each seed, see train_each(). A run is the result of the core: `coef`, `loss`, `excess`
+# (the loss above the floor of the moments), `decrement`, `number`, `outcome`, `iterations`, `history`, and `redraws`.
+# Losses, excess and decrement are in the units that are reported.
 train_on_sample <- function(network, task, sample, method, control, seeds, call = rlang::caller_env()) {
   runs <- if (is.null(sample$root)) {
     train_on_rows(network, sample, loss_of(task), method, control, seeds, call = call)
@@ -178,15 +199,15 @@ fit_methods <- c("lm", "lbfgs", "adam")
 #' @export
 generics::fit
 
-# What a fit is trained on: moments, and the rows behind them if there are any.
+# The sample in data units, before rows are set aside: simulated for a finite n_obs, else the rows or the population
+# moments of the task.
 training_sample <- function(task, n_obs, seed, call = rlang::caller_env()) {
   if (identical(n_obs, Inf)) {
     rows <- if (is.null(task$data)) NULL else task$data[c("x", "y")]
-    return(list(moments = task$moments, rows = rows, nobs = if (is.null(rows)) Inf else nrow(rows$x)))
+    return(new_sample(rows, NULL, task$moments, if (is.null(rows)) Inf else nrow(rows$x)))
   }
   n_obs <- check_count(n_obs, call = call)
-  rows <- simulate(task, n_obs, seed = seed)[c("x", "y")]
-  list(moments = row_moments(rows$x, rows$y), rows = rows, nobs = n_obs)
+  sample_of_rows(simulate(task, n_obs, seed = seed)[c("x", "y")])
 }
 
 check_varies <- function(root, call) {
@@ -196,9 +217,10 @@ check_varies <- function(root, call) {
   check_outputs_vary(root$total, call)
 }
 
+# As train_on_rows(), for linear networks, on the root of the moments.
 train_on_moments <- function(network, root, method, control, seeds, call = rlang::caller_env()) {
   graph <- lower(network)
-  # a dense layer alone starts at its solution
+  # a single dense layer starts at the exact solution
   if (method == "lm" && is_dense_only(network)) network$coef <- as.double(root_weights(root))
   train_each(network, seeds, root$total, train = function(start, seed) {
     .Call(ffi_fit, graph, start, root, method, control)
@@ -210,6 +232,7 @@ is_dense_only <- function(network) {
   sum(kinds == "dense") == 1L && all(kinds %in% c("dense", "flatten"))
 }
 
+# The `ca_fit` of the best of `runs`. object: the network as it was before training, in the units of the sample.
 new_fit <- function(object, task, sample, runs, method, control, seed, seconds) {
   best <- best_run(runs)
   network <- object
@@ -235,20 +258,30 @@ new_fit <- function(object, task, sample, runs, method, control, seed, seconds) 
   fit
 }
 
-# The Bayes loss. Training on a population has it already, unless means matter that the network cannot express.
+# The Bayes loss of the task. For training on population moments it is the floor of their root, unless the task has
+# means that a network without bias cannot express.
 known_floor <- function(network, task, sample) {
   same <- !is.null(sample$root) && is.null(sample$rows) && (has_bias(network) || !has_intercept(task))
   if (same) sample$root$floor else bayes_loss(task)
 }
 
-# The record that capacity() uses: the bound of the convergence number and the number that was reached. With weight
-# decay it is the number of the loss without the penalty, which is not zero at the optimum.
+# The record of training that a network carries:
+#   tol            bound of the convergence number
+#   gradient_norm  the convergence number
+#   converged      whether training converged
+new_trained_record <- function(tol, gradient_norm, converged) {
+  list(tol = tol, gradient_norm = gradient_norm, converged = converged)
+}
+
+# The record of a fit, which capacity() uses. With weight decay its convergence number is that of the loss without the
+# penalty, which is not zero at the optimum of the penalised loss.
 trained_record <- function(fit) {
   number <- fit$gradient_norm
   if (fit$control$decay > 0) number <- rows_number(fit$network, fit$task, fit$rows)
-  list(tol = fit$control$tol, gradient_norm = number, converged = fit$converged)
+  new_trained_record(tol = fit$control$tol, gradient_norm = number, converged = fit$converged)
 }
 
+# The map from outputs to probabilities, NULL for a task without classes.
 fit_output <- function(network, task) {
   if (!has_classes(task)) return(NULL)
   if (output_size(network) == 1L) "sigmoid" else "softmax"
@@ -260,34 +293,34 @@ warn_fit <- function(fit, sample, best) {
   if (!is.null(sample$root)) warn_above_floor(fit, sample$root, best)
 }
 
-# Starts of a network that is not convex end at different minima.
+# Warns when the starts of a network that is not convex end at training losses that differ by more than 1%.
 warn_starts <- function(fit) {
   losses <- fit$runs$train_loss[is.finite(fit$runs$train_loss)]
   if (length(losses) < 2L || is_convex(fit$network) || !(max(losses) > 1.01 * min(losses))) return(invisible())
   within <- sum(losses <= 1.01 * min(losses))
   warn(c(
-    "Starts end at different losses: {within} of {length(losses)} within 1% of the least.",
+    "Training from different starts ended at different losses: {within} of {length(losses)} within 1% of the least.",
     x = "The training losses range from {format(min(losses), digits = 4)} to {format(max(losses), digits = 4)}.",
-    i = "The best start is kept. Which inputs it spends capacity on is a property of that minimum: compare with other
-      starts by {.code tidy(capacity(fit), conf.int = TRUE, over = \"restarts\")}."
+    i = "The best start is kept. Its allocation of capacity is a property of that minimum: compare it with those of
+      other starts by {.code tidy(capacity(fit), conf.int = TRUE, over = \"restarts\")}."
   ), "starts")
 }
 
-# A network that can express the best linear weights, at its floor in every direction that it can move in, should
-# attain the floor.
+# Warns when a converged linear network that can express all weights has a loss above the floor of its moments: at a
+# stationary point it should have reached the floor.
 warn_above_floor <- function(fit, root, best) {
   floor <- best$loss - best$excess
   above <- best$excess / floor
   is_near <- !(above > 1e-6) || best$loss <= 1e-14 * root$total
   if (!fit$converged || is_near || !can_express(fit$network)) return(invisible())
   warn(c(
-    "The loss is above the least one that this network can have.",
+    "The training loss is above the least loss that this network can attain.",
     x = "It is {format(best$loss, digits = 6)}, {format(100 * above, digits = 2)}% above {format(floor, digits = 6)}.",
-    i = "The inputs are nearly collinear; {.code layer_dense()} alone is solved directly."
+    i = "The inputs are nearly collinear. A single {.code layer_dense()} is solved directly."
   ), "above_floor")
 }
 
-# Whether the tangent has full row rank: the network can move its weights in every direction.
+# Whether the tangent has full row rank, so that a change of theta can move the effective weights in every direction.
 can_express <- function(network) {
   if (n_params(network) < output_size(network) * (input_size(network$input) + has_bias(network))) return(FALSE)
   J <- .Call(ffi_tangent, lower(network), network$coef)
@@ -300,7 +333,7 @@ can_express <- function(network) {
 
 best_run <- function(runs) runs[[which.min(vapply(runs, run_loss, 0))]]
 
-# Nothing is lost: the condition holds the last coefficients at which the loss was finite (the start, if none).
+# The condition carries the last coefficients at which the loss was finite as `coef` (the start, if there are none).
 abort_diverged <- function(network, run, call = rlang::caller_env(2L)) {
   abort(c(
     "Training diverged at iteration {run$iterations}: the loss is not finite.",
@@ -320,10 +353,12 @@ run_frame <- function(runs) {
   ))
 }
 
+# The history of all runs as a data frame: a row for each iteration, and one more where a validation loss was computed.
+# The columns of a run's history are iteration, loss, convergence number and validation loss (NA where there is none).
 history_frame <- function(runs) {
   frames <- lapply(seq_along(runs), function(i) {
     rows <- runs[[i]]$history
-    checked <- if (ncol(rows) > 3L) which(!is.na(rows[, 4L])) # moments have no validation
+    checked <- if (ncol(rows) > 3L) which(!is.na(rows[, 4L]))
     light_frame(list(
       restart = rep(i, nrow(rows) + length(checked)),
       iteration = as.integer(c(rows[, 1L], rows[checked, 1L])),
@@ -337,17 +372,17 @@ history_frame <- function(runs) {
 
 warn_not_converged <- function(object) {
   what <- switch(object$outcome,
-    stalled = "it stalled, no step improves it any more",
-    exhausted = "it used all its iterations",
+    stalled = "it stalled, no further step reduces the loss",
+    exhausted = "it reached the maximum number of iterations",
     stopped = "it was stopped early, by the validation loss",
-    degenerate = "it is degenerate, the network's tangent is zero"
+    degenerate = "it is degenerate, the tangent of the network is zero"
   )
   warn(c(
     "Training has not converged: {what}.",
     x = "After {object$iterations} iteration{?s} the loss is {format(object$train_loss, digits = 6)}
       and {.field gradient_norm} {format(object$gradient_norm, digits = 2)}.",
     i = switch(object$outcome,
-      degenerate = "Start from other coefficients: at zero weights a deep network cannot move.",
+      degenerate = "Start from other coefficients: at zero weights the gradient of a deep network is zero.",
       stopped = "The coefficients are those of the least validation loss.",
       "Try more {.arg restarts}, or {.code control = list(max_iterations = )}."
     )
@@ -435,7 +470,7 @@ predict.ca_fit <- function(object, newdata = NULL, type = c("response", "link", 
   network_outputs(object$network, x)
 }
 
-# Outputs, or of a task with classes one probability per level.
+# Predictions (rows x outputs) at inputs x, for a task with classes the probabilities (rows x levels).
 respond <- function(object, x) {
   yhat <- network_outputs(object$network, x)
   if (!has_classes(object$task)) return(yhat)

@@ -45,7 +45,7 @@ check_parameter <- function(parameter, activation, call = rlang::caller_env()) {
   check_number(parameter, arg = "parameter", call = call)
 }
 
-# For those that have none, a number that is not looked at.
+# Returns the default parameter of an activation. Activations without a parameter get 1, which is not used.
 default_parameter <- function(activation) {
   default <- activations()$parameter[activations()$activation == activation]
   if (is.na(default)) 1 else default
@@ -67,7 +67,7 @@ is_linear_layer.ca_layer_activation <- function(layer) is_identity(layer$activat
 
 is_identity <- function(activation) activation %in% c("linear", "identity")
 
-# The identity adds no operation.
+# Emits an activation and returns its node. The identity adds no operation.
 lower_activation <- function(graph, from, shape, activation, parameter = default_parameter(activation), loop = 0L) {
   if (is_identity(activation)) return(from)
   emit(graph, "phi", from, shape, phi = activation, scale = parameter, loop = loop)

@@ -97,7 +97,7 @@ lower_layer.ca_layer_local <- function(layer, graph, from) {
   lower_linear(layer, graph, from, layer$params$kernel, layer$window, layer$groups, shared = FALSE)
 }
 
-# Every position has the weights of a convolution.
+# Draws independent weights for every position, with the variance of a convolution's weights.
 #' @export
 draw_layer.ca_layer_local <- function(layer, scheme) {
   places <- prod(layer$out_shape[2:3])

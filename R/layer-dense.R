@@ -27,8 +27,8 @@ describe_layer.ca_layer_dense <- function(layer) {
   paste0("dense", if (!is.null(layer$params$bias)) " + bias")
 }
 
-# One output position whose window is the whole input: weight[unit, channel,
-# position] is weight[unit, input] in memory.
+# A dense layer has one output position, and its window is the whole input. In memory, weight[unit, input] is
+# weight[unit, channel, position].
 #' @export
 lower_layer.ca_layer_dense <- function(layer, graph, from) {
   window <- new_window(kernel = layer$in_shape[2:3])

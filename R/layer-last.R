@@ -40,8 +40,8 @@ lower_layer.ca_layer_flatten <- function(layer, graph, from) {
   emit(graph, "flatten", from, layer$out_shape)
 }
 
-# Keeps one place of a sequence or a grid, with the coefficients that there are: not a layer that users write, but how
-# others read a network there.
+# Returns a network whose output is one position of the output of `network`, with the same coefficients. This internal
+# layer is used where results are computed for a single position of a sequence or grid.
 layer_at <- function(network, row, column) {
   layer <- new_layer("at", network, c(output_shape(network)[[1L]], 1L, 1L), output_kind(network),
     pad = c(1L - row, 1L - column))

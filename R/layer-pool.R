@@ -49,13 +49,16 @@ layer_upsample <- function(network, factor, size = NULL) {
   factor <- check_extent(factor, network)
   whole <- extent_of(network) * as.double(factor)
   if (any(whole > .Machine$integer.max)) {
-    abort(c("{.arg factor} makes too many positions.", x = "They are {extent_text(whole)}."), "size")
+    abort(c(
+      "{.arg factor} gives too many positions.",
+      x = "The extent of the output would be {extent_text(whole)}."
+    ), "size")
   }
   if (is.null(size)) size <- whole
   size <- check_extent(size, network)
   if (any(size > whole)) {
     abort(c(
-      "{.arg size} must be at most {extent_text(whole)}, the positions that {.arg factor} gives.",
+      "{.arg size} must be at most {extent_text(whole)}, the extent after upsampling by {.arg factor}.",
       x = "It is {extent_text(size)}."
     ), "shape")
   }

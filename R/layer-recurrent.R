@@ -45,7 +45,7 @@ layer_recurrent <- function(network, units, cell = c("elman", "diagonal", "lstm"
   output <- check_choice(output, c("last", "sequence"))
   check_flag(bias)
   shape <- output_shape(network)
-  gates <- switch(cell, lstm = 4L, gru = 3L) # NULL: one matrix of each kind
+  gates <- switch(cell, lstm = 4L, gru = 3L) # NULL for the other cells, whose weights have no dimension for gates
   params <- list(
     input = c(units, shape[[1L]], gates),
     recurrent = c(units, if (cell != "diagonal") units, gates)
@@ -71,9 +71,8 @@ is_linear_layer.ca_layer_recurrent <- function(layer) {
   layer$cell %in% c("elman", "diagonal") && is_identity(layer$activation)
 }
 
-# The state is a node of its own past: a delay is a one-tap window with one
-# missing position at the old end, and the loop runs its operations position by
-# position.
+# The state at each position depends on the state before it. A delay is a window of one tap with one position of padding
+# at the old end, and the operations of the loop are evaluated position by position.
 #' @export
 lower_layer.ca_layer_recurrent <- function(layer, graph, from) {
   cell <- new_cell(layer, graph, from)
@@ -81,8 +80,9 @@ lower_layer.ca_layer_recurrent <- function(layer, graph, from) {
   if (layer$output == "last") lower_last(graph, state, cell$shape) else state
 }
 
-# What the cells are made of: the drive of every gate (from the input, with its constant), where the
-# recurrent weights of every gate begin, and the loop that its operations belong to.
+# Returns the parts that all kinds of cells share, as a list: the graph; `drives`, for each gate the node of its linear
+# map of the input, with the bias; `recurrent`, for each gate the offset of its recurrent weights in theta; `loop`, the
+# number of the recurrence; `shape`, `groups` and `activation` of the operations.
 new_cell <- function(layer, graph, from) {
   dim <- layer$params$input
   gates <- if (length(dim) == 3L) dim[[3L]] else 1L
@@ -104,10 +104,10 @@ new_cell <- function(layer, graph, from) {
   )
 }
 
-# An operation of a cell's loop.
+# Emits an operation of a cell's loop and returns its node.
 emit_cell <- function(cell, kind, from, ...) emit(cell$graph, kind, from, cell$shape, ..., loop = cell$loop)
 
-# f(drive + A past), `past` a node of the loop and `pad` how many positions back.
+# Emits f(drive + A past) for gate g and returns its node. `past` is a node of the loop, read `pad` positions back.
 emit_gate <- function(cell, g, past, activation, pad = 1L) {
   memory <- emit_cell(cell, "linear", past,
     window = new_window(pad = pad), groups = cell$groups, theta = cell$recurrent[[g]])
@@ -120,8 +120,8 @@ lower_elman <- function(cell) {
   emit_gate(cell, 1L, next_node(cell$graph, ahead), cell$activation)
 }
 
-# Nodes of the cell in order: three for each gate, then the past memory, two products, the memory, its
-# activation and the state.
+# Nodes of the cell in order: three for each gate, the past memory, two products, the memory, its activation and the
+# state. The candidate and the memory have no node for a linear activation.
 lower_lstm <- function(cell) {
   linear <- is_identity(cell$activation)
   first <- next_node(cell$graph)
@@ -139,8 +139,8 @@ lower_lstm <- function(cell) {
   emit_cell(cell, "product", c(output, shown))
 }
 
-# Two gates of three nodes, the past state, its product with the reset gate, the candidate, and
-# n + z (h - n).
+# Nodes of the cell in order: three for each of two gates, the past state h, its product with the reset gate, three for
+# the candidate n (two for a linear activation), and three for n + z (h - n).
 lower_gru <- function(cell) {
   linear <- is_identity(cell$activation)
   state <- next_node(cell$graph) + 6L + 2L + 3L - linear + 2L
@@ -154,10 +154,11 @@ lower_gru <- function(cell) {
   emit_cell(cell, "add", c(candidate, moved), scale = c(1, 1))
 }
 
-# Spectral radius r below 1 for an elman cell: above 1 the state grows exponentially over the sequence, and training
-# does not recover from that. Radii above 0.9 become 1 - 0.09 / r, and not all the same 0.9: recurrences in a row would
-# share a pole, and the rank of their tangent would be less than that of the architecture. Memory times of a diagonal
-# cell are log-uniform over the sequence. The forget gate of an lstm starts open.
+# The spectral radius r of an elman cell must be below 1: with a larger radius the state grows exponentially over the
+# sequence, and training does not recover from that. A radius r > 0.9 becomes 1 - 0.09 / r. Radii stay distinct, since
+# consecutive recurrences with a common pole would lower the rank of the tangent below that of the architecture. Memory
+# times of a diagonal cell are log-uniform between 1 and the length of the sequence. The forget gates of an lstm have
+# bias 1, so they start nearly open.
 #' @export
 draw_layer.ca_layer_recurrent <- function(layer, scheme) {
   dim <- layer$params$input

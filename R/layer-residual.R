@@ -24,8 +24,8 @@ layer_residual <- function(network, block, scale = 1) {
   inner <- run_block(block, network, "block")
   if (!identical(output_shape(inner), output_shape(network)) || output_kind(inner) != output_kind(network)) {
     abort(c(
-      "{.arg block} must keep the shape of its input, so that they can be added.",
-      x = "It takes {describe_shape(output_shape(network), output_kind(network))} and gives
+      "{.arg block} must keep the shape of its input, since its output is added to the input.",
+      x = "Its input is {describe_shape(output_shape(network), output_kind(network))}, its output
         {describe_shape(output_shape(inner), output_kind(inner))}."
     ), "shape")
   }
@@ -53,7 +53,7 @@ layer_parallel <- function(network, ..., merge = c("sum", "concat")) {
       abort(c(
         "The outputs of the blocks must have the same {if (merge == 'sum') 'shape' else 'positions'}
           to be merged by {.val {merge}}.",
-        x = "Block 1 gives {describe_shape(shapes[[1]], kinds[[1]])}, block {i}
+        x = "The output of block 1 is {describe_shape(shapes[[1]], kinds[[1]])}, that of block {i}
           {describe_shape(shapes[[i]], kinds[[i]])}."
       ), "shape")
     }
@@ -69,13 +69,14 @@ all_channels <- function(shapes, call = rlang::caller_env()) {
   channels <- sum(vapply(shapes, function(shape) as.double(shape[[1L]]), 0))
   if (channels > .Machine$integer.max) {
     abort(c(
-      "The outputs of the blocks have too many channels.", x = "They are {extent_text(channels)}."
+      "The outputs of the blocks have too many channels.", x = "Together they have {extent_text(channels)}."
     ), "size", call = call)
   }
   as.integer(channels)
 }
 
-# The layers that a block adds to a network that begins where it stands.
+# Applies a block to an input with the shape of the network's output, and returns the resulting network. Its layers are
+# those of the block.
 run_block <- function(block, network, arg, call = rlang::caller_env()) {
   if (!is.function(block)) {
     abort(c(

@@ -1,4 +1,4 @@
-# Activations by name.
+# The table of activations.
 
 #' @rdname layer_activation
 #' @export

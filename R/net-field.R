@@ -1,4 +1,4 @@
-# The positions that each layer sees.
+# Receptive fields: the input positions that the outputs of each layer depend on.
 
 #' Receptive field
 #'
@@ -32,13 +32,14 @@ receptive_field <- function(network) {
   field
 }
 
-# size, stride, from and to of a network's newest output, along each dimension of its input.
+# Returns a list with one number for each dimension of the input: `size`, `from` and `to` describe the receptive field
+# of the newest output, and `stride` is the number of input positions between neighbouring outputs.
 layer_field <- function(network) {
   reach <- .Call(ffi_reach, lower(network))
   if (network$input$kind == "vector") reach[3:4, ] <- c(1L, as.integer(input_size(network$input)))
   grid <- network$input$kind == "grid"
   outputs <- if (output_kind(network) == "grid") output_shape(network)[2:3] else c(1L, ncol(reach))
-  # along a dimension, outputs of the last row or column of the other
+  # along each dimension, the outputs of the last row or column of the other dimension
   last <- list(row = seq_len(outputs[[1L]]) + ncol(reach) - outputs[[1L]],
     column = seq(outputs[[1L]], ncol(reach), by = outputs[[1L]]))
   along <- list(row = reach[1:2, last$row, drop = FALSE], column = reach[3:4, last$column, drop = FALSE])
@@ -48,8 +49,9 @@ layer_field <- function(network) {
   list(size = to - from + 1L, stride = vapply(along, reach_stride, 0L, USE.NAMES = FALSE), from = from, to = to)
 }
 
-# Input positions between neighbouring outputs: padding narrows what those at a border see, so all
-# neighbours are compared. reach: 2 x outputs, first and last position seen.
+# Returns the number of input positions between neighbouring outputs, or NA for a single output. `reach` (2 x outputs)
+# has the first and the last position of each receptive field. Padding narrows the fields at the borders, so the largest
+# distance over all pairs of neighbours is used.
 reach_stride <- function(reach) {
   steps <- reach[, -1L] - reach[, -ncol(reach)]
   if (all(is.na(steps))) NA_integer_ else max(steps, na.rm = TRUE)

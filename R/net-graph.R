@@ -1,28 +1,26 @@
-# Lowering: from the tree of layers to the flat graph of operations that C runs.
+# Lowering: from the tree of layers to the flat graph of operations that the C core evaluates.
 #
-# A graph is list(input, ops, output, n_params): `input` a shape c(channels,
-# height, width), node 0; operation i of `ops` makes node i. An operation is a
-# list of
+# A graph is list(input, ops, output, n_params): `input` is the shape c(channels, height, width) of node 0, operation i
+# of `ops` computes node i, `output` is the node of the network's output, and `n_params` is the length of theta. An
+# operation is a list of
 #   kind    its name in the table of operations (R/net-operations.R)
 #   from    nodes that it reads
 #   shape   of its output
-#   window  kernel, stride, dilation, pad, expand, each (height, width): output u,
-#           tap k meets position floor((u stride + k dilation - pad) / expand), or
-#           nothing outside
-#   groups  of channels (linear)
+#   window  kernel, stride, dilation, pad, expand, each (height, width): tap k of output u reads the position
+#           floor((u stride + k dilation - pad) / expand), or nothing where that lies outside the input
+#   groups  number of groups of channels (linear)
 #   shared  whether all positions use one block of theta, or each its own (linear, bias)
-#   theta   where its slice of theta begins, from 0 (linear, bias)
-#   scale   of each input (add), of the sum over taps (fixed), the parameter of an activation (phi)
-#   phi     the name of an activation
-#   loop    0, or the number of the recurrence that it belongs to: such
-#           operations run position by position and may read later nodes of
-#           their own loop at earlier positions.
-# The description does not grow with the length of a sequence.
+#   theta   offset of its slice of theta, from 0 (linear, bias)
+#   scale   factor of each input (add) or of the sum over taps (fixed), parameter of an activation (phi)
+#   phi     name of an activation (phi)
+#   loop    0, or the number of the recurrence that it belongs to. The operations of a loop are evaluated position by
+#           position and may read later nodes of their own loop at earlier positions.
+# The size of a graph does not depend on the length of a sequence.
 
 lower <- function(network) lower_with_rows(network)$graph
 
-# With it, in the order of network_rows(): `from`, the node that each layer reads, and for every operation
-# `row`, the layer that it belongs to.
+# Returns a list: `graph`; `from`, the node that each layer reads, in the order of network_rows(); `row`, the index of
+# the layer that each operation belongs to, in the same order.
 lower_with_rows <- function(network) {
   graph <- new.env(parent = emptyenv())
   graph$ops <- list()
@@ -35,7 +33,7 @@ lower_with_rows <- function(network) {
   )
 }
 
-# Each returns the node that holds its output.
+# lower_layers() and lower_layer() emit the operations of layers. They return the node that holds the output.
 lower_layers <- function(layers, graph, from) {
   outer <- graph$row
   for (layer in layers) {
@@ -53,7 +51,7 @@ node_channels <- function(graph, node) {
   if (node == 0L) graph$input[[1L]] else graph$ops[[node]]$shape[[1L]]
 }
 
-# Whether f(c x) = c f(x) for c > 0.
+# Whether a network f is positively homogeneous: f(c x) = c f(x) for all c > 0.
 is_homogeneous <- function(network) {
   ops <- lower(network)$ops
   phi <- vapply(ops[ops_are(ops, "activation")], function(op) op$phi, "")
@@ -73,7 +71,7 @@ emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, s
   node
 }
 
-# The number that the operation after `ahead` more will have.
+# Returns the node that will be emitted after `ahead` others.
 next_node <- function(graph, ahead = 0L) length(graph$ops) + 1L + ahead
 
 new_loop <- function(graph) {
@@ -81,14 +79,14 @@ new_loop <- function(graph) {
   graph$loops
 }
 
-# Takes the next slice of theta, for an array of these dimensions.
+# Reserves the next slice of theta for an array of dimensions `dim` and returns its offset.
 take <- function(graph, dim) {
   first <- graph$theta
   graph$theta <- first + prod(dim)
   first
 }
 
-# A linear map and, where the layer has one, its bias.
+# Emits a linear operation and the layer's bias, if it has one. Returns the last node.
 lower_linear <- function(layer, graph, from, dim, window, groups = 1L, shared = TRUE) {
   node <- emit(graph, "linear", from, layer$out_shape, window, groups, shared, take(graph, dim))
   if (is.null(layer$params$bias)) return(node)

@@ -1,8 +1,8 @@
-# The input space: its shape and how its coordinates are called.
+# The input space: its shape and the names of its coordinates.
 #
-# An input is list(kind, shape, labels): `shape` is c(channels, height, width),
-# a sequence is 1 high, a vector has all its entries as channels of one
-# position. Coordinates run channel-fastest, then position.
+# An input is list(kind, shape, labels): `shape` is c(channels, height, width), and `labels` are the names of the
+# coordinates, or NULL. A sequence has height 1. The entries of a vector are the channels of a single position.
+# Coordinates are ordered channel-fastest, then by position.
 
 new_input <- function(kind, channels, height = 1L, width = 1L, labels = NULL) {
   list(kind = kind, shape = c(channels, height, width), labels = labels)
@@ -10,14 +10,14 @@ new_input <- function(kind, channels, height = 1L, width = 1L, labels = NULL) {
 
 input_size <- function(input) prod(input$shape)
 
-# Two inputs are the same space when shapes agree; a vector only needs the size.
+# Whether two inputs have the same kind and shape. When one of them is a vector, only their sizes are compared.
 same_input <- function(a, b) {
   if (a$kind == "vector" || b$kind == "vector") return(input_size(a) == input_size(b))
   identical(a$shape, b$shape) && a$kind == b$kind
 }
 
-# One row per input coordinate: input, position, lag, channel (for grids also
-# row and column); with `intercept`, a last row of its own.
+# Returns a data frame with one row per input coordinate: input, position, lag, channel (for grids also row and column).
+# With `intercept`, the last row is the (Intercept).
 input_frame <- function(input, intercept = FALSE) {
   channels <- input$shape[[1L]]
   positions <- input$shape[[2L]] * input$shape[[3L]]
@@ -41,7 +41,7 @@ input_frame <- function(input, intercept = FALSE) {
   light_frame(columns)
 }
 
-# "x[3]", of a grid "x[2,5]" (row, column), the channel last where there are several.
+# Returns labels such as "x[3]", on a grid "x[2,5]" (row, column). The channel is the last index if there are several.
 coordinate_labels <- function(columns, channels) {
   place <- if (is.null(columns$row)) columns["position"] else columns[c("row", "column")]
   if (channels > 1L) place$channel <- columns$channel
@@ -92,7 +92,7 @@ input_vector <- function(size) {
   new_network(new_input("vector", check_count(size)))
 }
 
-# The names that a task has for the inputs, where the network has none of its own.
+# Returns the input `own` of a network, with the labels of a task's input where it has none.
 label_input <- function(own, of_task) {
   if (is.null(own$labels)) own$labels <- of_task$labels
   own

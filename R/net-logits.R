@@ -1,13 +1,14 @@
 # Logits and probabilities of classes.
 
-# One logit per level, the largest of a row 0: neither losses nor probabilities know a shift. A single one
-# stands for the second of two levels.
+# Returns one logit per level (rows x levels). A single column of `yhat` is the logit of the second of two levels, and
+# the first has logit 0. The largest logit of each row is shifted to 0 against overflow, which changes neither losses
+# nor probabilities.
 all_logits <- function(yhat) {
   logits <- if (ncol(yhat) == 1L) cbind(0, yhat) else yhat
   logits - do.call(pmax, lapply(seq_len(ncol(logits)), function(k) logits[, k]))
 }
 
-# Probabilities of the levels.
+# Returns the probabilities of the levels (rows x levels).
 class_probabilities <- function(yhat) {
   p <- exp(all_logits(yhat))
   p / rowSums(p)

@@ -1,10 +1,8 @@
 # Networks: list(input, layers, coef) of class `ca_network`.
 #
-# `layers` is a tree: a residual or parallel layer holds blocks, which are
-# lists of layers. A layer is list(kind, in_shape, out_shape, out_kind, params,
-# ...), `params` its parameter arrays as a named list of dimensions, in theta
-# order. Everything else about a layer (how it is lowered, described and
-# initialised) is an S3 method in the layer's own file.
+# `layers` is a tree: a residual or parallel layer holds blocks, which are lists of layers. A layer is list(kind,
+# in_shape, in_kind, out_shape, out_kind, params, ...). `params` is a named list of the dimensions of its parameter
+# arrays, in theta order. S3 methods in the layer's own file lower, describe and initialise it.
 
 new_network <- function(input, layers = list(), coef = NULL) {
   structure(list(input = input, layers = layers, coef = coef), class = "ca_network")
@@ -20,12 +18,12 @@ new_layer <- function(kind, network, out_shape, out_kind, params = list(), ...) 
   )
 }
 
-# Coefficients belong to the layers they were made for: a longer network has none.
+# Returns the network with one more layer. It drops the coefficients, which do not fit the longer network.
 add_layer <- function(network, layer) {
   new_network(network$input, c(network$layers, list(layer)))
 }
 
-# The first argument of every layer and network function.
+# Checks the first argument of every layer and network function.
 check_network <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (inherits(x, "ca_network")) return(x)
   called <- rlang::frame_call(call)[[1L]] # a name, capalloc::name, or from do.call() a function
@@ -41,7 +39,7 @@ check_network <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_en
   ), "type", call = call)
 }
 
-# As above, with coefficients.
+# Checks that x is a network with coefficients.
 check_coefficients <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   check_network(x, arg, call)
   if (is.null(x$coef)) {
@@ -54,7 +52,7 @@ check_coefficients <- function(x, arg = rlang::caller_arg(x), call = rlang::call
   x
 }
 
-# The network of a network with coefficients, or of a fit.
+# Returns the network of a fit, or x itself when it is a network with coefficients.
 network_of <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (inherits(x, "ca_fit")) return(x$network)
   if (inherits(x, "ca_network")) return(check_coefficients(x, arg, call))
@@ -64,9 +62,9 @@ network_of <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()
   ), "type", call = call)
 }
 
-# The tree as a list of rows, depth first: name ("conv1", counted per kind over
-# the whole network), depth, layer, and the slice of theta of the layer and all
-# that it holds: entries first .. last (last < first when it has none).
+# Returns the tree as a list with one element per layer, depth first: `name` ("conv1", numbered per kind over the whole
+# network), `depth`, `layer`, and `first` and `last`, the first and the last entry of theta that belong to the layer and
+# its blocks (last < first when there are none).
 network_rows <- function(network) {
   rows <- list()
   counts <- list()
@@ -86,7 +84,7 @@ network_rows <- function(network) {
   rows
 }
 
-# Number of parameters of one layer, without the blocks that it holds.
+# Number of parameters of one layer, without those of its blocks.
 own_params <- function(layer) {
   n <- 0
   for (dim in layer$params) n <- n + prod(dim)
@@ -102,7 +100,7 @@ layers_params <- function(layers) {
   n
 }
 
-# Of every layer without the blocks that it holds, depth first.
+# Number of parameters of every layer, each without those of its blocks, depth first.
 params_by_layer <- function(layers) {
   as.numeric(unlist(lapply(layers, function(layer) {
     if (is.null(layer$blocks)) return(own_params(layer))
@@ -112,10 +110,10 @@ params_by_layer <- function(layers) {
 
 n_params <- function(network) layers_params(network$layers)
 
-# Whether the tangent has an (Intercept) coordinate.
+# Whether any layer has a bias. The tangent of a linear network then has an (Intercept) coordinate.
 has_bias <- function(network) layers_have_bias(network$layers)
 
-# Whether its outputs are linear (affine) in its inputs.
+# Whether the outputs of a network are linear (or affine) in its inputs.
 is_linear <- function(network) layers_are_linear(network$layers)
 
 layers_are_linear <- function(layers) {
@@ -126,13 +124,13 @@ layers_are_linear <- function(layers) {
   TRUE
 }
 
-# Of one layer, without the blocks that it holds.
+# Whether one layer is linear, apart from its blocks.
 is_linear_layer <- function(layer) UseMethod("is_linear_layer")
 
 #' @export
 is_linear_layer.default <- function(layer) TRUE
 
-# Whether its capacities have an (Intercept): networks that are not linear always do.
+# Whether the capacities of a network include an (Intercept). Those of nonlinear networks always do.
 has_constant <- function(network) has_bias(network) || !is_linear(network)
 
 layers_have_bias <- function(layers) {
@@ -143,7 +141,7 @@ layers_have_bias <- function(layers) {
   FALSE
 }
 
-# "conv1.kernel[2,1,1]" for every entry of theta.
+# Returns the names of all entries of theta, such as "conv1.kernel[2,1,1]".
 coef_names <- function(network) {
   unlist(lapply(network_rows(network), function(row) {
     lapply(names(row$layer$params), function(array) {
@@ -152,8 +150,8 @@ coef_names <- function(network) {
   }), use.names = FALSE)
 }
 
-# "name[1,1]", "name[2,1]", .. in R's own order for an array of these dimensions. Building strings dominates the
-# cost, so each label is made once, from few pieces.
+# Returns the labels "name[1,1]", "name[2,1]", .. of an array with dimensions `dim`, first index fastest. Building
+# strings dominates the cost, so each label is made once, from few pieces.
 array_labels <- function(name, dim) {
   ends <- c(rep("", length(dim) - 1L), "]")
   labels <- paste0(name, "[", seq_len(dim[[1L]]), ends[[1L]])
@@ -203,7 +201,7 @@ draw_coef <- function(network, scheme, seed) {
   with_seed(seed, as.double(draw_layers(network$layers, scheme)))
 }
 
-# Layer by layer, depth first.
+# Returns the starting weights of all layers and their blocks, depth first.
 draw_layers <- function(layers, scheme) {
   unlist(lapply(layers, function(layer) {
     own <- draw_layer(layer, scheme)
@@ -211,7 +209,7 @@ draw_layers <- function(layers, scheme) {
   }))
 }
 
-# Weights of one layer (without its blocks), in theta order.
+# Returns the starting weights of one layer (without its blocks) as a list of arrays, in theta order.
 draw_layer <- function(layer, scheme) UseMethod("draw_layer")
 
 #' @export
@@ -223,7 +221,7 @@ draw_layer.default <- function(layer, scheme) {
   })
 }
 
-# Units that one input channel feeds: filters of its group times taps.
+# Fan-out: number of units that one input channel contributes to, which is the filters of its group times the taps.
 fan_out <- function(layer, dim) {
   groups <- if (is.null(layer$groups)) 1L else layer$groups
   taps <- if (length(dim) > 2L) prod(dim[-(1:2)]) else 1
@@ -297,12 +295,12 @@ summary.ca_network <- function(object, ...) {
   ))
 }
 
-# Channels x positions, on a grid channels x rows x columns.
+# Returns the shape of a layer's output as text: channels x positions, on a grid channels x rows x columns.
 shape_text <- function(layer) {
   extent_text(if (layer$out_kind == "grid") layer$out_shape else layer$out_shape[c(1, 3)])
 }
 
-# A one-line description of a layer, without its name.
+# Returns a one-line description of a layer, without its name.
 describe_layer <- function(layer) UseMethod("describe_layer")
 
 #' @rdname summary.ca_network
@@ -321,11 +319,12 @@ print.ca_network <- function(x, ...) {
   invisible(x)
 }
 
-# Convex in its parameters: one linear layer.
+# Whether the loss is convex in the parameters: the network is linear, at most one layer has parameters, and no layer is
+# a recurrence (layers inside blocks are not tested for that).
 is_convex <- function(network) is_linear(network) && sum(params_by_layer(network$layers) > 0) <= 1L &&
   !any(vapply(network$layers, function(layer) layer$kind == "recurrent", NA))
 
-# What is said of coefficients does not hold for others.
+# Removes the records that describe the present coefficients, before these are replaced.
 forget_training <- function(network) {
   network[c("trained", "drawn", "imported")] <- NULL
   network

@@ -1,24 +1,24 @@
-# The table of operations, which is that of the C core (src/op.h): what an operation is asked for is a column of it.
+# The table of operations, read from the C core (src/op.h). Its columns are the properties of the operations.
 
 known_operations <- new.env(parent = emptyenv())
 
-# A row for each operation:
-#   name         the kind of an operation in a graph
-#   linear       of its inputs; `gate` where it is not
-#   homogeneous  f(c x) = c f(x) for c > 0, of an activation where that is
-#   theta        whether it has parameters
-#   constant     whether these are added to what it reads
-#   multiplies   what it reads, by theta or by another input
-#   mixes        channels of a group into every output channel
-#   sums         its inputs, each with a scale of its own
-#   windowed     reads by a window
-#   activation   is what `phi` and its parameter say
+# Returns a data frame with one row for each operation. `name` is its kind in a graph, the other columns are logical:
+#   linear       linear in its inputs
+#   gate         nonlinear
+#   homogeneous  f(c x) = c f(x) for c > 0; for activations it depends on `phi`, see activations()
+#   theta        has parameters
+#   constant     adds its parameters to its input
+#   multiplies   multiplies its input by theta or by another input
+#   mixes        every output channel is a sum over the channels of its group
+#   sums         adds its inputs, each times its own scale
+#   windowed     its taps are those of its window
+#   activation   applies the activation `phi` with its parameter
 operation_table <- function() {
   if (is.null(known_operations$table)) known_operations$table <- light_frame(.Call(ffi_operations))
   known_operations$table
 }
 
-# A column of the table, of each of some kinds, or of the operations of a graph.
+# Return a column of the table: kinds_are() for a vector of kinds, ops_are() for the operations of a graph.
 kinds_are <- function(kinds, column) {
   table <- operation_table()
   table[[column]][match(kinds, table$name)]
@@ -26,7 +26,7 @@ kinds_are <- function(kinds, column) {
 
 ops_are <- function(ops, column) kinds_are(vapply(ops, function(op) op$kind, ""), column)
 
-# How many terms a unit of the output of an operation is made from.
+# Returns the number of terms in the sum (or maximum, or product) that gives one unit of an operation's output.
 op_terms <- function(graph, op) {
   taps <- if (kinds_are(op$kind, "windowed")) prod(op$window[1:2]) else length(op$from)
   if (!kinds_are(op$kind, "mixes")) return(taps)

@@ -1,6 +1,6 @@
 # Outputs of a network at rows of inputs.
 
-# Rows of inputs as a plain N x n matrix; a vector of length n is one row.
+# Returns rows of inputs as a matrix (N x n) without dimnames. A vector of length n is one row.
 check_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   force(arg)
   n <- input_size(input)
@@ -18,7 +18,7 @@ check_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::cal
   x
 }
 
-# Outputs of rows x in data units (N x n), in data units.
+# Returns the outputs of a network (N x m) for rows x (N x n), both in data units.
 network_outputs <- function(network, x) {
   units_out(.Call(ffi_predict, lower(network), network$coef, units_in(x, network$units)), network$units)
 }
@@ -50,11 +50,11 @@ predict.ca_network <- function(object, newdata, type = c("response", "link"), ..
   class_probabilities(if (object$output == "baseline") cbind(0, yhat) else yhat)
 }
 
-# `data` as one row of inputs or more.
+# Returns the argument `data` as a matrix of inputs (N x n) with at least one row.
 some_inputs <- function(data, network, call) {
   rows <- check_inputs(data, network$input, arg = "data", call = call)
   if (nrow(rows) == 0L) {
-    abort(c("{.arg data} must have rows of inputs.", x = "It has none."), "shape", call = call)
+    abort(c("{.arg data} must have at least one row.", x = "It has none."), "shape", call = call)
   }
   rows
 }

@@ -1,4 +1,4 @@
-# Shapes of layers' outputs: channels x positions, on a grid channels x height x width.
+# Shapes of the outputs of layers: c(channels, height, width). A sequence has height 1, a vector has one position.
 
 output_shape <- function(network) {
   n <- length(network$layers)
@@ -12,7 +12,7 @@ output_kind <- function(network) {
 
 output_size <- function(network) prod(output_shape(network))
 
-# "a sequence of 64 positions", for messages and printing.
+# Returns text such as "a sequence of 64", for messages and printing.
 describe_input <- function(input) {
   describe_shape(input$shape, input$kind)
 }

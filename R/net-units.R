@@ -1,10 +1,10 @@
-# Units of a network: a centre and a scale for each input and output, between data and the numbers that the layers see.
+# Units of a network: a centre and a scale for each input and output, which standardise the data for the layers.
 #
-# A network with units maps x (data units) to centre_y + scale_y f((x - centre_x) / scale_x), f its layers. coef(),
-# tangent() and capacity() are about f, in standardised coordinates; predict(), linearise() and effective_weights()
-# about the whole. Without units (NULL) the two are the same.
+# A network with units maps x (data units) to centre_y + scale_y f((x - centre_x) / scale_x), where f is the composition
+# of its layers. coef(), tangent() and capacity() describe f, in standardised coordinates. predict(), linearise() and
+# effective_weights() describe the whole map. Without units (NULL) the two are the same.
 
-# Fields: centre_x, scale_x (n), centre_y, scale_y (m).
+# Returns a list: `centre_x` and `scale_x` (n values each), `centre_y` and `scale_y` (m values each).
 new_units <- function(centre_x, scale_x, centre_y, scale_y) {
   list(
     centre_x = as.double(centre_x), scale_x = as.double(scale_x),
@@ -12,26 +12,26 @@ new_units <- function(centre_x, scale_x, centre_y, scale_y) {
   )
 }
 
-# Rows of inputs (N x n) as the layers see them.
+# Returns rows of inputs (N x n) in standardised coordinates, in which the layers receive them.
 units_in <- function(x, units) {
   if (is.null(units)) return(x)
   (x - rep(units$centre_x, each = nrow(x))) / rep(units$scale_x, each = nrow(x))
 }
 
-# Rows of responses (N x m) on the scale of the layers' outputs.
+# Returns rows of responses (N x m) in standardised coordinates, those of the layers' outputs.
 response_in <- function(y, units) {
   if (is.null(units)) return(y)
   (y - rep(units$centre_y, each = nrow(y))) / rep(units$scale_y, each = nrow(y))
 }
 
-# Outputs of the layers (N x m) in data units.
+# Returns the outputs of the layers (N x m) in data units.
 units_out <- function(yhat, units) {
   if (is.null(units)) return(yhat)
   yhat * rep(units$scale_y, each = nrow(yhat)) + rep(units$centre_y, each = nrow(yhat))
 }
 
-# An affine map W (m x n, or m x (n + 1) with the constant last) of the layers, in data units: always m x (n + 1)
-# where there are units.
+# Returns an affine map W of the layers (m x n, or m x (n + 1) with the constant last) in data units. The result is
+# m x (n + 1) whenever the network has units.
 weights_out <- function(W, units) {
   if (is.null(units)) return(W)
   n <- length(units$centre_x)
@@ -42,18 +42,19 @@ weights_out <- function(W, units) {
 
 # ---- constants from rows -----------------------------------------------------------------------------
 
-# Which coordinates share a centre and a scale: each column of a vector has its own, coordinates of one channel of a
-# sequence or a grid the same.
+# Returns a group number for each coordinate (n). The coordinates of a group share a centre and a scale: each coordinate
+# of a vector is a group, and so is each channel of a sequence or grid.
 unit_groups <- function(input) {
   n <- input_size(input)
   if (input$kind == "vector") seq_len(n) else rep_len(seq_len(input$shape[[1L]]), n)
 }
 
-# Centre and scale of each column of x (N x n), over the columns of a group together: list(centre, scale, spread), n
-# each. Columns that do not vary beyond the rounding of their values have scale 1 and spread 0.
+# Returns a list: `centre`, `scale` and `spread` (n each) of the columns of x (N x n), over all columns of a group.
+# `spread` is the standard deviation, or the root mean square where `centred` is FALSE. Columns that vary by no more
+# than rounding error have spread 0 and scale 1. Elsewhere the scale equals the spread.
 column_units <- function(x, group, centred = TRUE) {
   centre <- if (centred) group_means(colMeans(x), group) else numeric(ncol(x))
-  # a second pass: the mean of large values has lost the digits that their differences have
+  # a second pass, since the mean of large values has a rounding error that is large compared with their differences
   if (centred) centre <- centre + group_means(colMeans(x - rep(centre, each = nrow(x))), group)
   spread <- sqrt(group_means(colMeans((x - rep(centre, each = nrow(x)))^2), group))
   largest <- group_most(apply(abs(x), 2L, max), group)
@@ -61,7 +62,7 @@ column_units <- function(x, group, centred = TRUE) {
   list(centre = centre, scale = ifelse(spread == 0, 1, spread), spread = spread)
 }
 
-# Groups are numbered from 1.
+# Mean and maximum over each group, repeated for each of its members. Groups are numbered from 1.
 group_means <- function(x, group) as.double(rowsum(x, group) / tabulate(group))[group]
 
 group_most <- function(x, group) vapply(split(x, group), max, 0, USE.NAMES = FALSE)[group]

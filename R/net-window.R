@@ -1,8 +1,8 @@
-# Windows that slide over the positions of a sequence or a grid: what
-# convolution, pooling and upsampling share. Extents (kernel, stride, ..) have one
-# number on a sequence, two on a grid, (rows, columns).
+# Windows that slide over the positions of a sequence or a grid, for convolution, pooling and upsampling. Extents
+# (kernel, stride, ..) are one number on a sequence, and two numbers (rows, columns) on a grid.
 
-# Checked arguments, `outputs` per dimension, and the `window` that C takes.
+# Returns a list: the checked arguments `kernel`, `stride`, `dilation` and `padding`, the number of `outputs` along each
+# dimension, and the `window` in the format of the C core.
 check_slide <- function(network, kernel, stride, dilation = 1, padding = "valid", arg = "kernel",
                         call = rlang::caller_env()) {
   check_spatial(network, call)
@@ -12,7 +12,7 @@ check_slide <- function(network, kernel, stride, dilation = 1, padding = "valid"
   padding <- check_choice(padding, c("valid", "same", "causal"), arg = "padding", call = call)
   if (padding == "causal" && output_kind(network) == "grid") {
     abort(c(
-      "{.arg padding} must be {.val valid} or {.val same} on a grid, which has no past.",
+      "{.arg padding} must be {.val valid} or {.val same} on a grid: {.val causal} padding needs a sequence.",
       x = "It is {.val causal}."
     ), "value", call = call)
   }
@@ -25,7 +25,7 @@ check_slide <- function(network, kernel, stride, dilation = 1, padding = "valid"
   )
 }
 
-# A layer that gives `channels` at the positions of a slide.
+# Returns a layer with `channels` output channels at the output positions of a list from check_slide().
 slide_layer <- function(kind, network, channels, slide, params = list(), ...) {
   new_layer(kind, network, c(channels, two(slide$outputs)), output_kind(network), params,
     kernel = slide$kernel, stride = slide$stride, dilation = slide$dilation,
@@ -33,9 +33,9 @@ slide_layer <- function(kind, network, channels, slide, params = list(), ...) {
   )
 }
 
-# How a window of `kernel` taps slides over n positions: the number of outputs
-# and `pad`, the positions missing at the old end (negative: dropped there), so
-# that output u, tap k meets position u stride + k dilation - pad, all from 0.
+# Returns a list for a window of `kernel` taps that slides over n positions: `outputs`, the number of output positions,
+# and `pad`, the number of positions that are missing at the old end (negative: dropped there). Tap k of output u reads
+# position u stride + k dilation - pad, all counted from 0.
 slide_along <- function(n, kernel, stride, dilation, padding, what, arg, call) {
   span <- (kernel - 1) * as.double(dilation) + 1
   if (kernel > n || span > .Machine$integer.max || (padding == "valid" && span > n)) {
@@ -46,7 +46,7 @@ slide_along <- function(n, kernel, stride, dilation, padding, what, arg, call) {
   }
   if (stride > n) {
     abort(c(
-      "{.arg stride} must not pass the {n} {what}{cli::qty(n)}{?s} of its input.",
+      "{.arg stride} must be at most {n}, the number of {what}s of its input.",
       x = "It is {stride}."
     ), "shape", call = call)
   }
@@ -56,7 +56,7 @@ slide_along <- function(n, kernel, stride, dilation, padding, what, arg, call) {
   list(outputs = as.integer(outputs), pad = as.integer(pad))
 }
 
-# A number of positions along each dimension: one number stands for all.
+# Returns an extent as whole numbers, one for each dimension. A single number applies to all dimensions.
 check_extent <- function(x, network, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   dims <- length(extent_of(network))
   if (!is.numeric(x) || !length(x) %in% c(1L, dims)) {
@@ -77,7 +77,7 @@ check_spatial <- function(network, call = rlang::caller_env()) {
   abort(c(
     "This layer needs a sequence or a grid.",
     x = "The network's output is {describe_shape(output_shape(network), output_kind(network))}.",
-    i = "Dense and flattened outputs have no positions left."
+    i = "The output of a dense or flatten layer has no positions."
   ), "shape", call = call)
 }
 
@@ -86,11 +86,11 @@ check_sequence <- function(network, call = rlang::caller_env()) {
   abort(c(
     "This layer needs a sequence.",
     x = "The network's output is {describe_shape(output_shape(network), output_kind(network))}.",
-    i = if (output_kind(network) == "vector") "Dense and flattened outputs have no positions left."
+    i = if (output_kind(network) == "vector") "The output of a dense or flatten layer has no positions."
   ), "shape", call = call)
 }
 
-# Positions along each dimension of a network's output.
+# Number of positions along each dimension of a network's output.
 extent_of <- function(network) {
   shape <- output_shape(network)
   if (output_kind(network) == "grid") shape[2:3] else shape[[3L]]
@@ -100,7 +100,8 @@ dimension_names <- function(network) {
   if (output_kind(network) == "grid") c("row", "column") else "position"
 }
 
-# Each of one number on a sequence, of two on a grid.
+# Returns a window in the format of the C core: ten numbers, (height, width) of each argument. Each argument has one
+# number on a sequence and two on a grid.
 new_window <- function(kernel = 1L, stride = 1L, dilation = 1L, pad = 0L, expand = 1L) {
   c(two(kernel), two(stride), two(dilation), two(pad, 0L), two(expand))
 }

@@ -34,7 +34,7 @@ classical_tasks <- function(length) {
   )
 }
 
-# Three equal weights and noise: 3 w^2 + 0.5^2 = 1.
+# Three equal weights w = 0.5 and noise of standard deviation 0.5: the output variance is 3 w^2 + 0.5^2 = 1.
 sparse_task <- function(length) {
   weights <- numeric(length)
   lags <- c(1L, length %/% 2L, length)

@@ -1,7 +1,6 @@
-# Tasks from rows of data. Rows are split once, at construction; moments are
-# those of the training rows, divided by their number.
+# Tasks from rows of data. Rows are split once, when the task is made. Moments are means over the training rows.
 
-# `held_out`: indices of the rows of x (N x n) and y (N x m) to set aside.
+# `held_out`: indices of the rows of x (N x n) and y (N x m) that are not used for training.
 new_data_task <- function(kind, label, input, x, y, held_out, output_labels = NULL, ...) {
   train <- setdiff(seq_len(nrow(x)), held_out)
   data <- list(
@@ -11,7 +10,7 @@ new_data_task <- function(kind, label, input, x, y, held_out, output_labels = NU
   new_task(kind, label, input, row_moments(data$x, data$y), data, output_labels, ...)
 }
 
-# How many of N rows a share holds out; at least one row must be left to train.
+# Returns the number of rows that the share `test` of `rows` rows holds out. At least one row must be left for training.
 count_held_out <- function(test, rows, call = rlang::caller_env()) {
   test <- check_number(test, min = 0, max = 1, call = call)
   held_out <- round(test * rows)
@@ -136,7 +135,7 @@ new_rows <- function(x, y, test, seed, input, standardise, label = NULL, levels 
       x = "They are {nrow(x)} x {ncol(x)} and {nrow(y)} x {ncol(y)}."
     ), "shape", call = call)
   }
-  if (is.null(levels)) { # classes are not learnt from moments
+  if (is.null(levels)) { # training on classes does not use moments
     check_squares(x, if (is.null(label)) "x" else "data", call)
     check_squares(y, if (is.null(label)) "y" else "data", call)
   }
@@ -152,7 +151,7 @@ new_rows <- function(x, y, test, seed, input, standardise, label = NULL, levels 
   )
 }
 
-# TRUE, FALSE, "each" or "scale".
+# Returns `standardise`, which must be TRUE, FALSE, "each" or "scale".
 check_standardise <- function(standardise, call = rlang::caller_env()) {
   if (isTRUE(standardise) || isFALSE(standardise)) return(standardise)
   if (identical(standardise, "each") || identical(standardise, "scale")) return(standardise)
@@ -164,12 +163,12 @@ check_standardise <- function(standardise, call = rlang::caller_env()) {
 
 is_class_response <- function(y) is.factor(y) || is.character(y) || is.logical(y)
 
-# A column per level that occurs.
+# Returns a matrix of zeros and ones with one column per level that occurs.
 one_hot <- function(y, arg, call = rlang::caller_env()) {
   if (NCOL(y) > 1L) {
     abort(c("The response {.arg {arg}} must be one factor.", x = "It is {show_value(y)}."), "type", call = call)
   }
-  missing <- which(is.na(as.character(y))) # a level may be missing too
+  missing <- which(is.na(as.character(y))) # a level of a factor may be NA, which is.na() does not find
   if (length(missing) > 0L) {
     abort(c(
       "The response {.arg {arg}} must have no missing values.",
@@ -186,7 +185,8 @@ one_hot <- function(y, arg, call = rlang::caller_env()) {
   outer(as.integer(y), seq_len(nlevels(y)), `==`) |> plain_matrix() |> `colnames<-`(levels(y))
 }
 
-# The model frame with every row kept, complete, with a numeric response.
+# Returns the model frame of a formula with all rows. Raises an error where it has missing values, an offset or a
+# response that is neither numeric nor classes.
 formula_frame <- function(formula, data, call = rlang::caller_env()) {
   if (length(formula) != 3L) {
     abort(c(
@@ -223,7 +223,8 @@ check_numeric_response <- function(y, arg, call = rlang::caller_env()) {
   ), "type", call = call)
 }
 
-# Before model.matrix(), so that a missing factor is named by its own column.
+# Raises an error for missing values. It is called before model.matrix(), so that the message names the variable and not
+# a dummy column of a factor.
 check_complete <- function(frame, call) {
   missing <- vapply(frame, function(v) sum(!stats::complete.cases(v)), integer(1))
   if (all(missing == 0L)) return(frame)

@@ -1,4 +1,4 @@
-# Tasks on a grid: a pixel of a random field, from a noisy picture of it.
+# Tasks on a grid: predict pixels of a random field from a noisy image of it.
 
 #' A task on images
 #'
@@ -66,8 +66,8 @@ task_image <- function(height, width, range, target = c("centre", "corner"), noi
   )
 }
 
-# Pixels x pixels. A pair is so many rows and so many columns apart, and only
-# height x width such distances differ.
+# Returns the covariance matrix of the field (pixels x pixels). A covariance depends only on the differences in row and
+# in column, so height x width distinct values are computed.
 field_covariance <- function(height, width, range, smoothness) {
   distance <- sqrt(outer((seq_len(height) - 1)^2, (seq_len(width) - 1)^2, `+`))
   correlation <- matern_acf(distance, range, smoothness)
@@ -77,7 +77,7 @@ field_covariance <- function(height, width, range, smoothness) {
   matrix(correlation[as.vector(apart)], height * width)
 }
 
-# Targets as a matrix of whole numbers: row, column.
+# Returns the targets as an integer matrix with the columns row and column.
 check_target <- function(target, height, width, call = rlang::caller_env()) {
   if (is.character(target)) {
     target <- check_choice(target, c("centre", "corner"), call = call)

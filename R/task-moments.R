@@ -1,13 +1,13 @@
-# Tasks stated by their second moments, and the checks that moments are those
-# of some distribution. Rounding is forgiven, to sqrt(eps) of the scale of each
-# coordinate; what is left of it is clipped where moments are factorised.
+# Tasks stated by their second moments, and checks that some distribution has these moments. The checks allow rounding
+# errors up to sqrt(eps) of the scale of each coordinate. Negative eigenvalues within this tolerance are set to zero
+# where moments are factorised.
 
 moments_tol <- sqrt(.Machine$double.eps)
 
-# A covariance matrix, exactly symmetric.
+# Returns a covariance matrix, made exactly symmetric.
 check_covariance <- function(x, size = NULL, arg = rlang::caller_arg(x),
                              call = rlang::caller_env()) {
-  force(arg) # before `x` is another expression
+  force(arg) # evaluated before `x` is assigned, since its default is the expression of `x`
   x <- plain_matrix(check_matrix(x, arg = arg, call = call))
   if (nrow(x) != ncol(x) || !is.null(size) && nrow(x) != size) {
     want <- if (is.null(size)) "square" else paste(size, "x", size)
@@ -30,17 +30,18 @@ check_covariance <- function(x, size = NULL, arg = rlang::caller_arg(x),
   x
 }
 
-# `message` states the condition that is violated; it may use {arg}.
+# Raises an error when x is not positive semi-definite. `message` states the violated condition and may contain {arg}.
 check_psd <- function(x, message, call, arg = NULL, scale = unit_scale(x)) {
   smallest <- smallest_eigenvalue(x / tcrossprod(scale))
   if (smallest >= 0) return(invisible(x))
   abort(c(
     message,
-    x = "The smallest eigenvalue, at unit variances, is {format(smallest, digits = 4L)}."
+    x = "The smallest eigenvalue, after scaling to unit variances, is {format(smallest, digits = 4L)}."
   ), "value", call = call)
 }
 
-# 0 when no eigenvalue is negative beyond rounding; Cholesky first, for speed.
+# Returns the smallest eigenvalue, or 0 when no eigenvalue is negative beyond rounding error. Cholesky is tried first,
+# since it is faster.
 smallest_eigenvalue <- function(a) {
   if (!is.null(tryCatch(chol(a), error = function(e) NULL))) return(0)
   values <- eigen(a, symmetric = TRUE, only.values = TRUE)$values
@@ -87,18 +88,18 @@ task_moments <- function(sigma, cross, target, mean_x = NULL, mean_y = NULL, inp
   new_task("moments", label, input, moments, output_labels = names_y)
 }
 
-# Judged at the scale of the uncentred moments: subtracting large means leaves
-# rounding of that size.
+# Checks the joint moments. The tolerance is relative to the scale of the uncentred moments, since subtracting large
+# means leaves rounding errors of that size.
 check_joint <- function(moments, call = rlang::caller_env()) {
   scale <- unit_scale(joint_moments(moments))
   arguments <- "{.arg sigma}, {.arg cross} and {.arg target}"
   if (any(moments$mean_x != 0, moments$mean_y != 0)) {
     check_psd(
       subtract_means(moments)$sigma,
-      "{.arg sigma} less {.code mean_x mean_x'} must be positive semi-definite.",
+      "{.arg sigma} minus {.code mean_x mean_x'} must be positive semi-definite.",
       call = call, scale = unit_scale(moments$sigma)
     )
-    arguments <- paste0(arguments, ", less {.arg mean_x} and {.arg mean_y},")
+    arguments <- paste0(arguments, ", after subtracting {.arg mean_x} and {.arg mean_y},")
   }
   check_psd(
     joint_moments(subtract_means(moments)),

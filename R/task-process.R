@@ -1,8 +1,7 @@
-# Tasks that predict a stationary process from its past. With autocovariance
-# acf(k), Sigma is Toeplitz, the input at lag l and the output at horizon h have
-# C = acf(l + h - 1), and two outputs V = acf(|h - h'|).
+# Tasks that predict a stationary process from its past. With autocovariance acf(k), Sigma is Toeplitz, the input at lag
+# l and the output at horizon h have C = acf(l + h - 1), and two outputs have V = acf(|h - h'|).
 
-# `acf` holds lags 0 to length + max(horizon) - 1.
+# `acf`: the autocovariances at lags 0 to length + max(horizon) - 1.
 new_process <- function(kind, name, length, horizon, acf) {
   lag <- seq(length, 1L)
   sigma <- stats::toeplitz(acf[seq_len(length)])
@@ -20,14 +19,14 @@ process_label <- function(name, length, horizon) {
   paste0(name, ", length ", length, ", ", ahead)
 }
 
-# One horizon needs no names: outputs keep those of the channels, if any.
+# Returns the names of the outputs. With one horizon they are the names of the channels, or NULL.
 horizon_labels <- function(horizon, channels = NULL) {
   if (length(horizon) == 1L) return(channels)
   labels <- sprintf("h = %d", horizon)
   if (is.null(channels)) labels else paste(channels, "at", rep(labels, each = length(channels)))
 }
 
-# Steps ahead, one output each, as integers.
+# Returns the horizons, in steps ahead, as integers. Each horizon is an output.
 check_horizon <- function(horizon, call = rlang::caller_env()) {
   ok <- is.numeric(horizon) && length(horizon) > 0L && all(is.finite(horizon)) &&
     all(horizon == floor(horizon), horizon >= 1, horizon <= .Machine$integer.max, diff(horizon) > 0)
@@ -40,8 +39,8 @@ check_horizon <- function(horizon, call = rlang::caller_env()) {
   as.integer(horizon)
 }
 
-# `acf(lag)` is the autocorrelation at a vector of lags, positive semi-definite
-# by its own theory.
+# `acf(lag)` returns the autocorrelations at a vector of lags. They are positive semi-definite in theory, so this is not
+# checked.
 named_process <- function(kind, name, length, variance, horizon, acf,
                           call = rlang::caller_env()) {
   length <- check_count(length, call = call)
@@ -132,7 +131,7 @@ task_process <- function(length, acf, horizon = 1) {
   task
 }
 
-# The first `needed` autocovariances, lags from 0.
+# Returns the first `needed` autocovariances, for lags from 0.
 process_acf <- function(acf, needed, call = rlang::caller_env()) {
   if (is.function(acf)) {
     acf <- vapply(seq(0, needed - 1), acf_at, numeric(1), acf = acf, call = call)
@@ -158,8 +157,8 @@ acf_at <- function(lag, acf, call) {
   value <- acf(lag)
   if (!is.numeric(value) || length(value) != 1L || !is.finite(value)) {
     abort(c(
-      "{.arg acf} must give one finite number for each lag.",
-      x = "At lag {lag} it gives {show_value(value)}."
+      "{.arg acf} must return one finite number for each lag.",
+      x = "At lag {lag} it returns {show_value(value)}."
     ), "value", call = call)
   }
   as.double(value)
@@ -190,13 +189,14 @@ task_arma <- function(length, ar, ma, variance = 1, horizon = 1) {
   named_process("arma", name, length, variance, horizon, \(lag) arma_acf(lag, ar, ma))
 }
 
-# A zero coefficient changes nothing and spares ARMAacf() the empty model.
+# Returns autocorrelations. A zero coefficient is appended, since ARMAacf() raises an error for a model without any.
 arma_acf <- function(lags, ar, ma) {
   acf <- stats::ARMAacf(ar = c(ar, 0), ma = ma, lag.max = max(lags, 1))
   unname(acf[lags + 1])
 }
 
-# Roots closer to the unit circle than polyroot() can tell count as on it.
+# Returns the coefficients of a stationary autoregression. Roots count as on the unit circle when they are closer to it
+# than the accuracy of polyroot().
 check_stationary <- function(ar, call = rlang::caller_env()) {
   ar <- check_vector(ar, arg = "ar", call = call)
   modulus <- min(Mod(polyroot(c(1, -ar))), Inf)
@@ -218,8 +218,8 @@ task_fgn <- function(length, hurst, variance = 1, horizon = 1) {
   named_process("fgn", name, length, variance, horizon, \(lag) fgn_acf(lag, hurst))
 }
 
-# With (1 +- 1/k)^(2H) - 1 by expm1: the plain second difference of k^(2H)
-# loses two more digits for each factor ten in the lag.
+# Computes (1 +- 1/k)^(2H) - 1 by expm1(). The second difference of k^(2H) would lose two digits to cancellation for
+# each factor of ten in the lag.
 fgn_acf <- function(lags, hurst) {
   k <- lags[lags > 0]
   h <- 2 * hurst
@@ -250,8 +250,8 @@ check_smoothness <- function(smoothness, call = rlang::caller_env()) {
   check_number(smoothness, max = 50, call = call)
 }
 
-# The exponentially scaled Bessel function and logarithms keep far lags from underflow. Where z is so
-# small that it overflows (smoothness far above 1), the first terms of the series are exact to rounding.
+# The exponentially scaled Bessel function and logarithms avoid underflow at large lags. The Bessel function overflows
+# where z is small and the smoothness far above 1. There, the first terms of the series are exact to rounding error.
 matern_acf <- function(lag, range, smoothness) {
   z <- sqrt(2 * smoothness) * lag / range
   bessel <- besselK(z, smoothness, expon.scaled = TRUE)

@@ -1,13 +1,14 @@
-# What a linear network is trained on: a root R of the inputs' second moments and the response in its coordinates.
+# The data that a linear network is trained on: a root R of the second moments of the inputs, and the response T in the
+# coordinates of R.
 #
 #   L(W) = floor + |R W' - T|^2,   R'R = Sigma (rank x n), R'T = C (rank x m),
 #
-# `total` is E|y|^2. With an intercept the constant is the last coordinate, and `total` is about the mean. The constant
-# is split off before anything is factored, so that an offset of the inputs costs none of their digits:
+# `total` is E|y|^2, or E|y - Ey|^2 with an intercept. With an intercept, the constant is the last coordinate. Means are
+# subtracted before the factorisation, so that large means cause no loss of accuracy:
 #   R = [[mu', 1], [R_c D, 0]],   T = [E y'; T_c],
 # with D the standard deviations, and R_c the factor of the standardised inputs.
 
-# From rows x (N x n), y (N x m), by QR with column pivoting.
+# Returns the root of rows x (N x n), y (N x m), by QR with column pivoting.
 row_root <- function(x, y, intercept) {
   N <- nrow(x)
   mean_x <- if (intercept) centre_of(x)
@@ -19,7 +20,7 @@ row_root <- function(x, y, intercept) {
   scale <- sqrt(colMeans(x^2))
   scale[scale == 0] <- 1
   q <- qr(x / rep(scale, each = N), LAPACK = TRUE)
-  # a direction that is rounding of the columns next to the largest is none
+  # directions at the level of rounding error of the largest are dropped
   size <- abs(diag(q$qr))
   rank <- sum(size > 10 * max(dim(x)) * .Machine$double.eps * max(size, 0))
   t <- qr.qty(q, y)
@@ -29,14 +30,14 @@ row_root <- function(x, y, intercept) {
   new_root(R / sqrt(N), t[seq_len(rank), , drop = FALSE] / sqrt(N), scale, mean_x, mean_y, left, sum(y^2) / N)
 }
 
-# Column means; a second pass restores the digits of columns far from zero.
+# Returns column means. A second pass corrects the rounding error of means that are far from zero.
 centre_of <- function(x) {
   centre <- colMeans(x)
   centre + colMeans(x - rep(centre, each = nrow(x)))
 }
 
-# From stated moments, by pivoted Cholesky of the correlations. No cut beyond LAPACK's own: smooth processes need
-# directions that an eigenvalue cut at 10 n eps would lose.
+# Returns the root of stated moments, by pivoted Cholesky of the correlations. The rank is decided by LAPACK's default
+# tolerance, since a threshold of 10 n eps on eigenvalues would drop directions that smooth processes need.
 moment_root <- function(moments, intercept) {
   centred <- if (intercept) centre_moments(moments) else moments
   scale <- unit_scale(centred$sigma)
@@ -53,7 +54,7 @@ moment_root <- function(moments, intercept) {
   )
 }
 
-# chol() warns about a matrix of less than full rank, which is expected here.
+# chol() warns about matrices that do not have full rank, which are expected here.
 pivoted_chol <- function(sigma, call = rlang::caller_env(2L)) {
   tryCatch(
     suppressWarnings(chol(sigma, pivot = TRUE, tol = -1)),
@@ -63,8 +64,8 @@ pivoted_chol <- function(sigma, call = rlang::caller_env(2L)) {
   )
 }
 
-# R_c and T_c of the standardised inputs, put together; `parts` keeps them for root_weights(). Means are NULL without
-# an intercept.
+# Returns a list: `root` R and `target` T, which are assembled from R_c and T_c of the standardised inputs; `floor` and
+# `total`; `parts`, which root_weights() uses. The means are NULL without an intercept.
 new_root <- function(R, target, scale, mean_x, mean_y, floor, total) {
   parts <- list(root = R, target = target, scale = scale, mean_x = mean_x, mean_y = mean_y)
   root <- R * rep(scale, each = nrow(R))
@@ -75,8 +76,8 @@ new_root <- function(R, target, scale, mean_x, mean_y, floor, total) {
   list(root = root, target = target, floor = floor, total = total, parts = parts)
 }
 
-# Weights W (m x n, with an intercept m x (n + 1)) that attain the floor, of least norm in standardised inputs. With R_c
-# of full row rank and R_c' P = Q S, R_c z = T_c has the solution z = Q S'^-1 P' T_c.
+# Returns weights W (m x n, with an intercept m x (n + 1)) that attain the floor and have the least norm in standardised
+# inputs. R_c has full row rank. With R_c' P = Q S, the solution of R_c z = T_c is z = Q S'^-1 P' T_c.
 root_weights <- function(factored) {
   parts <- factored$parts
   rank <- nrow(parts$root)
@@ -91,16 +92,16 @@ root_weights <- function(factored) {
   cbind(W, parts$mean_y - drop(W %*% parts$mean_x))
 }
 
-# How far weights W (m x n) lie above the floor: |R (W - W*)'|^2.
+# Returns the loss of weights W (m x n) above the floor, |R (W - W*)'|^2.
 root_excess <- function(W, factored) sum((tcrossprod(factored$root, W) - factored$target)^2)
 
-# Stated moments about their means.
+# Returns stated moments after subtraction of the means.
 centre_moments <- function(moments) {
   if (all(moments$mean_x == 0) && all(moments$mean_y == 0)) return(moments)
   clear_constants(subtract_means(moments), moments, 100 * .Machine$double.eps)
 }
 
-# Standard deviations, with 1 for what does not vary.
+# Returns the square roots of the diagonal, with 1 in place of 0.
 unit_scale <- function(sigma) {
   scale <- sqrt(pmax(diag(sigma), 0))
   scale[scale == 0] <- 1

@@ -71,24 +71,24 @@ task_series <- function(series, length, horizon = 1, test = 0.2, standardise = T
   )
 }
 
-# How many of the first rows are trained on: the furthest output of the last one
-# lies before the nearest output of the first one held out.
+# Returns the number of training rows, which are the first ones. The latest output of the last training row lies before
+# the earliest output of the first held-out row.
 count_training <- function(rows, held_out, horizon, test, call = rlang::caller_env()) {
   if (held_out == 0L) return(rows)
   between <- max(horizon) - min(horizon)
   if (rows - held_out - between < 1) {
     abort(c(
       "{.arg test} must leave at least one row to train on.",
-      x = "It is {format(test)}, which holds out {held_out} of {rows}; between horizons {min(horizon)} and
-        {max(horizon)}, {between} more row{?s} {?is/are} left out.",
-      i = "Take a longer {.arg series}, horizons that lie closer together, or {.code test = 0}."
+      x = "It is {format(test)}, which holds out {held_out} of {rows} rows. Horizons from
+        {min(horizon)} to {max(horizon)} would leave out {between} more.",
+      i = "Use a longer {.arg series}, horizons that are closer together, or {.code test = 0}."
     ), "value", call = call)
   }
   rows - held_out - between
 }
 
-# The window that begins at time i holds rows i, .., i + length - 1 of the series,
-# channel-fastest: windows x (length channels)
+# Returns the windows of a series (windows x (channels length)), channel-fastest. The window that begins at time i has
+# the rows i, .., i + length - 1 of the series.
 sliding_windows <- function(series, length, begins) {
   windows <- array(0, c(length(begins), ncol(series), length))
   for (position in seq_len(length)) {
@@ -97,13 +97,13 @@ sliding_windows <- function(series, length, begins) {
   matrix(windows, length(begins))
 }
 
-# Columns with names keep them: level[1], rate[1], level[2], ..
+# Returns names of the inputs made from the names of the columns: level[1], rate[1], level[2], ..
 window_labels <- function(names, length) {
   if (is.null(names)) return(NULL)
   paste0(names, "[", rep(seq_len(length), each = length(names)), "]")
 }
 
-# Time x channels.
+# Returns the series as a matrix (times x channels).
 check_series <- function(series, call = rlang::caller_env()) {
   if (!is.numeric(series)) {
     hint <- if (is.data.frame(series) && length(series) > 0L) {

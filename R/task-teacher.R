@@ -1,4 +1,4 @@
-# Tasks set by a network: y = W x + b + noise, with the teacher's effective
+# Tasks whose outputs are those of a teacher network with noise: y = W x + b + noise, with the teacher's effective
 # weights W and constant b.
 
 #' A task set by a teacher network
@@ -52,14 +52,14 @@ task_teacher <- function(network, noise = 0, sigma = NULL) {
     "teacher network (", count_text(n_params(network), "parameter"), ", noise = ", label_numbers(shown), "), ",
     count_text(input_size(network$input), "input")
   )
-  # While y = W x + b + noise is made, the constant is one more input, of weights b.
+  # the constant is treated as one more input with weights b, and then removed
   task <- new_linear("teacher", label, inputs$input, weights, noise, inputs$sigma)
   task$moments <- drop_constant(task$moments)
   task
 }
 
-# The input space of the task, and the second moments (n + 1 x n + 1) of the inputs
-# with the constant as a last one.
+# Returns a list: `input`, the input space of the task, and `sigma`, the second moments of the inputs and the constant,
+# which is last ((n + 1) x (n + 1)).
 teacher_inputs <- function(input, sigma, call = rlang::caller_env()) {
   mean <- numeric(input_size(input))
   if (inherits(sigma, "ca_task")) {
@@ -77,13 +77,13 @@ check_teacher_input <- function(input, task, call) {
   if (!same_input(input, task$input)) {
     abort(c(
       "{.arg sigma} must be a task on the input of {.arg network}.",
-      x = "The network takes {describe_input(input)}, the task gives {describe_input(task$input)}."
+      x = "The input of the network is {describe_input(input)}, that of the task {describe_input(task$input)}."
     ), "shape", call = call)
   }
   invisible()
 }
 
-# The moments without the constant, whose own are the means.
+# Returns the moments without the constant. Its products with inputs and outputs give the means.
 drop_constant <- function(moments) {
   last <- nrow(moments$sigma)
   new_moments(

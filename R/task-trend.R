@@ -1,4 +1,4 @@
-# A trend and a season: the one process task that is not stationary.
+# A trend and a season: the only process task that is not stationary.
 
 #' A task with a trend and a season
 #'
@@ -58,7 +58,7 @@ task_seasonal <- function(length, period, trend = 1, seasonal = 1, noise = 0.1, 
   if (all(variances == 0)) {
     abort(c(
       "{.arg trend}, {.arg seasonal}, {.arg noise} and {.arg level} must not all be zero.",
-      x = "Nothing is left to predict."
+      x = "They are all zero, so there is nothing to predict."
     ), "value")
   }
   time <- c(seq_len(length), as.numeric(length) + horizon)
@@ -81,7 +81,7 @@ check_harmonics <- function(harmonics, period, call = rlang::caller_env()) {
   harmonics
 }
 
-# Times x times. The line is (t - middle) / scale.
+# Returns the covariance matrix of the process (times x times). The trend is a random multiple of (t - middle) / scale.
 seasonal_covariance <- function(time, middle, scale, period, harmonics, variances) {
   line <- (time - middle) / scale
   apart <- outer(time, time, `-`)
@@ -91,7 +91,7 @@ seasonal_covariance <- function(time, middle, scale, period, harmonics, variance
     diag(variances$noise, length(time))
 }
 
-# Moments from those of inputs and outputs together, the n inputs first.
+# Splits joint second moments of inputs and outputs, the n inputs first, into the moments of a task.
 split_moments <- function(covariance, n) {
   x <- seq_len(n)
   new_moments(covariance[x, x], covariance[x, -x, drop = FALSE], covariance[-x, -x])

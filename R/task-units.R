@@ -1,6 +1,6 @@
-# Tasks and their moments in the units of a network's layers.
+# Tasks and their moments in the standardised coordinates of a network.
 
-# Second moments and means of a task in data units, on the scale of the layers.
+# Returns the second moments and means of a task in standardised coordinates. `moments` are in data units.
 moments_in <- function(moments, units) {
   if (is.null(units)) return(moments)
   centred <- subtract_means(moments)
@@ -13,7 +13,7 @@ moments_in <- function(moments, units) {
   )
 }
 
-# A task whose moments and rows are as the layers see them.
+# Returns a task with its moments and rows in standardised coordinates. Classes are not changed.
 task_in <- function(task, units) {
   if (is.null(task) || is.null(units)) return(task)
   task$moments <- moments_in(task$moments, units)

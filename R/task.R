@@ -1,14 +1,14 @@
-# What every task is, and what can be asked of it.
+# Tasks: their fields, and the quantities that are computed from their moments.
 #
-# A task is the joint law of inputs x (n) and outputs y (m), up to its second
-# moments: Sigma = E[x x'] (n x n), C = E[x y'] (n x m), V = E[y y'] (m x m),
-# uncentred, and the means. Synthetic tasks know them exactly; tasks from data
-# carry their rows, and their moments are those of the training rows.
+# A task is the joint distribution of inputs x (n) and outputs y (m), up to its second moments: Sigma = E[x x'] (n x n),
+# C = E[x y'] (n x m), V = E[y y'] (m x m), uncentred, and the means. The moments of synthetic tasks are exact. Tasks
+# from data contain their rows, and their moments are those of the training rows.
 #
-# All answers come from one factorisation of the centred Sigma, scaled to unit
-# diagonal so that the units of an input decide nothing:
+# The quantities are
 #   W* = C' Sigma^+,  Bayes loss = tr(V - C' Sigma^+ C),
 #   demand_j = |w_j|^2 / (Sigma^-1)_jj for one input j.
+# Sigma is scaled to unit diagonal before it is factorised, so that the numerical rank does not depend on the units of
+# the inputs. W* and demand use factor_covariance(), the Bayes loss moment_root().
 
 # `data` is NULL or list(x, y, x_test, y_test); `...` are further fields.
 new_task <- function(kind, label, input, moments, data = NULL, output_labels = NULL, ...) {
@@ -21,7 +21,8 @@ new_task <- function(kind, label, input, moments, data = NULL, output_labels = N
   )
 }
 
-# Moments as a task stores them; means are zero unless given.
+# Returns the moments of a task as a list: `sigma` (n x n), `cross` (n x m), `target` (m x m), `mean_x` (n) and
+# `mean_y` (m). The means are zero unless given.
 new_moments <- function(sigma, cross, target, mean_x = NULL, mean_y = NULL) {
   cross <- plain_matrix(cross)
   list(
@@ -31,7 +32,7 @@ new_moments <- function(sigma, cross, target, mean_x = NULL, mean_y = NULL) {
   )
 }
 
-# Numbers and their two extents: no names, no time series attributes.
+# Returns a double matrix without names and without the attributes of a time series.
 plain_matrix <- function(x) {
   matrix(as.double(x), NROW(x), NCOL(x))
 }
@@ -47,8 +48,8 @@ check_task <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()
   x
 }
 
-# The input space of a task whose coordinates come as the columns of a matrix:
-# a vector of them, unless the user gives an `input_*()`.
+# Returns the input space of a task whose coordinates are the columns of a matrix: a vector, unless the user gives an
+# `input_*()`.
 task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
   if (is.null(input)) return(new_input("vector", n, labels = labels))
   if (!inherits(input, "ca_network")) {
@@ -61,7 +62,7 @@ task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
   if (input_size(space) != n) {
     abort(c(
       "{.arg input} must have one coordinate for each input ({n}).",
-      x = "It is {describe_input(space)}, {input_size(space)} in all."
+      x = "It is {describe_input(space)}, whose number of coordinates is {input_size(space)}."
     ), "shape", call = call)
   }
   if (!is.null(labels)) space$labels <- labels
@@ -70,7 +71,7 @@ task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
 
 is_data_task <- function(task) !is.null(task$data)
 
-# Where the best affine prediction differs from the best linear one.
+# Whether predictions have an intercept by default: for data, and for means that are not all zero.
 has_intercept <- function(task) {
   is_data_task(task) || any(task$moments$mean_x != 0, task$moments$mean_y != 0)
 }
@@ -79,7 +80,7 @@ output_names <- function(task) {
   if (is.null(task$output_labels)) paste0("y[", seq_len(task$outputs), "]") else task$output_labels
 }
 
-# Numbers for a label: at most four of them.
+# Returns numbers as text for a label, at most four of them.
 label_numbers <- function(x) {
   shorten(as.character(signif(x, 4L)), 4L)
 }
@@ -90,9 +91,8 @@ shorten <- function(words, most) {
 
 # ---- moments and their factorisation ---------------------------------------
 
-# Covariances. Rows are centred before they are multiplied, which keeps the
-# digits that subtracting moments would lose; what is left of a constant input
-# is rounding, and is set to zero.
+# Returns the covariances of a task. Rows are centred before they are multiplied, since subtracting moments would lose
+# digits to cancellation. The covariances of a constant input are rounding error and are set to zero.
 centred_moments <- function(task) {
   moments <- task$moments
   if (!is_data_task(task)) return(centre_moments(moments))
@@ -101,7 +101,7 @@ centred_moments <- function(task) {
   clear_constants(row_moments(x, y), moments, (100 * .Machine$double.eps)^2)
 }
 
-# Moments of N rows, divided by N.
+# Returns the moments of N rows: sums of products divided by N, and column means.
 row_moments <- function(x, y) {
   n_rows <- nrow(x)
   new_moments(
@@ -117,20 +117,20 @@ check_squares <- function(rows, arg, call = rlang::caller_env()) {
   bad <- size[size > 1e152 | size < 1e-152]
   if (length(bad) == 0L) return(rows)
   abort(c(
-    "The squares of {.arg {arg}} must be numbers.",
-    x = "The largest of a column is {format(bad[[1]], digits = 2)}.",
-    i = "Change its unit: between 1e-152 and 1e152 they are, with all their digits."
+    "The squares of {.arg {arg}} must not overflow or underflow.",
+    x = "The largest absolute value of a column is {format(bad[[1]], digits = 2)}.",
+    i = "Rescale the column, so that this value lies between 1e-152 and 1e152."
   ), "value", call = call)
 }
 
-# [[Sigma, C], [C', V]], (n + m) x (n + m)
+# Returns [[Sigma, C], [C', V]] ((n + m) x (n + m)).
 joint_moments <- function(moments) {
   rbind(cbind(moments$sigma, moments$cross), cbind(t(moments$cross), moments$target))
 }
 
-# With A = Sigma scaled to unit diagonal: `scale` (n), `root` (n x r) such that
-# A^+ = root root', and an orthonormal basis `null` (n x (n - r)) of A's null
-# space. What does not vary is exactly that: a unit vector of `null`.
+# Returns a list, with A = Sigma scaled to unit diagonal: `scale` (n), the standard deviations; `root` (n x r) with
+# A^+ = root root'; `null` (n x (n - r)), an orthonormal basis of the null space of A. For an input of zero variance,
+# `null` contains exactly its unit vector.
 factor_covariance <- function(sigma) {
   scale <- unit_scale(sigma)
   n <- length(scale)
@@ -143,10 +143,10 @@ factor_covariance <- function(sigma) {
   list(scale = scale, root = root, null = cbind(null, diag(n)[, !varies, drop = FALSE]))
 }
 
-# Cholesky with pivoting where it finds full rank at LAPACK's own tolerance n eps (smooth
-# processes need directions that a cut at 10 n eps would lose), else eigenvalues: those below
-# `tol` times the largest count as zero, and so do those no larger than ten times
-# the most negative one, which can only be rounding.
+# Returns `root` and `null`, as above, of a correlation matrix. Pivoted Cholesky is used when it finds full rank at
+# LAPACK's default tolerance n eps, since a threshold of 10 n eps would drop directions that smooth processes need.
+# Otherwise eigenvalues are used. Those below `tol` times the largest count as zero, and so do those of at most ten
+# times the size of the most negative one, which are rounding error.
 factor_correlation <- function(a) {
   n <- nrow(a)
   if (n == 0L) return(list(root = a, null = a))
@@ -163,28 +163,28 @@ factor_correlation <- function(a) {
   list(root = root, null = e$vectors[, !keep, drop = FALSE])
 }
 
-# The best linear prediction of y from x: weights W* = C' Sigma^+ (m x n), its
-# loss, and the n diagonal entries of Sigma^-1, one over what is left of the
-# variance of each input when all others are known (Inf where nothing is).
+# Returns the best linear prediction of y from x as a list: `weights` W* = C' Sigma^+ (m x n); `loss`; `precision`, the
+# n diagonal entries of Sigma^-1. The precision of an input is one over its variance given all other inputs, and Inf
+# where they determine it.
 best_linear <- function(moments) {
   f <- factor_covariance(moments$sigma)
   explained <- crossprod(f$root, moments$cross / f$scale)
   weights <- t((f$root %*% explained) / f$scale)
   precision <- rowSums(f$root^2) / f$scale^2
   if (ncol(f$null) > 0L) {
-    # Of all best weights, those of least norm in the user's units: no part of
-    # them lies in the null space of Sigma, which is that of A divided by scale.
+    # Among the optimal weights, those of least norm in the user's units have no component in the null space of Sigma,
+    # which is the null space of A divided by `scale`.
     null <- qr.Q(qr(f$null / f$scale, LAPACK = TRUE))
     weights <- weights - tcrossprod(weights %*% null, null)
-    # An input that takes part in a null combination is a sum of others. 1e-6
-    # stands far above the rounding of eigenvectors, about n eps over the gap.
+    # An input with a nonzero entry in the null space is a linear combination of others. The bound of 1e-6 on its norm
+    # is far above the rounding error of eigenvectors, about n eps over the gap.
     precision[rowSums(f$null^2) > 1e-12] <- Inf
   }
   loss <- max(0, sum(diag(moments$target)) - sum(explained^2))
   list(weights = weights, precision = precision, loss = loss)
 }
 
-# ---- questions --------------------------------------------------------------
+# ---- computed quantities ----------------------------------------------------
 
 #' The best possible loss of a task
 #'
@@ -300,9 +300,9 @@ draw_rows <- function(task, nsim, seed) {
   list(x = task$data$x[rows, , drop = FALSE], y = task$data$y[rows, , drop = FALSE])
 }
 
-# By the symmetric root of the covariance, scaled to unit diagonal: it does not
-# depend on the signs of eigenvectors. Eigenvalues that are rounding are set to
-# zero, so that singular laws keep their exact relations.
+# Draws by the symmetric root of the covariance matrix, scaled to unit diagonal. This root does not depend on the signs
+# of eigenvectors. Eigenvalues at the level of rounding error are set to zero, so that the draws satisfy the exact
+# linear relations of a singular distribution.
 draw_gaussian <- function(task, nsim, seed) {
   n <- length(task$moments$mean_x)
   joint <- joint_moments(centred_moments(task))

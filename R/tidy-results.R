@@ -25,12 +25,12 @@ glance.ca_fit <- function(x, ...) {
 tidy.ca_fit <- function(x, ...) {
   rows <- network_rows(x$network)
   names <- vapply(rows, function(row) row$name, "")
-  about <- new_allocation(x, "identity", ridge = 0, tol = NULL, data = NULL, layers = NULL, block = NULL)
+  allocation <- read_allocation(x, "identity", ridge = 0, tol = NULL, data = NULL, layers = NULL, block = NULL)
   light_frame(list(
     term = coef_names(x$network),
     layer = rep(names, vapply(rows, function(row) own_params(row$layer), 0)),
     estimate = x$network$coef,
-    capacity = allocate(about, "capacity", list(), want_low = FALSE)$parameters
+    capacity = allocate(allocation, "capacity", list(), want_low = FALSE)$parameters
   ))
 }
 

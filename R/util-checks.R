@@ -1,8 +1,8 @@
-# Argument checks: each returns its argument in the type that the code works
-# with, or raises a classed error that names the argument and shows the value.
-# `arg` is the name that the user wrote, `call` the function that they called.
+# Argument checks. Each function returns its argument in the type that the package uses, or raises a classed error that
+# names the argument and shows its value. `arg` is the name of the argument in the message, and `call` the environment
+# of the function that the user called.
 
-# A short, safe picture of any value for an error message.
+# Returns a short text for any value, for error messages: the value itself, or its class and size.
 show_value <- function(x) {
   if (is.null(x)) return("NULL")
   if (is.atomic(x) && !is.object(x) && length(x) == 1L) return(if (is.character(x)) dQuote(x, FALSE) else format(x))
@@ -34,7 +34,7 @@ check_number <- function(x, min = -Inf, max = Inf, arg = rlang::caller_arg(x), c
   as.numeric(x)
 }
 
-# One whole number, returned as integer.
+# Returns one whole number, of at least `min`, as an integer.
 check_count <- function(x, min = 1L, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   ok <- is.numeric(x) && length(x) == 1L && is.finite(x) && x == floor(x) && x >= min && x <= .Machine$integer.max
   if (!ok) {
@@ -63,7 +63,7 @@ check_string <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env
   x
 }
 
-# Nothing may be left in `...`: a misspelt argument is not silently without effect.
+# Raises an error when `...` is not empty, so that misspelt arguments are not ignored silently.
 check_dots <- function(..., call = rlang::caller_env()) {
   if (...length() == 0L) return(invisible())
   names <- ...names()
@@ -73,7 +73,7 @@ check_dots <- function(..., call = rlang::caller_env()) {
     "value", call = call)
 }
 
-# One of `choices`; the vector of all of them (a default argument) means the first.
+# Returns one of `choices`. The vector of all choices, the usual default of an argument, selects the first.
 check_choice <- function(x, choices, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (identical(x, choices)) return(choices[[1L]])
   if (!is.character(x) || length(x) != 1L || !x %in% choices) {
@@ -85,7 +85,7 @@ check_choice <- function(x, choices, arg = rlang::caller_arg(x), call = rlang::c
   x
 }
 
-# A numeric vector without missing or infinite values; NULL `length` allows any.
+# Returns a double vector without missing or infinite values, of length `length` unless that is NULL.
 check_vector <- function(x, length = NULL, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   force(arg)
   if (!is.numeric(x) || is.factor(x) || !is.null(dim(x)) && sum(dim(x) > 1L) > 1L) {
@@ -101,8 +101,8 @@ check_vector <- function(x, length = NULL, arg = rlang::caller_arg(x), call = rl
   check_finite(x, arg = arg, call = call)
 }
 
-# A numeric matrix without missing or infinite values; a vector is one column
-# and a data frame of numeric columns is taken as a matrix.
+# Returns a double matrix without missing or infinite values. A vector becomes one column, and a data frame of numeric
+# columns becomes a matrix.
 check_matrix <- function(x, nrow = NULL, ncol = NULL, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   force(arg)
   if (is.data.frame(x)) {
@@ -131,7 +131,7 @@ check_matrix <- function(x, nrow = NULL, ncol = NULL, arg = rlang::caller_arg(x)
   check_finite(x, arg = arg, call = call)
 }
 
-# Missing and infinite values are refused by place, never imputed.
+# Returns x, or raises an error that gives the place of the first missing or infinite value. Nothing is imputed.
 check_finite <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (all(is.finite(x))) return(x)
   bad <- which(!is.finite(x))[[1L]]
@@ -150,7 +150,7 @@ check_finite <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env
   ), "value", call = call)
 }
 
-# A list with names of their own, every element checked under the name the user gave it.
+# Returns a non-empty list with distinct names, after `check` has accepted each element under the name `arg$name`.
 check_named <- function(x, check, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   force(arg)
   if (!is.list(x) || inherits(x, c("ca_network", "ca_task")) || length(x) == 0L) {

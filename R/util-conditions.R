@@ -1,6 +1,5 @@
-# Every condition that the package raises is made here, so that its class is
-# `capalloc_<kind>_<what>` and its parent `capalloc_<kind>`. Messages are cli
-# templates: {.arg x} names an argument, {.val {x}} shows a value.
+# Errors and warnings. All are raised by abort() and warn(), with the class `capalloc_<kind>_<what>` and the parent
+# class `capalloc_<kind>`. Messages are cli templates: {.arg x} names an argument, {.val {x}} shows a value.
 
 abort <- function(message, class, call = rlang::caller_env(), ..., .envir = parent.frame()) {
   cli::cli_abort(
@@ -10,7 +9,7 @@ abort <- function(message, class, call = rlang::caller_env(), ..., .envir = pare
   )
 }
 
-# Comparisons keep some warnings as values and name their classes in an option.
+# The option `capalloc.muffled` holds the classes of warnings that are not raised (see quietly_warned()).
 warn <- function(message, class, ..., .envir = parent.frame()) {
   if (class %in% getOption("capalloc.muffled")) return(invisible())
   cli::cli_warn(
@@ -20,7 +19,8 @@ warn <- function(message, class, ..., .envir = parent.frame()) {
   )
 }
 
-# Says which suggested package a feature needs, before any work is done.
+# Raises an error when a suggested package is not installed. It is called before any work is done. `to` is the purpose
+# in the message, such as "write a report".
 need_package <- function(package, to, call = rlang::caller_env()) {
   if (has_package(package)) return(invisible())
   abort(c(
@@ -31,14 +31,14 @@ need_package <- function(package, to, call = rlang::caller_env()) {
 
 has_package <- function(package) requireNamespace(package, quietly = TRUE)
 
-# On one line and without bullets, whose characters depend on the session.
+# Returns the message of a condition on one line. Bullets are left out, since their characters depend on the session.
 flat_message <- function(e) {
   said <- if (inherits(e, "rlang_error")) c(e$message, e$body) else conditionMessage(e)
   gsub("\\s*\n\\s*", " ", cli::ansi_strip(paste(said, collapse = " ")))
 }
 
-# What these warnings say of a run is kept in its columns. They are not made at all, since their layout takes longer
-# than a small run.
+# Evaluates `code` without the warnings whose content a comparison stores in columns. The warnings are never created,
+# since formatting them takes longer than a small run.
 quietly_warned <- function(code) {
   old <- options(capalloc.muffled = c(
     "not_converged", "starts", "above_floor", "rank_gap", "rows_exhausted", "constant"
@@ -47,12 +47,12 @@ quietly_warned <- function(code) {
   code
 }
 
-# The C core's way to raise: its status codes are those of src/status.h.
+# Raises the error for a status code of the C core (src/status.h), which calls this function. `what` is the C message.
 stop_core <- function(code, what) {
   text <- gsub("([{}])", "\\1\\1", what)
   switch(code,
     abort(c(
-      "This is not a network that capalloc has made: {text}.",
+      "This is not a valid capalloc network: {text}.",
       i = "Build networks with {.fn input_sequence} and layers, and do not edit their fields."
     ), "internal", call = NULL, text = text),
     abort("This is too large: {text}.", "size", call = NULL, text = text),

@@ -1,7 +1,7 @@
-# What identifies a network, a task or an option: the md5 sum of its values, written out in one form on every
-# platform. Two objects that the same call built have the same sum; whole numbers count the same as integers and as
-# doubles. Bytecode and references to source files do not count, nor do the labels of tasks, whose digits depend on
-# options. Code is written as the tree that it is: text made by deparse() depends on options too, such as `scipen`.
+# Fingerprint of a network, a task or an option: the md5 sum of its values, which are written in the same form on every
+# platform. Objects built by the same call have the same sum, and a whole number has the same sum as an integer and as a
+# double. Bytecode, references to source files and the labels of tasks are left out: the digits of labels depend on
+# options. Code is written as its syntax tree, since text made by deparse() also depends on options such as `scipen`.
 
 fingerprint <- function(x) {
   if (inherits(x, "ca_task")) x["label"] <- NULL
@@ -19,10 +19,10 @@ text_sum <- function(lines) {
   unname(tools::md5sum(path))
 }
 
-# A function that writes a value, then its attributes, every part behind its kind and its length, so that no two
-# structures are written alike.
+# Returns a function that writes a value and then its attributes to the connection `out`. The kind and the length of
+# each part precede it, so that different structures give different bytes.
 value_writer <- function(out) {
-  seen <- list() # environments, which may hold each other
+  seen <- list() # environments written so far, since environments may refer to each other
   tag <- function(kind, n) writeBin(paste(kind, sprintf("%.0f", n)), out)
   texts <- function(x) {
     tag("text", length(x))
@@ -33,7 +33,7 @@ value_writer <- function(out) {
   numbers <- function(x) {
     tag("numbers", length(x))
     x <- as.double(x)
-    x[is.nan(x)] <- NaN # NaN has many forms
+    x[is.nan(x)] <- NaN # NaN has several bit patterns
     writeBin(x, out, endian = "little")
   }
   parts <- function(kind, x) {
@@ -74,26 +74,28 @@ value_writer <- function(out) {
       builtin = , special = texts(deparse(x)),
       texts(typeof(x))
     )
-    about <- attributes(x)
-    about <- about[!names(about) %in% c("srcref", "srcfile", "wholeSrcref")]
-    if (is.environment(x) || length(about) == 0L) return(invisible())
-    about <- about[order(names(about), method = "radix")]
-    texts(names(about))
-    parts("attributes", unname(about))
+    attrs <- attributes(x)
+    attrs <- attrs[!names(attrs) %in% c("srcref", "srcfile", "wholeSrcref")]
+    if (is.environment(x) || length(attrs) == 0L) return(invisible())
+    attrs <- attrs[order(names(attrs), method = "radix")]
+    texts(names(attrs))
+    parts("attributes", unname(attrs))
   }
   value
 }
 
-# An argument without a default, which code cannot pass on.
+# Whether x is the empty symbol, the default of an argument without one. It cannot be passed to a function as a value.
 is_no_value <- function(x) identical(x, quote(expr = )) # nolint: spaces_inside_linter.
 
-# A call's function and arguments. The fourth part of `function(x) x` is a reference to its source.
+# Returns the function and the arguments of a call as a list. For `function(x) x` it omits the fourth element, which is
+# a reference to the source.
 code_parts <- function(x) {
   parts <- as.list(x)
   if (identical(parts[[1L]], quote(`function`))) parts[1:3] else parts
 }
 
-# Scopes that exist in every session, whose contents are not part of a value.
+# Whether an environment exists in every session (global environment, packages, namespaces). The contents of such an
+# environment are not part of a value.
 is_named_scope <- function(env) {
   identical(env, globalenv()) || identical(env, emptyenv()) || identical(env, baseenv()) || isNamespace(env) ||
     nzchar(environmentName(env))

@@ -1,6 +1,5 @@
-# Result frames: data frames with a light class (`ca_<what>`, `ca_frame`) and
-# attributes that speak of the whole. Taking rows, rbind or a dplyr verb gives
-# back a plain data frame, so that no subset carries a total that is not its own.
+# Result frames: data frames of the classes `ca_<what>` and `ca_frame`, with attributes that describe the whole result.
+# Subsetting, rbind() and dplyr verbs return plain data frames, so that no subset carries the total of the whole.
 
 new_frame <- function(columns, class, ...) {
   structure(light_frame(columns, c(class, "ca_frame")), ...)
@@ -18,7 +17,7 @@ plain_frame <- function(x) {
   if (is.data.frame(out)) plain_frame(out) else out
 }
 
-# dplyr's rename() goes through here.
+# Called by dplyr's rename().
 #' @export
 `names<-.ca_frame` <- function(x, value) {
   x <- plain_frame(x)
@@ -37,7 +36,7 @@ as.data.frame.ca_frame <- function(x, ...) plain_frame(x)
 #' @exportS3Method dplyr::dplyr_reconstruct
 dplyr_reconstruct.ca_frame <- function(data, template) plain_frame(data)
 
-# Rows of several frames of plain vectors, one after the other; NA in a column that a frame has not.
+# Binds the rows of several frames whose columns are plain vectors. Columns that a frame lacks are NA in its rows.
 stack_frames <- function(frames) {
   if (length(frames) == 1L) return(plain_frame(frames[[1L]]))
   names <- unique(unlist(lapply(frames, names)))
@@ -48,7 +47,7 @@ stack_frames <- function(frames) {
   }))
 }
 
-# data.frame() without its cost: `columns` are a named list of equal lengths.
+# Makes a data frame from `columns`, a named list of vectors of equal lengths, much faster than data.frame().
 light_frame <- function(columns, class = NULL) {
   attributes(columns) <- list(
     names = names(columns), row.names = .set_row_names(length(columns[[1L]])), class = c(class, "data.frame")
@@ -56,5 +55,6 @@ light_frame <- function(columns, class = NULL) {
   columns
 }
 
-# A field of a result, or `default` where the version that made it had none. The default is computed only then.
+# Returns the field `name` of a result, or `default` for results of versions without this field. `default` is evaluated
+# only when it is needed.
 field_or <- function(x, name, default) if (is.null(x[[name]])) default else x[[name]]

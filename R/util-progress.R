@@ -1,7 +1,8 @@
-# Progress with the time left: for whatever takes its user's patience, such as comparisons and refits.
+# Progress and remaining time of long computations, such as comparisons and refits.
 
-# Calls body(advance), where advance(n) reports that n more of `steps` are done; `before` steps were done at the start.
-# Progress is shown in interactive sessions and on request: by progressr, or without that package by a bar of cli.
+# Returns body(advance). A call advance(n) reports that n more of `steps` steps are done; `before` steps were done at
+# the start. Progress is shown in interactive sessions, or where the option `capalloc.progress` is TRUE: by progressr,
+# or by a progress bar of cli where progressr is not installed.
 with_progress <- function(steps, body, before = 0) {
   shown <- isTRUE(getOption("capalloc.progress", interactive() && !isTRUE(getOption("knitr.in.progress")) &&
     !nzchar(Sys.getenv("CI"))))
@@ -18,7 +19,7 @@ with_progress <- function(steps, body, before = 0) {
   progressr::with_progress(report(), handlers = progress_handlers(), enable = TRUE)
 }
 
-# The user's handlers, or a bar that shows the time left.
+# Returns the user's progressr handlers, or a progress bar that shows the remaining time.
 progress_handlers <- function() {
   if (!is.null(getOption("progressr.handlers"))) return(progressr::handlers())
   progressr::handler_cli(format = bar_format, enable = TRUE)
@@ -34,8 +35,8 @@ with_bar <- function(steps, before, left, body) {
   out
 }
 
-# Returns a function of the number of further steps done; it returns the expected time of the remaining steps at the
-# rate so far.
+# Returns a function of the number of steps done since its last call. That function returns text with the expected
+# remaining time at the rate so far.
 time_left <- function(steps, before) {
   begun <- proc.time()[["elapsed"]]
   done <- 0

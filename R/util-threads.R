@@ -1,6 +1,6 @@
-# BLAS threads. A worker uses one, so that the threads of a machine do not multiply with its workers.
+# BLAS threads. Each parallel worker uses one, since several threads in each worker would exceed the number of cores.
 
-# Sets the number of BLAS threads to `n` (0 leaves it) and returns it, or 0 if it is unknown (see threads.h).
+# Sets the number of BLAS threads to `n` (0 leaves it unchanged) and returns it, or 0 if it is unknown (see threads.h).
 blas_threads <- function(n = 0) .Call(ffi_threads, as.double(n))
 
 with_one_thread <- function(code) {

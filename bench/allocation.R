@@ -1,9 +1,9 @@
-# What does an allocation cost against the floor, what LAPACK needs for the unavoidable steps, and against svd()?
-# And are its ranks and leverages those of the SVD? Tangents of 4096 x 1000 and 20000 x 1000: J is the matrix of
-# rows that a dense layer (whose own tangent is the identity) is asked about. Gaussian (well conditioned),
-# singular values from 1 to 1e-7 (ill), rank 900 (deficient). Floors: crossprod(J), eigen(G, symmetric = TRUE),
-# J %*% V for the well conditioned one; dgeqrf(J), dgesdd(R), J %*% V for the others. Targets: at most 1.5 times the
-# floor, at least 3 times faster than svd(J), the same ranks, leverages within max(1e-8, 100 eps s_1 / s_r).
+# How long does an allocation take, compared with svd() and with a floor, the time that LAPACK needs for the necessary
+# steps? Are its ranks and leverages equal to those of the SVD? Tangents J of 4096 x 1000 and 20000 x 1000 (see
+# matrix_question() in bench.R): Gaussian (well conditioned), singular values from 1 to 1e-7 (ill conditioned), rank 900
+# (rank deficient). Floors: crossprod(J), eigen(G, symmetric = TRUE), J %*% V for well conditioned J; dgeqrf(J),
+# dgesdd(R), J %*% V for the others. Targets: at most 1.5 times the floor, at least 3 times faster than svd(J), equal
+# ranks, leverages within max(1e-8, 100 eps s_1 / s_r).
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))
@@ -11,7 +11,7 @@ machine()
 
 p <- if (quick) 200 else 1000
 
-# floor.c is compiled with R's own tools: it is the C that R links to LAPACK.
+# floor.c is compiled by R CMD SHLIB, so that it is linked to the LAPACK of R.
 compile_floor <- function() {
   folder <- tempfile()
   dir.create(folder)
@@ -34,7 +34,8 @@ tangents <- list(
   deficient = function(n) gaussian(n, 0.9 * p) %*% gaussian(0.9 * p, p)
 )
 
-# Ranks and leverages by the SVD of J with its columns scaled, and how far the answer is from them.
+# Compares an allocation with the SVD of J with scaled columns. Returns a list: `rank` and `svd_rank`, `off` the largest
+# error of a leverage, `most` the largest error allowed.
 check <- function(J, core, tol) {
   s <- svd(J %*% diag(1 / sqrt(colSums(J^2))), nv = 0)
   rank <- sum(s$d > tol * s$d[[1]])

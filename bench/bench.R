@@ -1,14 +1,14 @@
-# What the scripts of this folder share. Each answers one question, prints one table and can be run by
-# anyone with capalloc installed: Rscript bench/<question>.R
-# Ratios are measured in one run on one machine, with one BLAS thread on both sides unless
-# OMP_NUM_THREADS says otherwise; medians of five runs after one to warm up, taken in turn where two
-# sides are compared. CAPALLOC_BENCH_QUICK=1 makes them small and few, to see that a script runs; on a busy machine
-# CAPALLOC_BENCH_CLOCK=cpu counts the processor's time on both sides instead of the clock's, which one thread allows.
+# Functions that the benchmarks share. Each script answers one question and prints one table. It needs an installed
+# capalloc: Rscript bench/<question>.R
+# Ratios are measured in one run on one machine, with one BLAS thread on both sides unless OMP_NUM_THREADS is set. Times
+# are medians of five runs after a warm-up run; runs of two compared sides alternate.
+# CAPALLOC_BENCH_QUICK=1 selects small problems and single runs, to test a script. CAPALLOC_BENCH_CLOCK=cpu measures
+# processor time on both sides instead of elapsed time, for a busy machine; it is valid for one thread only.
 
 bench_file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 bench_folder <- dirname(bench_file)
 
-# A BLAS reads its number of threads when R starts, so the script is run again with that set.
+# BLAS reads its number of threads when R starts, so the script runs again in a process with the number set.
 if (Sys.getenv("OMP_NUM_THREADS") == "") {
   Sys.setenv(OMP_NUM_THREADS = 1, OPENBLAS_NUM_THREADS = 1)
   quit(status = system2(file.path(R.home("bin"), "Rscript"), shQuote(c(bench_file, commandArgs(TRUE)))))
@@ -24,8 +24,8 @@ now <- function() {
   if (Sys.getenv("CAPALLOC_BENCH_CLOCK") == "cpu") time[["user.self"]] + time[["sys.self"]] else time[["elapsed"]]
 }
 
-# Medians of `times` runs of each of the expressions, taken in turn, after one of each to warm up. Short ones are
-# repeated, since the clock counts milliseconds; the first of a long one counts.
+# Median seconds of `times` alternating runs of each expression, after a warm-up run of each. Short expressions are
+# repeated, since the clock resolves milliseconds. The warm-up run of an expression longer than 5 s counts as a run.
 seconds_each <- function(..., times = usual_times) {
   calls <- as.list(substitute(list(...)))[-1L]
   frame <- parent.frame()
@@ -64,19 +64,20 @@ show <- function(frame) print(frame, digits = 3, row.names = FALSE)
 
 # ---- PyTorch -------------------------------------------------------------------------------------
 
-# python3, or the one that CAPALLOC_PYTHON names, if it has PyTorch; else "".
+# The first Python that has PyTorch: CAPALLOC_PYTHON, else python3, else "".
 find_torch <- function() {
   has_torch <- function(python) {
     system2(python, c("-c", shQuote("import numpy, torch")), stdout = FALSE, stderr = FALSE) == 0
   }
   candidates <- c(Sys.getenv("CAPALLOC_PYTHON"), Sys.which(c("python3", "/usr/bin/python3")))
   python <- Filter(has_torch, setdiff(candidates, ""))
-  if (length(python) == 0) cat("PyTorch is not there: its side is skipped.\n")
+  if (length(python) == 0) cat("PyTorch is not installed: comparisons with it are skipped.\n")
   c(python, "")[[1]]
 }
 the <- new.env()
 
-# Runs a Python script of this folder that prints "name value" lines; NULL where PyTorch is not there.
+# Runs a Python script of this folder that prints lines "name value", and returns a named list of the values. NULL if
+# PyTorch is not installed.
 torch <- function(script, ...) {
   if (is.null(the$python)) the$python <- find_torch()
   if (the$python == "") return(NULL)
@@ -91,10 +92,10 @@ write_matrix <- function(x) {
   file
 }
 
-# Doubles that a Python script has left in a file.
+# Reads a file of doubles that a Python script wrote.
 read_doubles <- function(file) readBin(file, "double", file.size(file) / 8)
 
-# The largest difference of two results over the largest entry; they must be equal.
+# The largest absolute difference of two results relative to the largest entry of the first; an error above `most`.
 difference <- function(own, peer, most = 1e-10) {
   d <- max(abs(own - peer)) / max(abs(own))
   if (!(d <= most)) stop("The two sides differ by ", format(d), " of the largest entry")
@@ -103,16 +104,16 @@ difference <- function(own, peer, most = 1e-10) {
 
 # ---- allocation of a matrix ----------------------------------------------------------------------
 
-# What capacity() asks C when the network's tangent is J: a dense layer, whose own tangent is the identity, asked
-# about the rows of J.
+# The arguments of the allocation routine for a network with tangent J. The network is a dense layer, whose tangent is
+# the identity, evaluated at the rows of J.
 matrix_question <- function(J) {
   net <- set_coef(input_vector(ncol(J)) |> layer_dense(1), numeric(ncol(J)))
-  about <- capalloc:::new_allocation(net, "identity", 0, NULL, NULL, NULL, NULL)
+  allocation <- capalloc:::read_allocation(net, "identity", 0, NULL, NULL, NULL, NULL)
   list(
     graph = capalloc:::lower(net), theta = net$coef, tol = 10 * max(dim(J)) * .Machine$double.eps,
     setting = list(
-      layer = about$kept, x = NULL, rows = J, tol = 10 * max(dim(J)) * .Machine$double.eps, ridge = 0,
-      block = as.double(capalloc:::block_size(1, nrow(J), ncol(J)))
+      array = allocation$array, left_out = NULL, x = NULL, rows = J, tol = 10 * max(dim(J)) * .Machine$double.eps,
+      ridge = 0, decay = 0, block = as.double(capalloc:::block_size(1, nrow(J), ncol(J)))
     )
   )
 }
@@ -123,7 +124,7 @@ allocate_matrix <- function(question) {
 
 # ---- memory --------------------------------------------------------------------------------------
 
-# Runs R code, lines of text, in an R session of its own; what it prints.
+# Runs lines of R code in a separate R session and returns its output.
 in_session <- function(code, prefix = character()) {
   file <- tempfile(fileext = ".R")
   writeLines(code, file)
@@ -131,7 +132,7 @@ in_session <- function(code, prefix = character()) {
   system2(call[[1L]], shQuote(call[-1L]), stdout = TRUE, stderr = TRUE)
 }
 
-# Lines of code that define peak() and start_peak(): megabytes of resident memory, of this Linux process.
+# Lines of code that define peak() and start_peak(): resident memory of the process in megabytes (Linux only).
 peak_code <- c(
   'status <- function(key) {',
   '  as.numeric(gsub("[^0-9]", "", grep(key, readLines("/proc/self/status"), value = TRUE))) / 1024',

@@ -1,6 +1,6 @@
-# What does capacity() of a non-linear network cost: N = 5000 samples of 64 inputs, one hidden layer of 15 tanh
-# units, p = 991? Time against its floor, two passes of BLAS-3 and one factorisation (target: at most 1.5 times),
-# and peak memory above an idle session that has the package loaded (target: under 300 MB).
+# How much time and memory does capacity() of a nonlinear network take: N = 5000 samples of 64 inputs, one hidden layer
+# of 15 tanh units, p = 991? Time relative to a floor, two passes of BLAS-3 and one factorisation (target: at most 1.5
+# times), and peak memory above an idle session that has loaded the package (target: under 300 MB).
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))
@@ -20,7 +20,7 @@ before <- if (has_peak) peak() else NA
 k <- allocate()
 after <- if (has_peak) peak() else NA
 
-# QR of the rows and their product with the right vectors are 2 rows p^2 operations each: as many as one
+# QR of the rows and their product with the right singular vectors need 2 rows p^2 operations each, as many as one
 # product with a p x p matrix.
 rows <- n * 65
 block <- matrix(rnorm(4096 * p), 4096)

@@ -1,4 +1,4 @@
-# How much sooner does fit() reach the loss that nnet and PyTorch's L-BFGS reach, from the same weights?
+# How much faster than nnet and PyTorch's L-BFGS does fit() reach the same loss, from the same weights?
 # One hidden layer of 20 logistic units, N = 1000, 10 inputs, y = sin(x1) + x2 x3 + noise of sd 0.1.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
@@ -12,10 +12,10 @@ y <- sin(x[, 1]) + x[, 2] * x[, 3] + rnorm(n, sd = 0.1)
 task <- task_data(x, y, test = 0)
 net <- input_vector(10) |> layer_dense(20, bias = TRUE) |> layer_activation("sigmoid") |> layer_dense(1, bias = TRUE)
 w <- runif(241, -0.7, 0.7)
-hidden <- matrix(w[1:220], 11) # nnet: unit by unit, its constant first
+hidden <- matrix(w[1:220], 11) # order of nnet: unit by unit, the bias of a unit first
 start <- set_coef(net, c(t(hidden[-1, ]), hidden[1, ], w[222:241], w[221]))
 
-# Seconds until fit() is at or below `loss`: the iteration is looked up in one long run, and a run of that
+# Seconds until fit() reaches `loss` or less. The number of iterations is taken from one long run, and a run of that
 # many iterations is timed.
 reach <- function(loss, method) {
   long <- suppressWarnings(fit(start, task, method = method,

@@ -1,4 +1,4 @@
-# One hidden layer of 20 logistic units by torch.optim.LBFGS with strong Wolfe line search; see fit-nonlinear.R.
+# Trains one hidden layer of 20 logistic units by torch.optim.LBFGS with strong Wolfe line search; see fit-nonlinear.R.
 from peer import *
 
 data = np.loadtxt(sys.argv[1], delimiter=",")

@@ -1,4 +1,4 @@
-/* The floor of an allocation by QR: dgeqrf(J), dgesdd of the triangle, by the LAPACK that R uses. Compiled by
+/* The floor of an allocation by QR: dgeqrf(J) and dgesdd of the triangle, in the LAPACK of R. Compiled by
  * allocation.R. */
 #define USE_FC_LEN_T
 #include <R.h>

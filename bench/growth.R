@@ -1,10 +1,11 @@
-# How do allocation and tangent grow? Exponents by regression of log seconds on log size, beside the theoretical
-# ones. Allocation of a Gaussian J of n x p (see allocation.R): n from 256 to 16384 at p = 50, p from 50 to 2000
-# at n = 16384. Tangent: n from 256 to 16384 of two convolutions (kernel 3, same padding), 16 averages and a dense
-# layer (p = 344), and to 4096 of a recurrence of 8 states (p = 80); p from 50 to 2000 by the convolutions' filters
-# at n = 1024. It has n p entries, of which those of a recurrence are sums over all later positions. Small sizes have
-# costs of their own, so exponents may be below the theoretical ones; `upper` is that of the larger half of the sizes.
-# Also the singular values of the p x p triangle are in an allocation: p^3, at p = 2000 a part of the whole.
+# How does the time of allocation and tangent grow with the size? Exponents by regression of log seconds on log size,
+# with the theoretical exponents. Allocation of a Gaussian J of n x p (see allocation.R): n from 256 to 16384 at p = 50,
+# p from 50 to 2000 at n = 16384. Tangent: n from 256 to 16384 for two convolutions (kernel 3, same padding), 16
+# averages and a dense layer (p = 344), and to 4096 for a recurrence of 8 states (p = 80); p from 50 to 2000 by the
+# number of filters of the convolutions at n = 1024. A tangent has n p entries; for a recurrence each is a sum over all
+# later positions. Small sizes are dominated by fixed costs, so exponents may be below the theoretical ones; `upper` is
+# the exponent of the larger half of the sizes. An allocation also computes the singular values of the p x p triangle,
+# which takes O(p^3) and is noticeable at p = 2000.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))

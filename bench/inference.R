@@ -1,6 +1,6 @@
 # Size of tests and coverage of intervals under a known truth.
-# Call: Rscript bench/inference.R [DRAWS]; prints tables of shares, with their standard errors. DRAWS (1000) for
-# contrasts; a fifth of them for profiles, a tenth for the allocations.
+# Call: Rscript bench/inference.R [DRAWS]; prints tables of shares with their standard errors. DRAWS (1000) is the
+# number of draws for contrasts; profiles use a fifth and allocations a tenth of it.
 
 suppressMessages(library(capalloc))
 draws <- as.integer(c(commandArgs(TRUE), 1000)[[1]])
@@ -8,8 +8,8 @@ quiet <- function(code) suppressWarnings(code, classes = "capalloc_warning")
 share <- function(hit) sprintf("%.3f (%.3f)", mean(hit), sqrt(mean(hit) * (1 - mean(hit)) / length(hit)))
 table_of <- function(rows) print(knitr::kable(do.call(rbind, rows), "pipe"))
 
-# Excess losses: an effect of each network on each task (standard deviation `between`, mean `effect`), an effect of each
-# sample that networks share, and noise. Replicates x tasks x networks.
+# Simulated excess losses (replicates x tasks x networks): an effect of each network on each task (standard deviation
+# `between`, mean `effect`), an effect of each sample that is shared by all networks, and noise.
 draw_losses <- function(R, T, k, effect = numeric(k), between = 0.5, noise = 1, tail = rnorm) {
   task <- rnorm(T)
   own <- matrix(tail(T * k), T) * between
@@ -107,7 +107,7 @@ profile_comparison <- function(a, b) {
 rows <- list()
 for (R in c(5, 10, 20, 40)) for (rho in c(0, 0.9)) {
   bump <- pnorm(seq(-1.5, 1, length.out = 32))
-  truth <- pnorm(qnorm(bump) / sqrt(1.25)) - 0.5 # the mean of pnorm(m + z / 2), less that of pnorm(z / 2)
+  truth <- pnorm(qnorm(bump) / sqrt(1.25)) - 0.5 # mean of pnorm(m + z / 2) minus mean of pnorm(z / 2)
   out <- vapply(seq_len(draws %/% 5), function(i) {
     shared <- smooth(R, 32, rho) * sqrt(0.5) / 2
     draw <- function(m) pnorm(rep(m, each = R) + shared + smooth(R, 32, rho) * sqrt(0.5) / 2)
@@ -125,7 +125,7 @@ table_of(rows)
 
 # ---- intervals of an allocation ------------------------------------------------------------------------------
 cat("\nAllocations of fits to a sample, 99 refits. Over rows: how often 95% intervals cover the population's
-capacity. Over samples: how often they cover that of another sample. Mean over inputs, and the least of an input.\n\n")
+capacity. Over samples: how often they cover that of another sample. Mean over inputs, and minimum over inputs.\n\n")
 rows <- list()
 cases <- list(
   `recurrent, two diagonal states` = arch_recurrent(8, 2, "diagonal"), `dilated, one filter` = arch_dilated(8, 1)

@@ -1,7 +1,7 @@
-# How much faster does compare_architectures() get with two workers? 8 architectures x 6 tasks at length 64, as many
-# replicates as make the sequential run last 60 seconds; in this session, on one and on two multisession workers, one
-# BLAS thread each. Starting the workers is not counted: each has done a run before. Target: two workers at
-# least 1.7 times faster than one. Takes about three minutes; CAPALLOC_BENCH_QUICK=1 makes the runs last 5 seconds.
+# How much faster is compare_architectures() with two workers? 8 architectures x 6 tasks at length 64, with so many
+# replicates that the sequential run takes 60 seconds; in this session, on one and on two multisession workers, one BLAS
+# thread each. The time to start workers is excluded: each does a run before. Target: two workers at least 1.7 times
+# faster than one. It takes about three minutes; with CAPALLOC_BENCH_QUICK=1 the sequential run takes 5 seconds.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))
@@ -31,7 +31,7 @@ here <- add("this session")
 spent <- tapply(cmp$runs$seconds, factor(cmp$runs$network, names(networks)), sum)
 results <- lapply(1:2, function(workers) {
   future::plan("multisession", workers = I(workers))
-  run(4, networks[1:4], tasks[1:2]) # warm: every worker has loaded the package and compiled its functions
+  run(4, networks[1:4], tasks[1:2]) # warm-up: every worker loads the package and compiles its functions
   out <- add(paste(workers, "worker(s)"))
   future::plan("sequential")
   out

@@ -1,7 +1,7 @@
 # How much memory does the allocation of a tangent of 200000 x 1000 take? Three strided convolutions and a dense
-# layer, 20000 inputs, 10 outputs, p = 1030, in a session of its own under /usr/bin/time -v; `megabytes` is its
-# peak resident memory, `idle` that of a session that has loaded the package and built the network. J itself would
-# be `size`. Target: less than 300 MB above idle.
+# layer, 20000 inputs, 10 outputs, p = 1030, in a separate session under /usr/bin/time -v. `megabytes` is its peak
+# resident memory, `idle` that of a session that has loaded the package and built the network. `size` is the size of J.
+# Target: less than 300 MB above idle.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))
@@ -24,7 +24,7 @@ allocate <- c(
   'cat("seconds", took, "\\ntotal", attr(k, "total"), "\\np", length(coef(net)), "\\n")'
 )
 
-# Named numbers that the session prints, and its peak.
+# Returns a list of the numbers that a session prints (seconds, total, p) and of its peak memory in megabytes.
 session <- function(code) {
   own <- c(peak_code, code, 'if (file.exists("/proc/self/status")) cat("peak", peak(), "\\n")')
   said <- in_session(own, prefix = if (file.exists(timer)) c(timer, "-v"))

@@ -1,4 +1,4 @@
-# How fast are mixed derivatives d2 yhat / dx dtheta, against PyTorch's vmap of jacrev of grad?
+# How fast are mixed derivatives d2 yhat / dx dtheta, compared with PyTorch's vmap of jacrev of grad?
 # One hidden layer of 15 tanh units, 64 inputs (p = 991), N = 200 samples.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])

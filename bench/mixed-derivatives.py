@@ -1,4 +1,4 @@
-# d2 yhat / dx dtheta of one hidden tanh layer by functorch; see mixed-derivatives.R.
+# Mixed derivatives d2 yhat / dx dtheta of one hidden tanh layer by functorch; see mixed-derivatives.R.
 from peer import *
 from functorch import vmap, jacrev, grad
 

@@ -1,5 +1,6 @@
-# How fast is tangent() of networks other than dilated stacks, against PyTorch's fastest of per-example gradients
-# over one-hot inputs and pulled-back one-hot effective weights? Target: 20 times on each. Networks with one output:
+# How fast is tangent() of networks other than dilated stacks, compared with the fastest of PyTorch's per-example
+# gradients over one-hot inputs and pullbacks of one-hot effective weights? Target: 20 times faster for each network.
+# The networks have one output:
 # elman           32 states over 512 positions, read-out of the last state
 # residual        8 blocks of 2 convolutions, 8 channels, kernel 3, same padding, length 256, read at the newest
 #                 position

@@ -1,4 +1,4 @@
-# Per-example parameter gradients of other networks over one-hot inputs; see other-tangents.R.
+# Computes per-example parameter gradients of other networks over one-hot inputs; see other-tangents.R.
 # Arguments: theta, network, times, file for J.
 import functorch
 from peer import *

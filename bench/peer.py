@@ -1,4 +1,4 @@
-# What the scripts of PyTorch's side share; each is called by the R script of the same name.
+# Functions that the PyTorch scripts share. The R script of the same name calls each of them.
 import os, statistics, sys, time
 import numpy as np, torch
 

@@ -1,5 +1,5 @@
-# How long does capacity through layers take: a residual chain of depth 1000 on 256 positions in mode total (target:
-# seconds), and the other modes at depths where they are used?
+# How long does capacity through layers take, for a residual chain of depth 1000 on 256 positions in mode total (target:
+# seconds), and in the other modes at their usual depths?
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))

@@ -1,7 +1,7 @@
-# How much memory and time a comparison of 10000 runs takes in the main process, beyond the runs themselves: a small
-# network, sequentially, with a checkpoint, resumed from it, and on two workers.
+# How much memory and time does a comparison of 10000 runs take in the main process, beyond the runs themselves? Small
+# networks, sequentially, with a checkpoint, resumed from it, and on two workers.
 #
-# Call: Rscript bench/scale.R [RUNS], each way in a session of its own
+# Call: Rscript bench/scale.R [RUNS]; each way runs in a separate session
 
 arguments <- commandArgs(TRUE)
 runs <- if (length(arguments) > 0) as.integer(arguments[1]) else 10000L

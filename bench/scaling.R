@@ -1,7 +1,7 @@
-# At which exponent of the residual scale does capacity spread the same at any depth? Mode total is exact; on random
-# weights the 99% intervals of the critical exponent should hold 1/2 where weights are independent, and 1 where they are
-# shared (target: within 0.1 from 100 draws). What follows: the depths doubled, the spread at other exponents, and
-# blocks that drift.
+# At which exponent of the residual scale is the spread of capacity independent of the depth? Mode total is exact. On
+# random weights the 99% intervals of the critical exponent should contain 1/2 for independent weights and 1 for shared
+# weights (target: width below 0.1 from 100 draws). Further tables have doubled depths, other exponents, and blocks with
+# drift.
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))
@@ -42,12 +42,12 @@ show(c(
 ))
 cat("Other exponents\n")
 show(lapply(c(0.4, 0.6, 0.75), function(a) row("independent", "relu", a, depths)))
-cat("Blocks without weights behind the activation: those whose phi has a mean drift, the more the deeper\n")
+cat("Blocks without weights after the activation: if phi has a nonzero mean, they drift, more so with depth\n")
 show(c(
   lapply(phis, function(phi) row("independent", phi, 0.5, depths, mixing = FALSE)),
   list(row("independent", "relu", 0.5, 2 * depths, mixing = FALSE))
 ))
 
-cat("Variance of weights: factors of the trace of S backwards, the same per unit, and of the signal forwards\n")
+cat("Variance of weights: factors of the trace of S backwards, also per unit, and of the signal forwards\n")
 print(glance(variance_study(c(16, 64, 32, 128, 64, 16, 8), draws = 10 * draws, seed = 1)), digits = 3,
   row.names = FALSE)

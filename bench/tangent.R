@@ -1,9 +1,10 @@
-# How fast is tangent(), how does it grow with the length, and how much memory does it take? Against PyTorch's
-# fastest of per-example gradients over one-hot inputs, pulled-back one-hot effective weights and forward mode.
+# How fast is tangent(), how does its time grow with the length, and how much memory does it take? It is compared with
+# the fastest of PyTorch's per-example gradients over one-hot inputs, pullbacks of one-hot effective weights and forward
+# mode.
 # Dilated stacks of 2 taps, dilations 1, 2, 4, .., 8 filters in each layer but the last, one output; lengths 64 to
 # 4096. ms_call is the time inside .Call, ms_fixed that of the R code that does not touch J; x_J the peak memory
 # of a call over the size of J. Targets: at 1024 (p = 1056) 100 times faster than PyTorch; ns per entry inside
-# .Call within 2 times from 256 to 4096; memory under 4 times J (NA where J is too small to tell).
+# .Call within 2 times from 256 to 4096; memory under 4 times J (NA if J is too small to measure).
 
 file <- sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)[1])
 source(file.path(dirname(file), "bench.R"))

@@ -1,4 +1,4 @@
-# Per-example parameter gradients of a dilated stack over one-hot inputs; see tangent.R.
+# Computes per-example parameter gradients of a dilated stack over one-hot inputs; see tangent.R.
 # Arguments: theta, length, filters, times, file for J.
 import functorch
 from peer import *
@@ -42,7 +42,7 @@ sizes = [size for size in (32, 128, 512) if size < n] + [n]
 ways = {f"vmap(grad), {size} rows at a time": gradients(size) for size in sizes}
 ways.update({f"vmap(vjp), {size} rows at a time": pulled_back(size) for size in sizes})
 ways["jacfwd"] = lambda: functorch.jacfwd(impulse)(weights)
-if times == 0:  # too long to try all of them
+if times == 0:  # a single run: trying all methods would take too long
     ways = {name: way for name, way in ways.items() if " 128 rows" in name}
 best, took = fastest(ways, times)
 print("seconds", took)

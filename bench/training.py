@@ -1,5 +1,5 @@
-# A dilated stack on a task's moments by torch.optim.LBFGS with strong Wolfe line search, until the largest entry of the
-# gradient is below 1e-6; see training.R.
+# Trains a dilated stack on the moments of a task by torch.optim.LBFGS with strong Wolfe line search, until the largest
+# entry of the gradient is below 1e-6; see training.R.
 # Arguments: theta, Sigma, C, tr V, length, filters, most seconds, file for the trained theta.
 from peer import *
 
@@ -65,7 +65,7 @@ def run(loss, memory, most):
     return {"seconds": took, "iterations": optimiser.state[weights[0]]["n_iter"], "gradient": gradient}, weights
 
 
-# Two forms of the loss, PyTorch's own number of kept steps and a usual smaller one: what is there first counts.
+# Two forms of the loss, each with PyTorch's default memory and with a smaller usual one; the shortest time counts.
 seconds(lambda: torch.autograd.grad(quadratic(w := matrices()), w), 1)
 best, weights = None, None
 for memory in (100, 10):

@@ -6,7 +6,7 @@
  * has a bias):
  *   L(theta) = tr V - 2 tr(W C) + tr(W Sigma W') = floor + |R W' - T|^2
  * with Sigma = R'R, R'T = C and floor the loss of the best linear map. R comes from a QR
- * factorisation of rows or a pivoted Cholesky factorisation of stated moments: R/fit-moments.R.
+ * factorisation of rows or a pivoted Cholesky factorisation of stated moments: R/task-root.R.
  */
 
 #include <stddef.h>

@@ -1,9 +1,9 @@
-# See check-calls.sh, which calls this with the folder of the tests, the number of calls, a seed and the first number.
+# Called by check-calls.sh with the folder of the tests, the number of calls, a seed and the first number.
 #
-# The calls are those of tests/testthat/helper-calls.R. They are made in processes of some hundred each, which write
-# the number of a call before they make it. A process that ends before its calls do, or that stays at one call for too
-# long, shows which call did that, and the next process goes on behind it. CAPALLOC_CALL_MEMORY is the limit of a
-# process's memory in kilobytes, or "unlimited", as the sanitizers need it.
+# tests/testthat/helper-calls.R makes the calls. They run in processes of a thousand calls each. A process writes the
+# number of a call to a file before it makes the call. If the process ends early or a call takes too long, this file
+# identifies the call, and the next process starts with the call after it. CAPALLOC_CALL_MEMORY is the memory limit of a
+# process in kilobytes, or "unlimited" for sanitizers.
 
 memory <- Sys.getenv("CAPALLOC_CALL_MEMORY", "4000000")
 longest <- 30 # seconds that one call may take
@@ -24,9 +24,9 @@ make_calls <- function(tests, seed, first, last, folder) {
   saveRDS(do.call(rbind, found), file.path(folder, "found.rds"))
 }
 
-# ---- their watch ---------------------------------------------------------------------------------
+# ---- monitoring a process ------------------------------------------------------------------------
 
-# In the background; its exit status is written when it has ended.
+# Starts a process of calls in the background and returns its folder, where its exit status is written when it ends.
 begin <- function(...) {
   folder <- tempfile("calls")
   dir.create(folder)
@@ -44,7 +44,7 @@ here <- function(folder, file) file.exists(file.path(folder, file))
 text_of <- function(folder, file) if (here(folder, file)) readLines(file.path(folder, file), warn = FALSE) else ""
 call_of <- function(folder) paste(text_of(folder, "at"), collapse = "")
 
-# Waits for its end; how it ended.
+# Waits until the process of a folder ends. Returns "" if it made all its calls, else the reason why not.
 watch <- function(folder) {
   at <- ""
   since <- proc.time()[["elapsed"]]
@@ -53,16 +53,16 @@ watch <- function(folder) {
     now <- call_of(folder)
     if (now != "" && now != at) since <- proc.time()[["elapsed"]]
     if (now != "") at <- now
-    # before the first call R and its packages are loaded
+    # the limit is longer before the first call, since R and packages are loaded then
     if (proc.time()[["elapsed"]] - since > if (at == "") 10 * longest else longest) {
       tools::pskill(as.integer(text_of(folder, "pid")), tools::SIGKILL)
-      return(paste("no end after", longest, "seconds"))
+      return(paste("still running after", longest, "seconds"))
     }
   }
   if (here(folder, "found.rds")) "" else paste("the process ended with status", text_of(folder, "status"))
 }
 
-# One row a call: of those that a process made, or the one that ended it.
+# Returns a data frame with one row for each call: all calls of a complete process, or the call that ended it.
 calls_of <- function(folder, end) {
   if (end == "") return(readRDS(file.path(folder, "found.rds")))
   at <- strsplit(call_of(folder), " ")[[1L]]
@@ -80,7 +80,7 @@ check <- function(tests, n, seed, first) {
     folder <- begin(tests, seed, from, to)
     end <- watch(folder)
     new <- calls_of(folder, end)
-    # the calls before the one that ended the process are made again, without it
+    # the results of the calls before the one that ended the process are lost, so these calls are repeated
     if (end != "" && new$number > from) {
       again <- begin(tests, seed, from, new$number - 1)
       new <- rbind(calls_of(again, watch(again)), new)
@@ -91,13 +91,13 @@ check <- function(tests, n, seed, first) {
   found
 }
 
-# Whether all ended as they must.
+# Prints a summary and the bad calls. Returns whether each call ended in an error or a value.
 tell <- function(found, seed) {
   good <- c("error", "value", "R's error")
   bad <- found[!found$outcome %in% good, ]
   print(table(found$routine, factor(found$outcome, good), dnn = NULL))
   cat(sprintf(
-    "%d calls of %d routines with seed %d: %d refused, %d still valid, %d refused by R, %d that did not end so\n",
+    "%d calls of %d routines with seed %d: %d refused, %d still valid, %d refused by R, %d other\n",
     nrow(found), length(unique(found$routine)), seed, sum(found$outcome == "error"), sum(found$outcome == "value"),
     sum(found$outcome == "R's error"), nrow(bad)
   ))
@@ -113,7 +113,7 @@ if (given[1L] == "calls") {
   make_calls(given[2L], numbers[1L], numbers[2L], numbers[3L], given[6L])
 } else {
   numbers <- as.integer(given[2:4])
-  if (anyNA(numbers) || any(numbers < 1L)) stop("N, SEED and FIRST are whole numbers from 1")
+  if (anyNA(numbers) || any(numbers < 1L)) stop("N, SEED and FIRST must be positive whole numbers")
   good <- tell(check(normalizePath(given[1L]), numbers[1L], numbers[2L], numbers[3L]), numbers[2L])
   quit(status = if (good) 0L else 1L)
 }

@@ -1,5 +1,5 @@
-# Interrupts long calls at random moments, N times in the middle of one. After each the same call must give the answer
-# that it gives when it is left alone, and in the end the session must hold no more memory than before.
+# Interrupts long calls at random moments, until N interrupts arrived during a call. After each interrupt the same call
+# must return the value that it returns without interrupts. At the end the session must use no more memory than before.
 # Call: Rscript check-interrupts.R N SEED
 
 arguments <- as.integer(commandArgs(TRUE))
@@ -23,7 +23,7 @@ deep <- input_sequence(256)
 for (i in 1:200) deep <- layer_residual(deep, \(x) layer_conv(x, 1, 3, padding = "same"), scale = 0.1)
 deep <- initialise(deep, seed = 1)
 
-# Each gives what it must give again; times are left out.
+# Functions whose values are compared before and after an interrupt. Values exclude run times.
 calls <- list(
   fit = function() coef(fit(stack(128, 4), long, seed = 1, control = list(max_iterations = 150))),
   restarts = function() coef(fit(stack(64, 4), task_fgn(64, hurst = 0.8), seed = 1, restarts = 30)),
@@ -48,13 +48,14 @@ resident <- function() {
   as.numeric(sub("\\D*(\\d+).*", "\\1", grep("^VmRSS", readLines("/proc/self/status"), value = TRUE))) / 1024
 }
 
-# Whether the call was still at work when the interrupt came.
+# Interrupts a call after some seconds. Returns whether the interrupt arrived before the call ended.
 interrupted <- function(call, after) {
   sent <- tempfile()
   command <- sprintf("sleep %.4f; : > %s; kill -INT %d", after, sent, Sys.getpid())
   system2("sh", c("-c", shQuote(command)), wait = FALSE)
   hit <- done <- FALSE
-  said <- function(m) if (grepl("Interrupted", conditionMessage(m))) hit <<- TRUE # a comparison returns what it has
+  # an interrupted comparison returns its finished runs with a message
+  said <- function(m) if (grepl("Interrupted", conditionMessage(m))) hit <<- TRUE
   tryCatch(
     {
       withCallingHandlers(suppressWarnings(call()), message = function(m) {
@@ -75,7 +76,7 @@ took <- vapply(calls, function(call) system.time(quietly(call))[["elapsed"]], 0)
 hits <- stats::setNames(integer(length(calls)), names(calls))
 before <- NA
 sent <- wrong <- 0L
-while (sum(hits) < n && sent < 3L * n) { # some come when the call has just ended
+while (sum(hits) < n && sent < 3L * n) { # some interrupts arrive after the call has ended
   sent <- sent + 1L
   name <- names(calls)[[(sent - 1L) %% length(calls) + 1L]]
   hits[[name]] <- hits[[name]] + interrupted(calls[[name]], stats::runif(1, 0, took[[name]]))
@@ -83,12 +84,12 @@ while (sum(hits) < n && sent < 3L * n) { # some come when the call has just ende
   took[[name]] <- system.time(again <- quietly(calls[[name]]))[["elapsed"]]
   if (!identical(again, wanted[[name]])) {
     wrong <- wrong + 1L
-    cat("interrupt", sent, ": another answer by", name, "\n")
+    cat("interrupt", sent, ": another value of", name, "\n")
   }
   if (sent == length(calls)) before <- resident() # each has been interrupted once
 }
 after <- resident()
 print(data.frame(call = names(calls), interrupted = hits), row.names = FALSE)
-cat(sprintf("%d interrupts, %d of them in the middle of a call; %d wrong answers; %.0f MB, then %.0f MB\n",
+cat(sprintf("%d interrupts, %d of them during a call; %d wrong values; %.0f MB, then %.0f MB\n",
   sent, sum(hits), wrong, before, after))
 quit(status = if (wrong > 0 || sum(hits) < n || after > before + 30) 1L else 0L)

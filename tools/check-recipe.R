@@ -1,9 +1,9 @@
-# Checks the toy layer of tools/check-recipe.sh: shape, names, print, tangent, and capacity of linear and nonlinear
-# networks with it.
+# Checks the toy layer of tools/check-recipe.sh: shape, names, printed output, tangent, and capacity in a linear and a
+# nonlinear network.
 
 library(capalloc)
 
-# list(network with the toy layer, network without): 32 inputs, total capacity 20
+# list(with, without): networks with and without the toy layer, of 32 inputs.
 networks <- function(bend = identity) {
   build <- function(toy) {
     input_sequence(16, channels = 2) |> layer_conv(2, 4, stride = 4) |> toy() |> bend() |> layer_dense(1)
@@ -11,7 +11,7 @@ networks <- function(bend = identity) {
   list(with = initialise(build(layer_toy), seed = 1), without = initialise(build(identity), seed = 1))
 }
 
-# Central differences of f(theta), a column for each parameter.
+# The Jacobian of f at theta by central differences (values x parameters).
 by_differences <- function(f, theta, h = 1e-5) {
   vapply(seq_along(theta), function(k) {
     moved <- function(sign) c(f(replace(theta, k, theta[[k]] + sign * h)))
@@ -19,7 +19,7 @@ by_differences <- function(f, theta, h = 1e-5) {
   }, numeric(length(f(theta))))
 }
 
-# ---- shape, names, print -----------------------------------------------------------------------------------
+# ---- shape, names, output ----------------------------------------------------------------------------------
 
 net <- networks()$with
 theta <- coef(net)
@@ -36,8 +36,9 @@ stopifnot(
 weights <- function(theta) effective_weights(set_coef(net, theta))
 stopifnot(max(abs(tangent(net) - by_differences(weights, theta))) < 1e-8)
 
-# The layer multiplies the filters before it, so it has a twin without it: the same network with these filters
-# multiplied. Its parameters repeat directions of its neighbours, so both have the same capacities.
+# The layer multiplies the filters of the layer before it, so a network without it whose filters are multiplied by these
+# numbers computes the same function. The parameters of the layer add no direction to the column space of the tangent,
+# so both networks have the same capacities.
 twin <- networks()$without
 filters <- theta[!toy]
 kernel <- grepl("^conv1", names(filters)) # filter x channel x tap, the first index fastest
@@ -56,8 +57,9 @@ stopifnot(
 
 # ---- nonlinear ---------------------------------------------------------------------------------------------
 
-# Capacity is the diagonal of the projector on the columns of D, here from central differences of the tangent maps at
-# three inputs. Their error is far below the tolerance, which is far below the least singular value.
+# Capacity is the diagonal of the projector onto the column space of D. Here D is computed by central differences of the
+# tangent maps at three inputs. Their error is far below the tolerance, and the tolerance far below the smallest nonzero
+# singular value.
 net <- networks(\(x) layer_activation(x, "tanh"))$with
 x <- matrix(2 * sin((1:96)^2), 3)
 maps <- function(theta) vapply(1:3, function(s) c(linearise(set_coef(net, theta), x[s, , drop = FALSE])), numeric(33))

@@ -1,8 +1,8 @@
-# See check-resume.sh, which calls this with the number of kills and a seed.
+# Called by check-resume.sh with the number of kills and a seed.
 #
-# A trial is one checkpoint, whose comparison is begun again until it ends. In trials of sessions the session is
-# killed, with no workers or with two; in trials of workers one of the two workers is killed while a run is under way,
-# and the session goes on. A kill hits when its process was alive and the comparison had not ended.
+# A trial is one checkpoint, whose comparison is repeated until it ends. In trials of sessions the session is killed,
+# with no workers or with two. In trials of workers one of the two workers is killed during a run, and the session
+# continues. A kill counts as a hit if its process was alive and the comparison had not ended.
 
 library(capalloc)
 arguments <- as.integer(commandArgs(TRUE))
@@ -11,7 +11,7 @@ set.seed(arguments[2])
 folder <- tempfile("resume")
 dir.create(folder)
 
-# Every process of the trials writes its number when it begins a run, which then takes a while.
+# Every process of the trials writes its process number when it starts a run. Each run is slowed down.
 profile <- file.path(folder, "profile.R")
 writeLines("registerS3method('simulate', 'slow_task', function(object, nsim, seed = NULL, ...) {
   cat(Sys.getpid(), '\\n', file = Sys.getenv('CAPALLOC_AT_WORK'), append = TRUE)
@@ -31,7 +31,8 @@ writeLines("library(capalloc)
   cmp$runs$seconds <- NULL
   saveRDS(unclass(cmp)[c('runs', 'allocation', 'demand')], given[4])", script)
 
-# A session of the comparison, in the background: its process number, and where its result and its workers will be.
+# Starts a session of the comparison in the background. Returns a list: `pid` its process number, `result` the file for
+# its result, `work` the file for the process numbers of its workers.
 begin <- function(checkpoint, workers) {
   files <- tempfile(c("pid", "result", "work"), folder)
   Sys.setenv(R_PROFILE_USER = profile, CAPALLOC_AT_WORK = files[3])
@@ -46,7 +47,7 @@ until <- function(holds) {
     if (holds()) return(TRUE)
     Sys.sleep(0.01)
   }
-  stop("waited in vain for ", deparse(body(holds)))
+  stop("timed out waiting for ", deparse(body(holds)))
 }
 
 alive <- function(session) tools::pskill(session$pid, 0)
@@ -60,7 +61,7 @@ kill <- function(pid, session) {
   hit
 }
 
-# Waits until a random part of what is left is written, and then for a random moment.
+# Waits until a random part of the remaining runs is written, and then for a random time.
 random_moment <- function(checkpoint, session) {
   done <- written(checkpoint)
   enough <- done + sample(max(1, 38 - done), 1)
@@ -74,7 +75,7 @@ kill_session <- function(checkpoint, workers) {
   kill(session$pid, session)
 }
 
-# The process that began a run last, which is a worker.
+# Kills the process that started the latest run, which is a worker.
 kill_worker <- function(checkpoint, session) {
   random_moment(checkpoint, session)
   workers <- at_work(session)
@@ -117,7 +118,7 @@ while (hits[["worker"]] < wanted) {
   session <- begin(checkpoint, 2)
   for (i in seq_len(sample(1:2, 1))) hits["worker"] <- hits["worker"] + kill_worker(checkpoint, session)
   until(function() file.exists(session$result) && ended(session))
-  # without another session, unless the same run was hit twice
+  # a run whose worker died twice is marked as failed; then another session resumes the comparison
   result <- readRDS(session$result)
   twice <- sum(result$runs$error %in% "worker died")
   if (twice > 0) result <- result_of(checkpoint, 2)
@@ -126,5 +127,5 @@ while (hits[["worker"]] < wanted) {
 
 unlink(folder, recursive = TRUE)
 cat(paste0(hits, " kills of a ", names(hits), " hit\n"), sep = "")
-cat(if (good) "All results are those of the uninterrupted session\n" else "Some results differ\n")
+cat(if (good) "All results equal those of the uninterrupted session\n" else "Some results differ\n")
 quit(status = if (good) 0L else 1L)

@@ -1,9 +1,9 @@
-# Calls every routine of the C core as it should be called, on small networks, and once so that it raises. It fails
-# when an answer is not that of the same call made before.
-# Call: Rscript check-routines.R TESTS KIND, TESTS the folder of the tests, KIND what is between the two calls:
-#   collect  the second runs with gctorture2(): R collects its garbage at every allocation
-#   twice    nothing: for valgrind
-# and for both `few` behind it: each routine on one network.
+# Calls every routine of the C core on small networks with valid arguments and with invalid arguments, each call twice.
+# It fails if the two values of a call differ.
+# Call: Rscript check-routines.R TESTS KIND [few], TESTS the folder of the tests, KIND one of
+#   collect  the second call runs with gctorture2(): garbage collection at every allocation
+#   twice    both calls run alike: for valgrind
+# With `few` each routine is called on one network only.
 
 library(capalloc)
 given <- commandArgs(TRUE)
@@ -12,7 +12,7 @@ for (file in file.path(given[1L], paste0("helper-", c("networks", "ffi", "calls"
 torture <- given[2L] == "collect"
 few <- "few" %in% given
 
-# Small ones of every kind of operation.
+# Small networks, which together have every kind of operation.
 small_networks <- function() {
   list(
     linear = input_sequence(3) |> layer_conv(2, 2, bias = TRUE) |>
@@ -30,7 +30,7 @@ calls_of <- function(network) {
   c(calls, list(ffi_activations = list(), ffi_operations = list(), ffi_threads = list(0)))
 }
 
-# The same with a network that does not exist, or what stands first.
+# The arguments with an invalid first one, which is the network in most routines. NULL if there are no arguments.
 broken <- function(arguments) if (length(arguments) > 0L) replace(arguments, 1L, list("no network"))
 
 answer <- function(routine, arguments) {
@@ -42,7 +42,7 @@ answer <- function(routine, arguments) {
   tryCatch(eval(call), capalloc_error = function(e) "refused")
 }
 
-# Whether the second call is as the first.
+# Whether both calls return the same value.
 same <- function(routine, arguments) {
   torture <<- FALSE
   expected <- answer(routine, arguments)
@@ -62,8 +62,8 @@ bad <- unlist(house$with_plain_errors(Map(function(name, routine, arguments) {
   if (!all(vapply(ways, function(way) same(routine, way), NA))) name
 }, names(calls), of, calls)))
 writeLines(c(
-  sprintf("%d calls of %d routines, and %d that are refused", length(calls), length(unique(of)), length(refused)),
+  sprintf("%d valid calls of %d routines, and %d invalid calls", length(calls), length(unique(of)), length(refused)),
   if (length(missing) > 0L) paste("without a call:", toString(missing)),
-  if (length(bad) > 0L) paste("another answer:", toString(bad))
+  if (length(bad) > 0L) paste("different values:", toString(bad))
 ))
 quit(status = if (length(missing) + length(bad) > 0L) 1L else 0L)

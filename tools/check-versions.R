@@ -1,5 +1,5 @@
-# See check-versions.sh, which calls this with a library and names of packages: puts the newest version of each, and of
-# all that they need, into the library, and says which there are.
+# Called by check-versions.sh with a library and names of packages. Installs the newest version of each package and of
+# its dependencies into the library, and prints the versions.
 
 arguments <- commandArgs(TRUE)
 lib <- arguments[1]
@@ -17,4 +17,4 @@ if (length(old) > 0) install.packages(old, lib, available = known, Ncpus = 2L)
 there <- installed.packages(lib)[, "Version"]
 missing <- setdiff(wanted, names(there))
 cat(sprintf("version %s %s\n", names, there[names]), sep = "")
-if (length(missing) > 0) stop("These did not install: ", toString(missing))
+if (length(missing) > 0) stop("Packages that could not be installed: ", toString(missing))

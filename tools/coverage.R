@@ -1,4 +1,4 @@
-# See coverage.sh, which calls this with a copy of the package and perhaps a filter of its test files.
+# Called by coverage.sh with a copy of the package and optionally a filter of test files.
 
 arguments <- commandArgs(TRUE)
 filter <- if (length(arguments) > 1) arguments[2]
@@ -7,12 +7,12 @@ code <- sprintf("testthat::test_dir(%s, package = 'capalloc', load_package = 'in
   reporter = 'summary', stop_on_failure = FALSE)", deparse(tests), deparse(filter))
 coverage <- covr::package_coverage(arguments[1], type = "none", code = code, quiet = FALSE)
 
-# One row a line, as covr counts them: of R those with code, of C those of gcov.
+# One row for each line of code, as counted by covr for R and by gcov for C.
 lines <- covr::tally_coverage(coverage, by = "line")
 runs <- tapply(lines$value > 0, lines$filename, sum)
 all <- tapply(lines$value, lines$filename, length)
 
-# 3, 4, 5, 9 as "3-5 9"
+# Line numbers as text: 3, 4, 5, 9 become "3-5 9".
 ranges <- function(at) {
   runs <- split(at, cumsum(c(1, diff(at) != 1)))
   paste(vapply(runs, function(run) paste(unique(range(run)), collapse = "-"), ""), collapse = " ")

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the tests on a build of capalloc that counts its lines, of R and of C; prints lines run and lines per file, the
-# lines that no test runs, and the total.
-# Call: sh tools/coverage.sh [FILTER], FILTER a pattern of test files' names, such as capacity
+# Measures the test coverage of the R and C code. It prints for each file how many of its lines ran and which lines did
+# not, then the totals.
+# Call: sh tools/coverage.sh [FILTER]; FILTER is a pattern of names of test files, such as capacity
 
 # shellcheck source=tools/setup.sh
 . "$(dirname "$0")/setup.sh"
@@ -9,7 +9,7 @@
 [ $# -le 1 ] || die "call: sh tools/coverage.sh [FILTER]"
 set_up coverage
 need_compilers c "$toolchain"
-have gcov || die "gcov, which comes with gcc, is not there"
+have gcov || die "gcov, which is part of gcc, is not installed"
 
 copy_sources
 cp -R "$top/tests" "$work/capalloc/"

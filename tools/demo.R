@@ -1,4 +1,4 @@
-# Compares architectures on classical tasks and on sunspots, or on a series of the user's, and reports it.
+# Compares architectures on classical tasks and on sunspots, or on a series of the user, and writes reports.
 # Call: Rscript demo.R [FILE.csv COLUMN], with capalloc and ggplot2; pictures and reports go to ./capalloc-demo/
 
 suppressPackageStartupMessages({
@@ -7,7 +7,7 @@ suppressPackageStartupMessages({
 })
 
 folder <- "capalloc-demo"
-# R without a bitmap device can still draw PDF.
+# R without a bitmap device can draw PDF.
 extension <- if (capabilities("png")) "png" else "pdf"
 refuse <- function(...) stop(..., call. = FALSE)
 
@@ -24,11 +24,11 @@ read_column <- function(file, column) {
   )
   if (!column %in% names(table)) {
     known <- paste0("'", names(table), "'", collapse = ", ")
-    refuse(file, " has no column '", column, "'; it has ", known)
+    refuse(file, " has no column '", column, "'; its columns are ", known)
   }
   series <- as_numbers(table[[column]], column)
   if (length(series) < 32) {
-    refuse("column '", column, "' is too short: ", length(series), " observations, 32 are needed")
+    refuse("column '", column, "' is too short: ", length(series), " observations, at least 32 are needed")
   }
   series
 }
@@ -48,7 +48,7 @@ as_numbers <- function(text, column) {
   numbers
 }
 
-# The longest input, up to 64, with three windows for each of its values.
+# The input length: the largest power of two from 8 to 64 that is at most a quarter of the length of the series.
 length_for <- function(series) {
   lengths <- 2^(3:6)
   length <- max(lengths[4 * lengths <= length(series)])
@@ -60,9 +60,9 @@ length_for <- function(series) {
   length
 }
 
-# ---- comparing and showing ---------------------------------------------------------------------
+# ---- results -----------------------------------------------------------------------------------
 
-# The mean over replicates of what each network has in each octave of the lag.
+# Data frame of capacities, means over replicates: one row for each octave of the lag, one column for each network.
 by_octave <- function(cmp, task) {
   rows <- cmp$allocation[cmp$allocation$task == task, ]
   breaks <- c(0, 2^(0:ceiling(log2(max(rows$lag, na.rm = TRUE)))))
@@ -86,7 +86,7 @@ save_picture <- function(picture, name, width = 9, height = 5) {
   ggsave(file, picture, width = width, height = height, dpi = 120, bg = "white")
 }
 
-# Without pandoc there is no report, and the demo says so and goes on.
+# Without pandoc the report is skipped with a message.
 write_report <- function(cmp, name, title) {
   tryCatch(
     report(cmp, file = file.path(folder, paste0(name, ".html")), title = title),
@@ -104,7 +104,7 @@ show <- function(cmp, task, name, title) {
   write_report(cmp, if (name == "tasks") "capacity-report" else paste0("capacity-report-", name), title)
 }
 
-# ---- what is compared --------------------------------------------------------------------------
+# ---- comparisons -------------------------------------------------------------------------------
 
 compare_tasks <- function() {
   cat("\nSix architectures of about 64 parameters on six tasks, 10 replicates of each ...\n")
@@ -118,7 +118,7 @@ compare_tasks <- function() {
 }
 
 compare_series <- function(name, title, series, length) {
-  cat("\n", title, ": the next value from the last ", length, ", three architectures ...\n", sep = "")
+  cat("\n", title, ": predicting the next value from the last ", length, ", three architectures ...\n", sep = "")
   networks <- list(
     dense = arch_dense(length, bias = TRUE),
     dilated = arch_dilated(length, filters = 1, bias = TRUE),
@@ -132,7 +132,7 @@ compare_series <- function(name, title, series, length) {
 main <- function(arguments) {
   if (length(arguments) == 2) series <- read_column(arguments[1], arguments[2])
   if (!dir.exists(folder) && !dir.create(folder, showWarnings = FALSE)) {
-    refuse("cannot make the folder ", folder, " in ", getwd())
+    refuse("cannot create the folder ", folder, " in ", getwd())
   }
   if (length(arguments) == 2) {
     title <- paste0("Column '", arguments[2], "' of ", arguments[1])
@@ -141,7 +141,7 @@ main <- function(arguments) {
     compare_tasks()
     compare_series("sunspots", "Monthly sunspots", sunspots, 64)
   }
-  cat("\nAll of it is in ", normalizePath(folder), "\n", sep = "")
+  cat("\nThe results are in ", normalizePath(folder), "\n", sep = "")
 }
 
 tryCatch(main(commandArgs(TRUE)), error = function(e) {

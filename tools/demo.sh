@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compares architectures and shows where they spend their parameters, after installing whatever is missing.
-# Call: sh tools/demo.sh, or sh tools/demo.sh FILE.csv COLUMN for a series of your own; all goes to ./capalloc-demo/
+# Installs missing software, compares architectures and shows how they allocate their capacity.
+# Call: sh tools/demo.sh, or sh tools/demo.sh FILE.csv COLUMN for a series of your own. Output goes to ./capalloc-demo/
 
 # shellcheck source=tools/setup.sh
 . "$(dirname "$0")/setup.sh"

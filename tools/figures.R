@@ -1,4 +1,4 @@
-# Draws the README's pictures into man/figures/.
+# Draws the pictures of README.md into man/figures/.
 # Call: Rscript tools/figures.R, from the checkout, with capalloc and ggplot2 installed.
 
 library(capalloc)

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Fuzzes the C core below the border, with clang's libFuzzer and its address and undefined-behaviour sanitizers: replays
-# fuzz/regressions.txt and fuzz/corpus.txt, then goes on from there; any finding fails it. fuzz/fuzz-core.c says what is
-# looked for.
-# Call: sh tools/fuzz.sh [SECONDS [keep]], 60 seconds; keep writes what covers most with least back to fuzz/corpus.txt
+# Fuzzes the C core below the border with clang's libFuzzer and its address and undefined-behaviour sanitizers. It
+# replays fuzz/regressions.txt and fuzz/corpus.txt, then fuzzes from these inputs. It fails at the first finding;
+# fuzz/fuzz-core.c lists the faults that it detects.
+# Call: sh tools/fuzz.sh [SECONDS [keep]]: SECONDS (60) of fuzzing; `keep` minimises the corpus into fuzz/corpus.txt
 
 # shellcheck source=tools/setup.sh
 . "$(dirname "$0")/setup.sh"
@@ -18,12 +18,12 @@ esac
 sanitizers="-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 debian_clang="clang-14 libclang-rt-14-dev"
 
-# A clang that links the fuzzer's runtime.
+# Sets clang to one that links the runtime library of the fuzzer.
 find_clang() {
   mkdir -p "$work/probe"
   printf 'int LLVMFuzzerTestOneInput(const char *x, unsigned long n) { return x == 0 && n > 0; }\n' > "$work/probe/fuzz.c"
   for clang in ${CAPALLOC_CLANG:-} clang clang-20 clang-19 clang-18 clang-17 clang-16 clang-15 clang-14; do
-    # shellcheck disable=SC2086 # words
+    # shellcheck disable=SC2086 # several words
     ! "$clang" -fsanitize=fuzzer $sanitizers "$work/probe/fuzz.c" -o "$work/probe/fuzz" > "$work/log" 2>&1 || return 0
   done
   return 1
@@ -34,11 +34,11 @@ need_clang() {
   # shellcheck disable=SC2086
   ! can_apt || { apt_install $debian_clang; find_clang && return 0; }
   tail -n 5 "$work/log" >&2
-  die "no clang here links -fsanitize=fuzzer (above). Ask the administrator; on Debian or Ubuntu: apt-get install \
+  die "no clang links -fsanitize=fuzzer (see above). Ask the administrator; on Debian or Ubuntu: apt-get install \
 $debian_clang, or name one in CAPALLOC_CLANG"
 }
 
-# A limit that only large networks reach, made small in the copy that is fuzzed.
+# Lowers a limit in the fuzzed copy that otherwise only large networks would reach.
 lower() { # file, old, new
   grep -Fq -- "$2" "$work/fuzzed/src/$1" || die "src/$1 no longer has '$2': see tools/fuzz.sh"
   sed "s/$2/$3/" "$work/fuzzed/src/$1" > "$work/lowered"
@@ -53,13 +53,13 @@ build_fuzzer() {
   lower bounds.h "CA_MOST_RUNS = 256" "CA_MOST_RUNS = 12"
   for file in "$work"/fuzzed/src/*.c "$work"/fuzzed/fuzz/*.c; do
     name=${file##*/}
-    # Coverage is that of the core, and of what reads a description; comparisons are traced by nothing, for speed.
+    # Coverage is measured in the core and in describe.c. Tracing of comparisons is off, for speed.
     coverage="-fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp"
     case $name in
       ffi-*.c | init.c | threads.c) continue ;;
       blas.c | fuzz-core.c | memory.c | stages.c | stand-ins.c) coverage="" ;;
     esac
-    # shellcheck disable=SC2046,SC2086 # words
+    # shellcheck disable=SC2046,SC2086 # several words
     "$clang" -std=c11 -g -O2 -fno-omit-frame-pointer -fopenmp-simd -Wno-pass-failed $sanitizers $coverage \
       $(R CMD config --cppflags) -c "$file" -o "$work/objects/${name%.c}.o"
   done
@@ -77,7 +77,7 @@ fuzz() { # options, files or folders ...
     > "$work/log" 2>&1 < /dev/null
 }
 
-# What was found, as a line for fuzz/regressions.txt.
+# Prints the finding, and its input as a line for fuzz/regressions.txt.
 report() { # what failed
   grep -v -e '^INFO' -e ' NEW ' -e ' REDUCE ' "$work/log" | head -n 60 >&2
   mkdir "$work/found"
@@ -85,7 +85,7 @@ report() { # what failed
   corpus pack "$work/found" "$work/found.txt"
   say "The input, for fuzz/regressions.txt:"
   cat "$work/found.txt"
-  die "$1, above"
+  die "$1 (see above)"
 }
 
 set_up test
@@ -93,7 +93,7 @@ install_capalloc
 need_clang
 quietly "Building the fuzzer with $clang" build_fuzzer
 
-# One BLAS thread. What R would free at the end of a call, the fuzzer frees after an input: nothing to leak.
+# One BLAS thread. Leak detection is off: fuzz/memory.c frees the arena after each input, as R does after each call.
 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=64 UBSAN_OPTIONS=print_stacktrace=1
 export OMP_NUM_THREADS OPENBLAS_NUM_THREADS ASAN_OPTIONS UBSAN_OPTIONS
@@ -104,7 +104,7 @@ corpus unpack "$top/fuzz/corpus.txt" "$work/corpus"
 corpus unpack "$top/fuzz/regressions.txt" "$work/regressions"
 
 say "Replaying $(find "$work/regressions" "$work/corpus" -type f | wc -l) inputs ..."
-fuzz -runs=0 "$work/new" "$work/regressions" "$work/corpus" || report "an input that is replayed fails"
+fuzz -runs=0 "$work/new" "$work/regressions" "$work/corpus" || report "a replayed input failed"
 
 say "Fuzzing for $seconds s ..."
 fuzz -max_total_time="$seconds" -max_len=1024 -print_final_stats=1 "$work/new" "$work/corpus" "$work/regressions" ||

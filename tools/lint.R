@@ -1,6 +1,5 @@
-# The structure of the R code: families of files, circles between files, test files, line lengths.
-# Call: Rscript tools/lint.R, from the checkout. Prints one line for each finding; the exit code is 1 where there is
-# any.
+# Checks the structure of the R code: families of files, circular dependencies, test files, line lengths.
+# Call: Rscript tools/lint.R, from the checkout. Prints one line for each finding; the exit code is 1 if there are any.
 
 families <- c(
   "util", "net", "layer", "arch", "task", "fit", "capacity", "flow", "depth", "import", "tidy", "compare", "picture"
@@ -24,9 +23,9 @@ for (file in stems[!family %in% families & stems != "capalloc-package"]) report(
 tests <- sub("^test-", "", stem(list.files("tests/testthat", "^test-.*[.]R$")))
 for (file in setdiff(stems, tests)) report("R/", file, ".R has no test file")
 
-# ---- circles -------------------------------------------------------------------------------------
+# ---- circular dependencies -----------------------------------------------------------------------
 
-# Each function once: a name that two files define would make the order of files matter.
+# If two files defined the same name, the result would depend on the order of the files.
 code <- new.env()
 home <- character()
 for (file in sources) {
@@ -41,7 +40,8 @@ for (file in sources) {
   }
 }
 
-# Files that the functions of a file use. Methods are called through their generics, which are no dependency.
+# For each file, the functions that it uses by the file of their definition. Methods are called through their generics,
+# so a call of a method is no dependency on its file.
 uses <- lapply(stats::setNames(nm = stems), function(file) {
   own <- names(home)[home == file]
   globals <- unlist(lapply(own, function(name) {
@@ -52,7 +52,7 @@ uses <- lapply(stats::setNames(nm = stems), function(file) {
   split(used, home[used])
 })
 
-# Strongly connected components by reachability; there are about a hundred files.
+# Strongly connected components by transitive closure, which is fast enough for about a hundred files.
 reach <- outer(stems, stems, Vectorize(function(a, b) b %in% names(uses[[a]])))
 for (k in seq_along(stems)) reach <- reach | outer(reach[, k], reach[k, ])
 circle <- reach & t(reach)

@@ -1,17 +1,17 @@
-# The quick driver of mutate.R: how a mutant is tested.
+# Tests one mutant of mutate.R in a forked process.
 #
-# The package, testthat and the tests' helpers are loaded once, in the process that forks: a mutant of R is evaluated
-# into the namespace of the child, one of C is loaded there and the routines of the namespace are made to point at it.
-# What the slow twins of the helpers say of small networks is worked out before the fork, so that comparing with it
-# takes a moment; mutants that pass go through the test files of their source. The child ends at the first failure.
+# The package, testthat and the helpers of the tests are loaded once, before forking. In the child, a mutant of R is
+# evaluated in the namespace; a mutant of C is loaded and the routines of the namespace are bound to it. The expected
+# values of small networks, from the slow twins of the helpers, are computed before forking, so that comparing with them
+# is fast. Mutants that pass are then run against the test files of their source. The child ends at the first failure.
 
-# ---- which -----------------------------------------------------------------------------------------------------------
+# ---- test files of a source ------------------------------------------------------------------------------------------
 
 tests_of_c <- list(
   "allocation" = c("capacity", "capacity-samples-invariance", "capacity-allocation", "capacity-invariance",
     "capacity-kernel", "capacity-table"),
   "linalg|workspace" = c("capacity", "capacity-allocation", "optim", "fit"),
-  "extended|jet|op-(max|phi|product)|gate" = c("layer-activation", "layer-recurrent", "layer-pool",
+  "extended|jet|op-(max|phi|product)|flow-gate" = c("layer-activation", "layer-recurrent", "layer-pool",
     "capacity-samples-invariance", "capacity-linearise"),
   "extended|jet|op-(max|phi|product)" = c("fit-rows", "tangent-samples", "capacity-samples"),
   "graph|op.*" = "ffi",
@@ -20,14 +20,14 @@ tests_of_c <- list(
   "sample|optim-(adam|normal)" = c("optim", "fit-rows"),
   "loss|optim-(lm|tangent|lbfgs)" = c("optim", "fit"),
   "optim" = c("optim", "fit", "fit-rows"),
-  "carry|gate" = c("flow-decoupling", "flow-joint", "flow-propagate", "flow-moments"),
-  "propagate" = "flow-propagate",
+  "flow-(carry|cut|gate|joint|moments|program)" = c("flow-decoupling", "flow-joint", "flow-propagate", "flow-moments"),
+  "flow-propagate" = "flow-propagate",
   "graph|op|op-(linear|bias)|pass|tangent|runs|contract" = c("layer-local", "layer-recurrent", "layer-conv",
     "layer-pool", "net-layers", "layer-residual", "capacity"),
   "threads" = "util-threads"
 )
 
-# After the test of the same stem, where there is one.
+# These run after the test file of the same name, if it exists.
 tests_of_r <- list(
   "capacity(-allocation|-tangent|-linearise|-rank|-metric)?|net-graph" = c("capacity", "capacity-allocation",
     "capacity-samples-invariance", "capacity-samples"),
@@ -36,8 +36,8 @@ tests_of_r <- list(
   "capacity-(partition|basis)" = c("capacity-partition", "capacity-basis"),
   "compare-contrast|compare-friedman|compare-metric" = c("compare-contrast", "compare-friedman", "compare-ranks"),
   "flow-(joint|pair)" = c("flow-gate", "flow-pair", "flow-joint", "flow-decoupling"),
-  "flow-(propagate|cut|gate)" = c("flow-propagate", "flow-decoupling"),
-  "flow-(moments|cut|joint)" = "flow-moments",
+  "flow-(propagate|plan|gate)" = c("flow-propagate", "flow-decoupling"),
+  "flow-(moments|plan|joint)" = "flow-moments",
   "depth-chain|depth-reflected" = c("depth-diffusion", "depth-field"),
   "depth-measure" = "depth-scaling",
   "task.*" = c("task", "task-process", "task-classical", "task-linear", "task-moments", "task-data", "task-series",
@@ -57,7 +57,7 @@ checks_of <- function(file) {
   own[file.exists(own)]
 }
 
-# Those that killed most mutants in least time first: `won` counts them by test file.
+# Orders test files so that those that killed most mutants per second come first. `won` counts kills by test file.
 in_order <- function(checks, times, won) {
   kills <- ifelse(is.na(won[checks]), 0, won[checks])
   checks[order((kills + 1 / seq_along(checks)) / times[checks], decreasing = TRUE)]
@@ -70,7 +70,7 @@ driver <- new.env()
 load_tests <- function() {
   loadNamespace("capalloc")
   suppressPackageStartupMessages(library("testthat"))
-  # testthat's own has copies of the functions
+  # not the environment of testthat, which has copies of the functions of the package
   driver$env <- new.env(parent = asNamespace("capalloc"))
   testthat::source_test_helpers("tests/testthat", env = driver$env)
   driver$reporter <- R6::R6Class("end_at_failure",
@@ -81,8 +81,8 @@ load_tests <- function() {
   )
 }
 
-# What the package says of networks beside what their twins say: list(name, found(), wanted, tolerance). The tolerances
-# are those of the tests.
+# A list of cases list(name, found, wanted, tolerance): `found` is a function that computes a value by the package,
+# `wanted` the value of the twin. The tolerances are those of the tests.
 quick_cases <- function() {
   with(driver$env, {
     case <- function(name, found, wanted, tolerance = 1e-9) {
@@ -115,7 +115,7 @@ quick_cases <- function() {
         case(name, \() .Call(ffi_extended, lower(net), net$coef, x), twin_extended(net, x), 1e-8)
       )
     }
-    # more rows than a block has, and not a multiple of one
+    # more rows than one block, and not a multiple of its size
     row_cases <- function(example, name, loss, N = 520, decay = 0.03) {
       theta <- withr::with_seed(1, stats::rnorm(capalloc:::n_params(example$net), sd = 0.7))
       n <- prod(example$net$input$shape)
@@ -146,7 +146,7 @@ is_off <- function(case) {
   length(found) != length(case$wanted) || !isTRUE(max(abs(found - case$wanted), 0) <= case$tolerance)
 }
 
-# Says how it went and ends the process, whatever is under way.
+# Writes the outcome and kills this process, also in the middle of a test.
 end_with <- function(outcome, ...) {
   cat(..., file = outcome, sep = "")
   tools::pskill(Sys.getpid(), tools::SIGKILL)
@@ -159,10 +159,10 @@ run_file <- function(file, folder, outcome) {
     load_helpers = FALSE, env = new.env(parent = driver$env))
 }
 
-# ---- a process of its own --------------------------------------------------------------------------------------------
+# ---- forked processes ------------------------------------------------------------------------------------------------
 
-# In the child: prepares the mutant and runs the tests on a copy, in which snapshots may change. `state` is a folder
-# that says what is under way and, at the end, how it went.
+# Runs in the child: prepares the mutant and runs the tests on a copy, whose snapshots may change. It writes the current
+# test file to `at` and at the end the outcome to `outcome` in the folder `state`.
 run_child <- function(prepare, cases, checks, state) {
   outcome <- file.path(state, "outcome")
   quiet <- file(file.path(state, "log"), "w")
@@ -182,10 +182,10 @@ run_child <- function(prepare, cases, checks, state) {
   end_with(outcome, "SURVIVED")
 }
 
-# How the tests went: c(outcome, test file). Time is that of the processor, `limit` seconds of it a test file, since the
-# machine may be busy; what sleeps for ten times as long is stuck.
+# Runs the tests of a mutant in a fork and returns c(outcome, test file). The time limits count processor time, since
+# the machine may be busy, and follow from `limit`, the usual seconds of each test file (is_late()).
 run_apart <- function(prepare, cases, checks, limit) {
-  tempdir(check = TRUE) # a mutant that makes R fall takes it away
+  tempdir(check = TRUE) # a mutant that crashes R removes it
   state <- tempfile("mutant", getwd())
   dir.create(state)
   on.exit(unlink(state, recursive = TRUE))
@@ -203,10 +203,11 @@ run_apart <- function(prepare, cases, checks, limit) {
   c(if (outcome == "SURVIVED") outcome else paste("killed:", outcome), at())
 }
 
-# Waits a moment for the end of a forked process.
+# Whether a forked process has ended; waits for up to 0.1 seconds.
 ended <- function(job) !is.null(suppressWarnings(parallel::mccollect(job, wait = FALSE, timeout = 0.1)))
 
-# Whether a process has used up its time since the test file under way began.
+# Whether a process has exceeded the time limit of its current test file: 10 seconds plus five times its usual seconds
+# of processor time, or ten times that of elapsed time, which means that it hangs.
 is_late <- function(pid, at, limit) {
   now <- Sys.time()
   if (!identical(driver$under_way, c(pid, at))) {
@@ -218,14 +219,14 @@ is_late <- function(pid, at, limit) {
   processor_time(pid) - driver$used > allowed || as.numeric(now - driver$begun, units = "secs") > 10 * allowed
 }
 
-# Of a process, in seconds: ps says [days-]hours:minutes:seconds.
+# The processor time of a process in seconds. ps prints [days-]hours:minutes:seconds.
 processor_time <- function(pid) {
   said <- suppressWarnings(system2("ps", c("-o", "time=", "-p", pid), stdout = TRUE))
   parts <- rev(as.numeric(strsplit(trimws(said[1]), "[-:]")[[1]]))
   sum(parts * c(1, 60, 3600, 86400)[seq_along(parts)], na.rm = TRUE)
 }
 
-# Seconds of every test file on the package as it is, which must pass.
+# Seconds of processor time of every test file on the package without a mutant, where it must pass.
 time_checks <- function(checks) {
   seconds <- vapply(checks, function(check) {
     begun <- sum(proc.time()[4:5])
@@ -243,7 +244,7 @@ use_core <- function(path) {
   for (name in names(routines)) rebind(name, routines[[name]])
 }
 
-# A file of R is evaluated as a whole, since its tables hold its functions; methods are registered once more.
+# Evaluates the whole file of an R mutant, since tables in it contain its functions, and registers its methods again.
 use_r <- function(text) {
   namespace <- asNamespace("capalloc")
   code <- parse(text = text, keep.source = FALSE)

@@ -1,25 +1,25 @@
-# See mutate.sh, which calls this with the number of mutants, a seed and a folder in which times are kept, where there
-# are copies of the sources (capalloc/) and of the tests (tests/). Half of the mutants are of C, half of R.
+# Called by mutate.sh with the number of mutants, a seed and a folder for measured times, in a folder with copies of the
+# sources (capalloc/) and of the tests (tests/). Half of the mutants are of C, half of R.
 #
-# A mutant is one token, or one statement, that reads differently. Left out in C is what no result can tell: sizes of
-# scratch, thresholds between two ways that are both right (constants with a name), and -1 for 0, which mostly reads
-# what lies before an array (check-memory.sh sees that). Left out in R is the number that vapply() is shown, of which it
-# takes the type alone. Those that do not compile, or compile to the same object, are not counted. Each is run in a
-# process of its own, forked from this one; mutate-driver.R says how.
+# A mutant is a change of one token or one statement. Changes that no result can show are left out. In C these are sizes
+# of scratch memory, thresholds between two methods that are both correct (named constants), and -1 in place of 0, which
+# mostly reads before the start of an array (check-memory.sh detects that). In R it is the number in FUN.VALUE of
+# vapply(), of which only the type matters. Mutants that do not compile, or compile to the same object file, are not
+# counted. Each mutant runs in a forked process, which mutate-driver.R describes.
 
 arguments <- commandArgs(TRUE)
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
 source(file.path(dirname(script), "mutate-driver.R"))
 
-# ---- where ---------------------------------------------------------------------------------------------------------
+# ---- files that are mutated ----------------------------------------------------------------------------------------
 
-# The core: what is not the border.
+# The core without the border.
 c_files <- function() {
   files <- list.files("capalloc/src", "[.]c$", full.names = TRUE)
   files[!grepl("^(ffi-.*|init)[.]c$", basename(files))]
 }
 
-# What computes: not layers, checks, printing or pictures.
+# Numeric R code, without layers, checks, printing and pictures.
 r_files <- function() {
   stems <- c(
     "capacity", "capacity-allocation", "capacity-basis", "capacity-decay", "capacity-interval", "capacity-kernel",
@@ -27,8 +27,8 @@ r_files <- function() {
     "capacity-table", "capacity-tangent", "compare-contrast", "compare-difference", "compare-friedman",
     "compare-metric", "compare-ranks", "compare-run", "compare-scores", "depth-chain", "depth-diffusion",
     "depth-field", "depth-measure", "depth-reflected", "depth-shattering", "depth-variance", "fit-loss",
-    "fit-number", "fit-start", "fit-units", "flow-cut", "flow-decoupling", "flow-gate", "flow-joint",
-    "flow-moments", "flow-pair", "flow-propagate", "flow-range", "net-graph", "net-units", "net-window", "task",
+    "fit-number", "fit-start", "fit-units", "flow-decoupling", "flow-gate", "flow-joint", "flow-moments",
+    "flow-pair", "flow-plan", "flow-propagate", "flow-range", "net-graph", "net-units", "net-window", "task",
     "task-data", "task-image", "task-linear", "task-moments", "task-process", "task-root", "task-series",
     "task-trend", "task-units"
   )
@@ -37,7 +37,7 @@ r_files <- function() {
 
 read_text <- function(file) paste0(paste(readLines(file), collapse = "\n"), "\n")
 
-# ---- what ----------------------------------------------------------------------------------------------------------
+# ---- changes -------------------------------------------------------------------------------------------------------
 
 numbers <- function(text) {
   end <- sub("^([0-9.]+([eE][-+]?[0-9]+)?)", "", text)
@@ -76,7 +76,7 @@ c_types <- c("double", "int", "char", "void", "size_t", "long", "unsigned", "boo
 
 c_untold <- "\\bca_(doubles|ints|sizes|bytes|large)\\(|_work\\(|static const (double|int|size_t) [A-Z]"
 
-# Comments, strings and preprocessor lines become blanks of the same length.
+# Replaces comments, strings and preprocessor lines by blanks of the same length.
 blanked <- function(text) {
   found <- gregexpr(c_left_out, text, perl = TRUE)
   regmatches(text, found) <- lapply(regmatches(text, found), function(s) gsub("[^\n]", " ", s))
@@ -88,7 +88,7 @@ c_tokens <- function(code) {
   data.frame(at = as.integer(found), text = regmatches(code, list(found))[[1]])
 }
 
-# Whether a token stands between two operands: after a name, a number or a closing bracket.
+# Whether each token is a binary operator: it follows a name, a number or a closing bracket.
 is_binary <- function(text) {
   before <- c("", text[-length(text)])
   second <- c("", "", text)[seq_along(text)]
@@ -104,7 +104,7 @@ c_sites <- function(file) {
   new <- vector("list", length(text))
   new[swapped] <- c_swaps[text[swapped]]
   new[number] <- lapply(text[number], function(number) setdiff(numbers(number), "-1"))
-  # bytes of 1 make doubles of 1e-303
+  # not 1: doubles with all bytes 1 are 1e-303, which tests cannot tell from zero
   new[filled_with(text)] <- "255"
   line_of <- function(at) findInterval(at, c(1, gregexpr("\n", code)[[1]] + 1))
   untold <- grep(c_untold, strsplit(code, "\n", fixed = TRUE)[[1]])
@@ -112,7 +112,7 @@ c_sites <- function(file) {
   rbind(sites_of(file, tokens$at[keep], text[keep], new[keep], line_of(tokens$at[keep])), c_statements(file, code))
 }
 
-# The zeros that memset() fills with: the first behind it that is an argument.
+# The tokens that are the fill value of memset(): the first zero after it that is a whole argument.
 filled_with <- function(text) {
   zeros <- which(text == "0" & c("", text[-length(text)]) == ",")
   vapply(which(text == "memset"), function(at) zeros[zeros > at][1L], 1L)
@@ -134,7 +134,7 @@ c_statements <- function(file, code) {
 
 r_kinds <- c("'+'", "'-'", "'*'", "'/'", "'^'", "'!'", "LT", "LE", "GT", "GE", "EQ", "NE", "AND", "AND2", "OR", "OR2",
   "NUM_CONST", "SYMBOL_FUNCTION_CALL", "SPECIAL")
-# Calls whose arguments are words, and functions that make them.
+# Functions whose arguments are text, and a pattern of functions that produce text.
 r_words <- c("abort", "warn", "cli_inform", "cli_abort", "sprintf", "paste", "paste0", "format", "cat", "signif",
   "inform_cost")
 r_printers <- "^(print|format|autoplot)[.]|_(text|headline|notes?|label|reason)$|^(format|show|inform|warn)_"
@@ -150,7 +150,7 @@ r_sites <- function(file) {
   rbind(r_tokens(file, data, text), r_statements(file, data, text))
 }
 
-# In a printer, or among the arguments of a call whose arguments are words, or no code at all.
+# Whether each row of parse data is in a function that prints, or in a call of r_words.
 in_words <- function(data, text) {
   left <- rep(FALSE, nrow(data))
   within <- function(rows) for (i in rows) left <<- left | data$at >= data$at[i] & data$end <= data$end[i]
@@ -176,7 +176,7 @@ r_tokens <- function(file, data, text) {
   sites_of(file, tokens$at[keep], tokens$text[keep], new[keep], tokens$line1[keep])
 }
 
-# FUN.VALUE of every vapply(): the third of its arguments without a name, behind the function itself.
+# The ids of FUN.VALUE in every vapply(): its third unnamed argument, which follows the function.
 vapply_values <- function(data) {
   parent <- function(id) data$parent[match(id, data$id)]
   calls <- parent(parent(data$id[data$token == "SYMBOL_FUNCTION_CALL" & data$text == "vapply"]))
@@ -188,7 +188,7 @@ vapply_values <- function(data) {
   }))
 }
 
-# Statements in braces, but the last, whose value is that of the block.
+# Statements in braces except the last, whose value is the value of the block.
 r_statements <- function(file, data, text) {
   braced <- data$parent[data$token == "'{'"]
   rows <- which(data$token %in% c("expr", "equal_assign", "expr_or_assign_or_help") & data$parent %in% braced)
@@ -205,14 +205,14 @@ mutated_text <- function(mutant) {
   paste0(substr(text, 1, mutant$at - 1), mutant$new, substring(text, mutant$at + nchar(mutant$old)))
 }
 
-# The sites of both languages in the order in which they are drawn, each with one of its changes.
+# The sites in random order, each with one of its changes drawn at random.
 draw <- function(sites) {
   sites <- sites[sample.int(nrow(sites)), ]
   sites$new <- vapply(sites$new, function(new) new[[sample.int(length(new), 1)]], "")
   sites
 }
 
-# Builds the core as R does, and keeps the commands: R's own front would take longer than they do.
+# Builds the core with R CMD SHLIB and returns its commands as list(compile, link): running them directly is faster.
 build_core <- function() {
   dir.create("build")
   file.copy(list.files("capalloc/src", full.names = TRUE), "build")
@@ -229,7 +229,7 @@ in_build <- function(command) system(paste("cd build &&", command), ignore.stdou
 
 not_counted <- c("does not compile", "same object")
 
-# The path of a shared object, or why there is none.
+# Returns the path of a shared object, or one of `not_counted`.
 build_mutant <- function(mutant) {
   source <- basename(mutant$file)
   object <- sub("c$", "o", source)
@@ -240,7 +240,7 @@ build_mutant <- function(mutant) {
   if (!in_build(commands$compile[[source]])) return("does not compile")
   if (tools::md5sum(kept[2]) == tools::md5sum(paste0(kept[2], ".kept"))) return("same object")
   if (!in_build(commands$link)) return("does not compile")
-  # a new file each time: one that is loaded must not change
+  # each mutant has its own file, since a loaded file must not change
   folder <- tempfile("core", ".")
   dir.create(folder)
   file.rename("build/capalloc.so", file.path(folder, "capalloc.so"))
@@ -259,7 +259,7 @@ try_mutant <- function(mutant, checks, times) {
   run_apart(function() use_core(built), cases, checks, times)
 }
 
-# ---- all of them ---------------------------------------------------------------------------------------------------
+# ---- all mutants ---------------------------------------------------------------------------------------------------
 
 said <- function(mutant, outcome, seconds = NULL) {
   shown <- function(x) substr(gsub("\\s+", " ", trimws(x)), 1, 100)
@@ -282,7 +282,7 @@ run_language <- function(sites, wanted, times) {
   cbind(sites[seq_along(outcomes), ], outcome = outcomes)
 }
 
-# Measured once for each state of the sources and the tests.
+# Seconds of the test files, measured once for each state of the sources and the tests.
 known_times <- function(checks) {
   inputs <- tools::md5sum(list.files(c("capalloc", "tests/testthat"), recursive = TRUE, full.names = TRUE))
   kept <- file.path(arguments[3], paste0("mutate-times-", substr(rlang::hash(unname(inputs)), 1, 16), ".rds"))

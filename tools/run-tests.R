@@ -1,5 +1,5 @@
-# Runs a folder of tests against the installed capalloc; the last line is the count of expectations.
-# Call: Rscript run-tests.R FOLDER [FILTER], with testthat's own TESTTHAT_PARALLEL and TESTTHAT_CPUS
+# Runs a folder of tests on the installed capalloc. The last line is the count of expectations.
+# Call: Rscript run-tests.R FOLDER [FILTER]; testthat reads TESTTHAT_PARALLEL and TESTTHAT_CPUS
 
 arguments <- commandArgs(TRUE)
 folder <- arguments[1]
@@ -18,17 +18,17 @@ expectations <- unlist(lapply(results, `[[`, "results"), recursive = FALSE)
 is_a <- function(kind) vapply(expectations, inherits, NA, paste0("expectation_", kind))
 report <- function(title, items) if (length(items)) writeLines(c(title, paste0("- ", items)))
 
-# A snapshot that is not in the checkout compares with nothing.
+# A snapshot that is not in the checkout has no recorded value, so it counts as a failure.
 messages <- vapply(expectations, conditionMessage, "")
 unrecorded <- is_a("warning") & grepl("^Adding new (file )?snapshot", messages)
 tests <- rep(vapply(results, `[[`, "", "test"), lengths(lapply(results, `[[`, "results")))
-report("Snapshots that were never recorded, in the tests:", tests[unrecorded])
+report("Snapshots that are not recorded, in the tests:", tests[unrecorded])
 
 bad <- is_a("failure") | is_a("error")
 first_line <- function(text) trimws(strsplit(text, "\n")[[1]][1])
 report("Failed, in the tests:", paste(tests[bad], vapply(messages[bad], first_line, ""), sep = ": ", recycle0 = TRUE))
 
-# A parallel run can lose a file without a word, such as one that R cannot parse.
+# A parallel run can omit a file silently, such as one that R cannot parse.
 files <- testthat::find_test_scripts(folder, filter)
 lost <- files[!basename(files) %in% vapply(results, `[[`, "", "file")]
 reason <- function(file) {

@@ -1,30 +1,30 @@
 #!/bin/sh
-# Gets R, the packages that a profile needs, and capalloc itself in a private library; installs only what is missing.
+# Installs R and the packages of a profile if they are missing, and capalloc in a private library.
 # Call: sh tools/setup.sh demo|test|check|bench|site|coverage, or source it and call set_up PROFILE, then
 # install_capalloc.
 #
-# The profiles: demo (Imports and ggplot2), test (all Suggests too), check (what R CMD check needs too), site (pkgdown
-# too), coverage (covr too), bench (Imports, future, nnet, and what the benchmarks compare with, where Debian has it).
-# As root on Debian or Ubuntu everything comes from apt-get, built. Elsewhere R must be there, and packages
-# come from CRAN into the user's own library. CAPALLOC_CACHE names the folder for the private libraries.
+# Profiles: demo (Imports and ggplot2), test (also Suggests), check (also qpdf and pandoc, for R CMD check), site (also
+# pkgdown), coverage (also covr), bench (Imports, future, nnet, and on Debian the software that it compares with).
+# As root on Debian or Ubuntu binary packages are installed by apt-get. Elsewhere R must be installed, and packages are
+# installed from CRAN into the user's library. CAPALLOC_CACHE is the folder of the private libraries.
 
 set -eu
 
 demo_suggests="ggplot2"
-# For the report, where they come built; compiling them takes minutes.
+# For the report; only as binary packages, since compiling them takes minutes.
 report_suggests="knitr rmarkdown"
 least_suggests="testthat withr"
 bench_suggests="future nnet"
 site_suggests="pkgdown"
 coverage_suggests="covr"
-# What the benchmarks compare with; they say what they skip without it.
+# Software that the benchmarks compare with. Without it they skip these comparisons with a message.
 bench_peers="libopenblas0-pthread python3-torch python3-numpy time"
 check_programs="qpdf pandoc"
-# Without it there is no report, and its tests are skipped.
+# Without pandoc reports cannot be written, and their tests are skipped.
 report_programs="pandoc"
-# gfortran: R links packages that use LAPACK with -lgfortran.
+# gfortran is needed since R links packages that use LAPACK with -lgfortran.
 toolchain="gcc gfortran libc6-dev make libblas-dev liblapack-dev"
-# ... and what the packages from CRAN need to compile.
+# Also the libraries that packages from CRAN need to compile.
 cran_toolchain="$toolchain g++ libpng-dev libuv1-dev libxml2-dev libgmp-dev libmpfr-dev"
 count_line="[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped"
 
@@ -34,7 +34,7 @@ fresh=""
 trap 'rm -rf "$work" ${fresh:+"$fresh"}' EXIT
 trap 'exit 130' INT TERM HUP
 
-# R's messages and the tests' output are in UTF-8 on every machine.
+# Messages of R and output of tests are in UTF-8 on every machine.
 case ${LC_ALL:-${LC_CTYPE:-${LANG:-}}} in
   *[Uu][Tt][Ff]*8) ;;
   *) LC_ALL=C.UTF-8; export LC_ALL ;;
@@ -44,7 +44,7 @@ say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 have() { command -v "$1" > /dev/null 2>&1; }
 
-# Says what is being done and does it; quiet unless it fails.
+# Prints what is done and runs the command; its output is shown only if it fails.
 quietly() { # what, command ...
   what=$1
   shift
@@ -57,9 +57,9 @@ failed() { # what
   die "failed: $1 (the end of its output is above)"
 }
 
-# ---- what DESCRIPTION asks for ---------------------------------------------------------------------------
+# ---- dependencies in DESCRIPTION -------------------------------------------------------------------------
 
-dependencies() { # field -> "name version" a line, version 0.0 where DESCRIPTION names none
+dependencies() { # field -> lines "name version", with version 0.0 if DESCRIPTION has none
   awk -v field="$1:" '
     /^[^ \t]/ { on = index($0, field) == 1; sub(/^[^:]*:/, "") }
     on { text = text " " $0 }
@@ -72,10 +72,10 @@ dependencies() { # field -> "name version" a line, version 0.0 where DESCRIPTION
     }' "$top/DESCRIPTION"
 }
 
-packages() { # profile, or least for what no test runs without -> "name version" a line; R itself is the first
+packages() { # profile, or least for the packages that every test needs -> lines "name version"; the first is R
   dependencies Depends
   dependencies Imports
-  # shellcheck disable=SC2086 # words
+  # shellcheck disable=SC2086 # several words
   case $1 in
     demo) suggested $demo_suggests; ! can_apt || suggested $report_suggests ;;
     least) suggested $least_suggests ;;
@@ -86,7 +86,7 @@ packages() { # profile, or least for what no test runs without -> "name version"
   esac
 }
 
-suggested() { # names -> "name version" a line
+suggested() { # names -> lines "name version"
   for name in "$@"; do dependencies Suggests | grep "^$name " || say "$name 0.0"; done
 }
 
@@ -98,7 +98,7 @@ programs() { # profile
   esac
 }
 
-debian_names() { # names of R packages -> names of Debian's, on one line
+debian_names() { # names of R packages -> names of Debian packages, on one line
   for name in "$@"; do printf 'r-cran-%s ' "$name"; done | tr '[:upper:]' '[:lower:]'
 }
 
@@ -106,28 +106,28 @@ debian_names() { # names of R packages -> names of Debian's, on one line
 
 can_apt() { [ "$(id -u)" = 0 ] && have apt-get; }
 
-# An R that was not installed by apt-get does not see Debian's built packages.
+# An R that was not installed by apt-get does not find R packages of Debian.
 can_apt_packages() { can_apt && [ "$(R RHOME)" = /usr/lib/R ]; }
 
 apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@"; }
 apt_add() { apt_get install --no-install-recommends "$@"; }
 
-apt_known() { # names -> those that apt-get knows
+apt_known() { # names -> those that apt-get can install
   for name in "$@"; do
     [ -z "$(apt-cache show "$name" 2> /dev/null)" ] || printf '%s ' "$name"
   done
 }
 
-apt_install() { # names; what apt-get does not know is left for CRAN
+apt_install() { # names; those that apt-get cannot install are left for CRAN
   apt_add -s "$@" > /dev/null 2>&1 || {
     quietly "Updating the list of Debian's packages" apt_get update
-    # shellcheck disable=SC2046 # one word a name
+    # shellcheck disable=SC2046 # one word per name
     apt_add -s "$@" > /dev/null 2>&1 || set -- $(apt_known "$@")
   }
   [ $# -gt 0 ] || return 0
   say "Installing Debian's packages: $* ..."
   apt_add "$@" > "$work/log" 2>&1 < /dev/null && return 0
-  # An old list names versions that are gone.
+  # An outdated list has versions that can no longer be downloaded.
   quietly "Updating the list of Debian's packages" apt_get update
   quietly "Installing them again" apt_add "$@"
 }
@@ -136,16 +136,16 @@ apt_install() { # names; what apt-get does not know is left for CRAN
 
 need_r() { # profile
   have Rscript && return 0
-  # shellcheck disable=SC2046 # one word a name
+  # shellcheck disable=SC2046 # one word per name
   debian="r-base-core $toolchain $(debian_names $(packages "$1" | sed -e '/^R /d' -e 's/ .*//')) $(programs "$1")"
   can_apt || die "R is not installed. Ask the administrator for R 4.2 or newer and a C compiler; on Debian or \
 Ubuntu: apt-get install $debian (or run this as root there, which does it)"
-  # shellcheck disable=SC2086 # one word a name
+  # shellcheck disable=SC2086 # one word per name
   apt_install $debian
-  have Rscript || die "R is still not there after apt-get install r-base-core"
+  have Rscript || die "R is still missing after apt-get install r-base-core"
 }
 
-missing_packages() { # profile -> names of those that are missing or too old; R among them when it is too old
+missing_packages() { # profile -> names of packages that are missing or too old, with R if R is too old
   # shellcheck disable=SC2016,SC2046 # R's $; names and versions are words
   Rscript -e '
     asked <- matrix(commandArgs(TRUE), nrow = 2)
@@ -161,13 +161,13 @@ missing_packages() { # profile -> names of those that are missing or too old; R 
 
 from_cran() { # names
   need_compilers "c cpp" "$cran_toolchain"
-  say "Installing from CRAN into your own R library: $* (compiled here, which takes minutes) ..."
+  say "Installing from CRAN into your own R library: $* (compiling takes minutes) ..."
   # shellcheck disable=SC2016 # R's $
   Rscript -e '
     lib <- strsplit(Sys.getenv("R_LIBS_USER"), .Platform$path.sep, fixed = TRUE)[[1]][1]
-    if (is.na(lib) || lib == "NULL") stop("R has no user library: set R_LIBS_USER to a folder of yours")
+    if (is.na(lib) || lib == "NULL") stop("R has no user library: set R_LIBS_USER to a writable folder")
     dir.create(lib, recursive = TRUE, showWarnings = FALSE)
-    if (file.access(lib, 2) != 0) stop("cannot write to ", lib, ": set R_LIBS_USER to a folder of yours")
+    if (file.access(lib, 2) != 0) stop("cannot write to ", lib, ": set R_LIBS_USER to a writable folder")
     .libPaths(c(lib, .libPaths()))
     if ("@CRAN@" %in% getOption("repos")) chooseCRANmirror(graphics = FALSE, ind = 1, local.only = TRUE)
     install.packages(commandArgs(TRUE), lib = lib, Ncpus = 2L)
@@ -178,14 +178,14 @@ need_packages() { # profile
   missing=$(missing_packages "$1")
   [ -n "$missing" ] || return 0
   ! say "$missing" | grep -qx R ||
-    die "R is too old: $(Rscript --version 2>&1), and DESCRIPTION asks for $(dependencies Depends | sed -n 's/^R //p') or newer"
+    die "R is too old: $(Rscript --version 2>&1), and DESCRIPTION requires $(dependencies Depends | sed -n 's/^R //p') or newer"
   if can_apt_packages; then
-    # shellcheck disable=SC2046,SC2086 # one word a name
+    # shellcheck disable=SC2046,SC2086 # one word per name
     apt_install $(debian_names $missing)
     missing=$(missing_packages "$1")
   fi
   [ -n "$missing" ] || return 0
-  # shellcheck disable=SC2086 # one word a name
+  # shellcheck disable=SC2086 # one word per name
   from_cran $missing
   # shellcheck disable=SC2005,SC2046 # on one line
   missing=$(echo $(missing_packages "$1"))
@@ -193,8 +193,8 @@ need_packages() { # profile
   if [ "$1" = test ] && [ -z "$(missing_packages least)" ]; then
     say "Could not install $missing: the tests that need them are skipped"
   else
-    failed "Installing from CRAN: $missing did not install. Should libraries be missing, ask the administrator: on Debian \
-or Ubuntu, apt-get install $cran_toolchain"
+    failed "Installing from CRAN: $missing could not be installed. If libraries are missing, ask the administrator; on Debian or \
+Ubuntu: apt-get install $cran_toolchain"
   fi
 }
 
@@ -211,21 +211,21 @@ need_programs() { # profile
   apt_install $missing
 }
 
-installed() { # one of Debian's names
+installed() { # name of a Debian package
   [ "$(dpkg-query -W -f='${Status}' "$1" 2> /dev/null)" = "install ok installed" ]
 }
 
 need_peers() {
   missing=""
   if can_apt; then for name in $bench_peers; do installed "$name" || missing="$missing $name"; done; fi
-  # In a shell of its own: they can be done without.
-  # shellcheck disable=SC2086 # one word a name
+  # In a subshell, so that a failure does not end the script: these packages are optional.
+  # shellcheck disable=SC2086 # one word per name
   [ -z "$missing" ] || (apt_install $missing) || :
   Rscript -e 'quit(status = !any(grepl("openblas|mkl|accelerate", c(La_library(), extSoftVersion()[["BLAS"]]), TRUE)))' ||
-    say "R's BLAS is not a fast one: times are several times longer (on Debian or Ubuntu: apt-get install libopenblas0-pthread)"
-  has_torch || say "PyTorch is not there: comparisons with it are skipped (on Debian or Ubuntu: apt-get install python3-torch \
-python3-numpy; elsewhere: set CAPALLOC_PYTHON to a python that has it)"
-  [ -x /usr/bin/time ] || say "There is no /usr/bin/time: memory is read from /proc (on Debian or Ubuntu: apt-get install time)"
+    say "R uses a slow BLAS: times are several times longer (on Debian or Ubuntu: apt-get install libopenblas0-pthread)"
+  has_torch || say "PyTorch is not installed: comparisons with it are skipped (on Debian or Ubuntu: apt-get install python3-torch \
+python3-numpy; elsewhere: set CAPALLOC_PYTHON to a Python with it)"
+  [ -x /usr/bin/time ] || say "/usr/bin/time is not installed: memory is read from /proc (on Debian or Ubuntu: apt-get install time)"
 }
 
 has_torch() {
@@ -246,7 +246,7 @@ set_up() { # profile
 
 # ---- capalloc --------------------------------------------------------------------------------------------
 
-# Compiles and links a file of each language as the package will: the only honest question to a toolchain.
+# Tests the toolchain: compiles and links a file of each language as R does for the package.
 compiles() { # c, cpp
   rm -rf "$work/probe"
   mkdir "$work/probe"
@@ -256,38 +256,38 @@ compiles() { # c, cpp
   (cd "$work/probe" && R CMD SHLIB -o probe.so probe_*) > "$work/log" 2>&1 < /dev/null
 }
 
-need_compilers() { # languages, Debian's packages that bring them
-  # shellcheck disable=SC2086 # words
+need_compilers() { # languages, Debian packages of their compilers
+  # shellcheck disable=SC2086 # several words
   compiles $1 && return 0
   # shellcheck disable=SC2086
   ! can_apt || { apt_install $2; compiles $1 && return 0; }
   tail -n 20 "$work/log" >&2
-  die "R cannot compile here (above). Ask the administrator for compilers; on Debian or Ubuntu: apt-get install $2"
+  die "R cannot compile (see above). Ask the administrator for compilers; on Debian or Ubuntu: apt-get install $2"
 }
 
 cache_folder() {
   folder=${CAPALLOC_CACHE:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/capalloc}
-  # Without a home of one's own the library lasts as long as this run.
+  # Without a writable folder the library is temporary.
   mkdir -p "$folder" 2> /dev/null && [ -w "$folder" ] || folder=$work/cache
   mkdir -p "$folder"
   say "$folder"
 }
 
-# What an installed package is made of, without build products. Some of these need not exist.
+# Prints the files from which the package is installed, without object files. Some of the folders need not exist.
 sources() {
   cd "$top"
   { find DESCRIPTION NAMESPACE LICENSE R src inst man data -type f \
     ! -name '*.o' ! -name '*.so' ! -name '.*' 2> /dev/null || :; } | LC_ALL=C sort
 }
 
-fingerprint() { # of the sources, of R, of compiler flags, and of anything else given
+fingerprint() { # of the sources, R, the compiler flags and all arguments
   { (sources) | (cd "$top" && xargs cksum); R RHOME; R --version | sed 1q; cat "${R_MAKEVARS_USER:-/dev/null}"; say "$*"; } | cksum | tr ' ' '-'
 }
 
-# Sets lib and puts it first in R's search. Each state of the sources has a library of its own, so that an
-# unchanged package is not built again and two checkouts do not disturb each other.
+# Sets lib to the library of capalloc and puts it first in R_LIBS. Each state of the sources has its own library, so
+# that an unchanged package is not built again and two checkouts do not interfere.
 # shellcheck disable=SC2120
-install_capalloc() { # [kind, options of R CMD INSTALL ...]: a kind is a build of its own
+install_capalloc() { # [kind, options of R CMD INSTALL ...]; each kind of build has its own library
   kind=${1:-plain}
   [ $# -eq 0 ] || shift
   cache=$(cache_folder)
@@ -306,7 +306,7 @@ build_capalloc() { # options of R CMD INSTALL ...
     R CMD INSTALL --library="$fresh" "$@" "$work/capalloc"
   chmod 755 "$fresh"
   [ -d "$lib/capalloc" ] || { rm -rf "$lib"; mv "$fresh" "$lib"; }
-  # Libraries that nothing has used for a week.
+  # Remove libraries that have not been used for a week.
   for old in "$cache/$kind"-[0-9]*-[0-9]*; do
     [ -z "$(find "$old" -prune -mtime +7)" ] || rm -rf "$old"
   done
@@ -318,8 +318,8 @@ copy_sources() {
   chmod -R u+w "$work/capalloc"
 }
 
-# The tests run on a copy, so that they leave nothing in the checkout. The last line is the count, also when R itself
-# fell: that is one failure.
+# Runs the tests on a copy, so that they write nothing to the checkout. The last line is the count, also if R crashed,
+# which counts as one failure.
 run_tests() { # [filter]
   cp -R "$top/tests" "$work/"
   chmod -R u+w "$work/tests"
@@ -333,7 +333,7 @@ run_tests() { # [filter]
   } | tee "$work/tests.log"
   read -r status < "$work/status"
   tail -n 1 "$work/tests.log" | grep -Eqx "$count_line" ||
-    { status=1; say "R stopped before the tests were done"; say "0 passed, 1 failed, 0 skipped"; }
+    { status=1; say "R stopped before the tests ended"; say "0 passed, 1 failed, 0 skipped"; }
   return "$status"
 }
 

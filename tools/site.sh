@@ -7,11 +7,11 @@
 
 [ $# -le 1 ] || die "call: sh tools/site.sh [FOLDER]"
 site=${1:-capalloc-site}
-[ ! -e "$site" ] || [ -f "$site/pkgdown.yml" ] || die "$site is there and is no site: name another folder"
+[ ! -e "$site" ] || [ -f "$site/pkgdown.yml" ] || die "$site exists and is not a site of pkgdown: choose another folder"
 set_up site
 install_capalloc
 
-# pkgdown writes beside its sources, so it gets a copy.
+# pkgdown writes into its source folder, so it gets a copy.
 mkdir "$work/checkout" "$work/site"
 (cd "$top" && tar -cf - --exclude=./.git --exclude='*.o' --exclude='*.so' --exclude='./capalloc-*' .) |
   (cd "$work/checkout" && tar -xf -)

@@ -1,20 +1,20 @@
 #!/bin/sh
-# Runs a comparison on a real Slurm of one controller and one node on the loopback interface, cancels one of its jobs
-# on the way, kills the session, resumes, and fails unless the results are those of the sequential run.
+# Runs a comparison on a local Slurm with one controller and one node on the loopback interface. It cancels a job, kills
+# the session and resumes the comparison. It fails unless the results equal those of a sequential run.
 # Call: sh tools/slurm-local.sh, as root on Debian or Ubuntu; it installs slurm-wlm, munge and the R packages it needs.
 #
-# Keys, sockets, logs and state are in a folder under /run that is removed at the end with the daemons, which listen
-# on 127.0.0.1 only. No file of the system's own Slurm or munge is read or changed.
+# Keys, sockets, logs and state are in a folder under /run. At the end the daemons are stopped and the folder is
+# removed. The daemons listen on 127.0.0.1 only. No file of the system's own Slurm or munge is read or changed.
 
 # shellcheck source=tools/setup.sh
 . "$(dirname "$0")/setup.sh"
 
 [ $# -eq 0 ] || die "call: sh tools/slurm-local.sh"
-can_apt || die "Slurm's daemons need root, and Debian's or Ubuntu's packages"
+can_apt || die "this script needs root on Debian or Ubuntu"
 
 # ---- packages --------------------------------------------------------------------------------------------
 
-# Installing must not start the daemons with the system's configuration.
+# policy-rc.d keeps the installation from starting the daemons with the configuration of the system.
 policy=/usr/sbin/policy-rc.d
 if [ -e "$policy" ]; then policy=""; else printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod +x "$policy"; fi
 trap 'rm -rf "$work" ${fresh:+"$fresh"} ${policy:+"$policy"}' EXIT
@@ -22,7 +22,7 @@ need=""
 for program in munged slurmctld slurmd sbatch; do
   have "$program" || [ -x "/usr/sbin/$program" ] || need="slurm-wlm munge"
 done
-# shellcheck disable=SC2086 # one word a name
+# shellcheck disable=SC2086 # one word per name
 [ -z "$need" ] || apt_install $need
 set_up test
 Rscript -e 'quit(status = 1L - requireNamespace("future.batchtools", quietly = TRUE))' ||
@@ -36,7 +36,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 slurm=$(mktemp -d /run/capalloc-slurm.XXXXXX)
 chmod 755 "$slurm"
-# Before anything is cancelled: this Slurm, not the machine's own.
+# Selects this Slurm, so that scancel never acts on another Slurm of the machine.
 SLURM_CONF=$slurm/slurm.conf
 export SLURM_CONF
 mkdir "$slurm/controller" "$slurm/node" "$slurm/log"
@@ -56,7 +56,7 @@ trap stop_slurm EXIT
 
 host=$(hostname -s)
 cores=$(nproc)
-free_port() { # a port that nothing listens on
+free_port() { # -> a port on which no process listens
   Rscript -e 'cat(parallelly::freePort())'
 }
 ctld_port=$(free_port)
@@ -118,11 +118,11 @@ done
   die "the node is not idle"
 }
 sinfo
-# Only addresses that begin with 7F000001 (127.0.0.1, in hexadecimal and reversed) may listen.
+# /proc/net/tcp shows addresses in hexadecimal with reversed bytes: 0100007F is 127.0.0.1, the only address allowed.
 for port in "$ctld_port" "$node_port"; do
   awk -v port="$(printf %04X "$port")" '
     split($2, at, ":") && at[2] == port && $4 == "0A" { n++; bad += at[1] != "0100007F" }
-    END { exit !(n == 1 && bad == 0) }' /proc/net/tcp || die "port $port is not on 127.0.0.1 alone"
+    END { exit !(n == 1 && bad == 0) }' /proc/net/tcp || die "port $port does not listen on 127.0.0.1 only"
 done
 
 # ---- the comparison --------------------------------------------------------------------------------------
@@ -153,17 +153,17 @@ same() { # what, result
     cat(if (identical(a[[1]], a[[2]])) "identical" else if (isTRUE(said)) "equal to 1e-8" else said, "\n")
     quit(status = if (isTRUE(said)) 0L else 1L)' "$work/sequential.rds" "$2" || die "$1: the results differ"
 }
-begin() { # result, checkpoint: a session in the background
+begin() { # result, checkpoint; starts a session in the background
   Rscript compare.R slurm "$1" "$2" > "$work/session.log" 2>&1 &
   session=$!
 }
-running_job() { # waits for a job that runs, and says its number
+running_job() { # waits for a running job -> its number
   for _ in $(seq 600); do
     job=$(squeue -h -t R -o %i | tail -n 1)
     [ -z "$job" ] || { say "$job"; return; }
     sleep 0.1
   done
-  die "no job runs"
+  die "no job is running"
 }
 written() { find "$1" -name 'run-*.txt' 2> /dev/null | wc -l; }
 wait_for_runs() { # directory, number
@@ -176,20 +176,20 @@ finish() {
   cat "$work/session.log"
 }
 
-say "Sequentially ..."
+say "Running the comparison sequentially ..."
 Rscript compare.R sequential "$work/sequential.rds"
 
-say "On Slurm, with one job cancelled ..."
+say "Running it on Slurm, with one job cancelled ..."
 begin "$work/cancelled.rds" "$work/one"
 wait_for_runs "$work/one" 2
 job=$(running_job)
 scancel "$job"
-say "cancelled job $job when $(written "$work/one") runs were written"
+say "cancelled job $job after $(written "$work/one") runs were written"
 finish
 same "one job cancelled" "$work/cancelled.rds"
 
-# Jobs that run go on after their session, and write beside the one that resumes.
-say "On Slurm, with one job cancelled and the session killed ..."
+# Running jobs continue after their session was killed, and write to the checkpoint while the resumed session does.
+say "Running it on Slurm, with one job cancelled and the session killed ..."
 begin "$work/killed.rds" "$work/two"
 wait_for_runs "$work/two" 5
 job=$(running_job)
@@ -197,9 +197,9 @@ scancel "$job"
 kill -9 "$session"
 wait "$session" 2> /dev/null || :
 session=""
-say "cancelled job $job and killed the session when $(written "$work/two") of 24 runs were written"
+say "cancelled job $job and killed the session after $(written "$work/two") of 24 runs were written"
 [ ! -e "$work/killed.rds" ] || die "the session had ended before it was killed"
 begin "$work/resumed.rds" "$work/two"
 finish
 same "resumed" "$work/resumed.rds"
-say "The comparison on Slurm is that of one process"
+say "The results on Slurm equal those of one process"

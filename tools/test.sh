@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs capalloc's tests, after installing whatever is missing; the last line is the count, the exit code says the rest.
-# Call: sh tools/test.sh [FILTER], FILTER a pattern of test files' names, such as capacity
+# Installs missing software and runs capalloc's tests. The last line is the count; the exit code is 0 if all passed.
+# Call: sh tools/test.sh [FILTER]; FILTER is a pattern of names of test files, such as capacity
 
 # shellcheck source=tools/setup.sh
 . "$(dirname "$0")/setup.sh"

@@ -1,6 +1,6 @@
-# Twins of everything that is asked of the column space of a tangent: one full SVD, explicit projectors.
+# Twins of the results that depend on the column space of a tangent: one full SVD, explicit projectors.
 
-# J with unit columns after the metric, its SVD, the weight of each direction, and P (m n x m n).
+# Returns a list: J with unit columns after the metric, its SVD, the weight of each direction, and P (m n x m n).
 twin_column_space <- function(network, ridge = 0, keep = TRUE, sigma = NULL, J = twin_tangent(network)) {
   array <- twin_theta_array(network)
   keep <- rep_len(keep, length(array))
@@ -15,7 +15,7 @@ twin_column_space <- function(network, ridge = 0, keep = TRUE, sigma = NULL, J =
   list(J = J, s = s, weight = weight, m = m, P = s$u %*% (weight * t(s$u)), total = sum(weight))
 }
 
-# K_ij = sum over o of P_(o,i),(o,j), entry by entry.
+# Returns K_ij = sum over o of P_(o,i),(o,j), entry by entry.
 twin_kernel <- function(space) {
   m <- space$m
   n <- nrow(space$P) / m
@@ -24,7 +24,7 @@ twin_kernel <- function(space) {
   }))
 }
 
-# T_(row,k) = J_(row,k) (J^+)_(k,row), outputs summed: inputs x parameters. With a ridge J^+ is
+# Returns T_(row,k) = J_(row,k) (J^+)_(k,row), summed over outputs (inputs x parameters). With a ridge J^+ is
 # (J'J + lambda s_1^2 I)^-1 J', here by solve().
 twin_table <- function(space, ridge = 0) {
   J <- space$J
@@ -37,22 +37,22 @@ twin_table <- function(space, ridge = 0) {
   rowsum(J * t(inverse), rep(seq_len(nrow(J) / space$m), each = space$m), reorder = FALSE)
 }
 
-# kappa(S) = tr((P_S (x) I_m) P) of the subspace that the columns of Q span, Q not orthonormal.
+# Returns kappa(S) = tr((P_S (x) I_m) P) of the subspace spanned by the columns of Q, which need not be orthonormal.
 twin_subspace <- function(space, Q) {
   P_S <- Q %*% solve(crossprod(Q), t(Q))
   sum(diag(kronecker(P_S, diag(space$m)) %*% space$P))
 }
 
-# Coordinates `at` of n, as a basis.
+# Returns a basis of the coordinates `at` of n.
 unit_vectors <- function(at, n) diag(n)[, at, drop = FALSE]
 
-# With the constant in no subspace.
+# Returns Q with a zero row for the constant, which belongs to no subspace.
 without_constant <- function(Q, network) if (twin_has_bias(network$layers)) rbind(Q, 0) else Q
 
-# The least singular value that counts, over the largest: both sides lose that much.
+# Returns the largest singular value over the least that counts: both sides lose this factor in accuracy.
 twin_condition <- function(space) space$s$d[[1L]] / min(space$s$d[space$weight > 0])
 
-# Second moments of some rows with means, with the constant where there is one.
+# Returns second moments of rows with nonzero means, with the constant where the network has a bias.
 some_moments <- function(network, seed = 1) {
   n <- prod(network$input$shape)
   rows <- withr::with_seed(seed, matrix(rnorm(3 * n * n), 3 * n) %*% matrix(rnorm(n * n), n) + 1)
@@ -60,20 +60,20 @@ some_moments <- function(network, seed = 1) {
   list(rows = rows, sigma = crossprod(cbind(rows, constant)) / nrow(rows))
 }
 
-# Grids, whose tangents are tested with their layers; and what else may disturb.
+# Grids in several combinations; test-capacity-tangent.R compares their tangents with the twin.
 small_grids <- function() {
   networks <- list(
     plain = input_grid(4, 5) |> layer_conv(2, 2) |> layer_dense(1),
     channels = input_grid(3, 4, channels = 2) |> layer_conv(2, c(2, 3), bias = TRUE) |> layer_dense(2),
     pooled = input_grid(4, 4) |> layer_pool(2) |> layer_dense(2, bias = TRUE),
-    # what the first block sees holds what the second one does
+    # the inputs of the first block include those of the second
     nested = input_grid(4, 5) |>
       layer_parallel(\(x) layer_conv(x, 1, 3, padding = "same"), \(x) layer_conv(x, 1, 1)) |> layer_dense(1)
   )
   Map(with_test_coef, networks, seq_along(networks))
 }
 
-# Ill-conditioned ones: s_1 / s_r far above 1e3, but clear of the tolerance.
+# Ill-conditioned networks: s_1 / s_r far above 1e3, but not near the tolerance.
 steep_networks <- function() {
   apart <- function(d) set_coef(input_sequence(3) |> layer_conv(1, 2) |> layer_conv(1, 2), c(1, -1, 1, -1 - d))
   list(
@@ -88,7 +88,7 @@ expect_near <- function(found, wanted, tolerance = 1e-10, label = NULL) {
   expect_lte(max(abs(c(found) - c(wanted)), 0), tolerance, label = label)
 }
 
-# The mean of a smooth field over its newest corner, seen with noise.
+# Returns a task: predict the mean of a smooth field over its newest corner from observations with noise.
 grid_task <- function(height, width, channels = 1) {
   n <- height * width * channels
   at <- expand.grid(channel = seq_len(channels), row = seq_len(height), column = seq_len(width))
@@ -98,7 +98,8 @@ grid_task <- function(height, width, channels = 1) {
     input = input_grid(height, width, channels))
 }
 
-# What C makes of any matrix J: a dense layer, whose own tangent is the identity, asked about its rows.
+# Returns the result of the C core for any matrix J, given as
+# extra rows to a dense layer, whose tangent is the identity.
 allocate_rows <- function(J, block = nrow(J), tol = 10 * max(dim(J)) * .Machine$double.eps, what = ffi_capacity) {
   net <- set_coef(input_vector(ncol(J)) |> layer_dense(1), numeric(ncol(J)))
   setting <- list(
@@ -108,7 +109,7 @@ allocate_rows <- function(J, block = nrow(J), tol = 10 * max(dim(J)) * .Machine$
   .Call(what, lower(net), net$coef, setting, list(turned = NULL, group = NULL))
 }
 
-# n x p with these singular values, drawn.
+# Returns a random n x p matrix with these singular values.
 matrix_with <- function(n, values, seed = 1) {
   p <- length(values)
   withr::with_seed(seed, {

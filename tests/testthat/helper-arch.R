@@ -1,13 +1,13 @@
-# What the tests of presets share: sizes, ranks, and the architectures written out with loops.
+# Helpers of the tests of presets: sizes, ranks, and the architectures written as loops.
 
 params <- function(net) sum(summary(net)$parameters)
 
 total <- function(net) attr(capacity(net), "total")
 
-# sum over layers of k_l w_(l-1) w_l: `w` begins with the channels of the input, k is recycled.
+# Returns the sum over layers of k_l w_(l-1) w_l: `w` starts with the channels of the input, k is recycled.
 conv_params <- function(w, k) sum(k * w[-length(w)] * w[-1])
 
-# Positions before each layer of a stack that divides them by `by` (never below one) down to one.
+# Returns the positions before each layer of a stack that divides them by `by` down to one.
 shrinking <- function(n, by) {
   positions <- integer()
   while (n > 1) {
@@ -17,7 +17,7 @@ shrinking <- function(n, by) {
   positions
 }
 
-# Positions on which the effective weights of some channel and output are not zero.
+# Returns the positions at which the effective weights of some channel and output are nonzero.
 seen <- function(net, seed = 1) {
   W <- effective_weights(initialise(net, seed = seed))
   shape <- net$input$shape
@@ -32,7 +32,7 @@ expect_sees <- function(net, size) {
   expect_equal(seen(net), c(n - size + 1, n))
 }
 
-# Sequences of an even and an odd length, with one channel and two, for one output and two.
+# Runs `test` on sequences of even and odd length, with one channel and two, for one output and two.
 over_sequences <- function(test) {
   cases <- expand.grid(n = c(16, 13), channels = 1:2, outputs = 1:2)
   for (i in seq_len(nrow(cases))) {
@@ -52,12 +52,12 @@ over_grids <- function(test) {
   }
 }
 
-# The generic rank of networks with these seeds is the one that theory gives.
+# Expects that the generic rank of networks with these seeds is `rank`.
 expect_rank <- function(net, rank, seeds = 1:2) {
   for (seed in seeds) expect_identical(total(initialise(net, seed = seed)), as.double(rank))
 }
 
-# The dimension of matrix-product tensors: cut w to the ranks that both sides of a bond allow.
+# Returns the dimension of the set of matrix-product tensors: w is reduced to the ranks that both sides of a bond allow.
 tensor_train <- function(w, taps, channels, outputs) {
   depth <- length(w)
   r <- c(channels, w, outputs)
@@ -67,7 +67,7 @@ tensor_train <- function(w, taps, channels, outputs) {
   sum(taps * r[seq_len(depth)] * inner) + outputs * inner[[depth]] - sum(inner^2)
 }
 
-# A loss with every input in it: |W - w|^2 and noise. Training must bring it down from where it starts.
+# Expects that training lowers the loss |W - w|^2 plus noise, which depends on every input, to `to` if given.
 expect_trains <- function(net, to = NULL) {
   n <- prod(net$input$shape)
   w <- sin(seq_len(n)) / sqrt(n)
@@ -81,18 +81,18 @@ expect_trains <- function(net, to = NULL) {
   if (!is.null(to)) expect_equal(trained$loss, to, tolerance = 1e-8)
 }
 
-# ---- written out ---------------------------------------------------------------------------------
-# A signal is an array of channels x rows x columns, a sequence has one row. `draw(dim)` gives the
-# next coefficients as an array.
+# ---- architectures as loops ----------------------------------------------------------------------
+# A signal is an array (channels x rows x columns); a sequence has one row. `draw(dim)` returns the next coefficients as
+# an array.
 
-# The effective weights of a network as forward(unit input, draw, ...), column by column.
+# Returns the effective weights of a network as forward(unit input, draw, ...), column by column.
 slow_weights <- function(net, forward, ...) {
   columns <- vapply(seq_len(prod(net$input$shape)), function(j) {
     x <- array(0, net$input$shape)
     x[[j]] <- 1
     at <- 0
     draw <- function(dim) {
-      force(dim) # which may draw itself
+      force(dim) # `dim` may contain a call of draw()
       at <<- at + prod(dim)
       array(net$coef[at - prod(dim) + seq_len(prod(dim))], dim)
     }
@@ -115,21 +115,21 @@ slow_dense <- function(x, draw, m) array(draw(c(m, length(x))) %*% c(x), c(m, 1,
 
 slow_last <- function(x) x[, , dim(x)[[3]], drop = FALSE]
 
-# A sequence at its newest position, a grid at all positions.
+# Reads a sequence at its newest position and a grid at all positions.
 slow_read <- function(x, draw, m) slow_dense(if (attr(draw, "grid")) x else slow_last(x), draw, m)
 
-# Which position output u, tap j of a window meets along one dimension: rows are outputs.
+# Returns the position that tap j of output u reads along one dimension (outputs x taps).
 slow_meets <- function(n, k, stride, dilation, padding) {
   span <- (k - 1) * dilation + 1
   outputs <- if (padding == "valid") (n - span) %/% stride + 1 else ceiling(n / stride)
-  # the last tap of the last output meets the newest position
+  # The last tap of the last output reads the newest position.
   meets <- outer(seq_len(outputs), seq_len(k), \(u, j) n - (outputs - u) * stride - (k - j) * dilation)
   missing <- (outputs - 1) * stride + span - n
   if (padding == "same" && missing > 0) meets <- meets + floor(missing / 2)
   meets
 }
 
-# `kernel` is an array of filters x channels x rows x columns, with `local` x output rows x output columns.
+# `kernel` is an array (filters x channels x rows x columns), and with `local` also x output rows x output columns.
 slow_conv <- function(x, kernel, stride = 1, dilation = 1, padding = "valid", local = FALSE,
                       depthwise = FALSE) {
   stride <- rep_len(stride, 2)
@@ -150,10 +150,10 @@ slow_conv <- function(x, kernel, stride = 1, dilation = 1, padding = "valid", lo
   y
 }
 
-# Rows and columns of a kernel for x: a sequence has one row.
+# Returns the rows and columns of a kernel for x; on a sequence the kernel has one row.
 extents <- function(x, k) {
   if (dim(x)[[2]] == 1) c(1, k[[length(k)]]) else rep_len(k, 2)
 }
 
-# The same, cut to the positions that there are.
+# The same, limited to the positions of x.
 cut_extents <- function(x, k) pmin(extents(x, k), dim(x)[2:3])

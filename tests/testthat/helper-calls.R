@@ -1,7 +1,7 @@
-# Calls of the C core with several faults at once, each of them made from two numbers, a seed and the call's own: so
-# that one can be made again without those before it. tools/check-calls.R makes thousands, in processes of their own.
+# Calls of the C core with several faults at once. Each is determined by a seed and its own number, so it
+# can be repeated without the calls before it. tools/check-calls.R makes thousands, in separate processes.
 
-# What is common to the calls of a seed: valid arguments of every routine, for every small network.
+# Returns valid arguments of every routine for every small network, which all calls of a seed start from.
 ffi_bases <- function(seed) {
   with_ffi_seed(seed, {
     bases <- unlist(lapply(seq_len(10), function(i) {
@@ -18,18 +18,18 @@ with_ffi_seed <- function(seed, code) {
 
 ffi_call_seed <- function(seed, number) (seed * 1000003 + number) %% .Machine$integer.max
 
-# The routine, and the arguments that it gets.
+# Returns a list: the routine and its arguments.
 ffi_bad_call <- function(bases, seed, number) {
   with_ffi_seed(ffi_call_seed(seed, number), {
     routine <- pick(names(bases[[1L]]))
     base <- pick(Filter(function(base) routine %in% names(base), bases))
     arguments <- base[[routine]]
-    # Half of them keep their network, whose faults are found before any others.
+    # Half of the calls keep their network, because its faults are reported before any others.
     first <- if (length(arguments) > 1L && runif(1) < 0.5) 2L else 1L
     for (round in seq_len(pick(c(1, 1, 1, 2, 2, 3, 5, 10)))) {
       arguments <- or_as_is(tamper_call(arguments, first, base), arguments)
     }
-    # at last, since R itself runs out of memory on the rows of nothing
+    # Last, since other changes of data with such extents would exhaust the memory of R.
     if (length(arguments) > 0L && runif(1) < 0.1) {
       i <- sample.int(length(arguments), 1L)
       empty <- list(function(x) pick(empty_extents()))
@@ -39,10 +39,10 @@ ffi_bad_call <- function(bases, seed, number) {
   })
 }
 
-# What cannot be tampered with further stays as it is.
+# Returns the tampered arguments, or the original ones where tampering fails.
 or_as_is <- function(tampered, arguments) tryCatch(suppressWarnings(tampered), error = function(e) arguments)
 
-# `first`: of the arguments that change.
+# `first` is the first argument that may change.
 tamper_call <- function(arguments, first, base) {
   ways <- c(rep("arguments", 4), rep("deep", 6), rep("graph", 3 * (first == 1L)), "borrow", "count")
   if (length(arguments) == 0L) ways <- "count"
@@ -52,7 +52,7 @@ tamper_call <- function(arguments, first, base) {
     deep = replace(arguments, i, list(tamper_deep(arguments[[i]]))),
     graph = replace(arguments, 1L, list(tamper_wiring(arguments[[1L]]))),
     borrow = replace(arguments, i, list(pick(unlist(unname(base), recursive = FALSE)))),
-    # rarely, because R itself refuses these
+    # rarely, because R itself refuses these calls
     count = if (runif(1) < 0.2) pick(list(arguments[-i], c(arguments, list(ffi_junk())))) else arguments
   )
 }
@@ -65,7 +65,7 @@ double_bounds <- c(
   .Machine$double.xmin, 5e-324, -5e-324, -0, NA, NaN, Inf, -Inf, 0.5, 1 + 2^-52
 )
 
-# Something changed at a random depth.
+# Changes one value at a random depth.
 tamper_deep <- function(x, faults = ffi_faults) {
   if (is.list(x) && length(x) > 0L && runif(1) < 0.9) {
     i <- sample.int(length(x), 1L)
@@ -74,7 +74,7 @@ tamper_deep <- function(x, faults = ffi_faults) {
   if (is_vector(x)) pick(faults)(x) else ffi_junk()
 }
 
-# NULL, environments and primitives have no copies: an attribute of theirs would be there for the whole session.
+# NULL, environments and primitives are not copied: setting an attribute would change them for the whole session.
 is_vector <- function(x) !is.null(x) && (is.atomic(x) || is.list(x))
 
 ffi_faults <- list(
@@ -96,7 +96,7 @@ ffi_faults <- list(
   },
   order = function(x) x[sample.int(length(x))],
   nest = function(x) list(x),
-  # vectors that R holds without their values
+  # compact vectors, which R stores without their values
   compact = function(x) seq_len(pick(c(1, 3, 2e4))),
   missing = function(x) pick(alist(a = , b = a)),
   `S4` = function(x) asS4(x),
@@ -107,7 +107,7 @@ set_some <- function(x, at) {
   replace(x, at, sample(if (is.integer(x)) integer_bounds else double_bounds, length(at), replace = TRUE))
 }
 
-# Dimensions that go beyond an index, of nothing.
+# Empty arrays with dimensions up to the largest index.
 empty_extents <- function() {
   most <- .Machine$integer.max
   list(
@@ -118,7 +118,7 @@ empty_extents <- function() {
 
 # ---- a graph -------------------------------------------------------------------------------------
 
-# Cycles, loops over stretches of operations, and slices of theta anywhere.
+# Changes the graph: cycles, loops over ranges of operations, and arbitrary slices of theta.
 tamper_wiring <- function(graph) {
   n <- length(graph$ops)
   some <- which(runif(n) < pick(c(0.2, 1)))
@@ -139,12 +139,12 @@ tamper_wiring <- function(graph) {
   graph
 }
 
-# To sizes that may be valid.
+# Changes one number to a small one, which may be valid.
 set_small <- function(x) replace(x, sample.int(length(x), 1L), pick(c(1L, 2L, 3L, 7L, -1L, 0L, .Machine$integer.max)))
 
-# ---- how it ended --------------------------------------------------------------------------------
+# ---- outcomes ------------------------------------------------------------------------------------
 
-# R's own errors before a routine is reached, or when there is no more memory.
+# R's own errors before a routine is called, or when memory is exhausted.
 ffi_own_errors <- "^foreign error: (Incorrect number of arguments|cannot allocate|.*memory exhausted)"
 
 ffi_call_outcome <- function(call) {

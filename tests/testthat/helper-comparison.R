@@ -1,5 +1,5 @@
-# Comparisons with made-up numbers, for tests of what is computed from them: values are replicates x tasks x
-# networks of excess losses over a Bayes loss of 1.
+# Comparisons with given numbers, for tests of results computed from them: values
+# are excess losses (replicates x tasks x networks) over a Bayes loss of 1.
 made_comparison <- function(values, n_obs = 100, capacity = 4, tasks = NULL, networks = NULL) {
   R <- dim(values)[[1L]]
   T <- dim(values)[[2L]]
@@ -25,7 +25,7 @@ random_comparison <- function(R, T, k, seed = 1, ...) {
   made_comparison(withr::with_seed(seed, array(abs(stats::rnorm(R * T * k)), c(R, T, k))), ...)
 }
 
-# Allocations: profiles is a list by network of replicates x inputs, the same on each task; tasks differ by a seed.
+# Allocations: profiles is a list by network of matrices (replicates x inputs), the same for each task.
 made_allocations <- function(profiles, tasks = list(t1 = task_ar(ncol(profiles[[1L]]), 0.5)), n_obs = 100,
                              networks = NULL) {
   n <- ncol(profiles[[1L]])

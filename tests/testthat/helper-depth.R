@@ -1,4 +1,4 @@
-# Chains of residual layers of one convolution each, of scale s.
+# Returns a chain of L residual layers with scale s and one convolution each.
 residual_chain <- function(n, L, scale, taps = c(1, 1) / sqrt(2), dilation = 2, padding = "same") {
   net <- input_sequence(n)
   for (l in seq_len(L)) {
@@ -8,7 +8,7 @@ residual_chain <- function(n, L, scale, taps = c(1, 1) / sqrt(2), dilation = 2, 
   set_coef(net, rep(taps, L))
 }
 
-# Every residual layer of a network m times, of scale s / sqrt(m).
+# Returns the network with every residual layer repeated m times at scale s / sqrt(m).
 cut_layers <- function(net, m) {
   sizes <- vapply(net$layers, function(layer) layers_params(list(layer)), 0)
   theta <- split(net$coef, rep(seq_along(sizes), sizes))
@@ -33,7 +33,7 @@ uneven_chains <- function() {
   Map(with_test_coef, networks, seq_along(networks))
 }
 
-# Units at the input, channels summed.
+# Returns the capacity that arrives at the positions of the input, with channels summed.
 arrived <- function(net, from, ...) {
   flow <- propagate_capacity(net, from, ...)
   rows <- flow[flow$layer == levels(flow$layer)[[1]] & flow$part == "unit", ]

@@ -1,4 +1,4 @@
-# What tests of the C core's routines share: small networks, valid calls, and ways to tamper with them.
+# Helpers of the tests of the C core's routines: small networks, valid calls, and functions that tamper with them.
 
 ffi_networks <- function() {
   list(
@@ -23,7 +23,7 @@ ffi_networks <- function() {
   )
 }
 
-# Those that are not linear.
+# Nonlinear networks.
 ffi_curved_networks <- function() {
   list(
     deep = input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(2) |>
@@ -36,7 +36,7 @@ ffi_curved_networks <- function() {
   )
 }
 
-# A valid list of arguments for every registered routine.
+# Returns a list of valid arguments for every registered routine.
 ffi_calls <- function(network) {
   graph <- capalloc:::lower(network)
   p <- graph$n_params
@@ -69,7 +69,7 @@ ffi_calls <- function(network) {
   )
 }
 
-# Those of a network that need not be linear.
+# Valid arguments of the routines that accept nonlinear networks.
 ffi_sample_calls <- function(graph, theta, x, m) {
   n <- ncol(x) + 1
   sigma <- matrix(sin(seq_len(n * n)), n)
@@ -106,7 +106,7 @@ ffi_curved_calls <- function(network) {
   calls[setdiff(names(calls), refused)]
 }
 
-# Of capacity through layers.
+# Valid arguments of the routines of capacity through layers.
 ffi_flow_calls <- function(graph, theta, x) {
   kinds <- vapply(graph$ops, function(op) op$kind, "")
   taps <- vapply(graph$ops, function(op) switch(op$kind, phi = 1, product = 2, max = prod(op$window[1:2]), 0), 0)
@@ -158,8 +158,8 @@ call_core <- function(routine, arguments) {
   do.call(".Call", c(list(symbol), unname(arguments)), quote = TRUE)
 }
 
-# Sizes far beyond the network's, up to those that no index holds. None between
-# 2e4 and 2^28: those are sizes of a large network, which would be computed.
+# Sizes far beyond the network's, up to those beyond any index. None lies between
+# 2e4 and 2^28: such sizes are those of a large network, which would be computed.
 ffi_numbers <- c(0, 1, -1, 2, 3, 7, 0.5, 2e4, 2^28, 2^31 - 1, 2^31, -2^31, 2^53, 1e300, NA, NaN,
   Inf, -Inf)
 
@@ -177,7 +177,7 @@ ffi_junk <- function() {
   ))
 }
 
-# One entry of a value changed, or its length, type or names.
+# Returns a value with one entry, or its length, type or names, changed.
 tamper <- function(x) {
   if (length(x) == 0L || !is.atomic(x)) return(ffi_junk())
   i <- sample.int(length(x), 1L)
@@ -241,12 +241,12 @@ tamper_graph <- function(graph) {
   graph
 }
 
-# A list of settings with one of them changed, or missing.
+# Returns a list of settings with one of them changed or missing.
 tamper_list <- function(x) {
   i <- sample.int(length(x), 1L)
   if (runif(1) < 0.1) return(x[-i])
   x <- replace(x, i, list(if (is.matrix(x[[i]])) tamper_matrix(x[[i]]) else tamper(x[[i]])))
-  # A valid number of iterations stays small: they would all be run.
+  # A valid number of iterations stays small, because all of them would be run.
   most <- x$max_iterations
   long <- is.numeric(most) && length(most) == 1L && isTRUE(most > 50 & most <= 1e6)
   if (long) x$max_iterations <- 50
@@ -303,7 +303,7 @@ is_answer <- function(x, routine) {
   )
 }
 
-# How one call ended: a value, an error of the package's own, or what else came of it.
+# Returns how one call ended: a value, one of the package's errors, or another outcome.
 ffi_outcome <- function(routine, arguments) {
   tryCatch(
     if (is_answer(call_core(routine, arguments), routine)) "value" else "not an answer",
@@ -313,7 +313,7 @@ ffi_outcome <- function(routine, arguments) {
   )
 }
 
-# Without the layout of messages, which takes most of the time of an error.
+# Raises errors without the layout of messages, which dominates the cost of an error.
 with_plain_errors <- function(code) {
   real <- capalloc:::stop_core
   plain <- function(code, what) stop(structure(class = c("capalloc_error", "error", "condition"),
@@ -323,8 +323,8 @@ with_plain_errors <- function(code) {
   code
 }
 
-# The outcomes of `calls` tampered calls. They depend on the seed alone, so that a crash
-# can be found again: set `trace` to a file, which then holds the last call.
+# Returns the outcomes of `calls` tampered calls. They depend on the seed only, so a
+# crash can be reproduced: set `trace` to a file, which then contains the last call.
 ffi_storm <- function(seed, calls, trace = NULL) {
   withr::with_seed(seed, {
     bases <- unlist(lapply(seq_len(20), function(i) {

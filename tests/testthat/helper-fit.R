@@ -1,10 +1,10 @@
-# What the tests of training on rows share: networks as plain functions of theta and the rows, written from
-# the definitions, and derivatives of their losses by complex steps.
+# Helpers of the tests of training on rows: networks as plain functions of theta and the rows, and derivatives of their
+# losses by complex steps.
 
 sigmoid <- function(u) 1 / (1 + exp(-u))
 
-# Each network with its outputs (N x m) as a function of theta and x (N x n). `f` is smooth; `kink` says where
-# only differences can take derivatives.
+# Each network with its outputs (N x m) as a function of theta and x (N x n). `f` is smooth; `kink` marks networks that
+# need finite differences.
 smooth_cases <- function() {
   list(
     tanh = list(
@@ -61,7 +61,7 @@ conv_by_hand <- function(theta, x) {
   hidden %*% t(matrix(theta[15:26], 2))
 }
 
-# Two states, gates i, f, g, o; the newest state through a dense layer without bias.
+# Two states, gates i, f, g, o; a dense layer without bias reads the newest state.
 lstm_by_hand <- function(theta, x) {
   B <- array(theta[1:16], c(2, 2, 4))
   A <- array(theta[17:32], c(2, 2, 4))
@@ -76,10 +76,10 @@ lstm_by_hand <- function(theta, x) {
   h %*% t(matrix(theta[41:44], 2))
 }
 
-# Zero below the kink, so that a complex step sees the derivative on its side.
+# Zero below the kink, so that a complex step gives the derivative on its side.
 relu <- function(u) u * (Re(u) > 0)
 
-# Derivatives d_sk = dyhat_s / dtheta_k as columns (N m) x p, and of any scalar loss.
+# Returns derivatives d_sk = dyhat_s / dtheta_k ((N m) x p), or those of a scalar loss.
 complex_step <- function(f, theta) {
   step <- 1e-30
   vapply(seq_along(theta), function(k) {
@@ -88,7 +88,7 @@ complex_step <- function(f, theta) {
   }, as.double(Re(f(theta + 0i))))
 }
 
-# The mean loss of outputs; one logit stands beside a zero.
+# Returns the mean loss of outputs; a single logit is compared with zero.
 plain_loss <- function(yhat, y, loss) {
   if (loss == "squared") return(sum((y - yhat)^2) / nrow(y))
   if (ncol(yhat) == 1L) return(plain_loss(cbind(0, yhat), cbind(1 - y, y), loss))
@@ -96,7 +96,7 @@ plain_loss <- function(yhat, y, loss) {
   sum(log(rowSums(exp(yhat))) - rowSums(y * yhat)) / nrow(y)
 }
 
-# What the outputs should be: y itself, or probabilities.
+# Returns the values to compare with y: the outputs themselves, or probabilities.
 plain_mean <- function(yhat, loss) {
   if (loss == "squared") return(yhat)
   if (ncol(yhat) == 1L) return(sigmoid(yhat))
@@ -104,9 +104,9 @@ plain_mean <- function(yhat, loss) {
   odds / rowSums(odds)
 }
 
-# max_k |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2), c = N or 2N times the decay, y_s
-# about its mean where the network has a bias; a class is onehot, and sum_s |y_s|^2 = N.
-row_convergence <- function(f, theta, x, y, loss, decay = 0) { # of networks with a bias
+# Returns max_k |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2), where c is N or 2N times the
+# decay and y_s is centred where the network has a bias; classes are one-hot, with sum_s |y_s|^2 = N.
+row_convergence <- function(f, theta, x, y, loss, decay = 0) { # for networks with a bias
   N <- nrow(x)
   yhat <- f(theta, x)
   d <- complex_step(function(theta) f(theta, x), theta)
@@ -122,7 +122,7 @@ core_row_gradient <- function(net, theta, x, y, loss, decay = 0, along = NULL) {
   .Call(capalloc:::ffi_sample_gradient, capalloc:::lower(net), theta, list(x = x, y = y), loss, decay, along)
 }
 
-# Inputs, and outputs of that loss: numbers, 0 or 1, or one 1 in each row.
+# Returns inputs and outputs for the loss: numbers, 0 or 1, or one-hot rows.
 random_rows <- function(N, n, m, loss, seed) {
   withr::with_seed(seed, {
     x <- matrix(stats::rnorm(N * n), N)
@@ -137,7 +137,7 @@ random_rows <- function(N, n, m, loss, seed) {
   list(x = x, y = y)
 }
 
-# D' eps: D from the core (rows s + N (o + m j), the constant last), eps_soj = r_so x_sj and r_so.
+# Returns D' eps: D from the core (rows s + N (o + m j), the constant last), eps_soj = r_so x_sj and r_so.
 dependencies_left <- function(net, f, theta, rows, loss) {
   D <- .Call(capalloc:::ffi_extended, capalloc:::lower(net), theta, rows$x)
   r <- rows$y - plain_mean(f(theta, rows$x), loss)
@@ -148,7 +148,7 @@ dependencies_left <- function(net, f, theta, rows, loss) {
   drop(crossprod(D, c(eps)))
 }
 
-# What R code prints in a process of its own, where interrupt_soon() sends an interrupt half a second later.
+# Returns the output of R code in a separate process, where interrupt_soon() sends an interrupt half a second later.
 said_by_interrupted <- function(code) {
   skip_on_cran()
   skip_on_os("windows")
@@ -162,5 +162,5 @@ said_by_interrupted <- function(code) {
   paste(said, collapse = "")
 }
 
-# A task whose rows are trained on as they are, for tests that write the optimisers' steps out.
+# A task without standardisation, for tests that write out the steps of optimisers.
 raw_data <- function(...) task_data(..., standardise = FALSE)

@@ -1,7 +1,7 @@
 # Objects of package neuralnet, made by hand.
 
-# An object as neuralnet() makes it, untrained: `weights[[repetition]][[layer]]` is (constant and inputs) x units.
-# Its results are those of loops over rows and units.
+# Returns an untrained object of the form of neuralnet(): `weights[[repetition]][[layer]]` is (constant and inputs) x
+# units. Its results are computed by loops over rows and units.
 made_nn <- function(hidden = c(3, 2), outputs = 2, act = "logistic", linear.output = TRUE, repetitions = 1, seed = 1) {
   withr::local_seed(seed)
   data <- data.frame(wt = rnorm(12), hp = rnorm(12), qsec = rnorm(12))

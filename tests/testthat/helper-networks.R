@@ -1,8 +1,8 @@
-# Networks to test on: some picked by hand, any number drawn at random. All have
-# coefficients of moderate size, biases included.
+# Networks for tests: some chosen by hand, any number drawn at random. All have coefficients of moderate size, biases
+# included.
 
-# Weights with the size of Glorot's, recurrences that neither explode nor forget
-# at once, and biases that are not zero.
+# Sets weights with the variance of Glorot's scheme, recurrences that neither explode nor vanish at once, and nonzero
+# biases.
 with_test_coef <- function(network, seed) {
   withr::with_seed(seed, {
     values <- lapply(walk_layers(network$layers), function(layer) {
@@ -21,7 +21,7 @@ test_weights <- function(array, dim, layer) {
   0.8 * rnorm(n) / sqrt(dim[[1L]])
 }
 
-# Layers depth first.
+# Returns all layers, depth first.
 walk_layers <- function(layers) {
   do.call(c, lapply(layers, function(layer) {
     c(list(layer), do.call(c, lapply(layer$blocks, walk_layers)))
@@ -32,8 +32,7 @@ conv_same <- function(x, filters, kernel = 3, ...) {
   layer_conv(x, filters, kernel, padding = "same", ...)
 }
 
-# Each kind of layer alone and in the combinations where they may disturb each
-# other: bias, several outputs, nesting.
+# Each kind of layer alone and in combinations that may affect each other: bias, several outputs, nesting.
 named_networks <- function() {
   networks <- list(
     dense = input_vector(5) |> layer_dense(2),
@@ -102,7 +101,7 @@ named_networks <- function() {
 all_activations <- c("identity", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh",
   "erf", "sin", "abs")
 
-# Networks that are not linear: every activation and cell, and what stands around them.
+# Nonlinear networks: every activation and cell, alone and in combinations.
 curved_networks <- function() {
   shallow <- lapply(stats::setNames(nm = all_activations), function(f) {
     input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation(f) |> layer_dense(2, bias = TRUE)
@@ -192,13 +191,13 @@ curved_grids <- function() {
   )
 }
 
-# The same inputs for the same seed.
+# Returns random inputs, the same for the same seed.
 test_inputs <- function(network, n, seed = 1) {
   withr::with_seed(seed, matrix(rnorm(n * prod(network$input$shape)), n),
     .rng_kind = "Mersenne-Twister", .rng_normal_kind = "Inversion")
 }
 
-# Down to half the positions and up again, twice, with a skip around each.
+# Halves the positions and restores them, `depth` times, with a skip around each level.
 u_shape <- function(x, channels, depth, padding = "same") {
   short <- pmin(2, test_extent(x))
   if (depth == 0L) return(layer_conv(x, channels, short, padding = padding))
@@ -241,7 +240,7 @@ sequence_networks <- function() {
   )
 }
 
-# Grids that are not square, with kernels that are not either.
+# Grids with unequal height and width, and kernels likewise.
 grid_networks <- function() {
   list(
     grid_dense = input_grid(2, 3, channels = 2) |> layer_dense(2, bias = TRUE),
@@ -294,9 +293,9 @@ grid_networks <- function() {
   )
 }
 
-# A nested architecture over every kind of layer: at most 120 parameters and 150
-# effective weights, so that the twin stays quick. The same for the same seed: every
-# third is on a grid, and of the others every other one knows all that sequences know.
+# Returns a random nested architecture over every kind of layer, the same for the same seed, with at most 120 parameters
+# and 150 effective weights, so that the twin is fast. Every third is on a grid; of the others every second one uses all
+# layers for sequences.
 random_network <- function(seed) {
   draw <- if (seed %% 3 == 0) random_grid else if (seed %% 2 == 0) random_architecture else random_sequence
   network <- withr::with_seed(seed, {
@@ -326,7 +325,7 @@ random_architecture <- function() {
   network
 }
 
-# sample() of one number is that of 1 .. it.
+# sample() without its special case for a single number.
 pick <- function(x, prob = NULL) x[[sample.int(length(x), 1L, prob = prob)]]
 
 random_flag <- function(probability = 0.3) runif(1) < probability
@@ -378,7 +377,7 @@ random_recurrent <- function(network, depth, units = pick(1:3),
     bias = random_flag())
 }
 
-# Layers that keep the positions and give `channels`: what blocks are made of.
+# Adds layers that keep the positions and return `channels` channels, for use in blocks.
 random_keeping <- function(network, depth, channels = shape_of(network)[[1L]]) {
   if (channels == shape_of(network)[[1L]] && depth < 2 && random_flag()) {
     return(random_residual(network, depth))
@@ -412,7 +411,7 @@ random_parallel <- function(network, depth) {
   )
 }
 
-# Blocks that shorten the sequence alike.
+# Adds blocks that shorten the sequence by the same length.
 random_shrinking <- function(network, merge) {
   shape <- shape_of(network)
   size <- pick(seq_len(min(3, shape[[3L]])))
@@ -424,7 +423,7 @@ random_shrinking <- function(network, merge) {
   )
 }
 
-# Every other network on a sequence has local layers and upsampling too.
+# Random sequences with local layers and upsampling.
 random_sequence <- function() {
   network <- input_sequence(pick(4:14), channels = pick(1:3, prob = c(3, 1, 1)))
   for (i in seq_len(pick(1:3))) network <- random_wide_layer(network, random_layer)
@@ -439,7 +438,7 @@ random_grid <- function() {
   network
 }
 
-# What sequences and grids have in common, or what `others` draws.
+# Adds a layer that sequences and grids have in common, or one by `others`.
 random_wide_layer <- function(network, others) {
   switch(pick(c("local", "upsample", "others"), prob = c(1, 1, 2)),
     local = random_slide(network, layer_local, pick(1:2)),
@@ -458,13 +457,13 @@ random_grid_layer <- function(network) {
   )
 }
 
-# Rows and columns, or positions, of a network's output.
+# Returns the rows and columns, or the positions, of a network's output.
 test_extent <- function(network) {
   shape <- shape_of(network)
   if (network$input$kind == "grid") shape[2:3] else shape[[3L]]
 }
 
-# From one to `most` along each dimension, and no more than there are.
+# Returns random sizes from one to `most` along each dimension, at most its extent.
 random_extent <- function(network, most) {
   vapply(test_extent(network), function(n) pick(seq_len(min(most, n))), 0L)
 }
@@ -485,7 +484,7 @@ random_upsample <- function(network) {
   layer_upsample(network, factor, size)
 }
 
-# Keeps the rows and columns.
+# Adds a layer that keeps the rows and columns.
 random_grid_keeping <- function(network, channels) {
   layer <- if (random_flag()) layer_local else layer_conv
   random_slide(network, layer, channels, padding = "same", stride = 1)
@@ -520,8 +519,8 @@ random_grid_shrinking <- function(network) {
   )
 }
 
-# A random network made non-linear: activations after some layers and in recurrences, maxima for some
-# averages.
+# Returns a random nonlinear network: activations after some layers and in recurrences, max instead of average in some
+# pools.
 random_curved_network <- function(seed) {
   network <- random_network(seed)
   layers <- withr::with_seed(seed, curve_layers(network$layers),

@@ -1,7 +1,7 @@
-# Data sets as people have them: raw units, offsets, calendars, dummies, nearly equal columns, few rows. The tests
-# compare what the package says of them with least squares by QR of standardised columns (least_squares()).
+# Typical data sets: raw units, offsets, calendars, dummies, nearly equal columns, few rows. Tests
+# compare the results of the package with least squares by QR of standardised columns (least_squares()).
 
-# Tests draw 300 data sets; CAPALLOC_ORDINARY = 2000 raises every count in proportion.
+# Tests draw 300 data sets; CAPALLOC_ORDINARY = 2000 increases every count in proportion.
 ordinary_count <- function(usual = 300) {
   asked <- as.numeric(Sys.getenv("CAPALLOC_ORDINARY", "300"))
   max(1L, as.integer(ceiling(usual * asked / 300)))
@@ -13,7 +13,7 @@ with_ordinary_seed <- function(seed, code) {
   )
 }
 
-# One data set: list(seed, kind, x, y), x and y data frames. Seeds go through the kinds in turn.
+# Returns one data set: list(seed, kind, x, y), x and y data frames. Consecutive seeds cycle through the kinds.
 ordinary_data <- function(seed, kinds = names(ordinary_kinds)) {
   kind <- kinds[[1L + seed %% length(kinds)]]
   with_ordinary_seed(seed, {
@@ -32,7 +32,7 @@ normal_columns <- function(N = whole(12L, 150L), n = whole(1L, 6L)) {
   as.data.frame(matrix(stats::rnorm(N * n), N))
 }
 
-# Each column multiplied by a scale of its own and moved by a multiple of its standard deviation, up to 10^digits.
+# Multiplies each column by a random scale and shifts it by up to 10^digits standard deviations.
 in_units <- function(x, digits = 8, scale = 9) {
   x[] <- lapply(x, function(column) {
     sd <- if (is_constant(column)) 1 else stats::sd(column)
@@ -44,8 +44,8 @@ in_units <- function(x, digits = 8, scale = 9) {
 
 is_constant <- function(column) !(stats::sd(column) > 4 * .Machine$double.eps * max(abs(column)))
 
-# A linear response with noise of 1e-4 to 10 times its own size, in units of its own; a second output in three
-# draws of ten, of a scale up to 1e4 times as large or as small.
+# Returns a linear response in random units with noise of 1e-4 to 10 times its size. In three of ten draws there is a
+# second output, with a scale up to 1e4 times larger or smaller.
 ordinary_response <- function(x) {
   z <- standardised(x)
   m <- if (stats::runif(1) < 0.3) 2L else 1L
@@ -63,7 +63,7 @@ ordinary_response <- function(x) {
   as.data.frame(`colnames<-`(y, c("u", "v")[seq_len(m)]))
 }
 
-# `lags` past values of a series, and its next value.
+# Returns `lags` past values of a series and its next value.
 lagged <- function(series, lags, scale = 1, offset = 0) {
   series <- scale * as.numeric(series) + offset
   rows <- stats::embed(series, lags + 1L)
@@ -138,7 +138,7 @@ ordinary_kinds <- list(
     x <- in_units(normal_columns(whole(8L, 20L), whole(1L, 4L)), digits = 4, scale = 4)
     x[sample.int(nrow(x), 5L * nrow(x), replace = TRUE), , drop = FALSE] |> `rownames<-`(NULL)
   },
-  few = function() { # fewer rows than columns, as many, or just more
+  few = function() { # fewer rows than columns, as many, or slightly more
     n <- whole(3L, 8L)
     in_units(normal_columns(max(2L, n + whole(-3L, 3L)), n), digits = 5, scale = 5)
   },
@@ -165,29 +165,29 @@ ordinary_kinds <- list(
   }
 )
 
-# ---- least squares, apart from the package -----------------------------------------------------------
+# ---- least squares without the package ---------------------------------------------------------------
 
-# Columns less their means over their standard deviations (divisor N); constants are zero.
+# Returns columns minus their means, divided by their standard deviations (divisor N); constant columns are zero.
 standardised <- function(x) {
   x <- as.matrix(x)
   z <- apply(x, 2L, function(column) {
     if (nrow(x) == 1L || is_constant(column)) return(0 * column)
     column <- column - mean(column)
-    column <- column - mean(column) # what large values have left in the mean
+    column <- column - mean(column) # the remaining rounding error of the mean of large values
     column / sqrt(mean(column^2))
   })
   matrix(z, nrow(x), dimnames = list(NULL, colnames(x)))
 }
 
-# The largest |mean| / sd of the columns that vary.
+# Returns the largest |mean| / sd of the columns that are not constant.
 offset_of <- function(x) {
   x <- as.matrix(x)
   ratio <- apply(x, 2L, function(column) if (is_constant(column)) 0 else abs(mean(column)) / stats::sd(column))
   max(0, ratio)
 }
 
-# Least squares of y on x with a constant: list(loss, fitted), the loss summed over the outputs, in units of y.
-# Directions below `tol` of their column are dropped; 1e-7 is what lm() does.
+# Returns least squares of y on x with a constant: list(loss, fitted), the loss summed over the outputs, in units of y.
+# Directions below `tol` of their column are dropped; lm() uses 1e-7.
 least_squares <- function(x, y, tol = 1e-7, intercept = TRUE) {
   y <- as.matrix(y)
   centre <- colMeans(y)
@@ -199,7 +199,7 @@ least_squares <- function(x, y, tol = 1e-7, intercept = TRUE) {
   list(loss = mean(rowSums(residuals^2)), fitted = y - residuals, residuals = residuals)
 }
 
-# Eigenvalues of the correlation matrix, the smallest over the largest; constants do not count.
+# Returns the smallest eigenvalue of the correlation matrix over the largest, without constant columns.
 correlation_condition <- function(x) {
   z <- standardised(x)
   z <- z[, colSums(z^2) > 0, drop = FALSE]
@@ -211,8 +211,8 @@ correlation_condition <- function(x) {
 
 # ---- twins -------------------------------------------------------------------------------------------
 
-# Columns rounded to 2^-22 of their standard deviation, so that a multiple of that can be added and a power of 2
-# multiplied without rounding.
+# Returns columns rounded to 2^-22 of their standard deviation. Then adding multiples of that and multiplying by powers
+# of 2 is exact.
 on_grid <- function(x) {
   x[] <- lapply(x, function(column) {
     grid <- column_grid(column)
@@ -226,8 +226,8 @@ column_grid <- function(column) {
   2^(floor(log2(stats::sd(column))) - 22)
 }
 
-# The same data in other units: column j of x is multiplier_j (x_j + shift_j), without rounding. Shifts are up to
-# 10^digits standard deviations, multipliers powers of 2 from 1e-9 to 1e9; the outputs share one.
+# Returns the same data in other units: column j of x is multiplier_j (x_j + shift_j), without rounding. Shifts are
+# up to 10^digits standard deviations, multipliers powers of 2 from 1e-9 to 1e9; the outputs share one multiplier.
 shifted_twin <- function(x, y, seed, digits = 8) {
   with_ordinary_seed(seed, {
     shift <- function(column) {
@@ -247,12 +247,12 @@ shifted_twin <- function(x, y, seed, digits = 8) {
   list(x = twin, y = twin_y, by = by, along = along, by_y = by_y, along_y = along_y)
 }
 
-# Outputs of the twin (N x m) in the units of the original.
+# Returns outputs of the twin (N x m) in the units of the original.
 untwin <- function(yhat, twin) yhat / twin$by_y - rep(twin$along_y, each = nrow(yhat))
 
-# ---- asking ------------------------------------------------------------------------------------------
+# ---- evaluation --------------------------------------------------------------------------------------
 
-# list(value, classes): the value of an expression, the condition where it stopped, and the classes of its warnings.
+# Returns list(value, classes): the value of an expression or its error, and the classes of its warnings.
 asked <- function(code) {
   classes <- character()
   value <- tryCatch(
@@ -267,7 +267,7 @@ asked <- function(code) {
 
 dense_network <- function(x, y, bias = TRUE) input_vector(ncol(x)) |> layer_dense(ncol(y), bias = bias)
 
-# What is wrong with a case, one line; the first ten are shown.
+# Returns one line that describes a failing case.
 case_text <- function(case, ...) {
   paste0("seed ", case$seed, " (", case$kind, ", ", nrow(case$x), " x ", ncol(case$x), "): ", ...)
 }

@@ -1,6 +1,6 @@
-# What tests of pictures share: what a ggplot is built of, and what base graphics were told on a null device.
+# Helpers of the tests of pictures: the built data of a ggplot, and the recorded calls of base graphics.
 
-# Layers of a ggplot, built; no warning may come of it.
+# Returns a built ggplot, and expects that building it gives no warning.
 built <- function(plot) {
   expect_warning(b <- ggplot2::ggplot_build(plot), NA)
   b
@@ -8,7 +8,7 @@ built <- function(plot) {
 
 layers <- function(plot) built(plot)$data
 
-# What base graphics were told: list(points = lists of x and y, h = lines across, titles, windows, margins of
+# Returns the recorded base graphics: list(points = lists of x and y, h = horizontal lines, titles, windows, margins of
 # each panel, texts, tiles = rectangles, axes = their labels).
 drawn <- function(code) {
   grDevices::pdf(NULL)
@@ -16,7 +16,7 @@ drawn <- function(code) {
   withr::defer(grDevices::dev.off(device))
   grDevices::dev.control("enable")
   before <- graphics::par(no.readonly = TRUE)
-  # margins are set before the first page, so that they are not among the recorded calls
+  # Margins are set before the first page, so they are not among the recorded calls.
   margins <- list()
   hooks <- getHook("plot.new")
   setHook("plot.new", function() margins[[length(margins) + 1L]] <<- graphics::par("mar"))
@@ -44,13 +44,14 @@ drawn <- function(code) {
 }
 
 
-# Where an axis of a base picture has its marks.
+# Returns the tick positions on one side of a base picture.
 marks_along <- function(told, side) {
   axes <- Filter(function(axis) axis[[1L]] == side && !is.null(axis[[2L]]), told$axes)
   axes[[1L]][[2L]]
 }
 
-# The two pictures of one heat map show the same tiles: a data frame of x, y, value and colour of the ggplot's.
+# Expects that both pictures of a heat map show the same tiles;
+# returns a data frame of x, y, value and colour from ggplot.
 heat_tiles <- function(plot, code) {
   tile <- layers(plot)[[1L]]
   base <- drawn(code)$tiles
@@ -62,7 +63,7 @@ heat_tiles <- function(plot, code) {
   panel <- rep(seq_along(filled), vapply(filled, function(tile) length(tile$left), 0L))
   told <- data.frame(x = (rects$left + rects$right) / 2, y = (rects$bottom + rects$top) / 2, panel = panel)
   expect_equal(told[at(told), ], shown[at(shown), ], ignore_attr = TRUE)
-  # a hundred and one shades between the same ends
+  # A hundred and one shades between the same end colours.
   rgb <- function(colour) t(grDevices::col2rgb(colour))
   expect_lte(max(abs(rgb(rects$col)[at(told), ] - rgb(tile$fill)[at(shown), ])), 6)
   shown$value <- plot$data$value

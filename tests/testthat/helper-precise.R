@@ -1,4 +1,4 @@
-# References in 77 digits (Rmpfr), slow and plain. A matrix is a list of its columns.
+# Reference computations with 77 digits (Rmpfr), slow and simple. A matrix is a list of its columns.
 
 skip_without_precision <- function() {
   skip_on_cran() # seconds each
@@ -9,7 +9,7 @@ precise <- function(x) Rmpfr::mpfr(x, 256)
 
 precise_unit <- function(columns) lapply(columns, function(column) column / sqrt(sum(column^2)))
 
-# Gram and Schmidt, each column twice, which does for any condition that leaves digits.
+# Gram-Schmidt orthogonalisation, each column twice, which is sufficient unless the condition exhausts the digits.
 precise_basis <- function(columns) {
   basis <- list()
   for (column in columns) {
@@ -19,10 +19,11 @@ precise_basis <- function(columns) {
   basis
 }
 
-# The diagonal of the projector on an orthonormal basis.
+# Returns the diagonal of the projector on an orthonormal basis.
 precise_leverages <- function(basis) Rmpfr::asNumeric(Reduce(`+`, lapply(basis, function(unit) unit^2)))
 
-# The r leading left singular vectors, by subspace iteration: each step gains the square of s_r / s_(r+1).
+# Returns the r leading left singular vectors by subspace iteration; each step reduces the error by the square of
+# s_(r+1) / s_r.
 precise_leading <- function(columns, r, steps = 2) {
   basis <- precise_basis(columns[seq_len(r)])
   for (step in seq_len(steps)) {
@@ -32,7 +33,7 @@ precise_leading <- function(columns, r, steps = 2) {
   basis
 }
 
-# What a basis leaves of columns: the largest norm.
+# Returns the largest norm of the columns after projection on the complement of a basis.
 precise_rest <- function(columns, basis) {
   rest <- lapply(columns, function(column) {
     for (unit in basis) column <- column - sum(unit * column) * unit
@@ -41,7 +42,7 @@ precise_rest <- function(columns, basis) {
   max(unlist(rest))
 }
 
-# a(z) b(z^every), coefficients as the taps of a filter.
+# Returns a(z) b(z^every), with coefficients ordered as the taps of a filter.
 precise_product <- function(a, b, every = 1L) {
   product <- precise(numeric(length(a) + every * (length(b) - 1L)))
   for (k in seq_along(b)) {
@@ -51,7 +52,7 @@ precise_product <- function(a, b, every = 1L) {
   product
 }
 
-# X with S X = B, all lists of columns, by elimination with pivots.
+# Returns X with S X = B, all lists of columns, by elimination with pivoting.
 precise_solve <- function(S, B) {
   n <- length(S)
   rows <- lapply(seq_len(n), function(i) do.call(c, lapply(c(S, B), function(column) column[i])))
@@ -65,7 +66,7 @@ precise_solve <- function(S, B) {
   lapply(seq_along(B), function(j) do.call(c, lapply(rows, function(row) row[n + j])))
 }
 
-# The symmetric root of a positive definite matrix, by Denman and Beavers' iteration.
+# Returns the symmetric root of a positive definite matrix by the Denman-Beavers iteration.
 precise_root <- function(S) {
   n <- length(S)
   identity <- lapply(seq_len(n), function(j) precise(as.numeric(seq_len(n) == j)))

@@ -1,6 +1,6 @@
 # Twins of capacity through layers: trees of layers walked backwards with dense matrices.
 
-# The affine map of one layer without blocks: outputs x (inputs, the constant last).
+# Returns the affine map of one layer without blocks: outputs x (inputs, the constant last).
 twin_matrix <- function(layer, theta) {
   net <- new_network(new_input(layer$in_kind, layer$in_shape[[1L]], layer$in_shape[[2L]], layer$in_shape[[3L]]),
     list(layer), theta)
@@ -8,7 +8,7 @@ twin_matrix <- function(layer, theta) {
   if (ncol(A) == prod(layer$in_shape)) cbind(A, 0) else A
 }
 
-# Layers with the slices of theta that they and their blocks have.
+# Returns the layers with the slices of theta that they and their blocks use.
 twin_slices <- function(layers, theta) {
   at <- 0
   lapply(layers, function(layer) {
@@ -26,7 +26,7 @@ twin_slices <- function(layers, theta) {
   })
 }
 
-# E phi'(z)^2 of a standard normal z, by integrate().
+# Returns E phi'(z)^2 of a standard normal z, by integrate().
 twin_q <- function(layer) {
   step <- 1e-6
   slope <- function(u) {
@@ -37,7 +37,7 @@ twin_q <- function(layer) {
   sum(vapply(1:6, function(i) integrate(f, -12 + 4 * (i - 1), -8 + 4 * (i - 1), rel.tol = 1e-9)$value, 0))
 }
 
-# Weights of an elman or diagonal cell: A, B, b.
+# Returns the weights of an elman or diagonal cell: A, B, b.
 twin_cell <- function(layer, theta) {
   u <- layer$params$input[[1L]]
   n_B <- prod(layer$params$input)
@@ -50,7 +50,7 @@ twin_cell <- function(layer, theta) {
   )
 }
 
-# Squared gains G of a chain of layers from G of its input.
+# Returns the squared gains G after a chain of layers from those of its input.
 twin_gain <- function(slices, G) {
   for (slice in slices) {
     layer <- slice$layer
@@ -74,7 +74,7 @@ twin_merge <- function(layer, values) {
   c(do.call(rbind, lapply(values, matrix, ncol = positions)))
 }
 
-# The parts of a concatenation.
+# Returns the parts of a concatenation, one for each block.
 twin_split <- function(layer, value) {
   value <- matrix(value, ncol = prod(layer$out_shape[2:3]))
   channels <- vapply(layer$blocks, function(block) {
@@ -96,8 +96,8 @@ twin_cell_gain <- function(layer, theta, G) {
   c(if (layer$output == "last") h else all)
 }
 
-# list(unit, constant, lost) of the input of a chain of layers, from that of its output; with `levels` of every
-# layer's input, in a list.
+# Returns list(unit, constant, lost) at the input of a chain of layers from that at its output; with `levels` a list of
+# these for the input of every layer and the output.
 twin_flow <- function(slices, state, levels = FALSE) {
   found <- list(state)
   for (slice in rev(slices)) {
@@ -159,7 +159,7 @@ twin_flow_parts <- function(blocks, parts, state) {
   state
 }
 
-# kappa of h_t goes to h_(t-1), x_t and the constant by the row [A B b]; h_0 is not there.
+# The capacity of h_t is divided among h_(t-1), x_t and the constant by the row [A B b]; there is no h_0.
 twin_flow_cell <- function(layer, theta, state) {
   cell <- twin_cell(layer, theta)
   n <- layer$in_shape[[3L]]
@@ -177,12 +177,12 @@ twin_flow_cell <- function(layer, theta, state) {
   state
 }
 
-# Total capacity at each level of a flow.
+# Returns the total capacity at each level of a flow.
 level_sums <- function(flow) c(tapply(flow$capacity, flow$layer, sum))
 
 units_at <- function(flow, layer) flow$capacity[flow$layer == layer & flow$part == "unit"]
 
-# Networks with what the shared ones lack: activations and sums of all kinds.
+# Networks with activations and sums of all kinds, which the other helpers do not have.
 curved_flows <- function() {
   networks <- list(
     plain = input_vector(5) |> layer_dense(4, bias = TRUE) |> layer_activation("relu") |> layer_dense(3) |>
@@ -211,14 +211,15 @@ curved_flows <- function() {
 
 # ---- integrals over the normal density ---------------------------------------------------------
 
-# Where u is of the order of the widths around the centres, and from -12 to 12.
+# Returns ends of panels from -12 to 12, dense around the centres on the scale of the widths.
 panel_ends <- function(centres, widths) {
   steps <- outer(widths, 4^(-1:8))
   ends <- c(seq(-12, 12, by = 2), unlist(lapply(centres, \(centre) c(centre, centre - steps, centre + steps))))
   sort(unique(pmin(pmax(ends, -12), 12)))
 }
 
-# E h(z), asked for 1e-12 of each part: where it can reach no more than rounding it says so, which is as good.
+# Returns E h(z) of a standard normal z. integrate() has a tolerance of 1e-12 on each panel;
+# where only rounding error is attainable it stops with a message, which is accepted.
 expect_over <- function(h, ends) {
   part <- function(from, to) {
     integrate(\(z) h(z) * dnorm(z), from, to, rel.tol = 1e-12, abs.tol = 0, stop.on.error = FALSE)$value

@@ -1,6 +1,6 @@
-# Twins of the rank of a trained network, and networks whose weights hold what training has not driven to zero.
+# Twins of the rank of a trained network, and networks whose weights contain residue of training.
 
-# As fit() marks a network that it has trained.
+# Returns the network with the record that fit() adds to a trained network.
 as_trained <- function(network, tol = 1e-10, gradient_norm = 1e-12, converged = gradient_norm <= tol) {
   if (inherits(network, "ca_fit")) {
     network$network <- as_trained(network$network, network$control$tol, network$gradient_norm, network$converged)
@@ -12,8 +12,9 @@ as_trained <- function(network, tol = 1e-10, gradient_norm = 1e-12, converged = 
 
 frobenius <- function(x) sqrt(sum(x^2))
 
-# The T-rule of DESIGN 1.5 in words. J (rows x p) in the metric, W anything with the norm of the network in it, `direct`
-# the numbers of the arrays that nothing multiplies. list(rank, kappa_rows): the rank and the leverage of each row.
+# The T-rule (ARCHITECTURE.md, section 1.5), written independently. J (rows x p) is in the metric, W has the norm of the
+# network in it, `direct` has the numbers of the arrays that read the input with no trained parameter between them and
+# the output. Returns list(rank, leverage): the rank and the leverage of each row.
 twin_trained_rank <- function(network, J = twin_tangent(network), W = twin_weights(network), direct = integer(),
                               T = 1e-6) {
   owner <- twin_theta_owner(network)
@@ -32,7 +33,7 @@ twin_trained_rank <- function(network, J = twin_tangent(network), W = twin_weigh
   list(rank = sum(counts), leverage = rowSums(s$u[, counts, drop = FALSE]^2))
 }
 
-# Trained networks with residue of this size in some of their weights.
+# Returns trained networks with residue of this size in some of their weights.
 residue_networks <- function(residue = 1e-9) {
   some <- withr::with_seed(1, rnorm(40))
   small <- function(at, n = 40) replace(some, at, residue * some[at])[seq_len(n)]
@@ -40,15 +41,15 @@ residue_networks <- function(residue = 1e-9) {
   recurrent[3, ] <- residue * recurrent[3, ]
   recurrent[, 3] <- residue * recurrent[, 3]
   list(
-    # the second channel of the first layer and what reads it: kernels 2 x 1 x 2, 2 x 2 x 2 and 1 x 2 x 2
+    # the second channel of the first layer and its readers: kernels 2 x 1 x 2, 2 x 2 x 2 and 1 x 2 x 2
     channel = input_sequence(8) |> layer_conv(2, 2) |> layer_conv(2, 2, dilation = 2) |>
       layer_conv(1, 2, dilation = 4) |>
       set_coef(small(c(2, 4, 7, 8, 11, 12), 16)),
-    # a deep branch beside a linear skip of pairs; the branch has died out
+    # a deep branch beside a linear skip over pairs; the branch is residue
     branch = input_sequence(4) |>
       layer_parallel(\(x) layer_pool(x, 2) |> layer_dense(1), \(x) layer_dense(x, 2) |> layer_dense(1)) |>
       set_coef(small(3:12, 12)),
-    # the skip has died out: nothing multiplies it, so it stays
+    # the skip is residue, but it is an array that reads the input directly, so it counts
     skip = input_sequence(4) |>
       layer_parallel(\(x) layer_dense(x, 1), \(x) layer_pool(x, 2) |> layer_dense(2) |> layer_dense(1)) |>
       set_coef(small(1:4, 10)),
@@ -59,5 +60,5 @@ residue_networks <- function(residue = 1e-9) {
   )
 }
 
-# Numbers of the arrays that read the input with nothing behind them.
+# Returns the numbers of the arrays that read the input with no trained parameter between them and the output.
 residue_direct <- function(name) if (name %in% c("branch", "skip")) 1L else integer()

@@ -1,11 +1,11 @@
-# What the tests of comparisons, scheduling and checkpoints share.
+# Helpers of the tests of comparisons, scheduling and checkpoints.
 
 timeless <- function(cmp) {
   cmp$runs$seconds <- NULL
   cmp
 }
 
-# The same to 1e-8 in losses and 1e-6 in allocations; bitwise only where BLAS has one thread everywhere.
+# Equal to 1e-8 in losses and 1e-6 in allocations; bitwise equal only where BLAS has one thread everywhere.
 expect_same_runs <- function(a, b) {
   said <- c("network", "task", "replicate", "seed", "n_params", "converged", "error")
   expect_identical(a$runs[said], b$runs[said])
@@ -17,7 +17,7 @@ expect_same_runs <- function(a, b) {
   expect_identical(unclass(a)[others], unclass(b)[others])
 }
 
-# `code`, calling `act` with the number of runs that are reported to be done.
+# Evaluates `code` and calls `act` with the number of finished runs at each report of progress.
 with_steps <- function(code, act) {
   skip_if_not_installed("progressr")
   withr::local_options(progressr.enable = TRUE)
@@ -30,7 +30,7 @@ with_steps <- function(code, act) {
   done
 }
 
-# Puts `value` in the place of an internal function until the test ends.
+# Replaces an internal function by `value` until the test ends.
 local_internal <- function(name, value, env = parent.frame()) {
   ns <- asNamespace("capalloc")
   old <- get(name, ns)
@@ -43,7 +43,7 @@ local_internal <- function(name, value, env = parent.frame()) {
   withr::defer(put(old), envir = env)
 }
 
-# A task that counts its samples and does something else than drawing the one at `at`.
+# A task that counts its samples, and calls `act` before it draws sample number `at`.
 counted <- new.env()
 registerS3method("simulate", "counted_task", function(object, nsim, seed = NULL, ...) {
   counted$n <- counted$n + 1L
@@ -59,7 +59,7 @@ counted_task <- function(task, at = 0L, act = NULL) {
   task
 }
 
-# The number of runs that `code` computes.
+# Returns the number of runs that `code` computes.
 runs_done <- function(code) {
   done <- 0L
   one <- capalloc:::run_one
@@ -71,7 +71,7 @@ runs_done <- function(code) {
   done
 }
 
-# Workers load the installed package, so that code loaded otherwise would not be what they run.
+# Workers load the installed package, so tests of code that was loaded otherwise are skipped.
 local_workers <- function(..., env = parent.frame()) {
   skip_on_cran()
   skip_if_not_installed("future")
@@ -81,9 +81,9 @@ local_workers <- function(..., env = parent.frame()) {
   withr::defer(future::plan(old), envir = env)
 }
 
-# Tasks of class `hooked_task` do something in the process that draws their sample: they write the number of
-# BLAS threads to `threads`, or wait for `slow` seconds, or kill the process when the sample's seed is one of `kills`
-# and the file `log` has fewer than `most` lines. Processes that are started in this scope know them.
+# Tasks of class `hooked_task` act in the process that draws their sample: they write the number of BLAS
+# threads to `threads`, wait for `slow` seconds, or kill the process when the seed of the sample is in `kills`
+# and the file `log` has fewer than `most` lines. Processes started in this scope have the method too.
 local_hooked_tasks <- function(env = parent.frame()) {
   skip_on_os("windows") # no SIGKILL
   profile <- withr::local_tempfile(fileext = ".R", .local_envir = env)
@@ -109,10 +109,10 @@ hooked_task <- function(task, ...) {
   task
 }
 
-# The seed that fit() gives to the sample of a run.
+# Returns the seed that fit() uses for the sample of a run.
 sample_seeds <- function(seeds) vapply(seeds, function(seed) capalloc:::derive_seeds(seed, 1L), 1L)
 
-# An R session of its own that runs a script of these lines; gives its process number, once it has begun.
+# Starts an R session that runs a script of these lines; returns its process id once it has started.
 start_session <- function(lines, env = parent.frame()) {
   skip_on_cran()
   script <- withr::local_tempfile(fileext = ".R", .local_envir = env)
@@ -124,7 +124,7 @@ start_session <- function(lines, env = parent.frame()) {
   as.integer(readLines(begun))
 }
 
-# Waits until a condition holds, a minute at most.
+# Waits until a condition holds, at most a minute.
 wait_for <- function(holds) {
   for (i in 1:3000) {
     if (isTRUE(holds())) return(invisible(TRUE))

@@ -1,13 +1,13 @@
-# What the tests of searches share.
+# Helpers of the tests of searches.
 
-# The same search but for the seconds of its runs.
+# Returns the search without the seconds of its runs.
 timeless_search <- function(search) {
   search$comparison <- timeless(search$comparison)
   search$candidates$seconds <- NULL
   search
 }
 
-# Which candidates no other beats, pair by pair, in words of the help page. Losses are equal within `resolution`.
+# Returns which candidates are on the frontier, pair by pair as on the help page. Losses are equal within `resolution`.
 slow_frontier <- function(rows, resolution) {
   within <- function(i, j) {
     rows$total_low[[j]] <= rows$total_capacity[[i]] && rows$total_capacity[[i]] <= rows$total_high[[j]]
@@ -25,8 +25,8 @@ slow_frontier <- function(rows, resolution) {
   }, NA)
 }
 
-# A number for each range, from the least on: the same for ranges that overlap, be it through others, by joining two
-# at a time.
+# Returns a group number for each range, in increasing order: ranges that overlap, directly or through others, have the
+# same number. Groups are joined two at a time.
 slow_sizes <- function(low, high) {
   group <- seq_along(low)
   for (round in seq_along(low)) {

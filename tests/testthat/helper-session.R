@@ -1,7 +1,7 @@
-# What tests that need an R process of their own share, and what a session is seen by from outside.
+# Helpers of tests that need a separate R process, and the state of a session that calls must not change.
 
-# The lines that R code says in a process of its own, and how it ended: list(said, status). `memory`: kilobytes of
-# address space, `set` further variables of its surroundings.
+# Runs R code in a separate process. Returns list(said, status): its output lines and its exit status. `memory` limits
+# the address space (kilobytes), `set` has further environment variables.
 session_of <- function(lines, memory = NULL, set = character(), env = parent.frame()) {
   skip_on_cran()
   skip_on_os("windows")
@@ -9,13 +9,13 @@ session_of <- function(lines, memory = NULL, set = character(), env = parent.fra
   script <- withr::local_tempfile(fileext = ".R", lines = c(libraries, "library(capalloc)", lines), .local_envir = env)
   command <- paste(shQuote(c(file.path(R.home("bin"), "Rscript"), script)), collapse = " ")
   limit <- if (!is.null(memory)) sprintf("ulimit -v %.0f && ", memory)
-  set <- c("OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", set) # the last one counts
+  set <- c("OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", set) # the last value takes effect
   call <- sprintf("%s%s %s 2>&1", paste(limit, collapse = ""), paste(set, collapse = " "), command)
   said <- suppressWarnings(system2("sh", c("-c", shQuote(call)), stdout = TRUE, timeout = 120))
   list(said = as.vector(said), status = c(attr(said, "status"), 0L)[[1L]])
 }
 
-# What a call may not change: options, generators, graphical parameters that a user sets, and the like.
+# Returns state that a call must not change: options, generators, graphical parameters that a user sets, and others.
 session_state <- function(folders = character()) {
   drawn <- c("usr", "plt", "pin", "fin", "fig", "mfg", "new", "page", "xaxp", "yaxp", "xlog", "ylog", "cxy")
   stream <- globalenv()$.Random.seed

@@ -1,6 +1,6 @@
-# Draws of a task against its stated moments, in standard errors: of N draws of a
-# Gaussian vector with mean m and covariance S the mean has variance S_ii / N, the
-# mean of z_i z_j (S_ii S_jj + S_ij^2 + m_i^2 S_jj + m_j^2 S_ii + 2 m_i m_j S_ij) / N.
+# Returns the largest deviation of simulated moments from the stated ones, in standard errors. For N draws of a Gaussian
+# vector with mean m and covariance S the mean has variance S_ii / N, and the mean of z_i z_j has
+# (S_ii S_jj + S_ij^2 + m_i^2 S_jj + m_j^2 S_ii + 2 m_i m_j S_ij) / N.
 largest_deviation <- function(task, nsim = 20000, seed = 1) {
   drawn <- simulate(task, nsim, seed = seed)
   z <- cbind(drawn$x, drawn$y)

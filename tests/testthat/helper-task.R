@@ -1,12 +1,12 @@
-# What the tests of tasks share.
+# Helpers of the tests of tasks.
 
-# The text of an error, whose class is checked; texts go into one snapshot.
-# (expect_snapshot(error = TRUE) is laid out differently by testthat 3.1 and 3.2.)
+# Returns the text of an error after checking its class; several texts go into one snapshot.
+# (expect_snapshot(error = TRUE) has different layouts in testthat 3.1 and 3.2.)
 bad <- function(code, class) {
   conditionMessage(expect_error(code, class = paste0("capalloc_error_", class)))
 }
 
-# Bayes loss by the textbook: the Schur complement of centred moments, by solve().
+# Returns the Bayes loss by the textbook formula: the Schur complement of centred moments, by solve().
 twin_bayes_loss <- function(moments, inputs = seq_along(moments$mean_x)) {
   sigma <- moments$sigma - outer(moments$mean_x, moments$mean_x)
   cross <- moments$cross - outer(moments$mean_x, moments$mean_y)
@@ -23,7 +23,7 @@ twin_demand <- function(moments) {
   }, numeric(1))
 }
 
-# Moments of random rows, so that they are those of some distribution.
+# Returns moments of random rows, which are valid moments of a distribution.
 random_moments <- function(n, m, mean = 0, scale = rep(1, n)) {
   z <- matrix(rnorm(4 * (n + m)^2), ncol = n + m) + mean
   z <- z * rep(c(scale, rep(1, m)), each = nrow(z))

@@ -1,9 +1,8 @@
-# The twin: a slow, obvious interpreter of networks, against which the package is
-# tested. It walks the tree of layers itself and works padding out from the words
-# of the documentation, so it shares no code with the package. Every function also
-# takes complex weights and inputs, which gives exact derivatives.
+# The twin: a slow, simple interpreter of networks, with which the package is compared. It walks the tree of layers and
+# computes padding from the documentation, so it shares no code with the package. Every function also accepts complex
+# weights and inputs, which gives exact derivatives.
 
-# A reader of theta that hands out its entries in order, as arrays.
+# Returns a reader that returns consecutive entries of theta as arrays.
 twin_tape <- function(theta) {
   used <- 0
   list(
@@ -16,8 +15,8 @@ twin_tape <- function(theta) {
   )
 }
 
-# x is N x n, one row per observation, columns channel-fastest then position (on
-# a grid down the columns); the result is N x m in the same order.
+# x is N x n, one row per observation, columns channel-fastest, then by
+# position (on a grid down the columns); the result is N x m in the same order.
 twin_predict <- function(network, x, theta = network$coef) {
   tape <- twin_tape(theta)
   y <- twin_run(network$layers, array(x, c(nrow(x), network$input$shape)), tape)
@@ -25,8 +24,8 @@ twin_predict <- function(network, x, theta = network$coef) {
   matrix(y, nrow(x))
 }
 
-# Tensors are observations x channels x rows x columns; a sequence is one row, a
-# vector the channels of one position.
+# Tensors are observations x channels x rows x columns. A sequence has one row, and a vector has its channels at one
+# position.
 twin_run <- function(layers, x, tape) {
   for (layer in layers) x <- twin_layer(layer, x, tape)
   x
@@ -49,10 +48,10 @@ twin_layer <- function(layer, x, tape) {
   )
 }
 
-# One place of a tensor: observations x channels.
+# Returns one position of a tensor (observations x channels).
 twin_at <- function(x, row, column) matrix(x[, , row, column], dim(x)[[1L]])
 
-# Adds a layer's bias, where it has one, to the rows of observations x units.
+# Adds the bias of a layer, if it has one, to its outputs (observations x units).
 twin_add_bias <- function(y, bias) if (is.null(bias)) y else y + rep(bias, each = nrow(y))
 
 twin_take_bias <- function(layer, tape) {
@@ -66,9 +65,8 @@ twin_dense <- function(layer, x, tape) {
   array(twin_add_bias(y, bias), c(dim(y), 1L, 1L))
 }
 
-# The position that tap k of output u meets (outputs x taps), some of them
-# outside 1..n. Counted backwards from the newest tap of the newest output,
-# which meets position n, or a padded one after it.
+# Returns the position that tap k of output u reads (outputs x taps), which may lie outside 1..n. Positions are counted
+# backwards from the newest tap of the newest output, which reads position n, or a padded one after it.
 twin_windows <- function(n, kernel, stride, dilation, padding) {
   span <- (kernel - 1) * dilation + 1
   outputs <- if (padding == "valid") floor((n - span) / stride) + 1 else ceiling(n / stride)
@@ -79,10 +77,10 @@ twin_windows <- function(n, kernel, stride, dilation, padding) {
   })
 }
 
-# What a layer says of rows and columns: of a sequence it only speaks of columns.
+# Settings of rows and columns; a sequence has settings of columns only.
 twin_both <- function(x) if (length(x) == 1L) c(1, x) else x
 
-# The windows of a layer over the rows and over the columns of its input.
+# Returns the windows of a layer over the rows and over the columns of its input.
 twin_layer_windows <- function(layer, x, padding = layer$padding) {
   kernel <- twin_both(layer$kernel)
   stride <- twin_both(layer$stride)
@@ -93,8 +91,8 @@ twin_layer_windows <- function(layer, x, padding = layer$padding) {
   )
 }
 
-# Filters see only the channels of their own group: elsewhere the tap is zero.
-# kernel: filters x channels of a group x anything.
+# Returns the kernel over all channels; the taps on channels outside a filter's group are zero. kernel: filters x
+# channels of a group x any further dimensions.
 twin_full_kernel <- function(kernel, channels, groups) {
   filters <- dim(kernel)[[1L]]
   rest <- dim(kernel)[-(1:2)]
@@ -109,8 +107,8 @@ twin_full_kernel <- function(kernel, channels, groups) {
   array(full, c(filters, channels, rest))
 }
 
-# A kernel as filters x channels x tap's row x tap's column x output's row x its
-# column, where a convolution says the same at every output; a bias likewise.
+# Returns a kernel as filters x channels x row of tap x column of tap x row of output x column of output; a convolution
+# has the same values at every output. The same for a bias.
 twin_kernel_everywhere <- function(layer, kernel, places) {
   array(kernel, c(dim(kernel)[1:2], twin_both(layer$kernel), places))
 }
@@ -120,7 +118,7 @@ twin_bias_everywhere <- function(bias, filters, places) {
   array(bias, c(filters, places))
 }
 
-# Convolutions, and those that share nothing.
+# Convolutions and local layers.
 twin_conv <- function(layer, x, tape) {
   kernel <- twin_full_kernel(tape$take(layer$params$kernel), dim(x)[[2L]], layer$groups)
   filters <- dim(kernel)[[1L]]
@@ -135,7 +133,7 @@ twin_conv <- function(layer, x, tape) {
   y
 }
 
-# The sum over the window of the output in row i and column j.
+# Returns the sum over the window of the output in row i and column j.
 twin_taps <- function(x, kernel, meets, i, j) {
   rows <- meets$rows[i, ]
   columns <- meets$columns[j, ]
@@ -160,10 +158,10 @@ twin_pool <- function(layer, x) {
   y
 }
 
-# The largest of each row, the first of equals; complex numbers by their real parts.
+# Returns the largest entry of each row, the first of equal ones; complex numbers are compared by their real parts.
 twin_largest <- function(x) x[cbind(seq_len(nrow(x)), apply(Re(x), 1L, which.max))]
 
-# Copies of every row and column, of which the last are kept.
+# Repeats every row and column, and keeps the last ones.
 twin_upsample <- function(layer, x) {
   factor <- twin_both(layer$factor)
   rows <- utils::tail(rep(seq_len(dim(x)[[3L]]), each = factor[[1L]]), layer$out_shape[[2L]])
@@ -171,8 +169,8 @@ twin_upsample <- function(layer, x) {
   x[, , rows, columns, drop = FALSE]
 }
 
-# Activations by their textbook formulas. Of complex numbers, values with a small
-# imaginary part, the real part decides on which side of a kink they are.
+# Activations by their textbook formulas. For complex numbers with a small imaginary part, the real part determines the
+# side of a kink.
 twin_activate <- function(name, u, parameter = 1) {
   positive <- Re(u) > 0
   logistic <- function(u) {
@@ -196,13 +194,13 @@ twin_activate <- function(name, u, parameter = 1) {
   )
 }
 
-# ifelse() that keeps the shape.
+# ifelse() that keeps dimensions.
 ifelse_like <- function(test, yes, no) {
   yes[!test] <- no[!test]
   yes
 }
 
-# Of complex numbers as of their complex steps: erf(a + ib) ~ erf(a) + ib erf'(a).
+# For complex steps: erf(a + ib) ~ erf(a) + ib erf'(a).
 twin_erf <- function(z) {
   value <- 2 * pnorm(sqrt(2) * Re(z)) - 1
   if (is.complex(z)) value + 2 / sqrt(pi) * exp(-Re(z)^2) * 1i * Im(z) else value
@@ -220,7 +218,7 @@ twin_recurrent <- function(layer, x, tape) {
   }
   bias <- twin_take_bias(layer, tape)
   bias <- if (is.null(bias)) matrix(0, units, gates) else matrix(bias, units, gates)
-  # A_g h + B_g x_t + b_g, observations x units.
+  # A_g h + B_g x_t + b_g (observations x units)
   at <- function(g, h, now) {
     by <- function(weights, v) v %*% t(matrix(weights[, , g], units))
     by(recurrent, h) + by(input, now) + rep(bias[, g], each = nrow(h))
@@ -268,8 +266,7 @@ twin_has_bias <- function(layers) {
   }, NA))
 }
 
-# W, m x n, or m x (n + 1) with the intercept last: the outputs at the unit
-# vectors, less the output at zero.
+# Returns W (m x n), or m x (n + 1) with the intercept last: the outputs at the unit vectors minus the output at zero.
 twin_weights <- function(network, theta = network$coef) {
   n <- prod(network$input$shape)
   y <- t(twin_predict(network, rbind(diag(n), 0), theta))
@@ -277,8 +274,8 @@ twin_weights <- function(network, theta = network$coef) {
   if (twin_has_bias(network$layers)) cbind(weights, y[, n + 1L]) else weights
 }
 
-# d vec(W) / d theta by complex steps: no difference is taken, so a step of
-# 1e-20 gives the derivative to rounding.
+# Returns d vec(W) / d theta by complex steps. No difference is computed, so a step of 1e-20 gives the derivative up to
+# rounding error.
 twin_tangent <- function(network, theta = network$coef) {
   columns <- lapply(seq_along(theta), function(k) {
     Im(c(twin_weights(network, theta + 1e-20i * (seq_along(theta) == k)))) / 1e-20
@@ -286,7 +283,7 @@ twin_tangent <- function(network, theta = network$coef) {
   matrix(unlist(columns), ncol = length(theta))
 }
 
-# The same by central differences of any function of theta.
+# Returns the same by central differences of any function of theta.
 central_tangent <- function(weights, theta, step = 1e-5) {
   columns <- lapply(seq_along(theta), function(k) {
     move <- step * (seq_along(theta) == k)
@@ -295,7 +292,7 @@ central_tangent <- function(weights, theta, step = 1e-5) {
   matrix(unlist(columns), ncol = length(theta))
 }
 
-# The number of the layer, and of the array within all layers, that each entry of theta belongs to, depth first.
+# Returns for each entry of theta the number of its layer, depth first, or of its array within all layers.
 twin_theta_layer <- function(network) twin_theta_owner(network)$layer
 twin_theta_array <- function(network) twin_theta_owner(network)$array
 
@@ -317,7 +314,7 @@ twin_theta_owner <- function(network) {
   list(layer = layer, array = array)
 }
 
-# Columns of unit norm; those that are rounding beside their own array are zero.
+# Returns columns of unit norm; columns at rounding error of the largest of their array are set to zero.
 twin_unit_columns <- function(tangent, array) {
   norms <- sqrt(colSums(tangent^2))
   largest <- ave(norms, array, FUN = max)
@@ -325,8 +322,8 @@ twin_unit_columns <- function(tangent, array) {
   sweep(tangent, 2L, ifelse(keep, 1 / ifelse(norms > 0, norms, 1), 0), `*`)
 }
 
-# The root T of second moments sigma: A = P^(1/2) V^(1/2), or with the constant as the last coordinate
-# [[A, 0], [mu', 1]] with P and V centred. Eigenvalues that are rounding are zero: their roots would not be small.
+# Returns the root T of second moments sigma: A = P^(1/2) V^(1/2), or with the constant as the last coordinate [[A,
+# 0], [mu', 1]] with P and V centred. Eigenvalues at rounding error are set to zero, since their roots are not small.
 twin_root <- function(sigma, constant = FALSE) {
   n <- ncol(sigma) - constant
   mu <- if (constant) sigma[n + 1L, seq_len(n)] else numeric(n)
@@ -339,8 +336,8 @@ twin_root <- function(sigma, constant = FALSE) {
   if (constant) rbind(cbind(A, 0), c(mu, 1)) else A
 }
 
-# Capacity of each input by the full SVD: kappa, total and the evidence. `sigma`
-# (with the constant, where there is an intercept) gives the metric of the loss.
+# Returns the capacity of each input by the full SVD: kappa, total and the evidence. `sigma` (with the constant, where
+# there is an intercept) selects the covariance metric.
 twin_capacity <- function(tangent, m, tol = NULL, ridge = 0, array = rep(1, ncol(tangent)),
                           sigma = NULL, constant = FALSE) {
   if (!is.null(sigma)) tangent <- kronecker(twin_root(sigma, constant), diag(m)) %*% tangent
@@ -363,8 +360,8 @@ twin_network_capacity <- function(network, ..., keep = TRUE) {
   twin_capacity(tangent[, keep, drop = FALSE], m, ..., array = array[keep], constant = twin_has_bias(network$layers))
 }
 
-# Single-channel filters of two taps with dilations 1, 2, 4, ..: the closed form
-# for each input, the oldest first. `taps` is a list of pairs.
+# Returns the closed form for single-channel filters of two taps with dilations 1, 2, 4, ..: the capacity of each input,
+# the oldest first. `taps` is a list of pairs.
 twin_dilated_capacity <- function(taps) {
   a <- lapply(taps, function(t) t^2 / sum(t^2))
   b <- lapply(a, rev) # the squares of a unit vector orthogonal to (a1, a2)
@@ -375,8 +372,8 @@ twin_dilated_capacity <- function(taps) {
   kappa
 }
 
-# The filter with these roots as a polynomial in the shift; a root at 0 is a zero
-# first tap, a root at infinity a zero last tap.
+# Returns the filter with these roots as a polynomial in the shift; a
+# root at 0 is a zero first tap, a root at infinity a zero last tap.
 filter_with_roots <- function(roots) {
   taps <- 1
   for (root in roots) {
@@ -386,15 +383,15 @@ filter_with_roots <- function(roots) {
   taps
 }
 
-# Degree of the least common multiple of polynomials given by their roots.
+# Returns the degree of the least common multiple of polynomials given by their roots.
 twin_lcm_degree <- function(roots) {
   distinct <- unique(unlist(roots))
   sum(vapply(distinct, function(z) max(vapply(roots, function(r) sum(r == z), 0L)), 0L))
 }
 
-# --- networks that are not linear ---
+# --- nonlinear networks ---
 
-# dyhat_s/dtheta, (N m) x p, by complex steps.
+# Returns dyhat_s/dtheta ((N m) x p) by complex steps.
 twin_gradients <- function(network, x, theta = network$coef) {
   columns <- lapply(seq_along(theta), function(k) {
     Im(c(twin_predict(network, x, theta + 1e-20i * (seq_along(theta) == k)))) / 1e-20
@@ -402,7 +399,7 @@ twin_gradients <- function(network, x, theta = network$coef) {
   matrix(unlist(columns), ncol = length(theta))
 }
 
-# dyhat_o/dx_j at every row of x, N x m x n, by complex steps.
+# Returns dyhat_o/dx_j at every row of x (N x m x n) by complex steps.
 twin_slopes <- function(network, x, theta = network$coef) {
   slopes <- lapply(seq_len(ncol(x)), function(j) {
     Im(twin_predict(network, x + 1e-20i * (col(x) == j), theta)) / 1e-20
@@ -410,8 +407,8 @@ twin_slopes <- function(network, x, theta = network$coef) {
   array(unlist(slopes), c(nrow(x), length(slopes[[1L]]) / nrow(x), ncol(x)))
 }
 
-# The extended tangent, (N m (n + 1)) x p with rows s + N (o + m j), the constant last: complex
-# steps in theta of central differences of fourth order in x.
+# Returns the extended tangent ((N m (n + 1)) x p, rows s + N (o + m j), the constant last): complex steps in theta of
+# central differences of fourth order in x.
 twin_extended <- function(network, x, theta = network$coef, step = 2e-4) {
   n_rows <- nrow(x)
   n <- ncol(x)

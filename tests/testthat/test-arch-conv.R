@@ -1,6 +1,6 @@
-# Convolutional presets: sizes and ranks by the formulas of ?arch_conv, weights by loops.
+# Convolutional presets: sizes and ranks compared with the formulas of ?arch_conv, weights with loops.
 
-# Positions that a read-out sees: one of a sequence, all that are left of a grid.
+# Returns the number of positions that a read-out reads: one on a sequence, all remaining positions on a grid.
 read_positions <- function(extent) if (length(extent) == 1) 1 else prod(extent)
 
 # ---- arch_conv -----------------------------------------------------------------------------------
@@ -10,7 +10,7 @@ forward_conv <- function(x, draw, w, k, m) {
   slow_read(x, draw, m)
 }
 
-test_that("arch_conv() has the documented size and sees the recent past", {
+test_that("arch_conv() has the documented size and receptive field", {
   over_sequences(function(input, n, channels, m) {
     for (filters in list(2, c(3, 1), c(1, 2, 2))) {
       depth <- max(length(filters), 2)
@@ -23,7 +23,7 @@ test_that("arch_conv() has the documented size and sees the recent past", {
   })
 })
 
-test_that("arch_conv() on a grid reads all that is left", {
+test_that("arch_conv() on a grid reads all remaining positions", {
   over_grids(function(input, extent, channels, m) {
     for (k in list(2, c(3, 2))) {
       net <- arch_conv(input, c(1, 2), kernel = k, depth = 2, outputs = m)
@@ -37,7 +37,7 @@ test_that("arch_conv() on a grid reads all that is left", {
     c("3 x 6 x 7", "3 x 4 x 5", "1 x 1"))
 })
 
-test_that("single filters lose one parameter per layer", {
+test_that("in arch_conv() single filters lose one parameter per layer", {
   over_sequences(function(input, n, channels, m) {
     expect_rank(arch_conv(input, 1, kernel = 3, depth = 3, outputs = m), 3 * channels + 6 + m - 3)
   })
@@ -47,8 +47,8 @@ test_that("single filters lose one parameter per layer", {
   })
 })
 
-test_that("a stack of shared filters has the rank of what it sees, and nothing elsewhere", {
-  # one channel and one output; products of polynomials without a common zero: all coefficients are free
+test_that("a stack of shared filters has full capacity inside its receptive field and none outside", {
+  # One channel and one output: products of polynomials without a common zero have free coefficients.
   for (filters in 1:3) {
     net <- initialise(arch_conv(16, filters, kernel = 4, depth = 2), seed = filters)
     expect_equal(capacity(net)$capacity, rep(0:1, c(9, 7)), tolerance = 1e-10)
@@ -71,7 +71,7 @@ forward_skip <- function(x, draw, w, k, m) {
   y
 }
 
-test_that("arch_dilated() doubles what it sees with every layer", {
+test_that("the receptive field of arch_dilated() doubles with every layer", {
   over_sequences(function(input, n, channels, m) {
     depth <- floor(log2(n))
     for (filters in list(1, 3, rep_len(c(2, 1, 3), depth))) {
@@ -89,7 +89,7 @@ test_that("arch_dilated() doubles what it sees with every layer", {
   })
 })
 
-test_that("arch_dilated() has dilations of any growth, for as many layers as are asked for", {
+test_that("arch_dilated() has the given growth of dilations and the given depth", {
   for (growth in 1:4) {
     for (depth in 1:2) {
       net <- arch_dilated(20, 2, kernel = 3, depth = depth, growth = growth)
@@ -107,7 +107,7 @@ test_that("arch_dilated() has dilations of any growth, for as many layers as are
   expect_error(arch_dilated(16, 1:3, depth = 2), class = "capalloc_error_shape")
 })
 
-test_that("arch_dilated() with skips sums a read-out of every layer", {
+test_that("arch_dilated() with skips sums read-outs of every layer", {
   over_sequences(function(input, n, channels, m) {
     depth <- floor(log2(n))
     for (filters in list(2, rep_len(c(2, 1, 3), depth))) {
@@ -118,13 +118,13 @@ test_that("arch_dilated() with skips sums a read-out of every layer", {
       expect_weights(net, forward_skip, w[-1], 2, m)
     }
   })
-  # one layer has one read-out
+  # A network of one layer has one read-out.
   expect_identical(arch_dilated(2, 3, skip = TRUE), arch_dilated(2, 3))
   with <- set_coef(arch_dilated(4, 1, bias = TRUE, skip = TRUE), 1:7)
   expect_identical(effective_weights(with)[1, "(Intercept)"], c(`(Intercept)` = 7))
 })
 
-test_that("arch_dilated() on a grid has as many layers as fit, and reads all that is left", {
+test_that("arch_dilated() on a grid has as many layers as fit and reads all remaining positions", {
   over_grids(function(input, extent, channels, m) {
     for (k in 2:3) {
       depth <- max(which((k - 1) * (2^(1:9) - 1) < min(extent)))
@@ -132,13 +132,13 @@ test_that("arch_dilated() on a grid has as many layers as fit, and reads all tha
       net <- arch_dilated(input, 1, kernel = k, outputs = m)
       expect_identical(params(net), k^2 * (channels + depth - 1) + m * left)
       expect_weights(net, forward_dilated, rep(1, depth), k, m)
-      # one scale per layer
+      # one redundant scale per layer
       expect_rank(net, params(net) - depth)
     }
   })
 })
 
-test_that("single filters of any kernel lose one parameter per layer", {
+test_that("in arch_dilated() single filters lose one parameter per layer, for any kernel", {
   over_sequences(function(input, n, channels, m) {
     for (k in 3:4) {
       net <- arch_dilated(input, 1, outputs = m, kernel = k)
@@ -147,12 +147,12 @@ test_that("single filters of any kernel lose one parameter per layer", {
   })
 })
 
-test_that("a single-channel dilated stack has rank L + 1, and the profile of its closed form", {
+test_that("a single-channel dilated stack has rank L + 1 and the profile of its closed form", {
   for (L in 3:5) {
     net <- initialise(arch_dilated(2^L, filters = 1), seed = L)
     taps <- matrix(coef(net)[seq_len(2 * L)], 2)
     a2 <- t(t(taps^2) / colSums(taps^2))
-    # b_l is orthogonal to a_l: its squares are a_l's, swapped
+    # b_l is orthogonal to a_l, so its squares are those of a_l in reverse order.
     kappa <- vapply(seq_len(2^L) - 1, function(j) {
       bit <- cbind(1 + (j %/% 2^(seq_len(L) - 1)) %% 2, seq_len(L))
       a <- a2[bit]
@@ -173,11 +173,11 @@ test_that("a dilated stack with kernel 2 has the rank of its tensor train", {
       expect_rank(net, tensor_train(rep_len(w, depth), rep(2, depth), channels, m))
     }
   })
-  # as wide as useful with one output: every input is modelled
+  # The widest useful stack for one output has full capacity on every input.
   expect_rank(arch_dilated(16, c(2, 4, 2, 1)), 16)
 })
 
-test_that("skips of single filters add a parameter for every layer but the last two", {
+test_that("with single filters skips add one to the rank for every layer but the last two", {
   for (L in 2:6) expect_rank(arch_dilated(2^L, filters = 1, skip = TRUE), 2 * L - 1)
   expect_rank(arch_dilated(13, filters = 1, skip = TRUE), 2 * 3 - 1)
 })
@@ -192,7 +192,7 @@ forward_separable <- function(x, draw, w, k, m) {
   slow_read(x, draw, m)
 }
 
-test_that("arch_separable() is a filter per channel and a mixing of channels", {
+test_that("arch_separable() filters each channel and then mixes channels", {
   over_sequences(function(input, n, channels, m) {
     for (w in list(c(2, 2), c(3, 1, 2))) {
       net <- arch_separable(input, w, kernel = 4, depth = length(w), outputs = m)
@@ -209,7 +209,7 @@ test_that("arch_separable() is a filter per channel and a mixing of channels", {
   })
 })
 
-test_that("one separable layer has a scale per channel, and a mixing of low rank", {
+test_that("the rank of one separable layer is that of a low-rank mixing plus one scaled filter per channel", {
   for (m in 1:3) for (C in 1:4) for (w in 1:3) for (k in 2:3) {
     r <- min(w, m, C)
     expect_rank(arch_separable(input_sequence(8, C), w, k, depth = 1, outputs = m), r * (m + C - r) + C * (k - 1))
@@ -226,7 +226,7 @@ forward_residual <- function(x, draw, w, blocks, k, scale, m) {
   slow_read(x, draw, m)
 }
 
-test_that("arch_residual() has the documented size and sees a kernel more with every block", {
+test_that("arch_residual() has the documented size, and its receptive field grows with every block", {
   over_sequences(function(input, n, channels, m) {
     for (blocks in c(1, 3, 9)) {
       w <- if (blocks == 3) 3 else 2
@@ -245,8 +245,8 @@ test_that("arch_residual() has the documented size and sees a kernel more with e
   })
 })
 
-test_that("a residual stack has the rank of what it sees", {
-  # one channel and one output, any filters
+test_that("the rank of a residual stack is the size of its receptive field", {
+  # one channel, one output, any number of filters
   for (blocks in c(2, 4, 9)) for (filters in 1:2) {
     net <- initialise(arch_residual(16, filters, blocks = blocks), seed = 2)
     sees <- min(16, 2 * blocks + 1)
@@ -254,7 +254,7 @@ test_that("a residual stack has the rank of what it sees", {
   }
 })
 
-test_that("scale = 0 leaves the newest input alone", {
+test_that("with scale = 0 only the newest input has capacity", {
   net <- initialise(arch_residual(16, filters = 2, blocks = 3, scale = 0), seed = 1)
   expect_equal(capacity(net)$capacity, rep(0:1, c(15, 1)), tolerance = 1e-12)
 })
@@ -272,7 +272,7 @@ forward_densenet <- function(x, draw, w, k, m) {
   slow_read(x, draw, m)
 }
 
-test_that("arch_densenet() sees all earlier layers from each", {
+test_that("in arch_densenet() each layer reads all earlier layers", {
   over_sequences(function(input, n, channels, m) {
     for (w in list(c(1, 1, 1), c(2, 1), c(1, 3))) {
       net <- arch_densenet(input, w, kernel = 3, depth = length(w), outputs = m)
@@ -289,8 +289,8 @@ test_that("arch_densenet() sees all earlier layers from each", {
   })
 })
 
-test_that("a densely connected stack has the rank of what it sees", {
-  # one channel and one output, any filters
+test_that("the rank of a densely connected stack is the size of its receptive field", {
+  # one channel, one output, any number of filters
   for (depth in c(2, 4, 8)) for (filters in 1:2) {
     expect_rank(arch_densenet(16, filters, depth = depth), min(16, 2 * depth + 1), seeds = 1)
     expect_rank(arch_densenet(9, filters, kernel = 2, depth = depth), min(9, depth + 1), seeds = 2)
@@ -299,13 +299,13 @@ test_that("a densely connected stack has the rank of what it sees", {
 
 # ---- all -----------------------------------------------------------------------------------------
 
-test_that("they train", {
+test_that("convolutional presets can be trained", {
   expect_trains(arch_conv(12, kernel = 3))
   expect_trains(arch_conv(input_grid(5, 5), kernel = 2))
   expect_trains(arch_dilated(12))
   expect_trains(arch_dilated(12, skip = TRUE))
   expect_trains(arch_dilated(input_grid(5, 5), kernel = 3))
-  expect_trains(arch_dilated(16, c(2, 4, 2, 1)), to = 0.1) # of full rank
+  expect_trains(arch_dilated(16, c(2, 4, 2, 1)), to = 0.1) # full rank
   expect_trains(arch_separable(12))
   expect_trains(arch_separable(input_grid(5, 5), kernel = 2))
   expect_trains(arch_residual(12))

@@ -1,12 +1,12 @@
-# Dense, low-rank and locally connected presets: sizes and ranks by the formulas of ?arch_dense,
-# weights by loops.
+# Dense, low-rank and locally connected presets: sizes and ranks compared with the formulas of ?arch_dense, weights with
+# loops.
 
-test_that("arch_dense() has one weight per input and output, and sees all", {
+test_that("arch_dense() has one weight per input and output, and reads all inputs", {
   over_sequences(function(input, n, channels, m) {
     net <- arch_dense(input, outputs = m)
     expect_identical(params(net), m * channels * n)
     expect_sees(net, n)
-    # a free linear model: every dependency is modelled
+    # A free linear model has full capacity on every input.
     expect_equal(capacity(initialise(net, seed = 1))$capacity, rep(m, n * channels),
       tolerance = 1e-12)
     expect_weights(net, \(x, draw) draw(c(m, length(x))) %*% c(x))
@@ -16,7 +16,7 @@ test_that("arch_dense() has one weight per input and output, and sees all", {
   })
 })
 
-test_that("arch_deep() is a product of matrices, of the rank of its narrowest", {
+test_that("arch_deep() is a product of matrices with the rank of the narrowest", {
   inputs <- list(input_sequence(5, channels = 2), input_vector(10), input_grid(2, 5))
   for (input in inputs) for (m in 1:3) for (w in list(2, c(1, 3), c(3, 4, 20))) {
     net <- arch_deep(input, w, depth = max(2, length(w)), outputs = m)
@@ -58,17 +58,17 @@ test_that("arch_low_rank() has blocks of rank `filters`", {
   })
 })
 
-test_that("a low-rank filter bank of one output and whole windows has r (b + n / b - r)", {
+test_that("a low-rank filter bank with one output and windows that tile the input has rank r (b + n / b - r)", {
   for (n in c(16, 24)) for (b in c(2, 4, 8)) for (r in seq_len(min(b, n / b))) {
     net <- arch_low_rank(n, r, b)
     expect_rank(net, r * (b + n / b - r))
-    # the matrix of windows x taps has that rank
+    # The matrix of weights (windows x taps) has rank r.
     W <- matrix(effective_weights(initialise(net, seed = 3)), b)
     expect_identical(qr(W)$rank, as.integer(r))
   }
 })
 
-test_that("arch_local() has weights of its own in every window", {
+test_that("arch_local() has separate weights in every window", {
   forward <- function(x, draw, w, k, stride, m) {
     places <- dim(slow_conv(x, array(0, c(1, dim(x)[[1]], extents(x, k))), extents(x, stride)))[2:3]
     kernel <- draw(c(w, dim(x)[[1]], extents(x, k), places))
@@ -87,7 +87,7 @@ test_that("arch_local() has weights of its own in every window", {
     windows <- (n - 4) %/% 3 + 1
     expect_identical(params(overlapping), windows * 2 * channels * 4 + m * windows * 2)
     expect_weights(overlapping, forward, 2, 4, 3, m)
-    # with one output all that is seen is modelled
+    # With one output every input in the receptive field has capacity 1.
     if (m == 1) {
       expect_rank(overlapping, channels * (3 * windows + 1))
       expect_rank(arch_local(input, 2, 2, stride = 3), channels * 2 * ((n - 2) %/% 3 + 1))
@@ -102,12 +102,12 @@ test_that("arch_local() has weights of its own in every window", {
   })
 })
 
-test_that("they train, those of full capacity to the end", {
+test_that("dense and local presets can be trained, those of full capacity to the minimum", {
   expect_trains(arch_dense(12), to = 0.1)
   expect_trains(arch_deep(12, units = c(3, 2)), to = 0.1)
   expect_trains(arch_local(12, kernel = 3), to = 0.1)
   expect_trains(arch_local(input_grid(4, 4), kernel = 2), to = 0.1)
-  # full rank: any matrix of 3 x 4
+  # full rank: any 3 x 4 matrix
   expect_trains(arch_low_rank(12, filters = 3, kernel = 4), to = 0.1)
   expect_trains(arch_low_rank(12, filters = 1, kernel = 4))
   expect_trains(arch_low_rank(input_grid(4, 6), filters = 2, kernel = 2))

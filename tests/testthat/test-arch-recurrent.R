@@ -1,6 +1,6 @@
-# Recurrent presets: sizes and ranks by the formulas of ?arch_recurrent, weights by loops.
+# Recurrent presets: sizes and ranks compared with the formulas of ?arch_recurrent, weights with loops.
 
-# Runs over channels x positions; the states at all positions.
+# Returns the states at all positions (states x 1 x positions) for x (channels x 1 x positions).
 slow_recurrence <- function(x, draw, u, cell) {
   B <- draw(c(u, dim(x)[[1]]))
   A <- if (cell == "diagonal") diag(c(draw(u)), u) else draw(c(u, u))
@@ -18,7 +18,7 @@ forward_recurrent <- function(x, draw, u, cell, m) {
   slow_dense(slow_last(x), draw, m)
 }
 
-# Memories that differ by enough for the rank to be clear, and random weights around them.
+# Returns the network with memories far enough apart for a clear rank, and random other weights.
 with_memories <- function(net, seed = 1) {
   net <- initialise(net, seed = seed)
   coefs <- coef(net)
@@ -29,7 +29,7 @@ with_memories <- function(net, seed = 1) {
 
 cells <- c("elman", "diagonal")
 
-test_that("arch_recurrent() has the documented size and sees all", {
+test_that("arch_recurrent() has the documented size and reads all inputs", {
   over_sequences(function(input, n, channels, m) {
     for (u in c(1, 4)) for (cell in cells) {
       net <- arch_recurrent(input, u, cell, outputs = m)
@@ -55,7 +55,7 @@ test_that("recurrences can be stacked", {
   expect_identical(summary(arch_recurrent(9, c(2, 3), depth = 2))$output, c("2 x 9", "3 x 1", "1 x 1"))
 })
 
-test_that("arch_conv_recurrent() runs over what its convolution gives", {
+test_that("arch_conv_recurrent() runs a recurrence over the outputs of a convolution", {
   forward <- function(x, draw, w, k, u, cell, stride, m) {
     x <- slow_conv(x, draw(c(w, dim(x)[[1]], 1, k)), stride = c(1, stride))
     slow_dense(slow_last(slow_recurrence(x, draw, u, cell)), draw, m)
@@ -68,7 +68,7 @@ test_that("arch_conv_recurrent() runs over what its convolution gives", {
       expect_weights(net, forward, 2, 3, 4, cell, stride, m)
     }
   })
-  # by default windows lie side by side
+  # By default windows do not overlap.
   expect_identical(arch_conv_recurrent(16, kernel = 3), arch_conv_recurrent(16, kernel = 3, stride = 3))
 })
 
@@ -77,24 +77,24 @@ test_that("recurrences with u states have rank 2u", {
     states <- c(0.9, -0.6, 0.3)[seq_len(u)]
     diagonal <- arch_recurrent(16, u, "diagonal") |> set_coef(c(1:u, states, u:1))
     expect_identical(total(diagonal), 2 * u)
-    # a generic elman cell is one of those in another basis, whose u^2 entries change nothing
+    # A generic elman cell is a diagonal cell in another basis; the u^2 entries of the basis add no capacity.
     basis <- diag(u) + 0.3 * upper.tri(diag(u)) - 0.2 * lower.tri(diag(u))
     A <- basis %*% diag(states, u) %*% solve(basis)
     elman <- arch_recurrent(16, u) |> set_coef(c(1:u, A, u:1))
     expect_identical(total(elman), 2 * u)
   }
-  # two equal states are one, and its derivative is lost with it
+  # Two equal states act as one, and the derivative with respect to their difference vanishes.
   equal <- arch_recurrent(16, 2, "diagonal") |> set_coef(c(1, 2, 0.5, 0.5, 2, 1))
   expect_identical(total(equal), 2)
 })
 
-test_that("with one channel and one output the rank is the smaller of n and 2u", {
+test_that("with one channel and one output the rank is min(n, 2u)", {
   for (cell in cells) for (n in c(3, 5, 16)) for (u in 1:4) for (seed in 1:2) {
     expect_identical(total(with_memories(arch_recurrent(n, u, cell), seed)), min(n, 2 * u))
   }
 })
 
-test_that("with C channels and m outputs the rank is u (C + m), for n >= 2u", {
+test_that("with C channels and m outputs the rank is u (C + m) for n >= 2u", {
   for (cell in cells) for (u in 1:3) for (n in c(2 * u, 2 * u + 5)) for (C in 1:3) for (m in 1:2) {
     net <- arch_recurrent(input_sequence(n, C), u, cell, outputs = m)
     expect_identical(total(with_memories(net)), as.double(u * (C + m)))
@@ -110,7 +110,7 @@ test_that("a stack of recurrences has the rank of a rational function", {
   }
 })
 
-test_that("a filter before a recurrence adds its taps but one", {
+test_that("a filter of k taps before a recurrence adds k - 1 to the rank", {
   for (cell in cells) for (n in c(8, 20)) for (u in 1:3) for (k in 2:3) for (stride in c(1, k)) {
     net <- with_memories(arch_conv_recurrent(n, 1, k, u, cell, stride = stride), seed = u)
     positions <- (n - k) %/% stride + 1
@@ -118,7 +118,7 @@ test_that("a filter before a recurrence adds its taps but one", {
   }
 })
 
-test_that("they train", {
+test_that("recurrent presets can be trained", {
   for (cell in cells) {
     expect_trains(arch_recurrent(12, 2, cell))
     expect_trains(arch_recurrent(12, 2, cell, depth = 2))

@@ -1,14 +1,13 @@
-# Hierarchical and U-shaped presets: sizes and ranks by the formulas of ?arch_strided, weights by
-# loops.
+# Hierarchical and U-shaped presets: sizes and ranks compared with the formulas of ?arch_strided, weights with loops.
 
-# Taps of the layers of a tree by `stride` down to one position of an extent, one number per layer.
+# Returns the taps of each layer of a tree that shrinks an extent by `stride` down to one position.
 tree_taps <- function(extent, kernel, stride = kernel) {
   each <- lapply(extent, \(n) pmin(kernel, shrinking(n, stride)))
   depth <- max(lengths(each))
   Reduce(`*`, lapply(each, \(k) c(k, rep(1, depth - length(k)))))
 }
 
-# Positions after each layer of such a tree.
+# Returns the number of positions after each layer of such a tree.
 tree_positions <- function(extent, kernel) {
   each <- lapply(extent, \(n) c(shrinking(n, kernel)[-1], 1))
   depth <- max(lengths(each))
@@ -27,14 +26,14 @@ forward_tree <- function(x, draw, w, k, m, local = FALSE) {
 
 # ---- arch_strided --------------------------------------------------------------------------------
 
-test_that("arch_strided() multiplies what it sees by its kernel, to one position", {
+test_that("the receptive field of arch_strided() grows by the factor of its kernel down to one position", {
   over_sequences(function(input, n, channels, m) {
     for (kernel in c(2, 3, 4)) {
       k <- pmin(kernel, shrinking(n, kernel))
       for (filters in list(2, rev(seq_along(k)))) {
         w <- c(channels, rep_len(filters, length(k)))
         net <- arch_strided(input, filters, kernel = kernel, outputs = m)
-        # the kernel of the last layers is no longer than what is left
+        # The kernel of the last layers is no longer than the remaining positions.
         expect_identical(params(net), conv_params(w, k) + m * w[[length(w)]])
         expect_sees(net, prod(k))
         expect_weights(net, forward_tree, w[-1], kernel, m)
@@ -54,7 +53,7 @@ test_that("arch_strided() multiplies what it sees by its kernel, to one position
 
 test_that("a strided pair of layers has the rank of a low-rank matrix", {
   for (w in 1:4) {
-    # weights (tap of layer 1 x tap of layer 2) of rank w: w (4 + 4 - w)
+    # Weights as a matrix (taps of layer 1 x taps of layer 2) have rank w, so the capacity is w (4 + 4 - w).
     expect_identical(total(initialise(arch_strided(16, w), seed = 1)), w * (8 - w))
   }
 })
@@ -76,7 +75,7 @@ test_that("a strided tree has the rank of its tensor train", {
       rank <- tensor_train(rep(w, length(k)), k, channels, m)
       expect_rank(arch_strided(input, w, 2, outputs = m), rank)
     }
-    # one filter per layer: one scale per layer
+    # One filter per layer: one redundant scale per layer.
     single <- arch_strided(input, 1, 2, outputs = m)
     expect_rank(single, params(single) - length(k))
   })
@@ -94,7 +93,7 @@ forward_pooled <- function(x, draw, w, k, m) {
   slow_dense(x, draw, m)
 }
 
-test_that("arch_pooled() halves its positions down to one and sees all", {
+test_that("arch_pooled() halves its positions down to one and reads all inputs", {
   over_sequences(function(input, n, channels, m) {
     for (kernel in 1:3) {
       k <- pmin(kernel, shrinking(n, 2))
@@ -103,7 +102,7 @@ test_that("arch_pooled() halves its positions down to one and sees all", {
         net <- arch_pooled(input, filters, kernel = kernel, outputs = m)
         expect_identical(params(net), conv_params(w, k) + m * w[[length(w)]])
         expect_identical(rev(summary(net)$output)[[2]], paste(w[[length(w)]], "x 1"))
-        # one tap reaches no further than the pools, which drop what is left over
+        # With one tap the receptive field is that of the pools, which do not read leftover positions.
         expect_sees(net, if (kernel == 1) 2^length(k) else n)
         expect_weights(net, forward_pooled, w[-1], kernel, m)
       }
@@ -120,7 +119,7 @@ test_that("arch_pooled() halves its positions down to one and sees all", {
 
 # ---- arch_hierarchical ---------------------------------------------------------------------------
 
-test_that("arch_hierarchical() has weights of its own in every window", {
+test_that("arch_hierarchical() has separate weights in every window", {
   over_sequences(function(input, n, channels, m) {
     for (kernel in 2:3) {
       k <- tree_taps(n, kernel)
@@ -145,11 +144,11 @@ test_that("arch_hierarchical(shared = TRUE) is arch_strided()", {
   expect_identical(arch_hierarchical(13, 2:4, kernel = 2, shared = TRUE), arch_strided(13, 2:4, kernel = 2))
 })
 
-test_that("an unshared tree models every input that it sees, once", {
+test_that("an unshared tree has full capacity on its receptive field", {
   for (n in c(13, 16)) for (kernel in 2:4) {
     sees <- prod(tree_taps(n, kernel))
     for (w in 1:2) expect_rank(arch_hierarchical(input_sequence(n, 2), w, kernel), 2 * sees)
-    # a single filter everywhere: outputs are in proportion
+    # With a single filter everywhere the outputs are proportional to each other.
     for (m in 2:3) expect_rank(arch_hierarchical(n, 1, kernel, outputs = m), sees + m - 1)
   }
   over_grids(function(input, extent, channels, m) {
@@ -165,7 +164,7 @@ forward_unet <- function(x, draw, w, k, m) {
   conv <- function(x, f, stride = 1) {
     slow_conv(x, draw(c(f, dim(x)[[1]], cut_extents(x, k))), stride = pmin(stride, dim(x)[2:3]), padding = "same")
   }
-  # all convolutions down, then all up, the last first
+  # All convolutions of the way down, then those of the way up, the last level first.
   x <- conv(x, w[[1]])
   here <- list(x)
   for (l in seq_along(w)[-1]) {
@@ -210,7 +209,7 @@ test_that("arch_unet() goes down and up again, for any length", {
   expect_weights(arch_unet(13, c(2, 1, 1, 1, 1), depth = 4), forward_unet, c(2, 1, 1, 1, 1), 3, 1)
 })
 
-test_that("arch_unet() keeps what each level had on the way down", {
+test_that("arch_unet() concatenates the outputs of each level on the way down", {
   net <- arch_unet(7, c(2, 3, 4), depth = 2)
   rows <- summary(net)
   expect_identical(rows$output, c("2 x 7", "5 x 7", "3 x 4", "7 x 4", "4 x 2", "4 x 4", "3 x 4", "3 x 7",
@@ -220,7 +219,7 @@ test_that("arch_unet() keeps what each level had on the way down", {
 
 # ---- all -----------------------------------------------------------------------------------------
 
-test_that("they train", {
+test_that("strided presets can be trained", {
   expect_trains(arch_strided(16))
   expect_trains(arch_strided(input_grid(4, 4), kernel = 2))
   expect_trains(arch_pooled(12))
@@ -232,7 +231,7 @@ test_that("they train", {
   expect_trains(arch_unet(input_grid(4, 4)), to = 0.1)
 })
 
-test_that("one position is a tree of one tap", {
+test_that("a tree over one position has one tap", {
   expect_identical(params(arch_strided(1, 1)), 2)
   expect_identical(params(arch_pooled(1, 1)), 2)
   expect_identical(params(arch_hierarchical(input_grid(1, 1), 1)), 2)

@@ -1,4 +1,4 @@
-# What all presets share: inputs, outputs, bias. Each family has a file of its own.
+# Behaviour that all presets share: inputs, outputs, bias. Each family has its own test file.
 
 presets <- list(
   dense = arch_dense, deep = arch_deep, low_rank = arch_low_rank, local = arch_local, conv = arch_conv,
@@ -9,7 +9,7 @@ presets <- list(
 for_sequences <- c("recurrent", "conv_recurrent")
 for_vectors <- c("dense", "deep")
 
-test_that("a length is an input of one channel, and layers can be added on both sides", {
+test_that("a length is a sequence with one channel, and layers can be added before and after a preset", {
   for (arch in presets) expect_identical(arch(16), arch(input_sequence(16)))
   begun <- input_sequence(16) |> layer_pool(2)
   expect_identical(nrow(summary(arch_conv(begun, kernel = 2))), 5L)
@@ -18,7 +18,7 @@ test_that("a length is an input of one channel, and layers can be added on both 
   expect_identical(params(net), 2 * 2 + 4 + 2)
 })
 
-test_that("networks have no coefficients and one vector of outputs", {
+test_that("presets have no coefficients and return one vector of outputs", {
   for (arch in presets) for (m in c(1, 3)) {
     net <- arch(16, outputs = m)
     expect_s3_class(net, "ca_network")
@@ -28,7 +28,7 @@ test_that("networks have no coefficients and one vector of outputs", {
   }
 })
 
-test_that("grids are taken by all but the recurrent, vectors by the dense", {
+test_that("all presets but the recurrent accept grids, and the dense accept vectors", {
   for (name in setdiff(names(presets), for_sequences)) {
     net <- presets[[name]](input_grid(12, 11, channels = 2), outputs = 2)
     expect_identical(dim(effective_weights(initialise(net, seed = 1))), c(2L, 264L))
@@ -44,13 +44,13 @@ test_that("grids are taken by all but the recurrent, vectors by the dense", {
   for (name in for_vectors) expect_s3_class(presets[[name]](input_vector(12)), "ca_network")
 })
 
-test_that("a bias is one more parameter per output and an (Intercept)", {
+test_that("a bias adds one parameter per output and an (Intercept)", {
   for (arch in c(presets, \(...) arch_dilated(..., skip = TRUE), \(...) arch_recurrent(..., units = 2, depth = 2))) {
     with <- arch(13, outputs = 2, bias = TRUE)
     expect_identical(params(with), params(arch(13, outputs = 2)) + 2)
     k <- suppressWarnings(capacity(initialise(with, seed = 1)), classes = "capalloc_warning_rank_gap")
     expect_identical(k$input[[14]], "(Intercept)")
-    # the constant is free: each output's own
+    # The constant is free for each output.
     expect_equal(k$capacity[[14]], 2, tolerance = 1e-10)
   }
 })
@@ -77,7 +77,7 @@ test_that("bad inputs are refused by class", {
   expect_snapshot(writeLines(texts))
 })
 
-test_that("every preset refuses what is no input", {
+test_that("every preset refuses invalid inputs", {
   for (arch in presets) {
     expect_match(bad(arch("a"), "type"), "`input`")
     expect_error(arch(NULL), class = "capalloc_error_type")
@@ -86,7 +86,7 @@ test_that("every preset refuses what is no input", {
   }
 })
 
-test_that("the number of outputs is named as the user wrote it", {
+test_that("an error about the number of outputs names `outputs`", {
   for (arch in presets) expect_match(bad(arch(16, outputs = 0), "value"), "`outputs`")
   for (m in list(1.5, NA, "2", NULL)) expect_match(bad(arch_unet(16, outputs = m), "value"), "`outputs`")
   expect_match(bad(arch_dilated(16, outputs = 0, skip = TRUE), "value"), "`outputs`")
@@ -99,7 +99,7 @@ test_that("a bad bias is refused by every preset", {
   }
 })
 
-test_that("an error names the preset that was called", {
+test_that("an error is reported as that of the preset that was called", {
   call_of <- function(code) as.character(rlang::catch_cnd(code, "error")$call[[1]])
   expect_identical(call_of(arch_strided(16, filters = c(0, 1))), "arch_strided")
   expect_identical(call_of(arch_dilated(16, filters = 0, skip = TRUE)), "arch_dilated")

@@ -1,7 +1,7 @@
-# The set-up that all questions share: metric, layers, tolerance, evidence, cost. What each question makes
-# of it is in test-capacity.R, test-capacity-kernel.R and test-capacity-table.R.
+# The part that capacity(), capacity_kernel() and capacity_table() share: metric, layers, tolerance, evidence,
+# cost. Their results are tested in test-capacity.R, test-capacity-kernel.R and test-capacity-table.R.
 
-# Moments of rows that span only `rank` dimensions, so that Sigma is singular.
+# Returns rows (5n x n) that span only `rank` dimensions, so that Sigma is singular.
 singular_rows <- function(n, rank, seed = 1) {
   withr::with_seed(seed, matrix(rnorm(5 * n * rank), 5 * n) %*% matrix(rnorm(rank * n), rank))
 }
@@ -11,7 +11,7 @@ rank_of <- function(A) {
   sum(d > 1e-10 * d[[1L]])
 }
 
-test_that("the metric of the loss is that of the symmetric root, also with a constant and means", {
+test_that("the covariance metric agrees with the twin's, also with a constant and means", {
   networks <- c(named_networks()[c("dense_bias", "conv_channels", "dense_deep", "diagonal_bias", "nested")],
     small_grids())
   for (name in names(networks)) {
@@ -20,8 +20,8 @@ test_that("the metric of the loss is that of the symmetric root, also with a con
     x <- some_moments(network)
     space <- twin_column_space(network, sigma = x$sigma, J = J)
     k <- capacity(network, "covariance", data = x$rows)
-    expect_near(k$capacity, diag(twin_kernel(space)), 1e-8, name) # the root's condition is up to 1e3
-    # As stated moments, whose means make the column of the constant.
+    expect_near(k$capacity, diag(twin_kernel(space)), 1e-8, name) # the condition number of the root is up to 1e3
+    # The same as stated moments; the means give the column of the constant.
     n <- ncol(x$rows)
     task <- task_moments(x$sigma[seq_len(n), seq_len(n)], numeric(n), 1, mean_x = colMeans(x$rows))
     if (network$input$kind == "vector") {
@@ -30,7 +30,7 @@ test_that("the metric of the loss is that of the symmetric root, also with a con
   }
 })
 
-test_that("with singular moments the total is the rank of the product", {
+test_that("with singular moments the total is the rank of T J", {
   networks <- c(named_networks()[c("dense_bias", "conv_sequence", "conv_channels", "recurrent_stack")], small_grids())
   for (name in names(networks)) {
     network <- networks[[name]]
@@ -53,7 +53,7 @@ test_that("with singular moments the total is the rank of the product", {
   }
 })
 
-test_that("inputs that never vary from zero have no capacity in the metric of the loss", {
+test_that("inputs that are always zero have no capacity in the covariance metric", {
   net <- input_vector(3) |> layer_dense(1) |> set_coef(1:3)
   rows <- cbind(1:5, 0, c(1, -1, 1, 0, 2))
   expect_near(capacity(net, "covariance", data = rows)$capacity, c(1, 0, 1), 1e-12)
@@ -62,7 +62,7 @@ test_that("inputs that never vary from zero have no capacity in the metric of th
   expect_identical(glance(none)$total, 0)
 })
 
-test_that("a fit answers every question with its task's moments", {
+test_that("for a fit the covariance metric uses the moments of its task", {
   for (case in list(
     list(arch_conv(8, 2, 3, bias = TRUE), task_fgn(8, 0.8)),
     list(input_grid(4, 4) |> layer_conv(1, 2, stride = 2) |> layer_dense(1), grid_task(4, 4)),
@@ -70,7 +70,7 @@ test_that("a fit answers every question with its task's moments", {
   )) {
     trained <- fit(case[[1]], case[[2]], seed = 1)
     network <- trained$network
-    # A capacity also keeps the fit that it belongs to, and how far its coefficients are stationary.
+    # A capacity also stores its fit and the convergence number of its coefficients.
     for (question in list(capacity, capacity_kernel, capacity_table)) {
       ask <- function(...) structure(question(...), source = NULL, stationarity = NULL)
       expect_identical(ask(trained), ask(network))
@@ -85,7 +85,7 @@ test_that("a fit answers every question with its task's moments", {
   }
 })
 
-test_that("all questions of a network report one evidence", {
+test_that("capacity, kernel and table of a network report the same evidence", {
   net <- named_networks()$nested
   evidence <- attr(capacity(net), "evidence")
   expect_named(evidence, c("tol", "gap", "rank", "rank_low", "rank_high", "undecided", "is_trained", "is_imported"))
@@ -94,7 +94,7 @@ test_that("all questions of a network report one evidence", {
   expect_identical(attr(capacity(net, partition = partition_octaves()), "evidence"), evidence)
 })
 
-test_that("every question warns of a rank that is not clear, unless it is soft", {
+test_that("capacity, kernel and table warn about an undecided rank unless they are soft", {
   net <- steep_networks()$filters5
   s <- twin_column_space(net)$s$d
   tol <- s[[3]] / s[[1]] / 2
@@ -105,7 +105,7 @@ test_that("every question warns of a rank that is not clear, unless it is soft",
   }
 })
 
-test_that("a tolerance that cuts the spectrum cuts every answer", {
+test_that("the tolerance truncates the spectrum in capacity, kernel and table", {
   net <- steep_networks()$filters3
   J <- twin_unit_columns(twin_tangent(net), twin_theta_array(net))
   s <- svd(J)
@@ -115,14 +115,14 @@ test_that("a tolerance that cuts the spectrum cuts every answer", {
   expect_near(capacity(net, tol = cut)$capacity, rowSums(U^2), 1e-9)
   inverse <- s$v[, 1:2] %*% (t(U) / s$d[1:2])
   expect_near(unname(as.matrix(capacity_table(net, "parameter", tol = cut))), J * t(inverse), 1e-9)
-  # Nothing is above the largest.
+  # No singular value is above the largest.
   expect_identical(glance(capacity(net, tol = 100))$total, 0)
   expect_near(unname(as.matrix(capacity_kernel(net, 1, tol = 100))), matrix(0, 1, 1), 0)
   expect_near(unname(as.matrix(capacity_table(net, tol = 100))), matrix(0, 3, 2), 0)
   expect_near(capacity(net, tol = 100, ridge = 1)$capacity, numeric(3), 0)
 })
 
-test_that("what counts per parameter does not hang on the size of layers", {
+test_that("results per parameter do not depend on the scale of layers", {
   net <- named_networks()$nested
   grown <- coef(net)
   grown[grepl("^dense1.weight", names(grown))] <- 1e9 * grown[grepl("^dense1.weight", names(grown))]
@@ -131,26 +131,27 @@ test_that("what counts per parameter does not hang on the size of layers", {
   }
 })
 
-test_that("a long run says before what it will need", {
+test_that("long computations report their cost first", {
   expect_message(inform_cost(1e5, 1e4, 1e4), class = "capalloc_message_cost")
   expect_message(inform_cost(1000, 100, 1000), NA)
 })
 
-test_that("blocks hold about 64 MB and no more rows than there are", {
+test_that("blocks hold about 64 MB and at most all rows", {
   expect_identical(block_size(1, 10, 5), 10L)
   expect_lte(block_size(1, 1e6, 1000) * 1000 * 8, 2^26)
-  # at least as many rows as parameters, or the work would be that of copying the triangle
+  # A block has at least as many rows as parameters, otherwise copying the triangle would dominate the cost.
   expect_gte(block_size(1, 1e6, 5000), 5000)
   expect_identical(block_size(3, 1e6, 1), as.integer(ceiling(512 / 3)))
 })
 
-# Gram matrices up to a condition of 1e2, twice up to about 1e7, QR beyond: each side of both bounds.
-test_that("ranks and leverages are those of the SVD at every condition, in every block size", {
+# The Gram matrix is used up to a condition number of 1e2, twice
+# up to about 1e7, and QR beyond: test both sides of each.
+test_that("ranks and leverages equal those of the SVD at every condition number and block size", {
   for (digits in c(0, 1.5, 1.9, 2.1, 3, 5, 6, 7, 8, 9, 11)) {
     for (seed in 1:2) {
       J <- matrix_with(90, 10^seq(0, -digits, length.out = 20), seed)
       s <- svd(twin_unit_columns(J, rep(1, 20)))
-      # both sides lose eps times the condition
+      # Both sides lose eps times the condition number.
       bound <- 1e-12 + 20 * .Machine$double.eps * s$d[[1]] / s$d[[20]]
       for (block in c(90, 31, 20)) {
         core <- allocate_rows(J, block)
@@ -164,7 +165,7 @@ test_that("ranks and leverages are those of the SVD at every condition, in every
   }
 })
 
-test_that("ranks below the number of parameters are those of the SVD", {
+test_that("ranks below the number of parameters equal those of the SVD", {
   for (rank in c(1, 10, 19)) {
     for (seed in 1:10) {
       J <- matrix_with(60, c(10^seq(0, -3, length.out = rank), rep(0, 20 - rank)), seed)
@@ -178,7 +179,7 @@ test_that("ranks below the number of parameters are those of the SVD", {
   }
 })
 
-test_that("columns below ten times the rounding of the largest are dropped, others are not", {
+test_that("columns below ten times the rounding error of the largest are dropped, others are kept", {
   floor <- 10 * 6 * .Machine$double.eps
   for (size in c(0.95, 1.05)) {
     J <- cbind(c(1, 0, 0, 0, 0, 0), c(0, size * floor, 0, 0, 0, 0))
@@ -188,7 +189,7 @@ test_that("columns below ten times the rounding of the largest are dropped, othe
   }
 })
 
-test_that("a tolerance below which directions are lost is met exactly, also where the quick way would do", {
+test_that("a tolerance that truncates the spectrum is met exactly, also where the fast path would apply", {
   J <- matrix_with(60, 10^seq(0, -2, length.out = 20))
   s <- svd(twin_unit_columns(J, rep(1, 20)))
   for (r in c(1, 7, 19, 20)) {
@@ -197,4 +198,8 @@ test_that("a tolerance below which directions are lost is met exactly, also wher
     expect_identical(core$rank, r |> as.integer())
     expect_near(core$answer[, 1], rowSums(s$u[, seq_len(r), drop = FALSE]^2), 1e-11)
   }
+})
+
+test_that("the record of an allocation has the fields of its constructor", {
+  expect_constructor(new_allocation)
 })

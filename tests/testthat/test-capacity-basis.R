@@ -1,4 +1,4 @@
-# kappa(S) = tr((P_S (x) I_m) P), from the twin's projector.
+# Returns kappa(S) = tr((P_S (x) I_m) P) from the twin's projector.
 twin_part <- function(network, Q, sigma = NULL) {
   J <- twin_tangent(network, network$coef)
   m <- nrow(twin_weights(network, network$coef))
@@ -25,12 +25,12 @@ cases <- function() {
 test_that("bases are orthonormal for any length", {
   for (n in c(1, 2, 5, 8, 9)) {
     Q <- fourier_basis(n)$Q
-    expect_equal(crossprod(Q), diag(n), tolerance = 1e-12) # rounding only
+    expect_equal(crossprod(Q), diag(n), tolerance = 1e-12) # rounding error only
   }
   for (n in c(1, 2, 8, 16)) expect_equal(crossprod(haar_basis(n)$Q), diag(n), tolerance = 1e-12)
 })
 
-test_that("Fourier parts are the twin's, sum to the total and follow the frequency", {
+test_that("Fourier parts equal the twin's, sum to the total and are ordered by frequency", {
   for (net in cases()) {
     n <- net$input$shape[[3L]]
     k <- capacity(net, partition = partition_fourier())
@@ -49,7 +49,7 @@ test_that("Fourier parts are the twin's, sum to the total and follow the frequen
     tolerance = 1e-10)
 })
 
-test_that("Haar parts are the twin's; a smooth filter spends nothing on fine scales", {
+test_that("Haar parts equal the twin's, and a smooth filter has little capacity at fine scales", {
   net <- cases()$channels
   k <- capacity(net, partition = partition_haar())
   haar <- haar_basis(8)
@@ -62,7 +62,7 @@ test_that("Haar parts are the twin's; a smooth filter spends nothing on fine sca
   expect_equal(capacity(pooled, partition = partition_haar())$capacity, c(1, 0, 2, 1), tolerance = 1e-12)
 })
 
-test_that("principal components need moments, and are the twin's in both metrics", {
+test_that("principal components require moments, and equal the twin's in both metrics", {
   task <- task_fgn(8, 0.8)
   trained <- fit(arch_dilated(8, filters = 1), task, seed = 1)
   V <- eigen(task$moments$sigma, symmetric = TRUE)$vectors
@@ -84,7 +84,7 @@ test_that("principal components need moments, and are the twin's in both metrics
   expect_error(capacity(trained, partition = partition_pca(9)), class = "capalloc_error_value")
 })
 
-test_that("subspaces are spanned, completed by the rest and checked", {
+test_that("subspaces are orthonormalised, completed by a rest and checked", {
   net <- cases()$dilated
   skew <- cbind(diag(8)[, 7:8] %*% matrix(c(1, 1, 1, -2), 2), 0)
   k <- capacity(net, partition = partition_subspaces(list(new = skew, old = diag(8)[, 1:2])))
@@ -125,7 +125,7 @@ test_that("subspaces are spanned, completed by the rest and checked", {
   })
 })
 
-test_that("with a bias the constant is a part of its own in every basis", {
+test_that("with a bias the constant is a separate part in every basis", {
   net <- initialise(input_sequence(4) |> layer_conv(1, 2, bias = TRUE) |> layer_dense(1, bias = TRUE), seed = 1)
   own <- capacity(net)$capacity[[5]]
   for (partition in list(partition_fourier(), partition_haar(), partition_subspaces(list(a = diag(4)[, 1:2])))) {
@@ -138,7 +138,7 @@ test_that("with a bias the constant is a part of its own in every basis", {
   }
 })
 
-# The bases of the documentation, written out anew: the real waves of n points, and boxes halved.
+# The bases of the documentation, written independently: real waves of n points, and halved boxes.
 twin_waves <- function(n) {
   t <- seq_len(n) - 1
   lapply(stats::setNames(nm = 0:(n %/% 2)), function(k) {
@@ -158,7 +158,7 @@ twin_haar <- function(n) {
   c(list(mean = matrix(1, n, 1)), stats::setNames(details, scales))
 }
 
-# With every channel by itself.
+# The same basis for each channel.
 in_channels <- function(Q, channels) kronecker(Q, diag(channels))
 
 expect_subspaces <- function(network, partition, parts, label) {
@@ -175,7 +175,7 @@ expect_subspaces <- function(network, partition, parts, label) {
   }
 }
 
-test_that("Fourier, Haar and any subspaces are the naive twin's, with channels, outputs and the constant", {
+test_that("Fourier, Haar and arbitrary subspaces equal the twin's, with channels, outputs and the constant", {
   networks <- c(
     named_networks()[c("conv_channels", "dense_on_sequence", "diagonal_bias", "nested", "conv_strided")],
     list(one = input_sequence(1, channels = 2) |> layer_dense(2, bias = TRUE) |> with_test_coef(1))
@@ -191,7 +191,7 @@ test_that("Fourier, Haar and any subspaces are the naive twin's, with channels, 
       expect_subspaces(network, partition_haar(), lapply(twin_haar(n), in_channels, channels), name)
     }
     some <- withr::with_seed(n, qr.Q(qr(matrix(rnorm((n * channels)^2), n * channels))))
-    # Not orthonormal by themselves, and one with a column too many.
+    # Columns that are not orthonormal, one of them redundant.
     a <- some[, 1, drop = FALSE] %*% cbind(2, -3)
     parts <- list(a = some[, 1, drop = FALSE], `b c` = some[, 2, drop = FALSE])
     if (ncol(some) > 2) parts$`(rest)` <- some[, -(1:2), drop = FALSE]
@@ -199,7 +199,7 @@ test_that("Fourier, Haar and any subspaces are the naive twin's, with channels, 
   }
 })
 
-test_that("any subspaces of a grid and of a vector are the naive twin's", {
+test_that("arbitrary subspaces of a grid and of a vector equal the twin's", {
   for (network in c(small_grids(), named_networks()[c("dense_bias", "dense_deep")])) {
     n <- prod(network$input$shape)
     smooth <- cbind(1, seq_len(n))
@@ -209,7 +209,7 @@ test_that("any subspaces of a grid and of a vector are the naive twin's", {
   }
 })
 
-test_that("bands are half open, the mean is apart, and what is in no band is the rest", {
+test_that("bands are half-open, the mean is separate, and frequencies in no band are the rest", {
   net <- named_networks()$pool # 9 positions: frequencies 0, 1/9, .., 4/9
   fine <- capacity(net, partition = partition_fourier())$capacity
   some <- capacity(net, partition = partition_fourier(c(1 / 9, 3 / 9)))
@@ -219,7 +219,7 @@ test_that("bands are half open, the mean is apart, and what is in no band is the
   expect_near(whole$capacity, c(fine[[1]], sum(fine[-1])))
 })
 
-test_that("principal components are the naive twin's with channels, a constant and on a grid", {
+test_that("principal components equal the twin's with channels, a constant and on a grid", {
   networks <- c(named_networks()[c("conv_channels", "diagonal_bias")], small_grids())
   for (network in networks) {
     n <- prod(network$input$shape)
@@ -234,13 +234,13 @@ test_that("principal components are the naive twin's with channels, a constant a
       found <- capacity(network, partition = partition_pca(k), data = x$rows)
       own <- found[as.character(found$part) != "(Intercept)", ]
       expect_identical(as.character(own$part), names(wanted))
-      expect_near(own$capacity, unname(wanted), 1e-8) # gaps between the moments' eigenvalues
+      expect_near(own$capacity, unname(wanted), 1e-8) # depends on the gaps between eigenvalues of the moments
       expect_equal(sum(found$capacity), space$total, tolerance = 1e-9)
     }
   }
 })
 
-test_that("partitions by a basis print what they are", {
+test_that("partitions by a basis print their kind", {
   expect_snapshot({
     partition_fourier()
     partition_haar()

@@ -9,10 +9,10 @@ decayed <- function(network, lambda, outputs = 1) {
     classes = "capalloc_warning_not_converged")
 }
 
-# Rows as the layers of a fit see them.
+# Returns the training rows in the units of the network's layers.
 rows_of <- function(trained) units_in(trained$rows$x, trained$network$units)
 
-test_that("a dense layer has the effective degrees of freedom of ridge regression", {
+test_that("for a dense layer ridge = \"decay\" gives the effective degrees of freedom of ridge regression", {
   for (bias in c(TRUE, FALSE)) for (lambda in c(1e-3, 0.3, 10)) for (outputs in 1:2) {
     trained <- decayed(input_vector(5) |> layer_dense(outputs, bias = bias), lambda, outputs)
     X <- if (bias) cbind(rows_of(trained), 1) else rows_of(trained)
@@ -26,7 +26,7 @@ test_that("a dense layer has the effective degrees of freedom of ridge regressio
   }
 })
 
-test_that("deep and nonlinear networks are D~ (D~'D~ + N lambda I)^-1 D~'", {
+test_that("for deep and nonlinear networks ridge = \"decay\" uses D~ (D~'D~ + N lambda I)^-1 D~'", {
   networks <- list(
     deep = input_vector(5) |> layer_dense(2) |> layer_dense(2, bias = TRUE),
     tanh = input_vector(5) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(2),
@@ -56,7 +56,7 @@ test_that("deep and nonlinear networks are D~ (D~'D~ + N lambda I)^-1 D~'", {
   }
 })
 
-test_that("it is refused where it does not belong", {
+test_that("ridge = \"decay\" is refused where it is not defined", {
   trained <- decayed(input_vector(5) |> layer_dense(1), 0.3)
   plain <- fit(input_vector(5) |> layer_dense(1), trained$task, seed = 1)
   classes <- fit(arch_dense(input_vector(2), bias = TRUE), task_data(factor(am) ~ wt + hp, mtcars, test = 0),
@@ -72,7 +72,7 @@ test_that("it is refused where it does not belong", {
   expect_equal(capacity(trained, "covariance", ridge = "decay")$capacity, capacity(trained, ridge = "decay")$capacity)
 })
 
-test_that("it is printed as what it is", {
+test_that("print() shows the weight decay", {
   trained <- decayed(input_vector(5) |> layer_dense(1), 0.3)
   expect_output(print(capacity(trained, ridge = "decay")), "soft (weight decay 0.3) total", fixed = TRUE)
   expect_output(print(capacity_kernel(trained, ridge = "decay")), "soft (weight decay 0.3), covariance", fixed = TRUE)

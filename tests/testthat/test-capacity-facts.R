@@ -1,10 +1,10 @@
-# The facts that capacity must obey, and the whole of it against the twin.
+# Facts that must hold for capacity, and capacity compared with the twin.
 
 kappa <- function(network, ...) capacity(network, ...)$capacity
 total <- function(network, ...) generics::glance(capacity(network, ...))$total
 
-# Orthonormal bases are good to rounding over the smallest value kept, relative to
-# the first, and kappa is quadratic in them.
+# The error of orthonormal bases is rounding error over the least singular
+# value kept, relative to the largest, and kappa is quadratic in the bases.
 close <- 1e-10
 kappa_tolerance <- function(twin) {
   kept <- twin$values[max(1L, twin$rank)] / twin$values[[1L]]
@@ -16,7 +16,7 @@ some_data <- function(network) {
   withr::with_seed(n, matrix(rnorm(3 * n * n), 3 * n) %*% matrix(rnorm(n * n), n) / sqrt(n))
 }
 
-# Uncentred second moments, with the constant where the network has a bias.
+# Returns uncentred second moments, with the constant where the network has a bias.
 second_moments <- function(network, x) {
   if (twin_has_bias(network$layers)) x <- cbind(x, 1)
   crossprod(x) / nrow(x)
@@ -29,7 +29,7 @@ expect_capacity <- function(found, twin, label) {
   expect_lt(max(abs(found$capacity - twin$kappa)), kappa_tolerance(twin), label = label)
 }
 
-# Networks of which the rank is beyond doubt.
+# Returns TRUE where the rank of a network is decided.
 is_clear <- function(twin) twin$rank_low == twin$rank_high
 
 test_networks <- function(seeds) {
@@ -37,7 +37,7 @@ test_networks <- function(seeds) {
   c(named_networks(), stats::setNames(random, paste("seed", seeds)))
 }
 
-test_that("capacity is the twin's, in the identity metric", {
+test_that("capacity in the identity metric equals the twin's", {
   networks <- test_networks(1:60)
   clear <- 0
   for (name in names(networks)) {
@@ -49,7 +49,7 @@ test_that("capacity is the twin's, in the identity metric", {
   expect_gt(clear, 0.95 * length(networks))
 })
 
-test_that("capacity is the twin's, in the metric of the loss", {
+test_that("capacity in the covariance metric equals the twin's", {
   networks <- test_networks(101:140)
   clear <- 0
   for (name in names(networks)) {
@@ -63,32 +63,32 @@ test_that("capacity is the twin's, in the metric of the loss", {
   expect_gt(clear, 0.95 * length(networks))
 })
 
-test_that("a singular covariance gives the smaller rank", {
+test_that("a singular covariance lowers the rank", {
   net <- input_vector(4) |> layer_dense(2) |> with_test_coef(1)
   x <- matrix(rnorm(8), 2) # two rows: rank 2
   expect_equal(total(net, metric = "covariance", data = x), 4)
   expect_equal(total(net), 8)
 })
 
-test_that("soft capacity is the twin's", {
+test_that("soft capacity equals the twin's", {
   networks <- test_networks(201:220)
   for (name in names(networks)) for (ridge in c(1e-6, 0.01, 1)) {
     found <- capacity(networks[[name]], ridge = ridge)
     twin <- twin_network_capacity(networks[[name]], ridge = ridge)
-    # Directions below the ridge fade out, so no small value is divided by.
+    # Directions below the ridge have small weights, so no division by a small value occurs.
     expect_equal(found$capacity, twin$kappa, tolerance = 1e-8, label = name)
     expect_equal(generics::glance(found)$total, twin$total, tolerance = 1e-8, label = name)
   }
 })
 
-test_that("soft capacity grows to the hard one as the ridge goes", {
+test_that("soft capacity increases to hard capacity as the ridge goes to zero", {
   net <- named_networks()$conv_wide_dilated
   soft <- vapply(c(1, 0.1, 0.01, 1e-12), function(ridge) total(net, ridge = ridge), 0)
   expect_true(all(diff(soft) > 0))
   expect_equal(soft[[4L]], total(net), tolerance = 1e-8)
 })
 
-test_that("capacity of some layers is that of their columns", {
+test_that("capacity of selected layers is that of their columns", {
   for (name in c("nested", "dense_deep", "conv_wide_dilated", "recurrent_stack", "residual_deep")) {
     net <- named_networks()[[name]]
     owner <- sub("[.].*", "", names(coef(net)))
@@ -103,14 +103,14 @@ test_that("capacity of some layers is that of their columns", {
   }
 })
 
-test_that("the layer that holds a block stands for all of it", {
+test_that("selecting a layer that holds a block selects the layers of the block", {
   net <- named_networks()$residual_deep
   inside <- c("conv1", "conv2")
   expect_equal(kappa(net, layers = "residual1"), kappa(net, layers = inside), tolerance = close)
 })
 
-test_that("blocks of rows change nothing", {
-  # Wide, tall, square and tall of full rank: the triangle is cut to size or not.
+test_that("capacity does not depend on the blocks of rows", {
+  # Tangents that are wide, tall, square, and tall of full rank: the triangle may or may not be truncated.
   for (name in c("conv_wide_dilated", "diagonal_bias", "dense_bias", "conv_sequence", "elman")) {
     net <- named_networks()[[name]]
     x <- some_data(net)
@@ -131,7 +131,7 @@ test_that("capacity is conserved and lies between zero and the number of outputs
     k <- suppressWarnings(capacity(networks[[name]]), classes = "capalloc_warning_rank_gap")
     m <- nrow(effective_weights(networks[[name]]))
     evidence <- generics::glance(k)
-    # Values down to 1e-9 of the first are met here: 1e-7 is rounding over them.
+    # Singular values are as small as 1e-9 of the largest, which amplifies rounding error to 1e-7.
     expect_lt(abs(sum(k$capacity) - evidence$total), 1e-7, label = name)
     expect_equal(evidence$total, round(evidence$total), label = name)
     expect_lte(evidence$total, min(m * nrow(k), evidence$n_params), label = name)
@@ -140,7 +140,7 @@ test_that("capacity is conserved and lies between zero and the number of outputs
   }
 })
 
-test_that("the result says where each input is, the intercept last", {
+test_that("the result has the place of each input, with the intercept last", {
   k <- capacity(named_networks()$conv_channels)
   expect_equal(names(k), c("input", "position", "lag", "channel", "capacity"))
   expect_equal(nrow(k), 13)
@@ -158,10 +158,10 @@ test_that("the result says where each input is, the intercept last", {
   expect_equal(generics::glance(capacity(named_networks()$dense, tol = 1e-3))$tol, 1e-3)
 })
 
-test_that("the tolerance decides the rank, and the evidence shows the ranks around it", {
+test_that("the tolerance determines the rank, and the evidence has the ranks around it", {
   net <- named_networks()$diagonal
   twin <- twin_network_capacity(net)
-  # Between the third and the fourth value.
+  # A tolerance between the third and the fourth singular value.
   tol <- sqrt(twin$values[[3L]] * twin$values[[4L]]) / twin$values[[1L]]
   twin <- twin_network_capacity(net, tol = tol)
   k <- suppressWarnings(capacity(net, tol = tol), classes = "capalloc_warning_rank_gap")
@@ -170,11 +170,11 @@ test_that("the tolerance decides the rank, and the evidence shows the ranks arou
   expect_equal(k$capacity, twin$kappa, tolerance = close)
   expect_equal(c(evidence$rank_low, evidence$rank_high), c(twin$rank_low, twin$rank_high))
   loud <- twin$values[[5L]] / twin$values[[1L]]
-  # A tolerance at a singular value: ten times and a tenth of it disagree.
+  # A tolerance at a singular value: the ranks at ten times and a tenth of it differ.
   expect_warning(capacity(net, tol = loud), class = "capalloc_warning_rank_gap")
 })
 
-test_that("permuting channels changes nothing", {
+test_that("permuting channels does not change capacity", {
   net <- input_sequence(8) |> layer_conv(3, 2, bias = TRUE) |> layer_conv(2, 2, dilation = 2) |>
     layer_dense(1) |> with_test_coef(1)
   order <- c(3, 1, 2)
@@ -186,14 +186,14 @@ test_that("permuting channels changes nothing", {
   expect_equal(kappa(permuted), kappa(net), tolerance = close)
 })
 
-test_that("rescaling two consecutive layers inversely changes nothing", {
+test_that("rescaling two consecutive layers inversely does not change capacity", {
   for (name in c("conv_dilated", "dense_deep", "conv_wide_dilated", "recurrent_stack")) {
     net <- named_networks()[[name]]
     owner <- sub("[.].*", "", names(coef(net)))
     state <- grepl("recurrent[", names(coef(net)), fixed = TRUE)
-    # At 1e-9 one layer's columns are below rounding beside the other's.
+    # With 1e-9 the columns of one layer are below the rounding error of those of the other.
     for (by in c(1e-9, 1000)) {
-      # A recurrence is scaled by its drive: its own matrix has no scale.
+      # A recurrence is scaled by its input weights; the scale of its recurrent matrix is not free.
       up <- owner == unique(owner)[[1L]] & !state
       down <- owner == unique(owner)[[2L]] & !state & !grepl("bias", names(coef(net)))
       scaled <- set_coef(net, coef(net) * ifelse(up, by, ifelse(down, 1 / by, 1)))
@@ -203,7 +203,7 @@ test_that("rescaling two consecutive layers inversely changes nothing", {
   }
 })
 
-test_that("splitting a hidden unit in two changes nothing", {
+test_that("splitting a hidden unit in two does not change capacity", {
   small <- input_vector(5) |> layer_dense(2) |> layer_dense(3) |> with_test_coef(1)
   v <- matrix(coef(small)[1:10], 2)
   u <- matrix(coef(small)[11:16], 3)
@@ -214,13 +214,13 @@ test_that("splitting a hidden unit in two changes nothing", {
   expect_equal(total(split), 2 * (3 + 5 - 2))
 })
 
-test_that("columns that are rounding beside their own layer do not count", {
+test_that("columns at rounding error of the largest column of their array do not count", {
   rounding <- 0.1 + 0.2 - 0.3
-  # Two parallel filters, read out at two positions; the second by rounding alone.
+  # Two parallel filters, read out at two positions; the weights of the second are rounding error.
   one_layer <- input_sequence(4) |> layer_conv(2, 2, stride = 2) |> layer_dense(1) |>
     set_coef(c(1, 2, 3, 6, 1, rounding, 1, 0))
   expect_equal(total(one_layer), 3)
-  # As a layer of its own, the second filter has no other scale to be compared with.
+  # As a layer of its own, the second filter is not compared with the first.
   two_layers <- input_sequence(4) |>
     layer_parallel(
       \(x) layer_conv(x, 1, 2, stride = 2), \(x) layer_conv(x, 1, 2, stride = 2),
@@ -231,27 +231,27 @@ test_that("columns that are rounding beside their own layer do not count", {
   expect_equal(kappa(two_layers), rep(1, 4), tolerance = close)
 })
 
-test_that("repeating a column changes nothing", {
-  # A unit that is there twice, with the same read-out: each column comes twice.
+test_that("repeating a column does not change capacity", {
+  # A duplicated unit with the same read-out duplicates every column.
   net <- input_vector(4) |> layer_dense(1) |> layer_dense(1) |> set_coef(c(1, -2, 3, 0.5, 2))
   twice <- input_vector(4) |> layer_dense(2) |> layer_dense(1) |>
     set_coef(c(rep(c(1, -2, 3, 0.5), each = 2), 1, 1))
   expect_equal(kappa(twice), kappa(net), tolerance = close)
 })
 
-test_that("untying a shared weight does change it", {
+test_that("untying a shared weight changes capacity", {
   tied <- input_sequence(4) |> layer_conv(1, 2, stride = 2) |> layer_dense(1) |>
     set_coef(c(1, 2, 3, -1))
   # The same weights as four channels of one position in two groups.
   free <- input_sequence(1, channels = 4) |> layer_conv(2, 1, groups = 2) |> layer_dense(1) |>
     set_coef(c(1, 1, 2, 2, 3, -1))
   expect_equal(unname(effective_weights(tied)), unname(effective_weights(free)))
-  # A rank-one 2 x 2 matrix has 3 degrees of freedom, a free row 4.
+  # A 2 x 2 matrix of rank one has 3 degrees of freedom, an unconstrained row 4.
   expect_equal(total(tied), 3)
   expect_equal(total(free), 4)
 })
 
-test_that("a free linear model has one on every input that it uses", {
+test_that("a free linear model has capacity 1 on every input that it uses", {
   expect_equal(kappa(input_vector(6) |> layer_dense(1) |> with_test_coef(1)), rep(1, 6))
   # lm() with an intercept, and with three responses.
   lm <- input_vector(4) |> layer_dense(1, bias = TRUE) |> with_test_coef(1)
@@ -262,7 +262,7 @@ test_that("a free linear model has one on every input that it uses", {
   expect_equal(kappa(ar), rep(0:1, c(6, 4)))
 })
 
-test_that("a chain of filters has one more than the degree of its least common multiple", {
+test_that("the rank of a chain of filters is one more than the degree of their least common multiple", {
   chains <- list(
     none_shared = list(c(0.5, -2), 3, c(-0.3, 1.5)),
     one_shared = list(c(0.5, -2), 0.5, 3),
@@ -279,26 +279,26 @@ test_that("a chain of filters has one more than the degree of its least common m
     net <- set_coef(net, unlist(filters))
     expect_equal(total(net), 1 + twin_lcm_degree(chains[[name]]), label = name)
   }
-  # Without a shared zero capacity says nothing: one everywhere.
+  # Without a shared zero the capacity is 1 everywhere.
   plain <- lapply(chains$none_shared, filter_with_roots)
   net <- input_sequence(6) |> layer_conv(1, 3) |> layer_conv(1, 2) |> layer_conv(1, 3) |>
     set_coef(unlist(plain))
   expect_equal(kappa(net), rep(1, 6), tolerance = close)
 })
 
-test_that("a stack of dilated pairs has the closed form", {
+test_that("a stack of dilated filters of two taps has the capacities of its closed form", {
   for (depth in 2:6) {
     taps <- withr::with_seed(depth, replicate(depth, rnorm(2), simplify = FALSE))
     net <- input_sequence(2^depth)
     for (l in seq_len(depth)) net <- layer_conv(net, 1, 2, dilation = 2^(l - 1))
     net <- set_coef(net, unlist(taps))
     expect_equal(total(net), depth + 1)
-    # The values lie within the norms of the other filters: no small one.
+    # The values lie between the norms of the other filters, so none is small.
     expect_equal(kappa(net), twin_dilated_capacity(taps), tolerance = close)
   }
 })
 
-test_that("a matrix of low rank has r (m + n - r), spread by its row space", {
+test_that("a matrix of low rank has capacity r (m + n - r), distributed by its row space", {
   for (size in list(c(3, 7, 2), c(2, 5, 1), c(4, 4, 3), c(3, 6, 3), c(5, 3, 2))) {
     m <- size[[1L]]
     n <- size[[2L]]
@@ -311,31 +311,31 @@ test_that("a matrix of low rank has r (m + n - r), spread by its row space", {
   }
 })
 
-test_that("a network may have more layers than parameters", {
+test_that("a network can have more layers than parameters", {
   net <- input_sequence(6) |> layer_pool(1) |> layer_pool(1) |> layer_conv(1, 1) |> set_coef(2)
   # One parameter, which scales the identity.
   expect_equal(kappa(net), rep(1 / 6, 6))
   expect_equal(total(net, layers = "conv1"), 1)
 })
 
-test_that("a network that sees nothing has no capacity", {
+test_that("a network that reads only padding has no capacity", {
   net <- input_sequence(2) |> layer_conv(1, 2, dilation = 4, padding = "same") |> set_coef(c(1, 2))
   expect_equal(total(net), 0)
   expect_equal(kappa(net), c(0, 0))
 })
 
-test_that("on a grid each input is told by its row and column", {
+test_that("on a grid each input has a row and a column", {
   k <- capacity(named_networks()$grid_dense)
   expect_equal(names(k), c("input", "position", "lag", "channel", "row", "column", "capacity"))
   expect_equal(nrow(k), 13)
   expect_equal(k$input[c(1, 3, 12, 13)], c("x[1,1,1]", "x[2,1,1]", "x[2,3,2]", "(Intercept)"))
   expect_equal(k$row[c(1, 3, 12, 13)], c(1, 2, 2, NA))
   expect_equal(k$column[c(1, 3, 12, 13)], c(1, 1, 3, NA))
-  # A free layer of two outputs.
+  # A free layer with two outputs.
   expect_equal(k$capacity, rep(2, 13))
 })
 
-test_that("a filter down the rows and one across the columns have the capacity of a rank-one picture", {
+test_that("a row filter and a column filter have the capacity of a rank-one image", {
   # W = a b': the tangent space is a y' + x b', of dimension h + w - 1.
   for (size in list(c(4, 3), c(2, 6), c(1, 5), c(3, 3))) {
     h <- size[[1L]]
@@ -348,20 +348,20 @@ test_that("a filter down the rows and one across the columns have the capacity o
   }
 })
 
-test_that("what is pooled shares one parameter, what is copied keeps its own", {
+test_that("pooled inputs share one parameter, and upsampled inputs keep their own", {
   pooled <- input_grid(4, 6) |> layer_pool(c(2, 3)) |> layer_dense(1) |> with_test_coef(1)
   expect_equal(kappa(pooled), rep(1 / 6, 24))
   copied <- input_grid(2, 3) |> layer_upsample(2) |> layer_dense(1) |> with_test_coef(1)
   expect_equal(kappa(copied), rep(1, 6))
-  # The copies that are dropped are not missed.
+  # Dropped copies do not lower the capacity.
   short <- input_sequence(4) |> layer_upsample(3, size = 10) |> layer_dense(1) |> with_test_coef(1)
   expect_equal(kappa(short), rep(1, 4))
 })
 
-test_that("untying the places of a convolution frees it: the local layer has all that its taps meet", {
+test_that("untying a convolution gives the local layer full capacity on the inputs of its taps", {
   tied <- input_grid(4, 4) |> layer_conv(1, 2, stride = 2) |> layer_dense(1) |> with_test_coef(1)
   free <- input_grid(4, 4) |> layer_local(1, 2, stride = 2) |> layer_dense(1) |> with_test_coef(1)
-  # A kernel of four taps and four places: a rank-one 4 x 4 matrix, or any.
+  # A kernel of four taps at four positions: a 4 x 4 matrix of rank one, or an unconstrained one.
   expect_equal(total(tied), 4 + 4 - 1)
   expect_equal(total(free), 16)
   expect_equal(kappa(free), rep(1, 16))

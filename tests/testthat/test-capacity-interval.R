@@ -1,10 +1,10 @@
-# Intervals of an allocation against refits by hand.
+# Intervals of an allocation compared with refits by hand.
 
-# A network whose allocation depends on its weights, and a task on which its starts end at several optima.
+# A network whose allocation depends on its weights, and a task on which starts end in several optima.
 small <- function() arch_dilated(16, filters = 1)
 sparse <- classical_tasks(16)$sparse
 sampled <- function(seed = 1, ...) quiet(fit(small(), sparse, n_obs = 200, seed = seed, ...))
-# Refits by hand stand on rows as they are.
+# Refits by hand use unstandardised rows.
 raw_sequence <- function(x, y) task_data(x, drop(y), test = 0, input = input_sequence(ncol(x)), standardise = FALSE)
 
 refit_summary <- function(draws, level = 0.95) {
@@ -12,13 +12,13 @@ refit_summary <- function(draws, level = 0.95) {
   data.frame(std.error = apply(draws, 2, sd), conf.low = ends[1, ], conf.high = ends[2, ])
 }
 
-test_that("without intervals tidy() is what it was", {
+test_that("tidy() without intervals has no interval columns", {
   k <- capacity(sampled())
   expect_identical(names(tidy(k)), c("input", "position", "lag", "channel", "capacity", "capacity_low"))
   expect_identical(class(tidy(k, conf.int = TRUE, times = 5, seed = 1)), "data.frame")
 })
 
-test_that("over samples each refit starts from the trained weights on a fresh sample", {
+test_that("over = \"samples\" refits from the trained weights on new samples", {
   trained <- sampled()
   got <- tidy(capacity(trained), conf.int = TRUE, over = "samples", times = 8, seed = 2, conf.level = 0.8)
   draws <- t(vapply(capalloc:::derive_seeds(2, 8), function(seed) {
@@ -26,20 +26,20 @@ test_that("over samples each refit starts from the trained weights on a fresh sa
     task <- raw_sequence(rows$x, rows$y)
     capacity(quiet(fit(trained$network, task)))$capacity
   }, numeric(16)))
-  # training on the same moments from the same weights: allocations of converged runs to 1e-6
+  # Training on the same moments from the same weights: allocations of converged runs agree to 1e-6.
   expect_equal(got[c("std.error", "conf.low", "conf.high")], refit_summary(draws, 0.8), tolerance = 1e-5,
     ignore_attr = TRUE)
   expect_identical(got$capacity, capacity(trained)$capacity)
 })
 
-test_that("over rows the training rows are drawn again", {
+test_that("over = \"rows\" resamples the training rows", {
   x <- 20 + 3 * withr::with_seed(1, matrix(rnorm(640), 40, 16))
   y <- 2 * x[, 8] + x[, 3] / 2 + withr::with_seed(2, rnorm(40))
   trained <- quiet(fit(small(), task_data(x, y, test = 0, input = input_sequence(16)), seed = 1))
   got <- tidy(quiet(capacity(trained)), conf.int = TRUE, over = "rows", times = 6, seed = 2) |> quiet()
   draws <- t(vapply(capalloc:::derive_seeds(2, 6), function(seed) {
     at <- capalloc:::with_seed(capalloc:::derive_seeds(seed, 1), sample.int(40, replace = TRUE))
-    # the trained coefficients start as they stand, in the units of the rows drawn
+    # The trained coefficients are used unchanged, in the units of the resampled rows.
     spread <- function(v) sqrt(mean((v - mean(v))^2))
     standard <- function(v) (v - mean(v)) / spread(v)
     task <- raw_sequence(standard(x[at, ]), standard(y[at]))
@@ -50,7 +50,7 @@ test_that("over rows the training rows are drawn again", {
     ignore_attr = TRUE)
 })
 
-test_that("over restarts the sample stays and the starts change", {
+test_that("over = \"restarts\" keeps the sample and draws new starts", {
   trained <- sampled(restarts = 2)
   got <- quiet(tidy(capacity(trained), conf.int = TRUE, over = "restarts", times = 6, seed = 2))
   task <- raw_sequence(trained$rows$x, trained$rows$y)
@@ -63,7 +63,7 @@ test_that("over restarts the sample stays and the starts change", {
     ignore_attr = TRUE)
 })
 
-test_that("over rows and restarts each refit draws its rows and its starts", {
+test_that("over = c(\"rows\", \"restarts\") resamples rows and draws new starts", {
   trained <- sampled(restarts = 2)
   by_hand <- function(rows_of) {
     t(vapply(capalloc:::derive_seeds(2, 6), function(seed) {
@@ -86,38 +86,38 @@ test_that("over rows and restarts each refit draws its rows and its starts", {
   fresh <- by_hand(function(seed) simulate(sparse, 200, seed = seed))
   expect_equal(ask(c("samples", "restarts"))[c("std.error", "conf.low", "conf.high")], refit_summary(fresh),
     tolerance = 1e-5, ignore_attr = TRUE)
-  # the default is other starts alone
+  # The default varies the starts only.
   expect_identical(quiet(tidy(capacity(trained), conf.int = TRUE, times = 6, seed = 2)), ask("restarts"))
-  # starts that vary the allocation make intervals wider than those over rows from one optimum
+  # Where starts change the allocation, intervals are wider than those over rows from one optimum.
   expect_gt(mean(got$std.error), mean(ask("rows")$std.error))
 })
 
-test_that("a refit over restarts draws its starts, also where the fit was given one", {
+test_that("refits over restarts draw their starts also where the fit was given one", {
   given <- initialise(small(), seed = 9)
   trained <- quiet(fit(given, sparse, n_obs = 200, seed = 1))
   spread <- function(...) quiet(tidy(capacity(trained), conf.int = TRUE, times = 5, seed = 1, ...))$std.error
   expect_gt(max(spread(over = "restarts")), 0.01)
   expect_gt(max(spread(over = c("rows", "restarts"))), 0.01)
-  # of a series in blocks
+  # rows of a series are resampled in blocks
   series <- quiet(fit(arch_conv(12, 2, 3, bias = TRUE), task_series(lynx, 12), seed = 1))
   got <- quiet(tidy(capacity(series), conf.int = TRUE, over = c("rows", "restarts"), times = 3, block_length = 10,
     seed = 1))
   expect_identical(nrow(got), 13L)
 })
 
-test_that("a free linear model has no uncertainty, whatever varies", {
+test_that("a free linear model has zero standard errors for every source of variation", {
   trained <- fit(arch_dense(8), task_fgn(8, 0.8), n_obs = 50, seed = 1)
   for (over in list("restarts", "samples", "rows", c("rows", "restarts"), c("samples", "restarts"))) {
     got <- tidy(capacity(trained), conf.int = TRUE, over = over, times = 5, seed = 1)
     expect_identical(got$std.error, rep(0, 8))
     expect_equal(got$conf.low, rep(1, 8), tolerance = 1e-12)
   }
-  # a population has restarts
+  # A fit on a population can vary its restarts.
   expect_identical(tidy(capacity(fit(arch_dense(8), task_fgn(8, 0.8), seed = 1)), conf.int = TRUE,
     times = 3)$std.error, rep(0, 8))
 })
 
-test_that("what was asked of the capacity is asked of the refits", {
+test_that("refits use the metric, partition and ridge of the capacity", {
   trained <- sampled()
   k <- capacity(trained, metric = "covariance", partition = partition_octaves(), ridge = 0.01)
   got <- tidy(k, conf.int = TRUE, over = "rows", times = 5, seed = 1)
@@ -130,7 +130,7 @@ test_that("what was asked of the capacity is asked of the refits", {
     capacity(again, metric = "covariance", partition = partition_octaves(), ridge = 0.01)$capacity)
 })
 
-test_that("blocks are neighbours, of a series whose rows are in order alone", {
+test_that("resampled blocks are consecutive rows, and are used for series in time order only", {
   at <- withr::with_seed(1, capalloc:::draw_blocks(100, 8))
   expect_length(at, 100)
   steps <- matrix(diff(c(at, NA))[1:96], 8)[1:7, ]
@@ -139,7 +139,7 @@ test_that("blocks are neighbours, of a series whose rows are in order alone", {
   expect_setequal(withr::with_seed(1, capalloc:::draw_blocks(5, 5)), 1:5)
   series <- quiet(fit(arch_conv(12, 2, 3, bias = TRUE), task_series(lynx, 12), seed = 1))
   block <- function(fit, ...) capalloc:::check_block_length(..., fit = fit, over = "rows")
-  # the window; by hand; the cube root of many rows
+  # The default is the window; a given length is used; many rows give their cube root.
   expect_identical(block(series, NULL), 12L)
   expect_identical(block(series, 3), 3L)
   long <- fit(arch_dense(2, bias = TRUE), task_series(datasets::sunspots, 2), seed = 1)
@@ -151,12 +151,12 @@ test_that("blocks are neighbours, of a series whose rows are in order alone", {
   expect_identical(nrow(got), 13L)
 })
 
-test_that("networks that are not linear, classes and early stopping are refitted on rows", {
+test_that("nonlinear networks, classes and early stopping are refitted on rows", {
   net <- input_sequence(4) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1)
   trained <- quiet(fit(net, task_fgn(4, 0.8), n_obs = 100, seed = 1, control = list(validation = 0.2)))
   expect_identical(dim(trained$validation$x), c(20L, 4L))
   for (over in list("restarts", "samples", "rows", c("rows", "restarts"))) {
-    # stopped early as the fit was: no warning that refits did not converge
+    # Refits are stopped early as the fit was, without a warning that they did not converge.
     expect_warning(
       got <- suppressWarnings(tidy(capacity(trained), conf.int = TRUE, over = over, times = 3, seed = 1),
         classes = "capalloc_warning_rank_gap"), NA)
@@ -173,7 +173,7 @@ test_that("networks that are not linear, classes and early stopping are refitted
   bad(tidy(capacity(trained, by = "sample"), conf.int = TRUE, over = "rows"), "value")
 })
 
-test_that("refits that failed or did not converge are counted", {
+test_that("the warning counts refits that failed or did not converge", {
   expect_snapshot(writeLines(conditionMessage(
     expect_warning(capalloc:::warn_refits(2, 3, 100), class = "capalloc_warning_refits"))))
   expect_warning(capalloc:::warn_refits(0, 0, 100), NA)
@@ -189,7 +189,7 @@ test_that("refits that failed or did not converge are counted", {
   expect_match(bad(tidy(k, conf.int = TRUE, over = "rows", times = 3, seed = 1), "value"), "0 of 3")
 })
 
-test_that("refits that diverge say so", {
+test_that("refits that all diverge are an error", {
   trained <- sampled()
   k <- capacity(trained)
   trained$network$coef[] <- 1e200
@@ -197,7 +197,7 @@ test_that("refits that diverge say so", {
   expect_snapshot(writeLines(bad(tidy(k, conf.int = TRUE, over = "rows", times = 3, seed = 1), "value")))
 })
 
-test_that("a seed, or R's own stream, gives the same intervals again", {
+test_that("a seed, or R's own stream, reproduces the intervals", {
   k <- capacity(sampled())
   ask <- function(...) tidy(k, conf.int = TRUE, over = "rows", times = 4, ...)
   expect_identical(ask(seed = 1), ask(seed = 1))
@@ -205,7 +205,7 @@ test_that("a seed, or R's own stream, gives the same intervals again", {
   expect_false(identical(ask(seed = 1), ask(seed = 2)))
 })
 
-test_that("what cannot be repeated is refused by class", {
+test_that("allocations that cannot be refitted are refused by class", {
   k <- capacity(sampled())
   population <- capacity(quiet(fit(small(), sparse, seed = 1)))
   cars <- capacity(fit(arch_dense(input_vector(2), bias = TRUE), task_data(mpg ~ wt + hp, mtcars, seed = 1), seed = 1))

@@ -1,15 +1,14 @@
-# What must not change hard capacity, over random nested networks on sequences, grids
-# and vectors: each has a pair of consecutive layers, alone or inside a block, on the
-# hidden units between which the four operations act.
+# Operations that do not change hard capacity, tested on random nested networks on sequences, grids and vectors. Each
+# has a pair of consecutive layers, alone or inside a block; the four operations act on the hidden units between them.
 
-# The pair is drawn once, and then built with any number of units. It is marked, so
-# that its parameters are found again wherever it stands.
+# The pair is drawn once and then built with any number of units. Its layers have a tag, by which their parameters are
+# found at any place in the network.
 marked <- function(network, tag) {
   network$layers[[length(network$layers)]]$tag <- tag
   network
 }
 
-# keep: rows, columns and channels stay, as in a residual block.
+# keep: rows, columns and channels are unchanged, as a residual block requires.
 random_pair <- function(start, keep) {
   spatial <- output_kind(start) != "vector"
   line <- output_kind(start) == "sequence"
@@ -23,7 +22,7 @@ random_pair <- function(start, keep) {
   function(x, units) {
     x <- marked(first(x, units), "first")
     if (output_kind(x) != "vector") x <- between(x)
-    # Nothing has positions after a dense layer.
+    # After a dense layer there are no positions.
     last <- if (output_kind(x) == "vector") \(x, filters) layer_dense(x, filters, bias = bias) else second
     marked(last(x, filters), "second")
   }
@@ -40,8 +39,8 @@ random_first <- function(start, line, spatial, keep) {
   )
 }
 
-# A convolution or a local layer, of any number of filters, small enough for one
-# that stands before it.
+# Returns a function that adds a convolution or a local layer with any number of filters; its window is small enough for
+# the layer before it.
 random_placed <- function(padding, stride) {
   layer <- if (random_flag(0.35)) layer_local else layer_conv
   size <- c(pick(1:3), pick(1:3))
@@ -58,8 +57,8 @@ random_pause <- function(start) {
   function(x) layer_pool(x, pmin(2, test_extent(x)))
 }
 
-# A function that builds the network around the pair with so many hidden units, or
-# with the pair twice, side by side.
+# Returns a function that builds the network around the pair with the given number of hidden units, or with the pair
+# twice in parallel.
 random_builder <- function() {
   start <- switch(pick(c("sequence", "grid", "grid", "vector"), prob = c(3, 2, 2, 1.5)),
     sequence = input_sequence(pick(4:8), channels = pick(1:2)),
@@ -81,7 +80,7 @@ random_builder <- function() {
       residual = layer_residual(start, both, scale = scale),
       parallel = layer_parallel(start, both, identity, merge = merge)
     )
-    # The suffix is drawn alike, whatever the pair.
+    # The suffix is the same for every pair.
     if (suffix) withr::with_seed(seed, random_any(network)) else network
   }
 }
@@ -94,8 +93,8 @@ random_any <- function(network) {
   )
 }
 
-# The parameter arrays in the order of theta: tag of the layer ("" for one that is not
-# of the pair), name, dimensions and entries.
+# Returns the parameter arrays in the order of theta: tag of the layer ("" outside the pair), name, dimensions and
+# indices.
 theta_parts <- function(network) {
   parts <- list()
   used <- 0
@@ -110,8 +109,8 @@ theta_parts <- function(network) {
 
 tags_of <- function(parts) vapply(parts, function(part) part$tag, "")
 
-# New unit i is the old one map[[i]], with what comes in times `incoming` and what
-# goes out times `outgoing`; `constant` scales what the second layer adds of its own.
+# Returns the entries of an array where new unit i is the old unit map[[i]], with its input weights times `incoming` and
+# its output weights times `outgoing`; `constant` scales the second layer's bias.
 moved <- function(part, theta, map, incoming, outgoing, constant) {
   x <- theta[part$at]
   if (part$tag == "first") {
@@ -123,7 +122,7 @@ moved <- function(part, theta, map, incoming, outgoing, constant) {
   sweep(x[, map, , drop = FALSE], 2L, outgoing, `*`)
 }
 
-# The coefficients of `network` moved to `other`, in which the pair stands once or twice.
+# Returns the coefficients of `network` moved to `other`, which contains the pair once or twice.
 move_coef <- function(network, other, map, incoming = rep(1, length(map)), outgoing = rep(1, length(map)),
                       constant = 1) {
   old <- theta_parts(network)
@@ -150,13 +149,13 @@ unchanged_by <- list(
     move_coef(network, build(units + 1), c(seq_len(units), units),
       outgoing = c(rep(1, units - 1), share, 1 - share))
   },
-  # Every column of the pair is there twice, those of what it reads halved.
+  # Every column of the pair appears twice; the output weights are halved.
   repeated = function(network, build, units) {
     move_coef(network, build(units, twice = TRUE), seq_len(units), outgoing = rep(0.5, units), constant = 0.5)
   }
 )
 
-# A network that is not too large, with what builds it again.
+# Returns a network of limited size and the function that builds it.
 random_hidden <- function(seed) {
   withr::with_seed(seed, {
     units <- pick(2:3)
@@ -171,8 +170,8 @@ random_hidden <- function(seed) {
 
 quiet_capacity <- function(...) suppressWarnings(capacity(...), classes = "capalloc_warning_rank_gap")
 
-# The rank is clear, and the smallest value kept far enough from rounding for the
-# projector to be good to 1e-8.
+# Returns TRUE where the rank is decided and the least singular value kept is far enough from rounding error for the
+# projector to be accurate to 1e-8.
 is_sharp <- function(k) {
   evidence <- generics::glance(k)
   values <- attr(k, "spectrum")
@@ -180,8 +179,7 @@ is_sharp <- function(k) {
   evidence$rank_low == evidence$rank_high && isTRUE(kept > 1e-6)
 }
 
-# One row per operation: how far weights and capacity have moved. No row where the
-# rank is in doubt.
+# Returns one row per operation with the changes of weights and capacity; no row where the rank is undecided.
 moves_of <- function(seed, ...) {
   hidden <- random_hidden(seed)
   network <- hidden$network
@@ -206,20 +204,20 @@ moves_of <- function(seed, ...) {
 
 expect_unmoved <- function(moves) {
   expect_true(all(moves$moved))
-  # The same function, summed in another order.
+  # The same function, summed in a different order.
   expect_lt(max(moves$weights), 1e-12)
   sharp <- moves[moves$sharp, ]
   expect_equal(sharp$total, numeric(nrow(sharp)), tolerance = 1e-8)
   expect_equal(sharp$seed[sharp$kappa >= 1e-8], integer(), label = "seeds of networks that moved")
 }
 
-# Networks in which all four operations could be compared.
+# Returns the networks for which all four operations could be compared.
 compared <- function(moves) {
   all_sharp <- tapply(moves$sharp, moves$seed, all)
   unique(moves[moves$seed %in% names(all_sharp)[all_sharp], c("seed", "kind", "nested", "free")])
 }
 
-test_that("permuted, rescaled, split and repeated units leave capacity as it is", {
+test_that("permuting, rescaling, splitting and repeating units do not change capacity", {
   moves <- do.call(rbind, lapply(1:230, moves_of))
   expect_unmoved(moves)
   networks <- compared(moves)
@@ -228,11 +226,11 @@ test_that("permuted, rescaled, split and repeated units leave capacity as it is"
   expect_gte(sum(networks$kind == "sequence"), 50)
   expect_gte(sum(networks$kind == "vector"), 20)
   expect_gte(sum(networks$nested), 80)
-  # A network that can do anything has one everywhere, which says little.
+  # An unconstrained network has capacity 1 everywhere, so it tests little.
   expect_gte(sum(!networks$free), 150)
 })
 
-test_that("nor do they move it in the metric of the loss", {
+test_that("the four operations do not change capacity in the covariance metric", {
   moves <- do.call(rbind, lapply(1001:1030, function(seed) {
     n <- prod(random_hidden(seed)$network$input$shape)
     x <- withr::with_seed(seed, matrix(rnorm(4 * n * n), 4 * n) %*% (diag(n) + matrix(rnorm(n * n), n) / (2 * sqrt(n))))

@@ -1,19 +1,19 @@
-# The kernel against the twin's projector.
+# The kernel compared with the twin's projector.
 
 kernel_of <- function(...) unname(as.matrix(capacity_kernel(...)))
 
 with_bias <- function() set_coef(arch_conv(8, 1, 3, bias = TRUE), c(1, 2, 3, -1, 1, 1, 1, 4))
 
-test_that("the kernel is the twin's, in every named network", {
+test_that("the kernel equals the twin's in every named network", {
   networks <- c(named_networks(), steep_networks())
   for (name in names(networks)) {
     space <- twin_column_space(networks[[name]])
-    # Both sides lose the condition of the directions that count.
+    # Both sides lose the condition number of the directions above the tolerance.
     expect_near(kernel_of(networks[[name]]), twin_kernel(space), 1e-13 * (100 + twin_condition(space)), name)
   }
 })
 
-test_that("the kernel is the twin's, in random networks", {
+test_that("the kernel equals the twin's in random networks", {
   for (seed in 1:60) {
     network <- random_network(seed)
     space <- twin_column_space(network)
@@ -22,14 +22,14 @@ test_that("the kernel is the twin's, in random networks", {
   }
 })
 
-test_that("the kernel is the twin's on grids", {
+test_that("the kernel equals the twin's on grids", {
   for (network in small_grids()) {
     space <- twin_column_space(network, J = unname(tangent(network)))
     expect_near(kernel_of(network), twin_kernel(space))
   }
 })
 
-test_that("the kernel is the twin's in the metric of the loss, with a ridge, and of some layers", {
+test_that("the kernel equals the twin's in the covariance metric, with a ridge, and for selected layers", {
   networks <- c(named_networks()[c("dense_bias", "conv_channels", "diagonal_bias", "nested", "residual_deep")])
   for (network in networks) {
     x <- some_moments(network)
@@ -39,7 +39,7 @@ test_that("the kernel is the twin's in the metric of the loss, with a ridge, and
       sigma <- if (metric == "covariance") x$sigma
       data <- if (metric == "covariance") x$rows
       space <- twin_column_space(network, ridge, sigma = sigma)
-      # Roots of moments whose condition is up to 1e6.
+      # Roots of moments with condition numbers up to 1e6.
       expect_near(kernel_of(network, metric = metric, ridge = ridge, data = data), twin_kernel(space), 1e-8)
       if (any(own) && !first %in% c("residual1", "parallel1")) {
         space <- twin_column_space(network, ridge, own, sigma)
@@ -50,7 +50,7 @@ test_that("the kernel is the twin's in the metric of the loss, with a ridge, and
   }
 })
 
-test_that("its diagonal is the capacity, and for one output it is a projector", {
+test_that("the diagonal of the kernel is the capacity, and for one output the kernel is a projector", {
   for (network in c(named_networks(), small_grids(), steep_networks())) {
     K <- kernel_of(network)
     expect_near(diag(K), capacity(network)$capacity)
@@ -60,7 +60,7 @@ test_that("its diagonal is the capacity, and for one output it is a projector", 
   }
 })
 
-test_that("blocks of any size give the same kernel", {
+test_that("the kernel does not depend on the block size", {
   networks <- c(named_networks()[c("conv_channels", "dense_deep", "nested")], steep_networks()["channels"])
   for (network in networks) {
     whole <- kernel_of(network, block = 1000)
@@ -70,7 +70,7 @@ test_that("blocks of any size give the same kernel", {
   }
 })
 
-test_that("inputs are chosen by name or number, in their order and once each", {
+test_that("inputs are selected by name or number, in input order and once each", {
   net <- with_bias()
   K <- as.matrix(capacity_kernel(net))
   expect_identical(rownames(K), capacity(net)$input)
@@ -79,11 +79,11 @@ test_that("inputs are chosen by name or number, in their order and once each", {
     expect_equal(as.matrix(capacity_kernel(net, inputs)), K[c(2, 5, 9), c(2, 5, 9)], tolerance = 1e-14)
   }
   expect_equal(as.matrix(capacity_kernel(net, 3)), K[3, 3, drop = FALSE], tolerance = 1e-14)
-  # All the evidence is that of all inputs.
+  # The evidence is that of all inputs.
   expect_identical(attr(capacity_kernel(net, 3), "evidence"), attr(capacity_kernel(net), "evidence"))
 })
 
-test_that("there is a row for each pair, with both inputs in the columns of a capacity", {
+test_that("the result has a row for each pair, with the columns of both inputs", {
   k <- capacity_kernel(with_bias(), c(1, 8, 9))
   expect_s3_class(k, c("ca_kernel", "ca_frame", "data.frame"), exact = TRUE)
   expect_named(k, c("input1", "position1", "lag1", "channel1", "input2", "position2", "lag2", "channel2", "kernel"))
@@ -99,14 +99,14 @@ test_that("there is a row for each pair, with both inputs in the columns of a ca
   expect_equal(unique(grid[c("row2", "column2")])$column2, rep(1:5, each = 4))
 })
 
-test_that("the total is the rank, and with a ridge the soft total", {
+test_that("the total is the rank, or the soft total with a ridge", {
   for (network in named_networks()[c("conv_sequence", "nested")]) for (ridge in c(0, 0.1)) {
     expect_equal(attr(capacity_kernel(network, 1:2, ridge = ridge), "total"),
       glance(capacity(network, ridge = ridge))$total, tolerance = 1e-12)
   }
 })
 
-test_that("inputs that have parameters of their own share none", {
+test_that("inputs with parameters of their own have zero kernel between them", {
   net <- input_vector(4) |> layer_dense(3) |> with_test_coef(1)
   expect_near(kernel_of(net), 3 * diag(4), 1e-12)
   expect_near(kernel_of(set_coef(arch_dilated(8, 1), numeric(7))), matrix(0, 8, 8), 0)
@@ -114,7 +114,7 @@ test_that("inputs that have parameters of their own share none", {
   expect_near(kernel_of(bare), matrix(0, 4, 4), 0)
 })
 
-test_that("a fit's kernel is its network's, its metric that of its task", {
+test_that("the kernel of a fit is that of its network, and its metric that of its task", {
   task <- task_fgn(8, 0.8)
   trained <- fit(arch_dilated(8, 1), task, seed = 1)
   expect_identical(capacity_kernel(trained), capacity_kernel(trained$network))
@@ -122,7 +122,7 @@ test_that("a fit's kernel is its network's, its metric that of its task", {
     capacity_kernel(trained$network, metric = "covariance", data = task))
 })
 
-test_that("of more than 400 inputs about 400 are shown, evenly spaced, the newest and the constant among them", {
+test_that("of more than 400 inputs about 400 evenly spaced ones are shown, with the newest and the constant", {
   pooled <- function(n, channels = 1, bias = FALSE) {
     input_sequence(n, channels) |> layer_pool(5, 5) |> layer_dense(1, bias = bias) |> with_test_coef(1)
   }
@@ -136,12 +136,12 @@ test_that("of more than 400 inputs about 400 are shown, evenly spaced, the newes
   expect_message(k <- capacity_kernel(pooled(900, bias = TRUE)), class = "capalloc_message_thinned")
   inputs <- rownames(as.matrix(k))
   expect_identical(inputs, c(paste0("x[", seq(3, 900, by = 3), "]"), "(Intercept)"))
-  # P is that of all inputs.
+  # The projector is that of all inputs.
   expect_near(unname(as.matrix(k)), kernel_of(pooled(900, bias = TRUE), inputs = c(seq(3, 900, by = 3), 901)), 0)
-  # the oldest of 901 ends the last step
+  # The oldest of the 901 positions ends the last step.
   expect_message(k <- capacity_kernel(pooled(901)), class = "capalloc_message_thinned")
   expect_identical(k$position1[seq_len(301)], seq(1L, 901L, by = 3L))
-  # A step of 2 would show one channel of two, one of 3 every third row of a grid.
+  # Positions are thinned, not coordinates: a step of 2 would drop one of two channels, a step of 3 rows of a grid.
   expect_message(k <- capacity_kernel(pooled(300, channels = 2)), class = "capalloc_message_thinned")
   shown <- unique(k[c("position1", "channel1")])
   expect_identical(shown$channel1, rep(2:1, 100)[200:1])
@@ -152,7 +152,7 @@ test_that("of more than 400 inputs about 400 are shown, evenly spaced, the newes
   expect_message(capacity_kernel(pooled(900), inputs = 1:500), NA)
 })
 
-test_that("kernels print what they are", {
+test_that("kernels print a summary", {
   net <- with_bias()
   expect_snapshot({
     capacity_kernel(net)
@@ -163,7 +163,7 @@ test_that("kernels print what they are", {
   expect_invisible(print(k))
 })
 
-test_that("bad arguments are refused by name", {
+test_that("bad arguments are refused, and the error names them", {
   net <- with_bias()
   bare <- input_sequence(4) |> layer_dense(1)
   expect_snapshot({
@@ -190,7 +190,7 @@ test_that("bad arguments are refused by name", {
   })
 })
 
-test_that("inputs that the user's data name are chosen by those names", {
+test_that("inputs with names from the user's data are selected by these names", {
   trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task_data(mpg ~ wt + hp, mtcars, seed = 1), seed = 1)
   K <- as.matrix(capacity_kernel(trained, c("hp", "(Intercept)"), metric = "covariance"))
   expect_identical(dimnames(K), list(c("hp", "(Intercept)"), c("hp", "(Intercept)")))

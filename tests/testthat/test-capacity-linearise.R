@@ -1,4 +1,4 @@
-test_that("the tangent map is the network's value and slopes at the input", {
+test_that("the tangent map has the network's value and slopes at the input", {
   networks <- curved_networks()
   for (name in names(networks)) {
     net <- networks[[name]]
@@ -7,7 +7,7 @@ test_that("the tangent map is the network's value and slopes at the input", {
       W <- linearise(net, x)
       n <- ncol(x)
       expect_equal(dim(W), c(length(predict(net, x)), n + 1))
-      # A few layers: rounding of values of size one.
+      # A few layers: rounding error of values of order one.
       expect_equal(unname(c(W %*% c(x, 1))), c(predict(net, x)), tolerance = 1e-13, label = name)
       expect_equal(unname(W[, seq_len(n), drop = FALSE]), matrix(twin_slopes(net, x), ncol = n), tolerance = 1e-12,
         label = name)
@@ -15,31 +15,31 @@ test_that("the tangent map is the network's value and slopes at the input", {
   }
 })
 
-test_that("slopes are the central differences of predictions", {
+test_that("slopes equal central differences of predictions", {
   for (net in curved_networks()[c("gelu", "lstm_sequence", "gru", "grid_max", "parallel_curved")]) {
     x <- test_inputs(net, 1)
     n <- ncol(x)
     move <- diag(1e-5, n)
     x0 <- matrix(x, n, n, byrow = TRUE)
     numeric <- t(predict(net, x0 + move) - predict(net, x0 - move)) / 2e-5
-    # Differences of values of size one, error 1e-10 from the step and 1e-11 from rounding.
+    # Values of order one: errors of 1e-10 from the step and 1e-11 from rounding.
     expect_equal(unname(linearise(net, x)[, seq_len(n), drop = FALSE]), numeric, tolerance = 1e-8)
   }
 })
 
-test_that("a linear network is its own tangent map, anywhere", {
+test_that("the tangent map of a linear network is the network, at any input", {
   for (net in named_networks()[c("dense_bias", "nested", "grid_conv", "elman_sequence", "diagonal", "u_shape")]) {
     W <- effective_weights(net)
     if (!has_bias(net)) W <- cbind(W, `(Intercept)` = 0)
     for (seed in 1:2) {
       x <- test_inputs(net, 1, seed)
-      # W x is taken from predictions of size one.
+      # W x is computed from predictions of order one.
       expect_equal(linearise(net, c(x)), W, tolerance = 1e-13)
     }
   }
 })
 
-test_that("columns are named after the inputs, and one row may come in any form", {
+test_that("columns are named after the inputs, and one row can be given in any form", {
   net <- input_sequence(2, channels = 2) |> layer_dense(3) |> layer_activation("tanh") |> with_test_coef(1)
   W <- linearise(net, c(1, 0, -1, 2))
   expect_equal(colnames(W), c("x[1,1]", "x[1,2]", "x[2,1]", "x[2,2]", "(Intercept)"))
@@ -49,16 +49,16 @@ test_that("columns are named after the inputs, and one row may come in any form"
   expect_identical(linearise(net, ts(c(1, 0, -1, 2))), W)
 })
 
-test_that("without a kink crossed a homogeneous network has no constant", {
+test_that("away from kinks the tangent map of a homogeneous network has no constant", {
   for (name in c("relu_deep", "elman_relu", "leaky_steep", "grid_same_abs")) {
     net <- curved_networks()[[name]]
     W <- linearise(net, test_inputs(net, 1))
-    # Rounding of W x.
+    # Rounding error of W x.
     expect_equal(unname(W[, "(Intercept)"]), numeric(nrow(W)), tolerance = 1e-14, label = name)
   }
 })
 
-test_that("what is not one input is refused", {
+test_that("inputs that are not exactly one row are refused", {
   net <- input_vector(3) |> layer_dense(2) |> layer_activation("tanh")
   known <- with_test_coef(net, 1)
   expect_error(linearise(net, 1:3), class = "capalloc_error_no_coefficients")

@@ -1,4 +1,4 @@
-# Logits count by their contrasts.
+# Only contrasts of logits count.
 
 test_that("the total of multinomial regression is (K - 1)(n + 1)", {
   for (K in 2:4) {
@@ -46,8 +46,8 @@ test_that("capacities, kernels and tables are those of the projected tangent", {
   }
 })
 
-test_that("baseline logits are contrasts of all logits", {
-  # the same function with a first logit that is zero
+test_that("baseline logits are converted to contrasts of all logits", {
+  # The same function with a first logit that is zero.
   short <- input_vector(3) |> layer_dense(2) |> layer_dense(2, bias = TRUE) |> with_test_coef(1)
   short$output <- "baseline"
   C <- diag(3) - 1 / 3

@@ -12,7 +12,7 @@ constrained <- function(bias = TRUE) {
   input_vector(3) |> layer_dense(1, bias = bias) |> layer_dense(2, bias = bias) |> with_test_coef(3)
 }
 
-# The same network of inputs scale * x + shift.
+# Returns the same function of the inputs scale * x + shift.
 in_other_units <- function(net, scale, shift) {
   first <- seq_len(net$layers[[1L]]$params$weight[[1L]] * 3)
   weight <- matrix(net$coef[first], ncol = 3) %*% diag(1 / scale)
@@ -23,7 +23,7 @@ in_other_units <- function(net, scale, shift) {
   net
 }
 
-test_that("neither metric changes with units, nor with shifts where there is a constant", {
+test_that("neither metric depends on units, nor on shifts where there is a constant", {
   x <- metric_rows()
   for (bias in c(TRUE, FALSE)) for (metric in c("standardised", "covariance")) {
     net <- constrained(bias)
@@ -32,11 +32,11 @@ test_that("neither metric changes with units, nor with shifts where there is a c
     for (scale in list(c(1000, 1, 1), c(1e-9, 1e9, 1))) for (shift in shifts) {
       other <- in_other_units(net, scale, shift * scale)
       moved <- (x + rep(shift, each = nrow(x))) * rep(scale, each = nrow(x))
-      # shifts of 1e3 standard deviations lose three digits, and their squares in T J another three
+      # Shifts of 1e3 standard deviations lose three digits, and their squares in T J another three.
       expect_near(capacity(other, metric, data = moved)$capacity, at, if (any(shift != 0)) 1e-8 else 1e-10)
     }
   }
-  # nonlinear networks too
+  # The same for nonlinear networks.
   curved <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |>
     layer_dense(1) |> with_test_coef(1)
   for (metric in c("standardised", "covariance")) {
@@ -47,7 +47,7 @@ test_that("neither metric changes with units, nor with shifts where there is a c
   }
 })
 
-test_that("an input at correlation .99 keeps its capacity when its unit changes", {
+test_that("an input with correlation .99 keeps its capacity when its unit changes", {
   x <- metric_rows()
   net <- constrained()
   other <- in_other_units(net, c(1, 1000, 1), numeric(3))
@@ -56,29 +56,29 @@ test_that("an input at correlation .99 keeps its capacity when its unit changes"
   expect_lt(max(abs(change)), 1e-10)
 })
 
-test_that("the covariance root is a root, and the symmetric one for stationary zero-mean tasks", {
+test_that("the covariance root is a root of the moments, and symmetric for stationary zero-mean tasks", {
   for (bias in c(TRUE, FALSE)) {
-    about <- new_allocation(constrained(bias), "covariance", 0, NULL, metric_rows(), NULL, NULL)
+    allocation <- read_allocation(constrained(bias), "covariance", 0, NULL, metric_rows(), NULL, NULL)
     x <- if (bias) cbind(metric_rows(), 1) else metric_rows()
-    expect_equal(crossprod(about$seeds), unname(crossprod(x) / nrow(x)), tolerance = 1e-12)
+    expect_equal(crossprod(allocation$root), unname(crossprod(x) / nrow(x)), tolerance = 1e-12)
   }
   task <- task_fgn(8, 0.8)
   net <- with_test_coef(input_sequence(8) |> layer_dense(1), 1)
-  T <- new_allocation(net, "covariance", 0, NULL, task, NULL, NULL)$seeds
+  T <- read_allocation(net, "covariance", 0, NULL, task, NULL, NULL)$root
   expect_equal(T, t(T), tolerance = 1e-14)
   expect_equal(T %*% T, task$moments$sigma, tolerance = 1e-12)
 })
 
-test_that("the root of rows far from zero keeps the digits of their differences", {
+test_that("the root of rows with large means keeps the accuracy of their differences", {
   x <- metric_rows(rho = 0.5)
   far <- x + 1e6
   net <- constrained()
-  root <- function(x) new_allocation(net, "covariance", 0, NULL, x, NULL, NULL)$seeds[1:3, 1:3]
-  # rounding of the rows themselves: 1e6 eps
+  root <- function(x) read_allocation(net, "covariance", 0, NULL, x, NULL, NULL)$root[1:3, 1:3]
+  # rounding error of the rows themselves: 1e6 eps
   expect_near(root(far), root(x), 1e-9)
 })
 
-test_that("the covariance metric is the twin's, from rows and from moments", {
+test_that("capacity in the covariance metric equals the twin's, from rows and from moments", {
   x <- metric_rows()
   for (bias in c(TRUE, FALSE)) {
     net <- constrained(bias)
@@ -90,10 +90,10 @@ test_that("the covariance metric is the twin's, from rows and from moments", {
   }
 })
 
-test_that("constant and repeated columns have eigenvalues that are exactly zero", {
+test_that("constant and repeated columns have eigenvalues of exactly zero", {
   x <- metric_rows()
   x <- cbind(x[, 1], x[, 1], 3)
-  parts <- correlation_parts(list(rows = x), TRUE)
+  parts <- correlation_parts(new_metric_inputs(x), TRUE)
   expect_identical(sum(parts$values == 0), 2L)
   expect_identical(parts$sd[[3L]], 0)
   dense <- input_vector(3) |> layer_dense(1, bias = TRUE) |> set_coef(1:4)
@@ -107,21 +107,21 @@ test_that("the standardised metric is the identity metric of standardised inputs
   net <- constrained()
   units <- column_units(x, 1:3)
   z <- (x - rep(units$centre, each = nrow(x))) / rep(units$scale, each = nrow(x))
-  # the same network of standardised inputs
+  # The same function of standardised inputs.
   inside <- in_other_units(net, 1 / units$scale, -units$centre / units$scale)
   expect_near(capacity(net, "standardised", data = x)$capacity, capacity(inside)$capacity, 1e-10)
-  # and of one scale for each channel of a sequence
+  # The same with one scale for each channel of a sequence.
   rows <- withr::with_seed(1, matrix(rnorm(240), 30)) * rep(rep(c(1, 10), 4), each = 30)
   seq_net <- with_test_coef(input_sequence(4, channels = 2) |> layer_conv(1, 2) |> layer_dense(1), 1)
-  T <- new_allocation(seq_net, "standardised", 0, NULL, rows, NULL, NULL)$seeds
+  T <- read_allocation(seq_net, "standardised", 0, NULL, rows, NULL, NULL)$root
   expect_length(unique(diag(T)), 2)
-  # from moments as from rows
+  # Moments give the same as rows.
   task <- task_moments(crossprod(rows) / 30, numeric(8), 1, mean_x = colMeans(rows),
     input = input_sequence(4, channels = 2))
-  expect_equal(new_allocation(seq_net, "standardised", 0, NULL, task, NULL, NULL)$seeds, T, tolerance = 1e-12)
+  expect_equal(read_allocation(seq_net, "standardised", 0, NULL, task, NULL, NULL)$root, T, tolerance = 1e-12)
 })
 
-test_that("a network with units of its own is standardised, and takes data in data units", {
+test_that("a network with units is standardised, and accepts data in data units", {
   x <- metric_rows() %*% diag(c(1, 20, 0.3))
   units <- column_units(x, 1:3)
   z <- (x - rep(units$centre, each = nrow(x))) / rep(units$scale, each = nrow(x))
@@ -143,7 +143,7 @@ test_that("a network with units of its own is standardised, and takes data in da
   expect_near(capacity(own, data = task)$capacity, capacity(curved, data = z)$capacity, 1e-12)
 })
 
-test_that("principal components are those of the correlations outside the identity metric", {
+test_that("outside the identity metric principal components are those of the correlations", {
   x <- metric_rows()
   net <- constrained()
   for (metric in c("standardised", "covariance")) {
@@ -154,7 +154,7 @@ test_that("principal components are those of the correlations outside the identi
     expect_near(moved$capacity, at$capacity, 1e-9)
     P <- cor(x)
     Q <- eigen(P, symmetric = TRUE)$vectors
-    T <- new_allocation(net, metric, 0, NULL, x, NULL, NULL)$seeds
+    T <- read_allocation(net, metric, 0, NULL, x, NULL, NULL)$root
     J <- kronecker(T, diag(2)) %*% unname(tangent(net))
     s <- svd(twin_unit_columns(J, twin_theta_array(net)))
     U <- s$u[, s$d > 1e-10 * s$d[[1]], drop = FALSE]
@@ -163,7 +163,7 @@ test_that("principal components are those of the correlations outside the identi
   }
 })
 
-test_that("kernels and tables take the metrics", {
+test_that("kernels and tables accept every metric", {
   x <- metric_rows()
   net <- constrained()
   for (metric in c("standardised", "covariance")) {
@@ -173,9 +173,14 @@ test_that("kernels and tables take the metrics", {
   }
 })
 
-test_that("one frame never mixes metrics", {
+test_that("capacities in different metrics cannot be combined", {
   x <- metric_rows()
   net <- constrained()
   expect_snapshot(cat(bad(c(a = capacity(net), b = capacity(net, "standardised", data = x)), "metric")))
   expect_s3_class(c(a = capacity(net), b = capacity(net)), "ca_capacities")
+})
+
+test_that("records of inputs and of their correlations have the fields of their constructors", {
+  expect_constructor(new_metric_inputs)
+  expect_constructor(new_correlation_parts)
 })

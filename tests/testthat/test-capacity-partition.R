@@ -5,7 +5,7 @@ wide <- function(length, channels = 1, bias = FALSE) {
     layer_dense(2, bias = bias) |> with_test_coef(length)
 }
 
-test_that("regions are positions after one break and up to the next", {
+test_that("a region has the positions after one break up to the next", {
   net <- wide(10)
   kappa <- capacity(net)$capacity
   found <- parts_of(net, partition_regions(c(0, 3, 4, 10)))
@@ -19,21 +19,21 @@ test_that("regions are positions after one break and up to the next", {
   expect_equal(halves$capacity, c(sum(kappa[1:5]), sum(kappa[6:10])), tolerance = 1e-14)
 })
 
-test_that("positions outside the breaks are a part of their own, and the total stays", {
+test_that("positions outside the breaks are a separate part, and the total is unchanged", {
   net <- wide(10)
   kappa <- capacity(net)$capacity
   found <- parts_of(net, partition_regions(c(2, 4, 7)))
   expect_equal(as.character(found$part), c("(2,4]", "(4,7]", "(other)"))
   expect_equal(found$capacity[[3L]], sum(kappa[c(1:2, 8:10)]))
   expect_equal(sum(found$capacity), generics::glance(capacity(net))$total)
-  # Nothing inside, and parts that hold no position.
+  # No position inside the breaks, and parts without positions.
   none <- parts_of(net, partition_regions(c(10, 20)))
   expect_equal(none$capacity, c(0, sum(kappa)))
   empty <- parts_of(net, partition_regions(c(0, 10, 20, 30)))
   expect_equal(empty$capacity, c(sum(kappa), 0, 0))
 })
 
-test_that("octaves are of the lag", {
+test_that("octaves are ranges of the lag", {
   net <- wide(20)
   kappa <- capacity(net)$capacity
   lag <- 20:1
@@ -41,7 +41,7 @@ test_that("octaves are of the lag", {
   expect_equal(levels(found$part), c("1", "2", "3-4", "5-8", "9-16", "17-32"))
   by_hand <- tapply(kappa, factor(ceiling(log2(lag)), levels = 0:5), sum)
   expect_equal(found$capacity, as.numeric(by_hand))
-  # A power of two ends its octave.
+  # A power of two is the end of its octave.
   full <- parts_of(wide(16), partition_octaves())
   expect_equal(levels(full$part), c("1", "2", "3-4", "5-8", "9-16"))
   one <- input_sequence(1) |> layer_dense(1) |> set_coef(2)
@@ -49,7 +49,7 @@ test_that("octaves are of the lag", {
     ignore_attr = TRUE)
 })
 
-test_that("all channels of a position belong to its part", {
+test_that("all channels of a position belong to the same part", {
   net <- wide(6, channels = 3)
   k <- capacity(net)
   regions <- parts_of(net, partition_regions(c(0, 2, 6)))
@@ -58,14 +58,14 @@ test_that("all channels of a position belong to its part", {
   expect_equal(octaves$capacity, as.numeric(rowsum(k$capacity, ceiling(log2(k$lag)))))
 })
 
-test_that("regions of a vector are of its index", {
+test_that("regions of a vector are ranges of its index", {
   net <- input_vector(5) |> layer_dense(2) |> layer_dense(3) |> with_test_coef(1)
   kappa <- capacity(net)$capacity
   found <- parts_of(net, partition_regions(c(0, 2, 5)))
   expect_equal(found$capacity, c(sum(kappa[1:2]), sum(kappa[3:5])))
 })
 
-test_that("the intercept is a part of its own, the last", {
+test_that("the intercept is a separate part, the last one", {
   regions <- list(partition_regions(c(0, 3)), partition_regions(c(-5, 50)))
   for (partition in c(list(partition_octaves()), regions)) {
     net <- wide(10, bias = TRUE)
@@ -86,7 +86,7 @@ test_that("parts sum to the total in both metrics, and with a ridge", {
     for (metric in c("identity", "covariance")) for (ridge in c(0, 0.01)) {
       data <- if (metric == "covariance") task
       found <- parts_of(net, partition, metric = metric, data = data, ridge = ridge)
-      # Rounding of an orthonormal basis.
+      # Rounding error of an orthonormal basis.
       expect_equal(sum(found$capacity), generics::glance(found)$total, tolerance = 1e-10)
       whole <- capacity(net, metric = metric, data = data, ridge = ridge)
       expect_equal(generics::glance(found), generics::glance(whole))
@@ -94,15 +94,15 @@ test_that("parts sum to the total in both metrics, and with a ridge", {
   }
 })
 
-test_that("names of regions tell their breaks apart", {
+test_that("names of regions distinguish their breaks", {
   net <- input_sequence(2048) |> layer_conv(1, 2, stride = 2) |> layer_pool(64) |>
     layer_dense(1) |> with_test_coef(1)
   found <- parts_of(net, partition_regions(c(0, 1024, 2048)))
   expect_equal(as.character(found$part), c("(0,1024]", "(1024,2048]"))
 })
 
-# Subspaces of the input space that the parts of a partition are, from the words of the documentation: a
-# named list of sets of coordinates, or of matrices of columns.
+# Returns the capacities of the subspaces of a partition as the documentation defines them; `parts` is a named list of
+# coordinates or of matrices of columns.
 twin_parts <- function(network, parts, sigma = NULL) {
   n <- prod(network$input$shape)
   J <- if (network$input$kind == "grid") unname(tangent(network)) else twin_tangent(network)
@@ -111,7 +111,7 @@ twin_parts <- function(network, parts, sigma = NULL) {
     if (length(at) == 0L) return(0)
     twin_subspace(space, without_constant(if (is.matrix(at)) at else unit_vectors(at, n), network))
   }, 0)
-  # The constant by itself.
+  # The constant is a separate part.
   if (twin_has_bias(network$layers)) {
     sums <- c(sums, `(Intercept)` = twin_subspace(space, unit_vectors(n + 1, n + 1)))
   }
@@ -126,7 +126,7 @@ expect_parts <- function(network, partition, parts, label) {
     twin <- twin_parts(network, parts, sigma)
     expect_identical(as.character(k$part), names(twin$sums), label = label)
     expect_identical(levels(k$part), names(twin$sums), label = label)
-    # In the metric of the loss J loses the condition of Sigma's root, up to 1e3.
+    # In the covariance metric J loses the condition number of the root of Sigma, up to 1e3.
     expect_near(k$capacity, unname(twin$sums), if (metric == "identity") 1e-10 else 1e-8, label)
     expect_equal(sum(k$capacity), twin$total, tolerance = 1e-9, label = label)
     expect_equal(attr(k, "total"), twin$total, tolerance = 1e-9, label = label)
@@ -138,7 +138,7 @@ several_networks <- function() {
     small_grids())
 }
 
-test_that("positions and channels are the naive twin's, on sequences, grids and vectors", {
+test_that("positions and channels equal the twin's on sequences, grids and vectors", {
   networks <- c(several_networks(), named_networks()[c("dense_bias", "dense_deep")])
   for (name in names(networks)) {
     shape <- networks[[name]]$input$shape
@@ -151,7 +151,7 @@ test_that("positions and channels are the naive twin's, on sequences, grids and 
   }
 })
 
-test_that("regions and octaves are the naive twin's", {
+test_that("regions and octaves equal the twin's", {
   networks <- several_networks()
   for (name in names(networks)) {
     shape <- networks[[name]]$input$shape
@@ -168,7 +168,7 @@ test_that("regions and octaves are the naive twin's", {
   }
 })
 
-test_that("rectangles of a grid are the naive twin's", {
+test_that("rectangles of a grid equal the twin's", {
   for (network in small_grids()) {
     rows <- capacity(network)
     rows <- rows[!is.na(rows$position), ]
@@ -184,13 +184,13 @@ test_that("rectangles of a grid are the naive twin's", {
     own <- list(`(1,3] x (1,2]` = inside(2:3, 2), `(1,3] x (2,3]` = inside(2:3, 3))
     own$`(other)` <- setdiff(seq_len(nrow(rows)), unlist(own))
     expect_parts(network, some, own, "some")
-    # Breaks alone are of the position, which runs down the columns.
+    # Breaks without columns apply to the position, which runs down the columns.
     expect_equal(capacity(network, partition = partition_regions(c(0, height)))$capacity[[1]],
       sum(rows$capacity[rows$column == 1]), tolerance = 1e-12)
   }
 })
 
-test_that("outputs are the naive twin's, the constant apart", {
+test_that("outputs equal the twin's, with the constant as a separate part", {
   networks <- several_networks()
   for (name in names(networks)) {
     network <- networks[[name]]
@@ -216,7 +216,7 @@ test_that("outputs are the naive twin's, the constant apart", {
   }
 })
 
-test_that("partitions go with a ridge, layers and blocks", {
+test_that("partitions work with a ridge, selected layers and blocks", {
   net <- named_networks()$residual_deep
   J <- twin_tangent(net)
   keep <- grepl("^conv", names(coef(net)))
@@ -237,7 +237,7 @@ test_that("a vector has one channel and its own positions", {
   expect_identical(as.character(capacity(net, partition = partition_positions())$part), as.character(1:5))
 })
 
-test_that("a partition prints what it is", {
+test_that("a partition prints its kind", {
   expect_snapshot({
     partition_octaves()
     partition_regions(c(0, 4, 8))
@@ -271,4 +271,8 @@ test_that("bad partitions are refused", {
     cat(bad(capacity(vector, partition = c(0, 2, 4)), "type"))
     cat(bad(capacity(vector, partition = list(1:2, 3:4)), "type"))
   })
+})
+
+test_that("what a partition divides has the fields of its constructor", {
+  expect_constructor(new_cut)
 })

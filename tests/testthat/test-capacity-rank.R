@@ -1,4 +1,4 @@
-# The rank of trained networks against the twin, closed forms, and rescaling.
+# The rank of trained networks compared with the twin, closed forms, and under rescaling.
 
 quietly <- function(code) suppressWarnings(code, classes = "capalloc_warning_rank_gap")
 
@@ -32,13 +32,13 @@ test_that("rank_low and capacity_low are those of the T-rule", {
   }
 })
 
-test_that("residue is told from capacity", {
+test_that("residue of training is distinguished from capacity", {
   networks <- lapply(residue_networks(1e-9), as_trained)
   undecided <- vapply(networks, function(net) evidence_of(net)$undecided, NA)
   expect_equal(undecided, c(channel = TRUE, branch = TRUE, skip = FALSE, bias = FALSE, elman = TRUE))
   clear <- vapply(lapply(residue_networks(1), as_trained), function(net) evidence_of(net)$undecided, NA)
   expect_false(any(clear))
-  # what is left is the capacity without the branch
+  # The remaining capacity is that without the branch.
   alone <- input_sequence(4) |> layer_pool(2) |> layer_dense(1) |> set_coef(1:2)
   k <- quietly(capacity(networks$branch))
   expect_equal(attr(k, "evidence")$rank_low, 2)
@@ -67,14 +67,14 @@ test_that("imported networks show the T-rule and keep their rank", {
   expect_null(attr(k, "capacity_low"))
 })
 
-test_that("a soft capacity is not undecided", {
+test_that("a soft capacity is never undecided", {
   net <- as_trained(residue_networks(1e-9)$channel)
   expect_warning(k <- capacity(net, ridge = 0.1), NA)
   expect_false(generics::glance(k)$undecided)
   expect_null(attr(k, "capacity_low"))
 })
 
-# Layer `at` times c, the next one over c: biases of the first with it. `arrays`: number of the arrays.
+# Returns the network with the arrays `up` multiplied by c and the arrays `down` divided by c (numbers of arrays).
 rescaled <- function(net, up, down, c) {
   array <- twin_theta_array(net)
   net$coef[array %in% up] <- net$coef[array %in% up] * c
@@ -82,7 +82,7 @@ rescaled <- function(net, up, down, c) {
   net
 }
 
-test_that("inverse rescaling of layers changes nothing", {
+test_that("inverse rescaling of layers does not change ranks", {
   cases <- list(
     channel = list(up = 1, down = 2), branch = list(up = 2, down = 3), bias = list(up = 1:2, down = 3),
     elman = list(up = c(1, 3), down = 4)
@@ -95,7 +95,7 @@ test_that("inverse rescaling of layers changes nothing", {
       label <- paste(name, residue, c)
       expect_identical(attr(again, "evidence")[c("rank", "rank_low", "rank_high")],
         attr(at, "evidence")[c("rank", "rank_low", "rank_high")], label = label)
-      # residue of 1e-9 of the largest leaves 7 digits of the directions it makes
+      # Residue of 1e-9 of the largest leaves 7 digits of its directions.
       expect_near(again$capacity, at$capacity, 1e-6, label)
       expect_near(attr(again, "capacity_low"), attr(at, "capacity_low"), 1e-8, label)
     }
@@ -103,7 +103,7 @@ test_that("inverse rescaling of layers changes nothing", {
 })
 
 test_that("columns are dropped by array, so a small bias beside a large kernel counts", {
-  # rescaled by 1e9, the columns of the first bias and those of its weights are 1e18 apart
+  # After rescaling by 1e9 the columns of the first bias and those of its weights differ by a factor of 1e18.
   net <- input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_dense(1) |> set_coef(sin(1:10))
   for (c in c(1e-12, 1, 1e12)) {
     scaled <- net
@@ -113,7 +113,7 @@ test_that("columns are dropped by array, so a small bias beside a large kernel c
   }
 })
 
-test_that("the closed forms have low = high at what training reaches", {
+test_that("closed forms have rank_low = rank_high at trained coefficients", {
   taps <- list(c(1, 2), c(-1, 0.5), c(2, 1), c(0.3, 1))
   dilated <- input_sequence(16)
   for (d in c(1, 2, 4, 8)) dilated <- layer_conv(dilated, 1, 2, dilation = d)
@@ -124,13 +124,13 @@ test_that("the closed forms have low = high at what training reaches", {
     expect_equal(unlist(generics::glance(k)[c("total", "rank_low", "rank_high")], use.names = FALSE), rep(5, 3))
     expect_near(k$capacity, twin_dilated_capacity(taps), 1e-8)
   }
-  # the rank of a low-rank map is r (m + n - r)
+  # The rank of a low-rank map is r (m + n - r).
   low <- as_trained(with_test_coef(input_vector(6) |> layer_dense(2) |> layer_dense(4), 1))
   expect_equal(unlist(generics::glance(capacity(low))[c("total", "rank_low", "rank_high")], use.names = FALSE),
     rep(2 * (6 + 4 - 2), 3))
 })
 
-test_that("arrays that nothing multiplies are found in the graph", {
+test_that("direct_arrays() finds arrays that read the input with no trained parameter between them and the output", {
   direct <- function(net) direct_arrays(lower(net), parameter_arrays(net)$array)
   x <- input_vector(3)
   expect_equal(direct(x |> layer_dense(2, bias = TRUE)), 1)
@@ -146,7 +146,7 @@ test_that("arrays that nothing multiplies are found in the graph", {
   expect_equal(direct(s |> layer_pool(2)), integer())
 })
 
-test_that("in other metrics the T-rule sees the tangent of that metric", {
+test_that("in other metrics the T-rule uses the tangent in that metric", {
   x <- withr::with_seed(4, matrix(rnorm(120), 40) %*% matrix(rnorm(9), 3) + 1)
   net <- as_trained(residue_networks(1e-9)$bias)
   sigma <- crossprod(cbind(x, 1)) / nrow(x)
@@ -156,7 +156,7 @@ test_that("in other metrics the T-rule sees the tangent of that metric", {
   expect_equal(evidence$rank_trained, twin$rank)
 })
 
-test_that("nonlinear networks are judged by D and the tangent maps at the samples", {
+test_that("for nonlinear networks the T-rule uses D and the tangent maps at the samples", {
   cases <- list(
     tanh = list(input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |>
       layer_dense(1, bias = TRUE)),
@@ -168,7 +168,7 @@ test_that("nonlinear networks are judged by D and the tangent maps at the sample
   for (name in names(cases)) for (residue in c(1, 1e-9)) {
     net <- with_test_coef(cases[[name]][[1L]], 2)
     array <- twin_theta_array(net)
-    # the last unit, or the whole branch
+    # The last unit, or the whole branch.
     small <- switch(name, tanh = c(3, 6, 9, 12, 15), relu = c(3, 6, 9, 14, 15), skip = which(array > 1))
     net$coef[small] <- residue * net$coef[small]
     net <- as_trained(net, 1e-6)
@@ -183,7 +183,7 @@ test_that("nonlinear networks are judged by D and the tangent maps at the sample
       low <- colSums(matrix(twin$leverage, ncol = 4))
       expect_near(attr(k, "capacity_low"), low, 1e-7, paste(name, residue))
     }
-    # the tangent of a linear branch lies in that of the skip
+    # The tangent of a linear branch lies in that of the skip.
     if (residue < 1 && name != "skip") expect_lt(evidence$rank_low, evidence$rank_high)
     groups <- quietly(capacity(net, data = x, by = rep(1:2, 15)))
     summed <- rowSums(matrix(attr(groups, "capacity_low"), 4))
@@ -193,7 +193,7 @@ test_that("nonlinear networks are judged by D and the tangent maps at the sample
   }
 })
 
-test_that("tangent maps of many samples are those of each", {
+test_that("tangent maps of many samples equal those of each sample", {
   for (name in c("tanh_deep", "lstm", "grid_same_abs", "relu")) {
     net <- curved_networks()[[name]]
     if (is.null(net)) next
@@ -217,7 +217,7 @@ test_that("kernels and tables report the same evidence", {
   expect_identical(generics::glance(quietly(capacity_table(net)))$rank_low, evidence$rank_low)
 })
 
-test_that("an undecided capacity is said by print, glance and a warning", {
+test_that("an undecided capacity is reported by print, glance and a warning", {
   net <- as_trained(residue_networks(1e-9)$branch)
   expect_warning(k <- capacity(net), class = "capalloc_warning_rank_gap")
   said <- rlang::catch_cnd(capacity(net), "capalloc_warning_rank_gap")
@@ -229,4 +229,8 @@ test_that("an undecided capacity is said by print, glance and a warning", {
     summary(k)
     print(quietly(capacity_table(net)))
   })
+})
+
+test_that("the evidence of a rank has the fields of its constructor", {
+  expect_constructor(new_rank_evidence)
 })

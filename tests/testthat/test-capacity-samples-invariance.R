@@ -1,10 +1,10 @@
-# What must not change the capacity of networks that are not linear.
+# Operations that do not change the capacity of nonlinear networks.
 
 perceptron <- function(units, activation, m = 2, bias = TRUE) {
   input_vector(3) |> layer_dense(units, bias = bias) |> layer_activation(activation) |> layer_dense(m, bias = bias)
 }
 
-# Weights as a list, and back.
+# unpack() returns the weights as a list, pack() sets them from one.
 unpack <- function(network) {
   layers <- Filter(function(layer) length(layer$params) > 0L, walk_layers(network$layers))
   at <- 0
@@ -20,13 +20,13 @@ pack <- function(network, weights) set_coef(network, as.double(unlist(weights)))
 expect_same_capacity <- function(a, b, x, ..., tolerance = 1e-8) {
   own <- suppressWarnings(capacity(a, data = x), classes = "capalloc_warning_rank_gap")
   other <- suppressWarnings(capacity(b, data = x), classes = "capalloc_warning_rank_gap")
-  # The same function at first: the operation is right.
+  # Both networks are the same function, so the operation is correct.
   expect_equal(predict(b, x), predict(a, x), tolerance = 1e-10, ...)
   expect_equal(attr(other, "total"), attr(own, "total"), ...)
   expect_equal(other$capacity, own$capacity, tolerance = tolerance, ...)
 }
 
-test_that("hidden units in another order", {
+test_that("permuting hidden units does not change capacity", {
   order <- c(3, 1, 4, 2)
   for (activation in activations()$activation[-1L]) {
     net <- perceptron(4, activation) |> with_test_coef(1)
@@ -37,7 +37,7 @@ test_that("hidden units in another order", {
   }
 })
 
-test_that("units of recurrent cells in another order", {
+test_that("permuting units of recurrent cells does not change capacity", {
   order <- c(2, 3, 1)
   for (cell in c("elman", "diagonal", "lstm", "gru")) {
     net <- input_sequence(4) |> layer_recurrent(3, cell, activation = "tanh", bias = TRUE) |> layer_dense(1) |>
@@ -50,12 +50,12 @@ test_that("units of recurrent cells in another order", {
     r$bias <- matrix(r$bias, 3)[order, ]
     w[[1L]] <- r
     w[[2L]]$weight <- w[[2L]]$weight[, order]
-    # Spectra of recurrences decay: rounding over the smallest singular value.
+    # Spectra of recurrences decay, so rounding error is amplified by the least singular value.
     expect_same_capacity(net, pack(net, w), test_inputs(net, 40), label = cell, tolerance = 1e-7)
   }
 })
 
-test_that("channels of convolutions, through a pool of maxima", {
+test_that("permuting channels of convolutions, through a max pool, does not change capacity", {
   net <- input_sequence(7) |> layer_conv(3, 2, bias = TRUE) |> layer_activation("elu") |>
     layer_pool(2, stride = 1, type = "max") |> layer_conv(2, 2) |> layer_activation("sin") |> layer_dense(1) |>
     with_test_coef(4)
@@ -65,7 +65,7 @@ test_that("channels of convolutions, through a pool of maxima", {
   expect_same_capacity(net, pack(net, w), test_inputs(net, 40))
 })
 
-test_that("rescaling through what is positively homogeneous", {
+test_that("inverse rescaling through positively homogeneous activations does not change capacity", {
   scale <- c(1e3, 0.5, 1e-4, 3)
   for (activation in c("relu", "leaky_relu", "abs")) for (bias in c(FALSE, TRUE)) {
     net <- perceptron(4, activation, bias = bias) |> with_test_coef(5)
@@ -80,7 +80,7 @@ test_that("rescaling through what is positively homogeneous", {
   w[[1L]]$kernel <- w[[1L]]$kernel * c(10, 0.1)
   w[[2L]]$weight <- w[[2L]]$weight * c(0.1, 10)
   expect_same_capacity(pooled, pack(pooled, w), test_inputs(pooled, 40))
-  # All of a layer, through elman cells of relu: the states are rescaled.
+  # All units of a layer, through elman cells with relu: the states are rescaled.
   net <- input_sequence(4) |> layer_recurrent(2, activation = "relu", bias = TRUE) |> layer_dense(1) |>
     with_test_coef(7)
   w <- unpack(net)
@@ -90,7 +90,7 @@ test_that("rescaling through what is positively homogeneous", {
   expect_same_capacity(net, pack(net, w), test_inputs(net, 40))
 })
 
-test_that("signs of units of odd and even activations", {
+test_that("changing signs of units with odd or even activations does not change capacity", {
   sign <- c(-1, 1, -1, 1)
   for (activation in c("tanh", "erf", "sin", "abs")) {
     net <- perceptron(4, activation) |> with_test_coef(8)
@@ -101,7 +101,7 @@ test_that("signs of units of odd and even activations", {
   }
 })
 
-test_that("a hidden unit split in two", {
+test_that("splitting a hidden unit in two does not change capacity", {
   for (activation in activations()$activation[-1L]) {
     net <- perceptron(3, activation) |> with_test_coef(9)
     w <- unpack(net)
@@ -112,7 +112,7 @@ test_that("a hidden unit split in two", {
   }
 })
 
-test_that("samples in another order, and the same samples twice", {
+test_that("permuting or repeating samples does not change capacity", {
   for (net in curved_networks()[c("tanh", "gru_sequence", "max_overlapping")]) {
     x <- test_inputs(net, 20)
     own <- capacity(net, data = x)

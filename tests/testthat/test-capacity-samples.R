@@ -1,9 +1,8 @@
-# Capacity of networks that are not linear, against the projector on the columns of the stacked
-# derivatives in plain R.
+# Capacity of nonlinear networks, compared with the projector on the columns of the stacked derivatives in plain R.
 
-# kappa, the rank with its evidence, and leverages (samples x outputs x coordinates). Ranks with a
-# tolerance near rounding need derivatives that are exact to rounding, so D is the package's own; it is
-# held to the twin's in test-tangent-samples.R.
+# Returns a list: kappa, the rank with its evidence, and leverages (samples x outputs x
+# coordinates). Ranks at a tolerance near rounding error require derivatives with only rounding
+# error, so D is the package's own; test-tangent-samples.R compares it with the twin's.
 sample_capacity <- function(network, x, ..., layers = NULL, sigma = NULL,
                             D = .Call(ffi_extended, lower(network), network$coef, x)) {
   array <- twin_theta_array(network)
@@ -15,7 +14,7 @@ sample_capacity <- function(network, x, ..., layers = NULL, sigma = NULL,
   out
 }
 
-# Uncentred moments of the rows, with the constant.
+# Returns the uncentred moments of the rows, with the constant where `augmented`.
 sample_sigma <- function(x, augmented) {
   n <- ncol(x)
   if (augmented) return(crossprod(cbind(x, 1)) / nrow(x))
@@ -44,11 +43,11 @@ test_that("the capacity of every network is that of the stacked projector, in bo
   }
 })
 
-test_that("it is that of the twin's own derivatives where these are of full rank", {
+test_that("capacity equals that from the twin's derivatives where these have full rank", {
   for (name in c("gelu", "tanh", "diagonal_tanh", "gru_sequence", "lstm", "conv_grouped_softplus", "sin_fast")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 50)
-    # Derivatives known to 1e-11: the rank above that, capacities to that over the gap.
+    # The twin's derivatives have errors of 1e-11: ranks are correct above that, capacities up to that over the gap.
     twin <- sample_capacity(net, x, tol = 1e-7, D = twin_extended(net, x))
     own <- capacity(net, data = x)
     expect_equal(attr(own, "total"), length(net$coef), label = name)
@@ -57,7 +56,7 @@ test_that("it is that of the twin's own derivatives where these are of full rank
   }
 })
 
-test_that("soft capacity, and that of some layers", {
+test_that("soft capacity and capacity of selected layers equal those of the projector", {
   for (name in c("tanh", "conv_tanh", "lstm", "grid_max", "recurrent_stack_curved", "parallel_curved")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 50)
@@ -77,7 +76,7 @@ test_that("soft capacity, and that of some layers", {
   }
 })
 
-test_that("groups of samples are partial sums", {
+test_that("groups of samples are partial sums of capacity", {
   for (name in c("softplus", "grid_residual_curved", "gru", "max_overlapping")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 23)
@@ -99,18 +98,18 @@ test_that("groups of samples are partial sums", {
         tolerance = 1e-10)
     }
     expect_equal(levels(grouped$group), c("a", "b", "c"))
-    # A factor keeps its order, and levels without samples are left out.
+    # A factor keeps its order, and levels without samples are omitted.
     ordered <- capacity(net, data = x, by = factor(by, levels = c("z", "c", "b", "a")))
     expect_equal(levels(ordered$group), c("c", "b", "a"))
     expect_equal(ordered$capacity[ordered$group == "a"], grouped$capacity[grouped$group == "a"])
-    # One group is everything.
+    # A single group has the capacity of all samples.
     one <- capacity(net, data = x, by = rep(TRUE, 23))
     expect_equal(one$capacity, whole$capacity)
     expect_equal(levels(one$group), "TRUE")
   }
 })
 
-test_that("groups and parts together", {
+test_that("groups and partitions can be combined", {
   net <- curved_networks()$parallel_curved
   x <- test_inputs(net, 20)
   by <- rep(1:2, each = 10)
@@ -124,7 +123,7 @@ test_that("groups and parts together", {
   expect_equal(parts$capacity[[5L]], first$capacity[[7L]], tolerance = 1e-10)
 })
 
-test_that("blocks do not show", {
+test_that("capacity does not depend on the blocks of samples", {
   for (name in c("tanh", "conv_tanh", "gru_sequence", "max_pool")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 31)
@@ -147,7 +146,7 @@ test_that("blocks do not show", {
   }
 })
 
-# kappa of a subspace: the trace of the projector there.
+# Capacity of a subspace: the trace of the projector restricted to it.
 test_that("parts of a partition are traces of the projector, and sum to the total", {
   net <- input_sequence(8) |> layer_conv(2, 3, bias = TRUE) |> layer_activation("tanh") |>
     layer_recurrent(2, "gru") |> layer_dense(2, bias = TRUE) |> with_test_coef(11)
@@ -169,7 +168,7 @@ test_that("parts of a partition are traces of the projector, and sum to the tota
   twin <- sample_capacity(net, x)
   expect_equal(outputs$capacity, c(apply(twin$each[, , 1:8], 2, sum), sum(twin$each[, , 9])), tolerance = 1e-8)
   expect_equal(levels(outputs$part), c("y[1]", "y[2]", "(Intercept)"))
-  # The trace on v v' with v the mean over positions: P in a basis turned by hand.
+  # The trace on v v' with v the mean over positions: P in a basis rotated by hand.
   turn <- qr.Q(qr(cbind(rep(1, 8), diag(8)[, -1])))
   turned <- kronecker(rbind(cbind(t(turn), 0), c(numeric(8), 1)), diag(100))
   D <- .Call(ffi_extended, lower(net), net$coef, x)
@@ -179,19 +178,19 @@ test_that("parts of a partition are traces of the projector, and sum to the tota
   expect_equal(subspaces$capacity[[1L]], sum(u[1:100, ]^2), tolerance = 1e-8)
 })
 
-test_that("one input may carry more dependencies than there are outputs", {
+test_that("the capacity of one input can exceed the number of outputs", {
   net <- input_vector(2) |> layer_dense(6) |> layer_activation("relu") |> layer_dense(1) |> with_test_coef(2)
   own <- capacity(net, data = test_inputs(net, 100))
   expect_gt(max(own$capacity), 1.5)
-  # A homogeneous network has a free scale for each hidden unit.
+  # A homogeneous network has one redundant scale for each hidden unit.
   expect_equal(attr(own, "total"), 18 - 6)
   expect_equal(own$capacity[[3L]], 0, tolerance = 1e-20)
 })
 
-test_that("no more capacity than derivatives at few samples, and dead networks have none", {
+test_that("at few samples capacity is at most the number of derivatives, and dead networks have none", {
   net <- input_vector(2) |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |>
     with_test_coef(1)
-  # One sample has three rows.
+  # One sample has three rows of D.
   expect_warning(single <- capacity(net, data = c(1, 2)), class = "capalloc_warning_rows_exhausted")
   expect_equal(attr(single, "total"), 3)
   expect_equal(single$capacity, rep(1, 3), tolerance = 1e-10)
@@ -208,13 +207,13 @@ test_that("no more capacity than derivatives at few samples, and dead networks h
   expect_equal(capacity(bare, data = test_inputs(bare, 5))$capacity, numeric(3))
 })
 
-# The same network, run as if it were not linear.
+# Returns the same function as a network that is treated as nonlinear.
 as_curved <- function(network) {
   last <- layer_activation(new_network(network$input, network$layers), "leaky_relu", 1)
   set_coef(last, network$coef)
 }
 
-test_that("of a linear network it is the linear capacity, for any data and any number of samples", {
+test_that("for a linear network capacity at samples is the linear capacity, for any data and number of samples", {
   networks <- c(named_networks(), lapply(1:40, random_network))
   for (i in seq_along(networks)) {
     net <- networks[[i]]
@@ -222,18 +221,18 @@ test_that("of a linear network it is the linear capacity, for any data and any n
     n <- nrow(linear)
     for (n_samples in if (i %% 2 == 0) 1 else c(1, 5)) {
       x <- test_inputs(net, n_samples, seed = i)
-      # at one sample a network that is not constrained fits every dependency
+      # At one sample an unconstrained network can fit every dependency.
       own <- suppressWarnings(capacity(as_curved(net), data = x),
         classes = c("capalloc_warning_rank_gap", "capalloc_warning_rows_exhausted"))
       expect_equal(own$capacity[seq_len(n)], linear$capacity, tolerance = 1e-8, label = i)
       expect_equal(attr(own, "total"), attr(linear, "total"), label = i)
-      # The constant is there as well; without a bias nothing acts on it.
+      # The constant is included; without a bias it has no capacity.
       expect_equal(sum(own$capacity), sum(linear$capacity), tolerance = 1e-8)
     }
   }
 })
 
-test_that("so it is in the covariance metric, softly and over parts", {
+test_that("for a linear network they are equal also in the covariance metric, with a ridge and over parts", {
   for (name in c("dense_bias", "conv_channels", "nested", "elman", "grid_parallel_concat", "local_same")) {
     net <- named_networks()[[name]]
     x <- test_inputs(net, 30) %*% diag(seq(0.5, 2, length.out = prod(net$input$shape))) + 0.3
@@ -251,7 +250,7 @@ test_that("so it is in the covariance metric, softly and over parts", {
   }
 })
 
-test_that("the engine of samples takes linear operations as they are", {
+test_that("the extended tangent of linear operations is exact", {
   for (seed in 1:12) {
     net <- random_network(seed)
     x <- test_inputs(net, 3, seed)
@@ -267,7 +266,7 @@ test_that("the engine of samples takes linear operations as they are", {
   }
 })
 
-test_that("a bias, or what is not homogeneous, brings the constant into the metric", {
+test_that("the metric includes the constant where the network has a bias or is not homogeneous", {
   net <- input_sequence(4) |> layer_conv(2, 2, bias = TRUE) |> layer_activation("relu") |> layer_dense(1) |>
     with_test_coef(1)
   free <- input_vector(2) |> layer_dense(3) |> layer_activation("sigmoid") |> layer_dense(1) |> with_test_coef(2)
@@ -291,7 +290,7 @@ test_that("a singular metric gives the rank of the product", {
   expect_equal(own$capacity, twin$kappa, tolerance = 1e-8)
 })
 
-test_that("one hidden layer of gates has the closed form of many samples", {
+test_that("one hidden layer of gates has the closed form in the limit of many samples", {
   withr::local_seed(5)
   n <- 4
   h <- 3
@@ -308,7 +307,7 @@ test_that("one hidden layer of gates has the closed form of many samples", {
   draws <- vapply(1:8, function(i) {
     capacity(net, data = matrix(rnorm(2500 * n), ncol = n) %*% root, layers = "dense2")$capacity
   }, numeric(n + 1))
-  # Of 20000 samples the error is that of the mean of eight draws of 2500.
+  # The error with 20000 samples is that of the mean of eight draws of 2500.
   x <- matrix(rnorm(20000 * n), ncol = n) %*% root
   own <- capacity(net, data = x, layers = "dense2")
   standard_error <- apply(draws, 1L, sd)[seq_len(n)] / sqrt(8)
@@ -319,7 +318,7 @@ test_that("one hidden layer of gates has the closed form of many samples", {
   expect_equal(attr(own, "total"), h)
 })
 
-test_that("a table has the capacities as its row sums, and sums to the total", {
+test_that("row sums of a table are the capacities, and its sum is the total", {
   for (name in c("deep", "conv_tanh", "lstm", "residual_curved", "grid_max", "max_pool")) {
     net <- curved_networks()[[name]]
     x <- test_inputs(net, 40)
@@ -342,7 +341,7 @@ test_that("a table has the capacities as its row sums, and sums to the total", {
   }
 })
 
-test_that("its entries are those of the pseudo-inverse", {
+test_that("entries of a table are those of the pseudo-inverse", {
   net <- curved_networks()$tanh
   x <- test_inputs(net, 30)
   D <- twin_unit_columns(.Call(ffi_extended, lower(net), net$coef, x), twin_theta_array(net))
@@ -353,7 +352,7 @@ test_that("its entries are those of the pseudo-inverse", {
     inverse <- s$u %*% (weight * t(s$v))
     T <- rowsum(D * inverse, rep(1:4, each = 60))
     table <- capacity_table(net, data = x, groups = "parameter", ridge = ridge)
-    # Over the smallest singular value.
+    # Rounding error over the least singular value.
     expect_equal(unname(as.matrix(table)), unname(T), tolerance = 1e-8)
     layers <- as.matrix(capacity_table(net, data = x, ridge = ridge))
     expect_equal(unname(layers), unname(t(rowsum(t(T), twin_theta_layer(net)))), tolerance = 1e-8)
@@ -362,7 +361,7 @@ test_that("its entries are those of the pseudo-inverse", {
   }
 })
 
-test_that("a fit and a task of data bring their own rows", {
+test_that("for a fit or a task of data the samples are its rows", {
   task <- task_data(cbind(a = sin(1:40), b = cos(1:40)), sin(1:40) * cos(1:40), test = 0)
   net <- input_vector(2) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1) |>
     with_test_coef(1)
@@ -370,7 +369,7 @@ test_that("a fit and a task of data bring their own rows", {
   expect_equal(capacity(net, data = as.data.frame(task$data$x)), capacity(net, data = task$data$x))
 })
 
-test_that("rows are named in any form, and printed", {
+test_that("rows can be given in any form, and print shows their number", {
   net <- curved_networks()$lstm
   x <- test_inputs(net, 12)
   own <- capacity(net, data = x)
@@ -385,7 +384,7 @@ test_that("rows are named in any form, and printed", {
   expect_s3_class(generics::tidy(own), "data.frame")
 })
 
-test_that("the non-linear network needs inputs, and says so", {
+test_that("a nonlinear network without data is an error that explains what to give", {
   net <- input_sequence(3) |> layer_conv(2, 2) |> layer_activation("tanh") |> layer_dense(1) |> with_test_coef(1)
   linear <- input_vector(2) |> layer_dense(1) |> set_coef(1:2)
   x <- test_inputs(net, 4)
@@ -427,7 +426,7 @@ test_that("the non-linear network needs inputs, and says so", {
   })
 })
 
-test_that("what is only for linear networks says what to use", {
+test_that("functions for linear networks only raise errors that name alternatives", {
   for (net in curved_networks()[c("relu", "lstm", "max_first")]) {
     x <- test_inputs(net, 4)
     expect_error(effective_weights(net), class = "capalloc_error_nonlinear")
@@ -441,13 +440,13 @@ test_that("what is only for linear networks says what to use", {
   })
 })
 
-test_that("weights that explode give a classed error", {
+test_that("overflow of values or derivatives is a classed error", {
   explode <- list(
     input_sequence(50) |> layer_recurrent(2, activation = "relu") |> layer_dense(1) |>
       set_coef(c(1, 1, rep(1e10, 4), 1, 1)),
     input_vector(2) |> layer_dense(2) |> layer_activation("abs") |> layer_dense(1) |> set_coef(rep(1e300, 6)),
     input_sequence(2) |> layer_pool(2, type = "max") |> layer_dense(1) |> layer_dense(1) |> set_coef(c(1e300, 1e300)),
-    # Inf - Inf, which relu must not take for a negative number.
+    # Inf - Inf is NaN, which relu must not treat as negative.
     input_vector(2) |> layer_dense(1) |> layer_dense(2) |> layer_dense(1) |> layer_activation("relu") |>
       layer_dense(1) |> set_coef(c(1e300, 1e300, 1, -1, 1, 1, 1))
   )

@@ -1,4 +1,4 @@
-# The two-way table against J o t(pinv(J)) of the twin.
+# The two-way table compared with the twin's J * t(pinv(J)).
 
 table_of <- function(...) unname(as.matrix(capacity_table(...)))
 
@@ -8,17 +8,17 @@ layer_names <- function(network) sub("[.].*", "", coef_names(network))
 
 coef_names <- function(network) names(coef(network))
 
-test_that("the table of parameters is the twin's, in every named network", {
+test_that("the table of parameters equals the twin's in every named network", {
   networks <- c(named_networks(), steep_networks())
   for (name in names(networks)) {
     space <- twin_column_space(networks[[name]])
-    # Entries grow as the condition of the directions that count, and so does their rounding.
+    # Entries and their rounding errors grow with the condition number of the directions above the tolerance.
     tolerance <- 1e-14 * (1e3 + twin_condition(space)^2)
     expect_near(table_of(networks[[name]], "parameter"), unname(twin_table(space)), tolerance, name)
   }
 })
 
-test_that("the table of layers is the twin's, in random networks, and sums to the total both ways", {
+test_that("the table of layers equals the twin's in random networks, and sums to the total both ways", {
   for (seed in 1:60) {
     network <- random_network(seed)
     space <- twin_column_space(network)
@@ -33,7 +33,7 @@ test_that("the table of layers is the twin's, in random networks, and sums to th
   }
 })
 
-test_that("the table is the twin's on grids, with a ridge, in the metric of the loss, and of some layers", {
+test_that("the table equals the twin's on grids, with a ridge, in the covariance metric, and for selected layers", {
   networks <- c(named_networks()[c("dense_bias", "conv_channels", "diagonal_bias", "recurrent_stack")],
     small_grids())
   for (name in names(networks)) {
@@ -47,7 +47,7 @@ test_that("the table is the twin's on grids, with a ridge, in the metric of the 
       space <- twin_column_space(network, ridge, keep, sigma, J)
       found <- capacity_table(network, "parameter", metric, ridge,
         data = if (metric == "covariance") x$rows, layers = layers)
-      # The condition of moments is up to 1e6, its square in the twin's solve().
+      # The condition number of the moments is up to 1e6, and the twin's solve() squares it.
       expect_near(unname(as.matrix(found)), unname(twin_table(space, ridge)), 1e-8, name)
       expect_equal(levels(found$group), coef_names(network)[rep_len(keep, length(coef(network)))])
       expect_equal(attr(found, "total"), space$total, tolerance = 1e-9)
@@ -55,7 +55,7 @@ test_that("the table is the twin's on grids, with a ridge, in the metric of the 
   }
 })
 
-test_that("sums over parameters are the capacity of inputs, sums over inputs that of parameters", {
+test_that("sums over parameters are capacities of inputs, and sums over inputs those of parameters", {
   task <- task_fgn(16, 0.8)
   for (network in list(arch_dilated(16, filters = 2), arch_conv(16, 2, 3, bias = TRUE))) {
     trained <- fit(network, task, seed = 1)
@@ -72,7 +72,7 @@ test_that("sums over parameters are the capacity of inputs, sums over inputs tha
     capacity_table(trained$network, metric = "covariance", data = task))
 })
 
-test_that("parameters are put together by layer, array, one by one or as they are named", {
+test_that("parameters are grouped by layer, array, individually or by given names", {
   net <- named_networks()$nested
   T <- as.matrix(capacity_table(net, "parameter"))
   names <- coef_names(net)
@@ -90,12 +90,12 @@ test_that("parameters are put together by layer, array, one by one or as they ar
   for (groups in list(own, factor(own), rep_len(c(TRUE, FALSE), length(names)), rep_len(2:1, length(names)))) {
     expect_near(table_of(net, groups), grouped(T, own), 1e-12)
   }
-  # An interleaved group has parameters of many layers; those left out have no group.
+  # A given group can have parameters of several layers; groups without a selected parameter are omitted.
   some <- capacity_table(net, own, layers = "dense1")
   expect_identical(levels(some$group), unique(own[layer_names(net) == "dense1"]))
 })
 
-test_that("blocks of any size give the same table", {
+test_that("the table does not depend on the block size", {
   networks <- c(named_networks()[c("conv_channels", "dense_deep", "nested")], steep_networks()["channels"])
   for (network in networks) {
     whole <- table_of(network, "parameter", block = 1000)
@@ -103,7 +103,7 @@ test_that("blocks of any size give the same table", {
   }
 })
 
-test_that("one parameter, a tangent that is zero and no parameter at all have tables too", {
+test_that("tables exist for one parameter, a zero tangent and no parameters", {
   one <- input_vector(1) |> layer_dense(1) |> set_coef(2)
   expect_near(table_of(one), matrix(1), 1e-14)
   pooled <- input_sequence(4) |> layer_pool(4) |> layer_dense(1) |> set_coef(2)
@@ -120,9 +120,9 @@ test_that("one parameter, a tangent that is zero and no parameter at all have ta
   expect_identical(dim(as.matrix(none)), c(0L, 0L))
 })
 
-test_that("what acts against itself has negative entries", {
-  # J = [a b] with unit columns a = (1, 0), b = (c, s): J^+ = [1 -c/s; 0 1/s], so T_(1,.) = (1, 0) and
-  # T_(2,.) = (0, 1); rows turned by 45 degrees mix them.
+test_that("redundant parameters give negative entries", {
+  # J = [a b] with unit columns a = (1, 0), b = (c, s): J^+ = [1 -c/s; 0 1/s], so T_(1,.) = (1, 0) and T_(2,.) = (0, 1).
+  # Rows rotated by 45 degrees mix them.
   net <- set_coef(input_sequence(2) |> layer_conv(1, 1) |> layer_dense(1), c(1, 1, 2))
   T <- table_of(net, "parameter")
   expect_near(T, unname(twin_table(twin_column_space(net))), 1e-12)
@@ -155,7 +155,7 @@ test_that("tables print their totals", {
   expect_invisible(print(T))
 })
 
-test_that("bad groups are refused by name", {
+test_that("bad groups are refused, and the error names them", {
   net <- set_coef(arch_conv(8, 1, 3, bias = TRUE), c(1, 2, 3, -1, 1, 1, 1, 4))
   expect_snapshot({
     cat(bad(capacity_table(cars), "type"))

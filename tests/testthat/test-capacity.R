@@ -1,6 +1,6 @@
-# What capacity() takes and gives. That its numbers are right is in test-capacity-facts.R.
+# Arguments and results of capacity(). Its values are tested in test-capacity-facts.R.
 
-# Two filters that almost share a zero: the third singular value is about `apart`.
+# Two filters with almost a common zero: the third singular value is about `apart`.
 almost_shared <- function(apart) {
   input_sequence(3) |> layer_conv(1, 2) |> layer_conv(1, 2) |> set_coef(c(1, -1, 1, -1 - apart))
 }
@@ -14,7 +14,7 @@ some_rows <- function(n) {
   withr::with_seed(n, matrix(rnorm(4 * n * n), 4 * n) %*% matrix(rnorm(n * n), n) + 1)
 }
 
-test_that("there is one row per input coordinate of a sequence", {
+test_that("a sequence has one row per input coordinate", {
   net <- input_sequence(4, channels = 2) |> layer_conv(1, 2) |> layer_dense(1) |> with_test_coef(1)
   k <- capacity(net)
   expect_s3_class(k, c("ca_capacity", "ca_frame", "data.frame"), exact = TRUE)
@@ -46,7 +46,7 @@ test_that("the intercept is the last row", {
   expect_equal(sum(capacity(strided(bias = FALSE))$capacity) + 1, sum(k$capacity))
 })
 
-test_that("inputs are called as the user's data call them", {
+test_that("inputs have the names of the user's data", {
   task <- task_data(mpg ~ wt + hp, mtcars, seed = 1)
   trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task, seed = 1)
   expect_equal(capacity(trained)$input, c("wt", "hp", "(Intercept)"))
@@ -61,27 +61,27 @@ test_that("the covariance metric of a fit is that of its task", {
   trained <- fit(strided(), task)
   k <- capacity(trained, metric = "covariance")
   expect_equal(generics::glance(k)$metric, "covariance")
-  # The capacity of a fit keeps the fit, and its convergence number.
+  # The capacity of a fit stores the fit and its convergence number.
   plain <- function(k) structure(k, source = NULL, stationarity = NULL)
   expect_identical(plain(capacity(trained$network, metric = "covariance", data = task)), plain(k))
   twin <- twin_network_capacity(trained$network, sigma = task$moments$sigma)
-  # Rounding over the smallest singular value, 1e-3 of the first.
+  # Rounding error over the least singular value, which is 1e-3 of the largest.
   expect_equal(k$capacity, twin$kappa, tolerance = 1e-10)
   expect_gt(max(abs(k$capacity - capacity(trained)$capacity)), 0.01)
-  # Also where it was trained on a sample: not the moments of the sample.
+  # Where the fit was trained on a sample, the moments are still those of the task.
   sampled <- fit(input_sequence(16) |> layer_conv(1, 4, stride = 4) |> layer_dense(1), task,
     n_obs = 60, seed = 1)
   expect_identical(plain(capacity(sampled, metric = "covariance")),
     plain(capacity(sampled$network, metric = "covariance", data = task)))
 })
 
-test_that("the covariance metric takes rows, with the constant where there is a bias", {
+test_that("the covariance metric accepts rows, with the constant where there is a bias", {
   task <- task_series(log(as.numeric(lynx)), length = 8, standardise = FALSE)
   for (bias in c(FALSE, TRUE)) {
     trained <- fit(strided(8, bias), task)
     k <- capacity(trained, metric = "covariance")
     rows <- capacity(trained$network, metric = "covariance", data = task$data$x)
-    # The training rows have the task's moments, up to the order of their sums.
+    # The training rows have the moments of the task, up to the order of summation.
     expect_equal(rows$capacity, k$capacity, tolerance = 1e-8)
     x <- if (bias) cbind(task$data$x, 1) else task$data$x
     twin <- twin_network_capacity(trained$network, sigma = crossprod(x) / nrow(x))
@@ -90,12 +90,12 @@ test_that("the covariance metric takes rows, with the constant where there is a 
   frame <- capacity(strided(8), metric = "covariance", data = as.data.frame(task$data$x))
   matrix <- capacity(strided(8), metric = "covariance", data = task$data$x)
   expect_equal(frame, matrix)
-  # `data` comes before the fit's own task.
+  # `data` takes precedence over the fit's own task.
   white <- capacity(trained, metric = "covariance", data = task_copy(8, 1))
   expect_equal(white$capacity, capacity(trained)$capacity, tolerance = 1e-10)
 })
 
-test_that("layers are named, and a layer that holds blocks means all of them", {
+test_that("layers are selected by name, and a layer that holds blocks includes their layers", {
   net <- input_sequence(6) |> layer_conv(1, 2) |>
     layer_parallel(
       \(x) layer_residual(x, \(y) layer_conv(y, 1, 3, padding = "same", bias = TRUE)),
@@ -108,11 +108,11 @@ test_that("layers are named, and a layer that holds blocks means all of them", {
   expect_equal(evidence("parallel1")$n_params, 6)
   expect_equal(only("parallel1"), only("conv2", "conv3"))
   expect_equal(only("residual1"), only("conv2"))
-  # Named twice, inside and out, in any order, counts once.
+  # A layer selected twice, directly and through its block, counts once, in any order.
   expect_equal(only("conv2", "parallel1", "parallel1"), only("parallel1"))
   expect_equal(only("dense1", "conv1"), only("conv1", "dense1"))
   expect_equal(only("conv1", "parallel1", "dense1"), capacity(net))
-  # A layer without parameters adds none.
+  # A layer without parameters adds no capacity.
   pooled <- input_sequence(4) |> layer_pool(2) |> layer_dense(1) |> with_test_coef(1)
   expect_equal(capacity(pooled, layers = c("pool1", "dense1")), capacity(pooled))
 })
@@ -125,7 +125,7 @@ test_that("soft capacity is the sum of s^2 / (s^2 + ridge s_1^2)", {
   for (ridge in c(1e-3, 0.1, 1, 1e6)) {
     k <- capacity(net, ridge = ridge)
     weight <- s$d^2 / (s$d^2 + ridge * s$d[[1L]]^2)
-    # Rounding of sums of squares of an orthonormal basis.
+    # Rounding error of sums of squares of an orthonormal basis.
     expect_equal(generics::glance(k)$total, sum(weight), tolerance = 1e-10)
     expect_equal(k$capacity, c(s$u^2 %*% weight), tolerance = 1e-10)
     expect_equal(generics::glance(k)$total, sum(k$capacity))
@@ -133,7 +133,7 @@ test_that("soft capacity is the sum of s^2 / (s^2 + ridge s_1^2)", {
   }
 })
 
-test_that("the tolerance sets the rank, the total and the evidence", {
+test_that("the tolerance determines the rank, the total and the evidence", {
   net <- almost_shared(1e-3)
   values <- attr(capacity(net), "spectrum")
   expect_equal(values, twin_network_capacity(net)$values[1:3], tolerance = 1e-10)
@@ -144,11 +144,11 @@ test_that("the tolerance sets the rank, the total and the evidence", {
   expect_equal(generics::glance(k)$tol, between)
   expect_equal(generics::glance(k)$gap, values[[2L]] / values[[3L]])
   expect_equal(sum(k$capacity), 2)
-  # At full rank there is no value below.
+  # At full rank no singular value is below the tolerance.
   expect_equal(generics::glance(capacity(net))$gap, Inf)
 })
 
-test_that("a rank that is not clear warns and shows what it could be", {
+test_that("an undecided rank warns and reports the possible ranks", {
   net <- almost_shared(1e-6)
   tol <- twin_network_capacity(net)$values
   tol <- tol[[3L]] / tol[[1L]]
@@ -160,13 +160,13 @@ test_that("a rank that is not clear warns and shows what it could be", {
   expect_equal(c(evidence$total, evidence$rank_low, evidence$rank_high), c(3, 2, 3))
   condition <- rlang::catch_cnd(capacity(net, tol = tol / 2), "capalloc_warning")
   expect_equal(condition$evidence$rank, 3L)
-  # Soft capacity does not hang on a rank; clear ranks are silent.
+  # Soft capacity does not depend on a rank; decided ranks do not warn.
   expect_warning(capacity(net, tol = tol / 2, ridge = 0.1), NA)
   expect_warning(capacity(net, tol = 100 * tol), NA)
   expect_warning(capacity(net), NA)
 })
 
-test_that("the default tolerance is where rounding is not told from rank", {
+test_that("the default tolerance is the limit at which rounding error is indistinguishable from rank", {
   # 10 max(m n, p) eps with three inputs and four parameters.
   limit <- 40 * .Machine$double.eps
   scale <- twin_network_capacity(almost_shared(1e-6))$values
@@ -176,7 +176,7 @@ test_that("the default tolerance is where rounding is not told from rank", {
   expect_equal(generics::glance(capacity(almost_shared(0)))$total, 2)
 })
 
-test_that("blocks of any size give the same", {
+test_that("capacity does not depend on the block size", {
   net <- input_sequence(10, channels = 2) |> layer_conv(3, 3, stride = 2, bias = TRUE) |>
     layer_dense(3, bias = TRUE) |> with_test_coef(2)
   x <- some_rows(20)
@@ -187,7 +187,7 @@ test_that("blocks of any size give the same", {
       whole <- of(ridge = ridge)
       for (block in c(1, 3, 7, 20, 21, 1000)) {
         found <- of(block = block, ridge = ridge)
-        # The triangles differ by rounding; the least value kept is above 1e-3 of the first.
+        # The triangles differ by rounding error; the least singular value kept is above 1e-3 of the largest.
         expect_equal(found$capacity, whole$capacity, tolerance = 1e-10)
         expect_equal(attr(found, "spectrum"), attr(whole, "spectrum"), tolerance = 1e-10)
         expect_equal(attr(found, "total"), attr(whole, "total"), tolerance = 1e-10)
@@ -196,7 +196,7 @@ test_that("blocks of any size give the same", {
   }
 })
 
-test_that("glance has one row and the columns of its documentation", {
+test_that("glance() has one row with the documented columns", {
   glanced <- generics::glance(capacity(strided()))
   expect_identical(class(glanced), "data.frame")
   expect_equal(nrow(glanced), 1)
@@ -207,7 +207,7 @@ test_that("glance has one row and the columns of its documentation", {
   expect_equal(glanced$tol, 10 * 16 * .Machine$double.eps)
 })
 
-test_that("tidy gives the same rows as a plain data frame", {
+test_that("tidy() gives the same rows as a plain data frame", {
   k <- capacity(strided())
   tidied <- generics::tidy(k)
   expect_identical(class(tidied), "data.frame")
@@ -216,7 +216,7 @@ test_that("tidy gives the same rows as a plain data frame", {
   expect_identical(as.data.frame(k), tidied)
 })
 
-test_that("the summary has octaves of the lag, with shares of the total", {
+test_that("summary() has octaves of the lag with shares of the total", {
   k <- capacity(strided())
   octaves <- summary(k)$octaves
   expect_equal(as.character(octaves$part), c("1", "2", "3-4", "5-8", "9-16"))
@@ -224,7 +224,7 @@ test_that("the summary has octaves of the lag, with shares of the total", {
   expect_equal(octaves$capacity, vapply(rows, function(i) sum(k$capacity[i]), 0))
   expect_equal(sum(octaves$share), 1)
   expect_equal(summary(k)$glance, generics::glance(k))
-  # The constant is in no octave; vectors have none.
+  # The constant is in no octave, and vectors have no octaves.
   biased <- summary(capacity(strided(bias = TRUE)))$octaves
   expect_equal(sum(biased$share), 1 - 1 / generics::glance(capacity(strided(bias = TRUE)))$total)
   expect_null(summary(capacity(input_vector(2) |> layer_dense(1) |> set_coef(1:2)))$octaves)
@@ -239,14 +239,14 @@ test_that("capacities print their total and their first rows", {
     capacity(one)
     capacity(strided(8, bias = TRUE), ridge = 0.5, layers = "dense1")
     capacity(strided(), "covariance", data = task_fgn(16, 0.8), partition = partition_octaves())
-    # The gap and the values of ranks below it are rounding, so a clear one is shown.
+    # Small singular values are rounding error and vary, so a network with a clear gap is shown.
     summary(capacity(almost_shared(1), tol = 1e-9))
     summary(capacity(one))
   })
   expect_invisible(print(k))
 })
 
-test_that("capacities of several networks go into one frame", {
+test_that("c() combines capacities of several networks into one frame", {
   a <- capacity(strided())
   b <- capacity(with_test_coef(input_sequence(16) |> layer_dense(1, bias = TRUE), 1))
   both <- c(strided = a, dense = b)
@@ -258,7 +258,7 @@ test_that("capacities of several networks go into one frame", {
   expect_equal(both$input, c(a$input, b$input))
   totals <- c(strided = generics::glance(a)$total, dense = 17)
   expect_equal(attr(both, "totals"), totals)
-  # only linear networks have a bound at each input
+  # Only linear networks have an upper bound at each input.
   curved <- with_test_coef(input_sequence(16) |> layer_dense(1) |> layer_activation("tanh"), 1)
   expect_true(attr(both, "linear"))
   expect_false(attr(c(strided = a, curved = capacity(curved, data = matrix(1:64 / 64, 4))), "linear"))
@@ -268,7 +268,7 @@ test_that("capacities of several networks go into one frame", {
   expect_equal(names(parts), c("network", "part", "capacity"))
 })
 
-test_that("capacities that do not go together are refused", {
+test_that("capacities that cannot be combined are refused", {
   a <- capacity(strided())
   parts <- capacity(strided(), partition = partition_octaves())
   expect_snapshot({
@@ -280,7 +280,7 @@ test_that("capacities that do not go together are refused", {
   })
 })
 
-test_that("bad arguments are refused by name", {
+test_that("bad arguments are refused, and the error names them", {
   net <- strided()
   bare <- input_sequence(4) |> layer_dense(1)
   rows <- matrix(1, 3, 16)
@@ -314,7 +314,7 @@ test_that("bad arguments are refused by name", {
   expect_snapshot(cat(bad(capacity(pooled, layers = "pool1"), "value")))
 })
 
-test_that("a metric without rows is refused", {
+test_that("the covariance metric refuses data without rows", {
   expect_error(capacity(strided(), metric = "covariance", data = matrix(0, 0, 16)),
     class = "capalloc_error")
 })
@@ -325,4 +325,8 @@ test_that("a network without parameters has no capacity", {
   expect_equal(k$capacity, numeric(4))
   expect_equal(generics::glance(k)$total, 0)
   expect_identical(generics::glance(k)$gap, NA_real_)
+})
+
+test_that("the source of a capacity has the fields of its constructor", {
+  expect_constructor(new_source)
 })

@@ -1,6 +1,6 @@
-# What holds for all files together.
+# Properties of all files together.
 
-test_that("no name is given twice", {
+test_that("no name is defined twice", {
   folder <- file.path(Sys.getenv("CAPALLOC_SOURCE", ""), "R")
   skip_if(!dir.exists(folder), "the sources are not at hand")
   calls <- unlist(lapply(list.files(folder, full.names = TRUE), parse))
@@ -10,7 +10,7 @@ test_that("no name is given twice", {
   expect_identical(names[duplicated(names)], character())
 })
 
-test_that("lines of examples fit the manual", {
+test_that("lines of examples fit the width of the manual", {
   folder <- file.path(Sys.getenv("CAPALLOC_SOURCE", ""), "man")
   skip_if(!dir.exists(folder), "the sources are not at hand")
   for (file in list.files(folder, "[.]Rd$", full.names = TRUE)) {

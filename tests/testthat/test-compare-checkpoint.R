@@ -1,4 +1,4 @@
-# Checkpoints: what is written, what is read, what is refused, and sessions that are killed.
+# Checkpoints: writing, reading, refusals, and killed sessions.
 
 nets <- list(dense = arch_dense(8), dilated = arch_dilated(8, filters = 1))
 tasks <- classical_tasks(8)[c("ar", "sparse")]
@@ -10,7 +10,7 @@ alone <- compare()
 manifest <- "capalloc-manifest.txt"
 run_file <- function(dir, rows, of = alone) file.path(dir, capalloc:::run_name(of$runs[rows, ]))
 
-# A finished checkpoint of the comparison `alone`.
+# Returns the path of a finished checkpoint of the comparison `alone`.
 local_checkpoint <- function(env = parent.frame()) {
   dir <- withr::local_tempdir(.local_envir = env)
   compare(dir)
@@ -19,7 +19,7 @@ local_checkpoint <- function(env = parent.frame()) {
 
 # ---- numbers and texts ---------------------------------------------------------------------------
 
-test_that("doubles are read as they were written, to the last bit", {
+test_that("doubles are read back to the last bit", {
   there_and_back <- function(x) capalloc:::read_number(capalloc:::write_number(x))
   x <- withr::with_seed(1, c(stats::rnorm(1000) * 10^sample(-300:300, 1000, TRUE), stats::runif(1000)))
   x <- c(x, -x, 2^(-1074:1023), 1 + .Machine$double.eps, .Machine$double.xmax, 1e-310, Inf, -Inf, 2^31, 2^53 + 2)
@@ -31,7 +31,7 @@ test_that("doubles are read as they were written, to the last bit", {
   expect_identical(there_and_back(numeric()), numeric())
 })
 
-test_that("what is no number of that form is not read", {
+test_that("texts that are not numbers in the written form are not read", {
   for (text in c("", " 1", "1 ", "0x", "0x2p+0", "0x1.8", "1e5", "1.5", "TRUE", "Inf ", "nan", "c(1)", "1L",
     "0x1p+99999", "0x1.Fp+0", "--1", "99999999999")) {
     expect_null(capalloc:::read_number(text))
@@ -39,7 +39,7 @@ test_that("what is no number of that form is not read", {
   }
 })
 
-test_that("any text is one line, and is read as it was", {
+test_that("any text is written on one line and read back unchanged", {
   texts <- c("", "NA", "a b", "a\nb\r\nc", "\\n", "\\\\n\n", "\"quoted\" \"", "caf\u00e9 \u4e2d", "{x} %s", "\t", "\\")
   written <- vapply(texts, capalloc:::write_text, "")
   expect_false(any(grepl("[\r\n]", written)))
@@ -48,23 +48,23 @@ test_that("any text is one line, and is read as it was", {
   for (text in c("", "a", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"a\\\"")) expect_null(capalloc:::read_text(text))
 })
 
-# ---- what is written -----------------------------------------------------------------------------
+# ---- written files --------------------------------------------------------------------------------
 
-test_that("a checkpoint changes nothing, and the same call takes its runs from it", {
+test_that("a checkpoint does not change results, and repeating the call reads all runs from it", {
   dir <- file.path(withr::local_tempdir(), "new", "folder")
   first <- compare(dir)
   expect_identical(timeless(first), timeless(alone))
   expect_setequal(list.files(dir, all.files = TRUE, no.. = TRUE), c(manifest, basename(run_file(dir, 1:8))))
   expect_identical(runs_done(again <- compare(dir)), 0L)
   expect_identical(again, first)
-  # seconds are those of the runs that were done
+  # Only deleted runs are repeated; the others keep their seconds.
   unlink(run_file(dir, c(2, 7)))
   expect_identical(runs_done(again <- compare(dir)), 2L)
   expect_identical(again$runs$seconds[-c(2, 7)], first$runs$seconds[-c(2, 7)])
   expect_identical(timeless(again), timeless(first))
 })
 
-test_that("failed and unconverged runs, odd names, constants and data are kept", {
+test_that("failed and unconverged runs, unusual names, constants and data are stored", {
   networks <- list(arch_dense(8, bias = TRUE), arch_conv(8, 1, 3, bias = TRUE),
     set_coef(arch_dense(8, bias = TRUE), rep(1e200, 9)))
   names(networks) <- c("../../out", "a \"b\"\nc{d}", "caf\u00e9")
@@ -83,7 +83,7 @@ test_that("failed and unconverged runs, odd names, constants and data are kept",
   expect_length(list.files(outer, recursive = TRUE), 7)
 })
 
-test_that("files are plain text, each with its sum", {
+test_that("files are plain text, each with its checksum", {
   dir <- local_checkpoint()
   for (file in list.files(dir, full.names = TRUE)) {
     lines <- readLines(file)
@@ -103,7 +103,7 @@ test_that("files are plain text, each with its sum", {
   expect_identical(as.numeric(capacities), alone$allocation$capacity[17:24])
 })
 
-test_that("a run is there whole or not at all: it is written beside its place", {
+test_that("runs are written to a temporary file and then moved into place", {
   dir <- withr::local_tempdir()
   moved <- NULL
   put <- capalloc:::put_in_place
@@ -118,7 +118,7 @@ test_that("a run is there whole or not at all: it is written beside its place", 
   expect_true(all(moved$whole & !moved$before))
 })
 
-test_that("half written files of a kill are swept when they are old, and never read", {
+test_that("temporary files of killed sessions are never read, and are deleted when they are old", {
   dir <- local_checkpoint()
   left <- file.path(dir, c("writing-1", "writing-2"))
   file.create(left)
@@ -127,7 +127,7 @@ test_that("half written files of a kill are swept when they are old, and never r
   expect_identical(file.exists(left), c(FALSE, TRUE))
 })
 
-test_that("without a seed the one of the checkpoint goes on", {
+test_that("without a seed the seed of the checkpoint is used", {
   dir <- withr::local_tempdir()
   withr::local_seed(3)
   first <- compare(dir, seed = NULL)
@@ -136,7 +136,7 @@ test_that("without a seed the one of the checkpoint goes on", {
   expect_identical(compare(dir, seed = first$seed)$seed, first$seed)
 })
 
-test_that("progress begins with what was done before", {
+test_that("progress starts with the runs read from the checkpoint", {
   dir <- local_checkpoint()
   unlink(run_file(dir, 4:8))
   seen <- NULL
@@ -144,13 +144,13 @@ test_that("progress begins with what was done before", {
   expect_identical(seen, c(3, 4:8))
 })
 
-# ---- what is refused -----------------------------------------------------------------------------
+# ---- refused checkpoints ------------------------------------------------------------------------
 
 said <- function(code, dir, class = "checkpoint") {
   gsub(normalizePath(dir), "<dir>", bad(code, class), fixed = TRUE)
 }
 
-test_that("a checkpoint of another comparison is refused, by what differs", {
+test_that("a checkpoint of another comparison is refused, and the error states the differences", {
   dir <- local_checkpoint()
   before <- tools::md5sum(list.files(dir, full.names = TRUE))
   other <- list(dense = arch_dense(8), dilated = arch_dilated(8, filters = 2))
@@ -171,7 +171,7 @@ test_that("a checkpoint of another comparison is refused, by what differs", {
 
 # ---- studies that grow ---------------------------------------------------------------------------
 
-# The rows of `part` stand in `whole`, with their allocations, to the last bit.
+# Expects that the rows of `part` and their allocations are in `whole`, to the last bit.
 expect_part_of <- function(part, whole) {
   key <- function(x) paste(x$network, x$task, x$replicate, sep = "|")
   at <- match(key(part$runs), key(whole$runs))
@@ -181,7 +181,7 @@ expect_part_of <- function(part, whole) {
   expect_equal(by_key(part$allocation), by_key(of), ignore_attr = "row.names", tolerance = 0)
 }
 
-test_that("adding and reordering networks, tasks and replicates computes only what is new", {
+test_that("adding and reordering networks, tasks and replicates computes only new runs", {
   dir <- withr::local_tempdir()
   first <- compare(dir)
   more_nets <- list(conv = arch_conv(8, 2, 3), dilated = nets$dilated, dense = nets$dense)
@@ -190,20 +190,20 @@ test_that("adding and reordering networks, tasks and replicates computes only wh
   expect_part_of(first, at_once)
   expect_identical(runs_done(grown <- compare(dir, networks = more_nets, of = more_tasks, replicates = 5)), 45L - 8L)
   expect_identical(timeless(grown), timeless(at_once))
-  # the seconds of the old runs show that they were read
+  # The seconds of the old runs show that they were read.
   key <- function(x) paste(x$runs$network, x$runs$task, x$runs$replicate)
   expect_identical(grown$runs$seconds[match(key(first), key(grown))], first$runs$seconds)
-  # what was there first, and a part of it, are still there
+  # The first comparison, and a part of it, can still be read.
   expect_identical(runs_done(again <- compare(dir)), 0L)
   expect_identical(again, first)
   expect_identical(runs_done(compare(dir, networks = nets["dense"], of = rev(tasks), replicates = 1)), 0L)
-  # names that were added keep their values too
+  # Names that were added also keep their values.
   expect_match(said(compare(dir, networks = list(conv = arch_conv(8, 2, 4))), dir),
     "`networks$conv`: a different value there",
     fixed = TRUE)
 })
 
-test_that("what determines a run is its values, not labels and options", {
+test_that("runs are identified by values, not by labels or options", {
   dir <- local_checkpoint()
   withr::local_options(digits = 3, scipen = 20)
   labelled <- classical_tasks(8)[c("ar", "sparse")]
@@ -211,13 +211,13 @@ test_that("what determines a run is its values, not labels and options", {
   expect_identical(runs_done(compare(dir, of = labelled)), 0L)
 })
 
-test_that("two sessions that extend a checkpoint at once keep each other's names", {
+test_that("two sessions that extend a checkpoint at the same time keep each other's names", {
   dir <- local_checkpoint()
   write <- capalloc:::write_checked
   local_internal("write_checked", function(path, ...) {
     if (basename(path) == manifest) {
       local_internal("write_checked", write)
-      # another session, between this one's look and its write
+      # Another session writes between this session's read and its write.
       compare(dir, networks = list(theirs = nets$dense), replicates = 1)
     }
     write(path, ...)
@@ -225,17 +225,17 @@ test_that("two sessions that extend a checkpoint at once keep each other's names
   compare(dir, networks = list(mine = nets$dense), replicates = 1)
   lines <- readLines(file.path(dir, manifest))
   expect_length(grep("^network \"(mine|dense|dilated)\"", lines), 3)
-  # where the other's name was overwritten, its runs still say what they are of
+  # Where the other session's name was overwritten, its run files still identify the networks.
   expect_match(said(compare(dir, networks = list(theirs = nets$dilated), replicates = 1), dir), "theirs")
   expect_identical(runs_done(compare(dir, networks = list(theirs = nets$dense), replicates = 1)), 0L)
 })
 
-test_that("without a sound manifest the runs say that they are of another comparison", {
+test_that("without a valid manifest run files identify a different comparison", {
   dir <- local_checkpoint()
   unlink(file.path(dir, manifest))
   expect_match(said(compare(dir, seed = 2), dir), "holds another run (`seed`: ", fixed = TRUE)
   expect_false(file.exists(file.path(dir, manifest)))
-  # but those of this one are taken
+  # Run files of this comparison are read.
   expect_identical(runs_done(again <- compare(dir)), 0L)
   expect_identical(timeless(again), timeless(alone))
   writeLines("manifest", file.path(dir, manifest))
@@ -245,7 +245,7 @@ test_that("without a sound manifest the runs say that they are of another compar
   expect_warning(compare(dir), NA)
 })
 
-test_that("a form of another version is refused, and runs of another version are said", {
+test_that("files of another format version are refused, and runs of another package version give a warning", {
   dir <- local_checkpoint()
   path <- run_file(dir, 3)
   lines <- readLines(path)
@@ -257,7 +257,7 @@ test_that("a form of another version is refused, and runs of another version are
   expect_snapshot(writeLines(said(compare(dir), dir)))
 })
 
-test_that("what is no directory that can be written is refused before the first run", {
+test_that("a path that is not a writable directory is refused before the first run", {
   file <- withr::local_tempfile()
   file.create(file)
   refused <- function(x, class = "file") gsub(file, "<file>", bad(compare(x), class), fixed = TRUE)
@@ -274,7 +274,7 @@ test_that("what is no directory that can be written is refused before the first 
   expect_match(refused("/proc/self"), "cannot be written")
 })
 
-test_that("runs that cannot be written are in the result, and are said", {
+test_that("runs that cannot be written are in the result, with a warning", {
   dir <- withr::local_tempdir()
   task <- counted_task(tasks$ar, at = 3L, act = function() unlink(dir, recursive = TRUE))
   expect_warning(cmp <- compare(dir, of = list(ar = task)), "4 runs could not be written",
@@ -284,7 +284,7 @@ test_that("runs that cannot be written are in the result, and are said", {
 
 # ---- damage --------------------------------------------------------------------------------------
 
-test_that("damaged files of every sort are named, made again and never trusted", {
+test_that("damaged files of every kind are reported, computed again and never used", {
   dir <- local_checkpoint()
   elsewhere <- withr::local_tempdir()
   compare(elsewhere, seed = 2)
@@ -292,12 +292,12 @@ test_that("damaged files of every sort are named, made again and never trusted",
   marker <- file.path(dir, "evaluated")
   edit <- function(path, change) writeLines(change(readLines(path)), path)
   spoil <- list(
-    \() edit(file[1], \(x) x[1:9]), # cut short
+    \() edit(file[1], \(x) x[1:9]), # truncated
     \() edit(file[2], \(x) sub("^loss .*", "loss 0x1p-3", x)), # an edited number
-    \() file.copy(file[4], file[3], overwrite = TRUE), # another run's
-    \() file.copy(run_file(elsewhere, 4), file[4], overwrite = TRUE), # another comparison's
+    \() file.copy(file[4], file[3], overwrite = TRUE), # a file of another run
+    \() file.copy(run_file(elsewhere, 4), file[4], overwrite = TRUE), # a file of another comparison
     \() close(file(file[5], "w")), # empty
-    \() writeBin(withr::with_seed(1, as.raw(sample(0:255, 3000, TRUE))), file[6]), # junk
+    \() writeBin(withr::with_seed(1, as.raw(sample(0:255, 3000, TRUE))), file[6]), # random bytes
     \() writeLines(sprintf("file.create('%s')", marker), file[7]), # code
     \() edit(file[8], \(x) c(x, "more"))
   )
@@ -310,7 +310,7 @@ test_that("damaged files of every sort are named, made again and never trusted",
   expect_warning(expect_identical(runs_done(compare(dir)), 0L), NA)
 })
 
-test_that("a sound sum does not make a line sound", {
+test_that("invalid lines are rejected even with a correct checksum", {
   dir <- local_checkpoint()
   file <- run_file(dir, 2)
   lines <- readLines(file)
@@ -340,7 +340,7 @@ test_that("a sound sum does not make a line sound", {
   expect_warning(expect_warning(compare(dir), "cannot be read"), "1 run could not be written")
 })
 
-test_that("a file that is a link is replaced, and what it links to stays", {
+test_that("a file that is a link is replaced, and the target of the link is unchanged", {
   skip_on_os("windows")
   dir <- local_checkpoint()
   precious <- withr::local_tempfile(lines = "precious")
@@ -354,7 +354,7 @@ test_that("a file that is a link is replaced, and what it links to stays", {
 
 # ---- interrupts and kills ------------------------------------------------------------------------
 
-test_that("the same call goes on after an interrupt", {
+test_that("repeating the call after an interrupt resumes the comparison", {
   dir <- withr::local_tempdir()
   task <- counted_task(tasks$ar, at = 3L, act = rlang::interrupt)
   of <- list(ar = task, sparse = tasks$sparse)
@@ -365,7 +365,7 @@ test_that("the same call goes on after an interrupt", {
   expect_identical(cmp$allocation, alone$allocation)
 })
 
-# A session that makes this comparison, whose runs take a while.
+# A comparison whose runs take some time, and its result.
 slow <- hooked_task(tasks$ar, slow = 0.02)
 full <- compare(of = list(slow = slow), replicates = 12)
 begin <- function(dir, plan = NULL, env = parent.frame()) {
@@ -377,7 +377,7 @@ begin <- function(dir, plan = NULL, env = parent.frame()) {
 }
 written <- function(dir) length(list.files(dir, "^run-"))
 
-test_that("a session killed at random moments, and resumed, ends as it would have", {
+test_that("a session killed at random times and resumed gives the uninterrupted result", {
   skip_on_cran()
   local_hooked_tasks()
   dir <- file.path(withr::local_tempdir(), "checkpoint")
@@ -395,20 +395,20 @@ test_that("a session killed at random moments, and resumed, ends as it would hav
   expect_identical(timeless(cmp), timeless(full))
 })
 
-test_that("a session killed while its workers are at it leaves what they finished", {
+test_that("a session killed while its workers run keeps the runs that they finished", {
   local_hooked_tasks()
   local_workers()
   dir <- file.path(withr::local_tempdir(), "checkpoint")
   session <- begin(dir, "future::plan('multisession', workers = 2)")
   wait_for(\() written(dir) >= 5)
   expect_true(tools::pskill(session, tools::SIGKILL))
-  # the workers of the dead session may still write beside these
+  # Workers of the killed session may still write to the same directory.
   cmp <- compare(dir, of = list(slow = slow), replicates = 12)
   expect_false(file.exists(paste0(dir, ".rds")))
   expect_same_runs(cmp, full)
 })
 
-test_that("two sessions use one directory at a time", {
+test_that("two sessions can use the same directory at the same time", {
   skip_on_cran()
   local_hooked_tasks()
   dir <- file.path(withr::local_tempdir(), "checkpoint")
@@ -422,12 +422,12 @@ test_that("two sessions use one directory at a time", {
   expect_warning(expect_identical(runs_done(compare(dir, of = list(slow = slow), replicates = 12)), 0L), NA)
 })
 
-test_that("of two manifests that are written at once one is kept, and the other's session is refused", {
+test_that("of two manifests written at the same time one is kept, and the other session is refused", {
   dir <- withr::local_tempdir()
   write <- capalloc:::write_manifest
   local_internal("write_manifest", function(...) {
     local_internal("write_manifest", write)
-    compare(dir, seed = 2) # another session, between this one's look and its word
+    compare(dir, seed = 2) # another session writes between this session's check and its write
     write(...)
   })
   expect_match(said(compare(dir), dir), "`seed`: 2 there, 1 here", fixed = TRUE)
@@ -435,16 +435,16 @@ test_that("of two manifests that are written at once one is kept, and the other'
 })
 
 test_that("a manifest that cannot be replaced is an error", {
-  skip_on_os("windows") # folders have no size
+  skip_on_os("windows") # directories have no size
   dir <- local_checkpoint()
   unlink(file.path(dir, manifest))
-  dir.create(file.path(dir, manifest)) # a folder in its place, and not an empty one
+  dir.create(file.path(dir, manifest)) # a non-empty directory in place of the manifest
   file.create(file.path(dir, manifest, "inside"))
   expect_warning(text <- said(compare(dir), dir, "file"), "capalloc-manifest.txt: cannot be read")
   expect_snapshot(writeLines(text))
 })
 
-test_that("what a manifest says is shown as it is where it is no number", {
+test_that("values of a manifest that are not numbers are shown as they are", {
   dir <- local_checkpoint()
   path <- file.path(dir, manifest)
   lines <- readLines(path)
@@ -452,9 +452,9 @@ test_that("what a manifest says is shown as it is where it is no number", {
   expect_match(said(compare(dir), dir), "`n_obs`: many there, 30 here", fixed = TRUE)
 })
 
-test_that("files that are enormous or in another encoding are damaged, and made again", {
+test_that("files that are very large or in another encoding count as damaged and are computed again", {
   skip_on_cran()
-  skip_on_os(c("windows", "mac")) # what is not written of a file takes no space
+  skip_on_os(c("windows", "mac")) # holes of sparse files use no disk space
   dir <- local_checkpoint()
   large <- file(run_file(dir, 2), "wb")
   seek(large, 2^30, rw = "write")

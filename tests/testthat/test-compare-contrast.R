@@ -1,6 +1,6 @@
-# contrast_architectures() against R's own tests of differences that are made by hand.
+# contrast_architectures() compared with R's tests of differences computed by hand.
 
-# Mean differences of two networks by task, by a loop.
+# Returns the mean difference of two networks for each task, by a loop.
 task_differences <- function(cmp, a, b, metric = "excess_loss") {
   vapply(names(cmp$tasks), function(task) {
     of <- function(name) cmp$runs[[metric]][cmp$runs$task == task & cmp$runs$network == name]
@@ -10,7 +10,7 @@ task_differences <- function(cmp, a, b, metric = "excess_loss") {
 
 quiet_comparable <- function(code) suppressWarnings(code, classes = "capalloc_warning_not_comparable")
 
-test_that("over tasks a contrast is the paired t test of the tasks' means", {
+test_that("over tasks a contrast is the paired t test of the task means", {
   cmp <- random_comparison(5, 6, 3)
   k <- contrast_architectures(cmp)
   expect_s3_class(k, "ca_contrast")
@@ -36,14 +36,14 @@ test_that("over tasks a contrast is the paired t test of the tasks' means", {
   expect_identical(class(tidy(k)), "data.frame")
 })
 
-test_that("efficiency is better where it is higher, total capacity nowhere", {
+test_that("higher efficiency is better, and total capacity has no better direction", {
   cmp <- random_comparison(2, 5, 2, capacity = withr::with_seed(2, runif(20, 3, 4)))
   k <- contrast_architectures(cmp, "efficiency")
   expect_identical(k$better, if (k$estimate > 0) "a" else "b")
   expect_identical(contrast_architectures(cmp, "total_capacity")$better, NA_character_)
 })
 
-test_that("replicates are no evidence about tasks: more of them leave n", {
+test_that("replicates do not increase n over tasks", {
   values <- withr::with_seed(3, matrix(rnorm(8), 4, 2)) # tasks x networks
   many <- aperm(array(values, c(4, 2, 50)), c(3, 1, 2))
   one <- contrast_architectures(made_comparison(array(values, c(1, 4, 2))))
@@ -51,7 +51,7 @@ test_that("replicates are no evidence about tasks: more of them leave n", {
   expect_equal(tidy(fifty), tidy(one), tolerance = 1e-12)
 })
 
-test_that("within a task replicates are paired by the sample they share", {
+test_that("within a task replicates are paired by their common sample", {
   cmp <- random_comparison(7, 2, 2)
   k <- contrast_architectures(cmp, by = "task", adjust = "bonferroni")
   expect_identical(k$task, c("t1", "t2"))
@@ -62,13 +62,13 @@ test_that("within a task replicates are paired by the sample they share", {
     expect_equal(c(k$conf.low[[i]], k$conf.high[[i]]), test$conf.int, tolerance = 1e-10, ignore_attr = TRUE)
   }
   expect_equal(k$adj.p.value, p.adjust(k$p.value, "bonferroni"))
-  # one task alone is contrasted within
+  # A single task is contrasted within itself.
   single <- random_comparison(7, 1, 2)
   expect_equal(tidy(contrast_architectures(single))[-1], tidy(contrast_architectures(single, by = "task"))[-(1:2)],
     tolerance = 1e-12)
 })
 
-test_that("without shared samples tasks alone are paired, with a warning", {
+test_that("without common samples only tasks are paired, with a warning", {
   cmp <- random_comparison(4, 3, 2, n_obs = Inf)
   expect_warning(k <- contrast_architectures(cmp), class = "capalloc_warning_pairing")
   expect_equal(k$p.value, t.test(task_differences(cmp, "a", "b"))$p.value, tolerance = 1e-10)
@@ -76,24 +76,24 @@ test_that("without shared samples tasks alone are paired, with a warning", {
   expect_equal(k$estimate, unname(task_differences(cmp, "a", "b")), tolerance = 1e-12)
   expect_true(all(is.na(k$p.value)))
   expect_match(k$reason, "no replicates that share samples")
-  # so too where seeds differ within a replicate
+  # The same holds where seeds differ within a replicate.
   apart <- random_comparison(4, 3, 2)
   apart$runs$seed <- seq_len(nrow(apart$runs))
   expect_warning(quiet_comparable(contrast_architectures(apart)), class = "capalloc_warning_pairing")
 })
 
-test_that("replicates that failed are left out in pairs, and it is said", {
+test_that("failed replicates are left out in pairs, with a warning", {
   cmp <- random_comparison(4, 3, 2)
   lost <- cmp$runs$network == "a" & cmp$runs$task == "t2" & cmp$runs$replicate == 3
   cmp$runs[lost, c("excess_loss", "loss", "train_loss")] <- NA
   expect_warning(k <- contrast_architectures(cmp), class = "capalloc_warning_not_comparable")
-  # without the partner too
+  # The same result as without the partner.
   both <- cmp
   both$runs$excess_loss[cmp$runs$task == "t2" & cmp$runs$replicate == 3] <- NA
   kept <- both
   kept$runs <- both$runs[!is.na(both$runs$excess_loss), ]
   expect_equal(k$estimate, mean(task_differences(kept, "a", "b")), tolerance = 1e-12)
-  # no run of a task at all
+  # A task without any successful run of one network.
   cmp$runs[cmp$runs$network == "a" & cmp$runs$task == "t2", c("excess_loss", "loss", "train_loss")] <- NA
   expect_identical(quiet(contrast_architectures(cmp))$n, 2L)
   cmp$runs[cmp$runs$network == "a", c("excess_loss", "loss", "train_loss")] <- NA
@@ -111,17 +111,17 @@ test_that("constant differences have an estimate, no p-value, and a reason", {
     expect_identical(k$reason, c("all 4 differences are the same", "all 4 differences are zero",
       "all 4 differences are the same"))
   }
-  # rounding is no variation
+  # Variation at rounding error counts as constant.
   values <- values + withr::with_seed(1, runif(length(values), 0, 1e-9))
   expect_equal(is.na(contrast_architectures(made_comparison(values))$p.value), rep(TRUE, 3))
-  # what varies is tested beside what does not
+  # A contrast that varies is tested although others are constant.
   values[, , 2] <- withr::with_seed(1, runif(12))
   k <- contrast_architectures(made_comparison(values))
   expect_identical(is.na(k$p.value), c(FALSE, TRUE, FALSE))
   expect_equal(k$adj.p.value[c(1, 3)], p.adjust(k$p.value[c(1, 3)], "holm"))
 })
 
-test_that("Wilcoxon's is R's, its interval NA where the level cannot be had", {
+test_that("the Wilcoxon test is that of R, and its interval is NA where the level cannot be attained", {
   cmp <- random_comparison(2, 9, 2)
   k <- contrast_architectures(cmp, test = "wilcoxon", level = 0.9)
   test <- wilcox.test(task_differences(cmp, "a", "b"), conf.int = TRUE, conf.level = 0.9)
@@ -132,10 +132,10 @@ test_that("Wilcoxon's is R's, its interval NA where the level cannot be had", {
   expect_false(is.na(few$p.value))
   expect_identical(few$conf.low, NA_real_)
   expect_identical(few$reason, "no 95% interval from 3 differences")
-  # five differences have 1 - 2^-4 at most, which R takes for 95%
+  # With five differences the level is at most 1 - 2^-4, although wilcox.test() reports it as 95%.
   expect_identical(contrast_architectures(random_comparison(2, 5, 2), test = "wilcoxon")$conf.low, NA_real_)
   expect_false(is.na(contrast_architectures(random_comparison(2, 5, 2), test = "wilcoxon", level = 0.9)$conf.low))
-  # ties and zeros are said by the method, not by a warning: approximate before R 4.6, exact since
+  # Ties and zeros are stated by `method`, without a warning: approximate before R 4.6, exact since then.
   tied <- made_comparison(array(c(1, 2, 3, 4, 1, 1, 4, 6), c(1, 4, 2)))
   expect_warning(k <- contrast_architectures(tied, test = "wilcoxon"), NA)
   test <- suppressWarnings(wilcox.test(c(0, 1, -1, -2)))
@@ -152,24 +152,24 @@ test_that("the Bayesian contrast is the Student posterior of Corani and Benavoli
     scale <- sqrt((1 / 10 + rho / (1 - rho)) * var(d))
     density <- function(x) dt((x - mean(d)) / scale, 9) / scale
     area <- function(from, to) integrate(density, from, to, rel.tol = 1e-9)$value
-    # integrate() to 1e-9
+    # integrate() has errors of 1e-9
     expect_equal(c(k$prob_less, k$prob_rope, k$prob_greater), c(area(-Inf, -0.2), area(-0.2, 0.2), area(0.2, Inf)),
       tolerance = 1e-6)
     expect_equal(area(k$conf.low, k$conf.high), 0.95, tolerance = 1e-6)
     expect_equal(k$prob_less + k$prob_rope + k$prob_greater, 1, tolerance = 1e-12)
   }
-  # rho 0 without a rope is the t test, one-sided
+  # With rho = 0 and no rope it is the one-sided t test.
   k <- contrast_architectures(cmp, test = "bayes")
   expect_equal(k$prob_less, t.test(d, alternative = "greater")$p.value, tolerance = 1e-10)
   expect_identical(k$prob_rope, 0)
-  # with rho the t test is the corrected one: the same interval
+  # With rho > 0 the corrected t test has the same interval.
   expect_equal(
     tidy(contrast_architectures(cmp, rho = 0.1))[c("conf.low", "conf.high")],
     tidy(contrast_architectures(cmp, test = "bayes", rho = 0.1))[c("conf.low", "conf.high")]
   )
 })
 
-test_that("against a control there is a row for each of the others", {
+test_that("with a control there is a row for each other network", {
   cmp <- random_comparison(2, 6, 4)
   k <- contrast_architectures(cmp, control = "c")
   expect_identical(k$group1, c("a", "b", "d"))
@@ -178,13 +178,13 @@ test_that("against a control there is a row for each of the others", {
   expect_equal(k$p.value[[1L]], all$p.value[all$group1 == "a" & all$group2 == "c"], tolerance = 1e-12)
 })
 
-test_that("data tasks warn that their replicates resample the same rows", {
+test_that("data tasks warn that replicates resample the same rows", {
   cmp <- compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE), b = arch_dense(input_vector(2))),
     list(cars = task_data(mpg ~ wt + hp, mtcars, seed = 1)), replicates = 3, n_obs = 24)
   expect_warning(quiet_comparable(contrast_architectures(cmp)), class = "capalloc_warning_resampled")
 })
 
-test_that("a contrast of real runs is theirs", {
+test_that("contrasts of real runs equal differences computed by hand", {
   cmp <- compare_architectures(list(dense = arch_dense(8), dilated = arch_dilated(8, 1)), classical_tasks(8)[1:3],
     replicates = 3, n_obs = 60)
   k <- quiet(contrast_architectures(cmp, "loss"))
@@ -243,7 +243,7 @@ test_that("bad arguments are refused by class", {
   expect_match(bad(contrast_architectures(cmp), "value"), "excess_loss")
 })
 
-test_that("differences within the resolution of the loss are none", {
+test_that("differences within the resolution of the loss count as zero", {
   a <- withr::with_seed(1, abs(stats::rnorm(8)))
   differing <- function(d) made_comparison(array(c(a, a + c(d, 0.3, 0.4, -0.1, 0.2, 0.25)), c(8, 1, 2)))
   for (test in c("t", "wilcoxon")) {

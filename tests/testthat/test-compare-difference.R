@@ -1,13 +1,13 @@
-# Differences of capacity profiles against loops, enumerations and closed forms.
+# Differences of capacity profiles compared with loops, enumerations and closed forms.
 
-# Replicates x inputs, uniform.
+# Returns a list of k matrices (replicates x inputs) of uniform numbers.
 random_profiles <- function(R, n, k = 2, seed = 1) {
   withr::with_seed(seed, lapply(stats::setNames(nm = letters[seq_len(k)]), function(name) matrix(runif(R * n), R)))
 }
 
 two_tasks <- function(n) list(t1 = task_ar(n, 0.5), t2 = task_ar(n, 0.3))
 
-test_that("estimates and pointwise bands are those of t tests at each input", {
+test_that("estimates and pointwise bands equal those of t tests at each input", {
   p <- random_profiles(6, 5)
   d <- capacity_difference(made_allocations(p), "a", "b", seed = 1)
   for (j in 1:5) {
@@ -23,7 +23,7 @@ test_that("estimates and pointwise bands are those of t tests at each input", {
   expect_equal(back$band.high, -d$band.low, tolerance = 1e-12)
 })
 
-test_that("the simultaneous quantile is that of the studentised bootstrap, draw by draw", {
+test_that("the simultaneous quantile is that of the studentised bootstrap, computed draw by draw", {
   p <- random_profiles(30, 4)
   d <- p$a - p$b
   times <- 299
@@ -38,15 +38,15 @@ test_that("the simultaneous quantile is that of the studentised bootstrap, draw 
   expect_identical(capalloc:::upper_quantile(largest, 0.95), sort(largest)[[285]])
 })
 
-test_that("bands are never narrower than the pointwise ones", {
+test_that("simultaneous bands are at least as wide as pointwise ones", {
   profiles <- withr::with_seed(3, list(list(d = matrix(rnorm(6), 6)), list(d = matrix(rnorm(9), 9))))
-  # of one draw the largest is that draw
+  # With one draw the largest value is that draw.
   drawn <- vapply(1:20, function(seed) capalloc:::band_quantile(profiles, 0.95, 1, seed), 0)
   expect_true(all(drawn >= qt(0.975, 8)))
   expect_true(qt(0.975, 8) %in% drawn)
 })
 
-test_that("with few replicates the quantile is no more than Bonferroni's, with one input Student's", {
+test_that("with few replicates the quantile is at most Bonferroni's, and with one input it is Student's", {
   p <- random_profiles(4, 8)
   q <- glance(capacity_difference(made_allocations(p), seed = 1))$quantile
   expect_lte(q, qt(1 - 0.025 / 8, 3) + 1e-12)
@@ -54,7 +54,7 @@ test_that("with few replicates the quantile is no more than Bonferroni's, with o
   expect_equal(glance(capacity_difference(made_allocations(p), seed = 1))$quantile, qt(0.975, 3), tolerance = 1e-12)
 })
 
-# p of all sign flips, by enumeration: a statistic as large as the one seen.
+# Returns the statistic and its p-value over all sign flips, by enumeration.
 twin_flips <- function(d) {
   R <- nrow(d)
   signs <- as.matrix(expand.grid(rep(list(c(-1, 1)), R)))
@@ -63,35 +63,35 @@ twin_flips <- function(d) {
   c(statistic(rep(1, R)), mean(all >= statistic(rep(1, R)) - 1e-9))
 }
 
-test_that("the global test is that of all sign flips", {
+test_that("the global test uses all sign flips", {
   for (seed in 1:3) {
     p <- random_profiles(7, 5, seed = seed)
     p$a <- p$a + 0.2
     g <- glance(capacity_difference(made_allocations(p), seed = 1))
     expect_equal(c(g$statistic, g$p.value), twin_flips(p$a - p$b), tolerance = 1e-12)
   }
-  # drawn where there are too many: within four standard errors of its value
+  # Sign flips are sampled where there are too many: within four standard errors of the exact value.
   p <- random_profiles(12, 5)
   exact <- twin_flips(p$a - p$b)[[2L]]
   drawn <- glance(capacity_difference(made_allocations(p), seed = 1, times = 1000))$p.value
   expect_lt(abs(drawn - exact), 4 * sqrt(exact * (1 - exact) / 1000) + 1e-3)
-  # never zero
+  # A p-value is never zero.
   p$a <- p$a + 5
   p.value <- glance(capacity_difference(made_allocations(p), seed = 1, times = 1000))$p.value
   expect_gte(p.value, 1 / 1001)
-  expect_lte(p.value, 5 / 1001) # the flip of all signs, of chance 1/2048, may be among those drawn
+  expect_lte(p.value, 5 / 1001) # the flip of all signs, with probability 1/2048, may be among those drawn
 })
 
 test_that("distances are those of the shares", {
-  # all of a on lag 1, all of b on lag 4: three lags apart, and total variation 1
+  # All capacity of a at lag 1 and all of b at lag 4: three lags apart, total variation 1.
   p <- list(a = matrix(c(0, 0, 0, 2), 3, 4, byrow = TRUE), b = matrix(c(1, 0, 0, 0), 3, 4, byrow = TRUE))
   d <- quiet(capacity_difference(made_allocations(p), seed = 1))
   for (of in list(glance(d), summary(d))) expect_equal(c(of$wasserstein, of$total_variation), c(3, 1))
-  # one moves half of its share by one lag
+  # Half of one profile's share moves by one lag.
   p <- list(a = matrix(c(1, 1, 0, 0), 3, 4, byrow = TRUE), b = matrix(c(1, 0.5, 0.5, 0), 3, 4, byrow = TRUE))
   g <- glance(quiet(capacity_difference(made_allocations(p), seed = 1)))
   expect_equal(c(g$wasserstein, g$total_variation), c(0.25, 0.25))
-  # Wasserstein by quantile functions on a fine grid
+  # Wasserstein distance by quantile functions on a fine grid.
   p <- random_profiles(3, 6)
   share <- lapply(p, function(x) colMeans(x) / sum(colMeans(x)))
   at <- (seq_len(1e5) - 0.5) / 1e5
@@ -101,7 +101,7 @@ test_that("distances are those of the shares", {
   expect_equal(g$total_variation, sum(abs(share$a - share$b)) / 2, tolerance = 1e-12)
 })
 
-test_that("over several tasks bands and the test are for all together, the summary for each", {
+test_that("with several tasks bands and the global test are joint, and the summary is by task", {
   p <- random_profiles(8, 4)
   d <- capacity_difference(made_allocations(p, two_tasks(4)), seed = 1)
   expect_identical(d$task, rep(c("t1", "t2"), each = 4))
@@ -113,12 +113,12 @@ test_that("over several tasks bands and the test are for all together, the summa
   largest <- pmax(capalloc:::bootstrap_largest(p$a - p$b, 1999, seeds[[1L]]),
     capalloc:::bootstrap_largest(p$a - p$b, 1999, seeds[[2L]]))
   expect_equal(glance(d)$quantile, min(sort(largest)[[1900]], qt(1 - 0.025 / 8, 7)), tolerance = 1e-12)
-  # the largest of two independent statistics: within four standard errors
+  # The maximum of two independent statistics: within four standard errors.
   exact <- 1 - (1 - s$p.value[[1L]])^2
   expect_lt(abs(glance(d)$p.value - exact), 4 * sqrt(exact * (1 - exact) / 1999) + 1e-3)
 })
 
-test_that("what does not vary has an estimate, no p-value, and a reason", {
+test_that("constant differences have an estimate, no p-value, and a reason", {
   p <- list(a = matrix(1, 5, 3), b = matrix(c(1, 0.5, 0), 5, 3, byrow = TRUE))
   d <- capacity_difference(made_allocations(p), seed = 1)
   expect_equal(d$estimate, c(0, 0.5, 1))
@@ -127,12 +127,12 @@ test_that("what does not vary has an estimate, no p-value, and a reason", {
   g <- glance(d)
   expect_identical(g$p.value, NA_real_)
   expect_match(g$reason, "nothing varies over the replicates, and not all")
-  # rounding is no variation, and no difference
+  # Variation at rounding error counts as neither variation nor difference.
   p$b <- p$a + withr::with_seed(1, matrix(runif(15, 0, 1e-7), 5))
   g <- glance(d <- capacity_difference(made_allocations(p), seed = 1))
   expect_match(g$reason, "all differences are zero")
   expect_identical(d$estimate, c(0, 0, 0))
-  # beside what varies it has a band of no width
+  # Beside inputs whose difference varies, a constant one has a band of zero width.
   p$b[, 2] <- 1 - (1:5) / 10
   d <- capacity_difference(made_allocations(p), seed = 1)
   expect_identical(d$std.error > 0, c(FALSE, TRUE, FALSE))
@@ -140,7 +140,7 @@ test_that("what does not vary has an estimate, no p-value, and a reason", {
   expect_false(is.na(glance(d)$p.value))
 })
 
-test_that("a task without any difference leaves the test to the others", {
+test_that("a task without any difference does not affect the joint test", {
   p <- random_profiles(6, 4)
   cmp <- made_allocations(p, two_tasks(4))
   b <- cmp$allocation$network == "b" & cmp$allocation$task == "t2"
@@ -150,19 +150,19 @@ test_that("a task without any difference leaves the test to the others", {
   exact <- twin_flips(p$a - p$b)
   g <- glance(d)
   expect_equal(g$statistic, exact[[1L]], tolerance = 1e-12)
-  # of 1999 drawn flips, within four standard errors
+  # With 1999 sampled flips: within four standard errors.
   expect_lt(abs(g$p.value - exact[[2L]]), 4 * sqrt(exact[[2L]] * (1 - exact[[2L]]) / 1999) + 1e-3)
   expect_match(summary(d)$reason[[2L]], "all differences are zero")
 })
 
-test_that("draws are worked on in turn, a few million numbers at a time", {
+test_that("draws are processed in chunks of a few million numbers", {
   sizes <- function(...) unname(lengths(capalloc:::chunks_of(...)))
   expect_identical(sizes(10, 1e6), c(4L, 4L, 2L))
   expect_identical(sizes(3, 5e6), rep(1L, 3))
   expect_identical(unlist(capalloc:::chunks_of(10, 1e6), use.names = FALSE), 1:10)
 })
 
-test_that("an allocation of nothing has no shares, hence no distance", {
+test_that("an allocation with zero total has no shares and no distance", {
   p <- list(a = matrix(0, 4, 3), b = random_profiles(4, 3)$b)
   d <- capacity_difference(made_allocations(p), seed = 1)
   expect_equal(d$estimate, -colMeans(p$b), tolerance = 1e-14)
@@ -183,7 +183,7 @@ test_that("shares divide each replicate by its total", {
   expect_equal(d$estimate, colMeans(p$a / rowSums(p$a) - p$b / rowSums(p$b)), tolerance = 1e-12)
 })
 
-test_that("replicates that only one has are left out", {
+test_that("replicates of only one of the networks are left out", {
   p <- random_profiles(5, 3)
   cmp <- made_allocations(p)
   cmp$allocation <- cmp$allocation[!(cmp$allocation$network == "b" & cmp$allocation$replicate == 2), ]
@@ -194,7 +194,7 @@ test_that("replicates that only one has are left out", {
   bad(capacity_difference(cmp, seed = 1), "value")
 })
 
-test_that("real allocations: a bias that only one has, and grids beside vectors", {
+test_that("real allocations: a bias in only one network, and grids compared with vectors", {
   nets <- list(with = arch_conv(8, 2, 3, bias = TRUE), without = arch_dilated(8, 1))
   cmp <- compare_architectures(nets, classical_tasks(8)["fgn"], replicates = 4, n_obs = 60)
   for (names in list(c("with", "without"), c("without", "with"))) {
@@ -216,7 +216,7 @@ test_that("real allocations: a bias that only one has, and grids beside vectors"
   expect_false(is.na(glance(d)$total_variation))
 })
 
-test_that("a seed, or R's own stream, gives the same bands again", {
+test_that("a seed, or R's own stream, reproduces the bands", {
   cmp <- made_allocations(random_profiles(20, 4))
   a <- capacity_difference(cmp, seed = 3)
   expect_identical(a, capacity_difference(cmp, seed = 3))
@@ -229,7 +229,7 @@ test_that("a seed, or R's own stream, gives the same bands again", {
   expect_identical(stream(), withr::with_seed(1, runif(1)))
 })
 
-test_that("warnings say what bands speak of", {
+test_that("warnings state limits of the bands", {
   expect_warning(capacity_difference(made_allocations(random_profiles(4, 3), n_obs = Inf), seed = 1),
     class = "capalloc_warning_pairing")
   cmp <- made_allocations(random_profiles(4, 3))
@@ -237,7 +237,7 @@ test_that("warnings say what bands speak of", {
   expect_warning(capacity_difference(cmp, seed = 1), class = "capalloc_warning_not_comparable")
 })
 
-test_that("it prints, and bad arguments are refused by class", {
+test_that("differences print, and bad arguments are refused by class", {
   cmp <- made_allocations(random_profiles(6, 3, k = 3))
   d <- capacity_difference(cmp, "a", "c", seed = 1)
   expect_snapshot({

@@ -1,14 +1,14 @@
-# Friedman's test, Nemenyi's and Dunn's comparisons, and the bars of a critical-difference diagram.
+# Friedman's test, Nemenyi's and Dunn's comparisons, and the groups of a critical-difference diagram.
 
-test_that("critical values are the published ones", {
-  # Demsar (2006), table 5: Nemenyi at 0.05 and 0.10, k = 2 .. 10; three decimals, the last cut or rounded.
+test_that("critical values equal published ones", {
+  # Demsar (2006), table 5: Nemenyi at 0.05 and 0.10, k = 2 .. 10; three decimals, truncated or rounded.
   nemenyi <- capalloc:::nemenyi_quantile
   expect_equal(nemenyi(3, 0.95), 2.3437, tolerance = 2e-5)
   published <- c(1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164)
   expect_lt(max(abs(vapply(2:10, nemenyi, 0, level = 0.95) - published)), 1.1e-3)
   published <- c(1.645, 2.052, 2.291, 2.459, 2.589, 2.693, 2.780, 2.855, 2.920)
   expect_lt(max(abs(vapply(2:10, nemenyi, 0, level = 0.9) - published)), 1.1e-3)
-  # Dunn's at 0.05, k - 1 pairs
+  # Dunn at 0.05, k - 1 pairs.
   published <- c(1.960, 2.241, 2.394, 2.498, 2.576, 2.638, 2.690)
   expect_lt(max(abs(vapply(1:7, capalloc:::dunn_quantile, 0, level = 0.95) - published)), 1.1e-3)
 })
@@ -28,12 +28,12 @@ auc_comparison <- function() {
   cmp
 }
 
-test_that("the worked example of Demsar comes out", {
+test_that("results equal those of Demsar's example", {
   k <- contrast_architectures(auc_comparison(), "auc", "friedman", direction = "higher")
   expect_equal(attr(k, "ranks")[[1L]], c(C4.5 = 3.143, `C4.5+m` = 2.000, `C4.5+cf` = 2.893, `C4.5+m+cf` = 1.964),
     tolerance = 1e-3)
   g <- glance(k)
-  # printed: 9.28 and 3.69 without the correction for ties that R's has; critical difference 1.25 (q 2.569)
+  # Printed: 9.28 and 3.69, without the correction for ties of R; critical difference 1.25 (q 2.569).
   ranks <- t(apply(-auc, 1, rank))
   expect_equal(g$statistic, unname(friedman.test(ranks)$statistic), tolerance = 1e-12)
   plain <- 12 * 14 / (4 * 5) * (sum(colMeans(ranks)^2) - 4 * 25 / 4)
@@ -41,25 +41,25 @@ test_that("the worked example of Demsar comes out", {
   expect_equal(13 * plain / (14 * 3 - plain), 3.69, tolerance = 2e-3)
   expect_equal(g$f_statistic, 13 * g$statistic / (14 * 3 - g$statistic), tolerance = 1e-12)
   expect_equal(g$critical_difference, 1.25, tolerance = 5e-3)
-  # against C4.5 at 0.05: Dunn's 2.394 sqrt(4 5 / (6 14)) = 1.16
+  # Compared with C4.5 at 0.05: Dunn's 2.394 sqrt(4 5 / (6 14)) = 1.16.
   dunn <- contrast_architectures(auc_comparison(), "auc", "friedman", control = "C4.5", adjust = "bonferroni",
     direction = "higher")
-  expect_lt(abs(glance(dunn)$critical_difference - 1.16), 0.01) # cut, not rounded
-  # printed z of C4.5+m+cf, C4.5+m, C4.5+cf: 2.416, 2.342, 0.512; p 0.016, 0.019, 0.607
+  expect_lt(abs(glance(dunn)$critical_difference - 1.16), 0.01) # truncated, not rounded
+  # Printed z of C4.5+m+cf, C4.5+m, C4.5+cf: 2.416, 2.342, 0.512; p 0.016, 0.019, 0.607.
   expect_equal(abs(dunn$statistic[c(3, 1, 2)]), c(2.416, 2.342, 0.512), tolerance = 1e-3)
   expect_lt(max(abs(dunn$p.value[c(3, 1, 2)] - c(0.016, 0.019, 0.607))), 2e-3)
   expect_identical(dunn$better, rep_len(c("C4.5+m", "C4.5+cf", "C4.5+m+cf"), 3))
   expect_identical(dunn$method, rep("Bonferroni-Dunn test", 3))
 })
 
-test_that("pairs are adjusted as asked, and the interval is the critical difference", {
+test_that("p-values are adjusted as requested, and the interval is the critical difference", {
   cmp <- auc_comparison()
   ask <- function(...) contrast_architectures(cmp, "auc", "friedman", direction = "higher", ...)
   k <- ask()
   error <- sqrt(4 * 5 / (6 * 14))
   expect_equal(k$statistic, k$estimate / error, tolerance = 1e-12)
   expect_equal(k$adj.p.value, ptukey(sqrt(2) * abs(k$statistic), 4, Inf, lower.tail = FALSE), tolerance = 1e-12)
-  # significant by p exactly where by the critical difference
+  # A pair is significant by its p-value exactly where its difference exceeds the critical difference.
   expect_identical(k$adj.p.value < 0.05, abs(k$estimate) > glance(k)$critical_difference)
   expect_equal(k$conf.high - k$estimate, rep(glance(k)$critical_difference, 6), tolerance = 1e-12)
   holm <- ask(control = "C4.5")
@@ -67,37 +67,37 @@ test_that("pairs are adjusted as asked, and the interval is the critical differe
   expect_equal(ask(adjust = "BH")$adj.p.value, p.adjust(k$p.value, "BH"), tolerance = 1e-12)
 })
 
-test_that("ranks respect the direction: one better everywhere has rank 1", {
+test_that("ranks respect the direction: the best network has rank 1", {
   values <- array(rep(c(0.1, 0.2, 0.3), each = 5), c(1, 5, 3)) + withr::with_seed(1, rep(runif(5) / 20, 3))
   cmp <- made_comparison(values)
   low <- contrast_architectures(cmp, test = "friedman")
   expect_identical(attr(low, "ranks")[[1L]], c(a = 1, b = 2, c = 3))
   expect_identical(low$better, c("a", "a", "b"))
-  # the same order by efficiency, whose direction is the other
+  # The same order by efficiency, whose direction is opposite.
   high <- contrast_architectures(cmp, "efficiency", "friedman")
   expect_identical(attr(high, "ranks")[[1L]], c(a = 1, b = 2, c = 3))
   expect_identical(high$better, low$better)
-  # where all agree F is infinite
+  # With identical rankings F is infinite.
   expect_identical(glance(low)[c("f_statistic", "f_p.value")], data.frame(f_statistic = Inf, f_p.value = 0))
 })
 
-test_that("there is a reason where ranks say nothing", {
+test_that("a reason is given where ranks are uninformative", {
   tied <- contrast_architectures(made_comparison(array(0.1, c(2, 3, 3))), test = "friedman")
   expect_identical(unique(tied$reason), "all architectures are tied")
   expect_true(all(is.na(c(tied$p.value, tied$conf.low, glance(tied)$p.value))))
   expect_identical(tied$estimate, c(0, 0, 0))
-  # the same in every replicate
+  # Values that are the same in every replicate.
   fixed <- contrast_architectures(made_comparison(array(rep(1:3, each = 4), c(4, 1, 3))), test = "friedman")
   expect_identical(unique(fixed$reason), "no value varies over the replicates")
   expect_identical(fixed$estimate, c(-1, -2, -1))
-  # over tasks an order that is always the same is evidence
+  # Over tasks a constant order is evidence.
   expect_identical(unique(contrast_architectures(made_comparison(array(rep(1:3, each = 4), c(1, 4, 3))),
     test = "friedman")$reason), NA_character_)
   alone <- quiet(contrast_architectures(random_comparison(3, 1, 3, n_obs = Inf), test = "friedman"))
   expect_match(alone$reason, "one task")
 })
 
-test_that("a task without one of the architectures has no ranks", {
+test_that("a task without runs of one architecture has no ranks", {
   cmp <- random_comparison(2, 5, 3)
   cmp$runs[cmp$runs$task == "t2" & cmp$runs$network == "b", c("excess_loss", "loss", "train_loss")] <- NA
   k <- quiet(contrast_architectures(cmp, test = "friedman"))
@@ -108,9 +108,9 @@ test_that("a task without one of the architectures has no ranks", {
   expect_equal(tidy(k), tidy(contrast_architectures(without, test = "friedman")))
 })
 
-test_that("within each task there is a test for each", {
+test_that("by = \"task\" tests within each task", {
   cmp <- random_comparison(6, 2, 3)
-  # a run that failed takes its replicate away, in its own task
+  # A failed run removes its replicate in its own task.
   cmp$runs$excess_loss[cmp$runs$task == "t2" & cmp$runs$replicate == 1 & cmp$runs$network == "a"] <- NA
   k <- quiet(contrast_architectures(cmp, test = "friedman", by = "task"))
   g <- glance(k)
@@ -123,7 +123,7 @@ test_that("within each task there is a test for each", {
   }
 })
 
-# Every run of networks whose ends differ by less, none within another: by all pairs of ends.
+# Returns the maximal groups of networks whose ranks differ by less than cd, by all pairs of ends.
 twin_cliques <- function(ranks, cd) {
   ranks <- sort(unname(ranks))
   k <- length(ranks)
@@ -136,13 +136,13 @@ twin_cliques <- function(ranks, cd) {
   data.frame(from = ranks[all$from], to = ranks[all$to])
 }
 
-test_that("bars join maximal groups within the critical difference", {
+test_that("groups are the maximal ones within the critical difference", {
   for (seed in 1:20) {
     ranks <- withr::with_seed(seed, runif(7, 1, 7))
     for (cd in c(0, 0.3, 1, 2, 9)) {
       expect_equal(capalloc:::rank_cliques(ranks, cd), twin_cliques(ranks, cd), ignore_attr = "row.names")
     }
   }
-  # a difference of exactly that much is significant
+  # A difference of exactly the critical difference is significant.
   expect_identical(nrow(capalloc:::rank_cliques(c(1, 2), 1)), 0L)
 })

@@ -2,7 +2,7 @@
 
 ar <- list(t1 = task_ar(4, 0.5), t2 = task_ar(4, 0.5, variance = 4))
 
-test_that("every numeric column of the runs is a metric, and efficiency", {
+test_that("every numeric column of the runs and efficiency are metrics", {
   cmp <- random_comparison(2, 2, 2)
   expect_setequal(capalloc:::known_metrics(cmp), c(
     "n_params", "total_capacity", "excess_loss", "loss", "train_loss", "bayes_loss", "efficiency"
@@ -10,11 +10,11 @@ test_that("every numeric column of the runs is a metric, and efficiency", {
   cmp$runs$mine <- seq_len(nrow(cmp$runs)) / 3
   mine <- capalloc:::comparison_metric(cmp, "mine")
   expect_identical(c(mine$values), cmp$runs$mine)
-  # its tolerance is 1e-8 of the largest value of each task
+  # The tolerance is 1e-8 of the largest value of each task.
   expect_equal(unname(mine$tolerance), 1e-8 * c(max(mine$values[, 1, ]), max(mine$values[, 2, ])), tolerance = 1e-12)
 })
 
-test_that("efficiency is the share of the null loss that each effective parameter explains", {
+test_that("efficiency is the share of the null loss explained per effective parameter", {
   cmp <- random_comparison(3, 2, 2, tasks = ar, capacity = 1:6)
   got <- capalloc:::comparison_metric(cmp, "efficiency")
   for (i in seq_len(nrow(cmp$runs))) {
@@ -24,7 +24,7 @@ test_that("efficiency is the share of the null loss that each effective paramete
       tolerance = 1e-14)
   }
   expect_identical(got$direction, "higher")
-  # of classes the null loss is that of their shares
+  # For classes the null loss is the cross-entropy of their shares.
   classes <- task_data(factor(am) ~ wt + hp, mtcars, seed = 1)
   cmp <- random_comparison(2, 1, 2, tasks = list(cars = classes),
     networks = list(a = arch_dense(input_vector(2)), b = arch_dense(input_vector(2))))
@@ -32,7 +32,7 @@ test_that("efficiency is the share of the null loss that each effective paramete
   null <- -mean(ifelse(classes$data$y_test[, 2] == 1, log(share), log(1 - share)))
   expect_equal(c(capalloc:::comparison_metric(cmp, "efficiency")$values), (1 - cmp$runs$loss / null) / 4,
     tolerance = 1e-12)
-  # nothing to explain, or nothing held out
+  # Nothing to explain, or no held-out rows.
   constant <- task_data(matrix(1:40, 10), rep(2.1, 10), seed = 1)
   none <- task_data(mpg ~ wt, mtcars, test = 0)
   for (task in list(constant, none)) {
@@ -48,11 +48,11 @@ test_that("an offset of the data does not change efficiency", {
     cmp <- made_comparison(array(c(0, 1), c(2, 1, 1)), tasks = tasks, networks = networks)
     capalloc:::comparison_metric(cmp, "efficiency")$values
   }
-  # the rounding of 1e6 beside a standard deviation of 6
+  # Rounding error of 1e6 relative to a standard deviation of 6.
   expect_equal(with_offset(1e6), with_offset(0), tolerance = 1e-8)
 })
 
-test_that("directions are those of the metric, or the user's", {
+test_that("directions are those of the metric unless the user gives one", {
   cmp <- random_comparison(2, 2, 2)
   direction <- function(...) capalloc:::comparison_metric(cmp, ...)$direction
   expect_identical(direction("excess_loss"), "lower")
@@ -60,7 +60,7 @@ test_that("directions are those of the metric, or the user's", {
   expect_identical(direction("total_capacity", "lower"), "lower")
 })
 
-test_that("values stand where their run belongs, whatever the order of the rows", {
+test_that("values are matched to their runs in any order of rows", {
   cmp <- random_comparison(3, 2, 4)
   shuffled <- cmp
   shuffled$runs <- cmp$runs[withr::with_seed(1, sample.int(nrow(cmp$runs))), ]
@@ -79,7 +79,7 @@ test_that("values within the tolerance are tied", {
   expect_identical(ranks(c(1, 1 + 1e-9, 2), tolerance = 1e-8), c(1.5, 1.5, 3))
   expect_identical(ranks(c(2, NA, 1)), c(2, NA, 1))
   expect_identical(ranks(c(NA, NA)), c(NA_real_, NA_real_))
-  # losses agree to 1e-8 of the least loss, and where there is none to the rounding of tr V
+  # Losses tie within 1e-8 of the least loss, and at zero loss within the rounding error of tr V.
   cmp <- made_comparison(array(c(0, 5e-9, 2e-8), c(1, 1, 3)))
   metric <- capalloc:::comparison_metric(cmp, "excess_loss")
   expect_equal(unname(metric$tolerance), 1e-8, tolerance = 1e-12)
@@ -87,8 +87,8 @@ test_that("values within the tolerance are tied", {
   expect_equal(unname(capalloc:::comparison_metric(cmp, "excess_loss")$tolerance), 1e-12, tolerance = 1e-12)
 })
 
-test_that("held-out losses tie within what their decrements leave open", {
-  # losses 1, 1 + 3e-5, 1 + 1.5e-4; 2 sqrt(d loss) is 2e-5 and 1.8e-4
+test_that("held-out losses tie within the uncertainty given by their decrements", {
+  # Losses 1, 1 + 3e-5, 1 + 1.5e-4; 2 sqrt(d loss) is 2e-5 and 1.8e-4.
   cmp <- made_comparison(array(c(0, 3e-5, 1.5e-4), c(1, 1, 3)))
   metric_at <- function(decrement, metric = "excess_loss") {
     cmp$runs$decrement <- decrement
@@ -101,22 +101,22 @@ test_that("held-out losses tie within what their decrements leave open", {
   expect_equal(c(metric_at(1e-10)$uncertainty), 2 * sqrt(1e-10 * cmp$runs$loss) + 1e-12 * cmp$runs$loss,
     tolerance = 1e-14)
   expect_identical(unname(ranks(metric_at(1e-10))), c(1.5, 1.5, 3))
-  # of two runs the sum counts, of each run its own
+  # Two runs tie within the sum of their own uncertainties.
   expect_identical(unname(ranks(metric_at(c(1e-10, 1e-10, 8e-9)))), c(2, 2, 2))
   expect_identical(unname(ranks(metric_at(c(2e-10, 1e-14, 1e-14)))), c(1, 2, 3))
-  # a run that has not converged is judged as one at the bound
+  # A run that has not converged has the uncertainty of a run at the bound.
   expect_identical(metric_at(0.1)$uncertainty, metric_at(1e-8 * cmp$runs$loss)$uncertainty)
-  # on the population the loss is that trained on
+  # On the population the reported loss is the training loss.
   population <- made_comparison(array(c(0, 3e-5, 1.5e-4), c(1, 1, 3)), n_obs = Inf)
   population$runs$decrement <- 1e-10
   on_population <- capalloc:::comparison_metric(population, "excess_loss")
   expect_equal(c(on_population$uncertainty), 1e-10 + 1e-12 * population$runs$loss, tolerance = 1e-14)
-  # what does not depend on the weights to first order has no such uncertainty
+  # Metrics that do not depend on the weights to first order have no such uncertainty.
   expect_true(all(metric_at(1e-7, "train_loss")$uncertainty == 0))
   cmp$runs$null_loss <- 4
   expect_equal(c(metric_at(1e-10)$uncertainty) / 4, c(metric_at(1e-10, "efficiency")$uncertainty) * 4,
     tolerance = 1e-12)
-  # in contrasts and ranks
+  # The uncertainty in contrasts and ranks.
   cmp <- made_comparison(array(c(0, 0, 3e-5, 3e-5), c(1, 2, 2)))
   expect_identical(quiet(contrast_architectures(cmp))$estimate, -3e-5)
   cmp$runs$decrement <- 1e-10
@@ -125,7 +125,7 @@ test_that("held-out losses tie within what their decrements leave open", {
   expect_identical(quiet(contrast_architectures(cmp, test = "friedman"))$estimate, 0)
 })
 
-test_that("runs that are not quite comparable are named in one warning", {
+test_that("one warning lists the reasons why runs are not comparable", {
   cmp <- random_comparison(2, 2, 2)
   expect_warning(capalloc:::warn_not_comparable(cmp, "excess_loss"), NA)
   cmp$runs$converged[[1L]] <- FALSE
@@ -133,7 +133,7 @@ test_that("runs that are not quite comparable are named in one warning", {
   cmp$runs$n_params <- rep(c(4L, 8L), each = 4)
   said <- function(cmp, ...) conditionMessage(expect_warning(capalloc:::warn_not_comparable(cmp, ...),
     class = "capalloc_warning_not_comparable"))
-  expect_false(grepl("Budgets", said(cmp, "excess_loss"))) # of one total capacity
+  expect_false(grepl("Budgets", said(cmp, "excess_loss"))) # all of one total capacity
   cmp$runs$total_capacity <- rep(c(4, 8), each = 4)
   cmp$runs$seed[[3L]] <- 7L
   expect_snapshot(writeLines(said(cmp, "excess_loss")))

@@ -1,6 +1,6 @@
-# Ranks with the raw values beside them.
+# Ranks with raw values.
 
-test_that("means, errors and ranks are those of each task", {
+test_that("means, standard errors and ranks are those of each task", {
   cmp <- random_comparison(4, 3, 3)
   r <- rank_results(cmp)
   expect_named(r, c("network", "task", "metric", "mean", "std_err", "n", "rank", "mean_rank"))
@@ -18,7 +18,7 @@ test_that("means, errors and ranks are those of each task", {
   expect_identical(tidy(r), as.data.frame(r))
 })
 
-test_that("higher is better for efficiency, the least is first without a direction", {
+test_that("higher efficiency ranks first, and without a direction the least value does", {
   cmp <- random_comparison(1, 2, 3, capacity = c(4, 4, 2, 2, 3, 3))
   r <- rank_results(cmp, "total_capacity")
   expect_identical(unique(r$network), c("b", "c", "a"))
@@ -27,7 +27,7 @@ test_that("higher is better for efficiency, the least is first without a directi
   expect_identical(e$rank, ave(-e$mean, e$task, FUN = rank))
 })
 
-test_that("what rounding alone tells apart is tied", {
+test_that("values that differ by rounding error only are tied", {
   cmp <- made_comparison(array(c(0.1, 0.1 + 1e-10, 0.2), c(1, 1, 3)))
   expect_identical(rank_results(cmp)$rank, c(1.5, 1.5, 3))
 })
@@ -38,7 +38,7 @@ test_that("an architecture without runs on a task has no rank there", {
   r <- tidy(rank_results(cmp))
   lost <- r[r$network == "a" & r$task == "t1", ]
   expect_identical(unlist(lost[c("mean", "std_err", "rank")], use.names = FALSE), rep(NA_real_, 3))
-  # the mean is over the others
+  # The mean is over the other tasks.
   expect_identical(lost$mean_rank, r$rank[r$network == "a" & r$task == "t2"])
   expect_identical(lost$n, 0L)
   expect_identical(r$rank[r$network == "b" & r$task == "t1"], 1)

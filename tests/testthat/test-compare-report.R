@@ -1,4 +1,4 @@
-# report(): one render that is looked at closely, and what is refused before any.
+# report(): details of one report, and errors raised before any report is rendered.
 
 skip_without_renderer <- function() {
   for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
@@ -15,7 +15,7 @@ small_comparison <- function() {
   )
 }
 
-# What a browser shows of HTML: its text, entities resolved.
+# Returns the text that a browser shows of HTML, with entities resolved.
 shown_text <- function(html) {
   text <- gsub("<(script|style)[^>]*>.*?</\\1>", " ", html, perl = TRUE)
   text <- gsub("<[^>]*>", " ", text)
@@ -29,7 +29,7 @@ files_of_package <- function() {
   stats::setNames(file.mtime(files), files)
 }
 
-test_that("a report is one self-contained file that says what was asked for", {
+test_that("a report is one self-contained file with the requested title and sections", {
   skip_on_cran()
   skip_without_renderer()
   cmp <- small_comparison()
@@ -42,7 +42,7 @@ test_that("a report is one self-contained file that says what was asked for", {
   expect_silent(out <- withVisible(report(cmp, file = file, title = hostile_title)))
   expect_identical(out, list(value = file, visible = FALSE))
 
-  # nothing else is written
+  # Nothing else is written.
   expect_identical(list.files(folder), "a report.html")
   expect_identical(list.files(getwd(), all.files = TRUE, no.. = TRUE), character())
   expect_identical(files_of_package(), installed)
@@ -50,7 +50,7 @@ test_that("a report is one self-contained file that says what was asked for", {
   expect_identical(left[grepl("capacity-report", left)], character())
 
   html <- paste(readLines(file, encoding = "UTF-8"), collapse = "\n")
-  # nothing is fetched: every source is in the file, every link a place in it
+  # Nothing is loaded from elsewhere: every source is in the file, every link points into it.
   sources <- regmatches(html, gregexpr("(src|href)=\"[^\"]{0,40}", html))[[1]]
   expect_gte(sum(grepl("^src=\"data:image", sources)), 2)
   expect_match(sources, "=\"(data:|#)")
@@ -58,7 +58,7 @@ test_that("a report is one self-contained file that says what was asked for", {
   expect_match(html, "<meta name=\"viewport\"", fixed = TRUE)
   expect_match(html, "<html[^>]* lang=\"en-GB\"")
 
-  # names and title are text, whole, and never markup
+  # Names and titles appear as complete text and never as markup.
   expect_no_match(html, "<script>alert", fixed = TRUE)
   expect_no_match(html, "<b>bold", fixed = TRUE)
   expect_match(html, "<td[^>]*> *&lt;script&gt;alert\\(1\\)&lt;/script&gt; *</td>")
@@ -72,7 +72,7 @@ test_that("a report is one self-contained file that says what was asked for", {
     "How sure the allocation is", "Contrasts", "Ranks", "The frontier", "Where the two best differ",
     "Seeds and session"
   ))
-  # every picture has words for who does not see it
+  # Every picture has an alternative text.
   images <- regmatches(html, gregexpr("<img [^>]{0,60}.*?>", html, perl = TRUE))[[1]]
   expect_length(images, 7)
   expect_match(images, "alt=\"[^\"]{40,}\"")
@@ -95,20 +95,20 @@ test_that("a report is one self-contained file that says what was asked for", {
     expect_true(startsWith(sub("^ [^)]*", "", after), sizes))
   }
 
-  # the demand of the sparse task, 1/4 each, sits on lags 8, 4 and 1 and nowhere else
+  # The demand of the sparse task is 1/4 at each of the lags 8, 4 and 1, and zero elsewhere.
   demands <- sub(".*input lag demand", "", text)
   expect_match(gsub("0.2500", "0.25", demands, fixed = TRUE),
     "^ sparse x\\[1\\] 8 0\\.25 sparse x\\[5\\] 4 0\\.25 sparse x\\[8\\] 1 0\\.25 ar ")
 })
 
-# The text of a report of these sections.
+# Returns the text of a report with the given sections.
 report_text <- function(cmp, ...) {
   file <- withr::local_tempfile(fileext = ".html")
   report(cmp, file = file, ...)
   shown_text(paste(readLines(file, encoding = "UTF-8"), collapse = "\n"))
 }
 
-test_that("sections are those asked for, in that order, about the metric asked for", {
+test_that("sections are the requested ones in the requested order, with the requested metric", {
   skip_on_cran()
   skip_without_renderer()
   cmp <- small_comparison()
@@ -116,7 +116,7 @@ test_that("sections are those asked for, in that order, about the metric asked f
   expect_match(text, "Ranks .*Contrasts ")
   expect_no_match(text, "What was compared|Losses|Seeds and session")
 
-  # the numbers are those of the functions
+  # The numbers equal those of the functions.
   contrast <- suppressWarnings(contrast_architectures(cmp, "efficiency", level = 0.9))
   cells <- unlist(format(contrast))
   expect_match(text, paste(cells, collapse = " "), fixed = TRUE)
@@ -126,7 +126,7 @@ test_that("sections are those asked for, in that order, about the metric asked f
   for (i in 1:2) expect_match(text, paste(unlist(ranks[i, ]), collapse = " "), fixed = TRUE)
 })
 
-test_that("uncertainty is Student's interval of the mean capacity of a lag", {
+test_that("the section on uncertainty has Student intervals of the mean capacity at each lag", {
   skip_on_cran()
   skip_without_renderer()
   cmp <- small_comparison()
@@ -138,7 +138,7 @@ test_that("uncertainty is Student's interval of the mean capacity of a lag", {
   expect_match(text, "task architecture 1 2 3-4 5-8", fixed = TRUE)
 })
 
-test_that("a section that cannot be made says why", {
+test_that("a section that cannot be made states why", {
   skip_on_cran()
   skip_without_renderer()
   nets <- list(`<b>d_e_n</b>` = arch_dense(8))
@@ -149,14 +149,14 @@ test_that("a section that cannot be made says why", {
   because("cmp must have two architectures or more to contrast. It has 1: \"<b>d_e_n</b>\".")
   because("it takes two architectures with runs")
   expect_match(text, "There is no critical-difference diagram: cmp must have two", fixed = TRUE)
-  # ... of a metric that no run has, too
+  # The same for a metric that no run has.
   one$runs$loss <- one$runs$excess_loss <- NA_real_
   text <- report_text(one, sections = c("ranks", "frontier", "losses"))
   because("metric must have at least one finite value. None of the 1 run has a finite excess_loss.")
   because("object must have runs to draw.")
 })
 
-test_that("networks on grids and vectors have a report", {
+test_that("networks on grids and vectors can be reported", {
   skip_on_cran()
   skip_without_renderer()
   grid <- input_grid(3, 3)
@@ -166,7 +166,7 @@ test_that("networks on grids and vectors have a report", {
     "Capacity of the inputs that have most of it", fixed = TRUE)
 })
 
-test_that("failed and unconverged runs are told, with what was said", {
+test_that("failed and unconverged runs are reported with their messages", {
   skip_on_cran()
   skip_without_renderer()
   big <- set_coef(arch_dilated(8, 1), rep(1e200, 7))
@@ -175,7 +175,7 @@ test_that("failed and unconverged runs are told, with what was said", {
   folder <- withr::local_tempdir()
   withr::local_dir(folder)
   writeLines("old", "report.html")
-  report(cmp, file = "report.html") # a relative path, and a file that is there
+  report(cmp, file = "report.html") # a relative path of an existing file
   text <- shown_text(paste(readLines("report.html", encoding = "UTF-8"), collapse = "\n"))
   expect_match(text, "Capacity report", fixed = TRUE)
   expect_match(text, "4 runs, of which 2 failed and 2 did not converge", fixed = TRUE)
@@ -187,19 +187,19 @@ test_that("failed and unconverged runs are told, with what was said", {
   expect_match(text, as.character(cmp$runs$seed[[1]]), fixed = TRUE)
 })
 
-test_that("a title is never read by a shell", {
+test_that("a title is never interpreted by a shell", {
   skip_on_cran()
   skip_without_renderer()
   cmp <- small_comparison()
   file <- withr::local_tempfile(fileext = ".html")
-  # no blank or bracket in it that would make rmarkdown quote it
+  # It has no blank or bracket, for which rmarkdown would quote it.
   title <- "\"$HOME\"`date`"
   report(cmp, file = file, title = title, sections = "session")
   text <- shown_text(paste(readLines(file, encoding = "UTF-8"), collapse = "\n"))
   expect_match(text, title, fixed = TRUE)
 })
 
-test_that("bad arguments are refused by class, before anything is written", {
+test_that("bad arguments are refused by class before anything is written", {
   for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
   cmp <- small_comparison()
   folder <- withr::local_tempdir()
@@ -239,7 +239,7 @@ test_that("bad arguments are refused by class, before anything is written", {
   expect_identical(list.files(), "folder.html")
 })
 
-test_that("a missing pandoc is said at once, with what to install", {
+test_that("a missing pandoc is reported first, with instructions to install it", {
   for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
   cmp <- small_comparison()
   nowhere <- withr::local_tempdir()
@@ -252,11 +252,11 @@ test_that("a missing pandoc is said at once, with what to install", {
   expect_false(file.exists(file))
 })
 
-test_that("a missing LaTeX is said at once, with what to install", {
+test_that("a missing LaTeX is reported first, with instructions to install it", {
   skip_without_renderer()
   cmp <- small_comparison()
   nowhere <- withr::local_tempdir()
-  rmarkdown::find_pandoc() # remembered: only LaTeX is hidden
+  rmarkdown::find_pandoc() # cached, so only LaTeX is hidden
   withr::local_envvar(PATH = nowhere)
   skip_if_not(rmarkdown::pandoc_available("1.12.3"))
   file <- file.path(nowhere, "report.pdf")
@@ -264,7 +264,7 @@ test_that("a missing LaTeX is said at once, with what to install", {
   expect_false(file.exists(file))
 })
 
-test_that("a report is a PDF where LaTeX is", {
+test_that("a report can be a PDF where LaTeX is installed", {
   skip_on_cran()
   skip_without_renderer()
   skip_if_not(any(nzchar(Sys.which(c("xelatex", "lualatex", "pdflatex")))), "LaTeX is not there")
@@ -278,7 +278,7 @@ test_that("a report is a PDF where LaTeX is", {
   expect_identical(readBin(file, "raw", 4L), charToRaw("%PDF"))
 })
 
-# A LaTeX that writes `log` beside what it makes, and ends with `status`: on PATH as xelatex.
+# Puts a script named xelatex on PATH that writes `log` beside its output and exits with `status`.
 local_latex <- function(log, status, env = parent.frame()) {
   skip_on_os("windows")
   folder <- withr::local_tempdir(.local_envir = env)
@@ -292,7 +292,7 @@ local_latex <- function(log, status, env = parent.frame()) {
   withr::local_envvar(PATH = paste(folder, Sys.getenv("PATH"), sep = ":"), .local_envir = env)
 }
 
-test_that("a PDF is made by the first LaTeX that is found, whose warnings are its own", {
+test_that("a PDF is made by the first LaTeX found, and warnings in its log are ignored", {
   skip_on_cran()
   skip_without_renderer()
   skip_if_not_installed("tinytex")
@@ -305,7 +305,7 @@ test_that("a PDF is made by the first LaTeX that is found, whose warnings are it
   expect_identical(readLines(file), "%PDF-1.5")
 })
 
-test_that("a report that cannot be rendered is an error, and leaves nothing behind", {
+test_that("a report that cannot be rendered is an error and leaves no files", {
   skip_on_cran()
   skip_without_renderer()
   skip_if_not_installed("tinytex")
@@ -313,7 +313,7 @@ test_that("a report that cannot be rendered is an error, and leaves nothing behi
   folder <- withr::local_tempdir()
   own_temporary <- list.files(tempdir())
   local_latex("! Emergency stop.", 1)
-  capture.output(type = "message", # what LaTeX said
+  capture.output(type = "message", # messages of LaTeX
     text <- bad(report(cmp, file = file.path(folder, "report.pdf"), sections = "session"), "render"))
   expect_match(text, "^The report could not be rendered[.]\n.*LaTeX failed to compile")
   expect_identical(list.files(folder), character())
@@ -321,7 +321,7 @@ test_that("a report that cannot be rendered is an error, and leaves nothing behi
   expect_identical(left[grepl("capacity-report", left)], character())
 })
 
-test_that("a file that cannot be written after all is an error", {
+test_that("a failure to write the file is an error", {
   skip_on_cran()
   skip_on_os("windows")
   skip_without_renderer()
@@ -329,11 +329,11 @@ test_that("a file that cannot be written after all is an error", {
   folder <- withr::local_tempdir()
   file <- file.path(folder, "report.html")
   file.symlink(file.path(folder, "not/there.html"), file)
-  text <- suppressWarnings(bad(report(cmp, file = file, sections = "session"), "file")) # R's, of the copy
+  text <- suppressWarnings(bad(report(cmp, file = file, sections = "session"), "file")) # R warns about the copy
   expect_match(text, "^`file` cannot be written")
 })
 
-test_that("the template can be opened by itself", {
+test_that("the template can be rendered on its own", {
   skip_if_not_installed("rmarkdown")
   template <- system.file("rmarkdown", "templates", "capacity-report", package = "capalloc")
   expect_true("create_dir: false" %in% readLines(file.path(template, "template.yaml")))

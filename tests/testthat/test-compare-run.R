@@ -1,4 +1,4 @@
-# Runs of a comparison against fit() and capacity() by hand.
+# Runs of a comparison compared with fit() and capacity() called by hand.
 
 nets <- list(
   dense = arch_dense(8), dilated = arch_dilated(8, filters = 1), conv = arch_conv(8, 2, kernel = 3)
@@ -8,7 +8,7 @@ diagonal <- list(diagonal = arch_recurrent(8, 2, "diagonal"))
 
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 
-# Held-out rows, a mean, and networks with the constant that it asks for.
+# Data with held-out rows and a nonzero mean, and networks with a bias, which such data require.
 sunspots <- list(sunspots = task_series(datasets::sunspots[1:120], length = 8))
 
 with_bias <- list(dense = arch_dense(8, bias = TRUE), conv = arch_conv(8, 1, 3, bias = TRUE))
@@ -36,14 +36,14 @@ expect_by_hand <- function(cmp, ...) {
   }
 }
 
-test_that("a run's numbers are those of fit() and capacity() called by hand", {
+test_that("results of a run equal those of fit() and capacity() called by hand", {
   expect_by_hand(compare_architectures(nets, tasks, replicates = 2))
   expect_by_hand(compare_architectures(nets, tasks, replicates = 2, n_obs = 40))
   expect_by_hand(compare_architectures(with_bias, sunspots, replicates = 2))
   expect_by_hand(compare_architectures(with_bias, sunspots, replicates = 2, n_obs = 50))
 })
 
-test_that("method, restarts and control go to fit()", {
+test_that("method, restarts and control are passed to fit()", {
   control <- list(max_iterations = 7, learning_rate = 0.1)
   cmp <- compare_architectures(diagonal, tasks, replicates = 2, n_obs = 30, method = "adam",
     restarts = 3, control = control)
@@ -51,7 +51,7 @@ test_that("method, restarts and control go to fit()", {
   expect_identical(unique(cmp$runs$iterations), 7L)
 })
 
-test_that("networks with coefficients start from them", {
+test_that("networks with coefficients are trained from them", {
   begun <- list(dense = set_coef(nets$dense, rep(0.5, 8)))
   cmp <- compare_architectures(begun, tasks["ar"], replicates = 2)
   expect_by_hand(cmp)
@@ -63,7 +63,7 @@ relu_nets <- list(
   relu = input_sequence(8) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
 )
 
-test_that("a run that diverges is a row", {
+test_that("a run that diverges is a row with its error", {
   cmp <- compare_architectures(relu_nets["relu"], tasks["ar"], replicates = 2, n_obs = 30, method = "adam",
     control = list(learning_rate = 1e200, max_iterations = 5))
   expect_match(cmp$runs$error, "^Training diverged at iteration 1: the loss is not finite")
@@ -83,8 +83,8 @@ test_that("columns have the same types when runs fail", {
   expect_identical(glance(all)$failed, 2L)
 })
 
-test_that("ranks that are not clear are columns, not warnings", {
-  # states that nearly coincide: the fifth singular value is twice the tolerance
+test_that("undecided ranks are stored in columns and do not warn", {
+  # Nearly equal states: the fifth singular value is twice the tolerance.
   near <- arch_recurrent(16, 3, "diagonal") |>
     set_coef(c(1, 1, 1, 0.5, 0.5 + 5e-4, 0.5 - 5e-4, 1, 1, 1))
   task <- classical_tasks(16)["ar"]

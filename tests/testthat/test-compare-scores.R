@@ -1,4 +1,4 @@
-# Scores of runs, and the best linear model, against lm().
+# Scores of runs and the best linear model, compared with lm().
 
 nets <- list(
   dense = arch_dense(8), dilated = arch_dilated(8, filters = 1), conv = arch_conv(8, 2, kernel = 3)
@@ -6,7 +6,7 @@ nets <- list(
 
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 
-# Held-out rows, a mean, and networks with the constant that it asks for.
+# Data with held-out rows and a nonzero mean, and networks with a bias, which such data require.
 sunspots <- list(sunspots = task_series(datasets::sunspots[1:120], length = 8))
 
 with_bias <- list(dense = arch_dense(8, bias = TRUE), conv = arch_conv(8, 1, 3, bias = TRUE))
@@ -17,12 +17,12 @@ test_that("on the population the best linear model is the Bayes predictor", {
   expect_identical(runs$linear_loss, runs$bayes_loss)
   expect_identical(runs$loss, runs$train_loss)
   expect_identical(runs$loss, runs$bayes_loss + runs$excess_loss)
-  # the free linear model loses nothing; rounding of a loss of order 1
+  # The free linear model has no excess loss, up to rounding error of a loss of order 1.
   expect_equal(runs$excess_loss[runs$network == "dense"], c(0, 0), tolerance = 1e-12)
   expect_gt(runs$excess_loss[runs$network == "dilated" & runs$task == "sparse"], 0.1)
 })
 
-test_that("on a sample it is lm() without a constant, judged on the population", {
+test_that("on a sample the linear model is lm() without a constant, evaluated on the population", {
   runs <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30)$runs
   for (i in seq_len(nrow(runs))) {
     task <- tasks[[runs$task[[i]]]]
@@ -30,7 +30,7 @@ test_that("on a sample it is lm() without a constant, judged on the population",
     w <- coef(lm(drawn$y ~ drawn$x - 1))
     of <- task$moments
     loss <- of$target[[1]] - 2 * sum(w * of$cross) + drop(w %*% of$sigma %*% w)
-    # normal equations and QR differ by the condition of 30 rows, some hundreds
+    # Normal equations and QR differ by the condition number of 30 rows, some hundreds.
     expect_equal(runs$linear_loss[[i]], loss, tolerance = 1e-10)
   }
   expect_identical(runs$loss, runs$bayes_loss + runs$excess_loss)
@@ -39,7 +39,7 @@ test_that("on a sample it is lm() without a constant, judged on the population",
   expect_true(all(dense$train_loss < dense$bayes_loss & dense$loss > dense$bayes_loss))
 })
 
-test_that("where means are not zero it has a constant", {
+test_that("with nonzero means the linear model has a constant", {
   task <- task_moments(
     sigma = diag(2) + tcrossprod(c(1, -2)), cross = c(0.5, 0.2) + 3 * c(1, -2), target = 10,
     mean_x = c(1, -2), mean_y = 3
@@ -51,19 +51,19 @@ test_that("where means are not zero it has a constant", {
     w <- coef(lm(drawn$y ~ drawn$x))[c(2, 3, 1)]
     sigma <- rbind(cbind(task$moments$sigma, c(1, -2)), c(1, -2, 1))
     loss <- 10 - 2 * sum(w * c(task$moments$cross, 3)) + drop(w %*% sigma %*% w)
-    expect_equal(cmp$runs$linear_loss[[i]], loss, tolerance = 1e-10) # a condition below 1e3
+    expect_equal(cmp$runs$linear_loss[[i]], loss, tolerance = 1e-10) # a condition number below 1e3
   }
   expect_equal(cmp$runs$bayes_loss, rep(1 - 0.29, 2), tolerance = 1e-12)
 })
 
-test_that("for data it is lm() on the training rows, judged on those held out", {
+test_that("for data the linear model is lm() on the training rows, evaluated on held-out rows", {
   data <- sunspots$sunspots$data
   held_out_loss <- function(x, y) {
     w <- coef(lm(y ~ x))
     mean((data$y_test - cbind(1, data$x_test) %*% w)^2)
   }
   runs <- compare_architectures(with_bias, sunspots, replicates = 2)$runs
-  # squares of sunspots: the condition of the rows is about 1e4
+  # Squares of sunspots: the condition number of the rows is about 1e4.
   expect_equal(runs$linear_loss, rep(held_out_loss(data$x, data$y), 4), tolerance = 1e-8)
   expect_identical(runs$bayes_loss, rep(NA_real_, 4))
   expect_identical(runs$excess_loss, runs$loss - runs$linear_loss)
@@ -76,22 +76,22 @@ test_that("for data it is lm() on the training rows, judged on those held out", 
   expect_identical(runs$excess_loss, runs$loss - runs$linear_loss)
 })
 
-test_that("the null loss is that of the best constant, and relative losses are multiples of it", {
+test_that("the null loss is that of the best constant, and relative losses are divided by it", {
   expect_by_ratio <- function(runs, null) {
     expect_equal(runs$null_loss, null, tolerance = 1e-12)
     expect_equal(runs$relative_loss, runs$loss / null, tolerance = 1e-12)
     expect_equal(runs$relative_excess, runs$excess_loss / null, tolerance = 1e-12)
   }
-  # tr V of zero means; tr V - |E y|^2
+  # tr V for zero means; tr V - |E y|^2 otherwise.
   expect_by_ratio(compare_architectures(nets["dense"], tasks, replicates = 1)$runs, c(1, 1))
   moved <- task_moments(diag(2) + tcrossprod(c(1, -2)), c(0.5, 0.2) + 3 * c(1, -2), 10, mean_x = c(1, -2), mean_y = 3)
   expect_by_ratio(compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE)), list(t = moved), 1)$runs, 1)
-  # data: the training mean on the rows held out
+  # For data: the training mean evaluated on held-out rows.
   data <- sunspots$sunspots$data
   runs <- compare_architectures(with_bias["dense"], sunspots, replicates = 1)$runs
   expect_by_ratio(runs, mean((data$y_test - mean(data$y))^2))
   expect_identical(runs$excess_type, "versus linear")
-  # a constant response, and nothing held out
+  # A constant response, and data without held-out rows.
   flat <- list(flat = task_data(matrix(sin(1:40), 20), rep(0.1, 20), seed = 1))
   expect_identical(capalloc:::null_loss(flat$flat), 0)
   expect_identical(capalloc:::against(c(0, 2, 1), c(0, 4, NA)), c(NA, 0.5, NA))
@@ -102,7 +102,7 @@ test_that("the null loss is that of the best constant, and relative losses are m
   expect_identical(unlist(runs[c("null_loss", "relative_loss", "mase")], use.names = FALSE), rep(NA_real_, 3))
 })
 
-test_that("MASE is the mean absolute error on held-out rows against the naive forecast within the training part", {
+test_that("MASE is the held-out mean absolute error divided by that of the naive forecast on the training part", {
   by_hand <- function(series, length, horizon, trained) {
     task <- trained$task
     yhat <- predict(trained, task$data$x_test)
@@ -122,12 +122,12 @@ test_that("MASE is the mean absolute error on held-out rows against the naive fo
   net <- input_sequence(4, channels = 2) |> layer_dense(4, bias = TRUE)
   run <- quiet(compare_architectures(list(net = net), list(stocks = task), replicates = 1))$runs
   expect_equal(run$mase, by_hand(stocks, 4, c(1, 3), quiet(fit(net, task, seed = run$seed))), tolerance = 1e-10)
-  # the seasonal naive forecast of a task that has a period
+  # For a task with a period the seasonal naive forecast is used.
   task$period <- 5L
   values <- lapply(1:2, function(k) stocks[seq_len(nrow(task$data$x) + 4 + 2), k])
   for (k in 1:2) expect_equal(capalloc:::training_values(task, k), values[[k]], tolerance = 0)
   expect_equal(capalloc:::naive_errors(task)[c(3, 4)], vapply(values, \(v) mean(abs(diff(v, 5))), 1), tolerance = 1e-12)
-  # only of series
+  # Only series have a MASE.
   expect_true(all(is.na(compare_architectures(nets["dense"], tasks, replicates = 1, n_obs = 30)$runs$mase)))
 })
 
@@ -144,9 +144,9 @@ test_that("the best linear model does not depend on units and offsets", {
     mean((task$data$y_test - cbind(1, task$data$x_test) %*% w)^2)
   }, tolerance = 1e-12)
   moved <- sweep(sweep(x, 2, c(1e-9, 1, 1e6, 1e3), "*"), 2, c(1e-4, 1e6, 0, -1e8), "+")
-  # 1e6 standard deviations of offset leave ten digits
+  # An offset of 1e6 standard deviations leaves ten digits.
   expect_equal(loss_of(moved, y), loss_of(x, y), tolerance = 1e-8)
   expect_equal(loss_of(x, 1e6 + y), loss_of(x, y), tolerance = 1e-8)
-  # a constant column and a repeated one change nothing
+  # Constant and repeated columns do not change the loss.
   expect_equal(loss_of(cbind(x, 7, x[, 1]), y), loss_of(x, y), tolerance = 1e-10)
 })

@@ -1,5 +1,5 @@
-# search_architecture(): its runs against compare_architectures(), its order and frontier against slow ones, halving,
-# checkpoints, workers, tasks whose answer is known, and what is refused.
+# search_architecture(): runs compared with compare_architectures(), order and frontier with slow loops, halving,
+# checkpoints, workers, tasks with known answers, and refused input.
 
 fgn <- task_fgn(12, 0.8)
 searched <- function(..., task = fgn, budget = 12, family = c("dilated", "conv"), replicates = 3) {
@@ -16,7 +16,7 @@ column_types <- c(
   unconverged = "integer", seconds = "double", error = "character"
 )
 
-test_that("a search holds what its help says", {
+test_that("a search has the documented parts", {
   expect_s3_class(plain, "ca_search")
   expect_named(plain, c("candidates", "best", "rounds", "comparison", "task", "budget", "strategy", "seed"))
   rows <- plain$candidates
@@ -28,7 +28,7 @@ test_that("a search holds what its help says", {
   k <- nrow(rows)
   expect_identical(plain$rounds, data.frame(round = 1L, candidates = k, replicates = 3L, runs = 3L * k))
   expect_true(all(rows$n_params <= 12))
-  # the last layer sees what receptive_field() says
+  # The field of the last layer is that of receptive_field().
   fields <- vapply(plain$comparison$networks[rows$candidate], function(net) {
     field <- receptive_field(net)
     field$size[[nrow(field)]]
@@ -36,7 +36,7 @@ test_that("a search holds what its help says", {
   expect_identical(rows$memory, unname(fields))
 })
 
-test_that("its runs are those of a comparison, and its columns their means", {
+test_that("runs of a search equal those of a comparison, and its columns are their means", {
   cmp <- compare_architectures(plain$comparison$networks, list(task = fgn), replicates = 3)
   expect_identical(timeless(plain$comparison), timeless(cmp))
   rows <- plain$candidates
@@ -55,8 +55,8 @@ test_that("its runs are those of a comparison, and its columns their means", {
   expect_identical(rows$unconverged, as.integer(tapply(!runs$converged, runs$network, sum)[rows$candidate]))
 })
 
-# Excess losses are of order 1e-3 .. 1; a twin of a loss known to 1e-8 of it has no closer neighbours here.
-test_that("the frontier and the order are those of a slow loop over pairs", {
+# Excess losses are of order 1e-3 to 1; none differ by amounts near the resolution of 1e-8 of the loss.
+test_that("the frontier and the order equal those of a slow loop over pairs", {
   sampled <- searched(n_obs = 40, family = c("conv", "recurrent"))
   for (search in list(plain, searched(task = task_copy(12, 5)), sampled)) {
     rows <- search$candidates
@@ -74,7 +74,7 @@ test_that("the frontier and the order are those of a slow loop over pairs", {
         expect_true(size[[1]] < size[[2]] || size[[1]] == size[[2]] && a$n_params <= b$n_params)
       }
     }
-    # from one of the frontier to the next, and the first from the variance of the output, 1
+    # The gain is the slope from one frontier candidate to the next, starting at the variance of the output, 1.
     edge <- summary(search)
     edge <- edge[!duplicated(edge$total_capacity), ]
     slopes <- -diff(c(1, edge$loss)) / diff(c(0, edge$total_capacity))
@@ -103,25 +103,25 @@ test_that("coverage is the mean capacity of inputs weighted by their demand", {
   expect_equal(search$candidates$coverage[search$candidates$candidate == "dense"], 1, tolerance = 1e-10)
 })
 
-# ---- tasks whose answer is known -----------------------------------------------------------------
+# ---- tasks with known answers --------------------------------------------------------------------
 
-test_that("to copy a lag, a memory that reaches it wins, and of those the least capacity", {
+test_that("for a copied lag the best candidate reads it with the least capacity", {
   kernels <- expand.grid(filters = 1, depth = 1, kernel = 2:9)
   search <- searched(task = task_copy(12, lag = 5), family = "conv", grid = kernels, replicates = 2)
   rows <- search$candidates
   expect_identical(rows$kernel, c(5:9, 2:4))
-  # a single filter of k taps: capacity k; nothing is known of lag 5 before it is reached
+  # A single filter of k taps has capacity k, and explains nothing until it reaches lag 5.
   expect_equal(rows$excess_loss, rep(0:1, c(5, 3)), tolerance = 1e-10)
   expect_equal(rows$coverage, rep(1:0, c(5, 3)), tolerance = 1e-10)
   expect_identical(rows$total_capacity, as.double(rows$kernel))
   expect_identical(rows$candidate[rows$frontier], c("filters=1 depth=1 kernel=5", "filters=1 depth=1 kernel=2"))
-  # among dilations those that meet it: taps 0 and 1, then 0 and 3, see lags 1, 2, 4, 5 with capacity 3
+  # Among dilated stacks, taps 0 and 1, then 0 and 3, read lags 1, 2, 4, 5 with capacity 3.
   dilated <- searched(task = task_copy(12, lag = 5), family = "dilated")
   expect_identical(dilated$candidates$candidate[[1]], "filters=1 kernel=2 growth=3 depth=2")
   expect_identical(dilated$candidates$total_capacity[[1]], 3)
 })
 
-test_that("long memory is served best by the longest memory, an AR(1) by one of a step", {
+test_that("the longest memory is best for long memory, and one step for an AR(1)", {
   kernels <- data.frame(kernel = c(2, 4, 8, 12), depth = 1, filters = 1)
   long <- searched(task = task_fgn(12, 0.9), family = arch_conv, grid = kernels, budget = 13)
   expect_identical(long$candidates$kernel, c(12, 8, 4, 2))
@@ -134,7 +134,7 @@ test_that("long memory is served best by the longest memory, an AR(1) by one of 
 
 # ---- seeds and halving ---------------------------------------------------------------------------
 
-test_that("the seed fixes everything", {
+test_that("the seed determines the search", {
   expect_identical(timeless_search(searched()), timeless_search(plain))
   other <- searched(seed = 2)
   expect_false(any(other$comparison$runs$seed %in% plain$comparison$runs$seed))
@@ -144,7 +144,7 @@ test_that("the seed fixes everything", {
   expect_identical(timeless_search(searched(seed = NULL, family = "conv")), timeless_search(a))
 })
 
-test_that("halving in which all go on gives what the grid gives", {
+test_that("halving that keeps all candidates gives the same result as the grid", {
   halved <- searched(strategy = "halving", keep = 1, replicates = 5)
   grid <- searched(replicates = 5)
   expect_identical(halved$rounds$replicates, c(1L, 2L, 5L))
@@ -156,7 +156,7 @@ test_that("halving in which all go on gives what the grid gives", {
   expect_identical(halved$best, grid$best)
 })
 
-test_that("halving keeps the best of each round, by the grid's runs", {
+test_that("halving keeps the best candidates of each round by the runs of the grid", {
   halved <- searched(strategy = "halving", replicates = 5, n_obs = 40)
   grid <- searched(replicates = 5, n_obs = 40)
   runs <- grid$comparison$runs
@@ -168,23 +168,23 @@ test_that("halving keeps the best of each round, by the grid's runs", {
     of <- function(column, f) {
       vapply(alive, function(name) f(runs[[column]][runs$network == name & runs$replicate <= r]), 0)
     }
-    # losses to seven digits are equal for networks of the same functions
+    # Losses with seven digits are equal for networks that express the same functions.
     order <- order(signif(of("excess_loss", mean), 7), slow_sizes(of("rank_low", min), of("rank_high", max)),
       of("n_params", mean))
     alive <- alive[order][seq_len(ceiling(length(alive) / 2))]
   }
   expect_equal(timeless(halved$comparison)$runs, timeless(grid$comparison)$runs[sort(unique(asked)), ],
     ignore_attr = "row.names")
-  # who got further ranks first
+  # Candidates that reached later rounds rank first.
   expect_false(is.unsorted(-halved$candidates$rounds))
   expect_identical(halved$candidates$runs, c(1L, 2L, 5L)[halved$candidates$rounds])
   expect_identical(halved$rounds$runs, diff(c(0L, 1L, 2L, 5L)) * halved$rounds$candidates)
-  # only one of them
+  # At least one candidate is kept.
   last <- searched(strategy = "halving", replicates = 2, keep = 0)
   expect_identical(last$rounds$candidates, c(nrow(last$candidates), 1L))
 })
 
-test_that("ranges of capacity that overlap are tied, be it through others", {
+test_that("overlapping ranges of capacity are tied, also through chains of overlaps", {
   ranks <- capalloc:::range_ranks
   expect_identical(ranks(c(4, 1, 2, 8), c(4, 1, 3, 9)), c(3L, 1L, 2L, 4L))
   expect_identical(ranks(c(1, 2, 4, 7), c(3, 5, 6, 7)), c(1L, 1L, 1L, 2L))
@@ -195,13 +195,13 @@ test_that("ranges of capacity that overlap are tied, be it through others", {
     high <- low + withr::with_seed(seed, sample(0:6, 8, TRUE))
     expect_identical(ranks(low, high), slow_sizes(low, high))
   }
-  # one loss: the larger median wins when its range reaches down to the other's, and it has fewer parameters
+  # Equal losses: the larger median ranks first where the ranges overlap and it has fewer parameters.
   scores <- data.frame(loss_rank = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(7, 9),
     n_params = c(9, 8))
   scores$capacity_rank <- ranks(scores$total_low, scores$total_high)
   expect_identical(capalloc:::best_first(scores), 2:1)
   expect_identical(capalloc:::is_frontier(scores), c(FALSE, TRUE))
-  # a range and undecided runs are shown
+  # Ranges and undecided runs are shown.
   shown <- plain
   shown$candidates$total_low[[1]] <- 2
   shown$comparison$runs$undecided <- seq_len(nrow(shown$comparison$runs)) <= 2
@@ -209,7 +209,7 @@ test_that("ranges of capacity that overlap are tied, be it through others", {
   expect_identical(glance(shown)$undecided, 2L)
 })
 
-test_that("one candidate is a search too", {
+test_that("a search can have a single candidate", {
   for (strategy in c("grid", "halving")) {
     alone <- searched(strategy = strategy, family = "dense", replicates = 2)
     expect_identical(alone$candidates$candidate, "dense")
@@ -221,7 +221,7 @@ test_that("one candidate is a search too", {
 
 # ---- checkpoints, workers and interrupts ---------------------------------------------------------
 
-test_that("a search goes on from what is left of its checkpoint", {
+test_that("a search resumes from the remaining files of its checkpoint", {
   for (strategy in c("grid", "halving")) {
     go <- function(dir) searched(strategy = strategy, family = "conv", n_obs = 30, replicates = 4, checkpoint = dir)
     whole <- go(NULL)
@@ -233,11 +233,11 @@ test_that("a search goes on from what is left of its checkpoint", {
     expect_identical(runs_done(again <- go(dir)), length(files) %/% 2L)
     expect_identical(timeless_search(again), timeless_search(whole))
   }
-  # the last one, of halving, is continued as a grid
+  # The last checkpoint, of halving, is continued as a grid.
   grid <- searched(family = "conv", n_obs = 30, replicates = 4)
   expect_identical(timeless_search(searched(family = "conv", n_obs = 30, replicates = 4, checkpoint = dir)),
     timeless_search(grid))
-  # more replicates and other candidates are added, and compute only what is new
+  # More replicates and other candidates compute only the new runs.
   more <- nrow(grid$candidates)
   expect_identical(runs_done(searched(family = "conv", n_obs = 30, replicates = 5, checkpoint = dir)), more)
   added <- searched(family = "dilated", n_obs = 30, replicates = 4, checkpoint = dir)
@@ -248,7 +248,7 @@ test_that("a search goes on from what is left of its checkpoint", {
   expect_error(searched(checkpoint = file), class = "capalloc_error_file")
 })
 
-test_that("an interrupt gives what is finished, and no further round", {
+test_that("an interrupt returns the finished runs and starts no further round", {
   done <- 0L
   one <- capalloc:::run_one
   local_internal("run_one", function(...) {
@@ -275,7 +275,7 @@ test_that("two workers give the sequential result", {
 
 # ---- other networks and tasks --------------------------------------------------------------------
 
-test_that("networks that are not linear take samples", {
+test_that("nonlinear networks require samples", {
   cells <- data.frame(units = c(1, 2), cell = c("gru", "elman"))
   expect_error(searched(family = arch_recurrent, grid = cells, budget = 40), class = "capalloc_error_n_obs")
   expect_error(searched(family = "conv", control = list(decay = 0.1)), class = "capalloc_error_n_obs")
@@ -283,12 +283,12 @@ test_that("networks that are not linear take samples", {
     control = list(max_iterations = 50))
   expect_identical(search$candidates$family, rep("arch_recurrent", 2))
   expect_true(all(search$candidates$runs == 2L))
-  # 50 iterations are too few for one or the other: said, not dropped
+  # 50 iterations are too few for one of them: the result counts it and keeps it.
   expect_identical(sum(search$candidates$unconverged), sum(!search$comparison$runs$converged))
   expect_gt(sum(search$candidates$unconverged), 0)
 })
 
-test_that("data are judged on held-out rows; without them there is nothing to judge by", {
+test_that("data are evaluated on held-out rows, without which a search is refused", {
   of <- task_series(datasets::sunspots[1:150], length = 6)
   search <- searched(task = of, family = c("conv", "dense"), budget = 8, replicates = 2)
   dense <- search$candidates[search$candidates$candidate == "dense", ]
@@ -298,7 +298,7 @@ test_that("data are judged on held-out rows; without them there is nothing to ju
   expect_error(searched(task = trained), class = "capalloc_error_value")
   classes <- task_data(Species ~ ., iris, test = 0.3, seed = 1)
   search <- search_architecture(classes, 17, c("dense", "deep"), replicates = 1)
-  # cross-entropy is measured from that of the shares of the classes
+  # For classes gains start at the cross-entropy of their shares.
   edge <- summary(search)
   expect_equal(edge$gain[[1]], (capalloc:::null_loss(classes) - edge$loss[[1]]) / edge$total_capacity[[1]],
     tolerance = 1e-12)
@@ -307,7 +307,7 @@ test_that("data are judged on held-out rows; without them there is nothing to ju
   expect_identical(search$candidates$rank, seq_len(nrow(search$candidates)))
 })
 
-test_that("candidates that were not trained, and runs that failed, stay as rows", {
+test_that("candidates that were not trained and failed runs are kept as rows", {
   nets <- list(good = arch_dense(12), large = arch_deep(12, 3), wild = set_coef(arch_deep(12, 1), rep(1e200, 14)))
   search <- search_architecture(fgn, 14, nets, replicates = 2)
   rows <- search$candidates
@@ -326,7 +326,7 @@ test_that("candidates that were not trained, and runs that failed, stay as rows"
   expect_error(plot(bad), class = "capalloc_error_value")
 })
 
-test_that("with a grid of one's own there may be no budget, and what cannot be built has no size and no memory", {
+test_that("a user's grid allows an infinite budget, and networks that cannot be built have no size and no memory", {
   search <- searched(family = arch_conv, grid = data.frame(filters = 1, kernel = c(3, 20), depth = 1), budget = Inf,
     replicates = 1)
   rows <- search$candidates
@@ -337,7 +337,7 @@ test_that("with a grid of one's own there may be no budget, and what cannot be b
   expect_match(rows$error[[2]], "`kernel` must fit into the 12 positions")
 })
 
-test_that("an argument whose name is taken is renamed", {
+test_that("an argument whose name is a column of the result is renamed", {
   ranked <- function(input, rank) arch_low_rank(input, filters = rank)
   search <- searched(family = ranked, grid = data.frame(rank = 1:2), budget = 20, replicates = 1)
   expect_setequal(search$candidates$arg_rank, 1:2)
@@ -346,7 +346,7 @@ test_that("an argument whose name is taken is renamed", {
 
 # ---- methods -------------------------------------------------------------------------------------
 
-test_that("methods give rows", {
+test_that("methods return rows", {
   expect_identical(tidy(plain), plain$candidates)
   expect_identical(as.data.frame(plain), plain$candidates)
   g <- glance(plain)
@@ -364,7 +364,7 @@ test_that("methods give rows", {
     rep(TRUE, sum(plain$candidates$frontier)))
 })
 
-test_that("print and summary look as they did", {
+test_that("print() and summary() match their snapshots", {
   search <- searched(task = task_copy(8, lag = 3), family = c("conv", "recurrent"), strategy = "halving", budget = 8)
   expect_snapshot({
     print(search, n = 3)
@@ -372,7 +372,7 @@ test_that("print and summary look as they did", {
   })
 })
 
-test_that("what is asked wrongly is refused before the first run", {
+test_that("bad arguments are refused before the first run", {
   local_internal("run_one", function(...) stop("a run"))
   expect_snapshot(error = TRUE, {
     search_architecture(3, 8, "conv")

@@ -1,5 +1,5 @@
-# compare_architectures(): the design, its runs against fit() and capacity() called by hand, losses
-# against lm(), what is said of runs that fail, and the result's summaries.
+# compare_architectures(): the design, runs compared with fit() and capacity() called
+# by hand, losses compared with lm(), failed runs, and summaries of the result.
 
 nets <- list(
   dense = arch_dense(8), dilated = arch_dilated(8, filters = 1), conv = arch_conv(8, 2, kernel = 3)
@@ -7,7 +7,7 @@ nets <- list(
 diagonal <- list(diagonal = arch_recurrent(8, 2, "diagonal"))
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 
-# Held-out rows, a mean, and networks with the constant that it asks for.
+# Data with held-out rows and a nonzero mean, and networks with a bias, which such data require.
 sunspots <- list(sunspots = task_series(datasets::sunspots[1:120], length = 8))
 with_bias <- list(dense = arch_dense(8, bias = TRUE), conv = arch_conv(8, 1, 3, bias = TRUE))
 
@@ -23,7 +23,7 @@ run_types <- c(
   mase = "double", accuracy = "double", log_loss = "double"
 )
 
-test_that("a comparison holds what its help says", {
+test_that("a comparison has the documented parts", {
   cmp <- compare_architectures(nets, tasks, replicates = 2)
   expect_s3_class(cmp, "ca_comparison")
   expect_named(cmp, c(
@@ -47,7 +47,7 @@ test_that("a comparison holds what its help says", {
   expect_identical(cmp$version, as.character(packageVersion("capalloc")))
 })
 
-test_that("every network meets every task in every replicate", {
+test_that("every network is trained on every task in every replicate", {
   smooth <- classical_tasks(8)[c("fgn", "ar")]
   cmp <- compare_architectures(nets, smooth, replicates = 3)
   cells <- expand.grid(replicate = 1:3, network = names(nets), task = names(smooth),
@@ -64,7 +64,7 @@ test_that("every network meets every task in every replicate", {
     tolerance = 1e-12)
 })
 
-test_that("seeds are one per task and replicate, from the seed alone", {
+test_that("each task and replicate has one seed, which depends only on the main seed and the name", {
   runs <- compare_architectures(nets, tasks, replicates = 3)$runs
   seeds <- tapply(runs$seed, runs[c("replicate", "task")], unique, simplify = FALSE)
   expect_true(all(lengths(seeds) == 1L))
@@ -73,12 +73,12 @@ test_that("seeds are one per task and replicate, from the seed alone", {
   expect_identical(other$seed, runs$seed[runs$network == "dense"])
   other <- compare_architectures(nets, tasks, replicates = 3, seed = 2)$runs
   expect_identical(intersect(other$seed, runs$seed), integer())
-  # by hand, so that they stay what they are
+  # Computed by hand, so that seeds stay the same in later versions.
   named <- lapply(names(tasks), function(task) capalloc:::derive_seeds(capalloc:::named_seed(1L, task), 3))
   expect_identical(runs$seed, c(rep(named[[1]], 3), rep(named[[2]], 3)))
 })
 
-test_that("adding and reordering networks, tasks and replicates leaves every row as it was", {
+test_that("adding and reordering networks, tasks and replicates leaves existing rows unchanged", {
   key <- function(rows) paste(rows$network, rows$task, rows$replicate)
   more <- classical_tasks(8)[c("fgn", "sparse", "ar")]
   for (n_obs in c(Inf, 30)) {
@@ -97,14 +97,14 @@ test_that("the constant is the last row of each allocation", {
   expect_false(anyNA(cmp$allocation[!constant, ]))
 })
 
-test_that("demand is that of task_demand(), and sits on the lags of a sparse task", {
+test_that("demand is that of task_demand(), and is at the lags of a sparse task", {
   cmp <- compare_architectures(nets["dense"], tasks, replicates = 1)
   for (name in names(tasks)) {
     own <- cmp$demand[cmp$demand$task == name, -1]
     expect_identical(own, as.data.frame(task_demand(tasks[[name]])), ignore_attr = "row.names")
   }
   sparse <- cmp$demand[cmp$demand$task == "sparse", ]
-  # white inputs: the squares of the weights 1/2 at lags 1, 4 and 8
+  # White inputs: the squared weights 1/2 at lags 1, 4 and 8.
   expect_equal(sparse$demand, ifelse(sparse$lag %in% c(1, 4, 8), 0.25, 0), tolerance = 1e-12)
 })
 
@@ -119,7 +119,7 @@ test_that("with finite n_obs the networks of a replicate share one sample", {
   cell <- paste(cmp$runs$task, cmp$runs$replicate)
   for (of in split(rows, cell)) expect_identical(unique(of), of[1])
   expect_length(unique(rows), 4)
-  # what depends on the sample alone says the same of the comparison itself
+  # Columns that depend on the sample only are equal within a replicate.
   expect_identical(tapply(cmp$runs$linear_loss, cell, \(x) length(unique(x))), c(
     `ar 1` = 1L, `ar 2` = 1L, `sparse 1` = 1L, `sparse 2` = 1L
   ), ignore_attr = TRUE)
@@ -128,7 +128,7 @@ test_that("with finite n_obs the networks of a replicate share one sample", {
 
 # ---- losses --------------------------------------------------------------------------------------
 
-test_that("data of which nothing is held out have no loss, and their runs have not failed", {
+test_that("data without held-out rows have loss NA, and their runs have not failed", {
   all_rows <- list(mtcars = task_data(mpg ~ wt + hp, mtcars, test = 0))
   free <- list(free = arch_dense(input_vector(2), bias = TRUE))
   cmp <- compare_architectures(free, all_rows, replicates = 2)
@@ -144,14 +144,14 @@ test_that("data of which nothing is held out have no loss, and their runs have n
 
 # ---- scale-free columns --------------------------------------------------------------------------
 
-# ---- networks that are not linear, and classes ---------------------------------------------------
+# ---- nonlinear networks, and classes -------------------------------------------------------------
 
 relu_nets <- list(
   dense = arch_dense(8),
   relu = input_sequence(8) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
 )
 
-# As expect_by_hand(), where the rows of an allocation differ between networks.
+# As expect_by_hand(), for allocations whose rows differ between networks.
 expect_by_hand_of_rows <- function(cmp, ...) {
   columns <- c("n_params", "loss", "train_loss", "bayes_loss", "converged", "gradient_norm", "iterations")
   for (i in seq_len(nrow(cmp$runs))) {
@@ -169,7 +169,7 @@ expect_by_hand_of_rows <- function(cmp, ...) {
   }
 }
 
-test_that("networks that are not linear stand beside linear ones on samples", {
+test_that("nonlinear networks can be compared with linear ones on samples", {
   short <- list(max_iterations = 20)
   cmp <- compare_architectures(relu_nets, tasks, replicates = 2, n_obs = 30, control = short)
   expect_identical(vapply(cmp$runs, typeof, ""), run_types)
@@ -179,7 +179,7 @@ test_that("networks that are not linear stand beside linear ones on samples", {
   for (losses in split(cmp$runs$linear_loss, cell)) expect_identical(losses[[1]], losses[[2]])
   dense <- cmp$runs[cmp$runs$network == "dense", ]
   expect_equal(dense$loss, dense$linear_loss, tolerance = 1e-8)
-  # Networks that are not linear have a constant, the others have none here.
+  # Nonlinear networks have a constant, the others have none here.
   rows <- table(cmp$allocation$network)
   expect_identical(c(rows), c(dense = 4L * 8L, relu = 4L * 9L))
   totals <- tapply(cmp$allocation$capacity, cmp$allocation[c("replicate", "task", "network")], sum)
@@ -187,7 +187,7 @@ test_that("networks that are not linear stand beside linear ones on samples", {
     ignore_attr = TRUE)
 })
 
-test_that("where a sample is needed and none is asked for, runs fail and the others do not", {
+test_that("without a sample the runs that need one fail, and the others do not", {
   cmp <- compare_architectures(relu_nets, tasks["ar"], replicates = 2)
   failed <- cmp$runs$network == "relu"
   expect_match(cmp$runs$error[failed], "`n_obs` must be finite", fixed = TRUE)
@@ -198,7 +198,7 @@ test_that("where a sample is needed and none is asked for, runs fail and the oth
   expect_identical(unique(cmp$allocation$network), "dense")
 })
 
-test_that("on data they are judged on the rows held out, against the best linear model", {
+test_that("on data nonlinear networks are evaluated on held-out rows and compared with the best linear model", {
   scaled <- list(spots = task_series(sqrt(datasets::sunspots[1:120]) / 10, length = 8))
   networks <- list(relu = relu_nets$relu, dense = arch_dense(8, bias = TRUE))
   short <- list(max_iterations = 30)
@@ -209,7 +209,7 @@ test_that("on data they are judged on the rows held out, against the best linear
   expect_equal(cmp$runs$linear_loss, rep(mean((data$y_test - cbind(1, data$x_test) %*% w)^2), 4), tolerance = 1e-8)
   expect_identical(cmp$runs$excess_loss, cmp$runs$loss - cmp$runs$linear_loss)
   expect_identical(cmp$runs$bayes_loss, rep(NA_real_, 4))
-  # With rows set aside the linear model is trained on the others too.
+  # With validation rows the linear model is trained on the remaining rows too.
   aside <- list(max_iterations = 30, validation = 0.25)
   cmp <- compare_architectures(networks["relu"], scaled, replicates = 1, control = aside)
   n <- nrow(data$x) - round(0.25 * nrow(data$x))
@@ -217,7 +217,7 @@ test_that("on data they are judged on the rows held out, against the best linear
   expect_equal(cmp$runs$linear_loss, mean((data$y_test - cbind(1, data$x_test) %*% w)^2), tolerance = 1e-8)
 })
 
-# Three classes that overlap, so that the multinomial regression has one minimum.
+# Overlapping classes, so that the multinomial regression has one minimum.
 class_task <- function(levels = 3) {
   withr::with_seed(8, {
     x <- matrix(stats::rnorm(240), 80)
@@ -236,7 +236,7 @@ multinomial_loss <- function(x, y, data) {
   -mean(log(p[data$y_test == 1]))
 }
 
-test_that("classes are judged by cross-entropy, against multinomial regression on the same rows", {
+test_that("for classes the loss is cross-entropy, compared with multinomial regression on the same rows", {
   networks <- list(
     tanh = input_vector(3) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(3),
     linear = input_vector(3) |> layer_dense(3, bias = TRUE)
@@ -246,10 +246,10 @@ test_that("classes are judged by cross-entropy, against multinomial regression o
   cmp <- compare_architectures(networks, list(classes = task), replicates = 2, control = weak)
   expect_identical(vapply(cmp$runs, typeof, ""), run_types)
   expect_by_hand_of_rows(cmp, control = weak)
-  # The bound 1e-6 of the gradient, far from the loss on other rows.
+  # The bound 1e-6 of the gradient; the loss is on other rows.
   expect_equal(cmp$runs$linear_loss, rep(multinomial_loss(task$data$x, task$data$y, task$data), 4), tolerance = 1e-4)
   expect_identical(cmp$runs$excess_loss, cmp$runs$loss - cmp$runs$linear_loss)
-  # scores of the rows held out
+  # Scores on held-out rows.
   shares <- colMeans(task$data$y)
   null <- -mean(log(shares[max.col(task$data$y_test)]))
   for (i in 1:4) {
@@ -261,7 +261,7 @@ test_that("classes are judged by cross-entropy, against multinomial regression o
   expect_equal(cmp$runs$null_loss, rep(null, 4), tolerance = 1e-12)
   expect_equal(cmp$runs$relative_loss, cmp$runs$loss / null, tolerance = 1e-12)
   expect_output(print(cmp), "mean excess loss")
-  # Rows drawn with replacement, and rows without those set aside.
+  # Rows drawn with replacement, and rows without the validation rows.
   cmp <- compare_architectures(networks["linear"], list(classes = task), replicates = 2, n_obs = 50)
   for (i in 1:2) {
     drawn <- fit(networks$linear, task, seed = cmp$runs$seed[[i]], n_obs = 50)$rows
@@ -274,7 +274,7 @@ test_that("classes are judged by cross-entropy, against multinomial regression o
   expect_equal(cmp$runs$linear_loss, multinomial_loss(kept$x, kept$y, task$data), tolerance = 1e-4)
 })
 
-test_that("one logit is enough for two classes", {
+test_that("one logit is sufficient for two classes", {
   networks <- list(
     one = input_vector(3) |> layer_dense(1, bias = TRUE),
     two = input_vector(3) |> layer_dense(2, bias = TRUE)
@@ -289,7 +289,7 @@ test_that("one logit is enough for two classes", {
 
 # ---- the same seed -------------------------------------------------------------------------------
 
-test_that("the same seed gives the same comparison and leaves the user's stream alone", {
+test_that("the same seed gives the same comparison and leaves the user's stream unchanged", {
   withr::local_preserve_seed()
   set.seed(3)
   state <- .Random.seed
@@ -300,7 +300,7 @@ test_that("the same seed gives the same comparison and leaves the user's stream 
   expect_identical(timeless(two), timeless(one))
 })
 
-test_that("without a seed set.seed() governs, and the seed is kept", {
+test_that("without a seed set.seed() determines the result, and the seed is stored", {
   draw <- function() compare_architectures(nets["dense"], tasks["ar"], replicates = 2, seed = NULL)
   withr::local_preserve_seed()
   set.seed(3)
@@ -313,7 +313,7 @@ test_that("without a seed set.seed() governs, and the seed is kept", {
   expect_identical(timeless(again), timeless(one))
 })
 
-test_that("two workers give the same runs as none, failed ones included", {
+test_that("two workers give the same runs as one process, failed ones included", {
   big <- set_coef(nets$dilated, rep(1e200, 7))
   compare <- function(n_obs) {
     compare_architectures(c(nets, list(big = big)), tasks, replicates = 3, n_obs = n_obs)
@@ -340,18 +340,18 @@ test_that("an interrupt returns the runs that workers have finished", {
   })
   expect_message(stopped <- compare_architectures(nets, tasks, replicates = 3), "Interrupted")
   done <- is.na(stopped$runs$error)
-  # two chunks: the first holds two runs, the others one
+  # Two chunks: the first has two runs, the others one.
   expect_true(sum(done) %in% 2:3)
   expect_identical(unique(stopped$runs$error[!done]), "interrupted")
   expect_true(all(is.na(stopped$runs$loss[!done])))
   expect_equal(stopped$runs$loss[done], full$runs$loss[done], tolerance = 1e-8)
-  # the workers are free again
+  # The workers can be used again.
   expect_same_runs(compare_architectures(nets, tasks, replicates = 3), full)
 })
 
-# ---- trouble -------------------------------------------------------------------------------------
+# ---- failures ------------------------------------------------------------------------------------
 
-test_that("runs that fail stay as rows, with what was said", {
+test_that("failed runs are kept as rows with their error messages", {
   big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
   expect_warning(cmp <- compare_architectures(c(nets["dense"], big), tasks, replicates = 2), NA)
   failed <- cmp$runs$network == "big"
@@ -378,13 +378,13 @@ test_that("an error in one task is a row of that task", {
   expect_identical(is.na(cmp$runs$loss), !is.na(cmp$runs$error))
 })
 
-test_that("runs that do not converge are rows with their loss and what was said", {
-  # not a warning a run, but that starts end at other losses is said
+test_that("unconverged runs are rows with their loss and message", {
+  # There is no warning for each run, but one for starts that end at different losses.
   expect_warning(
     cmp <- compare_architectures(nets, tasks["sparse"], replicates = 2, control = list(max_iterations = 1)),
     class = "capalloc_warning_starts"
   )
-  # dense() alone is solved directly
+  # A single dense layer is solved directly.
   free <- cmp$runs$network == "dense"
   expect_identical(cmp$runs$converged, free)
   expect_identical(cmp$runs$error, ifelse(free, NA, "not converged: exhausted"))
@@ -396,7 +396,7 @@ test_that("runs that do not converge are rows with their loss and what was said"
   expect_identical(runs[c("total_capacity", "loss")], list(0, 1), ignore_attr = TRUE)
 })
 
-test_that("an interrupt in the middle of a run returns those before it", {
+test_that("an interrupt during a run returns the runs before it", {
   finished <- compare_architectures(nets[1:2], tasks["ar"], replicates = 3, n_obs = 30)
   task <- counted_task(tasks$ar, at = 5L, act = rlang::interrupt)
   expect_message(
@@ -414,7 +414,7 @@ test_that("an interrupt in the middle of a run returns those before it", {
   expect_identical(summary(cmp)$runs, c(3L, 1L))
 })
 
-test_that("progress is reported, one step per run, and silent where nobody asked", {
+test_that("progress is reported once per run, and only where it is enabled", {
   seen <- NULL
   compare <- function() compare_architectures(nets, tasks, replicates = 2)
   expect_identical(with_steps(compare(), function(done) seen <<- c(seen, done)), 12)
@@ -462,11 +462,11 @@ test_that("summary() has means and Student intervals over replicates", {
   expect_true(all(rows$runs == 3 & rows$failed == 0 & rows$unconverged == 0))
   wider <- summary(cmp)
   expect_true(all(wider$loss_low < rows$loss_low & wider$loss_high > rows$loss_high))
-  # rows of it are no summary of the whole
+  # A subset of its rows is a plain data frame.
   expect_identical(class(rows[1:2, ]), "data.frame")
 })
 
-test_that("summary() and print say how many runs are undecided, and the range of their totals", {
+test_that("summary() and print() show the number of undecided runs and the range of their totals", {
   cmp <- compare_architectures(nets["dilated"], tasks["ar"], replicates = 3)
   cmp$runs$rank_low <- c(4L, 3L, 4L)
   cmp$runs$rank_high <- c(4L, 4L, 6L)
@@ -488,9 +488,9 @@ test_that("summary() and print say how many runs are undecided, and the range of
   expect_output(print(cmp), "1 of 3 runs has a loss above that of the best constant", fixed = TRUE)
 })
 
-test_that("the generic rank of an architecture stands beside its runs", {
+test_that("summary() has the generic rank of each architecture", {
   shared <- list(
-    # dilated: L + 1; low rank: r (m + n - r); a recurrence of 2 units: 2 H; not linear: none
+    # dilated: L + 1; low rank: r (m + n - r); a recurrence of 2 units: 2 H; nonlinear: none
     dilated = arch_dilated(8, filters = 1), low = input_vector(8) |> layer_dense(2) |> layer_dense(3),
     diagonal = diagonal$diagonal, tanh = arch_dense(8) |> layer_activation("tanh")
   )
@@ -501,7 +501,7 @@ test_that("the generic rank of an architecture stands beside its runs", {
   expect_identical(summary(cmp)$generic_rank, c(4L, 4L))
 })
 
-test_that("comparisons that were made before there were these columns print", {
+test_that("comparisons made by earlier versions print", {
   cmp <- quiet(compare_architectures(nets[1:2], tasks, replicates = 2))
   old <- cmp
   old$version <- old$generic_rank <- NULL
@@ -517,7 +517,7 @@ test_that("comparisons that were made before there were these columns print", {
   expect_equal(quiet(contrast_architectures(old))$estimate, quiet(contrast_architectures(cmp))$estimate)
 })
 
-test_that("summary() counts what failed and leaves it out of the means", {
+test_that("summary() counts failed runs and leaves them out of the means", {
   stopping <- counted_task(tasks$ar, at = 3L, act = function() stop("no more"))
   cmp <- compare_architectures(nets["dense"], list(a = stopping), replicates = 3, n_obs = 30)
   rows <- summary(cmp)
@@ -538,7 +538,7 @@ test_that("summary() counts what failed and leaves it out of the means", {
   expect_false(is.na(single$loss))
 })
 
-test_that("means over no runs are missing", {
+test_that("means over no runs are NA", {
   big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
   rows <- as.data.frame(summary(compare_architectures(big, tasks["ar"], replicates = 2)))
   expect_identical(unlist(rows[3:9]), c(0L, 2L, 0L, 0L, 0L, 7L, 4L), ignore_attr = TRUE)
@@ -546,7 +546,7 @@ test_that("means over no runs are missing", {
   expect_false(any(vapply(rows, function(x) any(is.nan(x)), NA)))
 })
 
-test_that("what the intervals speak of is said", {
+test_that("summary() states what its intervals are conditional on", {
   varies <- function(...) attr(summary(compare_architectures(..., replicates = 2)), "varies")
   expect_match(varies(nets["dense"], tasks["ar"]), "only the starting weights")
   expect_match(varies(with_bias["dense"], sunspots), "only the starting weights")
@@ -566,7 +566,7 @@ test_that("tidy() gives the runs and glance() one row", {
 })
 
 test_that("comparisons and summaries print", {
-  # on samples, so that no printed digit is rounding
+  # on samples, so that no printed digit is rounding error
   cmp <- compare_architectures(nets[c("dense", "conv")], tasks, replicates = 2, n_obs = 30)
   expect_snapshot({
     cmp
@@ -582,7 +582,7 @@ test_that("comparisons and summaries print", {
 
 # ---- bad arguments -------------------------------------------------------------------------------
 
-test_that("lists of networks and tasks are checked", {
+test_that("invalid lists of networks and tasks are refused", {
   net <- nets$dense
   ar <- tasks["ar"]
   texts <- c(
@@ -602,7 +602,7 @@ test_that("lists of networks and tasks are checked", {
   expect_snapshot(writeLines(texts))
 })
 
-test_that("elements without a name are said by number", {
+test_that("elements without a name are identified by number", {
   net <- nets$dense
   said <- function(networks) bad(compare_architectures(networks, tasks["ar"]), "value")
   expect_match(said(list(a = net, net, b = net, net)), "Elements 2 and 4 have none", fixed = TRUE)
@@ -611,7 +611,7 @@ test_that("elements without a name are said by number", {
   expect_match(said(missing), "Element 2 has none", fixed = TRUE)
 })
 
-test_that("numbers of runs and observations, seeds and further arguments are checked", {
+test_that("invalid replicates, n_obs, seeds and further arguments are refused", {
   compare <- function(...) compare_architectures(nets["dense"], tasks["ar"], ...)
   texts <- c(
     bad(compare(replicates = 0), "value"),
@@ -637,11 +637,11 @@ test_that("arguments of fit() are checked before the first run", {
   expect_match(bad(compare(control = list(epochs = 3)), "value"), "`control`")
 })
 
-test_that("calls made by do.call() get the same errors", {
+test_that("calls by do.call() give the same errors", {
   bad(do.call(compare_architectures, list(list(a = 1), tasks)), "type")
 })
 
-test_that("networks on grids and on vectors stand beside each other", {
+test_that("networks on grids and vectors can be compared", {
   task <- task_image(3, 3, range = 2)
   networks <- list(grid = input_grid(3, 3) |> layer_dense(1), vector = input_vector(9) |> layer_dense(1))
   cmp <- compare_architectures(networks, list(image = task), replicates = 1)

@@ -1,10 +1,10 @@
-# Stacks of alike layers: which networks are one.
+# Stacks of equal layers: which networks qualify.
 
 profile_of <- function(d, kind, depth = NULL) {
   d$capacity[d$kind == kind & (is.null(depth) | d$depth %in% depth)]
 }
 
-test_that("a layer of zeros changes nothing", {
+test_that("a layer of zeros does not change the limit", {
   steps <- \(x) layer_residual(x, \(y) layer_conv(y, 1, 3, padding = "same"))
   one <- diffusion_limit(set_coef(input_sequence(9) |> steps(), c(1, 2, 3)), list(position = 4))
   two <- diffusion_limit(set_coef(input_sequence(9) |> steps() |> steps(), c(0, 0, 0, 1, 2, 3)), list(position = 4))
@@ -12,7 +12,7 @@ test_that("a layer of zeros changes nothing", {
   expect_identical(glance(two)[-1], glance(one)[-1])
 })
 
-test_that("gates are those of a task or of data", {
+test_that("gates are computed from a task or from data", {
   net <- uneven_chains()$channels
   from <- list(position = 4, channel = 1)
   x <- test_inputs(net, 30, 1)
@@ -26,7 +26,7 @@ test_that("gates are those of a task or of data", {
   expect_gt(max(abs(moved$capacity - diffusion_limit(one, from)$capacity)), 1e-3)
 })
 
-test_that("what is no such stack is refused with the reason", {
+test_that("networks that are no such stack are refused with the reason", {
   chain <- residual_chain(9, 2, 1)
   conv <- input_sequence(9) |> layer_conv(1, 3, padding = "same")
   drawn <- function(net) initialise(net, seed = 1)

@@ -1,4 +1,4 @@
-# What layers can see, and where their capacity is.
+# Effective receptive fields of layers.
 
 equal_stack <- function(n, L, padding = "same") {
   net <- input_sequence(n)
@@ -6,7 +6,7 @@ equal_stack <- function(n, L, padding = "same") {
   set_coef(net, rep(1, 3 * L))
 }
 
-test_that("equal layers follow the square root of depth", {
+test_that("fields of equal layers grow as the square root of depth", {
   net <- equal_stack(64, 8)
   field <- effective_receptive_field(net, output = "middle")
   expect_equal(field$sd, sqrt(2 / 3 * 1:8), tolerance = 1e-12)
@@ -18,9 +18,9 @@ test_that("equal layers follow the square root of depth", {
   expect_equal(glance(effective_receptive_field(equal_stack(64, 2), output = "middle"))$exponent, 0.5)
   expect_identical(c(g$layers, g$depth, g$size, g$region_size), c(8L, 8L, 17L, 9L))
   expect_equal(g$share, 9 / 17)
-  # what diffusion_limit() says of it
+  # diffusion_limit() gives the same variance.
   expect_equal(g$sd^2, glance(diffusion_limit(net, list(position = 32)))$variance_finite)
-  # doubling dilations do not
+  # With doubling dilations the growth is faster.
   dilated <- input_sequence(64)
   for (d in 2^(0:5)) dilated <- layer_conv(dilated, 1, 2, dilation = d)
   field <- effective_receptive_field(set_coef(dilated, rep(1, 12)))
@@ -55,7 +55,7 @@ test_that("means, widths and windows are those of propagated capacity", {
     inside <- x >= last$region_from & x <= last$region_to
     expect_gte(sum(kappa[inside]) / sum(kappa), 0.95 - 1e-9)
   }
-  # the third layer's newest position, all channels
+  # The third layer's newest position, all channels.
   head <- with_test_coef(net, 3)
   head$layers <- c(net$layers[1:3], layer_last(new_network(net$input, net$layers[1:3]))$layers[4])
   head$coef <- net$coef[seq_len(capalloc:::layers_params(net$layers[1:3]))]
@@ -63,7 +63,7 @@ test_that("means, widths and windows are those of propagated capacity", {
   expect_equal(effective_receptive_field(net)$mean[[3]], sum(seq_along(kappa) * kappa) / sum(kappa))
 })
 
-test_that("method gradient averages the squared slopes of linearise()", {
+test_that("method = \"gradient\" averages the squared slopes of linearise()", {
   net <- with_test_coef(input_sequence(7, channels = 2) |> layer_conv(2, 3, padding = "same", bias = TRUE) |>
     layer_activation("gelu") |> layer_conv(1, 3) |> layer_last(), 2)
   x <- test_inputs(net, 6, 1)
@@ -75,12 +75,12 @@ test_that("method gradient averages the squared slopes of linearise()", {
   task <- task_data(x, x[, 1])
   expect_identical(effective_receptive_field(net, "gradient", task = task)[4, "sd"],
     effective_receptive_field(net, "gradient", data = task$data$x)[4, "sd"])
-  # of a linear network with one channel the effective weights, which are what mode linear shares out
+  # For a linear network with one channel these are the squared effective weights, which mode linear distributes.
   line <- with_test_coef(input_sequence(12) |> layer_conv(1, 3) |> layer_conv(1, 2, dilation = 4), 1)
   expect_equal(effective_receptive_field(line, "gradient")$sd, effective_receptive_field(line, "linear")$sd)
 })
 
-test_that("windows are the shortest, and of those the heaviest", {
+test_that("windows are the shortest, and the heaviest of these", {
   slow <- function(w, level) {
     for (size in seq_along(w)) {
       sums <- vapply(seq_len(length(w) - size + 1), function(i) sum(w[i + seq_len(size) - 1]), 0)
@@ -98,7 +98,7 @@ test_that("windows are the shortest, and of those the heaviest", {
   expect_identical(smallest_window(c(0, 1, 1, 0), 1 - 1e-9), 2:3)
 })
 
-test_that("grids have rows and columns, each with its marginal", {
+test_that("on grids rows and columns have separate marginals", {
   net <- input_grid(11, 9) |> layer_conv(1, c(3, 1), padding = "same") |> layer_conv(1, c(3, 5), padding = "same")
   field <- effective_receptive_field(set_coef(net, rep(1, 18)), output = "middle")
   expect_identical(field$dimension, c("row", "column", "row", "column"))
@@ -109,7 +109,7 @@ test_that("grids have rows and columns, each with its marginal", {
   expect_identical(glance(field)$dimension, c("row", "column"))
 })
 
-test_that("a fit is its network with its task or its inputs", {
+test_that("a fit is treated as its network with its task or inputs", {
   task <- task_fgn(8, 0.8)
   net <- input_sequence(8) |> layer_conv(2, 3) |> layer_activation("tanh") |> layer_dense(1)
   trained <- suppressWarnings(fit(net, task, "lbfgs", n_obs = 30, seed = 1, control = list(max_iterations = 2)))
@@ -119,7 +119,7 @@ test_that("a fit is its network with its task or its inputs", {
     effective_receptive_field(trained$network, "gradient", data = fit_rows(trained)$x))
 })
 
-test_that("nothing seen, and nothing that comes, are NA", {
+test_that("fields without inputs or without capacity are NA", {
   dead <- set_coef(input_sequence(4) |> layer_conv(1, 2) |> layer_dense(1), c(0, 0, 1, 1, 1))
   field <- effective_receptive_field(dead)
   expect_true(all(is.na(field$sd)) && all(is.na(field$region_size)))
@@ -128,7 +128,7 @@ test_that("nothing seen, and nothing that comes, are NA", {
   expect_s3_class(field, c("ca_field", "ca_frame", "data.frame"), exact = TRUE)
 })
 
-test_that("fields print, and bad input is refused by name", {
+test_that("fields print, and bad arguments are refused by name", {
   net <- equal_stack(16, 2)
   curved <- initialise(layer_activation(input_sequence(4) |> layer_conv(1, 2), "relu"), seed = 1)
   vector <- initialise(input_vector(3) |> layer_dense(1), seed = 1)

@@ -1,6 +1,6 @@
-# Measures of one depth on random weights, against loops.
+# Measures at one depth for random weights, compared with loops.
 
-# A residual network of convolutions, with coefficients or without.
+# Returns a residual network of convolutions, with coefficients if `coef` is given.
 residual_network <- function(depth, scale, input, coef = NULL, activation = "tanh", ...) {
   for (l in seq_len(depth)) {
     input <- layer_residual(input, function(x) layer_activation(layer_conv(x, ...), activation), scale = scale)
@@ -8,7 +8,7 @@ residual_network <- function(depth, scale, input, coef = NULL, activation = "tan
   if (is.null(coef)) input else set_coef(input, rep_len(coef, capalloc:::n_params(input)))
 }
 
-test_that("a random measure is the twin's gradient, and its gates those of a loop", {
+test_that("a random measure uses the twin's gradient, and its gates equal those of a loop", {
   study <- scaling_study(depths = 2:3, exponents = 0.5, mode = "independent", activation = "tanh", channels = 2,
     draws = 3, seed = 4)
   chain <- list(activation = "tanh", channels = 2L, mixing = TRUE)
@@ -31,7 +31,7 @@ test_that("a random measure is the twin's gradient, and its gates those of a loo
   test <- stats::t.test(diff(matrix(log(study$growth), 2, byrow = TRUE)) / log(3 / 2), conf.level = 0.99)
   expect_equal(c(glance(study)$conf.low, glance(study)$conf.high), c(test$conf.int), tolerance = 1e-10)
   expect_equal(glance(study)$critical.high, 0.5 + test$conf.int[[2]] / 2, tolerance = 1e-10)
-  # gates of one activation, averaged over positions and inputs
+  # Gates of one activation, averaged over positions and inputs.
   case <- capalloc:::new_case(about, 1, 0.5)
   theta <- capalloc:::with_seed(1, case$draw())
   n <- prod(case$network$input$shape)
@@ -52,14 +52,14 @@ test_that("borders of the random chain are not reached", {
       n <- prod(case$network$input$shape)
       drawn <- capalloc:::with_seed(1, list(theta = case$draw(), x = rnorm(n), w = rnorm(8)))
       g <- .Call(capalloc:::ffi_linearise, case$read, c(drawn$theta, drawn$w), matrix(drawn$x, 1))[seq_len(n)]
-      # what is within two positions of a border
+      # Gradients within two positions of a border.
       outer <- c(1:16, n - 0:15)
       expect_lt(sum(g[outer]^2) / sum(g^2), 1e-8, label = paste(mode, a))
     }
   }
 })
 
-test_that("draws are those of the seed, and more of them do not change the first", {
+test_that("the seed determines the draws, and more draws keep the first ones", {
   few <- function(...) scaling_study(depths = c(2, 3), exponents = c(0.5, 1), mode = "recurrent", channels = 2, ...)
   set.seed(3)
   before <- .Random.seed
@@ -74,11 +74,11 @@ test_that("draws are those of the seed, and more of them do not change the first
   expect_false(identical(c$spread, b$spread))
   set.seed(3)
   expect_identical(few(draws = 2), c)
-  # the same draws for all exponents
+  # The same draws are used for all exponents.
   expect_identical(a$seed[a$exponent == 0.5], a$seed[a$exponent == 1])
 })
 
-test_that("draws that do not move are said, and left out", {
+test_that("draws with zero gradients give a warning and are left out", {
   still <- function(depth, scale) residual_network(depth, scale, input_sequence(5), 1, filters = 1, kernel = 1)
   expect_warning(study <- scaling_study(still, 2:3, 0.5), class = "capalloc_warning_scaling")
   expect_true(all(is.na(study$growth)))
@@ -88,7 +88,7 @@ test_that("draws that do not move are said, and left out", {
   expect_error(ggplot2::autoplot(study), class = "capalloc_error_value")
 })
 
-test_that("gradients that overflow are values", {
+test_that("gradients that overflow are NA", {
   expect_warning(study <- scaling_study(depths = c(2, 700), exponents = 0, mode = "shared", sigma = 9, channels = 2,
     activation = "abs", draws = 1, seed = 1, limit = Inf), class = "capalloc_warning_scaling")
   expect_identical(is.na(study$spread), c(FALSE, TRUE))

@@ -1,7 +1,7 @@
 # Densities of reflected diffusions.
 
-test_that("the density of reflected diffusions is that of fine walks", {
-  # cells of 1/20, their rates central differences, exp() by squaring
+test_that("the density of reflected diffusions is the limit of fine random walks", {
+  # Cells of 1/20, rates by central differences, the matrix exponential by squaring.
   walk <- function(x0, drift, sd, length, cells) {
     h <- length / cells
     up <- sd^2 / (2 * h^2) + drift / (2 * h)
@@ -18,21 +18,21 @@ test_that("the density of reflected diffusions is that of fine walks", {
   x <- (seq_len(cells) - 0.5) * 8 / cells
   for (case in list(c(30, 0, 2), c(30, 1, 2), c(159, -4, 3), c(2, 9, 5), c(80, -6, 20))) {
     wanted <- walk(x[[case[[1]]]], case[[2]], case[[3]], 8, cells)
-    # the walk is off by the square of a cell
+    # The error of the walk is of the order of the squared cell.
     expect_near(reflected_density(x, x[[case[[1]]]], case[[2]], case[[3]], 8), wanted, 2e-3)
   }
-  # where it has settled, both forms
+  # Near the stationary distribution both expansions agree.
   for (drift in c(0, 3, -200)) {
     expect_near(reflected_density(x, 1, drift, 79.9, 8), reflected_density(x, 1, drift, 80.1, 8), 2e-3)
   }
-  # strong drifts, far ends: neither overflows nor loses what is large
+  # Strong drifts and distant ends: no overflow, and large values are accurate.
   at <- (seq_len(8000) - 0.5) / 4
   for (case in list(c(1500, -400, 20), c(1999, -2500, 50), c(300, 900, 30))) {
     found <- reflected_density(at, case[[1]], case[[2]], case[[3]], 2000)
     expect_true(all(is.finite(found) & found >= 0))
     reached <- case[[1]] + case[[2]]
     if (reached > 0 && reached < 2000) expect_near(found, dnorm(at, reached, case[[3]]), 1e-12)
-    # against a wall it falls by exp(-2) in one position: midpoints of quarters are off by a percent
+    # At a wall the density falls by exp(-2) per position, so midpoints of quarters have errors of a percent.
     expect_equal(sum(found) / 4, 1, tolerance = 0.02)
   }
 })

@@ -1,6 +1,6 @@
 # Scaling studies: closed forms of mode total, dense and complex-step twins, and the exponents of random weights.
 
-# A residual network of convolutions, with coefficients or without.
+# Returns a residual network of convolutions, with coefficients if `coef` is given.
 residual_network <- function(depth, scale, input, coef = NULL, activation = "tanh", ...) {
   for (l in seq_len(depth)) {
     input <- layer_residual(input, function(x) layer_activation(layer_conv(x, ...), activation), scale = scale)
@@ -8,13 +8,13 @@ residual_network <- function(depth, scale, input, coef = NULL, activation = "tan
   if (is.null(coef)) input else set_coef(input, rep_len(coef, capalloc:::n_params(input)))
 }
 
-test_that("mode total has the slope 1 - 2a, and the growth, spread and survival of theory", {
+test_that("mode total has the slope 1 - 2a and the predicted growth, spread and survival", {
   depths <- c(3, 4, 8, 16, 32, 64)
   for (sigma in c(1, 0.3, 2)) {
     study <- scaling_study(depths = rev(depths), exponents = c(0.7, 0, 0.25, 0.5, 1), sigma = sigma)
     slopes <- glance(study)
     expect_identical(slopes$exponent, c(0.7, 0, 0.25, 0.5, 1))
-    # asked for to 1e-6; only rounding is left
+    # The documentation promises 1e-6; the actual error is rounding error.
     expect_near(slopes$slope, 1 - 2 * slopes$exponent, 1e-12)
     expect_near(c(slopes$conf.low, slopes$conf.high), rep(slopes$slope, 2), 1e-12)
     expect_near(slopes$critical, rep(0.5, 5), 1e-12)
@@ -28,7 +28,7 @@ test_that("mode total has the slope 1 - 2a, and the growth, spread and survival 
     expect_true(all(is.na(study$decoupling)) && all(is.na(study$seed)))
     expect_identical(unique(study$depth), as.integer(depths))
   }
-  # with channels, gates of any q, and a second layer of weights
+  # With channels, gates with any q, and a second layer of weights.
   for (activation in c("relu", "tanh")) {
     study <- scaling_study(depths = c(2, 5, 9), exponents = 0.3, activation = activation, channels = 3, mixing = TRUE)
     expect_near(glance(study)$slope, 0.4, 1e-12)
@@ -37,7 +37,7 @@ test_that("mode total has the slope 1 - 2a, and the growth, spread and survival 
   }
 })
 
-test_that("mode total is the twin's in given architectures, on sequences and grids", {
+test_that("mode total equals the twin in given architectures, on sequences and grids", {
   sequence <- function(depth, scale) {
     residual_network(depth, scale, input_sequence(12, channels = 2), c(0.3, -1, 0.5, 2, 0.1), filters = 2, kernel = 3,
       padding = "same")
@@ -56,7 +56,7 @@ test_that("mode total is the twin's in given architectures, on sequences and gri
       slices <- twin_slices(network$layers, network$coef)
       kappa <- array(twin_flow(slices, list(unit = c(middle), constant = 0, lost = 0))$unit, shape)
       variance <- function(weight) sum(weight * seq_along(weight)^2) - sum(weight * seq_along(weight))^2
-      # the twin's q is an integral of differences
+      # The twin's q is an integral by differences.
       expect_near(study$spread[[i]], variance(apply(kappa, 2, sum)) + variance(apply(kappa, 3, sum)), 1e-5)
     }
     y <- log(study$growth[study$exponent == 0.8])
@@ -64,12 +64,12 @@ test_that("mode total is the twin's in given architectures, on sequences and gri
     expect_equal(unlist(glance(study)[2, c("slope", "conf.low", "conf.high")], use.names = FALSE),
       c(coef(line)[[2]], confint(line, "x", 0.99)), tolerance = 1e-10)
   }
-  # all taps alike, borders out of reach: the slope is exact on a grid, whatever a step's second moment
+  # Equal taps and borders out of reach: the slope is exact on a grid, for any second moment of a step.
   plain <- function(depth, scale) residual_network(depth, scale, input_grid(13, 13), 0.2, filters = 1, kernel = 3,
     padding = "same")
   exact <- scaling_study(plain, depths = c(2, 3, 5), exponents = c(0.1, 0.5))
   expect_near(glance(exact)$slope, c(0.8, 0), 1e-12)
-  # dilations that differ: L p of the second moments of their steps
+  # Different dilations: L p of the second moments of their steps.
   dilated <- function(depth, scale) {
     net <- input_sequence(41)
     for (l in seq_len(depth)) {
@@ -81,7 +81,7 @@ test_that("mode total is the twin's in given architectures, on sequences and gri
 })
 
 test_that("independent weights have the exponent 1/2, shared ones 1", {
-  # depths 16 to 256 and more draws are in bench/scaling.R
+  # Depths 16 to 256 and more draws are in bench/scaling.R.
   for (activation in c("relu", "tanh", "abs")) {
     found <- glance(scaling_study(depths = c(16, 64), exponents = 0.5, mode = "independent",
       activation = activation, draws = 100, seed = 1))
@@ -93,7 +93,7 @@ test_that("independent weights have the exponent 1/2, shared ones 1", {
     found <- glance(scaling_study(depths = c(16, 64), exponents = 1, mode = mode, draws = 40, seed = 1))
     expect_true(found$critical.low < 1 && found$critical.high > 1 && found$critical.low > 0.75, label = mode)
   }
-  # gates depend on the weights of their layer: relu has a mean and drifts, tanh has none
+  # Gates depend on the weights of their layer: relu outputs have a nonzero mean and drift, tanh outputs do not.
   drift <- function(activation) glance(scaling_study(depths = c(16, 64), exponents = 0.5, mode = "independent",
     mixing = FALSE, activation = activation, draws = 40, seed = 1))
   expect_gt(drift("relu")$critical.low, 0.55)
@@ -101,7 +101,7 @@ test_that("independent weights have the exponent 1/2, shared ones 1", {
   expect_true(tanh$critical.low < 0.5 && tanh$critical.high > 0.5)
 })
 
-test_that("survival falls, stays or rises, and decoupling is that of Gaussian gates", {
+test_that("survival decreases, is constant or increases, and decoupling is that of Gaussian gates", {
   study <- scaling_study(depths = c(8, 32), exponents = c(0.2, 0.5, 0.8), mode = "independent", draws = 20, seed = 2)
   means <- summary(study)
   expect_identical(means$n, rep(20L, 6))
@@ -110,11 +110,11 @@ test_that("survival falls, stays or rises, and decoupling is that of Gaussian ga
   change <- diff(matrix(means$survival, 2))
   expect_lt(change[[1]], -0.05)
   expect_gt(change[[3]], 0.05)
-  # relu: 1 - (1/2 + asin(rho)/pi)^2 is 3/4 at rho = 0, a little less for the rho of 8 random channels
+  # relu: 1 - (1/2 + asin(rho)/pi)^2 is 3/4 at rho = 0, slightly less for the rho of 8 random channels.
   expect_near(means$decoupling, rep(0.74, 6), 0.03)
 })
 
-test_that("given architectures are drawn where they have no coefficients, and share where that is asked", {
+test_that("given architectures without coefficients get random ones, shared where requested", {
   bare <- function(depth, scale) residual_network(depth, scale, input_sequence(2 * depth + 1), activation = "relu",
     filters = 1, kernel = 3, padding = "same")
   study <- scaling_study(bare, depths = 2:4, exponents = 0.5, draws = 5, seed = 1)
@@ -142,13 +142,13 @@ test_that("given architectures are drawn where they have no coefficients, and sh
   expect_error(scaling_study(biased, 2:3, 1, mode = "shared"), class = "capalloc_error_shape")
 })
 
-test_that("a study prints what it found", {
+test_that("a study prints its results", {
   expect_snapshot(scaling_study(depths = c(4, 8, 16)))
   expect_identical(class(tidy(scaling_study(depths = 2:3))), "data.frame")
   expect_identical(glance(scaling_study(depths = 2:3, exponents = 0.5))$conf.low, NA_real_)
 })
 
-test_that("bad input is refused", {
+test_that("bad arguments are refused", {
   expect_snapshot(error = TRUE, {
     scaling_study(depths = c(4, 0))
     scaling_study(depths = c(4, -8))

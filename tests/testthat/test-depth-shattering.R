@@ -13,7 +13,7 @@ normal_rows <- function(N, n, seed = 1) {
   withr::with_seed(seed, matrix(rnorm(N * n), N), .rng_kind = "Mersenne-Twister", .rng_normal_kind = "Inversion")
 }
 
-test_that("gradients of a linear network are the same everywhere", {
+test_that("gradients of a linear network are the same at all inputs", {
   nets <- named_networks()
   for (name in names(nets)) {
     if (length(nets[[name]]$layers) == 0) next
@@ -29,7 +29,7 @@ test_that("gradients of a linear network are the same everywhere", {
 })
 
 test_that("bins do not depend on the unit of the inputs", {
-  net <- relu_nets(5, 1, 2)$plain # without biases: gradients do not either
+  net <- relu_nets(5, 1, 2)$plain # without biases gradients do not depend on it either
   x <- normal_rows(8, 2)
   s <- shattering(net, x, bins = 4)
   for (unit in c(1e-3, 1e3)) {
@@ -40,7 +40,7 @@ test_that("bins do not depend on the unit of the inputs", {
   }
 })
 
-test_that("correlations are those of linearise(), bin by bin", {
+test_that("correlations equal those of linearise(), bin by bin", {
   nets <- curved_networks()
   for (name in c("relu_deep", "gelu", "lstm_sequence", "parallel_curved", "grid_max")) {
     net <- nets[[name]]
@@ -65,7 +65,7 @@ test_that("correlations are those of linearise(), bin by bin", {
   }
 })
 
-test_that("the network is cut after each layer that is not linear, and at its end", {
+test_that("gradients are taken after each nonlinear layer and at the output", {
   net <- input_vector(3) |> layer_dense(4) |> layer_activation("relu") |> layer_dense(4) |>
     layer_residual(\(x) x |> layer_dense(4) |> layer_activation("tanh")) |> layer_dense(2)
   net <- with_test_coef(net, 1)
@@ -84,11 +84,11 @@ test_that("wide networks of independent weights have the product of gate correla
   rho <- cov2cor(tcrossprod(x))
   rho <- rho[upper.tri(rho)]
   product <- 1
-  # pre-activations of the first layer have the correlation of the inputs, of deeper ones the relu's
+  # Pre-activations of the first layer have the correlation of the inputs, deeper ones that after relu.
   for (l in 1:3) {
     K <- decoupling("relu", correlation = rho)$gate_correlation
     product <- product * K
-    # a width of 300 is off by about 1 / sqrt(300) a layer; the three means are 0.1 apart and more
+    # A width of 300 has errors of about 1 / sqrt(300) per layer; the three means are at least 0.1 apart.
     expect_near(glance(shattering(net, x))$correlation[[l]], mean(product), 0.04)
     rho <- pmin((sqrt(1 - rho^2) + rho * (pi - acos(rho))) / pi, 1)
   }
@@ -115,7 +115,7 @@ test_that("a path has one distance for each number of steps", {
   expect_identical(first$pairs, 30:1)
   x <- cbind(seq(-1, 2, length.out = 31), 1)
   expect_equal(first$correlation[[30]], shattering(net, x[c(1, 31), ])$correlation[[1]])
-  # data as rows, in the same bins
+  # The same points given as rows, in the same bins.
   expect_equal(glance(s)$correlation, glance(shattering(net, x))$correlation)
 })
 
@@ -132,13 +132,13 @@ test_that("inputs without gradients are counted and left out", {
   expect_identical(glance(zero)$dead, 3L)
 })
 
-test_that("half is where the line through the bins comes down to 1/2", {
+test_that("half_distance() is where the line through the bins falls to 1/2", {
   expect_equal(half_distance(c(1, 2, 3), c(0.8, 0.6, 0.4)), 2.5)
   expect_equal(half_distance(2, 0), 1)
   expect_true(is.na(half_distance(c(1, 2), c(0.9, 0.6))))
 })
 
-test_that("lists, fits and tasks are taken, and frames are plain where they should be", {
+test_that("lists, fits and tasks are accepted", {
   nets <- relu_nets(6, 2, 4)
   x <- normal_rows(8, 4)
   both <- shattering(nets, x, bins = 3)
@@ -154,11 +154,11 @@ test_that("lists, fits and tasks are taken, and frames are plain where they shou
   trained <- suppressWarnings(fit(net, task_fgn(4, 0.8), "lbfgs", n_obs = 12, seed = 1,
     control = list(max_iterations = 2)))
   expect_identical(shattering(trained)$correlation, shattering(trained$network, fit_rows(trained)$x)$correlation)
-  # the same point twice
+  # The same point twice.
   expect_equal(shattering(nets$plain, x[c(1, 1), ])$distance, c(0, 0))
 })
 
-test_that("results print, and bad input is refused by name", {
+test_that("results print, and bad arguments are refused by name", {
   net <- relu_nets(3, 1, 2)$plain
   x <- diag(2)
   expect_snapshot({

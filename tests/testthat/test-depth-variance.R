@@ -1,6 +1,6 @@
-# The variance of weights that keeps the trace of S.
+# The variance of weights that conserves the trace of S.
 
-test_that("what is expected is the formula, and what is drawn agrees with it", {
+test_that("expected traces follow the formula, and random draws agree with them", {
   widths <- c(6, 24, 12, 48, 8)
   for (activation in c("relu", "abs")) {
     q <- if (activation == "relu") 0.5 else 1
@@ -12,14 +12,14 @@ test_that("what is expected is the formula, and what is drawn agrees with it", {
     expect_equal(at("fan_in", "variance"), c(NA, 1 / (q * widths[-5])))
     expect_equal(at("fan_out", "variance"), c(NA, 1 / (q * widths[-1])))
     expect_equal(at("glorot", "variance"), c(NA, 2 / (q * (widths[-1] + widths[-5]))))
-    # a loop from the output
+    # The recursion from the output.
     trace <- 1
     for (l in 4:1) trace <- c(2 * widths[[l]] / (widths[[l]] + widths[[l + 1]]) * trace[[1]], trace)
     expect_equal(at("glorot", "expected"), trace)
-    # means of 400 draws whose spread is about one: five standard errors
+    # Means of 400 draws with a standard deviation of about one: five standard errors.
     expect_near(study$trace / study$expected, rep(1, 15), 0.25)
     expect_equal(study$per_unit, study$trace / study$units)
-    # the signal per unit is kept by fan_in: E phi(z)^2 = q of both
+    # fan_in conserves the signal per unit: E phi(z)^2 = q for both activations.
     expect_near(at("fan_in", "signal"), rep(1, 5), 0.25)
     g <- glance(study)
     expect_equal(g$trace, c(study$trace[c(1, 6, 11)]))
@@ -42,7 +42,7 @@ test_that("one draw is the gradient and the signal of a network", {
   expect_equal(study$signal[c(1, 3)], c(mean(drawn$x^2), mean(twin_predict(net, matrix(drawn$x, 1))^2)))
 })
 
-test_that("draws are those of the seed", {
+test_that("the seed determines the draws", {
   set.seed(1)
   before <- .Random.seed
   a <- variance_study(c(3, 2), draws = 2, seed = 1)
@@ -52,7 +52,7 @@ test_that("draws are those of the seed", {
   expect_output(print(a), "variance study> relu, widths 3, 2, 2 draws")
 })
 
-test_that("bad input is refused", {
+test_that("bad arguments are refused", {
   expect_snapshot(error = TRUE, {
     variance_study(4)
     variance_study(c(4, 0))

@@ -1,8 +1,7 @@
-# Every routine of the C core called with wrong types, wrong lengths and tampered
-# networks: an R error of the package's own, or a value where the call is still
-# valid, but never a crash.
+# Every routine of the C core is called with wrong types, wrong lengths and tampered networks. The outcome is one of the
+# package's errors, or a value where the call is still valid, but never a crash.
 
-test_that("the calls that are tampered with are those of all registered routines", {
+test_that("calls to tamper with exist for all registered routines", {
   registered <- getDLLRegisteredRoutines("capalloc")
   base <- c(ffi_calls(ffi_networks()$dense),
     list(ffi_activations = list(), ffi_operations = list(), ffi_threads = list(0)))
@@ -13,7 +12,7 @@ test_that("the calls that are tampered with are those of all registered routines
   }
 })
 
-test_that("calls that are not tampered with give an answer", {
+test_that("valid calls return a value", {
   for (network in ffi_networks()) {
     base <- ffi_calls(network)
     for (routine in names(base)) {
@@ -22,7 +21,7 @@ test_that("calls that are not tampered with give an answer", {
   }
 })
 
-test_that("calls for networks that are not linear give an answer", {
+test_that("valid calls for nonlinear networks return a value", {
   for (network in ffi_curved_networks()) {
     base <- ffi_curved_calls(network)
     for (routine in names(base)) {
@@ -32,7 +31,7 @@ test_that("calls for networks that are not linear give an answer", {
   expect_equal(call_core("ffi_activations", list()), activations()$activation)
 })
 
-test_that("what is only for linear networks refuses others, and those without samples", {
+test_that("routines for linear networks refuse nonlinear ones, and routines for samples require rows", {
   network <- ffi_curved_networks()$deep
   graph <- capalloc:::lower(network)
   theta <- with_test_coef(network, 1)$coef
@@ -62,7 +61,7 @@ test_that("what is only for linear networks refuses others, and those without sa
   refused("ffi_capacity", about(matrix(0.5, 2, 3)), list(turned = diag(3), group = NULL))
 })
 
-test_that("activations, products and maxima are checked", {
+test_that("invalid activations, products and maxima are refused", {
   edit <- function(network, kind, ..., which = 1L) {
     graph <- capalloc:::lower(ffi_curved_networks()[[network]])
     at <- which(vapply(graph$ops, function(op) op$kind == kind, NA))[[which]]
@@ -78,21 +77,21 @@ test_that("activations, products and maxima are checked", {
   }
   fault("deep", "phi", from = integer(), text = "wrong number of inputs")
   fault("deep", "phi", from = 1:2, text = "wrong number of inputs")
-  fault("deep", "phi", shape = c(3L, 1L, 1L), text = "inputs with other channels")
-  fault("deep", "phi", from = 0L, text = "inputs with other channels")
+  fault("deep", "phi", shape = c(3L, 1L, 1L), text = "inputs with a different number of channels")
+  fault("deep", "phi", from = 0L, text = "inputs with a different number of channels")
   for (shape in list(c(2L, 2L, 2L), c(2L, 1L, 3L))) {
-    fault("grid_max", "phi", shape = shape, text = "inputs with other positions")
+    fault("grid_max", "phi", shape = shape, text = "inputs with different positions")
   }
   fault("lstm", "product", from = 1L, text = "wrong number of inputs")
   fault("lstm", "product", from = c(1L, 1L, 1L), text = "wrong number of inputs")
-  fault("gru", "product", from = c(0L, 0L), shape = c(2L, 1L, 4L), text = "inputs with other channels")
-  fault("gru", "product", shape = c(1L, 1L, 3L), text = "a loop over different positions")
-  fault("max", "max", shape = c(1L, 1L, 4L), text = "inputs with other channels")
+  fault("gru", "product", from = c(0L, 0L), shape = c(2L, 1L, 4L), text = "inputs with a different number of channels")
+  fault("gru", "product", shape = c(1L, 1L, 3L), text = "a loop with different numbers of positions")
+  fault("max", "max", shape = c(1L, 1L, 4L), text = "inputs with a different number of channels")
   for (i in 1:2) fault("max", "max", window = replace(capalloc:::new_window(2L), i, 0L), text = "a window")
   fault("max", "max", from = 1:2, text = "wrong number of inputs")
 })
 
-test_that("activations and products of a loop cannot read its future", {
+test_that("activations and products of a loop cannot read later positions", {
   for (network in c("lstm", "gru")) {
     graph <- capalloc:::lower(ffi_curved_networks()[[network]])
     for (kind in c("phi", "product")) {
@@ -101,23 +100,24 @@ test_that("activations and products of a loop cannot read its future", {
         broken <- graph
         broken$ops[[at]]$from[[1L]] <- later
         if (later > length(graph$ops)) next
-        expect_error(call_core("ffi_reach", list(broken)), "an input that comes later",
+        expect_error(call_core("ffi_reach", list(broken)), "an input that is not an earlier operation",
           class = "capalloc_error_internal")
       }
     }
-    # The past memory, and the past state, one position back.
+    # The memory cell and the state, one position back.
     for (at in which(vapply(graph$ops, function(op) op$loop == 1L && op$kind %in% c("fixed", "linear"), NA))) {
       if (graph$ops[[at]]$from < at) next
       for (pad in 0:-1) {
         broken <- graph
         broken$ops[[at]]$window[[8L]] <- pad
-        expect_error(call_core("ffi_reach", list(broken)), "reads its own future", class = "capalloc_error_internal")
+        expect_error(call_core("ffi_reach", list(broken)), "reads a value before it is computed",
+          class = "capalloc_error_internal")
       }
     }
   }
 })
 
-test_that("a maximum over an empty window is zero and does not change", {
+test_that("a maximum over an empty window is zero and has zero derivative", {
   graph <- capalloc:::lower(input_sequence(3) |> layer_pool(2, type = "max") |> layer_conv(1, 1))
   graph$ops[[1L]]$window[[8L]] <- 9L # all before the sequence
   theta <- 2
@@ -127,13 +127,13 @@ test_that("a maximum over an empty window is zero and does not change", {
   expect_equal(call_core("ffi_linearise", list(graph, theta, x)), matrix(0, 1, 4))
 })
 
-test_that("no tampered call crashes, and what fails fails with the package's own error", {
+test_that("tampered calls never crash, and fail with the package's own errors only", {
   network <- ffi_networks()$nested
   before <- call_core("ffi_tangent", ffi_calls(network)$ffi_tangent)
   for (seed in 1:3) {
     found <- with_plain_errors(ffi_storm(seed, 2400))
     expect_no_surprise(found, seed, 2400)
-    # Every routine has met both: calls that it refused and calls that it answered.
+    # Every routine has both refused and computed calls.
     expect_true(all(table(found$routine, found$outcome) > 5))
   }
   expect_identical(call_core("ffi_tangent", ffi_calls(network)$ffi_tangent), before)
@@ -149,7 +149,7 @@ test_that("errors of the core are classed conditions with the text of the fault"
     graph$ops[[i]] <- utils::modifyList(graph$ops[[i]], list(...))
     graph
   }
-  expect_error(fault(op(3, from = 3L)), "operation 3 has an input that comes later",
+  expect_error(fault(op(3, from = 3L)), "operation 3 has an input that is not an earlier operation",
     class = "capalloc_error_internal")
   expect_error(fault(op(3, from = 9L)), "an input that does not exist",
     class = "capalloc_error_internal")
@@ -168,7 +168,7 @@ test_that("errors of the core are classed conditions with the text of the fault"
     expect_error(fault(op(1, window = window)), "a window", class = "capalloc_error_internal")
   }
   for (shared in list(NA, 1L, c(TRUE, TRUE), "TRUE", logical())) {
-    expect_error(fault(op(1, shared = shared)), "whether theta is shared",
+    expect_error(fault(op(1, shared = shared)), "the flag for shared theta",
       class = "capalloc_error_internal")
   }
   expect_error(fault(with(output = 4L)), "an output that does not exist",
@@ -181,7 +181,7 @@ test_that("errors of the core are classed conditions with the text of the fault"
     class = "capalloc_error_internal")
 })
 
-test_that("a loop cannot read its own future", {
+test_that("a loop cannot read its own later positions", {
   graph <- capalloc:::lower(ffi_networks()$elman)
   memory <- which(vapply(graph$ops, function(op) op$loop == 1L && op$kind == "linear", NA))
   loop <- function(...) {
@@ -191,26 +191,26 @@ test_that("a loop cannot read its own future", {
   window <- graph$ops[[memory]]$window
   expect_equal(window[[8L]], 1L)
   for (pad in 0:-1) {
-    expect_error(loop(window = replace(window, 8L, pad)), "a loop that reads its own future",
+    expect_error(loop(window = replace(window, 8L, pad)), "a loop that reads a value before it is computed",
       class = "capalloc_error_internal")
   }
-  expect_error(loop(loop = 0L), "an input that comes later", class = "capalloc_error_internal")
+  expect_error(loop(loop = 0L), "an input that is not an earlier operation", class = "capalloc_error_internal")
   graph$ops[[1L]]$loop <- -1L
   expect_error(call_core("ffi_reach", list(graph)), "a negative loop",
     class = "capalloc_error_internal")
   graph$ops[[1L]]$loop <- 0L
-  # Two steps back is still the past.
+  # Two steps back is also valid.
   expect_equal(loop(window = replace(window, 8L, 2L))[, 1L], c(1L, 1L, 1L, 5L))
 })
 
-test_that("what does not share theta needs a stretch of it for every position", {
+test_that("an operation that does not share theta needs a slice of it for every position", {
   graph <- capalloc:::lower(input_sequence(5) |> layer_conv(2, 2, bias = TRUE))
   fault <- function(i, n_params) {
     graph$ops[[i]]$shared <- FALSE
     graph$n_params <- n_params
     call_core("ffi_reach", list(graph))
   }
-  # Four positions: 4 parameters each in the kernel (from 0), 2 in the constants (from 4).
+  # Four positions: 4 parameters each in the kernel (from 0), 2 in the biases (from 4).
   expect_error(fault(1L, 15), "a slice of theta out of range", class = "capalloc_error_internal")
   expect_equal(dim(fault(1L, 16)), c(4, 4))
   expect_error(fault(2L, 11), "a slice of theta out of range", class = "capalloc_error_internal")
@@ -221,7 +221,7 @@ test_that("what does not share theta needs a stretch of it for every position", 
   expect_error(call_core("ffi_reach", list(huge)), "too many parameters", class = "capalloc_error_size")
 })
 
-test_that("the rows and columns that are reached are numbered from one, blind places NA", {
+test_that("ffi_reach returns rows and columns numbered from one, and NA without receptive field", {
   reach <- function(network) call_core("ffi_reach", list(capalloc:::lower(network)))
   expect_equal(reach(input_grid(3, 4) |> layer_conv(1, c(2, 3))), rbind(
     c(1, 2, 1, 2), c(2, 3, 2, 3), c(1, 1, 2, 2), c(3, 3, 4, 4)
@@ -232,7 +232,7 @@ test_that("the rows and columns that are reached are numbered from one, blind pl
   expect_equal(reach(blind), matrix(NA_integer_, 4, 2))
 })
 
-test_that("inputs of a kernel, groups of a table and rows of a partition are checked", {
+test_that("invalid inputs of a kernel, groups of a table and rows of a partition are refused", {
   base <- ffi_calls(ffi_networks()$dense) # 4 coordinates, 14 parameters
   last <- function(routine, value) call_core(routine, replace(base[[routine]], 4L, list(value)))
   internal <- function(code, text) expect_error(code, text, class = "capalloc_error_internal")
@@ -252,7 +252,7 @@ test_that("inputs of a kernel, groups of a table and rows of a partition are che
 
 of_session <- attributes(globalenv())
 
-test_that("calls with several faults at once end in an error or in an answer", {
+test_that("calls with several faults end in an error or a value", {
   bases <- ffi_bases(5)
   found <- with_plain_errors(vapply(1:1000, function(number) ffi_call_outcome(ffi_bad_call(bases, 5, number)), ""))
   known <- found %in% c("error", "value", "R's error")
@@ -260,18 +260,18 @@ test_that("calls with several faults at once end in an error or in an answer", {
   expect_true(all(table(found) > 20))
 })
 
-test_that("a bad call depends on its seed and its number alone", {
+test_that("a bad call depends on its seed and its number only", {
   bases <- ffi_bases(6)
   alone <- ffi_bad_call(bases, 6, 17)
   for (number in 1:16) ffi_bad_call(bases, 6, number)
   expect_identical(ffi_bad_call(bases, 6, 17), alone)
   expect_false(identical(ffi_bad_call(bases, 6, 18)$arguments, alone$arguments))
-  # what the session holds but once is as it was
+  # Objects that exist once per session are unchanged.
   expect_identical(attributes(globalenv()), of_session)
   expect_false(any(isS4(NULL), isS4(globalenv()), isS4(sum), isS4(quote(a))))
 })
 
-test_that("extents without values are refused, or cost nothing", {
+test_that("empty arrays with huge extents are refused or computed at no cost", {
   most <- .Machine$integer.max
   base <- ffi_calls(ffi_networks()$dense)
   for (routine in c("ffi_predict", "ffi_extended", "ffi_linearise", "ffi_gate_squares", "ffi_gate_values")) {
@@ -281,14 +281,14 @@ test_that("extents without values are refused, or cost nothing", {
     }
   }
 })
-# What the fuzzer found (tools/fuzz.sh).
+# Faults found by the fuzzer (tools/fuzz.sh).
 
-test_that("a network without parameters is where it can be: its tangent is zero", {
+test_that("a network without parameters is stationary: its tangent is zero", {
   x <- matrix(c(1, 2, 3, 4), 2)
   control <- list(max_iterations = 3, tol = 1e-6, learning_rate = 0.01, memory = 3, decay = 0, batch = 0, patience = 2)
   for (network in list(input_vector(2), input_vector(2) |> layer_activation("tanh"))) {
     graph <- capalloc:::lower(network)
-    y <- call_core("ffi_predict", list(graph, numeric(), x)) + 1 # each output misses by one
+    y <- call_core("ffi_predict", list(graph, numeric(), x)) + 1 # each output is off by one
     for (method in c("lm", "lbfgs", "adam")) {
       data <- list(x = x, y = y)
       found <- call_core("ffi_fit_samples", list(graph, numeric(), data, NULL, "squared", method, control))
@@ -298,7 +298,7 @@ test_that("a network without parameters is where it can be: its tangent is zero"
   }
 })
 
-test_that("however many biases follow each other, a flow does not run out of stack", {
+test_that("a flow through very many biases does not exhaust the stack", {
   n <- 200000L
   bias <- list(kind = "bias", from = 0L, shape = c(1L, 1L, 1L), window = capalloc:::new_window(1L), groups = 1L,
     shared = TRUE, theta = 0, scale = 1, phi = "", loop = 0L)

@@ -1,6 +1,6 @@
-# Settings of the optimisers: what they default to, what is refused, and that each has its effect.
+# Settings of the optimisers: defaults, refused values, and effects.
 
-test_that("defaults depend on the method and on what is trained", {
+test_that("defaults depend on the method and on the kind of network and loss", {
   given <- function(...) capalloc:::fit_control(list(), ...)
   expect_identical(given("lm"), list(
     max_iterations = 1000, tol = 1e-10, learning_rate = 0.01, memory = 10, decay = 0, batch = Inf,
@@ -13,7 +13,7 @@ test_that("defaults depend on the method and on what is trained", {
     list(tol = 1, batch = 5))
 })
 
-test_that("the default tolerance is that of linear networks only for squared error", {
+test_that("the default tolerance for linear networks applies to squared error only", {
   x <- withr::with_seed(1, matrix(stats::rnorm(90), 30))
   y <- x[, 1] + cos(1:30)
   linear <- input_vector(3) |> layer_dense(1, bias = TRUE)
@@ -23,13 +23,13 @@ test_that("the default tolerance is that of linear networks only for squared err
   }
   expect_lte(met(linear, y), 1e-10)
   expect_lte(met(linear, y, decay = 0.1), 1e-10)
-  # the last step is Newton's, and may reach far below the bound
+  # The last step is a Newton step, which can end far below the bound.
   for (number in c(met(linear, y > 0), met(tanh, y), met(tanh, y > 0, decay = 0.1))) expect_lte(number, 1e-6)
   bound <- function(network, y) fit(network, task_data(x, y, test = 0), seed = 1)$control$tol
   expect_identical(c(bound(linear, y), bound(linear, y > 0), bound(tanh, y)), c(1e-10, 1e-6, 1e-6))
 })
 
-test_that("settings of the optimiser are checked", {
+test_that("invalid settings of the optimiser are refused", {
   net <- input_sequence(8) |> layer_dense(1)
   task <- task_ar(8, 0.5)
   control <- function(..., method = "lm") fit(net, task, method = method, seed = 1, control = list(...))
@@ -66,7 +66,7 @@ test_that("settings of the optimiser are checked", {
   })
 })
 
-test_that("infinite batches and settings without effect are taken", {
+test_that("infinite batches and settings without effect are accepted", {
   x <- withr::with_seed(1, matrix(stats::rnorm(60), 20))
   task <- task_data(x, x[, 1], test = 0)
   net <- input_vector(3) |> layer_dense(1) |> layer_activation("tanh")
@@ -76,7 +76,7 @@ test_that("infinite batches and settings without effect are taken", {
     plain[same])
 })
 
-test_that("decay pulls coefficients towards zero, more of it more", {
+test_that("larger decay gives smaller coefficients", {
   x <- withr::with_seed(1, matrix(stats::rnorm(60), 20))
   task <- task_data(x, x[, 1] - x[, 2], test = 0)
   net <- input_vector(3) |> layer_dense(1) |> layer_activation("tanh") |> layer_dense(1)

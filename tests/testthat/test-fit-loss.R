@@ -1,10 +1,10 @@
-# Losses of fits: the excess loss against a large sample, the null loss against its definition.
+# Losses of fits: the excess loss compared with a large sample, the null loss with its definition.
 
 tanh_stack <- function(n, units = 3) {
   input_sequence(n) |> layer_dense(units, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
 }
 
-test_that("the excess loss of nonlinear networks is that of a large sample, far closer than a difference of losses", {
+test_that("the excess loss of nonlinear networks is closer to that of a large sample than a difference of losses", {
   task <- task_fgn(8, 0.8)
   w <- oracle_weights(task)
   large <- simulate(task, 2e5, seed = 99)
@@ -23,16 +23,16 @@ test_that("the excess loss of nonlinear networks is that of a large sample, far 
   expect_lt(rms[["ours"]], rms[["difference"]] / 5)
 })
 
-test_that("the networks of one seed are judged on the same rows", {
+test_that("networks with the same seed are evaluated on the same rows", {
   task <- task_ar(4, 0.6)
   of <- function(network) suppressWarnings(fit(network, task, seed = 7, n_obs = 100,
     control = list(max_iterations = 3)))
-  # a tanh network with a negligible slope is linear
+  # A leaky relu with slope 1 is the identity, so the network is a linear function.
   small <- input_sequence(4) |> layer_dense(1) |> layer_activation("leaky_relu", 1)
   trained <- of(small)
   W <- matrix(coef(trained), 1)
   exact <- drop((W - oracle_weights(task)) %*% task$moments$sigma %*% t(W - oracle_weights(task)))
-  # 10000 rows of a quadratic form of one direction: 5 standard errors of relative size sqrt(2 / N)
+  # Mean over 10000 rows of a quadratic form of rank one: 5 standard errors of relative size sqrt(2 / N).
   expect_equal(trained$excess_loss, exact, tolerance = 5 * sqrt(2 / 10000))
   x <- capalloc:::fresh_rows
   expect_identical(x, 10000L)
@@ -55,17 +55,17 @@ test_that("the excess loss of linear networks is exact, with and without means",
   }
 })
 
-test_that("a linear excess loss far below the loss keeps its digits", {
+test_that("a linear excess loss far below the loss is accurate", {
   task <- task_fgn(16, 0.7)
   W <- oracle_weights(task)
   moved <- set_coef(input_sequence(16) |> layer_dense(1), W + 1e-9 * sin(1:16))
   trained <- suppressWarnings(fit(moved, task, seed = 1, method = "lbfgs", control = list(max_iterations = 0)))
   exact <- 1e-18 * drop(sin(1:16) %*% task$moments$sigma %*% sin(1:16))
-  # the sum W + 1e-9 itself is rounded at 1e-7 of the move
+  # The sum W + 1e-9 is itself rounded at 1e-7 of the change.
   expect_equal(trained$excess_loss, exact, tolerance = 1e-5)
 })
 
-test_that("the null loss is the variance, or that of the training mean on the rows held out", {
+test_that("the null loss is the variance, or the held-out loss of the training mean", {
   task <- task_ar(4, 0.6)
   expect_equal(capalloc:::null_loss(task), sum(diag(task$moments$target)), tolerance = 1e-14)
   data <- task_data(mpg ~ wt + hp, mtcars, seed = 1)

@@ -1,4 +1,4 @@
-# The convergence number anywhere, against its definition.
+# The convergence number of a network on a task, compared with its definition.
 
 # max over k of |J_k' eps| / (|J~_k| sqrt(tr V))
 number_by_definition <- function(J, x, r, y, centred) {
@@ -11,7 +11,7 @@ number_by_definition <- function(J, x, r, y, centred) {
   max(numbers)
 }
 
-test_that("of linear networks it is that of the definition, on rows and on tasks", {
+test_that("for linear networks the convergence number equals its definition, on rows and on tasks", {
   x <- withr::with_seed(1, matrix(rnorm(90), 30))
   y <- cbind(x[, 1] + 2 + withr::with_seed(2, rnorm(30)))
   for (bias in c(FALSE, TRUE)) {
@@ -24,7 +24,7 @@ test_that("of linear networks it is that of the definition, on rows and on tasks
   }
 })
 
-test_that("it is the number that a fit ends with", {
+test_that("task_number() equals the convergence number of a fit", {
   tanh <- input_vector(2) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
   task <- task_data(mpg ~ wt + hp, mtcars, test = 0)
   for (net in list(input_vector(2) |> layer_dense(2) |> layer_dense(1), tanh)) {
@@ -33,7 +33,7 @@ test_that("it is the number that a fit ends with", {
   }
 })
 
-test_that("with weight decay it is that of the loss alone", {
+test_that("with weight decay task_number() is that of the loss without penalty", {
   task <- task_data(mpg ~ wt + hp, mtcars, test = 0)
   trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task, seed = 1, control = list(decay = 0.1))
   expect_true(trained$converged)
@@ -46,7 +46,7 @@ test_that("with weight decay it is that of the loss alone", {
   expect_gt(expected, 0.01)
 })
 
-test_that("it is not known for other outputs, and for nonlinear networks without rows", {
+test_that("task_number() is NA for other numbers of outputs, and for nonlinear networks without rows", {
   net <- set_coef(input_sequence(4) |> layer_dense(1) |> layer_activation("tanh"), cos(1:4))
   expect_identical(capalloc:::task_number(net, task_ar(4, 0.5)), NA_real_)
   two <- set_coef(input_sequence(4) |> layer_dense(2), cos(1:8))

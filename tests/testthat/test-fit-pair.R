@@ -1,4 +1,4 @@
-# Networks and tasks that do not fit each other.
+# Networks and tasks whose shapes do not match.
 
 nets <- list(
   dense = arch_dense(8), dilated = arch_dilated(8, filters = 1), conv = arch_conv(8, 2, kernel = 3)
@@ -6,7 +6,7 @@ nets <- list(
 
 tasks <- classical_tasks(8)[c("ar", "sparse")]
 
-test_that("networks that do not fit their tasks are named pair by pair", {
+test_that("the error lists each pair of a network and a task that do not match", {
   long <- list(`{long}` = arch_dense(16), two = arch_dense(8, outputs = 2))
   texts <- c(
     bad(compare_architectures(c(nets["dense"], long), tasks), "shape"),

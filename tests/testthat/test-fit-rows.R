@@ -1,5 +1,5 @@
-# Training on rows: gradients and the convergence number against networks written out by hand, minima that are
-# known otherwise, and what fits of such networks say.
+# Training on rows: gradients and convergence numbers compared with explicit formulas, minima known from other methods,
+# and the results that fits report.
 
 quiet_fit <- function(...) {
   suppressWarnings(fit(...), classes = c("capalloc_warning_not_converged", "capalloc_warning_starts"))
@@ -17,20 +17,20 @@ random_theta <- function(net, seed) withr::with_seed(seed, stats::rnorm(capalloc
 
 # ---- gradients -----------------------------------------------------------------------------------
 
-test_that("loss, gradient and convergence number are those of the network written out", {
+test_that("loss, gradient and convergence number equal those of explicit formulas", {
   for (name in names(with_relu())) {
     case <- with_relu()[[name]]
     theta <- random_theta(case$net, 1)
     n <- prod(case$net$input$shape)
     m <- ncol(case$f(theta, matrix(0, 1, n)))
-    # 520 rows are more than a block and not a multiple of one.
+    # 520 rows are more than one block and not a multiple of a block.
     for (N in c(2, 7, 520)) for (loss in c("squared", "cross_entropy")) for (decay in c(0, 0.03)) {
       if (N == 520 && decay == 0) next
       rows <- random_rows(N, n, m, loss, N)
       found <- core_row_gradient(case$net, theta, rows$x, rows$y, loss, decay)
       label <- paste(name, N, loss, decay)
       objective <- function(theta) plain_loss(case$f(theta, rows$x), rows$y, loss) + decay * sum(theta^2)
-      # Both are exact: what differs is the order of sums.
+      # Both are exact up to the order of summation.
       expect_equal(found$loss, objective(theta), tolerance = 1e-12, label = label)
       expect_equal(found$gradient, complex_step(objective, theta), tolerance = 1e-11, label = label)
       expect_equal(found$number, row_convergence(case$f, theta, rows$x, rows$y, loss, decay),
@@ -39,7 +39,7 @@ test_that("loss, gradient and convergence number are those of the network writte
   }
 })
 
-test_that("gradients of every kind of layer are those of the network written out", {
+test_that("gradients of every kind of layer equal complex-step derivatives of explicit formulas", {
   networks <- c(named_networks(), sequence_networks(), grid_networks(), curved_networks(), curved_grids())
   for (i in seq_along(networks)) {
     net <- networks[[i]]
@@ -51,17 +51,17 @@ test_that("gradients of every kind of layer are those of the network written out
   }
 })
 
-test_that("the bend of squared errors is that of the second derivative along a step", {
+test_that("the curvature of squared errors along a step equals the second derivative", {
   for (name in names(with_relu())) {
     case <- with_relu()[[name]]
     theta <- random_theta(case$net, 5)
     v <- random_theta(case$net, 6)
     n <- prod(case$net$input$shape)
     m <- ncol(case$f(theta, matrix(0, 1, n)))
-    # 520 rows are more than a block and not a multiple of one, and too many for none to be at a kink.
+    # 520 rows are more than one block and not a multiple of a block, and too many for all to avoid the kinks of relu.
     for (N in c(7, if (name != "relu") 520)) {
       rows <- random_rows(N, n, m, "squared", 8)
-      # First derivatives along v by complex steps, their derivative by a central difference of fourth order.
+      # First derivatives along v by complex steps, then a central difference of fourth order.
       slope <- function(t) Im(case$f(theta + t * v + 1e-30i * v, rows$x)) / 1e-30
       h <- 1e-3
       bend <- (8 * (slope(h) - slope(-h)) - (slope(2 * h) - slope(-2 * h))) / (12 * h)
@@ -73,7 +73,7 @@ test_that("the bend of squared errors is that of the second derivative along a s
   }
 })
 
-test_that("at any theta D' eps is a multiple of the gradient", {
+test_that("D' eps is a multiple of the gradient at any theta", {
   for (name in names(with_relu())) {
     case <- with_relu()[[name]]
     theta <- random_theta(case$net, 2)
@@ -91,7 +91,7 @@ test_that("at any theta D' eps is a multiple of the gradient", {
   }
 })
 
-test_that("at a trained smooth network D' eps is N lambda theta, twice that for cross-entropy", {
+test_that("for a trained smooth network D' eps is N lambda theta, twice that for cross-entropy", {
   case <- smooth_cases()$sigmoid
   for (loss in c("squared", "cross_entropy")) {
     rows <- random_rows(25, 2, 1, loss, 4)
@@ -108,9 +108,9 @@ test_that("at a trained smooth network D' eps is N lambda theta, twice that for 
   }
 })
 
-# ---- minima known otherwise ----------------------------------------------------------------------
+# ---- minima known from other methods -------------------------------------------------------------
 
-# Rows of a regression, of two and of three classes that overlap.
+# Rows of a regression, and of two and three overlapping classes.
 regression_rows <- function() {
   withr::with_seed(3, {
     x <- matrix(stats::rnorm(120), 40)
@@ -125,7 +125,7 @@ regression_rows <- function() {
 
 methods <- c("lm", "lbfgs", "adam")
 
-# What each method reaches at a smooth minimum: L-BFGS stops when the loss does.
+# Tolerance of each method at a smooth minimum: L-BFGS stops when the loss no longer decreases.
 reached <- c(lm = 1e-10, lbfgs = 1e-6, adam = 1e-8)
 
 test_that("a linear network with decay is ridge regression by every method", {
@@ -136,7 +136,7 @@ test_that("a linear network with decay is ridge regression by every method", {
   for (method in methods) {
     trained <- quiet_fit(input_vector(3) |> layer_dense(2, bias = TRUE), task, method = method, seed = 1,
       control = list(decay = 0.1))
-    # 1e-10 in the gradient, a condition below 10.
+    # The gradient is below 1e-10 and the condition number below 10.
     expect_equal(unname(coef(trained)), c(t(ridge)), tolerance = 1e-8, label = method)
     expect_equal(trained$train_loss, sum((rows$y - X %*% ridge)^2) / 40 + 0.1 * sum(ridge^2), tolerance = 1e-12)
     expect_lte(trained$gradient_norm, reached[[method]])
@@ -152,7 +152,7 @@ test_that("one logit for two classes is logistic regression by every method", {
   for (method in methods) {
     trained <- fit(input_vector(3) |> layer_dense(1, bias = TRUE), task, method = method, seed = 1,
       control = list(tol = reached[[method]]))
-    # The gradient is below 1e-6 of its scale, the condition of the information below 100.
+    # The gradient is below 1e-6 of its scale and the condition number of the information below 100.
     expect_equal(unname(coef(trained)), unname(coef(by_glm)[c(2:4, 1)]), tolerance = 1e-5, label = method)
     expect_equal(trained$train_loss, stats::deviance(by_glm) / 80, tolerance = 1e-12, label = method)
     expect_equal(fitted(trained)[, "yes"], unname(stats::fitted(by_glm)), tolerance = 1e-6, label = method)
@@ -171,12 +171,12 @@ test_that("one logit per class is multinomial regression by every method", {
   for (each in trained) {
     theta <- unname(coef(each))
     p <- plain_mean(cbind(rows$x, 1) %*% t(matrix(theta, 3)), "cross_entropy")
-    # The likelihood's stationary point: the bound 1e-6 times the size of 40 rows.
+    # The score vanishes up to the bound 1e-6 times the scale of 40 rows.
     expect_lt(max(abs(crossprod(cbind(rows$x, 1), onehot - p))), 1e-6 * 40)
     expect_equal(unname(fitted(each)), p, tolerance = 1e-12)
     expect_equal(each$train_loss, -mean(log(p[onehot == 1])), tolerance = 1e-12)
   }
-  # Logits are defined up to a constant; probabilities are not.
+  # Logits are defined up to a constant, probabilities uniquely.
   expect_equal(fitted(trained[[2]]), fitted(trained[[1]]), tolerance = 1e-6)
   expect_equal(fitted(trained[[3]]), fitted(trained[[1]]), tolerance = 1e-8)
   skip_if_not_installed("nnet")
@@ -193,9 +193,9 @@ test_that("two logits and one logit give the same probabilities", {
   expect_equal(two$train_loss, one$train_loss, tolerance = 1e-12)
 })
 
-# ---- what a fit says of itself -------------------------------------------------------------------
+# ---- properties of a fit -------------------------------------------------------------------------
 
-# Small, not linear, and quick: 16 parameters.
+# A small nonlinear network with 16 parameters, which trains fast.
 tanh_net <- function(outputs = 1) {
   input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |>
     layer_dense(outputs, bias = TRUE)
@@ -215,7 +215,7 @@ sine_task <- function(...) {
   raw_data(rows$x, rows$y, ...)
 }
 
-test_that("the convergence number is the documented one, and converged means that it is at its bound", {
+test_that("the convergence number equals its definition, and `converged` means that it meets its bound", {
   task <- sine_task(test = 0)
   classes <- raw_data(task$data$x, cut(task$data$y, c(-Inf, -0.5, 0.5, Inf)), test = 0)
   for (decay in c(0, 0.01)) for (method in methods) for (most in c(0, 3, 100)) {
@@ -226,9 +226,9 @@ test_that("the convergence number is the documented one, and converged means tha
       theta <- unname(coef(trained))
       data <- case[[1]]$data
       number <- row_convergence(tanh_f(case[[2]]), theta, data$x, data$y, case[[3]], decay)
-      # Near a minimum the number is a difference of numbers of size 1.
+      # Near a minimum the number is a difference of quantities of size 1.
       expect_lt(abs(trained$gradient_norm - number), 1e-8 * number + 1e-13, label = label)
-      # the number alone is not enough: the decrement must be small too
+      # The convergence number is not sufficient: the decrement must be small too.
       small <- trained$decrement <= 1e-8 * trained$train_loss
       expect_identical(trained$converged, trained$gradient_norm <= 1e-6 && small, label = label)
       expect_identical(trained$converged, trained$outcome == "converged", label = label)
@@ -240,11 +240,11 @@ test_that("the convergence number is the documented one, and converged means tha
   }
 })
 
-test_that("every outcome has its warning", {
+test_that("every outcome but convergence has its warning", {
   task <- sine_task(test = 0)
   expect_warning(
     trained <- fit(tanh_net(), task, seed = 1, control = list(max_iterations = 2)),
-    "used all its iterations", class = "capalloc_warning_not_converged"
+    "reached the maximum number of iterations", class = "capalloc_warning_not_converged"
   )
   expect_equal(trained$outcome, "exhausted")
   expect_warning(
@@ -253,7 +253,7 @@ test_that("every outcome has its warning", {
   )
   expect_lt(trained$gradient_norm, 1e-10)
   for (method in methods) {
-    # All units are dead: nothing moves.
+    # All units are dead, so all derivatives are zero.
     dead <- input_vector(3) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1) |> set_coef(numeric(8))
     expect_warning(
       trained <- fit(dead, task, method = method, seed = 1, control = list(max_iterations = 20)),
@@ -272,7 +272,7 @@ test_that("every outcome has its warning", {
   expect_equal(trained$outcome, "converged")
 })
 
-test_that("the restart with the least training loss is kept, and coefficients given are the first start", {
+test_that("the restart with the least training loss is kept, and given coefficients are the first start", {
   task <- sine_task(test = 0)
   control <- list(max_iterations = 6)
   trained <- quiet_fit(tanh_net(), task, seed = 4, restarts = 4, control = control)
@@ -299,7 +299,7 @@ test_that("the restart with the least training loss is kept, and coefficients gi
 
 # ---- seeds ---------------------------------------------------------------------------------------
 
-test_that("the same seed gives the identical fit, another seed another", {
+test_that("the same seed gives an identical fit and another seed a different fit", {
   task <- sine_task(test = 0.2, seed = 1)
   cases <- list(
     list(method = "lm", control = list(max_iterations = 5)),
@@ -320,7 +320,7 @@ test_that("the same seed gives the identical fit, another seed another", {
   }
 })
 
-test_that("the order of mini-batches comes from the seed also when the start is given", {
+test_that("the seed determines the order of mini-batches also when the start is given", {
   begun <- set_coef(tanh_net(), random_theta(tanh_net(), 7))
   draw <- function(seed) {
     coef(quiet_fit(begun, sine_task(test = 0), method = "adam", seed = seed,
@@ -330,7 +330,7 @@ test_that("the order of mini-batches comes from the seed also when the start is 
   expect_false(identical(draw(1), draw(2)))
 })
 
-test_that("the user's generator is left as it was found", {
+test_that("fit() restores the user's generator", {
   withr::local_preserve_seed()
   task <- sine_task(test = 0)
   RNGkind("Wichmann-Hill", "Box-Muller", "Rejection")
@@ -354,7 +354,7 @@ test_that("the user's generator is left as it was found", {
 
 # ---- samples and losses --------------------------------------------------------------------------
 
-test_that("a synthetic task needs a finite n_obs where moments are not enough", {
+test_that("a synthetic task needs a finite n_obs where training needs rows", {
   task <- task_ar(8, 0.5)
   linear <- input_sequence(8) |> layer_dense(1)
   relu <- input_sequence(8) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1)
@@ -366,22 +366,22 @@ test_that("a synthetic task needs a finite n_obs where moments are not enough", 
   })
   trained <- quiet_fit(relu, task, n_obs = 50, seed = 1, control = list(max_iterations = 5))
   expect_equal(nobs(trained), 50)
-  # The rows are those that the linear network of this seed sees.
+  # The rows are the same as those of a linear network with this seed.
   expect_identical(trained$rows, fit(linear, task, n_obs = 50, seed = 1)$rows)
   expect_identical(trained$bayes_loss, bayes_loss(task))
 })
 
-test_that("the excess loss is on 10000 fresh rows, the same for all networks of a seed", {
+test_that("the excess loss is computed on 10000 new rows, the same for all networks of a seed", {
   task <- task_ar(8, 0.5)
   # yhat = relu(x_8) / 2 - relu(-x_8) / 2 = x_8 / 2: the Bayes predictor of the first-order process.
   net <- input_sequence(8) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1)
   best <- set_coef(net, c(numeric(14), 1, -1, 0.5, -0.5))
   still <- list(max_iterations = 0)
   loss <- function(network, seed, ...) quiet_fit(network, task, n_obs = 20, seed = seed, control = still, ...)$loss
-  # The Bayes predictor has no excess, whatever the rows.
+  # The Bayes predictor has no excess loss on any rows.
   expect_equal(loss(best, 1), bayes_loss(task), tolerance = 1e-14)
-  # With the weight 0.4 instead of 0.5 it is the mean of (x_8 / 10)^2: variance 4 / 3, and a standard error of
-  # sqrt(2 / 10000) of it.
+  # With the weight 0.4 instead of 0.5 the excess is the mean of (x_8 / 10)^2: x_8 has variance 4 / 3, and the relative
+  # standard error is sqrt(2 / 10000).
   best <- set_coef(net, c(numeric(14), 1, -1, 0.4, -0.4))
   one <- loss(best, 1)
   v <- task$moments$sigma[8, 8] / 100
@@ -389,14 +389,14 @@ test_that("the excess loss is on 10000 fresh rows, the same for all networks of 
   expect_false(loss(best, 2) == one)
   for (method in methods) expect_identical(loss(best, 1, method = method), one)
   expect_identical(quiet_fit(best, task, n_obs = 31, seed = 1, control = still)$loss, one)
-  # The same function in another network, with other restarts.
+  # The same function computed by another network, with other restarts.
   wide <- input_sequence(8) |> layer_dense(3) |> layer_activation("relu") |> layer_dense(1) |>
     set_coef(c(numeric(21), 1, -1, 0, 0.4, -0.4, 0))
   expect_equal(loss(wide, 1), one, tolerance = 1e-13)
-  # They are not the rows of training: there the loss is another.
+  # They are not the training rows, on which the loss differs.
   trained <- quiet_fit(best, task, n_obs = 10000, seed = 1, control = still)
   expect_gt(abs(trained$train_loss - trained$loss), 1e-6)
-  # A linear network on rows has its loss on the population.
+  # A linear network trained on rows has its loss on the population.
   ridge <- fit(input_sequence(8) |> layer_dense(1), task, n_obs = 50, seed = 1, control = list(decay = 0.1))
   w <- unname(coef(ridge))
   of <- task$moments
@@ -404,7 +404,7 @@ test_that("the excess loss is on 10000 fresh rows, the same for all networks of 
   expect_equal(ridge$train_loss, mean(residuals(ridge)^2) + 0.1 * sum(w^2), tolerance = 1e-12)
 })
 
-test_that("the loss of data is on the rows held out, without decay", {
+test_that("the loss of data is the loss on held-out rows, without decay", {
   rows <- sine_rows(50)
   classes <- cut(rows$y, c(-Inf, -0.5, 0.5, Inf), labels = c("low", "middle", "high"))
   control <- list(max_iterations = 20, decay = 0.01)
@@ -426,7 +426,7 @@ test_that("cross-entropy does not overflow", {
   task <- raw_data(c(-2, -1, 1, 2), c("a", "a", "b", "b"), test = 0)
   logit <- input_vector(1) |> layer_dense(1)
   still <- list(max_iterations = 0)
-  # log(1 + exp(-1000)) + log(1 + exp(-2000)) is zero, the wrong way round it is 1000 + 2000.
+  # log(1 + exp(-1000)) + log(1 + exp(-2000)) is zero; with the opposite sign it is 1000 + 2000.
   right <- quiet_fit(set_coef(logit, 1000), task, control = still)
   wrong <- quiet_fit(set_coef(logit, -1000), task, control = still)
   expect_identical(right$train_loss, 0)
@@ -435,7 +435,7 @@ test_that("cross-entropy does not overflow", {
   two <- quiet_fit(set_coef(input_vector(1) |> layer_dense(2), c(500, -500)), task, control = still)
   expect_identical(two$train_loss, 1500)
   expect_identical(unname(fitted(two)), unname(fitted(wrong)))
-  # Classes that can be told apart: the loss goes to zero, and the bound is met on the way.
+  # Separable classes: the loss tends to zero, and the bound is met on the way.
   trained <- fit(logit, task, seed = 1)
   expect_true(trained$converged)
   expect_lt(trained$train_loss, 1e-5)
@@ -447,7 +447,7 @@ validation_rows <- function(history, restart = 1) {
   history[history$set == "validation" & history$restart == restart, ]
 }
 
-test_that("validation sets a share of the rows aside and keeps the coefficients of its least loss", {
+test_that("validation holds rows out and keeps the coefficients with the least validation loss", {
   task <- sine_task(test = 0)
   all <- task$data
   for (method in methods) {
@@ -467,7 +467,7 @@ test_that("validation sets a share of the rows aside and keeps the coefficients 
     expect_equal(trained$train_loss, loss(trained$rows), tolerance = 1e-12, label = method)
     at_least <- trained$history$set == "train" & trained$history$iteration == validation$iteration[[least]]
     expect_equal(trained$history$loss[at_least], trained$train_loss, tolerance = 1e-12)
-    # It stops when four iterations in a row were no better, and not before.
+    # Training stops exactly when four iterations in a row did not improve the validation loss.
     expect_equal(trained$outcome, "stopped")
     expect_false(trained$converged)
     expect_equal(trained$iterations, validation$iteration[[least]] + 4)
@@ -477,7 +477,7 @@ test_that("validation sets a share of the rows aside and keeps the coefficients 
   }
 })
 
-test_that("the history has a row of each set for every iteration, numbers of convergence where they are known", {
+test_that("the history has a row per set and iteration, with convergence numbers where they are known", {
   control <- list(validation = 0.25, max_iterations = 5)
   trained <- quiet_fit(tanh_net(), sine_task(test = 0), seed = 3, restarts = 2, control = control)
   history <- trained$history
@@ -493,7 +493,7 @@ test_that("the history has a row of each set for every iteration, numbers of con
   expect_identical(plain$history$set, rep("train", 6))
 })
 
-test_that("the rows set aside are those of the seed, and the last ones of a series", {
+test_that("the seed determines the validation rows, which are the last ones of a series", {
   rows_of <- function(task, seed, ...) {
     quiet_fit(tanh_net(), task, seed = seed, control = list(validation = 0.2, max_iterations = 2), ...)$rows$x
   }
@@ -510,7 +510,7 @@ test_that("the rows set aside are those of the seed, and the last ones of a seri
   expect_identical(trained$rows$y, series$data$y[seq_len(kept), , drop = FALSE])
 })
 
-test_that("the validation loss has no decay, and is cross-entropy for classes", {
+test_that("the validation loss excludes decay, and is cross-entropy for classes", {
   rows <- regression_rows()
   task <- raw_data(rows$x, rows$three, test = 0)
   trained <- quiet_fit(input_vector(3) |> layer_dense(3, bias = TRUE), task, seed = 1,
@@ -523,8 +523,8 @@ test_that("the validation loss has no decay, and is cross-entropy for classes", 
   expect_equal(trained$train_loss, mean(lost[kept]) + 0.05 * sum(theta^2), tolerance = 1e-12)
 })
 
-test_that("a fit is converged only where the coefficients that it returns are", {
-  # Training goes on to its minimum; on other rows an earlier point was better.
+test_that("a fit is converged only if the returned coefficients are", {
+  # Training converges to its minimum, but an earlier point has less validation loss.
   task <- sine_task(test = 0)
   for (seed in 1:3) {
     expect_warning(
@@ -539,7 +539,7 @@ test_that("a fit is converged only where the coefficients that it returns are", 
   }
 })
 
-test_that("each restart waits for itself", {
+test_that("patience is counted separately for each restart", {
   trained <- quiet_fit(tanh_net(), sine_task(test = 0), seed = 3, restarts = 3,
     control = list(validation = 0.25, patience = 3))
   for (restart in 1:3) {
@@ -552,7 +552,7 @@ test_that("each restart waits for itself", {
 
 # ---- mini-batches --------------------------------------------------------------------------------
 
-test_that("mini-batches never converge, and one batch of all rows is none", {
+test_that("mini-batches never converge, and one batch of all rows is not a mini-batch", {
   task <- sine_task(test = 0)
   train <- function(...) {
     quiet_fit(tanh_net(), task, method = "adam", seed = 1, control = list(tol = 10, max_iterations = 5, ...))
@@ -573,14 +573,14 @@ test_that("mini-batches never converge, and one batch of all rows is none", {
   expect_true(train()$converged)
 })
 
-test_that("mini-batches reach the neighbourhood of the minimum, and can be stopped early", {
+test_that("mini-batches come close to the minimum, and can be stopped early", {
   rows <- regression_rows()
   task <- raw_data(rows$x, rows$two, test = 0)
   logit <- input_vector(3) |> layer_dense(1, bias = TRUE)
   best <- fit(logit, task, seed = 1)
   near <- quiet_fit(logit, task, method = "adam", seed = 1,
     control = list(batch = 8, max_iterations = 300, learning_rate = 0.05))
-  # The steps shrink to nothing, so the noise of batches does too.
+  # The steps shrink to zero, and so does the noise of the batches.
   expect_equal(near$train_loss, best$train_loss, tolerance = 1e-4)
   expect_gte(near$train_loss, best$train_loss)
   stopped <- quiet_fit(tanh_net(), sine_task(test = 0), method = "adam", seed = 3,
@@ -615,13 +615,13 @@ test_that("predictions of classes are probabilities, logits or a factor", {
     expect_identical(predict(trained, type = "class"), predict(trained, data$x, type = "class"))
     expect_equal(rowSums(fitted(trained)), rep(1, 40), tolerance = 1e-14)
     expect_equal(residuals(trained), data$y - fitted(trained), tolerance = 1e-15, ignore_attr = TRUE)
-    # A vector is one row; the last level can be the only one predicted.
+    # A vector is one row. The factor has all levels although one may be predicted.
     expect_identical(levels(predict(trained, data$x_test[1, ], type = "class")), levels)
     expect_identical(dim(predict(trained, data$x_test[1, ])), c(1L, length(levels)))
   }
 })
 
-test_that("predictions of numbers are the same by response and link, and have no class", {
+test_that("predictions of numbers are the same for response and link, and refuse class", {
   trained <- quiet_fit(tanh_net(), sine_task(seed = 1), seed = 1, control = list(max_iterations = 5))
   x <- trained$task$data$x_test
   expect_equal(predict(trained, x), tanh_f()(unname(coef(trained)), x), tolerance = 1e-12)
@@ -634,7 +634,7 @@ test_that("predictions of numbers are the same by response and link, and have no
   })
 })
 
-test_that("glance and tidy have the columns of their documentation", {
+test_that("glance() and tidy() have the documented columns", {
   trained <- class_fit()
   glanced <- generics::glance(trained)
   expect_equal(names(glanced), c("n_params", "loss", "train_loss", "bayes_loss", "excess_loss",
@@ -650,7 +650,7 @@ test_that("glance and tidy have the columns of their documentation", {
   expect_identical(tidied$estimate, unname(coef(trained)))
 })
 
-test_that("the capacity of a fit is that at the rows it was trained on", {
+test_that("the capacity of a fit is evaluated at its training rows", {
   trained <- quiet_fit(tanh_net(), sine_task(seed = 1), seed = 1,
     control = list(validation = 0.25, decay = 0.01, patience = 3))
   expect_equal(nrow(trained$rows$x), 24)
@@ -658,7 +658,7 @@ test_that("the capacity of a fit is that at the rows it was trained on", {
   expect_identical(own$capacity, capacity(trained$network, data = trained$rows$x)$capacity)
   other <- capacity(trained, data = trained$task$data$x_test)
   expect_false(isTRUE(all.equal(other$capacity, own$capacity)))
-  # The trace of the projector on D's columns, input by input.
+  # The trace of the projector on the columns of D, for each input.
   D <- .Call(capalloc:::ffi_extended, capalloc:::lower(trained$network), unname(coef(trained)), trained$rows$x)
   Q <- qr.Q(qr(D %*% diag(1 / sqrt(colSums(D^2)))))
   by_hand <- rowSums(matrix(rowSums(Q^2), 4, byrow = TRUE))
@@ -666,7 +666,7 @@ test_that("the capacity of a fit is that at the rows it was trained on", {
   expect_equal(sum(own$capacity), 16, tolerance = 1e-10)
 })
 
-test_that("a fit of classes survives being saved", {
+test_that("a fit of classes is unchanged by saveRDS() and readRDS()", {
   trained <- class_fit()
   path <- withr::local_tempfile(fileext = ".rds")
   saveRDS(trained, path)
@@ -693,7 +693,7 @@ test_that("fits on rows print", {
   })
 })
 
-test_that("fits on rows can be drawn", {
+test_that("fits on rows can be plotted", {
   trained <- class_fit()
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
@@ -706,9 +706,9 @@ test_that("fits on rows can be drawn", {
   }
 })
 
-# ---- trouble -------------------------------------------------------------------------------------
+# ---- failures ------------------------------------------------------------------------------------
 
-test_that("divergence is an error that holds the last coefficients with a finite loss", {
+test_that("divergence is an error with the last coefficients of finite loss", {
   task <- sine_task(test = 0)
   data <- task$data
   start <- set_coef(tanh_net(), random_theta(tanh_net(), 7))
@@ -721,12 +721,12 @@ test_that("divergence is an error that holds the last coefficients with a finite
     expect_identical(names(failed$coef), names(coef(start)))
     expect_true(is.finite(plain_loss(tanh_f()(unname(failed$coef), data$x), data$y, "squared")))
   }
-  # Outputs whose squares are just numbers, then not, within an epoch.
+  # Squares of the outputs are first finite, then overflow within one epoch.
   control <- list(learning_rate = 3.6e153, batch = 7, max_iterations = 20)
   failed <- expect_error(fit(start, task, method = "adam", seed = 1, control = control),
     class = "capalloc_error_diverged")
   expect_gt(max(abs(failed$coef)), 1e152)
-  # The first epoch's last step leaves: its coefficients are not those of the condition.
+  # The last step of the first epoch diverges: its coefficients are not those in the condition.
   control <- list(learning_rate = 1e200, batch = 39, max_iterations = 20)
   failed <- expect_error(fit(start, task, method = "adam", seed = 1, control = control),
     class = "capalloc_error_diverged")
@@ -734,9 +734,9 @@ test_that("divergence is an error that holds the last coefficients with a finite
   expect_snapshot(cat(bad(fit(start, task, method = "adam", seed = 1, control = control), "diverged")))
 })
 
-test_that("a start beyond all numbers is an error, unless another restart does well", {
+test_that("a start whose loss overflows is an error unless another restart succeeds", {
   task <- sine_task(test = 0)
-  # With these outputs are infinite, with those NaN.
+  # The first network has infinite outputs, the second NaN.
   relu <- input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("relu") |> layer_dense(3) |>
     layer_dense(1, bias = TRUE)
   starts <- list(
@@ -753,7 +753,7 @@ test_that("a start beyond all numbers is an error, unless another restart does w
   }
 })
 
-test_that("outputs that are all zero are refused", {
+test_that("responses that are all zero are refused", {
   rows <- sine_rows()
   expect_match(bad(fit(tanh_net(), raw_data(rows$x, 0 * rows$y), seed = 1), "value"), "outputs that vary")
 })
@@ -768,7 +768,7 @@ test_that("networks with the wrong number of outputs for the classes are refused
   })
 })
 
-test_that("a validation share that leaves no row on one of the sides is refused", {
+test_that("a validation share that leaves no training or no validation rows is refused", {
   rows <- sine_rows()
   three <- raw_data(rows$x[1:3, ], rows$y[1:3], test = 0)
   one <- raw_data(rows$x[1, , drop = FALSE], rows$y[[1]], test = 0)
@@ -782,7 +782,7 @@ test_that("a validation share that leaves no row on one of the sides is refused"
   expect_equal(nobs(trained), 2)
 })
 
-test_that("training on rows can be interrupted, and the same call gives the same fit afterwards", {
+test_that("training on rows can be interrupted, and repeating the call gives the same fit", {
   expect_identical(said_by_interrupted('
     set.seed(1)
     state <- .Random.seed

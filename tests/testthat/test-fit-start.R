@@ -1,7 +1,7 @@
-# Starts: redraws, and coefficients in the units of a task.
+# Starts: redraws, and given coefficients in the units of a task.
 
-test_that("a start that ends worse than no network is drawn again, and counted", {
-  # train() ends at a loss of its own for each start
+test_that("a start that ends above the null loss is redrawn and counted", {
+  # The mocked train() ends at a given loss for each start.
   net <- input_vector(2) |> layer_dense(2) |> layer_dense(1)
   trained <- function(bad, decay = 0, given = NULL, network = net) {
     calls <- 0L
@@ -22,20 +22,20 @@ test_that("a start that ends worse than no network is drawn again, and counted",
   expect_identical(c(twice$run$redraws, twice$calls), c(2L, 3L))
   expect_identical(twice$run$loss, 0.5)
   expect_identical(length(unique(twice$starts)), 3L)
-  # the first draw does not depend on what follows
+  # The first draw does not depend on later ones.
   expect_identical(twice$starts[[1]], good$starts[[1]])
-  # five times at most, and the best is kept
+  # A start is redrawn five times at most, and the best run is kept.
   never <- trained(100)
   expect_identical(c(never$run$redraws, never$calls), c(5L, 6L))
   expect_equal(never$run$loss, 9.4)
-  # the penalty does not count
+  # The penalty is excluded from the comparison.
   expect_identical(trained(0, decay = 100)$run$redraws, 0L)
-  # coefficients of the user are a start like no other, and a convex network has one optimum
+  # Starts of the user are not redrawn, nor those of a convex network, which has one optimum.
   expect_identical(trained(3, given = rep(0.1, 6))$calls, 1L)
   expect_identical(trained(3, network = input_vector(2) |> layer_dense(1))$calls, 1L)
 })
 
-test_that("the loss that a start is held against is that of the best constant, or of zero", {
+test_that("the null training loss is that of the best constant, or of zero", {
   null <- capalloc:::null_training_loss
   y <- cbind(c(1, 2, 6), c(0, 0, 3))
   expect_equal(null(y, "squared", TRUE), sum(apply(y, 2, function(v) mean((v - mean(v))^2))))
@@ -47,7 +47,7 @@ test_that("the loss that a start is held against is that of the best constant, o
   expect_equal(null(cbind(c(0, 0, 1)), "cross_entropy", FALSE), log(2))
 })
 
-test_that("recurrent starts do not explode, nor share a pole", {
+test_that("recurrent starts are stable and have distinct poles", {
   for (seed in 1:30) {
     net <- initialise(input_sequence(64) |> layer_recurrent(1, output = "sequence") |> layer_recurrent(1), seed = seed)
     a <- abs(coef(net)[c("recurrent1.recurrent[1,1]", "recurrent2.recurrent[1,1]")])
@@ -66,13 +66,13 @@ test_that("recurrent starts do not explode, nor share a pole", {
 
 # ---- coefficients in other units -----------------------------------------------------------------
 
-# A start given is the same function of the data, whatever the units of the task.
+# A given start is the same function of the data in any units of the task.
 expect_same_function <- function(network, task, x) {
   start <- quiet(fit(network, task, seed = 1, control = list(max_iterations = 0), method = "adam"))
   expect_equal(predict(start, x), predict(network, x), tolerance = 1e-10)
 }
 
-test_that("coefficients given are brought to the units of the task where that is exact", {
+test_that("given coefficients are converted to the units of the task where that is exact", {
   x <- withr::with_seed(1, cbind(50 + 3 * rnorm(40), 0.01 * rnorm(40), 1e4 + rnorm(40)))
   y <- 7 + x[, 1] / 10 + withr::with_seed(2, rnorm(40))
   task <- task_data(x, y, test = 0)
@@ -82,11 +82,11 @@ test_that("coefficients given are brought to the units of the task where that is
     theta <- withr::with_seed(3, stats::rnorm(capalloc:::n_params(net))) / 1000
     expect_same_function(set_coef(net, theta), task, x)
   }
-  # from units to others, and to none
+  # From one set of units to another, and from units to none.
   trained <- quiet(fit(tanh, task, seed = 1, control = list(max_iterations = 30)))
   expect_same_function(trained$network, task_data(2 * x[1:20, ] + 1, 3 * y[1:20], test = 0), x)
   expect_same_function(trained$network, task_data(x, y, test = 0, standardise = FALSE), x)
-  # sequences: dense layers and convolutions, a window at the newest end
+  # Sequences: dense layers and convolutions, a window at the newest end.
   v <- cumsum(withr::with_seed(4, rnorm(60))) + 30
   series <- task_series(v, 6, test = 0)
   rows <- series$data$x
@@ -96,7 +96,7 @@ test_that("coefficients given are brought to the units of the task where that is
     series, rows)
 })
 
-test_that("where it is not exact, coefficients given are refused by class", {
+test_that("given coefficients are refused by class where the conversion is not exact", {
   v <- cumsum(withr::with_seed(4, rnorm(60))) + 30
   task <- task_series(v, 6, test = 0)
   nets <- list(
@@ -108,7 +108,11 @@ test_that("where it is not exact, coefficients given are refused by class", {
   for (net in nets) {
     given <- set_coef(net, sin(seq_len(capalloc:::n_params(net))))
     expect_error(fit(given, task, seed = 1), class = "capalloc_error_units")
-    # what initialise() drew has no units
+    # Coefficients drawn by initialise() have no units.
     expect_s3_class(quiet(fit(initialise(net, seed = 1), task, seed = 1, control = list(max_iterations = 1))), "ca_fit")
   }
+})
+
+test_that("a change of units has the fields of its constructor", {
+  expect_constructor(new_units_change)
 })

@@ -1,6 +1,6 @@
-# Units that a fit takes from its rows.
+# Units that a fit computes from its rows.
 
-# Data as they come: far from zero, in unequal units.
+# Data with large means and unequal scales.
 car_rows <- function() {
   x <- cbind(wt = 1e6 + 1e3 * mtcars$wt, hp = mtcars$hp / 1e6)
   list(x = x, y = 1e4 + mtcars$mpg)
@@ -39,7 +39,7 @@ test_that("scaling without centring is regression through the origin", {
   expect_equal(unname(drop(effective_weights(trained)))[1:2], unname(coef(by_lm)), tolerance = 1e-9)
 })
 
-test_that("the units of a task are checked, and printed", {
+test_that("`standardise` is checked, and tasks print their units", {
   x <- as.matrix(mtcars[2:3])
   expect_snapshot({
     for (how in list(TRUE, "each", "scale", FALSE)) print(task_data(x, mtcars$mpg, seed = 1, standardise = how))

@@ -10,14 +10,14 @@ dilated_stack <- function(filters = 1, layers = 6) {
   net
 }
 
-# A task with several outputs, correlated inputs of unequal size and, if asked, means.
+# Returns a task with several outputs, correlated inputs of unequal scale and, if `mean` is nonzero, means.
 moments_task <- function(n, m, seed, mean = 0) {
   stated <- withr::with_seed(seed, random_moments(n, m, mean, scale = seq(0.5, 2, length.out = n)))
   if (mean == 0) stated <- stated[c("sigma", "cross", "target")]
   do.call(task_moments, stated)
 }
 
-# Sigma, C, V as a network meets them: with the constant where it has a bias.
+# Returns Sigma, C, V, with the constant appended where `bias` is TRUE.
 twin_moments <- function(moments, bias) {
   if (!bias) return(moments)
   list(
@@ -39,14 +39,14 @@ twin_convergence <- function(network, moments) {
     D <- matrix(column, nrow(W))
     abs(sum(D * eps)) / sqrt(sum((D %*% moments$sigma) * D))
   })
-  # about the mean where the network has a bias
+  # The total is about the mean where the network has a bias.
   mean_y <- if (twin_has_bias(network$layers)) moments$cross[nrow(moments$cross), ] else 0
   total <- sum(diag(moments$target)) - sum(mean_y^2)
   max(cosines, na.rm = TRUE) / sqrt(total)
 }
 
-# The least loss of weights of rank r (reduced-rank regression): the Bayes loss and the squares
-# of the singular values of W* Sigma^(1/2) that are left out.
+# Returns the least loss of weights of rank r (reduced-rank regression): the Bayes loss plus the squares of the omitted
+# singular values of W* Sigma^(1/2).
 twin_low_rank_loss <- function(moments, rank) {
   root <- t(chol(moments$sigma))
   values <- svd(t(moments$cross) %*% t(solve(root)))$d
@@ -75,24 +75,24 @@ test_that("the single-channel dilated stack learns fractional Gaussian noise fro
   for (seed in 1:10) {
     trained <- fit(dilated_stack(), task, seed = seed)
     expect_true(trained$converged)
-    # The number of the issue has eight digits.
+    # The reference value has eight digits.
     expect_lt(abs(trained$loss - 0.69734703), 5e-9, label = paste("seed", seed))
     expect_equal(generics::glance(capacity(trained))$total, 7)
   }
 })
 
-test_that("a wide dilated stack converges from eight seeds of ten", {
+test_that("a wide dilated stack converges from at least eight seeds of ten", {
   task <- task_fgn(length = 64, hurst = 0.8)
   runs <- lapply(1:10, function(seed) quiet_fit(dilated_stack(4), task, seed = seed))
   expect_gte(sum(vapply(runs, function(run) run$converged, NA)), 8)
   losses <- vapply(runs, function(run) run$loss, 0)
-  # More filters contain the single-channel stack and stay above the Bayes loss.
+  # With more filters the loss is below that of the single-channel stack and above the Bayes loss.
   expect_true(all(losses >= bayes_loss(task)))
   expect_lt(min(losses), 0.69734703)
 })
 
-test_that("a free linear model reaches the Bayes loss and the best weights", {
-  # Weights are good to rounding times the condition of Sigma, below 1e4 here.
+test_that("a free linear model reaches the Bayes loss and the oracle weights", {
+  # The error of the weights is rounding error times the condition number of Sigma, below 1e4 here.
   tasks <- list(task_fgn(12, 0.8), task_arma(8, ar = 0.8, ma = 0.6), moments_task(5, 3, 1))
   for (task in tasks) {
     length <- task$input$shape[[3L]]
@@ -106,7 +106,7 @@ test_that("a free linear model reaches the Bayes loss and the best weights", {
 })
 
 test_that("a free linear model with a bias reaches the best affine weights", {
-  # As above; means of 3 add two digits to the condition.
+  # As above; means of 3 add two digits to the condition number.
   task <- moments_task(5, 2, 2, mean = 3)
   trained <- fit(input_vector(5) |> layer_dense(2, bias = TRUE), task, seed = 1)
   expect_equal(trained$loss, bayes_loss(task), tolerance = 1e-11)
@@ -119,27 +119,27 @@ test_that("a free linear model with a bias reaches the best affine weights", {
   expect_gt(plain$loss, 1.01 * trained$loss)
 })
 
-test_that("two dense layers learn the best weights of low rank", {
+test_that("two dense layers reach the best weights of low rank", {
   for (rank in 1:3) {
     task <- moments_task(6, 4, rank)
     net <- input_vector(6) |> layer_dense(rank) |> layer_dense(4)
     trained <- fit(net, task, seed = 1, restarts = 3)
-    # The loss is flat at its minimum: it has the digits of its own rounding.
+    # The loss is flat at its minimum, so its error is rounding error.
     expect_equal(trained$loss, twin_low_rank_loss(task$moments, rank), tolerance = 1e-11)
     expect_equal(qr(effective_weights(trained$network), tol = 1e-8)$rank, rank)
   }
 })
 
-test_that("with a bias the low rank is that of the centred problem", {
+test_that("with a bias the low-rank problem is that of centred moments", {
   task <- moments_task(6, 4, 5, mean = 2)
   net <- input_vector(6) |> layer_dense(2) |> layer_dense(4, bias = TRUE)
   trained <- fit(net, task, seed = 1, restarts = 3)
   expect_true(trained$converged)
-  # Centring leaves the rounding of the uncentred moments, a few times larger.
+  # Centring leaves the rounding error of the uncentred moments, which are a few times larger.
   expect_equal(trained$loss, twin_low_rank_loss(centred(task$moments), 2), tolerance = 1e-10)
 })
 
-test_that("the gradient is -2 J' eps and that of the loss by central differences", {
+test_that("the gradient is -2 J' eps and equals central differences of the loss", {
   networks <- list(
     named_networks()$dense_deep, named_networks()$residual_deep, named_networks()$nested,
     named_networks()$recurrent_stack, named_networks()$conv_wide_dilated, random_network(7)
@@ -154,7 +154,7 @@ test_that("the gradient is -2 J' eps and that of the loss by central differences
     found <- core_gradient(net, task)
     expect_equal(found$loss, twin_loss(W, moments), tolerance = 1e-12)
     expect_equal(found$gradient, -2 * c(crossprod(twin_tangent(net), c(eps))), tolerance = 1e-10)
-    # Differences of step 1e-5 have an error of about 1e-10 times the third derivative.
+    # Central differences with step 1e-5 have an error of about 1e-10 times the third derivative.
     loss <- function(theta) twin_loss(twin_weights(net, theta), moments)
     differences <- central_tangent(loss, net$coef)
     expect_equal(found$gradient, c(differences), tolerance = 1e-6)
@@ -166,13 +166,13 @@ test_that("the loss of a fit is that of its weights on the task's moments", {
     task <- moments_task(6, 2, 3, mean = 1)
     trained <- fit(input_vector(6) |> layer_dense(1, bias = bias) |> layer_dense(2), task, seed = 2)
     W <- twin_weights(trained$network)
-    # Rounding of a difference of second moments of size 1.
+    # Rounding error of a difference of second moments of size 1.
     expect_equal(trained$loss, twin_loss(W, twin_moments(task$moments, bias)), tolerance = 1e-11)
     expect_equal(trained$train_loss, trained$loss)
   }
 })
 
-test_that("a fit on rows is the fit on the moments of those rows", {
+test_that("a fit on rows equals the fit on the moments of these rows", {
   task <- moments_task(6, 2, 4, mean = 1)
   start <- input_vector(6) |> layer_dense(2) |> layer_dense(2, bias = TRUE) |> with_test_coef(1)
   rows <- fit(start, task, n_obs = 50, seed = 3)
@@ -182,20 +182,20 @@ test_that("a fit on rows is the fit on the moments of those rows", {
   stated <- task_moments(crossprod(x) / 50, crossprod(x, y) / 50, crossprod(y) / 50, colMeans(x),
     colMeans(y))
   moments <- fit(start, stated)
-  # The same steps on moments that differ by rounding at most.
+  # The same steps on moments that differ at most by rounding error.
   expect_equal(moments$loss, rows$train_loss, tolerance = 1e-12)
   expect_equal(coef(moments), coef(rows), tolerance = 1e-8)
   expect_equal(mean(rowSums(residuals(rows)^2)), rows$train_loss, tolerance = 1e-11)
-  # The population loss is of the task, not of the sample.
+  # The population loss is that of the task, not of the sample.
   W <- effective_weights(rows$network)
   expect_equal(rows$loss, twin_loss(W, twin_moments(task$moments, TRUE)), tolerance = 1e-11)
   expect_gt(rows$loss, bayes_loss(task))
-  # simulate() with the fit's stream gives the rows again.
+  # The same seed draws the same rows again.
   expect_equal(generics::glance(rows)$nobs, 50)
   expect_identical(fit(start, task, n_obs = 50, seed = 3)$rows, rows$rows)
 })
 
-test_that("the convergence number is the largest cosine of the dependencies left", {
+test_that("the convergence number is the largest cosine of a tangent column and the residuals", {
   cases <- list(
     list(named_networks()$dense_deep, moments_task(6, 3, 6, mean = 1)),
     list(named_networks()$conv_dilated, task_fgn(16, 0.8)),
@@ -205,7 +205,7 @@ test_that("the convergence number is the largest cosine of the dependencies left
   for (case in cases) {
     for (iterations in c(0, 1, 3)) {
       run <- quiet_fit(case[[1L]], case[[2L]], control = list(max_iterations = iterations, tol = 0))
-      # A cosine far from zero: rounding only.
+      # The cosine is far from zero, so the difference is rounding error only.
       expect_equal(run$gradient_norm, twin_convergence(run$network, case[[2L]]$moments),
         tolerance = 1e-8)
       expect_equal(run$iterations, iterations)
@@ -213,7 +213,7 @@ test_that("the convergence number is the largest cosine of the dependencies left
   }
   for (case in cases[1:2]) {
     done <- fit(case[[1L]], case[[2L]])
-    # Near the end the number is itself rounding: both are below the tolerance of 1e-10.
+    # Near the end the number is of the size of rounding error: both are below the tolerance of 1e-10.
     expect_lte(done$gradient_norm, 1e-10)
     expect_lt(twin_convergence(done$network, case[[2L]]$moments), 2e-10)
   }
@@ -236,21 +236,21 @@ test_that("free layers on a grid are least squares", {
     dense = picture |> layer_dense(2, bias = TRUE),
     conv = picture |> layer_conv(2, c(3, 4), bias = TRUE),
     local = picture |> layer_local(2, c(3, 4), bias = TRUE),
-    # Each place has two filters of its own, which the read-out can pass on.
+    # Each position has two filters of its own, whose outputs the read-out can combine.
     places = picture |> layer_local(2, 1) |> layer_dense(2, bias = TRUE)
   )
   wanted <- t(solve(twin_moments(task$moments, TRUE)$sigma, twin_moments(task$moments, TRUE)$cross))
   for (name in names(free)) {
     trained <- fit(free[[name]], task, seed = 1)
     expect_true(trained$converged, label = name)
-    # Normal equations of a well conditioned Sigma.
+    # Normal equations with a well-conditioned Sigma.
     expect_equal(unname(effective_weights(trained$network)), wanted, tolerance = 1e-7, label = name)
     expect_equal(trained$loss, bayes_loss(task), tolerance = 1e-10, label = name)
   }
 })
 
-test_that("a convolution of a grid is fitted as least squares on the sums that it sees", {
-  # y is the sum over places of a 2 x 2 kernel: one regressor for each tap.
+test_that("a convolution of a grid is least squares on the sums that it reads", {
+  # y is the sum over positions of a 2 x 2 kernel: one regressor for each tap.
   net <- input_grid(4, 3) |> layer_conv(1, 2) |> layer_pool(c(3, 2))
   x <- withr::with_seed(1, matrix(rnorm(60 * 12), 60))
   y <- withr::with_seed(2, rnorm(60))
@@ -263,7 +263,7 @@ test_that("a convolution of a grid is fitted as least squares on the sums that i
   expect_equal(trained$train_loss, mean(by_hand$residuals^2), tolerance = 1e-10)
 })
 
-test_that("local layers, upsampling and grids have the gradient of their tangent and converge", {
+test_that("the gradient of local layers, upsampling and grids agrees with the tangent, and they converge", {
   networks <- named_networks()[c("local_same", "u_shape", "grid_local_grouped", "grid_u_shape", "grid_nested")]
   for (i in seq_along(networks)) {
     net <- networks[[i]]
@@ -281,7 +281,7 @@ test_that("local layers, upsampling and grids have the gradient of their tangent
     expect_true(trained$converged)
     expect_lt(trained$loss, found$loss)
     expect_equal(trained$loss, twin_loss(twin_weights(trained$network), moments), tolerance = 1e-10)
-    # The number is itself rounding there: both are below the tolerance of 1e-10.
+    # The number is of the size of rounding error: both are below the tolerance of 1e-10.
     expect_lt(twin_convergence(trained$network, task$moments), 2e-10)
   }
 })
@@ -292,12 +292,12 @@ test_that("all methods reach the same loss", {
   lm <- fit(net, task)
   lbfgs <- quiet_fit(net, task, method = "lbfgs")
   adam <- quiet_fit(net, task, method = "adam")
-  # L-BFGS stops when the loss does, near the root of its rounding; Adam's last steps are small.
+  # L-BFGS stops when the loss no longer decreases, near the square root of eps; the last steps of Adam are small.
   expect_equal(lbfgs$loss, lm$loss, tolerance = 1e-9)
   expect_equal(adam$loss, lm$loss, tolerance = 1e-5)
   expect_gte(adam$loss, lm$loss * (1 - 1e-12))
   expect_equal(c(lm$method, lbfgs$method, adam$method), c("lm", "lbfgs", "adam"))
-  # They report the number of the point where they ended.
+  # The reported number is that of the final point.
   expect_equal(adam$gradient_norm, twin_convergence(adam$network, task$moments), tolerance = 1e-4)
   dense <- fit(input_sequence(16) |> layer_dense(1), task, method = "lbfgs", seed = 1,
     control = list(tol = 1e-6))
@@ -305,7 +305,7 @@ test_that("all methods reach the same loss", {
   expect_equal(dense$loss, bayes_loss(task), tolerance = 1e-9)
 })
 
-test_that("the same seed gives the identical fit, another seed another", {
+test_that("the same seed gives an identical fit and another seed a different fit", {
   net <- named_networks()$nested
   net$coef <- NULL
   task <- moments_task(8, 2, 8)
@@ -325,7 +325,7 @@ test_that("the same seed gives the identical fit, another seed another", {
   }
 })
 
-test_that("set.seed() governs when there is no seed", {
+test_that("set.seed() determines a fit without a seed", {
   net <- input_sequence(8) |> layer_conv(2, 4) |> layer_dense(1)
   task <- task_ar(8, 0.5)
   draw <- function() fit(net, task, n_obs = 30)
@@ -337,11 +337,11 @@ test_that("set.seed() governs when there is no seed", {
   expect_identical(again$seed, first$seed)
   expect_identical(coef(again), coef(first))
   expect_false(second$seed == first$seed)
-  # The seed that it kept gives the same fit.
+  # The stored seed gives the same fit.
   expect_identical(coef(fit(net, task, n_obs = 30, seed = first$seed)), coef(first))
 })
 
-test_that("the user's generator is left as it was found", {
+test_that("fit() restores the user's generator", {
   withr::local_preserve_seed()
   net <- input_sequence(8) |> layer_dense(1)
   task <- task_ar(8, 0.5)
@@ -350,7 +350,7 @@ test_that("the user's generator is left as it was found", {
   before <- list(RNGkind(), .Random.seed)
   trained <- fit(net, task, n_obs = 30, seed = 1)
   expect_identical(list(RNGkind(), .Random.seed), before)
-  # Without a seed one number is drawn from the stream, and no more.
+  # Without a seed exactly one number is drawn from the stream.
   fit(net, task, n_obs = 30)
   after <- .Random.seed
   set.seed(5)
@@ -376,20 +376,20 @@ test_that("the best restart is kept, and every restart has a row", {
   best <- which.min(runs$train_loss)
   expect_identical(trained$gradient_norm, runs$gradient_norm[[best]])
   expect_identical(trained$outcome, runs$outcome[[best]])
-  # The start of a restart does not depend on how many there are.
+  # The start of a restart does not depend on the number of restarts.
   one <- quiet_fit(net, task, seed = 4, control = control)
   expect_identical(one$train_loss, runs$train_loss[[1L]])
 })
 
-test_that("a network with coefficients starts from them", {
+test_that("a network with coefficients is trained from them", {
   task <- task_fgn(16, 0.8)
   trained <- fit(dilated_stack(1, 4), task, seed = 1)
   again <- fit(trained$network, task, seed = 2)
-  # Polishing may take a few steps more, at rounding.
+  # Polishing can take a few more steps, which change coefficients at rounding error.
   expect_lte(again$iterations, 3)
   expect_equal(coef(again), coef(trained), tolerance = 1e-10)
   expect_true(again$converged)
-  # Only the further restarts are drawn.
+  # Only the starts of further restarts are drawn.
   start <- with_test_coef(dilated_stack(1, 4), 3)
   several <- quiet_fit(start, task, seed = 2, restarts = 3, control = list(max_iterations = 0))
   moments <- task$moments
@@ -400,7 +400,7 @@ test_that("a network with coefficients starts from them", {
   expect_identical(several$runs$train_loss[-1L], drawn$runs$train_loss[-1L])
 })
 
-test_that("a start without a tangent is degenerate, not converged", {
+test_that("a start with a zero tangent is degenerate, not converged", {
   net <- dilated_stack(2, 4) |> set_coef(numeric(24))
   for (method in c("lm", "lbfgs", "adam")) {
     expect_warning(
@@ -415,13 +415,13 @@ test_that("a start without a tangent is degenerate, not converged", {
   }
 })
 
-test_that("a fit that used its iterations says so", {
+test_that("a fit that used all its iterations warns", {
   task <- task_fgn(16, 0.8)
   for (method in c("lm", "lbfgs", "adam")) {
     expect_warning(
       trained <- fit(dilated_stack(2, 4), task, method = method, seed = 1,
         control = list(max_iterations = 1)),
-      "used all its iterations", class = "capalloc_warning_not_converged"
+      "reached the maximum number of iterations", class = "capalloc_warning_not_converged"
     )
     expect_equal(trained$outcome, "exhausted")
     expect_false(trained$converged)
@@ -430,7 +430,7 @@ test_that("a fit that used its iterations says so", {
 })
 
 test_that("a fit that no step improves has stalled", {
-  # A tolerance of zero is never met, so every fit ends in one of the other ways.
+  # A tolerance of zero is never met, so every fit ends with another outcome.
   expect_warning(
     trained <- fit(dilated_stack(1, 4), task_fgn(16, 0.8), seed = 1, control = list(tol = 0)),
     "stalled", class = "capalloc_warning_not_converged"
@@ -439,7 +439,7 @@ test_that("a fit that no step improves has stalled", {
   expect_lt(trained$gradient_norm, 1e-10)
 })
 
-test_that("a start beyond all numbers is an error, unless another restart does well", {
+test_that("a start whose loss overflows is an error unless another restart succeeds", {
   task <- task_fgn(16, 0.8)
   net <- set_coef(dilated_stack(1, 4), rep(1e200, 8))
   for (method in c("lm", "lbfgs", "adam")) {
@@ -449,20 +449,20 @@ test_that("a start beyond all numbers is an error, unless another restart does w
   expect_equal(trained$runs$outcome, c("diverged", "converged"))
   expect_true(trained$converged)
   expect_true(all(is.finite(coef(trained))))
-  # Large, but a loss that is a number.
+  # Large coefficients whose loss is finite.
   large <- quiet_fit(set_coef(dilated_stack(1, 4), rep(1e10, 8)), task)
   expect_lte(large$loss, 1e160)
   expect_true(all(is.finite(coef(large))))
 })
 
-test_that("the loss of data is on the rows held out", {
+test_that("the loss of data is the loss on held-out rows", {
   series <- log(as.numeric(lynx))
   task <- task_series(series, length = 8, test = 0.25)
   net <- input_sequence(8) |> layer_conv(1, 4) |> layer_dense(1, bias = TRUE)
   trained <- fit(net, task, seed = 1)
   rows <- embed(series, 9)[, 9:1]
   held <- seq_len(nrow(rows)) > nrow(rows) - round(0.25 * nrow(rows))
-  # The channel has one centre and one standard deviation, over the windows trained on.
+  # The channel has one centre and one scale over all training windows.
   centre <- mean(rows[!held, 1:8])
   scale <- sqrt(mean((rows[!held, 1:8] - centre)^2))
   W <- twin_weights(trained$network)
@@ -470,7 +470,7 @@ test_that("the loss of data is on the rows held out", {
     z <- (rows[of, ] - centre) / scale
     mean((rows[of, 9] - centre - scale * cbind(z[, 1:8], 1) %*% t(W))^2)
   }
-  # Rounding of squares of size 1 against means of size 40.
+  # Rounding error of squares of size 1 against means of size 40.
   expect_equal(trained$loss, error(held), tolerance = 1e-11)
   expect_equal(trained$train_loss, error(!held), tolerance = 1e-10)
   expect_equal(nobs(trained), sum(!held))
@@ -479,7 +479,7 @@ test_that("the loss of data is on the rows held out", {
   expect_equal(residuals(trained), matrix(rows[!held, 9]) - fitted(trained))
 })
 
-test_that("the loss of several outputs is their sum, and without rows held out there is none", {
+test_that("losses of several outputs are summed, and the loss is NA without held-out rows", {
   task <- task_data(as.matrix(mtcars[, 3:6]), as.matrix(mtcars[, 1:2]), test = 0.3, seed = 1)
   trained <- fit(input_vector(4) |> layer_dense(2, bias = TRUE), task, seed = 1)
   by_lm <- stats::lm.fit(cbind(task$data$x, 1), task$data$y)
@@ -503,11 +503,11 @@ test_that("the methods of a fit agree with its parts", {
   expect_identical(residuals(trained), rows$y - fitted(trained))
   expect_identical(predict(trained, rows$x[1:3, ]), predict(trained$network, rows$x[1:3, ]))
   expect_equal(nobs(trained), 40)
-  # With a bias residuals are orthogonal to inputs that are free: here to the constant.
+  # With a bias the residuals are orthogonal to the constant.
   expect_lt(abs(mean(residuals(trained))), 1e-9)
 })
 
-test_that("glance, tidy and the history have the columns of their documentation", {
+test_that("glance(), tidy() and the history have the documented columns", {
   task <- task_ar(8, 0.5)
   trained <- fit(input_sequence(8) |> layer_conv(2, 5) |> layer_dense(1, bias = TRUE), task,
     seed = 3, restarts = 2)
@@ -538,12 +538,12 @@ test_that("glance, tidy and the history have the columns of their documentation"
     rows <- history[history$restart == restart, ]
     expect_equal(rows$iteration, seq_len(nrow(rows)) - 1L)
     expect_equal(rows$loss[[nrow(rows)]], trained$runs$train_loss[[restart]])
-    # Late steps are judged by the convergence number: the loss may move by its rounding.
+    # Late steps are accepted by the convergence number, so the loss can vary by its rounding error.
     expect_true(all(diff(rows$loss) <= 1e-8 * rows$loss[[1L]]))
   }
 })
 
-test_that("the history of every method holds all its iterations and the loss that is reported", {
+test_that("the history of every method has all iterations and the reported loss", {
   net <- dilated_stack(2, 4)
   for (method in c("lm", "lbfgs", "adam")) for (most in c(0, 1, 30)) {
     run <- quiet_fit(net, task_fgn(16, 0.8), method = method, seed = 1,
@@ -551,7 +551,7 @@ test_that("the history of every method holds all its iterations and the loss tha
     label <- paste(method, most)
     expect_lte(run$iterations, most, label = label)
     expect_equal(nrow(run$history), run$iterations + 1, label = label)
-    # The best point is kept; its loss is computed once more.
+    # The best point is kept, and its loss is computed once more.
     expect_equal(min(run$history$loss), run$train_loss, tolerance = 1e-12, label = label)
   }
 })
@@ -563,7 +563,7 @@ test_that("tidy() names the layers inside blocks", {
   expect_equal(tidied$layer, sub("[.].*", "", tidied$term))
 })
 
-test_that("a fit survives being saved", {
+test_that("a fit is unchanged by saveRDS() and readRDS()", {
   trained <- fit(dilated_stack(2, 3), task_fgn(8, 0.8), n_obs = 30, seed = 1)
   path <- withr::local_tempfile(fileext = ".rds")
   saveRDS(trained, path)
@@ -574,7 +574,7 @@ test_that("a fit survives being saved", {
   expect_identical(capacity(back), capacity(trained))
 })
 
-test_that("a fit prints its task, its end and its network", {
+test_that("a fit prints its task, its outcome and its network", {
   # Iterations and the convergence number depend on the BLAS.
   hide <- function(lines) {
     lines <- sub("in [0-9]+ iterations?", "in # iterations", lines)
@@ -590,7 +590,7 @@ test_that("a fit prints its task, its end and its network", {
   })
 })
 
-test_that("what cannot be trained is refused by name", {
+test_that("networks, tasks and arguments that cannot be trained are refused", {
   net <- input_sequence(8) |> layer_dense(1)
   task <- task_ar(8, 0.5)
   population <- fit(net, task, seed = 1)
@@ -625,7 +625,7 @@ test_that("a looser tolerance converges earlier", {
   expect_gt(loose$gradient_norm, tight$gradient_norm)
 })
 
-test_that("training can be interrupted, and the same call gives the same fit afterwards", {
+test_that("training can be interrupted, and repeating the call gives the same fit", {
   expect_identical(said_by_interrupted('
     net <- arch_dilated(128, filters = 8)
     train <- function(most) {
@@ -636,4 +636,9 @@ test_that("training can be interrupted, and the same call gives the same fit aft
     tryCatch(repeat train(1e5), interrupt = function(e) cat("interrupted "))
     cat(identical(train(2)$history, before$history))
   '), "interrupted TRUE")
+})
+
+test_that("samples and records of training have the fields of their constructors", {
+  expect_constructor(new_sample)
+  expect_constructor(new_trained_record)
 })

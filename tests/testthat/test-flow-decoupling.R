@@ -1,4 +1,4 @@
-# Gate correlations: closed forms, networks, and what is asked wrongly.
+# Gate correlations: closed forms, networks, and refused input.
 
 test_that("closed forms are those of theory, and of numerical integration", {
   rho <- seq(-1, 1, by = 0.25)
@@ -19,7 +19,7 @@ test_that("closed forms are those of theory, and of numerical integration", {
     expect_near(K("erf", variance = v),
       ((1 + 4 * v1) * (1 + 4 * v2))^(1 / 4) / sqrt((1 + 2 * v1) * (1 + 2 * v2) - 4 * rho^2 * v1 * v2), 1e-13)
   }
-  # all others, against a sum over a fine product grid
+  # All other activations are compared with a sum over a fine product grid.
   z <- seq(-9, 9, length.out = 3601)
   density <- dnorm(z) * diff(z[1:2])
   for (phi in c("gelu", "silu", "softplus", "sigmoid", "tanh", "erf", "sin")) {
@@ -59,7 +59,7 @@ test_that("gates at samples are averages, gated cells included", {
   expect_identical(levels(decoupling(lstm, data = x)$layer), paste0("recurrent1.", c("i", "f", "g", "o", "memory")))
   gru <- with_test_coef(input_sequence(3) |> layer_recurrent(1, "gru", activation = "linear"), 1)
   expect_identical(levels(decoupling(gru, data = x)$layer), paste0("recurrent1.", c("r", "z")))
-  # units at positions that the output does not depend on are there too
+  # Units at positions that the output does not depend on are included.
   last <- with_test_coef(input_sequence(3) |> layer_conv(1, 2) |> layer_activation("abs") |> layer_last(), 1)
   expect_false(anyNA(decoupling(last, data = x)$gate_correlation))
 })

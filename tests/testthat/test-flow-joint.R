@@ -1,4 +1,4 @@
-# The joint distribution of pre-activations: what comes after linear layers, activations and recurrences.
+# The joint distribution of pre-activations after linear layers, activations and recurrences.
 
 test_that("the first activations of Gaussian inputs are exact, biases and means included", {
   set.seed(1)
@@ -60,7 +60,7 @@ test_that("deeper laws are those of samples as far as these are Gaussian", {
   expect_near(d$gate_correlation[first], e$gate_correlation[first], 0.01)
   expect_near(d$correlation, e$correlation, 0.1)
   expect_near(d$gate_correlation, e$gate_correlation, 0.05)
-  # the states of a recurrence at all positions
+  # The states of a recurrence at all positions.
   expect_equal(glance(d)$units, c(12, 12, 12, 8, 8))
 })
 

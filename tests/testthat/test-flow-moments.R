@@ -1,4 +1,4 @@
-# Modes linear, gaussian and empirical: against capacity(), explicit recursions and simulation.
+# Modes linear, gaussian and empirical, compared with capacity(), explicit recursions and simulation.
 
 at_input <- function(flow) flow[as.integer(flow$layer) == 1L, ]
 
@@ -36,7 +36,7 @@ test_that("at every layer it is the capacity of the layers from there on", {
       network$layers[l:length(network$layers)], network$coef[rows[[l]]$first:length(network$coef)]
     )
     name <- utils::tail(summary(rest)$layer, 1)
-    wanted <- c(capacity(rest, layers = name)$capacity, if (l > 1) 0) # the only constant is that of the first
+    wanted <- c(capacity(rest, layers = name)$capacity, if (l > 1) 0) # only the first layer of `network` has a constant
     found <- flow$capacity[as.integer(flow$layer) == l]
     expect_length(found, length(wanted))
     expect_near(found, wanted, 1e-10)
@@ -45,27 +45,27 @@ test_that("at every layer it is the capacity of the layers from there on", {
 
 test_that("mode linear is that of a linear network whose gates are sqrt(q)", {
   shares <- function(W) colSums(W^2 / rowSums(W^2))
-  # one q for a whole layer has no part in the shares
+  # A common q of a whole layer cancels in the shares.
   net <- with_test_coef(input_vector(4) |> layer_dense(3) |> layer_activation("leaky_relu", 0.5) |> layer_dense(2) |>
     layer_activation("sin", 2) |> layer_dense(2), 1)
   plain <- set_coef(input_vector(4) |> layer_dense(3) |> layer_dense(2) |> layer_dense(2), net$coef)
   wanted <- unname(shares(effective_weights(plain)))
   expect_near(units_at(propagate_capacity(net, mode = "linear"), "dense1"), wanted, 1e-12)
-  # beside a shortcut it has
+  # Beside a skip it does not cancel.
   block <- \(x) x |> layer_dense(4) |> layer_activation("leaky_relu", 0.5)
   skip <- with_test_coef(input_vector(4) |> layer_residual(block, scale = 0.7), 2)
   gate <- sqrt((1 + 0.5^2) / 2)
   expect_near(units_at(propagate_capacity(skip, mode = "linear"), "residual1"),
     shares(diag(4) + 0.7 * gate * matrix(skip$coef, 4)), 1e-12)
-  # a maximum is 1 / sqrt(2) of each of its two, and the one in the middle is in both
+  # A maximum has gain 1 / sqrt(2) on each of its two inputs, and the middle input belongs to both.
   pooled <- set_coef(input_sequence(3) |> layer_pool(2, stride = 1, type = "max") |> layer_dense(1), c(1, 3))
   expect_near(units_at(propagate_capacity(pooled, mode = "linear"), "pool1"), c(1, 16, 9) / 26, 1e-12)
 })
 
 # ---- second moments, as for networks with activations --------------------------------------------------
 
-# The moments themselves for a network without activations and biases, which takes the vectors otherwise: by pairs, or
-# as a family with B.
+# Returns the result of the method by second moments for a network without activations and biases, which normally uses
+# tangent vectors: moments by pairs, or as a family with B.
 by_moments <- function(network, from, family = FALSE) {
   flow <- capalloc:::read_flow(network, from, "gaussian", NULL, NULL)
   flow$plan <- capalloc:::flow_plan(flow$graph, capalloc:::flow_slice(flow$start))
@@ -81,7 +81,7 @@ test_that("second moments of vectors that are fixed give the same", {
     for (row in capalloc:::network_rows(network)) {
       if (row$last < row$first || row$last - row$first > 12) next
       wanted <- suppressWarnings(capacity(network, layers = row$name), classes = "capalloc_warning_rank_gap")
-      # the Gram matrix has the square of the condition
+      # The Gram matrix squares the condition number.
       expect_near(by_moments(network, row$name), wanted$capacity, 1e-6, paste(name, row$name))
       expect_near(by_moments(network, row$name, family = TRUE), wanted$capacity, 1e-6, paste(name, row$name))
     }
@@ -103,7 +103,7 @@ test_that("a hidden relu layer's read-out is the closed form tr(M^+ M_j)", {
   flow <- propagate_capacity(net, "dense2", "gaussian", task = task)
   expect_near(units_at(flow, "dense1"), wanted, 1e-10)
   expect_equal(unname(level_sums(flow)), rep(h, 3), tolerance = 1e-10)
-  # mode linear is K = 1, mode gaussian of white inputs their correlations
+  # Mode linear has K = 1; mode gaussian with white inputs has their correlations.
   Gamma <- 1 / 4 + asin(cov2cor(tcrossprod(W))) / (2 * pi)
   M <- Gamma * tcrossprod(W)
   wanted <- vapply(seq_len(n), function(j) sum(solve(M) * (Gamma * tcrossprod(W[, j]))), 0)
@@ -117,7 +117,7 @@ test_that("at samples, one hidden layer and its read-out are exactly their exten
     # gates of unequal variance, and the cross terms of a residual block
     leaky = input_vector(5) |>
       layer_residual(\(x) x |> layer_dense(5) |> layer_activation("leaky_relu", -0.4), scale = 0.8) |> layer_dense(1),
-    # two kinds of gates of one hidden layer
+    # two kinds of gates in one hidden layer
     parallel = input_vector(5) |> layer_parallel(\(x) x |> layer_dense(2) |> layer_activation("relu"),
       \(x) x |> layer_dense(3) |> layer_activation("abs"), merge = "concat") |> layer_dense(1),
     sum = input_vector(5) |> layer_parallel(\(x) x |> layer_dense(3) |> layer_activation("relu"),
@@ -134,7 +134,7 @@ test_that("at samples, one hidden layer and its read-out are exactly their exten
     for (row in Filter(function(row) row$last >= row$first, capalloc:::network_rows(networks[[name]]))) {
       wanted <- capacity(networks[[name]], layers = row$name, data = x)
       flow <- propagate_capacity(networks[[name]], row$name, "empirical", data = x)
-      n <- nrow(wanted) - 1L # the constant is zero: all are positively homogeneous
+      n <- nrow(wanted) - 1L # the constant is zero because all networks are positively homogeneous
       expect_near(at_input(flow)$capacity, wanted$capacity[seq_len(n)], 1e-8, paste(name, row$name))
     }
   }
@@ -148,7 +148,7 @@ test_that("Gaussian inputs are the limit of many samples", {
   for (from in list(NULL, "dense1")) {
     found <- at_input(propagate_capacity(net, from, "gaussian", task = task))$capacity
     wanted <- at_input(propagate_capacity(net, from, "empirical", data = x))$capacity
-    # gates have standard errors of 1 / sqrt(2e4) = 0.7%
+    # Gates have standard errors of 1 / sqrt(2e4) = 0.7%.
     expect_near(found, wanted, 0.02)
   }
 })
@@ -170,7 +170,7 @@ test_that("deeper, it is the simulation with gates drawn anew for each layer", {
   redrawn <- withr::with_seed(4, leverage(f, g[sample(nrow(g)), ]))
   found <- units_at(propagate_capacity(net, "dense3", "empirical", data = x), "dense1")
   expect_near(found, redrawn, 0.02)
-  # the network itself is farther away than the error of the simulation, and not far
+  # The network itself differs by more than the error of the simulation, but not by much.
   distance <- max(abs(found - leverage(f, g)))
   expect_gt(distance, 0.02)
   expect_lt(distance, 0.5)
@@ -187,7 +187,7 @@ test_that("a stack of residual blocks is the recursion of second moments, writte
   for (l in 1:2) net <- layer_residual(net, \(x) x |> layer_dense(n) |> layer_activation("sin", 1.5), scale = s[[l]])
   net <- set_coef(net, unlist(A))
   w <- 1.5
-  # forwards: E cos and E cos cos; sines of centred inputs are centred, cov(sin, u) = E[cos] w C
+  # Forward: E cos and E cos cos; sines of centred inputs are centred, and cov(sin, u) = E[cos] w C.
   laws <- list()
   C <- sigma
   for (l in 1:2) {
@@ -207,7 +207,7 @@ test_that("a stack of residual blocks is the recursion of second moments, writte
       s[[l]]^2 * t(a) %*% (laws[[l]]$Gamma * S) %*% a
     expect_near(units_at(flow, paste0("residual", l)), diag(S) / sum(diag(S)), 1e-10)
   }
-  # and in total, where q is the diagonal of Gamma
+  # The same in mode total, where q is the diagonal of Gamma.
   total <- propagate_capacity(net, list(position = 3), task = task)
   kappa <- as.numeric(seq_len(n) == 3)
   for (l in 2:1) {
@@ -234,7 +234,7 @@ test_that("recurrences are unrolled, products of gates at samples included", {
   }
   found <- units_at(propagate_capacity(net, mode = "empirical", data = x), "recurrent1")
   expect_near(found, kappa / sum(kappa), 1e-12)
-  # one step of an lstm without recurrence: c = i g, h = o f(c), y = w h
+  # One step of an lstm without recurrence: c = i g, h = o f(c), y = w h.
   lstm <- with_test_coef(input_sequence(1, channels = 2) |> layer_recurrent(1, "lstm") |> layer_dense(1), 2)
   x <- matrix(rnorm(200), 100)
   b <- matrix(lstm$coef[1:8], 2) # channels x gates i, f, g, o
@@ -246,7 +246,7 @@ test_that("recurrences are unrolled, products of gates at samples included", {
   f_c <- tanh(i * g)
   f_d <- 1 - f_c^2
   E <- function(...) crossprod(cbind(...)) / 100
-  # the last product gives o and f(c), each by the other's value; then f; then i g; then the gates together
+  # The last product gives o and f(c), each with the value of the other; then f; then i g; then the gates together.
   S <- E(f_c, o) # of (o, c)
   S <- S * matrix(c(1, mean(f_d), mean(f_d), mean(f_d^2)), 2)
   third <- matrix(S[2, 2], 2, 2) * E(g, i) # of (i, g)
@@ -289,7 +289,7 @@ test_that("mode gaussian at data is that of Gaussian inputs with its moments", {
   net <- with_test_coef(input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1), 1)
   at_data <- propagate_capacity(net, "dense2", "gaussian", data = x)
   expect_near(at_data$capacity, propagate_capacity(net, "dense2", "gaussian", task = task)$capacity, 1e-10)
-  # and neither that of white inputs nor that of the samples themselves
+  # The result differs from that of white inputs and from that of the samples themselves.
   expect_gt(max(abs(at_data$capacity - propagate_capacity(net, "dense2", "gaussian")$capacity)), 1e-3)
   expect_gt(max(abs(at_data$capacity - propagate_capacity(net, "dense2", "empirical", data = x)$capacity)), 1e-3)
 })

@@ -1,8 +1,8 @@
-# Moments of gates of pairs of units against numerical integration.
+# Moments of gates of pairs of units, compared with numerical integration.
 
 gate_class <- function(phi, parameter = 1) list(phi = phi, parameter = parameter, at = 1L)
 
-# E[f(u) g(w)] by integrate() in two dimensions, split where u and w are 0 and where w is given u.
+# Returns E[f(u) g(w)] by integrate() in two dimensions, split where u, w and the mean of w given u are 0.
 integrate_pair <- function(f, g, mean, cov) {
   s <- sqrt(cov[1, 1])
   r <- cov[1, 2] / s
@@ -39,7 +39,7 @@ test_that("moments of pairs are those of numerical integration, means and unequa
     for (what in c("slope", "value")) {
       f <- lapply(classes, function(class) function(u) capalloc:::phi_at(class$phi, class$parameter, u)[[what]])
       own <- if (what == "slope") found$second else found$moment
-      # integrate() is asked for 1e-10
+      # integrate() has a tolerance of 1e-10.
       expect_near(own[1, 2], integrate_pair(f[[1]], f[[2]], law$mean, law$cov), 1e-9, paste(pair[[1]], pair[[2]], what))
       expect_identical(own[1, 2], own[2, 1])
     }
@@ -59,7 +59,7 @@ test_that("units that are equal, opposite or fixed have the moments that they mu
     parameter <- capalloc:::default_parameter(phi)
     class <- list(phi = phi, parameter = parameter, at = 1:4)
     for (m in c(0, 0.7)) {
-      # two equal units, their opposite, and one that does not vary
+      # Two equal units, one with opposite sign, and a constant one.
       cov <- 2 * rbind(c(1, 1, -1, 0), c(1, 1, -1, 0), c(-1, -1, 1, 0), 0)
       law <- list(mean = c(m, m, -m, 0.3), cov = cov, classes = list(class))
       found <- capalloc:::pair_moments(law, values = TRUE)
@@ -77,7 +77,7 @@ test_that("units that are equal, opposite or fixed have the moments that they mu
 })
 
 test_that("orthant probabilities are right near one and far out", {
-  # P(X > -h, Y > -k) at correlation 1 is the smaller, at -1 what is left over
+  # P(X > -h, Y > -k) is the smaller marginal at correlation 1, and the excess of their sum over 1 at correlation -1.
   h <- c(-3, 0, 0.5, 2)
   k <- c(1, 0, 0.4, -1)
   expect_near(capalloc:::orthant(h, k, rep(1, 4)), pnorm(pmin(h, k)), 1e-14)
@@ -111,7 +111,7 @@ test_that("values of large variance beside a leaky relu that is nearly one with 
     classes <- list(list(phi = phi, parameter = 1, at = 1L), list(phi = "leaky_relu", parameter = -0.4, at = 2L))
     law <- list(mean = c(0.3, -0.2), cov = outer(c(20, 2), c(20, 2)) * matrix(c(1, rho, rho, 1), 2), classes = classes)
     expected <- integrate_pair(value_of(phi, 1), value_of("leaky_relu", -0.4), law$mean, law$cov)
-    # integrate() is asked for 1e-10
+    # integrate() has a tolerance of 1e-10.
     expect_near(capalloc:::pair_moments(law, values = TRUE)$moment[1, 2], expected, 1e-9, paste(phi, "rho", rho))
   }
 })
@@ -129,14 +129,14 @@ test_that("kinks of units that are one are found on both sides, of any deviation
       at <- function(i, z) capalloc:::phi_at("elu", classes[[i]]$parameter, z)[[what]]
       wanted <- expect_over(\(z) at(1, s[[1]] * (z - kinks[[1]])) * at(2, s[[2]] * (sign * z - kinks[[2]])), ends)
       own <- if (what == "slope") found$second else found$moment
-      # integrate() is asked for 1e-12 of each part
+      # integrate() has a tolerance of 1e-12 on each panel.
       expect_near(own[1, 2] / wanted, 1, 1e-11, paste(what, sign, turn))
     }
   }
 })
 
 test_that("kinks of units that are nearly one are told apart", {
-  # given w, u is above 0 with a probability; deviations are powers of 2, so that rho is what it is
+  # Given w, u is above 0 with a certain probability; deviations are powers of 2, so that rho is exact.
   s <- c(0.5, 2)
   classes <- list(list(phi = "elu", parameter = 0.5, at = 1L), list(phi = "relu", parameter = 0, at = 2L))
   for (rho in c(0.965, -0.9995, 1 - 2^-30)) for (kink in c(0.4, -0.3 * sign(rho))) {
@@ -147,7 +147,7 @@ test_that("kinks of units that are nearly one are told apart", {
     wanted <- expect_over(\(z) slope(z) * pnorm((rho * z - kink) / r), ends)
     expect_near(capalloc:::pair_moments(law)$second[1, 2], wanted, 1e-12, paste(rho, kink))
   }
-  # Cho and Saul (2009): E[max(u, 0) max(w, 0)] of standard normals
+  # Cho and Saul (2009): E[max(u, 0) max(w, 0)] of standard normals.
   for (rho in 1 - 2^-c(5, 17, 30)) {
     class <- list(phi = "relu", parameter = 0, at = 1:2)
     law <- list(mean = c(0, 0), cov = matrix(c(1, rho, rho, 1), 2), classes = list(class))
@@ -158,7 +158,7 @@ test_that("kinks of units that are nearly one are told apart", {
 })
 
 test_that("a fast sine is resolved beside the slope of erf", {
-  # E[w cos(w u) 2 / sqrt(pi) exp(-v^2)]: exp(-v^2) makes v narrower, of variance v / (1 + 2 v)
+  # E[w cos(w u) 2 / sqrt(pi) exp(-v^2)]: the factor exp(-v^2) reduces the variance of v to v / (1 + 2 v).
   w <- 25
   v <- 1000
   for (rho in c(0.99, -0.999)) {
@@ -166,13 +166,13 @@ test_that("a fast sine is resolved beside the slope of erf", {
     classes <- list(list(phi = "sin", parameter = w, at = 1L), list(phi = "erf", parameter = 1, at = 2L))
     law <- list(mean = c(0, 0), cov = matrix(c(1, c, c, v), 2), classes = classes)
     wanted <- 2 * w / sqrt(pi * (1 + 2 * v)) * exp(-w^2 / 2 * (1 - rho^2 + rho^2 / (1 + 2 * v)))
-    # w^2 / 2 times the rounding of rho^2, and that of the sum
+    # w^2 / 2 times the rounding error of rho^2, and that of the sum.
     expect_near(capalloc:::pair_moments(law)$second[1, 2] / wanted, 1, 1e-12, paste(rho))
   }
 })
 
-# E[f(u) g(w)] by the trapezoidal rule in u and in w given u, which is exact to rounding for smooth f and g with steps
-# small against the scale of either.
+# Returns E[f(u) g(w)] by the trapezoidal rule in u and in w given u. For smooth f and g its error is rounding error if
+# the steps are small relative to the scales of both.
 trapezoid_pair <- function(p, q, mean, sd, rho, what) {
   at <- function(phi, u) capalloc:::phi_at(phi, 1, u)[[what]]
   z <- seq(-9.5, 9.5, by = 0.1 / sd[[1L]])
@@ -202,14 +202,14 @@ test_that("smooth activations of large deviation are right at correlations near 
 })
 
 test_that("units that are one have the second moment of one, and sines that of a wave", {
-  # three units of two kinds, the first two all but one
+  # Three tanh units, of which the first two are equal.
   u <- list(mean = c(1, 1, -2), cov = 900 * rbind(c(1, 1, 0.5), c(1, 1, 0.5), c(0.5, 0.5, 1)),
     classes = list(list(phi = "tanh", parameter = 1, at = 1:3)))
   found <- capalloc:::pair_moments(u, values = TRUE)
   expect_equal(found$second[1, 2], found$square[[1L]], tolerance = 1e-12)
   expect_equal(found$moment[1, 2], found$moment[1, 1], tolerance = 1e-12)
   expect_equal(found$moment[2:1, 3], found$moment[3, 1:2], tolerance = 1e-14)
-  # E[sin(x u) tanh'(w)] with w = u: the cosine transform of sech^2 smoothed, by the trapezoidal rule
+  # E[sin(x u) tanh'(w)] with w = u: the cosine transform of a smoothed sech^2, by the trapezoidal rule.
   sd <- 3
   sine <- list(phi = "sin", parameter = 12, at = 1L, mean = 0, sd = sd)
   bend <- list(phi = "tanh", parameter = 1, at = 1L, mean = 0, sd = sd)
@@ -221,7 +221,7 @@ test_that("units that are one have the second moment of one, and sines that of a
     found <- capalloc:::pair_block(phi[[1L]], phi[[2L]], matrix(sd^2), "value")
     expect_lt(abs(c(found) - sum(stats::dnorm(z) * sin(12 * sd * z) * tanh(sd * z)) * 1e-3), 1e-13)
   }
-  # relu and elu, either first
+  # relu and elu, in either order.
   kinks <- list(c("relu", "elu"), c("elu", "relu"))
   found <- vapply(kinks, function(phi) {
     of <- function(phi, sd) list(phi = phi, parameter = 1, at = 1L, mean = 0.3, sd = sd)
@@ -229,7 +229,7 @@ test_that("units that are one have the second moment of one, and sines that of a
     c(capalloc:::pair_block(of(phi[[1L]], sd[[1L]]), of(phi[[2L]], sd[[2L]]), matrix(0.99 * 6), "value"))
   }, 0)
   expect_equal(found[[1L]], found[[2L]], tolerance = 1e-12)
-  # pairs that are integrated together are as by themselves
+  # Pairs that are integrated together have the same moments as alone.
   elus <- function(at) list(phi = "elu", parameter = 1, at = at, mean = c(0.3, -1, 2)[at], sd = c(1, 2, 3)[at])
   C <- outer(1:3, 1:3) * 0.98^abs(outer(1:3, 1:3, "-"))
   together <- capalloc:::pair_block(elus(1:3), elus(1:3), C, "value")

@@ -1,14 +1,14 @@
-# The plan of a computation, its cost, and how often it crosses the border.
+# The plan of a computation, its cost, and the number of calls of the core.
 
 test_that("a plan has the sizes of cuts, the first gate of every operation, and pairs of pre-activations", {
   net <- input_vector(3) |> layer_dense(4) |> layer_activation("tanh") |> layer_dense(2)
   plan <- capalloc:::flow_plan(capalloc:::lower(net))
   expect_true(plan$has_gates)
   expect_identical(plan$first, c(0L, 0L, 4L))
-  # weights, and one multiplication for each gate
+  # Weights, and one multiplication for each gate.
   expect_identical(plan$terms[["whole"]], 12 + 4 + 8)
-  # units of both layers and the outputs are open at once backward; forward the places of the inputs are too few for
-  # the activations
+  # Backward, units of both layers and the outputs are open at once.
+  # Forward, the places of the inputs are too few for the activations.
   expect_identical(plan$size[["whole"]], 4 + 4 + 2)
   expect_identical(plan$size[["joint"]], 3 + 4 + 4)
   expect_identical(plan$pairs, 16)
@@ -20,15 +20,15 @@ test_that("a plan has the sizes of cuts, the first gate of every operation, and 
 test_that("places of blocks that are closed are used again", {
   chain <- input_sequence(64) |> layer_recurrent(1)
   plan <- capalloc:::flow_plan(capalloc:::lower(chain))
-  # the input stays open; of the states only a few are open at a time
+  # The input stays open; of the states only a few are open at a time.
   expect_lte(plan$size[["whole"]], 64 + 130)
   deep <- input_vector(5)
   for (i in 1:10) deep <- deep |> layer_dense(5)
   expect_identical(capalloc:::flow_plan(capalloc:::lower(deep))$size[["whole"]], 10)
 })
 
-# Calls of routines of the core by an expression, without evaluations of activations. All functions that call routines
-# are replaced while it runs.
+# Returns the number of calls of core routines by an expression, without evaluations of activations. All functions that
+# call routines are replaced while it runs.
 count_crossings <- function(code) {
   count <- 0
   counted <- function(routine, ...) {
@@ -40,7 +40,7 @@ count_crossings <- function(code) {
     if (!is.call(x)) return(x)
     as.call(lapply(as.list(x), \(part) if (identical(part, quote(expr = ))) part else with_counter(part)))
   }
-  capalloc:::operation_table() # is read once in a session
+  capalloc:::operation_table() # cached once per session
   namespace <- asNamespace("capalloc")
   functions <- Filter(is.function, mget(ls(namespace, all.names = TRUE), namespace))
   calling <- Filter(\(f) ".Call" %in% all.names(body(f)), functions)
@@ -77,17 +77,17 @@ test_that("the limit is on two operations for each weight, row, side and matrix"
   }
   x <- matrix(c(1, -1, 2, 0.5, 1, 1, -2, 3, 1), 3)
   net <- with_test_coef(input_vector(3) |> layer_dense(4) |> layer_activation("tanh") |> layer_dense(2), 1)
-  # weights 12 + 4 + 8; a row for each output, and once more for each parameter
+  # Weights 12 + 4 + 8; a row for each output, and another for each parameter.
   expect_cost(2 * 24 * 2, net, mode = "linear")
   expect_cost(2 * 24 * 2 * 13, net, "dense1", "linear")
-  # units of both layers and the outputs are open at once: 4 + 4 + 2; a matrix for each output
+  # Units of both layers and the outputs are open at once: 4 + 4 + 2; a matrix for each output.
   expect_cost(2 * 24 * 10 * 2 * 2, net, mode = "empirical", data = x)
-  # 36 pairs of eight parameters go down from the activation
+  # 36 pairs of eight parameters are propagated down from the activation.
   expect_cost(2 * 16 * 8 * 2 * 36, net, "dense2", "empirical", data = x)
-  # vectors of the first layer go nowhere, what its units are worth comes down to it
+  # No vectors of the first layer are propagated further down, but the gains of its units are propagated to it.
   one <- set_coef(input_vector(1) |> layer_dense(1) |> layer_activation("tanh") |> layer_dense(5), 1:6)
   expect_cost(2 * 7 * 6 * 2, one, "dense1", "empirical", data = matrix(1:3))
-  # a law: 2000 for the one pair, and the covariances of 50 inputs and a unit
+  # A joint distribution: 2000 for the single pair, and the covariances of 50 inputs and one unit.
   wide <- with_test_coef(input_vector(50) |> layer_dense(1) |> layer_activation("relu"), 1)
   expect_cost(2000 + 2 * 51 * 51 * 2, wide, mode = "gaussian")
 })

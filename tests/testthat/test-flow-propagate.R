@@ -1,4 +1,4 @@
-# Capacity through layers in mode total, against dense matrices and closed forms.
+# Capacity through layers in mode total, compared with dense matrices and closed forms.
 
 expect_flow <- function(network, kappa = rep(1, prod(shape_of(network))), label = NULL) {
   start <- list(unit = kappa, constant = 0, lost = 0)
@@ -7,7 +7,7 @@ expect_flow <- function(network, kappa = rep(1, prod(shape_of(network))), label 
   names <- levels(flow$layer)
   expect_identical(names[[length(names)]], "output")
   expect_length(wanted, length(names))
-  # the twin's q is an integral of differences with steps of 1e-6
+  # The twin's q is an integral by differences with steps of 1e-6.
   tolerance <- if (capalloc:::is_linear(network)) 1e-12 else 2e-6
   for (l in seq_along(names)) {
     own <- flow[flow$layer == names[[l]], ]
@@ -26,7 +26,7 @@ test_that("mode total is the twin's in random networks, with zero rows, from any
   for (seed in 1:40) {
     network <- random_network(seed)
     withr::with_seed(seed, {
-      # a third of the weights zero, so that rows are
+      # A third of the weights is zero, so that some rows are zero.
       zero <- runif(length(network$coef)) < 0.33
       kappa <- rexp(prod(shape_of(network)))
     })
@@ -42,21 +42,21 @@ test_that("mode total is the twin's with activations", {
 test_that("zero rows, dead gates and constants are parts of their own", {
   net <- input_vector(2) |> layer_dense(2, bias = TRUE) |> layer_dense(2) |> set_coef(c(1, 0, 2, 0, 2, 0, 1, 0, 1, 0))
   flow <- propagate_capacity(net)
-  # output 2 has a row of zeros; output 1 is half on each unit, the second of which is a row of zeros; the first
-  # has 1, 4 and its constant 4, of 9
+  # Output 2 has a zero row. Half of output 1 is on each unit, and the second unit has
+  # a zero row. The first unit has squared weights 1 and 4 and a squared bias 4, of 9.
   expect_equal(flow$capacity[flow$layer == "output"], c(1, 1, 0, 0))
   expect_equal(flow$capacity[flow$layer == "dense2"], c(0.5, 0.5, 0, 1), tolerance = 1e-15)
   expect_equal(flow$capacity[flow$layer == "dense1"], c(1, 4, 4, 0) / 18 + c(0, 0, 0, 1.5), tolerance = 1e-15)
   expect_identical(flow$part[flow$layer == "dense1"], c("unit", "unit", "(Intercept)", "lost"))
   expect_true(all(is.na(flow$position[flow$part != "unit"])))
-  # only a constant
+  # Only a constant.
   net <- set_coef(input_vector(1) |> layer_dense(1, bias = TRUE), c(0, 2))
   expect_equal(propagate_capacity(net)$capacity[1:3], c(0, 1, 0))
-  # a relu that is never on
+  # A relu unit that is dead.
   dead <- set_coef(input_vector(1) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1), c(1, -1, 1, 1))
   flow <- propagate_capacity(dead, data = matrix(1:3))
   expect_equal(flow$capacity[flow$layer == "activation1"], c(0.5, 0, 0, 0.5))
-  # activations of which the last one alone is read
+  # Activations of which only the last is read.
   last <- input_sequence(4) |> layer_conv(1, 2) |> layer_activation("relu") |> layer_last() |> set_coef(c(1, 3))
   flow <- propagate_capacity(last, data = matrix(1:4, 1))
   expect_equal(flow$capacity[flow$layer == "conv1"], c(0, 0, 0.1, 0.9, 0, 0))
@@ -105,7 +105,7 @@ test_that("the residual chain is the binomial mixture, with the variances of the
     kappa <- units_at(flow, "residual1")
     expect_equal(sum(kappa * x^2), L / (L + 1), tolerance = 1e-9)
     expect_near(kappa, shift(dbinom(0:min(L, 199), L, 1 / (L + 1))), 1e-12)
-    # exp(M - I) is the Poisson mixture
+    # exp(M - I) is a Poisson mixture.
     distance <- sum(abs(kappa - shift(dpois(0:199, 1)))) / 2
     expect_equal(distance, c(`10` = .0146, `100` = .00153, `1000` = .000154)[[as.character(L)]], tolerance = 5e-3)
     normal <- dnorm(x)
@@ -114,7 +114,7 @@ test_that("the residual chain is the binomial mixture, with the variances of the
 })
 
 test_that("from a layer, parameters have capacity 1 each where they act", {
-  # two positions share a kernel: the first has 1/4 of the squared sensitivity, the second 3/4
+  # Two positions share a kernel: the first has 1/4 of the squared sensitivity, the second 3/4.
   net <- set_coef(input_sequence(3) |> layer_conv(1, 2) |> layer_dense(1), c(1, 1, 1, sqrt(3)))
   flow <- propagate_capacity(net, from = "conv1")
   expect_identical(levels(flow$layer), "conv1")
@@ -195,7 +195,7 @@ test_that("a fit is its network with its task", {
   curved <- function(net) {
     suppressWarnings(fit(net, task, "lbfgs", n_obs = 40, seed = 1, control = list(max_iterations = 2)))
   }
-  # gates share what comes to a residual layer between its two ways
+  # Gates divide the capacity of a residual layer between its block and its skip.
   gated <- curved(input_sequence(8) |> layer_residual(\(x) x |> layer_conv(1, 3, padding = "same") |>
     layer_activation("tanh")) |> layer_dense(1))
   x <- capalloc:::fit_rows(gated)$x
@@ -205,7 +205,7 @@ test_that("a fit is its network with its task", {
     propagate_capacity(gated$network, mode = "empirical", data = x)$capacity)
   pooled <- curved(input_sequence(8) |> layer_pool(2, type = "max") |> layer_dense(1))
   expect_identical(propagate_capacity(pooled)$capacity, propagate_capacity(pooled$network, data = x)$capacity)
-  # unless another task or other data are given
+  # The task of the fit is replaced if another task or other data are given.
   for (given in list(list(task = task_fgn(8, 0.3)), list(data = 2 * x[1:9, ]))) {
     of <- function(network) do.call(propagate_capacity, c(list(network), given))$capacity
     expect_identical(of(gated), of(gated$network))

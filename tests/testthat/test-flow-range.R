@@ -1,4 +1,4 @@
-# Whether products of weights keep their digits: tests/testthat/test-numbers.R has what users see.
+# Range checks of products of weights; tests/testthat/test-numbers.R tests what users see.
 
 gains_of <- function(network, coef, ...) capalloc:::node_gains(capalloc:::lower(network), coef, ...)
 
@@ -8,11 +8,11 @@ test_that("gains are the largest weights on the way, and the roots of how many a
   expect_identical(gains_of(chain, coef), list(up = c(0, 3, 4, 8), down = c(8, 5, 4, 0), through = c(5, 7, 4)))
   expect_identical(gains_of(chain, coef, free = 2L)$down, c(7, 4, 4, 0))
   expect_identical(gains_of(chain, coef, anew = 2L)$up, c(0, 3, 0, 4))
-  # a layer of zeros is no way at all
+  # A layer of zeros has no path.
   expect_identical(gains_of(chain, replace(coef, 5:8, 0)), list(
     up = c(0, 3, -Inf, -Inf), down = c(-Inf, -Inf, 4, 0), through = c(-Inf, 7, -Inf)
   ))
-  # a kernel of 4 taps and 4 channels in 2 groups
+  # A kernel of 4 taps and 4 channels in 2 groups.
   conv <- input_sequence(8, channels = 4) |> layer_conv(4, 4, groups = 2)
   expect_identical(gains_of(conv, rep(0.5, 32))$up, c(0, 0.5))
 })

@@ -1,13 +1,13 @@
-# Imported autoregressions and ARIMA models against predict() and their equations.
+# Imported autoregressions and ARIMA models compared with predict() and their equations.
 
-# Differences by their definition, the regular ones first.
+# Returns the differences by definition, the regular ones first.
 twin_differences <- function(x, arma) {
   if (arma[6] > 0) x <- diff(x, differences = arma[6])
   if (arma[7] > 0) x <- diff(x, lag = arma[5], differences = arma[7])
   x
 }
 
-# The coefficient of B^k in (1 + a_1 B + ..)(1 + b_1 B^season + ..), by all pairs of terms.
+# Returns the coefficient of B^k in (1 + a_1 B + ..)(1 + b_1 B^season + ..), by all pairs of terms.
 twin_product <- function(k, a, b, season) {
   total <- 0
   for (i in 0:length(a)) {
@@ -16,7 +16,7 @@ twin_product <- function(k, a, b, season) {
   total
 }
 
-# Coefficients by kind: ar, ma, sar, sma (as numbers) and the mean, 0 without one.
+# Returns a list: ar, ma, sar, sma (numeric) and the mean, 0 without one.
 twin_coefficients <- function(model) {
   ends <- cumsum(model$arma[1:4])
   parts <- Map(function(end, n) unname(model$coef[end - n + seq_len(n)]), ends, model$arma[1:4])
@@ -24,8 +24,8 @@ twin_coefficients <- function(model) {
   c(parts, mean = if ("intercept" %in% names(model$coef)) model$coef[["intercept"]] else 0)
 }
 
-# The value after `x` by the model's own equation, with w at its mean and e at
-# zero before the first w that has all its differences.
+# Returns the value after `x` by the model's own equation, with w at its mean and e at zero before the first w that has
+# all its differences.
 twin_arima <- function(model, x) {
   x <- as.numeric(x)
   arma <- model$arma
@@ -42,11 +42,11 @@ twin_arima <- function(model, x) {
     for (k in seq_len(q)) if (t > k) what <- what + theta[[k]] * e[[t - k]]
     if (t <= length(w)) e[[t]] <- w[[t]] - what
   }
-  # Solved for the next x: its w is x plus what the differences make of the past and a zero.
+  # Solve for the next x: its w is x plus the differences of the past followed by a zero.
   what - (tail(twin_differences(c(x, 0), arma), 1) - of$mean)
 }
 
-# The text of a message, whose class is checked.
+# Returns the text of a message after checking its class.
 told <- function(code, class) conditionMessage(expect_message(code, class = paste0("capalloc_message_", class)))
 
 quietly <- function(code) suppressMessages(code, classes = "capalloc_message_truncation")
@@ -77,7 +77,7 @@ test_that("autoregressions of one series predict as predict() does", {
   expect_identical(input_frame(as_network(model, length = 2)$input)$input, c("x[1]", "x[2]"))
 })
 
-test_that("autoregressions of several series have their channels", {
+test_that("autoregressions of several series have one channel per series", {
   series <- ts.union(lead = BJsales.lead, sales = BJsales - 150)
   for (method in c("yule-walker", "burg", "ols")) {
     for (order in 1:3) {
@@ -96,7 +96,7 @@ test_that("autoregressions of several series have their channels", {
   }
 })
 
-test_that("an arima without moving average is its weights on past values", {
+test_that("an arima without moving average is a linear function of past values", {
   models <- list(
     arima(lh, order = c(3, 0, 0)),
     arima(lh, order = c(1, 0, 0), include.mean = FALSE),
@@ -114,7 +114,7 @@ test_that("an arima without moving average is its weights on past values", {
     expect_silent(network <- as_network(models[[i]]))
     expect_identical(length_of(network), as.integer(reach[[i]]))
     got <- c(predict(network, newest(network, series[[i]])))
-    # Rounding; series are long enough for the Kalman filter to have forgotten its start.
+    # Rounding error; the series are long enough for the Kalman filter to be independent of its start.
     expect_equal(got, twin_arima(models[[i]], series[[i]]), tolerance = 1e-12)
     expect_equal(got, first_value(models[[i]]), tolerance = 1e-12)
     longer <- as_network(models[[i]], length = reach[[i]] + 4)
@@ -124,10 +124,10 @@ test_that("an arima without moving average is its weights on past values", {
   }
 })
 
-# Long series, so that the Kalman filter has reached its steady state.
+# Long series, for which the Kalman filter reaches its steady state.
 long_series <- function(...) withr::with_seed(1, arima.sim(list(...), n = 1500))
 
-test_that("a moving average is its recurrence", {
+test_that("a moving average is imported as a recurrence", {
   x <- long_series(ar = 0.6, ma = 0.5)
   models <- list(
     arima(x + 10, order = c(1, 0, 1)),
@@ -142,13 +142,13 @@ test_that("a moving average is its recurrence", {
   shift <- list(x + 10, x, x + 3, x - 5, x, cumsum(x), cumsum(cumsum(x)), cumsum(x))
   for (i in seq_along(models)) {
     expect_message(network <- as_network(models[[i]]), class = "capalloc_message_truncation")
-    expect_lt(length_of(network), 1500) # not cut at the length of the series
+    expect_lt(length_of(network), 1500) # not truncated at the length of the series
     seen <- newest(network, shift[[i]])
     got <- c(predict(network, seen))
     expect_equal(got, c(twin_predict(network, rbind(seen))), tolerance = 1e-12)
     # The same truncation, written out.
     expect_equal(got, twin_arima(models[[i]], seen), tolerance = 1e-10)
-    # The bound of the help page, and rounding at the level of the series.
+    # The bound of the help page, plus rounding error relative to the series.
     w <- twin_differences(shift[[i]], models[[i]]$arma) - twin_coefficients(models[[i]])$mean
     bound <- 1e-8 * max(abs(w)) + 1e-14 * max(abs(shift[[i]]))
     expect_lt(abs(got - twin_arima(models[[i]], shift[[i]])), bound)
@@ -156,17 +156,17 @@ test_that("a moving average is its recurrence", {
   }
 })
 
-test_that("one recurrent unit of an ARMA(1, 1) is its closed form", {
+test_that("the recurrent unit of an ARMA(1, 1) has the weights of its closed form", {
   model <- arima(long_series(ar = 0.6, ma = 0.5), order = c(1, 0, 1), fixed = c(0.6, 0.5, 2), transform.pars = FALSE)
   network <- quietly(as_network(model, length = 12))
-  # pi_j = (phi + theta) (-theta)^(j - 1), and what is left of the mean
+  # pi_j = (phi + theta) (-theta)^(j - 1), and the remaining weight on the mean.
   weights <- 1.1 * (-0.5)^(11:0)
   expect_equal(c(effective_weights(network)), c(weights, 2 * (1 - sum(weights))), tolerance = 1e-13)
-  # Five coefficients, of which K Z counts once and the two biases make one constant.
+  # Five coefficients: K Z counts once, and the two biases give one constant.
   expect_identical(glance(capacity(network))$total, 3)
 })
 
-test_that("the mean is right however short the window", {
+test_that("the mean is exact for windows of any length", {
   x <- long_series(ar = 0.6, ma = c(0.5, -0.3))
   levelled <- arima(x + 100, order = c(1, 0, 2))
   mean <- coef(levelled)[["intercept"]]
@@ -179,10 +179,10 @@ test_that("the mean is right however short the window", {
   }
 })
 
-test_that("the truncation is what the message says", {
+test_that("the truncation message states the weight that is lost", {
   x <- long_series(ma = c(0.2, 0.7))
   model <- arima(x, order = c(1, 0, 2), include.mean = FALSE)
-  # Weights by a long network: what a short one leaves out is the rest of them.
+  # Weights from a long network: a short one omits the weights beyond its length.
   weights <- abs(rev(c(effective_weights(quietly(as_network(model, length = 600))))))
   for (length in c(3, 10, 30)) {
     said <- told(as_network(model, length = length), "truncation")
@@ -194,25 +194,25 @@ test_that("the truncation is what the message says", {
   network <- quietly(as_network(model))
   expect_lte(sum(weights[-seq_len(length_of(network))]), 1e-8)
   expect_gt(sum(weights[-seq_len(length_of(network) - 1)]), 1e-8)
-  # Differences reach further back by their own number.
+  # Differences extend the window by their own number.
   fixed <- function(x, d) {
     arima(x, order = c(1, d, 1), fixed = c(0.6, 0.5), include.mean = FALSE, transform.pars = FALSE)
   }
   plain <- quietly(as_network(fixed(x, 0)))
   twice <- quietly(as_network(fixed(cumsum(cumsum(x)), 2)))
   expect_identical(length_of(twice), length_of(plain) + 2L)
-  # A window no longer than the series, and the cost of that said.
+  # The window is at most as long as the series, and the message states the truncation.
   seasonal <- arima(log(AirPassengers), order = c(0, 1, 1), seasonal = c(0, 1, 1), fixed = c(-0.4, -0.5572))
   expect_match(told(network <- as_network(seasonal), "truncation"), "`length = ", fixed = TRUE)
   expect_identical(length_of(network), 144L)
   expect_equal(c(predict(network, log(AirPassengers))), twin_arima(seasonal, log(AirPassengers)), tolerance = 1e-12)
-  # The lost weight, 0.006, on differences below 0.2: the Kalman filter knows better how w began.
+  # The omitted weight, 0.006, times differences below 0.2: the Kalman filter estimates the initial w better.
   expect_lt(abs(c(predict(network, log(AirPassengers))) - first_value(seasonal)), 0.006 * 0.2)
   texts <- c(told(as_network(seasonal), "truncation"), told(as_network(seasonal, length = 500), "truncation"))
   expect_snapshot(writeLines(texts))
 })
 
-test_that("subclasses of Arima are read alike", {
+test_that("subclasses of Arima are imported like Arima", {
   model <- arima(lh, order = c(1, 0, 0))
   forecast <- structure(model, class = c("forecast_ARIMA", "ARIMA", "Arima"))
   expect_identical(as_network(forecast), as_network(model))

@@ -1,6 +1,6 @@
 # Networks from lists of weights.
 
-test_that("lists of matrices are dense layers", {
+test_that("lists of matrices are imported as dense layers", {
   withr::local_seed(1)
   v <- matrix(rnorm(12), 2, dimnames = list(NULL, letters[1:6]))
   u <- matrix(rnorm(8), 4)
@@ -19,7 +19,7 @@ test_that("lists of matrices are dense layers", {
 
 sigmoid <- function(u) 1 / (1 + exp(-u))
 
-test_that("lists have activations, of their own or by argument", {
+test_that("activations are given in the list or by argument", {
   withr::local_seed(2)
   w <- list(matrix(rnorm(12), 4, dimnames = list(NULL, c("a", "b", "c"))), matrix(rnorm(8), 2), matrix(rnorm(2), 1))
   bias <- list(rnorm(4), rnorm(2), rnorm(1))
@@ -38,7 +38,7 @@ test_that("lists have activations, of their own or by argument", {
     summary(own)$kind, c("dense + bias", "tanh", "dense + bias", "leaky_relu (0.3)", "dense + bias", "sigmoid")
   )
 
-  # One name is that of all layers but the last, otherwise one each; "linear" and "identity" are no layers.
+  # One name applies to all layers but the last, otherwise one per layer; "linear" and "identity" add no layer.
   hidden <- as_network(w, activation = "tanh")
   expect_equal(c(predict(hidden, x)), c(w[[3]] %*% tanh(w[[2]] %*% tanh(w[[1]] %*% t(x)))), tolerance = 1e-14)
   expect_identical(as_network(w, activation = c("tanh", "tanh", "linear")), hidden)
@@ -53,7 +53,7 @@ test_that("lists have activations, of their own or by argument", {
   )
 })
 
-test_that("lists that are no layers are refused, naming the element", {
+test_that("invalid lists are refused, and the error names the element", {
   w <- matrix(1:6, 2)
   texts <- c(
     bad(as_network(list()), "shape"),
@@ -79,7 +79,7 @@ test_that("lists that are no layers are refused, naming the element", {
   expect_snapshot(writeLines(texts))
 })
 
-test_that("activations of lists are refused, naming the element", {
+test_that("invalid activations are refused, and the error names the element", {
   w <- matrix(1:6, 2)
   curved <- list(weight = w, activation = "tanh")
   texts <- c(

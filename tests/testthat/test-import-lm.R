@@ -1,16 +1,16 @@
-# Imported regressions against predict().
+# Imported regressions compared with predict().
 
-# The text of a message, whose class is checked.
+# Returns the text of a message after checking its class.
 told <- function(code, class) conditionMessage(expect_message(code, class = paste0("capalloc_message_", class)))
 
-# The rows that the help page makes.
+# Returns the rows of inputs as the help page constructs them.
 rows_for <- function(model, newdata) {
   frame <- model.frame(delete.response(terms(model)), newdata, xlev = model$xlevels)
   matrix <- model.matrix(delete.response(terms(model)), frame, contrasts.arg = model$contrasts)
   matrix[, setdiff(colnames(effective_weights(as_network(model))), "(Intercept)"), drop = FALSE]
 }
 
-test_that("regressions predict as predict() does", {
+test_that("imported regressions predict as predict() does", {
   models <- list(
     lm(mpg ~ wt, mtcars),
     lm(mpg ~ wt * factor(cyl) + I(hp^2) + log(disp), mtcars),
@@ -26,7 +26,7 @@ test_that("regressions predict as predict() does", {
   newdata$wt <- newdata$wt + 0.25
   for (model in models) {
     network <- as_network(model)
-    # sums of a few terms: rounding only
+    # Sums of a few terms: rounding error only.
     expect_equal(predict(network, rows_for(model, newdata))[, 1], unname(predict(model, newdata)), tolerance = 1e-12)
     k <- capacity(network)
     expect_equal(k$capacity, rep(1, length(coef(model))), tolerance = 1e-12)
@@ -45,7 +45,7 @@ test_that("several responses are several outputs", {
   }
 })
 
-test_that("columns without a coefficient are no inputs", {
+test_that("columns without a coefficient are not inputs", {
   data <- transform(mtcars, twice = 2 * wt, minus = -hp)
   model <- lm(mpg ~ wt + twice + hp + minus, data)
   expect_message(network <- as_network(model), "twice.*minus.*have", class = "capalloc_message_aliased")
@@ -59,7 +59,7 @@ test_that("columns without a coefficient are no inputs", {
   expect_silent(as_network(lm(mpg ~ wt, mtcars)))
 })
 
-test_that("columns with an order become a sequence", {
+test_that("columns in time order can be a sequence", {
   lags <- embed(as.numeric(lh), 4)[, 4:1]
   colnames(lags) <- c("l3", "l2", "l1", "now")
   model <- lm(now ~ l3 + l2 + l1, as.data.frame(lags))

@@ -1,4 +1,4 @@
-# Imported networks of package neuralnet against their equations.
+# Imported networks of package neuralnet compared with their equations.
 
 test_that("networks of neuralnet predict as their equations do", {
   new <- withr::with_seed(10, matrix(rnorm(15), 5, dimnames = list(NULL, c("wt", "hp", "qsec"))))
@@ -24,13 +24,13 @@ test_that("networks of neuralnet predict as their equations do", {
   expect_equal(sum(k$capacity), glance(k)$total, tolerance = 1e-10)
   expect_identical(glance(k)$total, 16)
   expect_identical(as_network(nn, input = input_sequence(3))$input$kind, "sequence")
-  # Columns of other names than the formula's terms, and an activation that is not used
+  # Columns whose names differ from the terms of the formula, and an activation that is not used.
   nn$model.list$variables <- c("wt", "hp")
   expect_identical(input_frame(as_network(nn)$input)$input, c("x[1]", "x[2]", "x[3]"))
   expect_identical(summary(as_network(made_nn(NULL, act = "function")))$kind, "dense + bias")
 })
 
-test_that("of several repetitions the best is taken, or the one asked for", {
+test_that("of several repetitions the best is imported unless `rep` selects another", {
   nn <- made_nn(2, 1, repetitions = 4)
   best <- which.min(nn$result.matrix["error", ])
   expect_gt(best, 1)

@@ -1,4 +1,4 @@
-# Imported networks of package nnet against predict().
+# Imported networks of package nnet compared with predict().
 
 sigmoid <- function(u) 1 / (1 + exp(-u))
 
@@ -6,8 +6,8 @@ quiet_nnet <- function(..., trace = FALSE) nnet::nnet(..., trace = trace)
 
 softmax <- function(u) exp(u) / rowSums(exp(u))
 
-# A network of nnet by the names that coef() gives its weights (b constant, i inputs, h hidden, o outputs): one
-# matrix for each kind of connection, from x to.
+# Returns the weights of a network of nnet by the names of coef() (b constant, i inputs,
+# h hidden, o outputs): a list with one matrix for each kind of connection (to x from).
 twin_nnet <- function(model) {
   w <- coef(model)
   n <- model$n
@@ -26,8 +26,8 @@ twin_nnet <- function(model) {
   )
 }
 
-# D of a one-hidden-layer network with linear outputs, from its closed form: rows (sample, output, input and
-# constant), a column for each of W, a, V, the outputs' constants and, if it has them, S.
+# Returns D of a network with one hidden layer and linear outputs in closed form. Rows: sample, output, input and
+# constant. Columns: W, a, V, the biases of the outputs and, with skips, S.
 twin_mixed <- function(of, x) {
   n <- nrow(of$W)
   m <- ncol(of$V)
@@ -53,7 +53,7 @@ twin_mixed <- function(of, x) {
   do.call(rbind, rows)
 }
 
-test_that("networks of nnet predict as predict() does", {
+test_that("imported networks of nnet predict as predict() does", {
   skip_if_not_installed("nnet")
   withr::local_seed(3)
   x <- matrix(rnorm(90), 30)
@@ -77,7 +77,7 @@ test_that("networks of nnet predict as predict() does", {
     expect_identical(length(coef(network)), length(model$wts))
     expect_setequal(unname(coef(network)), model$wts)
     expect_identical(is_linear(network), case$size == 0 && case$kind %in% c("linear", "softmax"))
-    # Without the activation of the outputs
+    # Without the activation of the outputs.
     linked <- as_network(model, link = TRUE)
     back <- switch(case$kind, linear = identity, softmax = softmax, sigmoid)
     expect_lt(max(abs(back(predict(linked, new, type = "link")) - predict(model, new))), 1e-10)
@@ -85,7 +85,7 @@ test_that("networks of nnet predict as predict() does", {
   }
 })
 
-test_that("what logits stand for is a record of the network", {
+test_that("the network records the meaning of its logits", {
   skip_if_not_installed("nnet")
   model <- withr::with_seed(1, quiet_nnet(Species ~ ., iris, size = 2, maxit = 5))
   levels <- nnet::multinom(Species ~ ., iris, trace = FALSE, maxit = 5)
@@ -95,7 +95,7 @@ test_that("what logits stand for is a record of the network", {
   expect_null(as_network(two)$output)
 })
 
-test_that("beyond 15 nnet's logistic is cut, and predictions differ as the help says", {
+test_that("beyond 15 nnet truncates its logistic function, and predictions differ as documented", {
   skip_if_not_installed("nnet")
   withr::local_seed(4)
   x <- matrix(rnorm(60), 20)
@@ -111,7 +111,7 @@ test_that("beyond 15 nnet's logistic is cut, and predictions differ as the help 
   expect_true(all(apart <= 3.1e-7 * cut %*% abs(of$V) + 1e-13))
 })
 
-test_that("the capacity of a network of nnet is that of its closed form", {
+test_that("the capacity of a network of nnet equals its closed form", {
   skip_if_not_installed("nnet")
   withr::local_seed(5)
   x <- matrix(rnorm(60), 20)
@@ -132,7 +132,7 @@ test_that("the capacity of a network of nnet is that of its closed form", {
   }
 })
 
-test_that("a formula's columns name the inputs", {
+test_that("the inputs are named after the columns of the formula", {
   skip_if_not_installed("nnet")
   withr::local_seed(6)
   data <- transform(mtcars, cyl = factor(cyl), gear = factor(gear, ordered = TRUE), wt = wt - 3)
@@ -163,7 +163,7 @@ test_that("a formula's columns name the inputs", {
   ), ignore_attr = TRUE)
 })
 
-test_that("weights that nnet held fixed are weights like others", {
+test_that("weights that nnet held fixed are imported as parameters", {
   skip_if_not_installed("nnet")
   withr::local_seed(7)
   x <- matrix(rnorm(60), 20)
@@ -178,7 +178,7 @@ test_that("weights that nnet held fixed are weights like others", {
   expect_identical(glance(capacity(network, data = x))$total, 11)
 })
 
-test_that("a multinom is its logits against the first level", {
+test_that("the outputs of an imported multinom are logits relative to the first level", {
   skip_if_not_installed("nnet")
   withr::local_seed(8)
   data <- transform(mtcars, cyl = factor(cyl), hp = hp / 100, size = factor(ifelse(wt < 3, "light", "heavy")),
@@ -199,13 +199,13 @@ test_that("a multinom is its logits against the first level", {
     p <- if (is.matrix(p)) p else cbind(1 - p, p)
     expect_lt(max(abs(predict(network, rows) - p)), 1e-10)
     expect_lt(max(abs(softmax(cbind(0, predict(network, rows, type = "link"))) - p)), 1e-10)
-    # Its weights are the model's coefficients, and there are as many as the model counts.
+    # The weights are the coefficients of the model, and their number is the model's.
     W <- effective_weights(network)
     expect_equal(c(W), c(rbind(coef(model))[, colnames(W)]), tolerance = 1e-14, ignore_attr = TRUE)
     expect_setequal(colnames(W), model$coefnames)
     expect_equal(sum(capacity(network)$capacity), model$edf, tolerance = 1e-12)
   }
-  # Only differences from the first level matter, and a level's own bias is another intercept.
+  # Only differences from the first level matter; the bias of a level is added to its intercept.
   model <- models[[1]]
   model$wts <- rnorm(length(model$wts))
   rows <- model.matrix(model$terms, data)[, -1]
@@ -216,7 +216,7 @@ test_that("a multinom is its logits against the first level", {
     network <- as_network(model)
     rows <- model.matrix(model$terms, data)
     rows <- rows[, setdiff(colnames(rows), "(Intercept)"), drop = FALSE]
-    # type = "probs" gives that of the second level
+    # type = "probs" gives the probability of the second level.
     expect_lt(max(abs(predict(network, rows) - predict(model, data, type = "probs"))), 1e-10)
     linked <- as_network(model, link = TRUE)
     expect_equal(effective_weights(linked)[, names(coef(model))], coef(model), tolerance = 1e-14, ignore_attr = TRUE)
@@ -237,7 +237,7 @@ test_that("fit() starts from the weights of nnet", {
   )
   tasks <- list(task_data(mpg ~ wt + hp, cars, test = 0), task_data(am ~ mpg + hp, cars, test = 0),
     task_data(Species ~ ., flowers, test = 0), task_data(am ~ mpg + hp, cars, test = 0))
-  # The loss of the model's own predictions
+  # The loss of the model's own predictions.
   probability <- function(model, rows) mean(-log(fitted(model)[rows]))
   chosen <- function(p, second) mean(-log(ifelse(second, p, 1 - p)))
   before <- c(
@@ -281,6 +281,6 @@ test_that("objects of nnet that cannot be imported are refused by class", {
     bad(as_network(model, input = 3), "type")
   )
   expect_snapshot(writeLines(texts))
-  # its text is task_data()'s
+  # The text of the error is that of task_data().
   expect_error(as_network(model, input = input_sequence(2)), class = "capalloc_error_shape")
 })

@@ -1,25 +1,20 @@
-# Twins: predictions by the source's own predict(), and by the models' equations
-# written out as loops.
+# Helpers for imports from several packages, and tests of as_network() that apply to all of them.
 
 quietly <- function(code) suppressMessages(code, classes = "capalloc_message_truncation")
 
-# Long series, so that the Kalman filter has reached its steady state.
+# Long series, for which the Kalman filter reaches its steady state.
 long_series <- function(...) withr::with_seed(1, arima.sim(list(...), n = 1500))
-
-# ---- nnet --------------------------------------------------------------------
 
 quiet_nnet <- function(..., trace = FALSE) nnet::nnet(..., trace = trace)
 
-# ---- neuralnet ---------------------------------------------------------------
-
-test_that("networks and fits are their networks", {
+test_that("as_network() returns networks unchanged, and the network of a fit", {
   network <- input_sequence(4) |> layer_conv(1, 2) |> layer_dense(1) |> initialise(seed = 1)
   expect_identical(as_network(network), network)
   trained <- fit(network, task_ar(4, 0.5), seed = 1)
   expect_identical(as_network(trained), trained$network)
 })
 
-test_that("imported networks survive saveRDS", {
+test_that("imported networks are unchanged by saveRDS()", {
   file <- withr::local_tempfile()
   x <- long_series(ma = 0.5)
   for (network in list(
@@ -38,23 +33,23 @@ test_that("imported networks survive saveRDS", {
   for (network in nets) {
     saveRDS(network, file)
     expect_identical(readRDS(file), network)
-    # units of a fit may be saturated, and the rank not clear
+    # Units of a fit can be saturated and the rank undecided.
     found <- suppressWarnings(capacity(readRDS(file), data = rows), classes = "capalloc_warning_rank_gap")
     expect_identical(found, suppressWarnings(capacity(network, data = rows), classes = "capalloc_warning_rank_gap"))
   }
 })
 
-test_that("imported networks can be trained on", {
+test_that("imported networks can be trained", {
   network <- as_network(ar(lh), length = 6)
   trained <- fit(network, task_series(lh, 6, test = 0), seed = 1)
   expect_true(trained$converged)
   expect_lte(trained$train_loss, mean((lh[7:48] - predict(network, embed(lh, 7)[, 7:2]))^2))
-  # the start is the model in the units of the task
+  # The start is the imported model in the units of the task.
   start <- fit(network, task_series(lh, 6, test = 0), seed = 1, control = list(max_iterations = 0)) |> quiet()
   expect_equal(predict(start, embed(lh, 7)[, 7:2]), predict(network, embed(lh, 7)[, 7:2]), tolerance = 1e-12)
 })
 
-test_that("what cannot be imported is refused by class", {
+test_that("objects that cannot be imported are refused by class", {
   x <- long_series(ma = 0.5)
   logit <- glm(am ~ wt, binomial, mtcars)
   texts <- c(
@@ -92,6 +87,6 @@ test_that("what cannot be imported is refused by class", {
     bad(as_network(set_coef(input_sequence(4), numeric()), seed = 1), "value")
   )
   expect_snapshot(writeLines(texts))
-  # its text is task_data()'s
+  # The text of the error is that of task_data().
   expect_error(as_network(lm(mpg ~ wt, mtcars), input = input_sequence(2)), class = "capalloc_error_shape")
 })

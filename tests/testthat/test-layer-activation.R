@@ -8,9 +8,9 @@ slope_of <- function(activation, u, parameter = NULL) {
   vapply(u, function(u) linearise(net, u)[[1L]], 0)
 }
 
-test_that("slopes are exact where a unit is saturated", {
+test_that("slopes are accurate where a unit is saturated", {
   u <- c(-300, -40, -20, -5, 0, 5, 20, 40, 300)
-  # A few operations: rounding relative to the slope itself, not to the value of the activation.
+  # A few operations: the rounding error is relative to the slope itself, not to the value of the activation.
   expect_equal(slope_of("sigmoid", u) / dlogis(u), rep(1, 9), tolerance = 1e-14)
   expect_equal(slope_of("tanh", u) * cosh(u)^2, rep(1, 9), tolerance = 1e-14)
   expect_equal(slope_of("softplus", u) / plogis(u), rep(1, 9), tolerance = 1e-14)
@@ -34,15 +34,15 @@ test_that("large values neither overflow nor lose the slope", {
     expect_equal(slope_of(activation, c(-size, size)), limits[, activation], tolerance = 1e-14, label = activation)
     expect_true(all(is.finite(at_rows(activation, c(-size, size)))), label = activation)
   }
-  # At a kink the derivative from below, of abs their mean.
+  # At a kink the derivative is that from below; for abs it is the mean of both sides.
   expect_equal(slope_of("relu", 0), 0)
   expect_equal(slope_of("leaky_relu", 0, 0.3), 0.3)
   expect_equal(slope_of("elu", 0, 0.3), 0.3)
   expect_equal(slope_of("abs", 0), 0)
 })
 
-test_that("what is not a number is not hidden by an activation or a maximum", {
-  # Inf - Inf after the first layer.
+test_that("activations and maxima propagate NaN", {
+  # The second layer computes Inf - Inf.
   for (activation in activations()$activation) {
     net <- input_vector(2) |> layer_dense(1) |> layer_dense(2) |> layer_dense(1) |> layer_activation(activation) |>
       set_coef(c(1e300, 1e300, 1, -1, 1, 1))
@@ -57,7 +57,7 @@ test_that("what is not a number is not hidden by an activation or a maximum", {
   }
 })
 
-test_that("the layer keeps shapes, has no parameters and says what it does", {
+test_that("the layer keeps shapes, has no parameters and describes its activation", {
   net <- input_sequence(5, channels = 2) |> layer_activation("tanh") |> layer_activation("leaky_relu") |>
     layer_activation("sin", 2.5) |> layer_activation("identity")
   expect_equal(summary(net)$kind, c("tanh", "leaky_relu (0.01)", "sin (2.5)", "identity"))
@@ -71,7 +71,7 @@ test_that("the layer keeps shapes, has no parameters and says what it does", {
   expect_output(print(net), "leaky_relu \\(0.01\\)")
 })
 
-test_that("the identity leaves a network linear, everything else does not", {
+test_that("a network stays linear under the identity activation only", {
   net <- input_vector(3) |> layer_dense(2, bias = TRUE)
   for (activation in activations()$activation) {
     expect_equal(is_linear(layer_activation(net, activation)), activation == "identity", label = activation)
@@ -81,17 +81,17 @@ test_that("the identity leaves a network linear, everything else does not", {
   expect_identical(capacity(with), capacity(set_coef(net, 1:8)))
 })
 
-test_that("every network that is not linear predicts what the twin does", {
+test_that("predictions of every nonlinear network equal the twin's", {
   networks <- curved_networks()
   for (name in names(networks)) {
     net <- networks[[name]]
     x <- test_inputs(net, 7)
-    # A few layers: rounding of values of size one.
+    # A few layers: rounding error of values of order one.
     expect_equal(predict(net, x), twin_predict(net, x), tolerance = 1e-13, label = name)
   }
 })
 
-test_that("rows are predicted in blocks that do not show", {
+test_that("predictions do not depend on the blocks of rows", {
   net <- curved_networks()$lstm_sequence
   x <- test_inputs(net, 1300)
   expect_equal(dim(predict(net, x[0L, ])), c(0L, 6L))

@@ -12,7 +12,7 @@ test_that("shapes, parameters and names of a convolution", {
   ))
 })
 
-test_that("on a grid a kernel has rows and columns, given once or twice", {
+test_that("a kernel on a grid has rows and columns, given as one number or two", {
   net <- input_grid(8, 10, channels = 4) |>
     layer_conv(6, kernel = c(3, 2), stride = c(1, 2), dilation = 2, groups = 2, bias = TRUE)
   layer <- net$layers[[1L]]
@@ -31,21 +31,21 @@ test_that("on a grid a kernel has rows and columns, given once or twice", {
   expect_equal(summary(plain)$kind, "conv, kernel 2 x 2, same")
 })
 
-test_that("a kernel on a grid is a picture of its weights, the first row and column first", {
+test_that("a kernel on a grid is a matrix of weights, starting at the first row and column", {
   picture <- matrix(c(1, 2, 3, 4), 2)
   net <- input_grid(3, 2) |> layer_conv(1, 2) |> set_coef(c(picture))
-  # Two places, one below the other.
+  # Two output positions, one below the other.
   expect_equal(unname(effective_weights(net)), rbind(
     c(rbind(picture, 0)), c(rbind(0, picture))
   ))
   expect_equal(colnames(effective_weights(net)), paste0("x[", c("1,1", "2,1", "3,1", "1,2", "2,2", "3,2"), "]"))
-  # Aligned to the last row and column, the first row is left over.
+  # Windows are aligned to the last row and column, so the first row is not read.
   strided <- input_grid(4, 3) |> layer_conv(1, 1, stride = 2) |> set_coef(5)
   expect_equal(unname(effective_weights(strided)), 5 * diag(12)[c(2, 4, 10, 12), ])
 })
 
-test_that("the product of two lines is a grid's kernel of rank one", {
-  # A convolution down the rows and one across the columns, in either order.
+test_that("a column convolution followed by a row convolution is a kernel of rank one", {
+  # One convolution along the rows and one along the columns, in either order.
   down <- c(1, -2, 3)
   across <- c(5, 7)
   one <- input_grid(5, 4) |> layer_conv(1, c(3, 2), padding = "same") |> set_coef(c(outer(down, across)))
@@ -58,7 +58,7 @@ test_that("the product of two lines is a grid's kernel of rank one", {
   ), tolerance = 1e-14)
 })
 
-test_that("a valid convolution that fits exactly drops nothing", {
+test_that("a valid convolution whose windows fit exactly uses every input", {
   layer <- layer_conv(input_sequence(7), 1, kernel = 3, stride = 2)$layers[[1L]]
   expect_equal(layer$out_shape[[3L]], 3)
   expect_equal(layer$window[7:8], c(0, 0))
@@ -73,7 +73,7 @@ test_that("the dilated stack of the introduction ends in one position", {
   expect_equal(summary(net)$parameters, c(4, 8, 8, 8, 8, 4))
 })
 
-test_that("sizes that are not whole numbers of one or more are refused", {
+test_that("sizes that are not positive whole numbers are refused", {
   net <- input_sequence(8)
   for (size in list(0, 1.5, -1, NA, "2", c(1, 2))) {
     expect_error(layer_conv(net, size, 2), class = "capalloc_error_value")

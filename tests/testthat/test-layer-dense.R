@@ -1,4 +1,4 @@
-test_that("a dense layer sees all of its input, flattened", {
+test_that("a dense layer reads its whole input, flattened", {
   net <- input_sequence(4, channels = 3) |> layer_dense(2, bias = TRUE)
   layer <- net$layers[[1L]]
   expect_equal(layer$out_shape, c(2, 1, 1))
@@ -8,7 +8,7 @@ test_that("a dense layer sees all of its input, flattened", {
   expect_equal(summary(net)$kind, "dense + bias")
 })
 
-test_that("its coefficients are named unit, then input", {
+test_that("coefficients are named by unit, then by input", {
   net <- input_vector(2) |> layer_dense(2, bias = TRUE) |> layer_dense(1) |> initialise(seed = 1)
   expect_named(coef(net), c(
     "dense1.weight[1,1]", "dense1.weight[2,1]", "dense1.weight[1,2]", "dense1.weight[2,2]",
@@ -22,7 +22,7 @@ test_that("effective weights are the product of the matrices", {
   b <- rnorm(3)
   u <- matrix(rnorm(6), 2)
   net <- input_vector(4) |> layer_dense(3, bias = TRUE) |> layer_dense(2) |> set_coef(c(v, b, u))
-  # Sums of three products: rounding only.
+  # Sums of three products: rounding error only.
   expect_equal(unname(effective_weights(net)), cbind(u %*% v, u %*% b), tolerance = 1e-13)
 })
 

@@ -16,7 +16,7 @@ test_that("shapes, parameters and names of a local layer", {
   ))
 })
 
-test_that("on a grid a kernel has rows and columns, and so have its places", {
+test_that("on a grid a kernel has rows and columns for each row and column of positions", {
   net <- input_grid(5, 4, channels = 2) |> layer_local(3, kernel = c(3, 2), stride = c(2, 1), bias = TRUE)
   layer <- net$layers[[1L]]
   expect_equal(layer$params, list(kernel = c(3L, 2L, 3L, 2L, 2L, 3L), bias = c(3L, 2L, 3L)))
@@ -31,14 +31,14 @@ test_that("on a grid a kernel has rows and columns, and so have its places", {
   ))
 })
 
-test_that("every position has weights and a constant of its own", {
+test_that("every position has its own weights and bias", {
   net <- input_sequence(4) |> layer_local(1, 2, bias = TRUE) |> set_coef(c(1, 2, 3, 4, 5, 6, 7, 8, 9))
   expect_equal(unname(effective_weights(net)), rbind(c(1, 2, 0, 0, 7), c(0, 3, 4, 0, 8), c(0, 0, 5, 6, 9)))
-  # Each coefficient moves one entry of W alone.
+  # Each coefficient changes one entry of W only.
   expect_equal(colSums(tangent(net) != 0), rep(1, 9), ignore_attr = TRUE)
 })
 
-test_that("a local layer of one position is a convolution of the whole, and a dense layer", {
+test_that("a local layer with one position equals a convolution of the whole input and a dense layer", {
   theta <- c(sin(1:24), 0.5, 0.25)
   whole <- list(
     input_grid(2, 3, channels = 2) |> layer_local(2, c(2, 3), bias = TRUE),
@@ -50,14 +50,14 @@ test_that("a local layer of one position is a convolution of the whole, and a de
   expect_equal(weights[[2L]], weights[[3L]], tolerance = 1e-14)
 })
 
-# The kernel of a convolution at every place of a local layer.
+# Returns coefficients of `local` that repeat the kernel and bias of `conv` at every position.
 untied <- function(conv, local) {
   kernel <- rep(coef(conv)[seq_len(prod(conv$layers[[1L]]$params$kernel))], prod(local$layers[[1L]]$out_shape[2:3]))
   bias <- rep(coef(conv)[grepl("bias", names(coef(conv)))], prod(local$layers[[1L]]$out_shape[2:3]))
   set_coef(local, c(kernel, bias))
 }
 
-test_that("with the same weights everywhere it is the convolution, and capacity counts the places", {
+test_that("with equal weights everywhere a local layer is the convolution, and sharing sums its tangent columns", {
   settings <- list(
     list(input_sequence(9, channels = 2), kernel = 3, stride = 2),
     list(input_sequence(6, channels = 2), kernel = 3, dilation = 2, padding = "causal"),
@@ -69,9 +69,9 @@ test_that("with the same weights everywhere it is the convolution, and capacity 
     arguments <- c(setting[1L], filters = 2, setting[-1L], groups = groups, bias = TRUE)
     conv <- with_test_coef(do.call(layer_conv, arguments), groups)
     local <- untied(conv, do.call(layer_local, arguments))
-    # One network twice, over other operations.
+    # The same network by different operations.
     expect_equal(effective_weights(local), effective_weights(conv), tolerance = 1e-14)
-    # Sharing sums the columns of the places.
+    # Sharing weights sums the tangent columns of the positions.
     places <- prod(local$layers[[1L]]$out_shape[2:3])
     n <- length(coef(conv)) - 2
     blocks <- array(tangent(local)[, seq_len(n * places)], c(nrow(tangent(conv)), n, places))
@@ -80,18 +80,18 @@ test_that("with the same weights everywhere it is the convolution, and capacity 
   }
 })
 
-test_that("every tap that is there is a parameter of its own: capacity is their number", {
-  # One output per place: each filter is free where its taps meet the input.
+test_that("every tap inside the input is an independent parameter, so capacity counts taps", {
+  # One output per position: each filter is free on its taps inside the input.
   net <- input_sequence(7) |> layer_local(1, 3) |> with_test_coef(1)
   expect_equal(capacity(net)$capacity, c(1, 2, 3, 3, 3, 2, 1))
   grid <- input_grid(2, 3) |> layer_local(1, c(2, 2)) |> with_test_coef(1)
   expect_equal(capacity(grid)$capacity, c(1, 1, 2, 2, 1, 1))
   padded <- input_sequence(4) |> layer_local(1, 3, padding = "same") |> with_test_coef(1)
-  # Twelve parameters, of which two meet nothing.
+  # Of twelve parameters two read only padding.
   expect_equal(generics::glance(capacity(padded))$total, 10)
 })
 
-test_that("starting weights are a convolution's at every place, and constants start at zero", {
+test_that("starting weights have the variance of a convolution, and biases start at zero", {
   net <- input_sequence(64, channels = 8) |> layer_local(6, 5, groups = 2, bias = TRUE)
   theta <- coef(initialise(net, "lecun", seed = 1))
   bias <- grepl("bias", names(theta))
@@ -105,7 +105,7 @@ test_that("starting weights are a convolution's at every place, and constants st
   expect_length(unique(coef(initialise(grid, seed = 2))), length(coef(initialise(grid, seed = 2))))
 })
 
-test_that("bad filters, groups and constants are refused", {
+test_that("bad filters, groups and biases are refused", {
   net <- input_sequence(8, channels = 4)
   for (size in list(0, 1.5, -1, NA, "2", c(1, 2), NULL)) {
     expect_error(layer_local(net, size, 2), class = "capalloc_error_value")
@@ -122,7 +122,7 @@ test_that("bad filters, groups and constants are refused", {
   })
 })
 
-test_that("networks with local layers and grids print what they are", {
+test_that("networks with local layers and grids print their settings", {
   line <- input_sequence(16) |> layer_local(1, kernel = 4, stride = 4) |> layer_dense(1)
   grid <- input_grid(8, 12) |>
     layer_local(2, kernel = c(3, 5), stride = 2, dilation = c(1, 2), padding = "same", bias = TRUE) |>

@@ -7,7 +7,7 @@ test_that("a pool has no parameters and keeps the channels", {
   expect_equal(summary(strided)$kind, "average pool, size 3, stride 2")
 })
 
-test_that("the geometry is the twin's over a grid", {
+test_that("the windows agree with the twin for lengths, sizes and strides", {
   for (n in c(1, 4, 7, 10)) for (size in seq_len(min(4, n))) for (stride in seq_len(min(5, n))) {
     layer <- layer_pool(input_sequence(n), size, stride)$layers[[1L]]
     meets <- twin_windows(n, size, stride, 1, "valid")
@@ -16,7 +16,7 @@ test_that("the geometry is the twin's over a grid", {
   }
 })
 
-test_that("an average is an average", {
+test_that("average pooling has equal weights", {
   net <- input_sequence(5) |> layer_pool(2) |> initialise(seed = 1)
   expected <- rbind(c(0, 0.5, 0.5, 0, 0), c(0, 0, 0, 0.5, 0.5))
   expect_equal(unname(effective_weights(net)), expected)
@@ -41,7 +41,7 @@ test_that("windows that do not fit are refused", {
   })
 })
 
-test_that("a pool on a grid averages rows and columns together", {
+test_that("a pool on a grid averages over rows and columns", {
   net <- input_grid(5, 6, channels = 2) |> layer_pool(c(2, 3))
   expect_equal(summary(net), data.frame(
     layer = "pool1", kind = "average pool, size 2 x 3", output = "2 x 2 x 2", parameters = 0, depth = 0L
@@ -50,15 +50,15 @@ test_that("a pool on a grid averages rows and columns together", {
   expect_equal(summary(strided)$kind, "average pool, size 2 x 2, stride 2 x 1")
   picture <- matrix(1:30, 5)
   small <- input_grid(5, 6) |> layer_pool(c(2, 3)) |> set_coef(numeric())
-  # Aligned to the last row: the first is left over.
+  # Windows are aligned to the last row, so the first row is not read.
   means <- sapply(list(1:3, 4:6), function(columns) c(mean(picture[2:3, columns]), mean(picture[4:5, columns])))
   expect_equal(c(predict(small, c(picture))), c(means))
-  # An average over a grid is that over its rows of that over its columns.
+  # An average over a grid is an average over columns of averages over rows.
   both <- input_grid(5, 6) |> layer_pool(c(2, 1)) |> layer_pool(c(1, 3)) |> set_coef(numeric())
   expect_equal(effective_weights(both), effective_weights(small), tolerance = 1e-15)
 })
 
-test_that("upsampling repeats every position, channels together", {
+test_that("upsampling repeats every position with all its channels", {
   net <- input_sequence(2, channels = 2) |> layer_upsample(3)
   expect_equal(summary(net), data.frame(
     layer = "upsample1", kind = "upsample by 3", output = "2 x 6", parameters = 0, depth = 0L
@@ -69,7 +69,7 @@ test_that("upsampling repeats every position, channels together", {
   expect_equal(unname(effective_weights(same)), diag(4))
 })
 
-test_that("of the copies the newest are kept", {
+test_that("upsampling to a given size keeps the newest copies", {
   copies <- function(n, factor, size) {
     c(predict(input_sequence(n) |> layer_upsample(factor, size) |> set_coef(numeric()), as.numeric(1:n)))
   }
@@ -79,7 +79,7 @@ test_that("of the copies the newest are kept", {
   expect_equal(copies(2, 3, 6), c(1, 1, 1, 2, 2, 2))
 })
 
-test_that("upsampling on a grid repeats rows and columns, and keeps the last of them", {
+test_that("upsampling on a grid repeats rows and columns and keeps the last ones", {
   net <- input_grid(2, 3) |> layer_upsample(c(2, 3), size = c(3, 7)) |> set_coef(numeric())
   expect_equal(summary(net)$kind, "upsample by 2 x 3")
   expect_equal(summary(net)$output, "1 x 3 x 7")
@@ -90,14 +90,14 @@ test_that("upsampling on a grid repeats rows and columns, and keeps the last of 
   expect_equal(twice$layers[[1L]]$out_kind, "grid")
 })
 
-test_that("a pool undoes an upsampling of its size", {
+test_that("a pool inverts an upsampling of the same size", {
   for (start in list(input_sequence(5, channels = 2), input_grid(2, 3, channels = 2))) {
     net <- start |> layer_upsample(3) |> layer_pool(3) |> set_coef(numeric())
     expect_equal(unname(effective_weights(net)), diag(prod(start$input$shape)), tolerance = 1e-15)
   }
 })
 
-test_that("upsampling fits what a strided convolution has shortened", {
+test_that("upsampling restores the length of a strided convolution", {
   for (n in 3:9) {
     net <- input_sequence(n) |> layer_residual(\(x) {
       x |> layer_conv(2, 3, stride = 2, padding = "same") |> layer_upsample(2, size = n) |> layer_conv(1, 1)
@@ -111,7 +111,7 @@ test_that("pools and upsampling that do not fit are refused", {
   for (size in list(7, c(3, 9), c(9, 3), 100)) {
     expect_error(layer_upsample(grid, 2, size = size), class = "capalloc_error_shape")
   }
-  # Large numbers are written out.
+  # Large numbers are written without exponents.
   expect_match(bad(layer_upsample(input_sequence(1e5), 2, size = 3e5), "shape"), "200000.*300000")
   expect_snapshot({
     writeLines(bad(layer_upsample(input_sequence(4), 2, size = 9), "shape"))
@@ -129,7 +129,7 @@ test_that("pools and upsampling that do not fit are refused", {
   })
 })
 
-test_that("a maximum is a maximum, of each channel by itself", {
+test_that("max pooling takes the maximum of each channel separately", {
   net <- input_sequence(5, channels = 2) |> layer_pool(2, type = "max") |> set_coef(numeric())
   expect_equal(summary(net)$kind, "max pool, size 2")
   expect_equal(c(predict(net, c(9, 9, 1, -2, 3, -4, -5, 6, -7, 6))), c(3, -2, -5, 6))
@@ -142,7 +142,7 @@ test_that("a maximum is a maximum, of each channel by itself", {
   expect_equal(c(predict(input_sequence(3) |> layer_pool(3, type = "max") |> set_coef(numeric()), c(-3, -1, -2))), -1)
 })
 
-test_that("maxima have the windows of averages", {
+test_that("max pooling has the windows of average pooling", {
   for (n in c(1, 4, 7)) for (size in seq_len(min(3, n))) for (stride in seq_len(min(3, n))) {
     average <- layer_pool(input_sequence(n, channels = 2), size, stride)
     largest <- layer_pool(input_sequence(n, channels = 2), size, stride, type = "max")

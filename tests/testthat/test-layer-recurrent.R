@@ -1,4 +1,4 @@
-test_that("shapes, parameters and names of both cells", {
+test_that("shapes, parameters and names of elman and diagonal cells", {
   elman <- input_sequence(6, channels = 2) |> layer_recurrent(3, bias = TRUE)
   expect_equal(elman$layers[[1L]]$params, list(input = c(3L, 2L), recurrent = c(3L, 3L), bias = 3L))
   expect_equal(summary(elman)$output, "3 x 1")
@@ -14,19 +14,19 @@ test_that("shapes, parameters and names of both cells", {
   ))
 })
 
-test_that("one diagonal unit is an exponential memory", {
+test_that("one diagonal unit has exponentially decaying weights", {
   net <- input_sequence(5) |> layer_recurrent(1, "diagonal", bias = TRUE) |> set_coef(c(2, 0.5, 3))
-  # 2 0.5^(lag - 1), and the bias summed over five steps.
+  # 2 * 0.5^(lag - 1), and the bias summed over five steps.
   expect_equal(c(effective_weights(net)), c(2 * 0.5^(4:0), 3 * sum(0.5^(0:4))), tolerance = 1e-14)
 })
 
-test_that("an elman cell is the powers of its matrix", {
+test_that("weights of an elman cell are powers of its matrix", {
   withr::local_seed(1)
   a <- matrix(rnorm(4), 2) / 2
   b <- rnorm(2)
   net <- input_sequence(3) |> layer_recurrent(2) |> set_coef(c(b, a))
   expected <- unname(cbind(a %*% a %*% b, a %*% b, b))
-  # A few products: rounding only.
+  # A few products: rounding error only.
   expect_equal(unname(effective_weights(net)), expected, tolerance = 1e-14)
 })
 
@@ -64,7 +64,7 @@ test_that("shapes, parameters and names of gated cells", {
   expect_equal(layer_recurrent(input_sequence(2), 1, "gru", activation = "linear")$layers[[1L]]$activation, "linear")
 })
 
-test_that("a cell says what it is", {
+test_that("summary() names the kind and activation of a cell", {
   kind <- function(...) summary(input_sequence(4) |> layer_recurrent(2, ...))$kind
   expect_equal(kind(), "elman recurrence, last")
   expect_equal(kind(activation = "tanh"), "elman recurrence, tanh, last")
@@ -73,8 +73,8 @@ test_that("a cell says what it is", {
   expect_equal(kind("gru", activation = "relu"), "gru recurrence, relu, last")
 })
 
-test_that("one lstm unit is that on paper", {
-  # i, f, g, o in this order: input, recurrent and bias.
+test_that("one lstm unit equals a calculation by hand", {
+  # Gates i, f, g, o in this order: input, recurrent and bias.
   theta <- c(0.3, -0.2, 0.5, 0.7, 0.1, 0.4, -0.6, 0.2, 0.05, 1, -0.1, 0.3)
   net <- input_sequence(2) |> layer_recurrent(1, "lstm", output = "sequence", bias = TRUE) |> set_coef(theta)
   x <- c(1.5, -0.8)
@@ -86,8 +86,8 @@ test_that("one lstm unit is that on paper", {
   expect_equal(c(predict(net, x)), c(h1, plogis(u[[4L]]) * tanh(c2)), tolerance = 1e-14)
 })
 
-test_that("one gru unit is that on paper", {
-  # r, z, n in this order.
+test_that("one gru unit equals a calculation by hand", {
+  # Gates r, z, n in this order.
   theta <- c(0.3, -0.2, 0.5, 0.1, 0.4, -0.6, 0.05, 1, -0.1)
   net <- input_sequence(2) |> layer_recurrent(1, "gru", output = "sequence", bias = TRUE) |> set_coef(theta)
   x <- c(1.5, -0.8)
@@ -100,14 +100,14 @@ test_that("one gru unit is that on paper", {
   expect_equal(c(predict(net, x)), c(h1, (1 - z) * n + z * h1), tolerance = 1e-14)
 })
 
-test_that("every cell with every activation predicts what the twin does", {
+test_that("predictions equal the twin's for every cell with every activation", {
   for (cell in c("elman", "diagonal", "lstm", "gru")) for (activation in c("linear", activations()$activation)) {
     for (output in c("last", "sequence")) {
       bias <- output == "last"
       net <- input_sequence(4, channels = 2) |>
         layer_recurrent(2, cell, activation = activation, output = output, bias = bias) |> with_test_coef(3)
       x <- test_inputs(net, 5)
-      # A few steps: rounding of values of size one.
+      # A few steps: rounding error of values of order one.
       expect_equal(predict(net, x), twin_predict(net, x), tolerance = 1e-13, label = paste(cell, activation))
       curved <- cell %in% c("lstm", "gru") || !activation %in% c("linear", "identity")
       expect_equal(is_linear(net), !curved, label = paste(cell, activation))
@@ -115,12 +115,12 @@ test_that("every cell with every activation predicts what the twin does", {
   }
 })
 
-test_that("long and stacked cells run from the oldest to the newest", {
+test_that("long and stacked cells run from the oldest to the newest position", {
   net <- input_sequence(40) |> layer_recurrent(3, "lstm", output = "sequence", bias = TRUE) |>
     layer_recurrent(2, "gru", output = "sequence") |> layer_recurrent(2, activation = "tanh") |> with_test_coef(8)
   x <- test_inputs(net, 3)
   expect_equal(predict(net, x), twin_predict(net, x), tolerance = 1e-12)
-  # The state at a position does not know what comes after it.
+  # The state at a position does not depend on later positions.
   early <- input_sequence(40) |> layer_recurrent(3, "gru", output = "sequence") |> with_test_coef(9)
   later <- x
   later[, 21:40] <- 0
@@ -128,7 +128,7 @@ test_that("long and stacked cells run from the oldest to the newest", {
   expect_equal(receptive_field(early)$size, 40)
 })
 
-test_that("the forget gate of an lstm starts open", {
+test_that("the forget gate of an lstm starts with bias 1", {
   net <- initialise(input_sequence(8) |> layer_recurrent(2, "lstm", bias = TRUE), seed = 1)
   bias <- coef(net)[grepl("bias", names(coef(net)))]
   expect_equal(unname(bias), c(0, 0, 1, 1, 0, 0, 0, 0))

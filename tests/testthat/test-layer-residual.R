@@ -1,4 +1,4 @@
-test_that("a residual layer keeps the shape and holds its block's parameters", {
+test_that("a residual layer keeps the shape and contains the parameters of its block", {
   net <- input_sequence(6, channels = 2) |>
     layer_residual(\(x) x |> layer_conv(3, 3, padding = "same") |> layer_conv(2, 1), scale = 0.5)
   expect_equal(summary(net), data.frame(
@@ -8,18 +8,18 @@ test_that("a residual layer keeps the shape and holds its block's parameters", {
   ))
 })
 
-test_that("a residual layer is x + scale block(x)", {
+test_that("a residual layer computes x + scale * block(x)", {
   a <- matrix(c(1, 2, 3, 4), 2)
   net <- input_vector(2) |> layer_residual(\(x) layer_dense(x, 2), scale = -0.5) |> set_coef(c(a))
   expect_equal(unname(effective_weights(net)), diag(2) - 0.5 * a)
 })
 
-test_that("identity is a block: the sum with it is x + scale x", {
+test_that("with the identity as block a residual layer computes x + scale * x", {
   net <- input_sequence(3) |> layer_residual(identity, scale = 0.5) |> initialise(seed = 1)
   expect_equal(unname(effective_weights(net)), 1.5 * diag(3))
 })
 
-test_that("blocks can be nested and are run once each", {
+test_that("blocks can be nested, and each function is called once", {
   runs <- 0
   block <- function(x) {
     runs <<- runs + 1
@@ -32,7 +32,7 @@ test_that("blocks can be nested and are run once each", {
   expect_equal(unname(effective_weights(set_coef(net, 3))), 5 * diag(4))
 })
 
-test_that("parallel blocks are summed or their channels stacked in order", {
+test_that("outputs of parallel blocks are summed, or their channels are concatenated in order", {
   blocks <- function(merge) {
     input_sequence(2) |>
       layer_parallel(\(x) layer_conv(x, 1, 1), \(x) layer_conv(x, 1, 1), merge = merge) |>
@@ -44,14 +44,14 @@ test_that("parallel blocks are summed or their channels stacked in order", {
   expect_equal(summary(blocks("concat"))$output, c("2 x 2", "1 x 2", "1 x 2"))
 })
 
-test_that("dense blocks of different sizes can be stacked", {
+test_that("parallel dense blocks of different sizes can be concatenated", {
   net <- input_sequence(4) |>
     layer_parallel(\(x) layer_dense(x, 2), \(x) layer_dense(x, 3), merge = "concat")
   expect_equal(net$layers[[1L]]$out_shape, c(5, 1, 1))
   expect_equal(net$layers[[1L]]$out_kind, "vector")
 })
 
-test_that("three blocks and more", {
+test_that("parallel layers take three blocks", {
   net <- input_vector(2) |> layer_parallel(identity, identity, identity) |> initialise(seed = 1)
   expect_equal(unname(effective_weights(net)), 3 * diag(2))
 })
@@ -68,7 +68,7 @@ test_that("a residual block that changes the shape is refused", {
   })
 })
 
-test_that("parallel blocks whose outputs do not merge are refused", {
+test_that("parallel blocks whose outputs cannot be merged are refused", {
   net <- input_sequence(6)
   expect_error(
     layer_parallel(net, identity, \(x) layer_conv(x, 2, 1)),
@@ -95,7 +95,7 @@ test_that("parallel blocks whose outputs do not merge are refused", {
   })
 })
 
-test_that("blocks that are not functions of the network are refused", {
+test_that("blocks that are not functions of a network are refused", {
   net <- input_sequence(6)
   for (block in list(1, NULL, "conv", net)) {
     expect_error(layer_residual(net, block), class = "capalloc_error_type")
@@ -116,7 +116,7 @@ test_that("blocks that are not functions of the network are refused", {
   })
 })
 
-test_that("an error inside a block is the layer's own", {
+test_that("an error inside a block keeps its class and is reported as that of the layer", {
   net <- input_sequence(6)
   expect_error(layer_residual(net, \(x) layer_conv(x, 1, 9)), class = "capalloc_error_shape")
   expect_snapshot(error = TRUE, layer_residual(net, \(x) layer_conv(x, 1, 9)))

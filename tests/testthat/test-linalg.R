@@ -1,12 +1,12 @@
-# LAPACK that fails, and memory that is not there. Both in processes of their own: in one a library that stands before
-# LAPACK lets one of its routines fail, in the other the system refuses memory.
+# Failing LAPACK routines and insufficient memory, both in separate processes: in one a preloaded library makes a LAPACK
+# routine fail, in the other the system refuses memory.
 
-# A LAPACK routine that always fails; asked for its workspace it answers.
+# C source of a LAPACK routine that always fails, except for queries of its workspace.
 failing_routine <- function(name) {
   switch(name,
     dgeqrf = "void dgeqrf_(int *m, int *n, double *A, int *lda, double *tau, double *work, int *lwork, int *info) {
       *work = *n; *info = *lwork == -1 ? 0 : 1; }",
-    # divide and conquer alone, or the QR iteration too
+    # divide and conquer only, or the QR iteration too
     dgesdd = "void dgesdd_(char *z, int *m, int *n, double *A, int *lda, double *s, double *U, int *ldu, double *V,
       int *ldv, double *work, int *lwork, int *iwork, int *info) { *work = 1000; *info = *lwork == -1 ? 0 : 1; }",
     svd = paste(failing_routine("dgesdd"),
@@ -24,7 +24,7 @@ failing_routine <- function(name) {
   )
 }
 
-# The library, or a skip where none can be made.
+# Returns the path of the compiled library, or skips where it cannot be compiled.
 local_failing <- function(name, env = parent.frame()) {
   skip_on_cran()
   skip_if_not(Sys.info()[["sysname"]] == "Linux", "Only the linker of Linux takes LD_PRELOAD")
@@ -36,7 +36,7 @@ local_failing <- function(name, env = parent.frame()) {
   file.path(folder, "failing.so")
 }
 
-# Of questions that LAPACK answers: an answer, or the first class of the error.
+# Computations that use LAPACK: each gives a result, or the first class of its error.
 lapack_questions <- quote({
   answer <- function(code) {
     tryCatch(code, error = function(e) class(e)[[1L]], capalloc_warning = function(w) class(w)[[1L]])
@@ -45,7 +45,7 @@ lapack_questions <- quote({
   deep <- set_coef(arch_dilated(8, filters = 1), sin(1:7))
   curved <- set_coef(input_vector(2) |> layer_dense(2) |> layer_activation("tanh") |> layer_dense(1), sin(1:6))
   x <- matrix(cos(1:40), 20)
-  set.seed(1) # task_data() draws what it holds out
+  set.seed(1) # task_data() draws held-out rows
   plain <- function(fitted) c(coef(fitted$network), fitted$loss)
   list(
     full = answer(capacity(full)$capacity), deep = answer(capacity(deep)$capacity),
@@ -61,47 +61,47 @@ answers_without <- function(name) {
   library <- local_failing(name, parent.frame())
   file <- withr::local_tempfile()
   code <- sprintf("saveRDS(%s, '%s')", paste(deparse(lapack_questions), collapse = "\n"), file)
-  # behind what this process was started with, such as the runtimes of the sanitizers
+  # Preload after the libraries of this process, such as the runtimes of sanitizers.
   before <- Sys.getenv("LD_PRELOAD", NA)
   ended <- session_of(code, set = sprintf("LD_PRELOAD='%s'", paste(c(before[!is.na(before)], library), collapse = " ")))
   expect_identical(ended, list(said = character(), status = 0L))
   readRDS(file)
 }
 
-# Of the questions in `failed` the class, and the plain answers of all others.
+# Expects the class for the computations in `failed`, and the usual results for all others.
 expect_answers <- function(answers, failed, class) {
   expect_equal(answers[failed], stats::setNames(as.list(rep(class, length(failed))), failed))
   others <- setdiff(names(answers), failed)
-  # another way through LAPACK ends within rounding
+  # Other LAPACK routines give results that differ by rounding error.
   expect_equal(answers[others], whole[others], tolerance = 1e-8)
 }
 whole <- withr::with_preserve_seed(eval(lapack_questions, new.env()))
 
-test_that("all questions are answered where LAPACK works", {
+test_that("all computations succeed where LAPACK works", {
   expect_false(any(vapply(whole, is.character, NA)))
 })
 
 test_that("a factorisation that fails is an error of class capalloc_error_numeric", {
-  # those whose tangent has not full rank; the others do without
+  # Computations whose tangent does not have full rank; the others do not need these routines.
   spectra <- c("deep", "kernel", "table", "soft")
   expect_answers(answers_without("dgeqrf"), spectra, "capalloc_error_numeric")
   expect_answers(answers_without("svd"), spectra, "capalloc_error_numeric")
   expect_answers(answers_without("dpstrf"), "fit", "capalloc_error_numeric")
 })
 
-test_that("where a quick way fails the sure one is taken", {
+test_that("where a fast routine fails a robust one is used", {
   expect_answers(answers_without("dsyevr"), character(), "")
   expect_answers(answers_without("dtrcon"), character(), "")
   expect_answers(answers_without("dgesdd"), character(), "")
 })
 
-test_that("training whose systems cannot be factored does not converge, and says so", {
+test_that("training whose systems cannot be factored does not converge, and warns", {
   expect_answers(answers_without("dpotrf"), c("fit", "samples"), "capalloc_warning_not_converged")
 })
 
 # ---- memory --------------------------------------------------------------------------------------
 
-test_that("a request beyond the memory is R's own error, and the session goes on", {
+test_that("a request for too much memory is R's own error, and the session continues", {
   skip_on_cran()
   skip_if_not(Sys.info()[["sysname"]] == "Linux", "Only Linux limits a process's memory so")
   skip_if(grepl("libasan", Sys.getenv("LD_PRELOAD")), "The sanitizers reserve terabytes of addresses")

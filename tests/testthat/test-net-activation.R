@@ -1,11 +1,11 @@
-# Activations against their formulas.
+# Activations compared with their formulas.
 
 at_rows <- function(activation, u, parameter = NULL) {
   net <- input_vector(1) |> layer_activation(activation, parameter) |> set_coef(numeric())
   c(predict(net, matrix(u)))
 }
 
-test_that("activations are their textbook formulas", {
+test_that("activations equal their textbook formulas", {
   u <- c(-6, -2.5, -1, -1e-3, 0, 1e-9, 0.3, 1, 4, 6)
   for (activation in activations()$activation) {
     default <- activations()$parameter[activations()$activation == activation]
@@ -19,7 +19,7 @@ test_that("activations are their textbook formulas", {
   }
 })
 
-test_that("formulas in the table are what is computed", {
+test_that("the formulas in the table are those that the core computes", {
   known <- activations()
   expect_named(known, c("activation", "formula", "parameter", "homogeneous"))
   expect_equal(nrow(known), 12)

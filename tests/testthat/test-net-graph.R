@@ -1,8 +1,7 @@
-# The graph is interpreted here, slowly, from its description in R/lower.R, and
-# held to the twin, which only knows the layers: so a fault of lowering shows
-# apart from one of the C core.
+# run_graph() interprets the lowered graph slowly in R and is compared with the twin, which reads only the layers. So a
+# fault of lowering is distinguished from a fault of the C core.
 
-# Nodes are observations x channels x positions, which run down the columns.
+# Nodes are arrays (observations x channels x positions); positions run down the columns.
 run_graph <- function(graph, x, theta) {
   input <- array(x, c(nrow(x), graph$input[[1L]], prod(graph$input[-1L])))
   nodes <- list()
@@ -23,17 +22,16 @@ run_graph <- function(graph, x, theta) {
 
 op_shape <- function(graph, i) if (i == 0) graph$input else graph$ops[[i]]$shape
 
-# Operations outside loops alone, those of a loop together, in order.
+# Groups of operations in order: an operation outside loops alone, the operations of one loop together.
 op_groups <- function(ops) {
   loops <- vapply(ops, function(op) op$loop, 0L)
   unname(split(seq_along(ops), ifelse(loops == 0L, seq_along(ops), match(loops, loops))))
 }
 
-# One position of a node: observations x channels.
+# Returns one position of a node (observations x channels).
 node_at <- function(x, u) matrix(x[, , u], dim(x)[[1L]])
 
-# Output position u of one operation: observations x channels; `shape` is that of
-# its first input.
+# Returns output position u of one operation (observations x channels); `shape` is the shape of its first input.
 op_at <- function(op, from, u, theta, shape) {
   switch(op$kind,
     linear = linear_at(op, from[[1L]], u, theta, shape),
@@ -45,14 +43,13 @@ op_at <- function(op, from, u, theta, shape) {
   )
 }
 
-# The entries of theta that output position u reads, `size` of them, from 1: a
-# stretch for all positions, or one for each in turn.
+# Returns the `size` indices (from 1) of theta that output position u reads: one slice shared by all positions, or one
+# slice for each position in turn.
 theta_at <- function(op, u, size) {
   op$theta + seq_len(size) + (if (op$shared) 0 else (u - 1) * size)
 }
 
-# Positions that the taps of output position u meet, the taps of a column first; 0
-# where there is none.
+# Returns the positions that the taps of output position u read, taps of a column first; 0 where a tap lies outside.
 op_taps <- function(op, shape, u) {
   # height and width x kernel, stride, dilation, pad, expand
   window <- matrix(op$window, 2L, 5L)
@@ -89,20 +86,20 @@ expect_same_graph <- function(network, label) {
   x <- rbind(diag(n), 0)
   found <- run_graph(lower(network), x, network$coef)
   wanted <- twin_predict(network, x)
-  # The same sums in another order.
+  # Both compute the same sums in a different order.
   expect_lt(max(abs(found - wanted)), 1e-13 * max(1, abs(wanted)), label = label)
 }
 
-test_that("every named network is lowered to what its layers say", {
+test_that("the graph of every named network computes what its layers describe", {
   networks <- named_networks()
   for (name in names(networks)) expect_same_graph(networks[[name]], name)
 })
 
-test_that("so is every random one", {
+test_that("the graph of every random network computes what its layers describe", {
   for (seed in 1:120) expect_same_graph(random_network(seed), paste("seed", seed))
 })
 
-# Entries of theta that each operation reads, from 1.
+# Returns the indices (from 1) of theta that each operation reads.
 theta_of <- function(graph, op) {
   if (!op$kind %in% c("linear", "bias")) return(integer())
   block <- op$shape[[1L]]
@@ -111,7 +108,7 @@ theta_of <- function(graph, op) {
   unlist(lapply(places, function(u) theta_at(op, u, block)))
 }
 
-test_that("slices of theta cover it once, and nodes read what is there", {
+test_that("slices of theta cover it exactly once, and nodes read only earlier nodes or their own loop", {
   for (network in c(named_networks(), lapply(1:60, random_network))) {
     graph <- lower(network)
     slices <- unlist(lapply(graph$ops, theta_of, graph = graph))
@@ -121,18 +118,18 @@ test_that("slices of theta cover it once, and nodes read what is there", {
     for (i in seq_along(graph$ops)) {
       op <- graph$ops[[i]]
       later <- op$from[op$from >= i]
-      # Only the operations of one loop may read ahead.
+      # Only operations of one loop may read later nodes.
       expect_true(all(vapply(later, function(j) graph$ops[[j]]$loop == op$loop && op$loop > 0, NA)))
     }
   }
 })
 
-test_that("the description of a recurrence does not grow with its length", {
+test_that("the graph of a recurrence does not grow with its length", {
   ops <- function(n) length(lower(input_sequence(n) |> layer_recurrent(2, bias = TRUE))$ops)
   expect_equal(ops(4), ops(4000))
 })
 
-test_that("padding is in the index map, never an operation", {
+test_that("padding is part of the index map and adds no operation", {
   ops <- function(padding) {
     lower(input_sequence(9) |> layer_conv(1, 3, stride = 2, padding = padding))$ops
   }
@@ -148,10 +145,10 @@ test_that("a network without layers is its input", {
   expect_length(graph$ops, 0)
 })
 
-test_that("a window is ten whole numbers, (height, width) in turn", {
+test_that("a window is ten whole numbers, (height, width) for each setting", {
   ops <- function(network) lower(network)$ops
   grid <- ops(input_grid(7, 9) |> layer_conv(2, c(2, 3), stride = c(3, 1), dilation = c(1, 2), padding = "same"))
-  # Outputs 3 x 9: nothing is missing of 3 x 3 rows, four columns are.
+  # Outputs 3 x 9: the 3 x 3 rows read fit without padding, four columns are padded.
   expect_equal(grid[[1L]]$window, c(2, 3, 3, 1, 1, 2, 1, 2, 1, 1))
   line <- ops(input_sequence(9) |> layer_conv(2, 3, dilation = 2, padding = "causal"))
   expect_equal(line[[1L]]$window, c(1, 3, 1, 1, 1, 2, 0, 4, 1, 1))
@@ -162,11 +159,11 @@ test_that("a window is ten whole numbers, (height, width) in turn", {
   pool <- ops(input_grid(4, 6) |> layer_pool(c(2, 3)))
   expect_equal(pool[[1L]]$window, c(2, 3, 2, 3, 1, 1, 0, 0, 1, 1))
   expect_equal(pool[[1L]]$scale, 1 / 6)
-  # A dense layer is one place that sees all of them.
+  # A dense layer is one position whose window is the whole input.
   expect_equal(ops(input_grid(4, 6) |> layer_dense(1))[[1L]]$window, c(4, 6, 1, 1, 1, 1, 0, 0, 1, 1))
 })
 
-test_that("only a local layer's theta is not shared, nor that of its constants", {
+test_that("only kernels and biases of local layers are not shared over positions", {
   shared <- function(network) vapply(lower(network)$ops, function(op) op$shared, NA)
   expect_equal(shared(input_sequence(4) |> layer_local(1, 2, bias = TRUE)), c(FALSE, FALSE))
   expect_equal(shared(input_grid(4, 4) |> layer_conv(1, 2, bias = TRUE)), c(TRUE, TRUE))

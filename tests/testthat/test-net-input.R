@@ -6,7 +6,7 @@ test_that("coordinates run channel-fastest, the newest last", {
   expect_equal(frame$input[1:3], c("x[1,1]", "x[1,2]", "x[2,1]"))
 })
 
-test_that("a vector's position is its index, its lag missing", {
+test_that("on a vector the position is the index and the lag is missing", {
   frame <- input_frame(input_vector(3)$input)
   expect_equal(frame$position, 1:3)
   expect_equal(frame$lag, rep(NA_integer_, 3))
@@ -14,7 +14,7 @@ test_that("a vector's position is its index, its lag missing", {
   expect_equal(frame$input, c("x[1]", "x[2]", "x[3]"))
 })
 
-test_that("the intercept is the last row, without a place", {
+test_that("the intercept is the last row and has no position", {
   frame <- input_frame(input_sequence(3)$input, intercept = TRUE)
   expect_equal(nrow(frame), 4)
   expect_equal(frame$input[[4]], "(Intercept)")
@@ -29,13 +29,13 @@ test_that("inputs are networks without layers", {
   expect_equal(nrow(summary(input_vector(5))), 0)
 })
 
-test_that("a bare input passes its values on", {
+test_that("an input without layers is the identity", {
   net <- set_coef(input_sequence(2, channels = 2), numeric())
   expect_equal(twin_weights(net), diag(4))
   expect_equal(unname(coef(net)), numeric())
 })
 
-test_that("sizes that are not whole numbers of one or more are refused", {
+test_that("sizes that are not positive whole numbers are refused", {
   bad <- list(0, -1, 2.5, NA, Inf, NULL, "4", c(2, 3), list(4), 2^31)
   for (size in bad) {
     expect_error(input_sequence(size), class = "capalloc_error_value")
@@ -52,7 +52,7 @@ test_that("sizes that are not whole numbers of one or more are refused", {
   })
 })
 
-test_that("a grid's positions run down the columns, without lags", {
+test_that("positions of a grid run down the columns and have no lags", {
   rows <- input_frame(input_grid(2, 3, channels = 2)$input, intercept = TRUE)
   expect_equal(names(rows), c("input", "position", "lag", "channel", "row", "column"))
   expect_equal(rows$position, c(rep(1:6, each = 2), NA))

@@ -1,5 +1,5 @@
-# The table of help("layers") and of the README, each cell of it tried: "yes" gives effective weights
-# that are the twin's, "-" is refused by class or has no such argument.
+# Every cell of the table of help("layers") and of the README is tried: "yes" means that the effective weights equal the
+# twin's, "-" that the combination raises a classed error or has no such argument.
 
 inputs <- list(
   sequence = input_sequence(6, channels = 2), grid = input_grid(4, 3, channels = 2), vector = input_vector(6)
@@ -24,7 +24,7 @@ layers_of_table <- list(
   layer_activation = function(x, ...) layer_activation(x, "tanh", ...)
 )
 
-# Whether a cell works; where it does it is the twin's.
+# Returns TRUE where a cell of the table works; the result is then compared with the twin.
 cell <- function(layer, column) {
   build <- layers_of_table[[layer]]
   if (column == "bias") return("bias" %in% names(formals(getExportedValue("capalloc", layer))))
@@ -58,7 +58,7 @@ table_of <- function(lines) {
   found
 }
 
-# The table as it is written.
+# The table as it is published.
 layer_table <- rbind(
   layer_dense = c(TRUE, TRUE, TRUE, TRUE, TRUE),
   layer_conv = c(TRUE, TRUE, FALSE, TRUE, TRUE),
@@ -74,13 +74,13 @@ layer_table <- rbind(
 )
 colnames(layer_table) <- c("sequence", "grid", "vector", "bias", "several outputs")
 
-test_that("every cell of the table of layers is what it says", {
+test_that("every cell of the table of layers is correct", {
   columns <- c("sequence", "grid", "vector", "bias", "several outputs")
   found <- t(vapply(names(layers_of_table), function(layer) {
     vapply(columns, function(column) cell(layer, column), NA)
   }, logical(5)))
   expect_identical(found, layer_table)
-  # with a bias, where there is one
+  # with a bias, for layers that have one
   for (layer in c("layer_dense", "layer_conv", "layer_local", "layer_recurrent")) {
     network <- with_test_coef(layers_of_table[[layer]](inputs$sequence, bias = TRUE), 2)
     expect_equal(unname(effective_weights(network)), twin_weights(network), tolerance = 1e-10)

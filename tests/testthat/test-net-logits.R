@@ -7,7 +7,7 @@ test_that("probabilities are the softmax, without overflow", {
   expect_identical(class_probabilities(cbind(1e4, 0)), cbind(1, 0))
 })
 
-test_that("a single logit stands for the second of two levels", {
+test_that("a single logit is that of the second of two levels", {
   expect_equal(class_probabilities(cbind(c(0, 2))), cbind(1 - plogis(c(0, 2)), plogis(c(0, 2))), tolerance = 1e-14)
   expect_identical(all_logits(cbind(c(-1, 3))), cbind(c(0, -3), c(-1, 0)))
 })

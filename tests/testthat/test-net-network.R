@@ -10,7 +10,7 @@ nested <- function() {
     layer_dense(1)
 }
 
-# A dry run of R's stream: what it would draw next.
+# Returns the next draw of R's stream without advancing it.
 next_draw <- function() withr::with_preserve_seed(runif(1))
 
 test_that("coefficients are named in the order of theta, depth first", {
@@ -28,7 +28,7 @@ test_that("coefficients are named in the order of theta, depth first", {
   expect_equal(names[33:34], c("dense1.weight[1,1]", "dense1.weight[1,2]"))
 })
 
-test_that("names are unique and as many as parameters, in every network", {
+test_that("names are unique and as many as the parameters, in every network", {
   for (net in c(named_networks(), lapply(1:30, random_network))) {
     expect_length(coef(net), length(twin_theta_layer(net)))
     expect_identical(anyDuplicated(names(coef(net))), 0L)
@@ -36,7 +36,7 @@ test_that("names are unique and as many as parameters, in every network", {
   }
 })
 
-test_that("summary has one row per layer, blocks after what holds them", {
+test_that("summary() has one row per layer, the layers of a block after their block", {
   expect_equal(as.data.frame(summary(nested())), data.frame(
     layer = c(
       "conv1", "parallel1", "residual1", "conv2", "recurrent1", "recurrent2", "dense1"
@@ -70,7 +70,7 @@ test_that("plot() draws every network and returns it", {
   }
 })
 
-test_that("coefficients go in and come out unchanged", {
+test_that("set_coef() and coef() leave coefficients unchanged", {
   net <- nested()
   values <- seq_len(34) / 7
   expect_identical(unname(coef(set_coef(net, values))), values)
@@ -79,12 +79,12 @@ test_that("coefficients go in and come out unchanged", {
   expect_identical(coef(set_coef(net, named)), named)
 })
 
-test_that("a longer network has no coefficients", {
+test_that("adding a layer drops the coefficients", {
   net <- input_vector(3) |> layer_dense(2) |> initialise(seed = 1) |> layer_dense(1)
   expect_error(coef(net), class = "capalloc_error_no_coefficients")
 })
 
-test_that("networks survive being saved", {
+test_that("networks are unchanged by saveRDS() and readRDS()", {
   for (net in named_networks()[c("nested", "dense_bias")]) {
     file <- withr::local_tempfile()
     saveRDS(net, file)
@@ -92,7 +92,7 @@ test_that("networks survive being saved", {
   }
 })
 
-test_that("initialise() is fixed by its seed", {
+test_that("initialise() is determined by its seed", {
   net <- nested()
   expect_identical(initialise(net, seed = 1), initialise(net, seed = 1))
   expect_false(identical(coef(initialise(net, seed = 1)), coef(initialise(net, seed = 2))))
@@ -102,7 +102,7 @@ test_that("initialise() is fixed by its seed", {
   expect_identical(first, again)
 })
 
-test_that("initialise() with a seed leaves the user's stream alone", {
+test_that("initialise() with a seed leaves the user's stream unchanged", {
   withr::local_seed(1)
   before <- next_draw()
   initialise(nested(), seed = 99)
@@ -113,14 +113,14 @@ test_that("initialise() draws the same under any kind of generator and restores 
   net <- nested()
   expected <- initialise(net, seed = 1)
   withr::local_preserve_seed()
-  # R warns whenever the rounding sampler is chosen, also when it is restored.
+  # R warns whenever the Rounding sampler is selected, also when it is restored.
   old <- suppressWarnings(RNGkind("Wichmann-Hill", "Box-Muller", "Rounding"))
   withr::defer(RNGkind(old[[1]], old[[2]], old[[3]]))
   expect_identical(suppressWarnings(initialise(net, seed = 1)), expected)
   expect_identical(RNGkind(), c("Wichmann-Hill", "Box-Muller", "Rounding"))
 })
 
-test_that("initialise() works in a session that has not drawn yet", {
+test_that("initialise() works in a session without .Random.seed", {
   withr::local_preserve_seed()
   runif(1)
   rm(".Random.seed", envir = globalenv())
@@ -133,39 +133,39 @@ test_that("successive draws without a seed differ", {
   expect_false(identical(initialise(nested()), initialise(nested())))
 })
 
-test_that("the schemes have the variance that they name", {
+test_that("each scheme has its documented variance", {
   # 100 x 50 weights: the standard error of a variance is 2% of it.
   net <- input_vector(100) |> layer_dense(50)
   variance <- function(scheme) mean(coef(initialise(net, scheme, seed = 1))^2)
   expect_equal(variance("glorot"), 2 / 150, tolerance = 0.08)
   expect_equal(variance("lecun"), 1 / 100, tolerance = 0.08)
   expect_equal(variance("he"), 2 / 100, tolerance = 0.08)
-  # Convolutions count their taps, and only the channels of their group.
+  # Fan-in of a convolution is its taps times the channels of one group.
   conv <- input_sequence(8, channels = 64) |> layer_conv(32, kernel = 5, groups = 2)
   expect_equal(mean(coef(initialise(conv, "lecun", seed = 1))^2), 1 / 160, tolerance = 0.06)
   expect_equal(mean(coef(initialise(conv, seed = 1))^2), 2 / (160 + 80), tolerance = 0.06)
-  # On a grid taps are rows times columns. 5760 draws.
+  # On a grid the taps are rows times columns. 5760 draws.
   grid <- input_grid(6, 6, channels = 64) |> layer_conv(30, kernel = c(3, 2), groups = 2)
   expect_equal(mean(coef(initialise(grid, "he", seed = 1))^2), 2 / (32 * 6), tolerance = 0.06)
   expect_equal(mean(coef(initialise(grid, seed = 1))^2), 2 / (32 * 6 + 15 * 6), tolerance = 0.06)
 })
 
-test_that("biases start at zero, recurrences near radius 0.9 or with spread memories", {
+test_that("biases start at zero, recurrences near radius 0.9 or with log-uniform memory times", {
   net <- input_sequence(50) |> layer_recurrent(60, bias = TRUE)
   theta <- coef(initialise(net, seed = 1))
   expect_true(all(theta[grepl("bias", names(theta))] == 0))
   a <- matrix(theta[grepl("recurrent[", names(theta), fixed = TRUE)], 60)
-  # The circular law holds to some 10% at 60 units.
+  # The circular law holds within about 10% at 60 units.
   expect_equal(max(Mod(eigen(a)$values)), 0.9, tolerance = 0.15)
   diagonal <- input_sequence(50) |> layer_recurrent(200, "diagonal")
   theta <- coef(initialise(diagonal, seed = 1))
   tau <- -1 / log(theta[grepl("recurrent[", names(theta), fixed = TRUE)])
   expect_true(all(tau >= 1 & tau <= 50))
-  # Log-uniform: the median memory is near the square root of the length.
+  # Log-uniform: the median memory time is near the square root of the length.
   expect_equal(median(log(tau)), log(50) / 2, tolerance = 0.25)
 })
 
-test_that("a foreign first argument is refused, naming capalloc::", {
+test_that("a first argument of another class is refused, with a hint at capalloc::", {
   layers <- list(
     \(x) layer_conv(x, 1, 1), \(x) layer_dense(x, 1), \(x) layer_flatten(x),
     \(x) layer_last(x), \(x) layer_parallel(x, identity, identity), \(x) layer_pool(x, 1),
@@ -189,7 +189,7 @@ test_that("a foreign first argument is refused, naming capalloc::", {
   })
 })
 
-test_that("a first argument behind capalloc:: is refused under the layer's own name", {
+test_that("the error of capalloc::layer_conv() names the call with its prefix", {
   expect_error(capalloc::layer_conv(1, 1, 1), "capalloc::layer_conv()", fixed = TRUE)
 })
 
@@ -225,7 +225,7 @@ test_that("bad schemes and seeds are refused", {
   })
 })
 
-test_that("functions of the weights need coefficients", {
+test_that("functions of the weights require coefficients", {
   net <- input_vector(3) |> layer_dense(1)
   for (f in list(coef, effective_weights, tangent, capacity)) {
     expect_error(f(net), class = "capalloc_error_no_coefficients")

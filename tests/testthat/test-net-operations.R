@@ -1,4 +1,4 @@
-# One operation of a kind in a graph of its own, and what the core makes of it at x (channels x positions).
+# Returns the output of the core for a graph with one operation of the kind, at x (channels x positions).
 run_op <- function(kind, x, theta = numeric(), ...) {
   graph <- new.env(parent = emptyenv())
   graph$ops <- list()
@@ -10,14 +10,14 @@ run_op <- function(kind, x, theta = numeric(), ...) {
   as.vector(call_core("ffi_predict", list(whole, theta, matrix(x, 1L))))
 }
 
-# Theta of the operations that have any, for two channels, and the activation.
+# Arguments of the operations that have parameters or an activation, for two channels.
 arguments_of <- function(kind, theta = c(0.3, -2, 1.5, 0.7)) {
   switch(kind, linear = list(theta = theta), bias = list(theta = theta[1:2]), phi = list(phi = "relu"), list())
 }
 
 run_kind <- function(kind, x, ...) do.call(run_op, c(list(kind, x), arguments_of(kind, ...)))
 
-test_that("the table has all kinds of operations, each once", {
+test_that("the table has every kind of operation exactly once", {
   table <- capalloc:::operation_table()
   expect_setequal(table$name, c("input", "linear", "fixed", "bias", "add", "concat", "flatten", "phi", "product",
     "max"))
@@ -25,7 +25,7 @@ test_that("the table has all kinds of operations, each once", {
   expect_identical(capalloc:::operation_table(), table)
 })
 
-test_that("the table says what operations do", {
+test_that("the properties in the table agree with what the operations compute", {
   table <- capalloc:::operation_table()
   x <- matrix(c(0.5, -1, 2, 3, -0.4, 1), 2)
   y <- matrix(c(-1, 0.3, 0.2, 2, 5, -3), 2)
@@ -37,13 +37,13 @@ test_that("the table says what operations do", {
     expect_equal(any(zero != 0), row$constant, label = kind)
     expect_equal(row$theta, "theta" %in% names(arguments_of(kind)), label = kind)
     if (row$linear) expect_equal(run_kind(kind, x + y) + zero, own + run_kind(kind, y), label = kind)
-    # what reads one channel only does not mix them
+    # An operation that does not mix channels leaves the other channel unchanged.
     mixed <- run_kind(kind, x * c(1, 0))[c(2, 4, 6)] - zero[c(2, 4, 6)]
     expect_equal(any(mixed != 0), row$mixes, label = kind)
   }
 })
 
-test_that("a unit of an operation is made from so many terms", {
+test_that("op_terms() counts the terms of a unit of an operation", {
   net <- input_sequence(5, channels = 4) |> layer_conv(6, 3, groups = 2, bias = TRUE) |> layer_pool(2, type = "max")
   graph <- capalloc:::lower(net)
   terms <- vapply(graph$ops, function(op) capalloc:::op_terms(graph, op), 0)
@@ -52,12 +52,12 @@ test_that("a unit of an operation is made from so many terms", {
   expect_equal(terms[capalloc:::ops_are(graph$ops, "gate")], 2)
 })
 
-test_that("nodes_below() finds all operations that others depend on, through recurrences too", {
+test_that("nodes_below() finds all operations that an operation depends on, also through recurrences", {
   net <- input_sequence(4) |> layer_recurrent(2, activation = "tanh", output = "sequence") |> layer_activation("relu")
   graph <- capalloc:::lower(net)
   n <- length(graph$ops)
   expect_true(all(capalloc:::nodes_below(graph, n)))
-  # every operation of a recurrence depends on all the others
+  # Every operation of a recurrence depends on all the others.
   loop <- vapply(graph$ops, function(op) op$loop > 0L, NA)
   tanh <- which(loop & capalloc:::ops_are(graph$ops, "activation"))
   expect_identical(which(capalloc:::nodes_below(graph, tanh)), seq_len(n - 1L))

@@ -1,4 +1,4 @@
-# Outputs of networks at rows of inputs.
+# Outputs of networks for rows of inputs.
 
 test_that("new data that do not fit the input are refused", {
   net <- input_vector(3) |> layer_dense(1) |> initialise(seed = 1)

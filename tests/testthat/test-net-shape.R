@@ -1,6 +1,6 @@
-# Shapes, and how they are printed.
+# Shapes and their printed form.
 
-test_that("inputs print what they are", {
+test_that("inputs print their shape", {
   expect_snapshot({
     input_sequence(64)
     input_sequence(64, channels = 2)
@@ -8,7 +8,7 @@ test_that("inputs print what they are", {
   })
 })
 
-test_that("grids print what they are, and refuse what is no size", {
+test_that("grids print their shape and refuse invalid sizes", {
   expect_equal(prod(input_grid(4, 2, 3)$input$shape), 24)
   expect_equal(nrow(summary(input_grid(4, 5))), 0)
   net <- set_coef(input_grid(2, 3, channels = 2), numeric())

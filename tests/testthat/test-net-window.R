@@ -1,4 +1,4 @@
-# The window of a layer is kernel, stride, dilation, pad, expand, each of two numbers.
+# The window of a layer has kernel, stride, dilation, pad and expand, two numbers each.
 pad_of <- function(layer) layer$window[7:8]
 
 windows_of <- function(layer, n, dimension) {
@@ -15,7 +15,7 @@ slides <- function() {
   grid[grid$kernel <= grid$n & grid$stride <= grid$n & (grid$padding != "valid" | span <= grid$n), ]
 }
 
-test_that("on a sequence the geometry is the twin's, over lengths, kernels, strides and dilations", {
+test_that("on a sequence the window agrees with the twin, for lengths, kernels, strides and dilations", {
   grid <- slides()
   expect_gt(nrow(grid), 300)
   layers <- Map(function(n, ...) layer_conv(input_sequence(n), 1, ...)$layers[[1L]],
@@ -23,14 +23,14 @@ test_that("on a sequence the geometry is the twin's, over lengths, kernels, stri
   meets <- Map(windows_of, layers, grid$n, dimension = 2L)
   shapes <- lapply(meets, function(meets) c(1L, 1L, nrow(meets)))
   expect_equal(lapply(layers, function(layer) layer$out_shape), unname(shapes))
-  # Output u, tap k meets u stride + k dilation - pad, all counted from 0.
+  # Tap k of output u reads position u stride + k dilation - pad, all counted from 0.
   expect_equal(lapply(layers, pad_of), lapply(meets, function(meets) c(0, 1 - meets[1, 1])))
   windows <- Map(function(k, s, d) c(1, k, 1, s, 1, d), grid$kernel, grid$stride, grid$dilation)
   expect_equal(lapply(layers, function(layer) layer$window[1:6]), windows)
   expect_true(all(vapply(layers, function(layer) identical(layer$window[9:10], c(1L, 1L)), NA)))
 })
 
-test_that("on a grid it is the twin's along the rows and along the columns", {
+test_that("on a grid the window agrees with the twin along rows and along columns", {
   all <- slides()
   all <- all[all$padding != "causal", ]
   withr::local_seed(1)
@@ -48,7 +48,7 @@ test_that("on a grid it is the twin's along the rows and along the columns", {
   }
 })
 
-test_that("one number stands for rows and columns", {
+test_that("one number is used for both rows and columns", {
   one <- input_grid(8, 9) |> layer_conv(2, 3, stride = 2, dilation = 2, padding = "same")
   two <- input_grid(8, 9) |> layer_conv(2, c(3, 3), stride = c(2, 2), dilation = c(2, 2), padding = "same")
   expect_identical(one, two)
@@ -60,7 +60,7 @@ test_that("one number stands for rows and columns", {
   expect_type(layer$window, "integer")
 })
 
-test_that("a grid of one row slides as the sequence does", {
+test_that("a grid of one row gives the same windows as a sequence", {
   line <- input_sequence(9) |> layer_conv(2, 3, stride = 2, padding = "same")
   grid <- input_grid(1, 9) |> layer_conv(2, c(1, 3), stride = c(1, 2), padding = "same")
   expect_equal(grid$layers[[1L]]$window, line$layers[[1L]]$window)
@@ -68,7 +68,7 @@ test_that("a grid of one row slides as the sequence does", {
   expect_equal(grid$layers[[1L]]$out_kind, "grid")
 })
 
-test_that("extents are one whole number, or on a grid two", {
+test_that("sizes of a window are one whole number, or two on a grid", {
   layers <- list(
     \(x, size) layer_conv(x, 1, size), \(x, size) layer_conv(x, 1, 1, stride = size),
     \(x, size) layer_conv(x, 1, 1, dilation = size), \(x, size) layer_local(x, 1, size),
@@ -107,7 +107,7 @@ test_that("extents are one whole number, or on a grid two", {
   })
 })
 
-test_that("windows that do not fit their dimension are refused, naming it", {
+test_that("windows that do not fit are refused, and the error names the dimension", {
   grid <- input_grid(1, 6)
   expect_snapshot({
     writeLines(bad(layer_conv(grid, 1, 2), "shape"))
@@ -122,7 +122,7 @@ test_that("windows that do not fit their dimension are refused, naming it", {
   })
 })
 
-test_that("a grid has no past, and a vector no positions", {
+test_that("causal padding is refused on a grid, and windows are refused on a vector", {
   expect_snapshot({
     writeLines(bad(layer_conv(input_grid(3, 3), 1, 2, padding = "causal"), "value"))
     writeLines(bad(layer_local(input_grid(3, 3), 1, 2, padding = "causal"), "value"))
@@ -131,7 +131,7 @@ test_that("a grid has no past, and a vector no positions", {
     writeLines(bad(layer_pool(input_grid(2, 2) |> layer_flatten(), 2), "shape"))
     writeLines(bad(layer_upsample(input_vector(4), 2), "shape"))
   })
-  # What runs through time does not run over a grid.
+  # Layers that run through time are refused on a grid.
   expect_snapshot({
     writeLines(bad(layer_recurrent(input_grid(3, 3), 1), "shape"))
     writeLines(bad(layer_last(input_grid(3, 3, channels = 2)), "shape"))

@@ -1,4 +1,4 @@
-# The optimisers step by step against slow versions of them in R, and where they end.
+# The optimisers compared step by step with slow versions in R, and their final points.
 
 quiet_fit <- function(...) suppressWarnings(fit(...), classes = "capalloc_warning_not_converged")
 
@@ -7,7 +7,7 @@ net <- function() {
 }
 f <- function(theta, x) two_layers(theta, x, 3, 2, tanh)
 
-# Kingma and Ba's algorithm 1 on the mean loss of the rows in each of `batches`; the rate falls as half a cosine.
+# Kingma and Ba's algorithm 1 on the mean loss of the rows in each of `batches`; the rate decreases as half a cosine.
 plain_adam <- function(theta, rows, loss, decay, passes, rate, batches) {
   first <- second <- 0 * theta
   t <- 0
@@ -24,7 +24,7 @@ plain_adam <- function(theta, rows, loss, decay, passes, rate, batches) {
   theta
 }
 
-# Fisher and Yates with R's generator of the run's seed, going on from the order of the pass before.
+# Fisher-Yates shuffles with R's generator and the seed of the run, each starting from the order of the pass before.
 shuffled_batches <- function(N, size, passes, seed) {
   withr::with_seed(seed, .rng_kind = "Mersenne-Twister", .rng_normal_kind = "Inversion",
     .rng_sample_kind = "Rejection", {
@@ -52,25 +52,25 @@ test_that("Adam takes the steps of its paper, on all rows and on mini-batches", 
       rep(list(list(1:11)), 4)
     }
     by_hand <- plain_adam(start, rows, loss, 0.02, 4, 0.001, batches)
-    # Steps of 1e-3 in a direction of which every digit is known.
+    # Steps of 1e-3, so that every digit of the direction matters.
     expect_equal(unname(coef(trained)), by_hand, tolerance = 1e-12, label = paste(loss, batch))
     expect_gt(max(abs(by_hand - start)), 2e-3)
   }
 })
 
-test_that("the history of mini-batches has the loss of the start, then the mean of each pass", {
+test_that("the history of mini-batches has the loss of the start, then the mean loss of each pass", {
   start <- withr::with_seed(1, stats::rnorm(20))
   rows <- random_rows(11, 3, 2, "squared", 2)
   trained <- quiet_fit(set_coef(net(), start), raw_data(rows$x, rows$y, test = 0), method = "adam", seed = 5,
     control = list(max_iterations = 1, learning_rate = 1e-9, batch = 4))
   order <- shuffled_batches(11, 4, 1, capalloc:::derive_seeds(5, 2)[[2]])[[1]]
-  # Steps of 1e-9 leave the losses as they are.
+  # Steps of 1e-9 leave the losses unchanged.
   losses <- vapply(order, function(at) plain_loss(f(start, rows$x[at, ]), rows$y[at, ], "squared"), 0)
   expect_equal(trained$history$loss, c(plain_loss(f(start, rows$x), rows$y, "squared"), mean(losses)),
     tolerance = 1e-7)
 })
 
-test_that("one step of Levenberg and Marquardt solves its damped normal equations", {
+test_that("one Levenberg-Marquardt step solves its damped normal equations", {
   for (m in 1:2) for (loss in c("squared", "cross_entropy")) {
     network <- input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |>
       layer_dense(m, bias = TRUE)
@@ -84,21 +84,21 @@ test_that("one step of Levenberg and Marquardt solves its damped normal equation
     p <- plain_mean(f(start, rows$x), loss)
     G <- 0.02 * diag(length(start))
     for (s in 1:30) {
-      # Half the second derivative of the loss by the outputs.
+      # Half the second derivative of the loss with respect to the outputs.
       H <- if (loss == "squared") diag(m) else (diag(p[s, ], m) - tcrossprod(p[s, ])) / 2
       d <- matrix(D[s, , ], m)
       G <- G + t(d) %*% H %*% d / 30
     }
     g <- complex_step(function(theta) plain_loss(f(theta, rows$x), rows$y, loss) + 0.02 * sum(theta^2), start) / 2
     step <- -solve(G + 0.01 * max(diag(G)) * diag(length(start)), g)
-    # The damping 0.01 is the first that is tried, and here it is taken.
+    # The damping 0.01 is tried first, and is accepted here.
     expect_equal(unname(coef(trained)) - start, step, tolerance = 1e-9, label = paste(m, loss))
     expect_lt(trained$train_loss, trained$history$loss[[1]])
   }
 })
 
-# Transtrum and Sethna's steps on the moments of a linear network of two layers, as src/optim-lm.c describes them, with
-# plain matrices: any root of Sigma gives the same steps, and the second derivative of a product is a difference.
+# Transtrum and Sethna's steps on the moments of a linear network of two layers, as described in src/optim-lm.c, with
+# plain matrices. Any root of Sigma gives the same steps, and second derivatives of products are exact as differences.
 plain_lm <- function(network, theta, moments, iterations) {
   root <- chol(moments$sigma)
   target <- t(backsolve(root, moments$cross, transpose = TRUE))
@@ -130,13 +130,13 @@ plain_lm <- function(network, theta, moments, iterations) {
   theta
 }
 
-test_that("Levenberg and Marquardt with acceleration takes its steps on moments", {
-  # fewer residuals than parameters, and more; small weights, whose steps are refused or not accelerated
+test_that("Levenberg-Marquardt with geodesic acceleration takes its steps on moments", {
+  # Fewer residuals than parameters, and more; small weights, whose steps are refused or not accelerated.
   networks <- list(
     wide = input_vector(3) |> layer_dense(3) |> layer_dense(1),
     single = input_sequence(4) |> layer_conv(1, 2) |> layer_conv(1, 3),
     deep = input_sequence(4) |> layer_conv(1, 2) |> layer_conv(1, 2) |> layer_conv(1, 2),
-    # of the first layer's positions every other is read
+    # every second position of the first layer is read
     strided = input_sequence(6) |> layer_conv(1, 1) |> layer_conv(1, 1, stride = 2) |> layer_dense(1),
     narrow = input_vector(4) |> layer_dense(1) |> layer_dense(3)
   )
@@ -150,7 +150,7 @@ test_that("Levenberg and Marquardt with acceleration takes its steps on moments"
     for (iterations in c(1, 3)) {
       trained <- quiet_fit(set_coef(net, start), task, method = "lm", seed = 1,
         control = list(max_iterations = iterations, tol = 0))
-      # each step multiplies rounding by the condition of the damped system, at most 1e4 here
+      # Each step multiplies rounding error by the condition number of the damped system, at most 1e4 here.
       expect_equal(unname(coef(trained)), plain_lm(net, start, moments, iterations), tolerance = 1e-8,
         label = paste(name, seed, iterations))
     }
@@ -163,11 +163,11 @@ test_that("L-BFGS evaluates each point once", {
   trained <- quiet_fit(network, task_moments(moments$sigma, moments$cross, moments$target), method = "lbfgs", seed = 1,
     control = list(max_iterations = 6))
   expect_identical(as.integer(trained$history$iteration), 0:6)
-  # R asks for the value and the gradient one by one
+  # R requests the value and the gradient separately.
   expect_identical(anyDuplicated(trained$history$loss), 0L)
 })
 
-test_that("the loss of Levenberg and Marquardt never rises but by its rounding", {
+test_that("the loss of Levenberg-Marquardt never increases by more than rounding error", {
   rows <- random_rows(40, 3, 2, "squared", 3)
   task <- raw_data(rows$x, rows$y, test = 0)
   for (decay in c(0, 0.01)) for (seed in 1:3) {
@@ -177,8 +177,8 @@ test_that("the loss of Levenberg and Marquardt never rises but by its rounding",
 })
 
 test_that("smooth networks with decay converge from every start", {
-  # Gauss and Newton leave out the curvature of the residuals, which is large here: short steps decide, below
-  # what differences of the loss can tell.
+  # Gauss-Newton omits the curvature of the residuals, which is large here, so
+  # short steps are needed, with differences of the loss below rounding error.
   rows <- withr::with_seed(1, {
     x <- matrix(stats::rnorm(120), 40)
     list(x = x, y = sin(2 * x[, 1]) + x[, 2] * x[, 3] + stats::rnorm(40) / 5)
@@ -198,8 +198,8 @@ test_that("smooth networks with decay converge from every start", {
   }
 })
 
-test_that("units that decay to nothing do not keep a fit from converging", {
-  # Noise alone: with this decay all weights but the last bias end at zero, and so do their columns of D.
+test_that("a fit converges although decay drives units to zero", {
+  # A response of pure noise: with this decay all weights but the last bias end at zero, and so do their columns of D.
   rows <- random_rows(30, 3, 1, "squared", 4)
   net <- input_vector(3) |> layer_dense(3) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
   for (method in c("lm", "lbfgs")) {
@@ -210,8 +210,8 @@ test_that("units that decay to nothing do not keep a fit from converging", {
   }
 })
 
-test_that("a step that overshoots is taken back", {
-  # The first undamped step from here leads to a larger loss.
+test_that("a step that overshoots is rejected", {
+  # The first undamped step from this start increases the loss.
   rows <- random_rows(20, 1, 1, "squared", 5)
   steep <- input_vector(1) |> layer_dense(1) |> layer_activation("sin", 20) |> layer_dense(1)
   task <- raw_data(rows$x, rows$y, test = 0)
@@ -223,8 +223,8 @@ test_that("a step that overshoots is taken back", {
   }
 })
 
-test_that("a convergence number that is beyond all numbers is not zero", {
-  # |d|^2 overflows, so that every cosine would seem to vanish.
+test_that("a convergence number that overflows is not zero", {
+  # |d|^2 overflows, so every cosine would be computed as zero.
   task <- raw_data(1e160 * sin(1:10), rep(c("a", "b"), 5), test = 0)
   logit <- input_vector(1) |> layer_dense(1) |> set_coef(1e-160)
   expect_error(fit(logit, task, seed = 1), class = "capalloc_error_diverged")

@@ -1,9 +1,9 @@
-# Ordinary data sets (helper-ordinary.R): what fits, capacities and comparisons say of them, against least squares
-# by QR of standardised columns and other closed forms written here.
+# Typical data sets (helper-ordinary.R): fits, capacities and comparisons are compared with least squares by QR of
+# standardised columns and with other closed forms.
 
 # ---- the references themselves -----------------------------------------------------------------------
 
-test_that("draws are reproducible, finite and of every kind", {
+test_that("random data sets are reproducible, finite and of every kind", {
   cases <- lapply(seq_along(ordinary_kinds), ordinary_data)
   expect_setequal(vapply(cases, function(case) case$kind, ""), names(ordinary_kinds))
   expect_identical(ordinary_data(3L), cases[[3L]])
@@ -18,7 +18,7 @@ test_that("draws are reproducible, finite and of every kind", {
   expect_gt(sum(vapply(all, function(case) ncol(case$y) == 2L, NA)), 30)
 })
 
-test_that("the reference loss agrees with 77 digits", {
+test_that("the reference loss agrees with a computation with 77 digits", {
   skip_without_precision()
   for (seed in 1:48) {
     case <- ordinary_data(seed)
@@ -30,7 +30,7 @@ test_that("the reference loss agrees with 77 digits", {
       for (unit in basis) left <- left - sum(unit * left) * unit
       sum(left^2) / length(y)
     }))
-    # QR has relative error eps times the condition of the standardised columns, at most 1e7 here
+    # QR has a relative error of eps times the condition number of the standardised columns, at most 1e7 here.
     expect_equal(least_squares(case$x, case$y)$loss, Rmpfr::asNumeric(loss), tolerance = 1e-9, info = case_text(case))
   }
 })
@@ -49,15 +49,15 @@ test_that("twins are the same data without rounding", {
 
 # ---- linear fits are least squares -------------------------------------------------------------------
 
-# What is wrong with the loss of a fit, "" if nothing. Directions that QR drops at 1e-7 and keeps at 1e-13 are
-# rounding noise or data: both losses are right, and those between. A loss below 1e-14 of the variance counts as 0.
+# Returns a description of a wrong loss, or "". Directions that QR drops at 1e-7 and keeps at 1e-13 may be
+# rounding error or data, so any loss between both is accepted. A loss below 1e-14 of the variance counts as 0.
 loss_fault <- function(loss, x, y, uncentred = FALSE) {
   high <- least_squares(x, y, 1e-7)
   low <- least_squares(x, y, 1e-13)
   variance <- sum(colMeans(sweep(as.matrix(y), 2L, colMeans(y))^2))
   rounding <- 10 * .Machine$double.eps * max(offset_of(x), offset_of(y))
-  # Columns divided by their size, and not centred, are rounded entry by entry to eps of it: noise of that size beside
-  # the residuals.
+  # Columns that are scaled but not centred have rounding error
+  # of eps times their size, which adds noise to the residuals.
   if (uncentred) rounding <- rounding * max(1, sqrt(variance / high$loss))
   tol <- 1e-8 + rounding
   zero <- 1e-14 * variance
@@ -65,7 +65,7 @@ loss_fault <- function(loss, x, y, uncentred = FALSE) {
   sprintf("loss %.10g, least squares %.10g (relative excess %.2g)", loss, high$loss, loss / high$loss - 1)
 }
 
-# A condition or a warning that is not of the package's own classes.
+# Returns a condition or warning that is not of one of the package's classes.
 foreign <- function(got) {
   if (inherits(got$value, "error")) {
     return(paste0("error (", class(got$value)[[1L]], ") ", conditionMessage(got$value)))
@@ -74,7 +74,7 @@ foreign <- function(got) {
   if (length(other) > 0L) paste("warning of class", other[[1L]]) else ""
 }
 
-test_that("linear fits have the loss of least squares, by whatever units", {
+test_that("linear fits have the loss of least squares, in any units", {
   faults <- character()
   excused <- character()
   count <- ordinary_count()
@@ -104,7 +104,7 @@ test_that("train_loss is the mean squared error of the predictions, in data unit
     trained <- asked(fit(dense_network(case$x, case$y), task_data(case$x, case$y, test = 0), seed = seed))$value
     rows <- unname(as.matrix(case$y))
     off <- rows - unname(predict(trained, case$x))
-    # a prediction is rounded to eps of its size
+    # The rounding error of a prediction is eps times its size.
     rounding <- 20 * .Machine$double.eps * sqrt(sum(apply(abs(rows), 2L, max)^2))
     gap <- abs(sqrt(mean(rowSums(off^2))) - sqrt(trained$train_loss))
     if (!(gap <= 1e-8 * sqrt(trained$train_loss) + rounding)) faults <- c(faults, case_text(case, "differ by ", gap))
@@ -117,7 +117,7 @@ test_that("train_loss is the mean squared error of the predictions, in data unit
   expect_no_faults(faults)
 })
 
-test_that("without standardisation the loss is that of least squares, or a condition of its own class says why", {
+test_that("without standardisation the loss is that of least squares, or a classed condition is raised", {
   faults <- character()
   for (seed in seq_len(ordinary_count(100))) {
     case <- ordinary_data(seed)
@@ -135,10 +135,11 @@ test_that("without standardisation the loss is that of least squares, or a condi
 
 # ---- invariance to units -----------------------------------------------------------------------------
 
-# Kinds whose columns are far enough from dependent that weights, and so capacities, are determined to 1e-8.
+# Kinds whose columns are far enough from dependent that weights and capacities are determined to 1e-8.
 steady_kinds <- setdiff(names(ordinary_kinds), c("cubic", "dummies", "few", "near", "twice", "constants"))
 
-# What is compared between a data set and its twin, all without units. `warned`: the class of a warning, or "".
+# Returns the quantities without units that are compared between a data set and its twin. `warned` is the class of a
+# warning, or "".
 unit_free <- function(network, x, y, seed, twin = NULL, capacities = TRUE, ...) {
   got <- asked({
     trained <- fit(network, task_data(x, y, test = 0), seed = seed, ...)
@@ -154,8 +155,8 @@ unit_free <- function(network, x, y, seed, twin = NULL, capacities = TRUE, ...) 
   c(got$value, warned = c(grep("not_converged", got$classes, value = TRUE), "")[[1L]])
 }
 
-# Differences of predictions are relative to the standard deviation, of losses to themselves, where the fit is not
-# perfect (1e-14 of the variance).
+# Returns differences of predictions relative to the standard deviation, and of losses relative to themselves unless the
+# fit is perfect (1e-14 of the variance).
 unit_gaps <- function(a, b, y) {
   variance <- sum(colMeans(sweep(as.matrix(y), 2L, colMeans(y))^2))
   c(
@@ -174,14 +175,14 @@ linear_networks <- function(n, m) {
   list(
     dense = x |> layer_dense(m, bias = TRUE),
     no_bias = x |> layer_dense(m),
-    # with one output everything is determined, with two the first layer is a bottleneck
+    # With one output everything is determined; with two the first layer is a bottleneck.
     deep = x |> layer_dense(if (m == 1L) 2L else 1L, bias = TRUE) |> layer_dense(m, bias = TRUE),
     deep_no_bias = x |> layer_dense(if (m == 1L) 2L else 1L) |> layer_dense(m)
   )
 }
 
-# Sum of the weights of standardised columns, over the standard deviation of the response: how far predictions move
-# when the inputs do.
+# Returns the sum of absolute weights of standardised columns over the standard deviation of the response: the
+# sensitivity of predictions to changes of the inputs.
 weight_size <- function(x, y) {
   z <- standardised(x)
   left <- sweep(as.matrix(y), 2L, colMeans(y))
@@ -189,7 +190,7 @@ weight_size <- function(x, y) {
   sum(abs(W), na.rm = TRUE) / sqrt(sum(colMeans(left^2)))
 }
 
-test_that("linear fits and capacities do not change with units", {
+test_that("linear fits and capacities do not depend on units", {
   faults <- character()
   unfinished <- 0
   count <- ordinary_count(150)
@@ -203,12 +204,13 @@ test_that("linear fits and capacities do not change with units", {
       network <- linear_networks(ncol(x), ncol(y))[[name]]
       a <- unit_free(network, x, y, seed)
       b <- unit_free(network, twin$x, twin$y, seed, twin)
-      if (a$warned != "" && b$warned != "") { # both say that they have not converged
+      if (a$warned != "" && b$warned != "") { # both warn that they have not converged
         unfinished <- unfinished + 1
         next
       }
       gaps <- unit_gaps(a, b, y)
-      # The centre of shifted data is rounded to eps of its size, which moves the inputs of a network without bias.
+      # The centre of shifted data has a rounding error of eps times
+      # its size, which shifts the inputs of a network without bias.
       rounding <- 10 * .Machine$double.eps * offset * c(1, 1, max(1, weight_size(x, y)), 1, 1)
       high <- gaps > 1e-8 + rounding
       if (any(high)) faults <- c(faults, case_text(case, name, ": ", gap_text(gaps[high])))
@@ -218,7 +220,7 @@ test_that("linear fits and capacities do not change with units", {
   expect_lte(unfinished, 0.05 * 4 * count)
 })
 
-test_that("fits of nearly dependent columns, constants and few rows do not change with units", {
+test_that("fits of nearly dependent columns, constants and few rows do not depend on units", {
   faults <- character()
   excused <- 0
   count <- ordinary_count(60)
@@ -236,7 +238,7 @@ test_that("fits of nearly dependent columns, constants and few rows do not chang
       next
     }
     gaps <- unit_gaps(a, b, y)
-    # The fitted values of least squares by QR have error eps times the condition of the columns.
+    # Fitted values of least squares by QR have errors of eps times the condition number of the columns.
     steep <- if (near > 1e-20) 1 / sqrt(near) else 1
     high <- gaps > 1e-8 + 10 * .Machine$double.eps * (max(offset_of(twin$x), offset_of(twin$y)) + steep)
     if (any(high)) faults <- c(faults, case_text(case, gap_text(gaps[high])))
@@ -245,7 +247,7 @@ test_that("fits of nearly dependent columns, constants and few rows do not chang
   expect_lte(excused, 0.05 * count)
 })
 
-# A response that needs more than a linear network, so that its tanh units are determined.
+# Returns a nonlinear response, for which tanh units are determined.
 bent_response <- function(x, seed) {
   z <- standardised(x)
   with_ordinary_seed(seed, {
@@ -254,7 +256,7 @@ bent_response <- function(x, seed) {
   })
 }
 
-test_that("fits and capacities of tanh networks do not change with units", {
+test_that("fits and capacities of tanh networks do not depend on units", {
   faults <- character()
   finished <- 0
   count <- ordinary_count(24)
@@ -270,8 +272,8 @@ test_that("fits and capacities of tanh networks do not change with units", {
     if (own$warned != "" && other$warned != "") next
     finished <- finished + 1
     gaps <- unit_gaps(own, other, y)
-    # How far the same fit moves when its standardised data move by their rounding: training amplifies it, and may
-    # stop a step sooner or later.
+    # The change of the same fit when its standardised data change by their rounding
+    # error: training amplifies it, and may stop one step earlier or later.
     offset <- max(1, offset_of(x), offset_of(y), offset_of(twin$x), offset_of(twin$y))
     moved <- vapply(1:8, function(i) {
       near <- x
@@ -287,7 +289,7 @@ test_that("fits and capacities of tanh networks do not change with units", {
   expect_gte(finished, 0.7 * count)
 })
 
-test_that("comparisons do not change with units", {
+test_that("comparisons do not depend on units", {
   n <- 3L
   networks <- list(
     dense = input_vector(n) |> layer_dense(1, bias = TRUE),
@@ -312,8 +314,8 @@ test_that("comparisons do not change with units", {
   linear <- a$network != "tanh"
   expect_identical(a$converged[linear], b$converged[linear])
   expect_equal(a$relative_loss[linear], b$relative_loss[linear], tolerance = 1e-8)
-  # offsets of 1e3 standard deviations round inputs at 2e-13; training a network of two tanh units amplifies it, and
-  # where it does not converge without bound
+  # Offsets of 1e3 standard deviations give inputs rounding errors of 2e-13. Training a
+  # network of two tanh units amplifies them, without bound where it does not converge.
   ended <- !linear & a$converged & b$converged
   expect_gte(sum(ended), 0.6 * sum(!linear))
   expect_equal(a$relative_loss[ended], b$relative_loss[ended], tolerance = 1e-6)
@@ -333,8 +335,8 @@ two_scales <- function(seed, N = 120L) {
   list(x = x, y = y)
 }
 
-# The best prediction of `rank` linear combinations: least squares, then the leading singular vectors of the fitted
-# values, in units where each output is divided by `scale`.
+# Returns the best prediction by `rank` linear combinations: least squares, then the leading singular vectors of the
+# fitted values, in units where each output is divided by `scale`.
 reduced_rank <- function(x, y, rank, scale = rep(1, ncol(y))) {
   centre <- colMeans(y)
   fitted <- least_squares(x, y)$fitted
@@ -344,7 +346,7 @@ reduced_rank <- function(x, y, rank, scale = rep(1, ncol(y))) {
   z * rep(scale, each = nrow(y)) + rep(centre, each = nrow(y))
 }
 
-test_that("two outputs of scales 1 and 100 reach the raw least squares, of a bottleneck too", {
+test_that("two outputs of scales 1 and 100 reach raw least squares, also with a bottleneck", {
   for (seed in 1:3) {
     data <- two_scales(seed)
     task <- task_data(data$x, data$y, test = 0)
@@ -352,7 +354,7 @@ test_that("two outputs of scales 1 and 100 reach the raw least squares, of a bot
     full <- fit(input_vector(3) |> layer_dense(2, bias = TRUE), task, seed = seed)
     expect_true(full$converged)
     expect_equal(full$train_loss, least$loss, tolerance = 1e-10)
-    # each output, not only their sum, which the large one rules
+    # Each output, not only their sum, which the larger one dominates.
     expect_equal(colMeans((data$y - predict(full, data$x))^2), colMeans(least$residuals^2),
       tolerance = 1e-8, ignore_attr = TRUE)
     narrow <- fit(input_vector(3) |> layer_dense(1, bias = TRUE) |> layer_dense(2, bias = TRUE), task,
@@ -377,12 +379,12 @@ test_that("standardise = \"each\" minimises the loss of standardised outputs", {
   best <- reduced_rank(data$x, data$y, 1L, scale)
   expect_equal(predict(narrow, data$x), best, tolerance = 1e-6, ignore_attr = TRUE)
   expect_equal(narrow$train_loss, sum(colMeans((data$y - best)^2) / scale^2), tolerance = 1e-8)
-  # on another side of the plane than the bottleneck of raw outputs
+  # The bottleneck differs from that of raw outputs.
   expect_gt(max(abs(best - reduced_rank(data$x, data$y, 1L))), 0.1)
 })
 
-# Ridge regression in standardised coordinates, all outputs over one scale: list(fitted, loss in data units with the
-# penalty, freedom). The constant is penalised, and its best value is 0.
+# Returns ridge regression in standardised coordinates, all outputs with one scale: list(fitted, loss in data units with
+# the penalty, freedom). The constant is penalised, and its best value is 0.
 ridge_regression <- function(x, y, lambda) {
   N <- nrow(x)
   z <- standardised(x)
@@ -441,7 +443,7 @@ expect_least_squares <- function(x, y, tolerance = 1e-8) {
   expect_equal(trained$train_loss, least_squares(x, y)$loss, tolerance = tolerance)
 }
 
-test_that("an offset of 1e4 standard deviations is no matter", {
+test_that("an offset of 1e4 standard deviations does not change the fit", {
   set.seed(1)
   x1 <- 1e4 + rnorm(400)
   x2 <- rnorm(400)
@@ -468,7 +470,7 @@ test_that("pressure and temperature, calendars, Unix time, tiny columns and mm a
   expect_least_squares(huron[, -1], huron[, 1])
 })
 
-test_that("a tanh network learns raw LakeHuron as it learns it scaled", {
+test_that("a tanh network fits raw LakeHuron as well as scaled LakeHuron", {
   rows <- stats::embed(as.numeric(LakeHuron), 9)
   network <- input_vector(8) |> layer_dense(5, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
   r_squared <- function(rows, ...) {
@@ -479,12 +481,12 @@ test_that("a tanh network learns raw LakeHuron as it learns it scaled", {
   }
   raw <- r_squared(rows)
   expect_gt(max(raw), 0.9)
-  # least squares on the same lags is a special case but for the tanh's curvature
+  # Apart from the curvature of tanh, least squares on the same lags is a special case.
   expect_gt(min(raw), 0.5)
   expect_equal(max(r_squared(304.8 * rows)), max(raw), tolerance = 1e-3)
 })
 
-test_that("a tanh network learns raw LakeHuron as a series", {
+test_that("a tanh network fits raw LakeHuron as a series", {
   network <- input_sequence(8) |> layer_dense(5, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
   best <- max(vapply(1:5, function(seed) {
     trained <- asked(fit(network, task_series(LakeHuron, length = 8, test = 0), seed = seed))$value
@@ -495,7 +497,7 @@ test_that("a tanh network learns raw LakeHuron as a series", {
 
 # ---- units belong to the network ---------------------------------------------------------------------
 
-test_that("a fit and its network predict the same", {
+test_that("a fit and its network give the same predictions", {
   faults <- character()
   for (seed in seq_len(ordinary_count(24))) {
     case <- ordinary_data(seed, steady_kinds)
@@ -533,7 +535,7 @@ test_that("the effective weights of a fit are those of lm(), in data units", {
     z <- standardised(case$x)
     sd <- apply(case$x, 2L, stats::sd) * sqrt(1 - 1 / nrow(z))
     left <- sweep(as.matrix(case$y), 2L, colMeans(case$y))
-    # weights of standardised columns, 1e-7 for a condition of at most 1e6
+    # Weights of standardised columns: 1e-7 for a condition number of at most 1e6.
     expect_equal(t(W[, seq_len(ncol(z)), drop = FALSE]) * sd, qr.coef(qr(z), left), tolerance = 1e-7,
       ignore_attr = TRUE, info = case_text(case))
   }
@@ -547,7 +549,7 @@ test_that("a network without bias is least squares with an intercept, or through
     trained <- fit(network, task_data(case$x, case$y, test = 0), seed = seed)
     fault <- loss_fault(trained$train_loss, case$x, case$y)
     if (fault != "") faults <- c(faults, case_text(case, "with an intercept: ", fault))
-    if (max(offset_of(case$x), offset_of(case$y)) > 100) next # the columns are all the constant
+    if (max(offset_of(case$x), offset_of(case$y)) > 100) next # all columns are nearly the constant
     for (standardise in list("scale", FALSE)) {
       got <- asked(fit(network, task_data(case$x, case$y, test = 0, standardise = standardise), seed = seed))
       if (isFALSE(standardise) && any(startsWith(got$classes, "capalloc_warning_"))) next

@@ -1,5 +1,5 @@
-# Pictures of capacities and fits: what they are made of, by ggplot_build() for ggplot2 and by the recorded
-# calls of a null device for base graphics. Some are compared as SVG where CAPALLOC_VDIFFR is set.
+# Pictures of capacities and fits: their layers by ggplot_build() for ggplot2, and recorded calls
+# of a null device for base graphics. Some are compared as SVG where CAPALLOC_VDIFFR is set.
 
 dilated <- set_coef(arch_dilated(8, filters = 1), c(1, 2, 3, -1, 1, 1, 1))
 recurrent <- set_coef(arch_recurrent(8, 2, "diagonal"), c(1, 2, 0.9, -0.5, 1, 1))
@@ -9,7 +9,7 @@ profile <- capacity(dilated)
 
 # ---- capacities ----------------------------------------------------------------------------------
 
-test_that("parts of a partition are drawn in their order, without a bound", {
+test_that("parts of a partition are drawn in their order, without an upper bound", {
   skip_if_not_installed("ggplot2")
   k <- capacity(with_bias, partition = partition_octaves())
   b <- built(ggplot2::autoplot(k))
@@ -34,24 +34,24 @@ test_that("several partitioned capacities are drawn", {
   expect_identical(lapply(base$points, `[[`, "y"), list(a$capacity, b$capacity))
 })
 
-test_that("base graphics show what ggplot2 shows, also with several channels", {
+test_that("base graphics and ggplot2 draw the same, also with several channels", {
   skip_if_not_installed("ggplot2")
   k <- capacity(initialise(arch_dilated(input_sequence(8, channels = 2), 2), seed = 1))
   columns <- layers(ggplot2::autoplot(k))[[2]]
   heights <- tapply(columns$ymax, columns$x, max)
   base <- drawn(plot(k))
   points <- base$points[[1]]
-  # by columns of the bars or lines: the highest at each lag
+  # By columns of bars or lines: the highest at each lag.
   expect_equal(c(unname(tapply(points$y, points$x, max))), c(unname(heights)), tolerance = 1e-12)
   expect_gte(max(base$windows[[1]]), max(heights))
 })
 
-test_that("a spectrum shows singular values, the tolerance and what counts", {
+test_that("a spectrum has singular values, the tolerance and the values that count", {
   skip_if_not_installed("ggplot2")
   shown <- layers(ggplot2::autoplot(profile, type = "spectrum"))
   s <- attr(profile, "spectrum")
   expect_length(s, 7)
-  # exact zeros stand at eps^2
+  # Exact zeros are drawn at eps^2.
   relative <- pmax(s / s[[1]], .Machine$double.eps^2)
   expect_equal(shown[[2]]$y, log10(relative), tolerance = 1e-14)
   expect_identical(shown[[2]]$shape, rep(c(16, 1), c(4, 3)))
@@ -61,19 +61,19 @@ test_that("a spectrum shows singular values, the tolerance and what counts", {
   expect_identical(base$h, glance(profile)$tol)
 })
 
-test_that("a network whose tangent is zero is drawn too", {
+test_that("a network with a zero tangent can be drawn", {
   skip_if_not_installed("ggplot2")
   k <- capacity(set_coef(dilated, numeric(7)))
   expect_identical(layers(ggplot2::autoplot(k))[[2]]$y, numeric(8))
   expect_identical(drawn(plot(k))$points[[1]]$y, numeric(8))
-  # all singular values are zero
+  # All singular values are zero.
   expect_identical(layers(ggplot2::autoplot(k, type = "spectrum"))[[2]]$shape, rep(1, 7))
   expect_length(drawn(plot(k, type = "spectrum"))$points[[1]]$y, 7)
 })
 
 # ---- fits ----------------------------------------------------------------------------------------
 
-test_that("a fit shows the loss above the lowest, one line per restart", {
+test_that("a picture of a fit has the loss above the lowest, one line per restart", {
   skip_if_not_installed("ggplot2")
   task <- classical_tasks(8)$sparse
   trained <- fit(arch_conv(8, 2, 3), task, restarts = 3, seed = 1, n_obs = 40)
@@ -89,7 +89,7 @@ test_that("a fit shows the loss above the lowest, one line per restart", {
   expect_length(lines, 3)
 })
 
-test_that("a fit that has not converged says so, also after no iteration", {
+test_that("a picture of an unconverged fit states this, also after zero iterations", {
   skip_if_not_installed("ggplot2")
   stopped <- function(most) {
     suppressWarnings(fit(dilated, classical_tasks(8)$ar, control = list(max_iterations = most)),
@@ -101,7 +101,7 @@ test_that("a fit that has not converged says so, also after no iteration", {
   drawn(plot(stopped(0)))
 })
 
-test_that("places are marked at whole numbers", {
+test_that("axis ticks are at whole positions", {
   skip_if_not_installed("ggplot2")
   one <- capacity(set_coef(input_vector(1) |> layer_dense(1), 2))
   two <- capacity(set_coef(input_vector(2) |> layer_dense(1), 1:2))
@@ -116,7 +116,7 @@ test_that("places are marked at whole numbers", {
   }
 })
 
-test_that("many parts are still told apart", {
+test_that("many parts have distinct labels", {
   skip_if_not_installed("ggplot2")
   net <- set_coef(input_sequence(64) |> layer_pool(2) |> layer_dense(1), 1:32)
   k <- capacity(net, partition = partition_positions())
@@ -125,7 +125,7 @@ test_that("many parts are still told apart", {
   expect_identical(b$layout$panel_params[[1]]$x$get_labels(), as.character(1:64))
   expect_identical(drawn(plot(k))$points[[1]]$y, k$capacity)
   zero <- capacity(set_coef(net, numeric(32)), partition = partition_positions())
-  # all of nothing: the axis begins at 0 still
+  # With zero capacity the axis still starts at 0.
   expect_gte(min(drawn(plot(zero))$windows[[1]]), 0)
 })
 
@@ -145,15 +145,15 @@ test_that("a grid is a heat map with the first row at the top", {
   pixels <- k[!is.na(k$position), ]
   expect_equal(tiles[c("x", "y", "value")], data.frame(x = pixels$column, y = pixels$row, value = pixels$capacity),
     ignore_attr = TRUE)
-  # ggplot2 reverses the scale, base graphics the window
+  # ggplot2 reverses the scale, base graphics reverse the window.
   expect_lt(max(layers(plot)[[1]]$y), 0)
   expect_identical(drawn(plot(k))$windows[[1]], c(4.5, 0.5))
   expect_match(drawn(plot(k))$texts, "capacity .effective parameters.: white 0, blue [01].*; not drawn: .Intercept. 1",
     all = FALSE)
-  expect_identical(plot$coordinates$ratio, 1) # of a CoordFixed, from ggplot2 4 on of any
+  expect_identical(plot$coordinates$ratio, 1) # of a CoordFixed, and from ggplot2 4 on of any coordinates
 })
 
-test_that("channels and networks of grids have panels of their own, on one scale", {
+test_that("channels and networks of grids have separate panels on one scale", {
   skip_if_not_installed("ggplot2")
   k <- capacity(colours)
   tiles <- heat_tiles(ggplot2::autoplot(k), plot(k))
@@ -162,7 +162,7 @@ test_that("channels and networks of grids have panels of their own, on one scale
   told <- drawn(plot(k))
   expect_match(unlist(told$titles), "channel 2", all = FALSE)
   expect_match(told$texts, "Total capacity", all = FALSE)
-  # the scale is said once for all panels
+  # The scale is stated once for all panels.
   expect_length(grep("white 0", told$texts), 1)
 
   both <- c(conv = capacity(image), pooled = capacity(pooled))
@@ -177,7 +177,7 @@ test_that("channels and networks of grids have panels of their own, on one scale
   expect_length(unique(heat_tiles(ggplot2::autoplot(two), plot(two))$panel), 4)
 })
 
-test_that("parts of a grid are columns", {
+test_that("parts of a grid are drawn as columns", {
   skip_if_not_installed("ggplot2")
   k <- capacity(image, partition = partition_regions(c(0, 2, 4), columns = c(0, 3, 6)))
   b <- built(ggplot2::autoplot(k))
@@ -187,19 +187,19 @@ test_that("parts of a grid are columns", {
   built(ggplot2::autoplot(c(a = k, b = k)))
 })
 
-test_that("a grid of no capacity at all is white", {
+test_that("a grid without capacity is white", {
   skip_if_not_installed("ggplot2")
   k <- capacity(set_coef(colours, numeric(length(coef(colours)))))
   tiles <- heat_tiles(ggplot2::autoplot(k), plot(k))
   expect_identical(tiles$value, numeric(30))
   expect_identical(unique(layers(ggplot2::autoplot(k))[[1]]$fill), "#FFFFFF")
-  # a scale from 0 to 1, not to the smallest number
+  # The scale is 0 to 1, not 0 to the smallest number.
   expect_match(drawn(plot(k))$texts, "blue 1$", all = FALSE)
 })
 
 # ---- a fit's allocation --------------------------------------------------------------------------
 
-# Rows of the two panels, in ggplot2 and in base graphics.
+# Expects the rows of both panels in ggplot2 and in base graphics.
 expect_beside <- function(trained, x, capacity, demand, label) {
   plot <- ggplot2::autoplot(trained, type = "allocation")
   shown <- split(layers(plot)[[1]], layers(plot)[[1]]$PANEL)
@@ -213,23 +213,23 @@ expect_beside <- function(trained, x, capacity, demand, label) {
   expect_match(told$texts, label, fixed = TRUE, all = FALSE)
 }
 
-test_that("a fit's allocation is drawn beside the demand of its task", {
+test_that("the allocation of a fit is drawn beside the demand of its task", {
   skip_if_not_installed("ggplot2")
   task <- task_fgn(8, 0.8)
   trained <- fit(arch_dilated(8, 1), task, seed = 1)
   k <- capacity(trained)
   lag <- "lag (1 is the newest input)"
   expect_beside(trained, as.double(8:1), k$capacity, task_demand(task)$demand, lag)
-  # The same task, given as a vector, is at the same lags.
+  # The same task given as a vector has the same lags.
   vector <- with(task$moments, task_moments(sigma, cross, target))
   same <- fit(arch_dilated(8, 1), vector, seed = 1)
   expect_beside(same, as.double(8:1), capacity(same)$capacity, task_demand(task)$demand, lag)
-  # And a vector network on the sequence at its positions.
+  # A vector network on the sequence is drawn by position.
   free <- fit(input_vector(8) |> layer_dense(1), task, seed = 1)
   expect_beside(free, as.double(1:8), rep(1, 8), task_demand(task)$demand, "input")
 })
 
-test_that("channels are summed in both panels, also where the task is a vector of them", {
+test_that("channels are summed in both panels, also where the task is a vector", {
   skip_if_not_installed("ggplot2")
   moments <- withr::with_seed(1, random_moments(8, 1))
   task <- task_moments(moments$sigma, moments$cross, moments$target)
@@ -239,7 +239,7 @@ test_that("channels are summed in both panels, also where the task is a vector o
     c(rowsum(task_demand(task)$demand, pairs)), "lag (1 is the newest input)")
 })
 
-test_that("an allocation on data says what it leaves out", {
+test_that("a picture of an allocation on data states the inputs that it omits", {
   skip_if_not_installed("ggplot2")
   trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task_data(mpg ~ wt + hp, mtcars, seed = 1), seed = 1)
   expect_beside(trained, c(1, 2), c(1, 1), task_demand(trained$task)$demand, "input")
@@ -247,7 +247,7 @@ test_that("an allocation on data says what it leaves out", {
   expect_match(drawn(plot(trained, type = "allocation"))$texts, "not drawn: (Intercept) 1", fixed = TRUE, all = FALSE)
 })
 
-test_that("on a grid both are maps of shares, channels summed, also where the task is a vector", {
+test_that("on a grid both panels are maps of shares with channels summed, also where the task is a vector", {
   skip_if_not_installed("ggplot2")
   for (channels in 1:2) {
     grid <- grid_task(4, 4, channels)
@@ -285,7 +285,7 @@ test_that("unknown types are refused by class", {
   expect_snapshot(writeLines(texts))
 })
 
-test_that("plots return their argument, invisibly", {
+test_that("plot() returns its argument invisibly", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   trained <- fit(arch_dense(8), classical_tasks(8)$ar, seed = 1)
@@ -295,7 +295,7 @@ test_that("plots return their argument, invisibly", {
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("pictures of capacities match their SVG snapshots", {
   names <- c("profile", "several-capacities", "spectrum", "grid")
   for (name in names) announce_snapshot_file(name = paste0(name, ".svg"))
   skip_if_not_installed("vdiffr")

@@ -1,10 +1,10 @@
-# Pictures of comparisons, by what they are built of.
+# Pictures of comparisons, by the data of their layers.
 
 dilated <- set_coef(arch_dilated(8, filters = 1), c(1, 2, 3, -1, 1, 1, 1))
 nets <- list(dilated = arch_dilated(8, 1), dense = arch_dense(8), conv = arch_conv(8, 2, 3))
 tasks <- classical_tasks(8)[c("sparse", "ar")]
 
-test_that("a comparison shows mean capacities and scaled demands, a panel for each pair", {
+test_that("a comparison has mean capacities and scaled demands, one panel per network and task", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
   b <- built(ggplot2::autoplot(cmp))
@@ -26,7 +26,7 @@ test_that("a comparison shows mean capacities and scaled demands, a panel for ea
   expect_length(unique(ranges), 1)
 })
 
-test_that("a comparison on data without an order is drawn by position", {
+test_that("a comparison on data without time order is drawn by position", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(
     list(free = arch_dense(input_vector(2), bias = TRUE)),
@@ -37,11 +37,11 @@ test_that("a comparison on data without an order is drawn by position", {
   expect_identical(plot$labels$x, "input")
   expect_equal(as.numeric(shown[[1]]$x), 1:2) # the constant is left out
   loss <- layers(ggplot2::autoplot(cmp, type = "loss"))
-  # excess losses of data may be negative: no logarithms
+  # Excess losses of data can be negative, so there is no logarithm.
   expect_identical(loss[[1]]$y, cmp$runs$excess_loss)
 })
 
-test_that("losses are drawn against capacity, runs small and means large", {
+test_that("losses are drawn against capacity, with small points for runs and large ones for means", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
   plot <- ggplot2::autoplot(cmp, type = "loss")
@@ -53,14 +53,14 @@ test_that("losses are drawn against capacity, runs small and means large", {
   expect_identical(shown[[2]]$x, means$total_capacity)
   expect_equal(shown[[2]]$y, log10(pmax(means$excess_loss, floor)), tolerance = 1e-12)
   expect_gt(min(shown[[2]]$size), max(shown[[1]]$size))
-  # each architecture has a colour and a shape of its own, the same in both layers
+  # Each architecture has its own colour and shape, the same in both layers.
   look <- function(layer, network) unique(paste(layer$colour, layer$shape)[network])
   looks <- vapply(names(nets), \(name) look(shown[[1]], cmp$runs$network == name), "")
   expect_length(unique(looks), 3)
   expect_identical(vapply(names(nets), \(name) look(shown[[2]], means$network == name), ""), looks)
 })
 
-test_that("exact zeros are drawn at a millionth of the largest loss, and it is said", {
+test_that("exact zeros are drawn at a millionth of the largest loss, and the caption states it", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets[c("dilated", "dense")], tasks["sparse"], replicates = 1)
   cmp$runs$excess_loss <- c(0.25, 0)
@@ -69,7 +69,7 @@ test_that("exact zeros are drawn at a millionth of the largest loss, and it is s
   expect_match(plot$labels$caption, "2e-07|3e-07")
 })
 
-test_that("failed runs are left out of pictures", {
+test_that("failed runs are omitted from pictures", {
   skip_if_not_installed("ggplot2")
   big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
   cmp <- compare_architectures(c(nets["dense"], big), tasks, replicates = 2, n_obs = 40)
@@ -79,7 +79,7 @@ test_that("failed runs are left out of pictures", {
   expect_setequal(as.character(b$layout$layout$network), c("dense", "big"))
 })
 
-test_that("where every run has failed there is a plain error or an empty picture", {
+test_that("if every run has failed there is a classed error or an empty picture", {
   skip_if_not_installed("ggplot2")
   big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
   cmp <- compare_architectures(big, tasks, replicates = 2)
@@ -95,7 +95,7 @@ test_that("where every run has failed there is a plain error or an empty picture
   }
 })
 
-test_that("demands are at the lags of each network, also where the task is a vector", {
+test_that("demands are drawn at the lags of each network, also where the task is a vector", {
   skip_if_not_installed("ggplot2")
   task <- task_fgn(8, 0.8)
   vector <- with(task$moments, task_moments(sigma, cross, target))
@@ -104,7 +104,7 @@ test_that("demands are at the lags of each network, also where the task is a vec
   line <- layers(plot)[[2]]
   expect_match(plot$labels$x, "lag")
   expect_equal(line$y[order(line$x)], rev(share), tolerance = 1e-12)
-  # A vector among the networks: all by position.
+  # With a vector among the networks everything is drawn by position.
   mixed <- c(nets["dilated"], list(free = input_vector(8) |> layer_dense(1)))
   plot <- ggplot2::autoplot(compare_architectures(mixed, list(a = task), replicates = 1))
   line <- split(layers(plot)[[2]], layers(plot)[[2]]$PANEL)
@@ -117,7 +117,7 @@ test_that("demands are at the lags of each network, also where the task is a vec
   expect_equal(line$y[order(line$x)], rev(sums / max(sums)), tolerance = 1e-12)
 })
 
-test_that("on a grid there is a map of mean capacities for each pair, channels summed", {
+test_that("on a grid there is a map of mean capacities per network and task, with channels summed", {
   skip_if_not_installed("ggplot2")
   for (channels in 1:2) {
     input <- input_grid(4, 4, channels)
@@ -143,7 +143,7 @@ test_that("unknown types are refused by class", {
   expect_snapshot(writeLines(bad(ggplot2::autoplot(cmp, type = "spectrum"), "value")))
 })
 
-test_that("ranks, critical differences and profiles' differences are those of their own functions", {
+test_that("pictures of ranks, critical differences and capacity differences equal those of their own functions", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
   same <- function(a, b) expect_identical(lapply(layers(a), as.list), lapply(layers(b), as.list))
@@ -154,7 +154,7 @@ test_that("ranks, critical differences and profiles' differences are those of th
     contrast_architectures(cmp, test = "friedman", control = "dense", adjust = "bonferroni", level = 0.9))))
   same(ggplot2::autoplot(cmp, type = "difference", a = "conv", b = "dense", seed = 2),
     ggplot2::autoplot(quiet(capacity_difference(cmp, "conv", "dense", seed = 2))))
-  # what would be warned of is in the caption
+  # Warnings are stated in the caption.
   population <- compare_architectures(nets, tasks, replicates = 2)
   expect_warning(plot <- ggplot2::autoplot(population, type = "cd"), NA)
   expect_match(plot$labels$caption, "replicates share no sample")
@@ -162,7 +162,7 @@ test_that("ranks, critical differences and profiles' differences are those of th
   bad(ggplot2::autoplot(cmp, type = "rank", metric = "accuracy"), "value")
 })
 
-test_that("a frontier has the means with intervals, and a line through those that none beats in both", {
+test_that("a frontier has means with intervals and a line through the networks on it", {
   skip_if_not_installed("ggplot2")
   cmp <- compare_architectures(nets, tasks, replicates = 3, n_obs = 40)
   means <- summary(cmp, level = 0.9)
@@ -177,13 +177,13 @@ test_that("a frontier has the means with intervals, and a line through those tha
   }, NA)
   free <- capalloc:::on_frontier(means$total_capacity, means$excess_loss, means$task)
   expect_identical(free, !beaten)
-  # equal in one is beaten by less of the other, equal in both by none
+  # A point equal in one value is dominated by less of the other; equal points do not dominate each other.
   expect_identical(capalloc:::on_frontier(c(1, 1, 2, 2), c(3, 2, 2, 1), rep("t", 4)), c(FALSE, TRUE, FALSE, TRUE))
   expect_identical(capalloc:::on_frontier(c(1, 1), c(2, 2), c("t", "t")), c(TRUE, TRUE))
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("the picture of a comparison matches its SVG snapshot", {
   announce_snapshot_file(name = "comparison-profile.svg")
   skip_if_not_installed("vdiffr")
   skip_if_not_installed("ggplot2")

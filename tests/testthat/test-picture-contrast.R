@@ -1,8 +1,8 @@
-# Pictures of contrasts and critical differences, by what they are built of.
+# Pictures of contrasts and critical differences, by the data of their layers.
 
 cmp <- random_comparison(3, 8, 5)
 
-test_that("intervals stand at their estimates, filled where they are significant", {
+test_that("intervals are drawn at their estimates, filled where they are significant", {
   skip_if_not_installed("ggplot2")
   values <- withr::with_seed(1, array(runif(3 * 8 * 2), c(3, 8, 2)))
   values <- array(c(values, values[, , 1] + 3), c(3, 8, 3))
@@ -18,7 +18,7 @@ test_that("intervals stand at their estimates, filled where they are significant
   expect_match(told$texts, "95% intervals", all = FALSE)
 })
 
-test_that("the region of practical equivalence is shaded, and points without a test are said", {
+test_that("the region of practical equivalence is shaded, and the caption states points without a test", {
   skip_if_not_installed("ggplot2")
   b <- contrast_architectures(cmp, test = "bayes", rope = 0.1)
   shown <- layers(ggplot2::autoplot(b))
@@ -32,7 +32,7 @@ test_that("the region of practical equivalence is shaded, and points without a t
   drawn(plot(fixed))
 })
 
-test_that("by task there is a panel for each", {
+test_that("by task there is one panel per task", {
   skip_if_not_installed("ggplot2")
   k <- contrast_architectures(cmp, by = "task")
   expect_identical(as.character(built(ggplot2::autoplot(k))$layout$layout$panel), names(cmp$tasks))
@@ -48,40 +48,40 @@ test_that("a critical-difference diagram has names at mean ranks, the best on th
   expect_equal(down$x, unname(ranks))
   texts <- data$texts[grepl("\\(", data$texts$label), ]
   expect_identical(sub(" \\(.*", "", texts$label), names(ranks))
-  # the better half to the left of the axis, its names ending there; no two on one line of a side
+  # The better half is left of the axis, with names ending there; no two names share a line on one side.
   expect_identical(texts$side, c(1, 1, 1, 0, 0))
   expect_true(all(texts$x[texts$side == 1] < 1) && all(texts$x[texts$side == 0] > 5))
   expect_false(anyDuplicated(paste(texts$side, texts$y)) > 0)
-  # each line meets its name
+  # Each line ends at its name.
   across <- data$lines[data$lines$y == data$lines$yend & data$lines$y %in% texts$y, ]
   expect_equal(across$x, unname(ranks))
   expect_equal(across$y, texts$y)
-  # bars are the cliques, the ruler is the critical difference
+  # Bars are the groups without significant difference, the ruler is the critical difference.
   cd <- glance(f)$critical_difference
   bars <- data$lines[data$lines$width > 1, ]
   cliques <- capalloc:::rank_cliques(ranks, cd)
   expect_equal(c(bars$x, bars$xend), c(cliques$from, cliques$to))
   ruler <- data$lines[data$lines$y == data$lines$yend & data$lines$y > 1, ]
   expect_equal(ruler$xend - ruler$x, cd)
-  # both pictures draw it
+  # Both pictures draw it.
   shown <- layers(ggplot2::autoplot(f))
   expect_identical(shown[[2]]$label, data$texts$label)
   expect_setequal(drawn(plot(f))$texts[seq_len(nrow(data$texts))], data$texts$label)
 })
 
-test_that("it respects the direction", {
+test_that("the order of ranks respects the direction of the metric", {
   skip_if_not_installed("ggplot2")
   order <- function(...) {
     texts <- capalloc:::cd_data(contrast_architectures(cmp, test = "friedman", ...))$texts
     sub(" \\(.*", "", texts$label[grepl("\\(", texts$label)])
   }
-  # made comparisons have one capacity: the least loss is the highest efficiency
+  # These comparisons have one total capacity, so the least loss has the highest efficiency.
   expect_identical(order(metric = "efficiency"), order())
   ranks <- function(...) attr(contrast_architectures(cmp, test = "friedman", ...), "ranks")[[1L]]
   expect_equal(ranks(direction = "higher"), 6 - ranks(), tolerance = 1e-12)
 })
 
-test_that("it is drawn, with a note, where the global test finds nothing or there is none", {
+test_that("the diagram is drawn, with a note, where the global test is not significant or missing", {
   skip_if_not_installed("ggplot2")
   f <- contrast_architectures(random_comparison(2, 3, 4), test = "friedman")
   expect_gt(glance(f)$p.value, 0.05)
@@ -98,7 +98,7 @@ test_that("it is drawn, with a note, where the global test finds nothing or ther
   built(ggplot2::autoplot(alone))
 })
 
-test_that("against a control the bar spans its critical difference", {
+test_that("with a control the bar spans its critical difference", {
   skip_if_not_installed("ggplot2")
   f <- contrast_architectures(cmp, test = "friedman", control = "b", adjust = "bonferroni")
   bar <- subset(capalloc:::cd_data(f)$lines, width > 1)
@@ -107,7 +107,7 @@ test_that("against a control the bar spans its critical difference", {
   expect_equal(c(bar$x, bar$xend), c(max(1, at - cd), min(5, at + cd)))
 })
 
-test_that("types that there are not are refused by class", {
+test_that("unknown types are refused by class", {
   skip_if_not_installed("ggplot2")
   k <- contrast_architectures(cmp)
   expect_match(bad(ggplot2::autoplot(k, type = "cd"), "value"), "Friedman")
@@ -116,7 +116,7 @@ test_that("types that there are not are refused by class", {
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("the critical-difference diagram matches its SVG snapshot", {
   announce_snapshot_file(name = "critical-difference.svg")
   skip_if_not_installed("vdiffr")
   skip_if_not_installed("ggplot2")

@@ -1,6 +1,6 @@
-# Pictures of demands; those beside an allocation are in test-autoplot.R.
+# Pictures of demands; those beside an allocation are in test-picture-capacity.R.
 
-test_that("a demand is a column at each lag or position, channels summed", {
+test_that("a demand is a column at each lag or position, with channels summed", {
   skip_if_not_installed("ggplot2")
   pairs <- withr::with_seed(1, random_moments(8, 1))
   cases <- list(
@@ -23,14 +23,14 @@ test_that("a demand is a column at each lag or position, channels summed", {
   }
 })
 
-test_that("a task that demands nothing is drawn too", {
+test_that("a task without demand can be drawn", {
   skip_if_not_installed("ggplot2")
   demand <- task_demand(task_moments(diag(3), numeric(3), 1))
   expect_equal(layers(ggplot2::autoplot(demand))[[1]]$y, numeric(3))
   expect_identical(drawn(plot(demand))$windows[[1]], c(0, 1))
 })
 
-test_that("on a grid it is a map for each channel", {
+test_that("on a grid a demand is a map for each channel", {
   skip_if_not_installed("ggplot2")
   for (channels in 1:2) {
     demand <- task_demand(grid_task(4, 3, channels))
@@ -43,7 +43,7 @@ test_that("on a grid it is a map for each channel", {
   }
 })
 
-test_that("a plot returns its argument, invisibly", {
+test_that("plot() returns its argument invisibly", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   for (demand in list(task_demand(task_fgn(8, 0.8)), task_demand(grid_task(3, 3)))) {

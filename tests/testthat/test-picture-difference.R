@@ -1,6 +1,6 @@
-# Pictures of capacity differences, by what they are built of.
+# Pictures of capacity differences, by the data of their layers.
 
-test_that("bands and estimates stand at their lags, a panel per task", {
+test_that("bands and estimates are drawn at their lags, one panel per task", {
   skip_if_not_installed("ggplot2")
   profiles <- withr::with_seed(1, list(a = matrix(runif(30), 6), b = matrix(runif(30), 6)))
   tasks <- list(t1 = task_ar(5, 0.5), t2 = task_ar(5, 0.3))
@@ -27,7 +27,7 @@ test_that("bands and estimates stand at their lags, a panel per task", {
   drawn(plot(single))
 })
 
-test_that("on a grid it is a map of two signs, on vectors it is by position", {
+test_that("on a grid a difference is a map with two signs, and on vectors it is drawn by position", {
   skip_if_not_installed("ggplot2")
   grid <- input_grid(3, 3)
   nets <- list(conv = grid |> layer_conv(1, 2) |> layer_dense(1), dense = grid |> layer_dense(1))
@@ -42,7 +42,7 @@ test_that("on a grid it is a map of two signs, on vectors it is by position", {
   expect_match(plot$labels$caption, "Intercept")
 })
 
-test_that("on grids tasks and channels have maps of their own", {
+test_that("on grids tasks and channels have separate maps", {
   skip_if_not_installed("ggplot2")
   grid <- input_grid(3, 3)
   nets <- list(conv = grid |> layer_conv(1, 2) |> layer_dense(1), dense = grid |> layer_dense(1))

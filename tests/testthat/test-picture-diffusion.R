@@ -1,4 +1,4 @@
-# Pictures of depth limits, by what they are built of.
+# Pictures of depth limits, by the data of their layers.
 
 pictured <- local({
   stack <- input_sequence(32)
@@ -17,7 +17,7 @@ pictured <- local({
   )
 })
 
-test_that("depth limits are bars, finite stacks points, the continuum a line", {
+test_that("depth limits are bars, finite stacks points, and the continuum a line", {
   skip_if_not_installed("ggplot2")
   d <- pictured$chain
   plot <- ggplot2::autoplot(d)
@@ -33,7 +33,7 @@ test_that("depth limits are bars, finite stacks points, the continuum a line", {
   told <- drawn(plot(d))
   expect_equal(told$tiles[[1]]$top, shown[[1]]$y)
   expect_equal(told$points[[2]]$y, shown[[3]]$y)
-  # a plain stack has no bars
+  # A plain stack has no bars.
   plain <- ggplot2::autoplot(pictured$plain)
   expect_length(layers(plain), 2)
   expect_match(plain$labels$title, "Plain stack, from position 16")

@@ -1,4 +1,4 @@
-# Pictures of effective receptive fields, by what they are built of.
+# Pictures of effective receptive fields, by the data of their layers.
 
 pictured <- local({
   stack <- input_sequence(32)
@@ -17,12 +17,12 @@ pictured <- local({
   )
 })
 
-test_that("fields are strips for each layer, and widths follow the law", {
+test_that("fields are strips for each layer, and widths have the line of the square-root law", {
   skip_if_not_installed("ggplot2")
   f <- pictured$field
   plot <- ggplot2::autoplot(f)
   shown <- layers(plot)
-  # half a position at both ends: as wide as the field has positions
+  # Half a position at both ends: as wide as the number of positions in the field.
   expect_equal(abs(shown[[1]]$xmax - shown[[1]]$xmin), as.numeric(f$size))
   expect_equal(abs(shown[[2]]$xmax - shown[[2]]$xmin), as.numeric(f$region_size))
   expect_equal(as.numeric(shown[[3]]$x), 33 - f$mean)
@@ -44,7 +44,7 @@ test_that("fields are strips for each layer, and widths follow the law", {
   expect_error(plot(f, type = "depth"), class = "capalloc_error_value")
 })
 
-test_that("fields without capacity, and many layers, are drawn", {
+test_that("fields without capacity, and many layers, can be drawn", {
   skip_if_not_installed("ggplot2")
   dead <- effective_receptive_field(set_coef(input_sequence(4) |> layer_conv(1, 2), c(0, 0)))
   expect_silent(layers(ggplot2::autoplot(dead)))

@@ -10,8 +10,8 @@ test_that("a kernel is a square map of pairs, lag against lag", {
   tiles <- heat_tiles(plot, plot(k))
   expect_equal(tiles[c("x", "y", "value")], data.frame(x = k$lag1, y = k$lag2, value = k$kernel), ignore_attr = TRUE)
   expect_match(plot$labels$x, "lag")
-  expect_identical(plot$coordinates$ratio, 1) # of a CoordFixed, from ggplot2 4 on of any
-  # symmetric around white
+  expect_identical(plot$coordinates$ratio, 1) # of a CoordFixed, and from ggplot2 4 on of any coordinates
+  # The scale is symmetric around white.
   limits <- plot$scales$get_scales("fill")$limits
   expect_equal(limits, c(-1, 1) * max(abs(k$kernel)))
   expect_match(drawn(plot(k))$texts, "orange -.*, white 0, blue ", all = FALSE)
@@ -29,7 +29,7 @@ test_that("the constant is not drawn, and a kernel of it alone is empty", {
   expect_match(drawn(plot(alone))$texts, "(Intercept) is not drawn", fixed = TRUE, all = FALSE)
 })
 
-test_that("inputs that were chosen stand at their own lag or number, in tiles of one size", {
+test_that("selected inputs are drawn at their own lag or number, in tiles of one size", {
   skip_if_not_installed("ggplot2")
   k <- capacity_kernel(dilated, c(1, 5, 6))
   plot <- ggplot2::autoplot(k)
@@ -39,19 +39,19 @@ test_that("inputs that were chosen stand at their own lag or number, in tiles of
   expect_equal(widths, rep(1, 9))
   told <- drawn(plot(k))$tiles[[1]]
   expect_equal(told$right - told$left, rep(1, 9))
-  # a vector, and several channels: the number of the coordinate
+  # On a vector, or with several channels: the number of the coordinate.
   vector <- capacity_kernel(set_coef(input_vector(8) |> layer_dense(1), 1:8), c(2, 7))
   expect_setequal(heat_tiles(ggplot2::autoplot(vector), plot(vector))$x, c(2, 7))
   pairs <- with_test_coef(input_sequence(4, channels = 2) |> layer_conv(1, 2) |> layer_dense(1), 1)
   k <- capacity_kernel(pairs, c(3, 4, 8))
   expect_setequal(heat_tiles(ggplot2::autoplot(k), plot(k))$y, c(3, 4, 8))
-  # thinned ones are side by side
+  # Thinned inputs are drawn side by side.
   thin <- suppressMessages(capacity_kernel(with_test_coef(input_sequence(900) |> layer_pool(30) |> layer_dense(1), 1)))
   tile <- layers(ggplot2::autoplot(thin))[[1]]
   expect_equal(unique(tile$xmax - tile$xmin), 3)
 })
 
-test_that("one input and no capacity are drawn too", {
+test_that("a single input and zero capacity can be drawn", {
   skip_if_not_installed("ggplot2")
   one <- set_coef(input_vector(1) |> layer_dense(1), 2)
   for (x in list(capacity_kernel(one), capacity_table(one))) {
@@ -66,7 +66,7 @@ test_that("one input and no capacity are drawn too", {
   }
 })
 
-test_that("a grid's kernel is by the number of the pixel", {
+test_that("the kernel of a grid is drawn by the number of the pixel", {
   skip_if_not_installed("ggplot2")
   k <- capacity_kernel(small_grids()$plain)
   plot <- ggplot2::autoplot(k)
@@ -76,7 +76,7 @@ test_that("a grid's kernel is by the number of the pixel", {
   expect_identical(plot$labels$x, "input")
 })
 
-test_that("a table is layers by lags, the first layer at the bottom", {
+test_that("a table has layers against lags, with the first layer at the bottom", {
   skip_if_not_installed("ggplot2")
   T <- capacity_table(with_bias)
   plot <- ggplot2::autoplot(T)
@@ -92,14 +92,14 @@ test_that("a table is layers by lags, the first layer at the bottom", {
   expect_identical(plot$labels$title, "Total capacity 6")
 })
 
-test_that("a table of parameters has a row for each, with room for their names", {
+test_that("a table of parameters has one row per parameter, with space for their names", {
   skip_if_not_installed("ggplot2")
   T <- capacity_table(initialise(arch_dilated(8, filters = 2), seed = 1), "parameter")
   plot <- ggplot2::autoplot(T)
   expect_identical(plot$labels$y, "group")
   expect_identical(built(plot)$layout$panel_params[[1]]$y$get_labels(), levels(T$group))
   expect_equal(max(heat_tiles(plot, plot(T))$y), nlevels(T$group))
-  # a letter of these labels is about 0.4 lines wide
+  # One letter of these labels is about 0.4 lines wide.
   expect_gte(drawn(plot(T))$margins[[1]][[2]], 0.4 * max(nchar(levels(T$group))))
 })
 
@@ -114,7 +114,7 @@ test_that("channels of a position are summed in a table", {
   expect_equal(heat_tiles(ggplot2::autoplot(vector), plot(vector))$x, 1:5)
 })
 
-test_that("a table on a grid is a map for each group, on one scale", {
+test_that("a table on a grid has a map for each group, on one scale", {
   skip_if_not_installed("ggplot2")
   for (groups in c("layer", "array")) {
     T <- capacity_table(small_grids()$channels, groups)
@@ -134,7 +134,7 @@ test_that("a table without groups is an empty picture", {
   expect_length(drawn(plot(T))$points, 0)
 })
 
-test_that("plots return their argument, invisibly", {
+test_that("plot() returns its argument invisibly", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   for (x in list(capacity_kernel(dilated), capacity_table(dilated))) {

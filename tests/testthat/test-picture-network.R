@@ -7,7 +7,7 @@ diagrams <- function() {
   )
 }
 
-test_that("there is a box for the input and one for each layer, from the bottom", {
+test_that("the diagram has a box for the input and for each layer, from the bottom up", {
   skip_if_not_installed("ggplot2")
   for (network in diagrams()) {
     rows <- summary(network)
@@ -15,13 +15,13 @@ test_that("there is a box for the input and one for each layer, from the bottom"
     boxes <- data[[1]]
     n <- nrow(rows) + 1
     expect_equal((boxes$ymin + boxes$ymax) / 2, seq_len(n))
-    # what stands inside a layer is indented by its depth, and tinted
+    # Layers inside a block are indented by their depth, and tinted.
     expect_equal(boxes$xmin, 0.04 + 0.04 * c(0, rows$depth))
     expect_identical(boxes$fill == "white", c(0, rows$depth) == 0)
     texts <- unlist(lapply(data[4:7], `[[`, "label"))
     expect_setequal(texts, c("input", rows$layer, describe_input(network$input), rows$kind, "", rows$output,
       as.character(rows$parameters)))
-    # arrows join layers of the network itself
+    # Arrows join the layers at depth 0.
     own <- which(c(0, rows$depth) == 0)
     expect_equal(as.numeric(data[[2]]$y), own[-length(own)])
     told <- drawn(plot(network))
@@ -32,14 +32,14 @@ test_that("there is a box for the input and one for each layer, from the bottom"
   }
 })
 
-test_that("the title counts the parameters", {
+test_that("the title has the number of parameters", {
   skip_if_not_installed("ggplot2")
   expect_identical(ggplot2::autoplot(input_sequence(2) |> layer_dense(1))$labels$title, "2 parameters")
   expect_identical(ggplot2::autoplot(input_vector(1) |> layer_dense(1))$labels$title, "1 parameter")
   expect_match(unlist(drawn(plot(input_vector(1) |> layer_dense(1)))$titles), "^1 parameter$", all = FALSE)
 })
 
-test_that("a plot returns its argument, invisibly", {
+test_that("plot() returns its argument invisibly", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   net <- named_networks()$nested
@@ -47,7 +47,7 @@ test_that("a plot returns its argument, invisibly", {
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("the diagram matches its SVG snapshot", {
   announce_snapshot_file(name = "diagram.svg")
   skip_if_not_installed("vdiffr")
   skip_if_not_installed("ggplot2")

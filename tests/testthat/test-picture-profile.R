@@ -1,4 +1,4 @@
-# Profiles of capacity along inputs, by what they are built of.
+# Profiles of capacity along inputs, by the data of their layers.
 
 dilated <- set_coef(arch_dilated(8, filters = 1), c(1, 2, 3, -1, 1, 1, 1))
 
@@ -10,7 +10,7 @@ two_outputs <- set_coef(arch_dilated(8, filters = 2, outputs = 2), sin(1:24))
 
 profile <- capacity(dilated)
 
-test_that("a profile shows the capacity at each lag, and the most that an input can have", {
+test_that("a profile has the capacity at each lag and the upper bound per input", {
   skip_if_not_installed("ggplot2")
   plot <- ggplot2::autoplot(profile)
   expect_s3_class(plot, "ggplot")
@@ -33,7 +33,7 @@ test_that("the dashed line is at the number of outputs", {
   expect_identical(drawn(plot(k))$h, 2)
 })
 
-test_that("the constant is said, not drawn", {
+test_that("the constant is stated in the caption and not drawn", {
   skip_if_not_installed("ggplot2")
   k <- capacity(with_bias)
   plot <- ggplot2::autoplot(k)
@@ -44,7 +44,7 @@ test_that("the constant is said, not drawn", {
   expect_match(unlist(base$titles), "not drawn: (Intercept) 1", fixed = TRUE, all = FALSE)
 })
 
-test_that("inputs without an order are drawn by position", {
+test_that("inputs without time order are drawn by position", {
   skip_if_not_installed("ggplot2")
   k <- capacity(set_coef(input_vector(4) |> layer_dense(1), 1:4))
   plot <- ggplot2::autoplot(k)
@@ -53,7 +53,7 @@ test_that("inputs without an order are drawn by position", {
   expect_equal(drawn(plot(k))$points[[1]]$x, 1:4)
 })
 
-test_that("inputs with names are drawn by name, in the order of the data", {
+test_that("named inputs are drawn by name, in the order of the data", {
   skip_if_not_installed("ggplot2")
   trained <- fit(arch_dense(input_vector(3), bias = TRUE), task_data(mpg ~ wt + hp + am, mtcars, seed = 1), seed = 1)
   k <- capacity(trained)
@@ -66,7 +66,7 @@ test_that("inputs with names are drawn by name, in the order of the data", {
   expect_identical(marked, list(list(1, 1:3, c("wt", "hp", "am"))), ignore_attr = TRUE)
 })
 
-test_that("several capacities are one below the other, on one scale", {
+test_that("several capacities are drawn in panels one below the other, on one scale", {
   skip_if_not_installed("ggplot2")
   both <- c(recurrent = capacity(recurrent), dilated = profile)
   plot <- ggplot2::autoplot(both)
@@ -89,27 +89,27 @@ test_that("several capacities are one below the other, on one scale", {
   expect_identical(base$h, c(1, 1))
 })
 
-test_that("constants of several capacities are said with their networks", {
+test_that("constants of several capacities are stated with their networks", {
   skip_if_not_installed("ggplot2")
   both <- c(conv = capacity(with_bias), plain = profile)
   expect_identical(ggplot2::autoplot(both)$labels$caption, "not drawn: (Intercept) conv 1")
   expect_length(layers(ggplot2::autoplot(both))[[2]]$y, 16)
   base <- drawn(plot(both))
   expect_match(unlist(base$titles), "(Intercept)", fixed = TRUE, all = FALSE)
-  # a subtitle stands on line 4 of the margin below, which must be there
+  # A subtitle is on line 4 of the lower margin, so the margin must have more lines.
   expect_length(base$margins, 2)
   for (margins in base$margins) expect_gte(margins[[1]], 5)
 })
 
 test_that("no column is higher than the dashed line", {
   skip_if_not_installed("ggplot2")
-  # all 16 coordinates of 8 positions are free, and each has 1
+  # All 16 coordinates of 8 positions are free, with capacity 1 each.
   k <- capacity(initialise(arch_dense(input_sequence(8, channels = 2)), seed = 1))
   shown <- layers(ggplot2::autoplot(k))
   expect_lte(max(shown[[2]]$ymax), max(shown[[1]]$yintercept) + 1e-12)
 })
 
-test_that("a sequence beside a vector is drawn by position", {
+test_that("a sequence combined with a vector is drawn by position", {
   skip_if_not_installed("ggplot2")
   vector <- capacity(set_coef(input_vector(8) |> layer_dense(1), 1:8))
   for (both in list(c(a = profile, b = vector), c(b = vector, a = profile))) {
@@ -122,7 +122,7 @@ test_that("a sequence beside a vector is drawn by position", {
 
 pooled <- with_test_coef(input_grid(4, 6) |> layer_pool(2) |> layer_dense(1), 2)
 
-test_that("totals of different lengths are not padded", {
+test_that("totals with different numbers of digits are not padded", {
   skip_if_not_installed("ggplot2")
   big <- with_test_coef(input_grid(4, 6) |> layer_dense(1), 1)
   both <- c(big = capacity(big), pooled = capacity(pooled))

@@ -6,7 +6,7 @@ chain <- local({
   with_test_coef(net, 1)
 })
 
-test_that("a flow is a line of tiles for each level, as wide as the input", {
+test_that("a flow is a row of tiles for each level, as wide as the input", {
   skip_if_not_installed("ggplot2")
   flow <- propagate_capacity(chain)
   plot <- ggplot2::autoplot(flow)
@@ -20,7 +20,7 @@ test_that("a flow is a line of tiles for each level, as wide as the input", {
     expect_equal(own$xmax - own$xmin, rep(8 / n, n))
     expect_equal(range(own$xmin, own$xmax), c(0.5, 8.5))
     shown <- plot$data[plot$data$y == l, ]
-    # colours are capacity per input position: levels have one mass
+    # Colours are capacity per input position, so every level has the same total area.
     expect_equal(shown$value * (shown$right - shown$left), unname(wanted[l, seq_len(n)]))
   }
   expect_match(plot$labels$caption, "not drawn: \\(Intercept\\) ")
@@ -44,9 +44,9 @@ test_that("many levels are thinned, and vectors are drawn by their index", {
   ends <- built(plot)$layout$panel_params[[1]]$y$get_labels()
   expect_identical(ends[c(1, length(ends))], c("dense1", "output"))
   expect_silent(drawn(plot(flow)))
-  # no capacity at all
+  # Zero capacity.
   none <- propagate_capacity(set_coef(input_vector(2) |> layer_dense(1), c(0, 0)), mode = "linear")
-  expect_equal(ggplot2::autoplot(none)$data$value, c(0, 0.5, 0)) # the output alone, over two inputs
+  expect_equal(ggplot2::autoplot(none)$data$value, c(0, 0.5, 0)) # only the output, drawn over two inputs
   expect_silent(drawn(plot(none)))
 })
 
@@ -76,7 +76,7 @@ test_that("of more than twelve maps the first, the last and some between are dra
   expect_false(is.unsorted(match(shown, levels(flow$layer)), strictly = TRUE))
 })
 
-test_that("decoupling is a curve of an activation, and points of a network", {
+test_that("decoupling is a curve for an activation and points for a network", {
   skip_if_not_installed("ggplot2")
   d <- decoupling("relu", correlation = c(0.5, -1, 0, 1))
   plot <- ggplot2::autoplot(d)
@@ -100,7 +100,7 @@ test_that("decoupling is a curve of an activation, and points of a network", {
   expect_equal(nrow(layers(ggplot2::autoplot(wide))[[2]]), 2000)
 })
 
-test_that("pictures return their argument, and refuse what they do not know", {
+test_that("plot() returns its argument invisibly, and unknown types are refused", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   for (x in list(propagate_capacity(chain), decoupling("relu"))) {

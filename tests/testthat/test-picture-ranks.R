@@ -1,6 +1,6 @@
-# Pictures of ranks, by what they are built of.
+# Pictures of ranks, by the data of their layers.
 
-test_that("tiles are ranks with the means written in, the best mean rank on top", {
+test_that("tiles are ranks with the means as text, the best mean rank at the top", {
   skip_if_not_installed("ggplot2")
   r <- rank_results(random_comparison(2, 4, 3))
   plot <- ggplot2::autoplot(r)
@@ -17,7 +17,7 @@ test_that("tiles are ranks with the means written in, the best mean rank on top"
   expect_length(told$tiles[[1]]$left, 15)
 })
 
-test_that("one architecture, and what has no rank, are drawn", {
+test_that("a single architecture, and architectures without a rank, can be drawn", {
   skip_if_not_installed("ggplot2")
   r <- rank_results(random_comparison(2, 2, 1))
   built(ggplot2::autoplot(r))

@@ -4,14 +4,14 @@ total <- scaling_study(depths = c(4, 8, 16))
 random <- scaling_study(depths = c(4, 8, 16), exponents = c(0.5, 1), mode = "shared",
   activation = "tanh", channels = 2, draws = 5, seed = 1)
 
-test_that("growth is drawn against depth, on logarithmic axes, with its lines", {
+test_that("growth is drawn against depth on logarithmic axes, with fitted lines", {
   skip_if_not_installed("ggplot2")
   plot <- ggplot2::autoplot(random)
   shown <- layers(plot)
   means <- summary(random)
   expect_equal(shown[[3]]$x, log2(means$depth))
   expect_equal(shown[[3]]$y, log10(means$growth))
-  # lines have the slopes of glance()
+  # The lines have the slopes of glance().
   line <- shown[[1]][shown[[1]]$group == 1, ]
   expect_equal(diff(line$y) * log(10) / (diff(line$x) * log(2)), rep(glance(random)$slope[[1]], 2))
   y <- log(random$growth[random$exponent == 0.5 & random$depth == 8])
@@ -24,7 +24,7 @@ test_that("growth is drawn against depth, on logarithmic axes, with its lines", 
   expect_identical(levels(ggplot2::autoplot(total)$data$name)[[2]], "a = 0.50: slope 0.00")
 })
 
-test_that("survival and decoupling are drawn as they are", {
+test_that("survival and decoupling are drawn without logarithms", {
   skip_if_not_installed("ggplot2")
   for (type in c("survival", "decoupling")) {
     plot <- ggplot2::autoplot(random, type = type)
@@ -48,7 +48,7 @@ test_that("a variance study is drawn as multiples of its start", {
   expect_true(all(c("fan_in", "fan_out", "glorot") %in% told$texts))
 })
 
-test_that("pictures return their argument, and refuse what they do not know", {
+test_that("plot() returns its argument invisibly, and unknown types are refused", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   for (x in list(total, variance_study(c(2, 2), draws = 1))) {
@@ -61,7 +61,7 @@ test_that("pictures return their argument, and refuse what they do not know", {
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("pictures of studies match their SVG snapshots", {
   announce_snapshot_file(name = "scaling-growth.svg")
   announce_snapshot_file(name = "variance-study.svg")
   skip_if_not_installed("vdiffr")

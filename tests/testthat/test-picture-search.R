@@ -1,9 +1,9 @@
-# Pictures of searches, by what they are built of.
+# Pictures of searches, by the data of their layers.
 
 search <- search_architecture(task_copy(12, 5), 12, c("conv", "dilated"), replicates = 2)
 fgn <- quiet(search_architecture(task_fgn(12, 0.8), 12, c("conv", "recurrent"), replicates = 2))
 
-test_that("a frontier has a point per candidate, and those on it with their ranks", {
+test_that("a frontier has one point per candidate, with ranks on the frontier", {
   skip_if_not_installed("ggplot2")
   rows <- fgn$candidates
   shown <- layers(ggplot2::autoplot(fgn))
@@ -12,7 +12,7 @@ test_that("a frontier has a point per candidate, and those on it with their rank
   edge <- summary(fgn)
   expect_identical(sort(shown[[3]]$x), edge$total_capacity)
   expect_setequal(unlist(strsplit(shown[[4]]$label, ", ")), as.character(edge$rank))
-  # exact zeros are drawn at a millionth of the largest
+  # Exact zeros are drawn at a millionth of the largest loss.
   zeros <- layers(ggplot2::autoplot(search))[[2]]$y
   expect_equal(min(zeros), log10(1e-6 * max(search$candidates$excess_loss)), tolerance = 1e-10)
   base <- drawn(plot(fgn))
@@ -20,7 +20,7 @@ test_that("a frontier has a point per candidate, and those on it with their rank
   expect_equal(base$points[[1]]$y, rows$excess_loss)
 })
 
-test_that("demand and allocation stand in one panel for each candidate", {
+test_that("demand and allocation are drawn in one panel per candidate", {
   skip_if_not_installed("ggplot2")
   b <- built(ggplot2::autoplot(search, type = "demand"))
   expect_identical(nrow(b$layout$layout), 4L)
@@ -39,18 +39,18 @@ test_that("demand and allocation stand in one panel for each candidate", {
   expect_equal(base$points[[1]]$y, means$capacity[means$rank == 1])
 })
 
-test_that("a task that demands nothing is drawn, and said to", {
+test_that("a task without demand can be drawn, and the caption states it", {
   skip_if_not_installed("ggplot2")
   noise <- task_moments(diag(6), matrix(0, 6, 1), 1, input = input_sequence(6))
   idle <- search_architecture(noise, 4, "conv", replicates = 1)
   expect_true(all(is.na(idle$candidates$coverage)))
-  # nothing is gained by capacity: the least is best
+  # Capacity does not lower the loss, so the least capacity is best.
   expect_identical(idle$candidates$kernel, 2:3 + 0)
   expect_match(ggplot2::autoplot(idle, type = "demand")$labels$caption, "demands none")
   expect_true(any(grepl("demands none", drawn(plot(idle, type = "demand"))$texts)))
 })
 
-test_that("on a grid demand is a map after the candidates'", {
+test_that("on a grid the map of the demand follows those of the candidates", {
   skip_if_not_installed("ggplot2")
   image <- search_architecture(task_image(4, 4, 1), 16, "conv", replicates = 1)
   tiles <- heat_tiles(ggplot2::autoplot(image, type = "demand", candidates = 2),
@@ -60,7 +60,7 @@ test_that("on a grid demand is a map after the candidates'", {
   expect_equal(tiles$value[33:48], demand / max(demand), tolerance = 1e-12)
 })
 
-test_that("ranks have the runs and their means", {
+test_that("a picture of ranks has the runs and their means", {
   skip_if_not_installed("ggplot2")
   shown <- layers(ggplot2::autoplot(fgn, type = "rank", candidates = 3))
   best <- fgn$candidates[1:3, ]
@@ -71,7 +71,7 @@ test_that("ranks have the runs and their means", {
   expect_equal(base$points[[2]]$x, best$excess_loss)
 })
 
-test_that("what cannot be drawn is refused", {
+test_that("invalid types and candidates are refused", {
   skip_if_not_installed("ggplot2")
   expect_snapshot(error = TRUE, {
     ggplot2::autoplot(search, type = "pie")
@@ -82,7 +82,7 @@ test_that("what cannot be drawn is refused", {
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("pictures of searches match their SVG snapshots", {
   announce_snapshot_file(name = "search-demand.svg")
   announce_snapshot_file(name = "search-frontier.svg")
   announce_snapshot_file(name = "search-rank.svg")

@@ -1,4 +1,4 @@
-# Pictures of shattering, by what they are built of.
+# Pictures of shattering, by the data of their layers.
 
 pictured <- local({
   stack <- input_sequence(32)
@@ -17,7 +17,7 @@ pictured <- local({
   )
 })
 
-test_that("shattering is a line for each depth, a panel for each network", {
+test_that("shattering has a line for each depth and a panel for each network", {
   skip_if_not_installed("ggplot2")
   s <- pictured$shattered
   plot <- ggplot2::autoplot(s)
@@ -38,14 +38,14 @@ test_that("shattering is a line for each depth, a panel for each network", {
   expect_silent(drawn(plot(dead)))
 })
 
-test_that("a plot returns its argument, invisibly", {
+test_that("plot() returns its argument invisibly", {
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
   for (x in pictured) expect_identical(withVisible(plot(x)), list(value = x, visible = FALSE))
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.
-test_that("pictures look as they did", {
+test_that("pictures of depth match their SVG snapshots", {
   for (name in c("depth-limit", "field-region", "field-width", "shattered")) {
     announce_snapshot_file(name = paste0(name, ".svg"))
   }

@@ -1,6 +1,6 @@
-# What is global in a session stays as it was: options, generators, graphical parameters, folders and files.
+# Global state of a session is unchanged by calls: options, generators, graphical parameters, folders and files.
 
-# Evaluates code and expects all but `except` to be as before.
+# Evaluates code and expects that all state but `except` is unchanged.
 expect_unchanged <- function(code, folders, except = character()) {
   before <- session_state(folders)
   force(code)
@@ -9,9 +9,9 @@ expect_unchanged <- function(code, folders, except = character()) {
   expect_identical(after[kept], before[kept])
 }
 
-# A session of some user, with nothing as it is by default.
+# A session whose settings all differ from the defaults.
 local_user <- function(env = parent.frame()) {
-  # what they set when they are loaded is theirs
+  # Packages set options of their own when they are loaded.
   for (package in c("future", "progressr", "ggplot2")) requireNamespace(package, quietly = TRUE)
   empty <- c(withr::local_tempdir(.local_envir = env), withr::local_tempdir(.local_envir = env))
   folders <- c(empty, system.file(package = "capalloc"))
@@ -24,7 +24,7 @@ local_user <- function(env = parent.frame()) {
   folders
 }
 
-test_that("building, fitting, allocating, propagating and comparing leave the session as it was", {
+test_that("building, fitting, allocating, propagating and comparing do not change the session", {
   folders <- local_user()
   kept <- function(code, except = character()) expect_unchanged(code, folders, except)
   task <- task_ar(8, 0.6)
@@ -42,11 +42,11 @@ test_that("building, fitting, allocating, propagating and comparing leave the se
   kept(cmp <- compare_architectures(nets, list(ar = task), replicates = 2, seed = 1))
   kept(summary(cmp))
   kept(utils::capture.output(print(cmp), print(trained), print(net), print(task)))
-  # without a seed one number comes from the user's stream, and nothing else
+  # Without a seed one number is drawn from the user's stream, and nothing else changes.
   kept(fit(net, task), except = "stream")
 })
 
-test_that("errors leave the session as it was", {
+test_that("errors do not change the session", {
   folders <- local_user()
   kept <- function(code) expect_unchanged(expect_error(code, class = "capalloc_error"), folders)
   net <- set_coef(arch_dilated(8), rep(1e200, 22))
@@ -56,7 +56,7 @@ test_that("errors leave the session as it was", {
   kept(capacity(net, data = "x"))
 })
 
-test_that("pictures leave graphical parameters and the devices as they were", {
+test_that("pictures restore graphical parameters and devices", {
   folders <- local_user()
   grDevices::pdf(NULL)
   withr::defer(grDevices::dev.off())
@@ -75,7 +75,7 @@ test_that("pictures leave graphical parameters and the devices as they were", {
   )
   for (name in names(pictures)) {
     expect_unchanged(utils::capture.output(plot(pictures[[name]])), folders)
-    # of these there is one for every kind of picture
+    # These have one object for every kind of picture.
     drawn <- c("network", "capacity", "kernel", "contrast")
     if (!name %in% drawn || !requireNamespace("ggplot2", quietly = TRUE)) next
     theme <- ggplot2::theme_get()

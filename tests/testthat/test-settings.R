@@ -1,7 +1,7 @@
-# The same results with one or two threads, with R's own BLAS and LAPACK, and in a locale without UTF-8. Each setting is
-# a process of its own, and what it says is held against this one.
+# Results with one or two threads, with R's own BLAS and LAPACK, and in a locale without UTF-8.
+# Each setting is a separate process, whose results are compared with those of this one.
 
-# Matrices large enough for a BLAS to share out: tangents of 192 x 288 and 400 samples x 353.
+# Matrices large enough for a BLAS to use several threads: tangents of 192 x 288, and 400 samples x 353.
 settings_results <- quote({
   full <- input_sequence(192) |> layer_conv(8, 4, dilation = 4) |> layer_conv(8, 4) |> layer_dense(1)
   full <- initialise(full, seed = 1)
@@ -16,7 +16,7 @@ settings_results <- quote({
     replicates = 3, n_obs = 200, seed = 1)
   list(
     exact = list(weights = effective_weights(full), tangent = tangent(full), seen = predict(curved, x)),
-    # to rounding times the condition
+    # Equal up to rounding error times the condition number.
     close = list(
       plain = capacity(full)$capacity, covariance = capacity(full, "covariance", data = task)$capacity,
       soft = capacity(full, ridge = 0.1)$capacity, kernel = unclass(as.matrix(capacity_kernel(full))),
@@ -24,7 +24,7 @@ settings_results <- quote({
       samples = capacity(curved, data = x)$capacity, through = propagate_capacity(curved, mode = "gaussian")$capacity,
       demand = task_demand(task)$demand
     ),
-    # to where training stops
+    # Equal up to the tolerance of training.
     fitted = list(loss = glance(trained)$loss, weights = c(effective_weights(trained)),
       smooth = glance(smooth)$train_loss, runs = compared$runs$loss, capacities = compared$runs$total_capacity)
   )
@@ -50,7 +50,7 @@ expect_same_results <- function(found, wanted) {
   expect_near(worst("fitted", TRUE), rep(0, length(wanted$fitted)), 1e-5)
 }
 
-test_that("results are those of one thread with two, of OpenBLAS with R's own BLAS, of UTF-8 in locale C", {
+test_that("results do not depend on threads, on the BLAS or on the locale", {
   one <- settings_of("LC_ALL=C.UTF-8")
   expect_same_results(one, eval(settings_results, list(), asNamespace("capalloc")))
   local <- settings_of("LC_ALL=C")
@@ -72,7 +72,7 @@ test_that("results are the same with R's reference BLAS and LAPACK", {
   expect_same_results(plain, eval(settings_results, list(), asNamespace("capalloc")))
 })
 
-test_that("a checkpoint made in locale C goes on in UTF-8, with names of any letters", {
+test_that("a checkpoint made in locale C can be resumed in UTF-8, with names in any alphabet", {
   skip_if_not(l10n_info()$`UTF-8`, "This session has no UTF-8")
   dir <- withr::local_tempdir()
   compare <- "function(dir) compare_architectures(stats::setNames(list(arch_dense(8), arch_dilated(8)),

@@ -1,8 +1,8 @@
-# The extended tangent D of networks that are not linear: rows s + N (o + m j), the constant last.
+# The extended tangent D of nonlinear networks: rows s + N (o + m j), the constant last.
 
 core_extended <- function(network, x) .Call(ffi_extended, lower(network), network$coef, x)
 
-# Random rows and, beside them, D as samples x outputs x coordinates x parameters.
+# Returns random rows, and D both as a matrix and as samples x outputs x coordinates x parameters.
 extended_at <- function(network, n = 4, seed = 1) {
   x <- test_inputs(network, n, seed)
   D <- core_extended(network, x)
@@ -10,18 +10,18 @@ extended_at <- function(network, n = 4, seed = 1) {
   list(x = x, D = D, cube = array(D, c(n, m, ncol(x) + 1, ncol(D))), m = m)
 }
 
-test_that("D is the mixed derivative of the twin, with the constant's row", {
+test_that("D equals the twin's mixed derivatives, with the row of the constant", {
   networks <- curved_networks()
   for (name in names(networks)) {
     net <- networks[[name]]
     own <- extended_at(net)
-    # Fourth-order differences with a step of 2e-4: 1e-15 by the step, 1e-11 by rounding.
+    # Fourth-order differences with a step of 2e-4: an error of 1e-15 from the step and 1e-11 from rounding.
     expect_lt(max(abs(own$D - twin_extended(net, own$x))), 2e-10, label = name)
     expect_gt(max(abs(own$D)), 0.05, label = name)
   }
 })
 
-test_that("x and the constant bring D back to the gradient of the outputs", {
+test_that("x and the constant times D give the gradient of the outputs", {
   networks <- curved_networks()
   for (name in names(networks)) {
     net <- networks[[name]]
@@ -29,12 +29,12 @@ test_that("x and the constant bring D back to the gradient of the outputs", {
     n <- ncol(own$x)
     total <- array(own$cube[, , n + 1, ], dim(own$cube)[-3])
     for (j in seq_len(n)) total <- total + own$x[, j] * array(own$cube[, , j, ], dim(total))
-    # Rounding of n products of size one.
+    # Rounding error of n products of order one.
     expect_lt(max(abs(matrix(total, ncol = dim(total)[[3L]]) - twin_gradients(net, own$x))), 1e-13, label = name)
   }
 })
 
-test_that("D' eps is minus N / 2 times the gradient of the mean squared error, anywhere", {
+test_that("D' eps is -N / 2 times the gradient of the mean squared error, at any theta", {
   networks <- curved_networks()
   for (name in names(networks)) {
     net <- networks[[name]]
@@ -47,24 +47,24 @@ test_that("D' eps is minus N / 2 times the gradient of the mean squared error, a
     gradient <- vapply(seq_along(theta), function(k) {
       Im(loss(theta + 1e-20i * (seq_along(theta) == k))) / 1e-20
     }, 0)
-    # Rounding of sums of N m n terms of size one.
+    # Rounding error of sums of N m n terms of order one.
     expect_equal(c(crossprod(own$D, c(eps))), -3 * gradient, tolerance = 1e-12, label = name)
   }
 })
 
-test_that("bias-free homogeneous networks have no row for the constant, others do", {
+test_that("only homogeneous networks without bias have a zero row for the constant", {
   networks <- curved_networks()
   homogeneous <- c("relu_deep", "elman_relu", "leaky_steep", "grid_same_abs")
   for (name in names(networks)) {
     own <- extended_at(networks[[name]])
     constant <- max(abs(own$cube[, , ncol(own$x) + 1, ]))
     expect_equal(is_homogeneous(networks[[name]]), name %in% c(homogeneous, "max_pool"), label = name)
-    # Rounding of what cancels.
+    # Rounding error of terms that cancel.
     if (is_homogeneous(networks[[name]])) expect_lt(constant, 1e-14) else expect_gt(constant, 1e-3)
   }
 })
 
-test_that("of a linear network D is its tangent at every sample", {
+test_that("for a linear network D is the tangent at every sample", {
   networks <- c(named_networks()[c("dense_bias", "nested", "grid_nested", "elman_sequence", "local_grouped")],
     lapply(1:20, random_network))
   for (net in networks) {
@@ -75,18 +75,18 @@ test_that("of a linear network D is its tangent at every sample", {
   }
 })
 
-test_that("a sample's rows do not depend on the others", {
+test_that("the rows of a sample do not depend on other samples", {
   for (net in curved_networks()[c("gru", "grid_max", "parallel_curved")]) {
     own <- extended_at(net, 5)
     for (s in c(1, 5)) {
       alone <- core_extended(net, own$x[s, , drop = FALSE])
-      # The same sums, perhaps in another order.
+      # The same sums, possibly in a different order.
       expect_equal(c(alone), c(own$cube[s, , , ]), tolerance = 1e-14)
     }
   }
 })
 
-test_that("ties of a maximum go to the first, and a dead unit has no derivative", {
+test_that("ties of a maximum select the first tap, and a dead unit has zero derivatives", {
   net <- input_sequence(2) |> layer_pool(2, type = "max") |> layer_dense(1) |> set_coef(3)
   expect_equal(unname(linearise(net, c(1, 1))), cbind(3, 0, 0))
   expect_equal(unname(linearise(net, c(1, 2))), cbind(0, 3, 0))
@@ -96,12 +96,12 @@ test_that("ties of a maximum go to the first, and a dead unit has no derivative"
   expect_equal(core_extended(dead, matrix(c(1, 1), 1)), matrix(0, 3, 4))
 })
 
-test_that("random networks of all kinds have the twin's predictions, derivatives and capacity", {
+test_that("random nonlinear networks have the twin's predictions, derivatives and capacity", {
   for (seed in 1:60) {
     net <- random_curved_network(seed)
     own <- extended_at(net, 3, seed)
     expect_equal(predict(net, own$x), twin_predict(net, own$x), tolerance = 1e-12, label = seed)
-    # A smaller step, so that no kink is met: 1e-10 by rounding.
+    # A smaller step, so that no kink is crossed: an error of 1e-10 from rounding.
     expect_lt(max(abs(own$D - twin_extended(net, own$x, step = 2e-5))), 1e-9, label = seed)
     if (is_linear(net)) next
     twin <- twin_capacity(own$D, 3 * own$m, array = twin_theta_array(net))

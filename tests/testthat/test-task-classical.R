@@ -1,4 +1,4 @@
-test_that("classical tasks are a plain named list of solvable tasks", {
+test_that("classical tasks are a plain named list of partly predictable tasks", {
   for (length in c(8, 9, 33, 64)) {
     tasks <- classical_tasks(length)
     expect_identical(class(tasks), "list")
@@ -13,7 +13,7 @@ test_that("classical tasks are a plain named list of solvable tasks", {
   }
 })
 
-test_that("they tell short, long and sparse memory apart", {
+test_that("classical tasks differ in short, long and sparse memory", {
   demand <- lapply(classical_tasks(32), \(task) rev(task_demand(task)$demand))
   expect_lt(max(demand$ar[-(1:2)]), 1e-20)
   expect_gt(min(demand$fgn), 1e-6)

@@ -1,4 +1,4 @@
-test_that("task_data() keeps every row once, in order, and its moments", {
+test_that("task_data() keeps every row once, in order, with the moments of its rows", {
   withr::local_seed(1)
   x <- matrix(rnorm(60), 20, dimnames = list(NULL, c("a", "b", "c")))
   y <- cbind(u = rnorm(20), v = rnorm(20))
@@ -25,7 +25,7 @@ test_that("oracle weights and demands are those of lm()", {
   task <- task_data(mpg ~ wt + hp + factor(cyl), mtcars, test = 0)
   fit <- lm(mpg ~ wt + hp + factor(cyl), mtcars)
   w <- drop(oracle_weights(task))
-  # the condition of the scaled covariance is below 1e2
+  # The condition number of the scaled covariance is below 1e2.
   expect_equal(w[c("(Intercept)", names(coef(fit))[-1])], coef(fit), tolerance = 1e-12)
   x <- model.matrix(fit)[, -1]
   without <- vapply(1:4, \(j) deviance(lm(mtcars$mpg ~ x[, -j])), 1)
@@ -37,25 +37,25 @@ test_that("oracle weights and demands are those of lm()", {
   )
 })
 
-test_that("large means and constant columns do no harm", {
+test_that("large means and constant columns do not reduce accuracy", {
   withr::local_seed(2)
   x <- cbind(a = 1e6 + 1e-2 * rnorm(50), b = 0.1, c = rnorm(50))
-  x[1, "b"] <- 0.1 * (1 + .Machine$double.eps) # constant but for its last digit
+  x[1, "b"] <- 0.1 * (1 + .Machine$double.eps) # constant except for its last digit
   y <- 100 * (x[, 1] - 1e6) + x[, 3] + rnorm(50)
   task <- task_data(x, y, test = 0)
   fit <- lm(y ~ I(a - 1e6) + c, as.data.frame(x))
-  # x itself has 10 digits after the mean is taken away
+  # Ten digits of x are left after its mean is subtracted.
   expect_equal(oracle_weights(task)[c(1, 3)], unname(coef(fit)[-1]), tolerance = 1e-7)
   expect_identical(oracle_weights(task)[[2]], 0)
   expect_identical(task_demand(task)$demand[[2]], 0)
 })
 
-test_that("a constant beside inputs that are sums of others has no weight, and neither have constants alone", {
+test_that("constant inputs have zero weight, also beside collinear inputs or alone", {
   withr::local_seed(4)
   x <- cbind(a = rnorm(30), b = 2, c = 3 * rnorm(30))
   y <- x[, "a"] + rnorm(30)
   task <- task_data(cbind(x, d = x[, "a"] + x[, "c"]), y, test = 0)
-  # of the weights w + t (1, 0, 1, -1) with w = (a, 0, c, 0), those of least norm have t = -(a + c) / 3
+  # Weights w + t (1, 0, 1, -1) with w = (a, 0, c, 0) have least norm at t = -(a + c) / 3.
   w <- coef(lm(y ~ a + c, as.data.frame(x)))
   t <- -(w[["a"]] + w[["c"]]) / 3
   found <- oracle_weights(task)
@@ -67,7 +67,7 @@ test_that("a constant beside inputs that are sums of others has no weight, and n
   expect_identical(task_demand(none)$demand, c(0, 0))
 })
 
-test_that("more inputs than rows give weights that fit them exactly", {
+test_that("with more inputs than rows the oracle weights fit exactly", {
   withr::local_seed(3)
   x <- matrix(rnorm(40), 5)
   y <- rnorm(5)
@@ -76,7 +76,7 @@ test_that("more inputs than rows give weights that fit them exactly", {
   expect_equal(task_demand(task_data(x, y, test = 0))$demand, numeric(8))
 })
 
-test_that("vectors and data frames are taken", {
+test_that("task_data() accepts vectors and data frames", {
   task <- task_data(1:10, data.frame(out = 11:20), test = 0.2, seed = 1)
   expect_identical(task$input$shape[[1]], 1L)
   expect_identical(task$output_labels, "out")
@@ -85,16 +85,16 @@ test_that("vectors and data frames are taken", {
   expect_identical(dim(task_data(matrix(1, 4, 2), 1:4, test = 0)$data$x_test), c(0L, 2L))
 })
 
-test_that("an ordered input may be named", {
+test_that("an ordered input can be given", {
   x <- matrix(1:12 + 0, 2)
   task <- task_data(x, 1:2, test = 0, input = input_sequence(3, channels = 2))
   expect_identical(task_demand(task)$lag, c(3L, 3L, 2L, 2L, 1L, 1L))
-  # its coordinates have the names of their columns
+  # Its coordinates are named after the columns.
   named <- task_data(mtcars[2:3], mtcars$mpg, test = 0, input = input_sequence(2))
   expect_identical(named$input$labels, c("cyl", "disp"))
 })
 
-test_that("the formula method follows lm() and leaves the intercept to biases", {
+test_that("the formula method follows lm() and leaves the intercept to biases of the network", {
   task <- task_data(formula = log(mpg) ~ poly(wt, 2) + cyl:hp, data = mtcars, test = 0)
   fit <- lm(log(mpg) ~ poly(wt, 2) + cyl:hp, mtcars)
   expect_identical(task$input$labels, names(coef(fit))[-1])
@@ -107,7 +107,7 @@ test_that("the formula method follows lm() and leaves the intercept to biases", 
   expect_identical(none$input$labels, paste0("factor(cyl)", c(4, 6, 8)))
 })
 
-test_that("a long formula is shortened where it is shown", {
+test_that("a long formula is shortened in print", {
   long <- mpg ~ log(wt) + log(hp) + log(disp) + log(drat) + log(qsec) + carb
   shown <- "data, mpg ~ log(wt) + log(hp) + log(disp) + log(drat) + log(qse...\n"
   expect_output(print(task_data(long, mtcars, seed = 1)), shown, fixed = TRUE)
@@ -115,14 +115,14 @@ test_that("a long formula is shortened where it is shown", {
   expect_output(print(task_data(whole, mtcars, seed = 1)), "+ log(drat) + log(qsec)\n", fixed = TRUE)
 })
 
-test_that("the seed governs the held-out rows and nothing else", {
+test_that("the seed determines the held-out rows only", {
   set.seed(5)
   state <- .Random.seed
   one <- task_data(1:50, 1:50, seed = 1)
   expect_identical(.Random.seed, state)
   expect_identical(task_data(1:50, 1:50, seed = 1), one)
   expect_false(identical(task_data(1:50, 1:50, seed = 2)$data$x, one$data$x))
-  task_data(1:50, 1:50, test = 0) # draws nothing
+  task_data(1:50, 1:50, test = 0) # draws no random numbers
   expect_identical(.Random.seed, state)
   drawn <- task_data(1:50, 1:50)
   expect_identical(task_data(1:50, 1:50, seed = drawn$seed), drawn)
@@ -136,7 +136,7 @@ test_that("simulate() draws training rows with replacement", {
   expect_identical(simulate(task, 100, seed = 1), drawn)
 })
 
-test_that("a misspelt argument is no argument", {
+test_that("misspelt arguments are refused", {
   expect_error(task_data(1:3, 1:3, tset = 0.5), class = "rlib_error_dots_nonempty")
   expect_error(task_data(mpg ~ hp, mtcars, tset = 0.5), class = "rlib_error_dots_nonempty")
 })
@@ -177,7 +177,7 @@ test_that("bad data are refused by class", {
 
 # ---- classes -------------------------------------------------------------------------------------
 
-test_that("a factor response is one output for each level that occurs", {
+test_that("a factor response has one output for each level that occurs", {
   y <- factor(c("b", "a", "c", "b", "c", "b"), levels = c("c", "b", "a", "d"))
   task <- task_data(1:6, y, test = 0)
   expect_identical(task$levels, c("c", "b", "a"))
@@ -187,7 +187,7 @@ test_that("a factor response is one output for each level that occurs", {
   expect_identical(task$data$y_test, matrix(0, 0, 3))
   expect_equal(task$moments$mean_y, c(2, 3, 1) / 6, tolerance = 1e-15)
   expect_identical(bayes_loss(task), NA_real_)
-  # Order of levels is the factor's, ordered or not; of text and logicals that of factor().
+  # Levels are in the order of the factor, ordered or not; levels of text and logicals are in the order of factor().
   expect_identical(task_data(1:6, factor(y, ordered = TRUE), test = 0)$levels, task$levels)
   text <- task_data(1:6, as.character(y), test = 0)
   expect_identical(text$levels, c("a", "b", "c"))
@@ -195,11 +195,11 @@ test_that("a factor response is one output for each level that occurs", {
   logical <- task_data(1:6, y == "b", test = 0)
   expect_identical(logical$levels, c("FALSE", "TRUE"))
   expect_identical(logical$data$y[, 2], as.double(y == "b"))
-  # One column is a vector.
+  # A matrix with one column is treated as a vector.
   expect_identical(task_data(1:6, matrix(as.character(y)), test = 0)$data, text$data)
 })
 
-test_that("formulas take classes on their left", {
+test_that("formulas accept classes as the response", {
   task <- task_data(Species ~ ., iris, seed = 1)
   expect_identical(task$levels, levels(iris$Species))
   expect_identical(task$input$labels, names(iris)[1:4])
@@ -213,13 +213,13 @@ test_that("formulas take classes on their left", {
   expect_identical(cars$data$y[, 2], as.double(mtcars$mpg > 20))
   named <- transform(mtcars, make = rownames(mtcars), few = ifelse(cyl == 4, "few", "many"))
   expect_identical(task_data(few ~ hp, named, test = 0)$levels, c("few", "many"))
-  # Numbers stay numbers.
+  # Numbers are not converted to classes.
   expect_null(task_data(cyl ~ hp, mtcars)$levels)
-  # Levels that no row has are left out.
+  # Levels that occur in no row are omitted.
   expect_identical(task_data(Species ~ ., iris[51:150, ])$levels, c("versicolor", "virginica"))
 })
 
-test_that("a task with classes prints, and simulates whole rows", {
+test_that("a task with classes prints, and simulate() draws whole rows", {
   task <- task_data(Species ~ ., iris, seed = 1)
   expect_snapshot(task)
   drawn <- simulate(task, 50, seed = 2)

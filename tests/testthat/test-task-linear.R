@@ -1,9 +1,9 @@
-test_that("task_linear() gives its weights back and loses only the noise", {
+test_that("task_linear() has the given oracle weights and the noise as Bayes loss", {
   withr::local_seed(1)
   weights <- matrix(rnorm(12), 2)
   sigma <- crossprod(matrix(rnorm(60), 10))
   task <- task_linear(weights, noise = c(0.5, 2), sigma = sigma)
-  # the condition of sigma is below 1e3
+  # The condition number of sigma is below 1e3.
   expect_equal(oracle_weights(task), weights, tolerance = 1e-12, ignore_attr = TRUE)
   expect_equal(bayes_loss(task), 0.5^2 + 2^2, tolerance = 1e-12)
   expect_equal(task$moments$cross, sigma %*% t(weights), tolerance = 1e-14)
@@ -15,7 +15,7 @@ test_that("task_linear() gives its weights back and loses only the noise", {
   expect_equal(task_demand(white)$demand, colSums(weights^2), tolerance = 1e-12)
 })
 
-test_that("task_linear() takes a vector, channels and names", {
+test_that("task_linear() accepts a vector, channels and names", {
   task <- task_linear(c(1, 0, 2, 0, 0, 3), noise = 0, channels = 2)
   expect_identical(task$outputs, 1L)
   expect_identical(task$input$shape, c(2L, 1L, 3L))
@@ -27,7 +27,7 @@ test_that("task_linear() takes a vector, channels and names", {
   expect_identical(unname(oracle_weights(task_linear(c(a = 1, b = 2), 1))), t(c(1, 2)))
 })
 
-test_that("task_linear() weights of least norm where sigma is singular", {
+test_that("oracle weights have least norm where sigma is singular", {
   task <- task_linear(c(1, 0, 3), noise = 1, sigma = diag(c(1, 1, 0)) + c(0, 0, 0))
   expect_equal(drop(unname(oracle_weights(task))), c(1, 0, 0))
   twins <- task_linear(c(2, 0), noise = 1, sigma = matrix(1, 2, 2))
@@ -36,7 +36,7 @@ test_that("task_linear() weights of least norm where sigma is singular", {
   expect_equal(task_demand(twins)$demand, c(0, 0))
 })
 
-test_that("task_copy() demands the copied lags alone", {
+test_that("task_copy() has demand at the copied lags only", {
   task <- task_copy(6, lag = c(1, 4), noise = c(0, 0.5))
   expect_equal(bayes_loss(task), 0.25)
   expect_equal(task_demand(task)$demand, c(0, 0, 1, 0, 0, 1))

@@ -10,9 +10,9 @@ test_that("fractional Gaussian noise is the increments of fractional Brownian mo
       expect_equal(sum(task$moments$sigma[1:t, 1:t]), t^(2 * hurst), tolerance = 1e-12)
     }
   }
-  # white at H = 1/2, where the terms cancel to rounding
+  # White noise at H = 1/2, where the terms cancel up to rounding error.
   expect_lt(max(abs(task_fgn(40, 0.5)$moments$cross)), 1e-15)
-  # far lags: H (2H - 1) k^(2H - 2), next term of relative order k^-2
+  # Asymptotic covariance at long lags: H (2H - 1) k^(2H - 2); the next term is smaller by a factor of order k^-2.
   far <- fgn_acf(1e5, 0.8)
   expect_equal(far, 0.8 * 0.6 * 1e5^(-0.4), tolerance = 1e-9)
 })
@@ -29,7 +29,7 @@ test_that("lags count from the newest input, plus the horizon", {
   expect_identical(task_demand(task)$position, 1:3)
 })
 
-test_that("acf may be a function of one lag", {
+test_that("acf can be a function of one lag", {
   by_function <- task_process(6, function(lag) if (lag == 0) 1 else 0.5^lag, horizon = 2)
   expect_identical(by_function$moments, task_process(6, 0.5^(0:20), horizon = 2)$moments)
 })
@@ -38,7 +38,7 @@ test_that("AR weights are the coefficients at the newest lags (Yule-Walker)", {
   for (ar in list(0.9, c(0.5, 0.3), c(0.4, 0, -0.5), c(1.2, -0.6, 0.1))) {
     task <- task_ar(9, ar)
     p <- length(ar)
-    # the systems have condition below 1e3
+    # The systems have condition numbers below 1e3.
     expect_equal(drop(oracle_weights(task)), c(numeric(9 - p), rev(ar)),
       tolerance = 1e-12, ignore_attr = TRUE
     )
@@ -48,14 +48,14 @@ test_that("AR weights are the coefficients at the newest lags (Yule-Walker)", {
   }
 })
 
-# psi-weights of s_t = sum_i psi_i e_(t - i); the tail is below rounding
+# Psi weights of s_t = sum_i psi_i e_(t - i); the truncated tail is below rounding error.
 twin_arma_acf <- function(ar, ma, lags) {
   psi <- c(1, stats::ARMAtoMA(ar, ma, 3000))
   covariance <- vapply(lags, function(k) sum(psi[seq_len(2000)] * psi[seq_len(2000) + k]), 1)
   covariance / sum(psi[seq_len(2000)]^2)
 }
 
-test_that("ARMA moments are sums over the moving average of infinite order", {
+test_that("ARMA moments agree with sums over the MA(infinity) representation", {
   cases <- list(
     list(ar = 0.7, ma = 0.4), list(ar = c(0.5, 0.3), ma = c(0.2, -1.5)),
     list(ar = numeric(), ma = c(0.8, 0.3)), list(ar = c(-0.4, 0.2), ma = numeric()),
@@ -91,8 +91,8 @@ test_that("a multiscale process is a sum of independent Ornstein-Uhlenbeck proce
   expect_equal(task_multiscale(5, 10)$moments, task_ou(5, rate = 0.1)$moments, tolerance = 1e-14)
 })
 
-test_that("a periodic process is a damped rotation seen through noise", {
-  # state (a, b) rotates by 2 pi / period, shrinks, and keeps unit variance
+test_that("a periodic process is a damped rotation observed with noise", {
+  # The state (a, b) rotates by 2 pi / period per step, shrinks, and keeps unit variance.
   period <- 7.5
   damping <- 0.9
   turn <- 2 * pi / period
@@ -105,12 +105,12 @@ test_that("a periodic process is a damped rotation seen through noise", {
   }
   task <- task_periodic(8, period, damping, noise = 0.3, horizon = 2)
   expect_equal(task$moments, task_process(8, acf, horizon = 2)$moments, tolerance = 1e-13)
-  # without damping and noise two values say all
+  # Without damping and noise two values determine the process.
   expect_equal(bayes_loss(task_periodic(8, 5, damping = 1, noise = 0)), 0, tolerance = 1e-12)
   expect_equal(bayes_loss(task_periodic(8, 5, noise = 1)), 1)
 })
 
-test_that("processes have unit variance unless told otherwise", {
+test_that("processes have unit variance by default", {
   tasks <- function(...) {
     list(
       task_ar(8, 0.5, ...), task_arma(8, 0.5, 0.2, ...), task_fgn(8, 0.6, ...),
@@ -123,12 +123,12 @@ test_that("processes have unit variance unless told otherwise", {
   expect_equal(lapply(tasks(variance = 3), bayes_loss), lapply(tasks(), \(t) 3 * bayes_loss(t)))
 })
 
-test_that("a process of length one works", {
+test_that("processes accept a length of one", {
   expect_equal(bayes_loss(task_ar(1, 0.5)), 0.75)
   expect_equal(task_demand(task_ar(1, 0.5))$demand, 0.25)
 })
 
-# Every process, as a function of its horizon.
+# All processes, as functions of the horizon.
 processes <- function() {
   list(
     process = \(h) task_process(5, 0.6^(0:40), horizon = h),
@@ -147,7 +147,7 @@ test_that("several horizons are several outputs of one process", {
   horizon <- c(1, 4, 12)
   for (task_at in processes()) {
     task <- task_at(horizon)
-    # the same process seen at all times from 1 to 17, of which these are chosen
+    # The selected times of the process at all times from 1 to 17.
     whole <- task_at(1:12)$moments
     expect_identical(task$outputs, 3L)
     expect_identical(task$moments$sigma, whole$sigma)
@@ -158,19 +158,19 @@ test_that("several horizons are several outputs of one process", {
       expect_identical(task$moments$cross[, k], one$cross[, 1])
       expect_identical(task$moments$target[k, k], one$target[1, 1])
     }
-    # outputs h and h' are |h - h'| apart, as two inputs are
+    # Outputs h and h' have the covariance of two inputs |h - h'| steps apart.
     longer <- task_at(1)$moments$sigma
     expect_identical(whole$target[1:5, 1:5], longer)
     alone <- vapply(horizon, \(h) bayes_loss(task_at(h)), 0)
     expect_equal(bayes_loss(task), sum(alone), tolerance = 1e-12)
-    # the conditions of these 5 x 5 covariances are below 1e3
+    # The condition numbers of these 5 x 5 covariances are below 1e3.
     expect_equal(bayes_loss(task), twin_bayes_loss(task$moments), tolerance = 1e-11)
     expect_equal(task_demand(task)$demand, twin_demand(task$moments), tolerance = 1e-9)
     expect_lt(largest_deviation(task), 5)
   }
 })
 
-test_that("the moments of several horizons are acf at the times between", {
+test_that("the moments of several horizons are acf at the differences of times", {
   acf <- function(k) 3 * 0.7^k * cos(k)
   for (length in c(1, 4)) {
     for (horizon in list(1, 3, 2:4, c(1, 6), c(2, 3, 9))) {
@@ -186,7 +186,7 @@ test_that("the moments of several horizons are acf at the times between", {
   }
 })
 
-test_that("outputs of several horizons are named, and those of one are not", {
+test_that("outputs are named after horizons where there are several", {
   task <- task_ar(4, 0.5, horizon = c(1, 4, 12))
   expect_identical(task$output_labels, c("h = 1", "h = 4", "h = 12"))
   expect_identical(rownames(oracle_weights(task)), task$output_labels)
@@ -197,28 +197,28 @@ test_that("outputs of several horizons are named, and those of one are not", {
   expect_null(task_ar(4, 0.5, horizon = 100000)$output_labels)
   expect_identical(task_ar(4, 0.5, horizon = 100000)$label, "AR(1) process (ar = 0.5), length 4, 100000 steps ahead")
   expect_identical(task_ar(4, 0.5)$label, "AR(1) process (ar = 0.5), length 4, next value")
-  # AR(1): the weight of the newest input at horizon h
+  # AR(1): the weight of the newest input at horizon h is 0.5^h.
   expect_equal(oracle_weights(task)[, 4], 0.5^c(1, 4, 12), tolerance = 1e-13, ignore_attr = TRUE)
 })
 
-test_that("a network with one output per horizon reaches their Bayes loss", {
+test_that("a network with one output per horizon reaches the Bayes loss", {
   task <- task_ar(6, c(0.5, 0.3), horizon = c(1, 3))
   trained <- fit(input_sequence(6) |> layer_dense(2), task, seed = 1)
   expect_true(trained$converged)
-  # the loss is quadratic about its minimum, whose gradient is below 1e-10
+  # The loss is quadratic near its minimum, and the gradient is below 1e-10.
   expect_equal(trained$loss, bayes_loss(task), tolerance = 1e-12)
   expect_equal(effective_weights(trained$network), oracle_weights(task), tolerance = 1e-8, ignore_attr = TRUE)
 })
 
-test_that("a process that never changes loses nothing at any horizon", {
+test_that("a deterministic periodic process has zero Bayes loss at any horizon", {
   task <- task_periodic(8, 5, damping = 1, noise = 0, horizon = c(1, 5, 7))
   expect_equal(bayes_loss(task), 0, tolerance = 1e-12)
   drawn <- simulate(task, 20, seed = 1)
-  # a period of 5: five steps ahead is the newest value, and times 9 and 15 are inputs 4 and 5
+  # Period 5: five steps ahead equals the newest value, and times 9 and 15 equal inputs 4 and 5.
   expect_equal(drawn$y, drawn$x[, c(4, 8, 5)], tolerance = 1e-12)
 })
 
-test_that("horizons that are not whole numbers in increasing order are refused by class", {
+test_that("horizons that are not increasing whole numbers are refused by class", {
   texts <- vapply(
     list(c(4, 1), c(2, 2), numeric(), c(1, NA), c(1, 2.5), 0:2, Inf, "next", NULL, TRUE, list(1, 2), factor(1:2),
       data.frame(h = 1:2), 3e9),
@@ -268,25 +268,25 @@ test_that("bad arguments are refused by class", {
   expect_snapshot(writeLines(texts))
 })
 
-test_that("Matern correlations have their closed forms at half-integers", {
+test_that("Matern correlations equal their closed forms at half-integer smoothness", {
   lag <- 0:12
   a <- sqrt(3) * lag / 4
   b <- sqrt(5) * lag / 4
-  # Bessel functions of half-integer order are elementary: rounding only.
+  # Bessel functions of half-integer order are elementary, so only rounding error remains.
   expect_equal(matern_acf(lag, 4, 1.5), (1 + a) * exp(-a), tolerance = 1e-12)
   expect_equal(matern_acf(lag, 4, 2.5), (1 + b + b^2 / 3) * exp(-b), tolerance = 1e-12)
   expect_equal(task_matern(6, range = 3, smoothness = 0.5)$moments, task_ou(6, rate = 1 / 3)$moments,
     tolerance = 1e-12)
   expect_true(all(is.finite(matern_acf(c(1e-8, 1, 1e4), 1, 40))))
-  # Where the Bessel function overflows, next to where it does not: the difference is the series' next
-  # term, z^4 / 3e4 with z near 1e-5.
+  # Lags where the Bessel function overflows, next to lags where it does not. The error is the next term of the series,
+  # z^4 / 3e4 with z near 1e-5.
   near <- matern_acf(c(4e-6, 6e-6, 8e-6), 1, 50)
   expect_equal(1 - near, 100 * c(4e-6, 6e-6, 8e-6)^2 / 196, tolerance = 1e-3)
   expect_error(task_matern(6, range = 0), class = "capalloc_error_value")
   expect_error(task_matern(6, range = 2, smoothness = 60), class = "capalloc_error_value")
 })
 
-test_that("power-law memory has the correlations it says and is a process", {
+test_that("power-law memory has the documented correlations and a positive definite covariance", {
   task <- task_powerlaw(16, exponent = 0.5, variance = 2)
   expect_equal(task$moments$sigma[1, ], 2 / sqrt(1:16))
   expect_equal(drop(task$moments$cross), 2 / sqrt(17:2))

@@ -1,9 +1,9 @@
-# The root of moments against least squares written out.
+# The root of moments compared with explicit least squares.
 
 root_cases <- function() {
   withr::with_seed(1, {
     x <- matrix(rnorm(200), 40)
-    x <- cbind(x, x[, 1] + x[, 2]) # one column is a sum of others
+    x <- cbind(x, x[, 1] + x[, 2]) # one column is the sum of two others
     y <- cbind(x[, 3] + rnorm(40), 2 + rnorm(40))
     list(
       plain = list(x = x[, 1:4], y = y), collinear = list(x = x, y = y),
@@ -21,7 +21,7 @@ test_that("the floor is the loss of least squares, and the root gives the loss o
     design <- if (intercept) cbind(rows$x, 1) else rows$x
     root <- capalloc:::row_root(rows$x, rows$y, intercept)
     left <- lm.fit(if (intercept) cbind(1, sweep(rows$x, 2, colMeans(rows$x))) else rows$x, rows$y)$residuals
-    # squares of residuals beside rounding of the squares of y
+    # A sum of squared residuals with the rounding error of sums of y^2.
     expect_equal(root$floor, sum(left^2) / N, tolerance = 1e-10, label = label)
     expect_equal(root$total, sum(sweep(rows$y, 2, if (intercept) colMeans(rows$y) else 0)^2) / N, label = label)
     expect_equal(crossprod(root$root), crossprod(design) / N, tolerance = 1e-12, label = label)
@@ -34,7 +34,7 @@ test_that("the floor is the loss of least squares, and the root gives the loss o
   }
 })
 
-test_that("stated moments give the root of rows that have them", {
+test_that("stated moments give the root of rows with these moments", {
   rows <- root_cases()$plain
   moments <- capalloc:::row_moments(rows$x, rows$y)
   for (intercept in c(TRUE, FALSE)) {
@@ -56,15 +56,15 @@ test_that("weights of collinear inputs have least norm in standardised inputs", 
   expect_equal(W[, 1:6], unname(t(least / attr(scale(rows$x), "scaled:scale") * sqrt(40 / 39))), tolerance = 1e-9)
 })
 
-test_that("smooth processes are learnt to their floor", {
-  # Best losses of the stored moments in 77 digits.
+test_that("networks reach the floor of the loss on smooth processes", {
+  # Best losses for the stored moments, computed with 77 digits.
   wanted <- c(3.2919e-8, 6.784501906e-9)
   tasks <- list(task_matern(24, 20, 4.5), task_matern(64, 20, 5))
   for (i in 1:2) {
     n <- c(24, 64)[[i]]
     trained <- fit(arch_dense(n), tasks[[i]], seed = 1)
     expect_true(trained$converged)
-    # Moments in 53 digits determine the number to about eps / loss.
+    # Moments in double precision determine the loss to a relative error of about eps / loss.
     expect_equal(trained$loss, wanted[[i]], tolerance = 1e-4)
     expect_lt(trained$excess_loss, 1e-6 * trained$loss)
     deep <- fit(arch_deep(n), tasks[[i]], seed = 1)

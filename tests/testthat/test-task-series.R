@@ -12,7 +12,7 @@ test_that("windows slide over 1:10", {
   expect_identical(bayes_loss(task), NA_real_)
 })
 
-test_that("held-out values lie after everything trained on", {
+test_that("held-out values lie after all values used in training", {
   for (horizon in 1:3) {
     for (test in c(0, 0.2, 0.9)) {
       task <- task_series(1:30, 4, horizon, test)
@@ -24,7 +24,7 @@ test_that("held-out values lie after everything trained on", {
   }
 })
 
-# Rows from the definition: one for each time whose window and outputs are all there.
+# Returns the rows by definition: one for each time whose window and outputs are all available.
 twin_windows <- function(series, length, horizon) {
   series <- as.matrix(series)
   x <- y <- NULL
@@ -36,7 +36,7 @@ twin_windows <- function(series, length, horizon) {
   list(x = unname(x), y = unname(y))
 }
 
-test_that("several horizons are several outputs, of rows that have them all", {
+test_that("several horizons are several outputs of the rows that have all of them", {
   two <- cbind(up = 1:40 + 0, down = -(1:40) / 3)
   for (series in list(1:40 + 0, two, unname(two))) {
     for (horizon in list(1, 3, c(1, 2), c(2, 5, 9))) {
@@ -49,7 +49,7 @@ test_that("several horizons are several outputs, of rows that have them all", {
   expect_identical(task_series(1:12, 3, c(2, 4), test = 0)$data$y, cbind(5:10, 7:12) + 0)
 })
 
-test_that("with several horizons held-out values still lie after everything trained on", {
+test_that("with several horizons held-out values lie after all values used in training", {
   for (horizon in list(c(1, 2), c(1, 4), 2:5)) {
     all <- twin_windows(1:60, 4, horizon)
     rows <- nrow(all$x)
@@ -60,11 +60,11 @@ test_that("with several horizons held-out values still lie after everything trai
       train <- rows - held_out - between
       expect_identical(task$data$x, all$x[seq_len(train), ] + 0)
       expect_identical(task$data$y, all$y[seq_len(train), ] + 0)
-      # held out is the last part
+      # The last rows are held out.
       expect_identical(task$data$x_test, all$x[rows - held_out + seq_len(held_out), , drop = FALSE] + 0)
       expect_identical(task$data$y_test, all$y[rows - held_out + seq_len(held_out), , drop = FALSE] + 0)
       expect_lt(max(task$data$x, task$data$y), min(task$data$y_test, Inf))
-      # and no row more is left out than that takes
+      # No more rows are omitted than necessary.
       if (held_out > 0) expect_identical(max(task$data$y) + 1, min(task$data$y_test))
     }
   }
@@ -85,13 +85,13 @@ test_that("outputs of several horizons are named after channel and horizon", {
   expect_identical(task_series(1:9, 2, c(1, 3))$label, "series of 9 values, length 2, horizons 1, 3")
 })
 
-test_that("a ts is its values", {
+test_that("a ts gives the same task as its values", {
   series <- ts(c(3, 1, 4, 1, 5, 9), start = 2000, frequency = 12)
   expect_identical(task_series(series, 2), task_series(c(3, 1, 4, 1, 5, 9), 2))
   expect_identical(task_series(matrix(series), 2), task_series(as.numeric(series), 2))
 })
 
-test_that("columns are channels, channel-fastest, all predicted", {
+test_that("columns are channels, channel-fastest, and all are predicted", {
   series <- cbind(up = 1:5, down = -(1:5))
   task <- task_series(series, length = 2, test = 0)
   expect_identical(task$data$x, rbind(c(1, -1, 2, -2), c(2, -2, 3, -3), c(3, -3, 4, -4)))
@@ -106,7 +106,7 @@ test_that("oracle weights are those of least squares on the windows", {
   task <- task_series(lh, length = 3, test = 0)
   w <- oracle_weights(task)
   fit <- lm(task$data$y ~ task$data$x)
-  # the condition of the covariance is below 1e2
+  # The condition number of the covariance is below 1e2.
   expect_equal(w[c(4, 1:3)], unname(coef(fit)), tolerance = 1e-12)
 })
 

@@ -1,4 +1,4 @@
-# Moments from W, b and the law of x, one entry at a time: y_o = sum_j W_oj x_j + b_o + e_o.
+# Returns the moments from W, b and the moments of x, one entry at a time: y_o = sum_j W_oj x_j + b_o + e_o.
 twin_teacher <- function(W, b, noise, sigma, mean_x) {
   m <- nrow(W)
   n <- ncol(W)
@@ -14,7 +14,7 @@ twin_teacher <- function(W, b, noise, sigma, mean_x) {
   list(sigma = sigma, cross = cross, target = target, mean_x = mean_x, mean_y = drop(W %*% mean_x) + b)
 }
 
-# Effective weights by applying the teacher to no input and to each input alone.
+# Returns effective weights from outputs at zero input and at each unit input.
 twin_weights <- function(network) {
   n <- prod(network$input$shape)
   b <- drop(predict(network, matrix(0, 1, n)))
@@ -45,7 +45,7 @@ test_that("moments are those of y = W x + b + e", {
       for (sigma in list(NULL, random_covariance(n))) {
         task <- task_teacher(teacher, noise, sigma)
         covariance <- if (is.null(sigma)) diag(n) else sigma
-        # weights are sums of at most 12 products of order 1
+        # Weights are sums of at most 12 products of order 1.
         expect_equal(task$moments, twin_teacher(twin$W, twin$b, sd, covariance, numeric(n)), tolerance = 1e-12)
         expect_equal(bayes_loss(task), sum(sd^2), tolerance = 1e-12)
         expect_identical(task$moments$target, t(task$moments$target))
@@ -54,7 +54,7 @@ test_that("moments are those of y = W x + b + e", {
   }
 })
 
-test_that("inputs are those of a task, means included", {
+test_that("inputs can have the moments of another task, means included", {
   withr::local_seed(2)
   for (teacher in teachers()) {
     n <- input_size(teacher$input)
@@ -66,7 +66,7 @@ test_that("inputs are those of a task, means included", {
     task <- task_teacher(teacher, 0.5, inputs)
     expect_equal(task$moments, twin_teacher(twin$W, twin$b, rep(0.5, length(twin$b)), second, mean), tolerance = 1e-12)
     expect_equal(bayes_loss(task), 0.25 * length(twin$b), tolerance = 1e-11)
-    # the conditions of these covariances are below 1e3
+    # The condition numbers of these covariances are below 1e3.
     expect_equal(oracle_weights(task), cbind(twin$W, twin$b), tolerance = 1e-10, ignore_attr = TRUE)
     expect_lt(largest_deviation(task), 5)
   }
@@ -76,7 +76,7 @@ test_that("inputs are those of a task, means included", {
   )
 })
 
-test_that("inputs may be rows of data, by their moments", {
+test_that("inputs can have the moments of rows of data", {
   x <- as.matrix(mtcars[c("wt", "hp", "qsec")])
   teacher <- input_vector(3) |> layer_dense(1, bias = TRUE) |> set_coef(c(1, -0.1, 2, 5))
   task <- task_teacher(teacher, sigma = task_data(x, mtcars$mpg, test = 0))
@@ -89,14 +89,14 @@ test_that("inputs may be rows of data, by their moments", {
   expect_equal(drop(oracle_weights(task)), c(1, -0.1, 2, 5), tolerance = 1e-9, ignore_attr = TRUE)
 })
 
-test_that("simulated outputs are the teacher's own, and its noise", {
+test_that("simulated outputs are the teacher's predictions plus noise", {
   for (teacher in teachers()) {
     exact <- simulate(task_teacher(teacher), 50, seed = 1)
     expect_equal(exact$y, predict(teacher, exact$x), tolerance = 1e-10)
     task <- task_teacher(teacher, noise = 0.5)
     drawn <- simulate(task, 20000, seed = 1)
     noise <- drawn$y - predict(teacher, drawn$x)
-    # five standard errors: of a variance 0.25 sqrt(2 / N), of a mean 0.5 / sqrt(N)
+    # Five standard errors: of a variance 0.25 sqrt(2 / N), of a mean 0.5 / sqrt(N).
     expect_lt(max(abs(crossprod(noise) / 20000 - diag(0.25, ncol(noise)))), 5 * 0.25 * sqrt(2 / 20000))
     expect_lt(max(abs(colMeans(noise))), 5 * 0.5 / sqrt(20000))
     expect_lt(max(abs(crossprod(noise, drawn$x) / 20000)), 5 * 0.5 / sqrt(20000))
@@ -104,13 +104,13 @@ test_that("simulated outputs are the teacher's own, and its noise", {
   }
 })
 
-test_that("the student that is the teacher reaches the Bayes loss", {
+test_that("a student with the teacher's coefficients has the Bayes loss", {
   for (teacher in teachers()) {
     for (noise in c(0, 0.3)) {
       task <- task_teacher(teacher, noise)
       best <- noise^2 * task$outputs
       total <- sum(diag(task$moments$target))
-      # rounding of a few dozen terms that cancel, each of at most the size of the outputs
+      # Rounding error of a few dozen terms that cancel, each at most the size of the outputs.
       untrained <- suppressWarnings(fit(teacher, task, seed = 1, control = list(max_iterations = 0)))
       expect_lt(abs(untrained$loss - best), 1e-13 * total)
       trained <- fit(teacher, task, seed = 1)
@@ -121,7 +121,7 @@ test_that("the student that is the teacher reaches the Bayes loss", {
   }
 })
 
-test_that("a student without the teacher's bias misses it, and no more", {
+test_that("a student without the teacher's bias has the squared bias as excess loss", {
   teacher <- input_vector(3) |> layer_dense(1, bias = TRUE) |> set_coef(c(1, 2, 3, 4))
   task <- task_teacher(teacher, noise = 0.5)
   expect_identical(task$moments$mean_y, 4)
@@ -131,18 +131,18 @@ test_that("a student without the teacher's bias misses it, and no more", {
   expect_equal(trained$loss, 16.25, tolerance = 1e-13)
 })
 
-test_that("demand is that of the weights", {
+test_that("demand follows from the teacher's weights", {
   teacher <- teachers()$channels
   sigma <- withr::with_seed(5, random_covariance(8))
   W <- twin_weights(teacher)$W
   expect_equal(task_demand(task_teacher(teacher, 1))$demand, colSums(W^2), tolerance = 1e-12)
-  # the condition of sigma is below 1e2
+  # The condition number of sigma is below 1e2.
   expect_equal(
     task_demand(task_teacher(teacher, 1, sigma))$demand, colSums(W^2) / diag(solve(sigma)), tolerance = 1e-11
   )
 })
 
-test_that("singular inputs keep the Bayes loss", {
+test_that("singular inputs do not change the Bayes loss", {
   teacher <- input_vector(3) |> layer_dense(1) |> set_coef(c(2, 0, 1))
   twins <- matrix(1, 3, 3) * c(1, 1, 0) * rep(c(1, 1, 0), each = 3)
   task <- task_teacher(teacher, noise = 0.5, sigma = twins)
@@ -151,11 +151,11 @@ test_that("singular inputs keep the Bayes loss", {
   expect_equal(task_demand(task)$demand, c(0, 0, 0))
 })
 
-test_that("the task lives on the teacher's own input", {
+test_that("the task has the input of the teacher", {
   for (teacher in teachers()) expect_identical(task_teacher(teacher)$input, teacher$input)
   named <- fit(input_vector(2) |> layer_dense(1), task_linear(rbind(c(a = 1, b = 2)), 0), seed = 1)$network
   expect_identical(task_demand(task_teacher(named))$input, c("a", "b"))
-  # its own names, before those of the task that gives the inputs
+  # The teacher's names take precedence over those of the task that gives the inputs.
   other <- task_linear(rbind(c(u = 1, v = 2)), 0)
   expect_identical(task_demand(task_teacher(named, sigma = other))$input, c("a", "b"))
   expect_snapshot({

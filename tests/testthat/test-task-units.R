@@ -1,4 +1,4 @@
-# Tasks in the units of a network's layers, against rows in these units.
+# Tasks in the units of a network's layers, compared with rows in these units.
 
 test_that("moments in other units are those of rows in other units", {
   rows <- withr::with_seed(1, list(x = matrix(rnorm(60, 5, 3), 20), y = matrix(rnorm(40, -2), 20)))

@@ -11,12 +11,12 @@ synthetic_tasks <- function() {
 
 test_that("bayes_loss() is the Schur complement, for every synthetic task", {
   for (task in synthetic_tasks()) {
-    # both solve systems of condition below 1e4, so that 1e-10 leaves room
+    # Both solve systems with condition numbers below 1e4, so the tolerance 1e-10 has a margin.
     expect_equal(bayes_loss(task), twin_bayes_loss(task$moments), tolerance = 1e-10)
   }
 })
 
-test_that("task_demand() is the rise of the Bayes loss when one input is dropped", {
+test_that("task_demand() is the rise of the Bayes loss when one input is withheld", {
   for (task in synthetic_tasks()) {
     demand <- task_demand(task)
     expect_equal(demand$demand, twin_demand(task$moments), tolerance = 1e-10)
@@ -25,7 +25,7 @@ test_that("task_demand() is the rise of the Bayes loss when one input is dropped
   }
 })
 
-test_that("oracle_weights() attain the Bayes loss and leave nothing to learn", {
+test_that("oracle_weights() attain the Bayes loss, and their residuals are uncorrelated with the inputs", {
   for (task in synthetic_tasks()) {
     mo <- task$moments
     intercept <- any(mo$mean_x != 0)
@@ -41,7 +41,7 @@ test_that("oracle_weights() attain the Bayes loss and leave nothing to learn", {
   }
 })
 
-test_that("the intercept is chosen by the task, or by the user", {
+test_that("the default intercept depends on the task, and the user can set it", {
   task <- synthetic_tasks()$means
   without <- oracle_weights(task, intercept = FALSE)
   mo <- task$moments
@@ -52,14 +52,14 @@ test_that("the intercept is chosen by the task, or by the user", {
   expect_identical(with[, 4], 0)
 })
 
-test_that("redundant inputs have no demand and cost no loss", {
-  # x3 = x1 + x2, x4 = 0, x5 apart: only x5 is missed when it goes
+test_that("redundant inputs have zero demand, and withholding them does not raise the loss", {
+  # x3 = x1 + x2, x4 = 0, x5 independent: only withholding x5 raises the loss.
   a <- rbind(c(1, 0, 0), c(0, 1, 0), c(1, 1, 0), 0, c(0, 0, 2))
   cross <- a %*% c(1, 2, 0.5)
   task <- task_moments(tcrossprod(a), cross, 6)
   expect_equal(bayes_loss(task), 6 - sum(c(1, 2, 0.5)^2), tolerance = 1e-12)
   expect_equal(task_demand(task)$demand, c(0, 0, 0, 0, 0.25), tolerance = 1e-12)
-  # C' Sigma^+ by the singular value decomposition of the rows' map: W a = (1, 2, 0.5)
+  # C' Sigma^+ by the singular value decomposition of the map of the rows: W a = (1, 2, 0.5).
   s <- svd(a)
   expect_equal(
     drop(oracle_weights(task)), drop(c(1, 2, 0.5) %*% s$v %*% (t(s$u) / s$d)),
@@ -67,7 +67,7 @@ test_that("redundant inputs have no demand and cost no loss", {
   )
 })
 
-test_that("units decide nothing, singular or not", {
+test_that("results do not depend on units, with singular or regular moments", {
   withr::local_seed(3)
   scale <- 10^c(-6, 0, 6, 3)
   plain <- random_moments(4, 2)
@@ -83,7 +83,7 @@ test_that("units decide nothing, singular or not", {
     scaled$mean_x <- scaled$mean_y <- plain$mean_x <- plain$mean_y <- NULL
     one <- do.call(task_moments, plain)
     two <- do.call(task_moments, scaled)
-    # entries of Sigma keep 16 digits whatever their units
+    # Entries of Sigma have 16 digits in any units.
     expect_equal(bayes_loss(two), bayes_loss(one), tolerance = 1e-12)
     expect_equal(task_demand(two)$demand, task_demand(one)$demand, tolerance = 1e-12)
     expect_equal(
@@ -93,7 +93,7 @@ test_that("units decide nothing, singular or not", {
   }
 })
 
-test_that("a constant input is not divided by the rounding of its variance", {
+test_that("an input with variance at rounding error is treated as constant", {
   moments <- withr::with_seed(4, random_moments(3, 1, mean = 1))
   moments$mean_x[[2]] <- 0.1
   moments$sigma[2, ] <- moments$sigma[, 2] <- 0.1 * moments$mean_x
@@ -112,7 +112,7 @@ test_that("simulate() has the moments of the task", {
     z <- cbind(drawn$x, drawn$y)
     moments <- joint_moments(task$moments)
     expect_equal(dim(drawn$y), c(nsim, task$outputs))
-    # E[(z_i z_j - E z_i z_j)^2] <= 3 E z_i^2 E z_j^2 / nsim: five standard errors
+    # E[(z_i z_j - E z_i z_j)^2] <= 3 E z_i^2 E z_j^2 / nsim: the bound is five standard errors.
     error <- abs(crossprod(z) / nsim - moments) / sqrt(outer(diag(moments), diag(moments)))
     expect_lt(max(error), 5 * sqrt(3 / nsim))
     means <- c(task$moments$mean_x, task$moments$mean_y)
@@ -120,7 +120,7 @@ test_that("simulate() has the moments of the task", {
   }
 })
 
-test_that("simulate() keeps exact relations of singular tasks", {
+test_that("simulate() keeps exact linear relations of singular tasks", {
   drawn <- simulate(task_copy(5, lag = 2), 50, seed = 1)
   expect_equal(drawn$y[, 1], drawn$x[, 4], tolerance = 1e-12)
   cycle <- task_periodic(6, period = 5, damping = 1, noise = 0)
@@ -130,7 +130,7 @@ test_that("simulate() keeps exact relations of singular tasks", {
   expect_equal(best, drawn$y, tolerance = 1e-12, ignore_attr = TRUE)
 })
 
-test_that("a seed governs simulate() and the user's stream is left alone", {
+test_that("simulate() depends on the seed only and leaves the user's stream unchanged", {
   task <- task_fgn(4, 0.8)
   withr::local_preserve_seed()
   RNGkind("L'Ecuyer-CMRG", "Box-Muller", "Rejection")

@@ -1,6 +1,6 @@
 # tidy() and glance() of fits; those of capacities are in test-capacity.R.
 
-test_that("a tidied fit has its parameters, whose capacities are the column sums of the table", {
+test_that("tidy() of a fit has its parameters with the column sums of the table as capacity", {
   task <- task_fgn(16, 0.8)
   for (network in list(arch_dilated(16, filters = 2), arch_conv(16, 2, 3, bias = TRUE), arch_recurrent(16, 2))) {
     trained <- fit(network, task, seed = 1)
@@ -11,7 +11,7 @@ test_that("a tidied fit has its parameters, whose capacities are the column sums
     expect_identical(tidied$layer, sub("[.].*", "", tidied$term))
     expect_identical(tidied$estimate, unname(coef(trained$network)))
     space <- twin_column_space(trained$network)
-    # of the right vectors: the condition of the directions that count
+    # From the right singular vectors; accuracy depends on the condition number of the directions above the tolerance.
     expect_near(tidied$capacity, colSums(twin_table(space)), 1e-8)
     expect_near(tidied$capacity, rowSums(space$s$v[, space$weight > 0, drop = FALSE]^2), 1e-8)
     expect_gte(min(tidied$capacity), -1e-12)
@@ -20,7 +20,7 @@ test_that("a tidied fit has its parameters, whose capacities are the column sums
   }
 })
 
-test_that("parameters that are not needed share what they have, and dead ones have none", {
+test_that("redundant parameters share capacity, and dead parameters have none", {
   trained <- fit(input_sequence(3) |> layer_dense(1), task_ar(3, 0.5), seed = 1)
   expect_near(tidy(trained)$capacity, rep(1, 3), 1e-12)
   # Two factors of one weight.
@@ -31,20 +31,20 @@ test_that("parameters that are not needed share what they have, and dead ones ha
   expect_near(tidy(trained)$capacity, c(1, 0), 1e-12)
 })
 
-test_that("parameters inside blocks are those of their own layers", {
+test_that("parameters inside blocks belong to their own layers", {
   net <- input_sequence(8) |> layer_residual(\(x) conv_same(x, 1, bias = TRUE)) |> layer_dense(1)
   tidied <- tidy(fit(net, task_fgn(8, 0.7), seed = 1))
   expect_identical(unique(tidied$layer), c("conv1", "dense1"))
   expect_identical(tidied$layer, sub("[.].*", "", tidied$term))
 })
 
-test_that("a fit on a grid is tidied too", {
+test_that("tidy() works for a fit on a grid", {
   trained <- fit(input_grid(4, 4) |> layer_conv(1, 2, stride = 2) |> layer_dense(1), grid_task(4, 4),
     seed = 1)
   expect_equal(sum(tidy(trained)$capacity), glance(capacity(trained))$total, tolerance = 1e-10)
 })
 
-test_that("kernels and tables are tidied to plain data frames", {
+test_that("tidy() of kernels and tables gives plain data frames", {
   net <- named_networks()$conv_channels
   for (x in list(capacity_kernel(net), capacity_table(net), capacity(net))) {
     tidied <- tidy(x)
@@ -54,7 +54,7 @@ test_that("kernels and tables are tidied to plain data frames", {
   }
 })
 
-test_that("augment() adds to rows what they are made of", {
+test_that("augment() adds inputs, fitted values and residuals to the rows", {
   trained <- fit(arch_dilated(8), task_fgn(8, 0.8), n_obs = 50, seed = 1)
   rows <- generics::augment(trained)
   expect_identical(rows$.fitted, c(fitted(trained)))
@@ -71,7 +71,7 @@ test_that("augment() adds to rows what they are made of", {
   expect_equal(generics::augment(cmp)$efficiency, (1 - cmp$runs$loss) / 8, tolerance = 1e-12)
 })
 
-test_that("every result is tidied, and has a glance", {
+test_that("every result has tidy() and glance()", {
   k <- capacity(named_networks()$conv_channels)
   both <- c(a = k, b = k)
   expect_identical(class(tidy(both)), "data.frame")
@@ -95,7 +95,7 @@ test_that("every result is tidied, and has a glance", {
   expect_identical(glance(demand)[c("inputs", "at")], data.frame(inputs = 4L, at = "x[4]"))
 })
 
-test_that("a summary is formatted with its intervals, for a table", {
+test_that("format() of a summary has its intervals", {
   cmp <- compare_architectures(list(a = arch_dense(8)), classical_tasks(8)["ar"], replicates = 3, n_obs = 30)
   s <- summary(cmp)
   shown <- format(s)

@@ -1,7 +1,7 @@
-# What others may have written: checkpoints, models, data and their names. None of it is evaluated, none of it names a
-# file, and all that is said or reported of it is text.
+# Input that others may have written: checkpoints, models, data and their names. None of
+# it is evaluated or used as a file name, and messages and reports show it as text only.
 
-# Code that would leave a mark, as R, as a template of cli, in a report, and as a shell reads it.
+# Code that would leave a mark, as R, as a cli template, in a report, and as a shell command.
 hostile_texts <- function(marker) {
   code <- sprintf("file.create('%s')", marker)
   c(code, paste0("{", code, "}"), paste0("{.val {", code, "}}"), paste0("`r ", code, "`"),
@@ -11,7 +11,7 @@ hostile_texts <- function(marker) {
 local_marker <- function(env = parent.frame()) {
   file.path(withr::local_tempdir(.local_envir = env), "marker")
 }
-# All that can be heard: errors, warnings, messages and what is printed.
+# Returns all output: errors, warnings, messages and printed text.
 heard <- function(code) {
   said <- utils::capture.output(withCallingHandlers(
     error <- tryCatch({
@@ -40,7 +40,7 @@ local_checkpoint <- function(env = parent.frame()) {
   compare(dir)
   dir
 }
-# With a sound sum.
+# Rewrites a file with a valid checksum.
 rewrite <- function(file, change) {
   lines <- readLines(file)
   capalloc:::write_checked(file, change(lines[-length(lines)]))
@@ -50,7 +50,7 @@ run_1 <- function(dir) {
 }
 manifest <- function(dir) file.path(dir, "capalloc-manifest.txt")
 
-test_that("no line of a checkpoint is evaluated, however it is written", {
+test_that("no line of a checkpoint is evaluated, in any form", {
   marker <- local_marker()
   for (text in hostile_texts(marker)[1:4]) {
     quoted <- paste0("\"", text, "\"")
@@ -65,7 +65,7 @@ test_that("no line of a checkpoint is evaluated, however it is written", {
       \(dir) rewrite(run_1(dir), \(x) replace(x, length(x), text)),
       \(dir) writeLines(text, run_1(dir))
     )
-    # of the sum that the manifest has, a run may say anything in its text
+    # With a valid checksum the error text of a run can be anything.
     error <- gsub("\\", "\\\\", quoted, fixed = TRUE)
     places <- c(places, \(dir) rewrite(run_1(dir), \(x) replace(x, grep("^error ", x), paste("error", error))))
     dir <- local_checkpoint()
@@ -82,12 +82,12 @@ test_that("no line of a checkpoint is evaluated, however it is written", {
       })
       expect_identical(c(text, file.exists(marker)), c(text, "FALSE"))
     }
-    # the last place, the error of a run, is read and shown
+    # The last place, the error of a run, is read and shown.
     expect_match(said, text, fixed = TRUE)
   }
 })
 
-test_that("what reads a checkpoint calls nothing that evaluates", {
+test_that("the functions that read a checkpoint call nothing that evaluates code", {
   house <- asNamespace("capalloc")
   reached <- character()
   reach <- function(name) {
@@ -115,7 +115,7 @@ test_that("a checkpoint reads and writes only its own files, inside its director
   for (file in list.files(outside, full.names = TRUE)) Sys.setFileTime(file, old)
   before <- session_state(outside)$files
   dir <- local_checkpoint()
-  # links where files of the checkpoint are, and where half written ones are swept
+  # Links in place of files of the checkpoint and of temporary files.
   for (name in c(basename(run_1(dir)), "run-other-ar-0123456789-0001.txt", "capalloc-manifest.txt", "writing-a")) {
     unlink(file.path(dir, name))
     file.symlink(file.path(outside, "precious"), file.path(dir, name))
@@ -131,7 +131,7 @@ test_that("a checkpoint reads and writes only its own files, inside its director
   expect_identical(cmp$runs$loss, compare(NULL)$runs$loss)
 })
 
-test_that("a pipe or a device in a checkpoint does not hold the session up", {
+test_that("a pipe or a device in a checkpoint does not block the session", {
   skip_on_os("windows")
   dir <- local_checkpoint()
   unlink(run_1(dir))
@@ -147,7 +147,7 @@ test_that("a pipe or a device in a checkpoint does not hold the session up", {
 
 # ---- models, data and names ----------------------------------------------------------------------
 
-test_that("an imported model's calls, terms and names are not evaluated", {
+test_that("calls, terms and names of an imported model are not evaluated", {
   marker <- local_marker()
   evil <- str2lang(sprintf("file.create('%s')", marker))
   for (text in hostile_texts(marker)) {
@@ -177,7 +177,7 @@ test_that("an imported model's calls, terms and names are not evaluated", {
   }
 })
 
-test_that("names of columns, levels and tasks, and what stands in cells, are text", {
+test_that("names of columns, levels and tasks, and cells of data, are treated as text", {
   marker <- local_marker()
   file <- withr::local_tempfile(fileext = ".csv")
   for (text in hostile_texts(marker)) {
@@ -208,14 +208,14 @@ test_that("names of columns, levels and tasks, and what stands in cells, are tex
   }
 })
 
-test_that("a report neither evaluates nor embeds what a name or a checkpoint says", {
+test_that("a report neither evaluates nor embeds names or checkpoint contents", {
   skip_on_cran()
   for (package in c("rmarkdown", "knitr", "ggplot2")) skip_if_not_installed(package)
   skip_if_not(rmarkdown::pandoc_available("1.12.3"), "pandoc is not there")
   marker <- local_marker()
   secret <- withr::local_tempfile(fileext = ".svg",
     lines = "<svg xmlns='http://www.w3.org/2000/svg'><text>secret-of-another-file</text></svg>")
-  # what ends a stretch of HTML, and begins Markdown with another file in it
+  # Text that ends a block of HTML and starts Markdown that includes another file.
   breakout <- sprintf("x\n``````\n\n![secret](%s)\n\n[link](javascript:alert(1))\n\n``````{=html}\n", secret)
   names <- c(breakout, paste(hostile_texts(marker), collapse = " "))
   cmp <- compare_architectures(stats::setNames(list(arch_dense(8), arch_dilated(8, 1)), names), tasks,
@@ -225,7 +225,7 @@ test_that("a report neither evaluates nor embeds what a name or a checkpoint say
   report(cmp, file = file, title = paste(names, collapse = " "))
   html <- paste(readLines(file, warn = FALSE), collapse = "\n")
   expect_false(file.exists(marker))
-  # not by matching a page, which a failure would print
+  # Not by expect_match(), which would print the page on failure.
   has <- function(text) grepl(text, html, fixed = TRUE)
   expect_false(has("data:image/svg"))
   expect_false(has("href=\"javascript"))

@@ -1,4 +1,5 @@
-# A function as the package has them: checks find the argument's name and the caller.
+# Returns a function that runs `check` on its argument `units`, as functions of the package do. Checks find the name of
+# the argument and the caller.
 checked <- function(check) {
   function(units, ...) check(units, ...)
 }
@@ -22,7 +23,7 @@ test_that("checks return the type that the code works with", {
   expect_identical(capalloc:::check_matrix(matrix(1, 2, 3), nrow = 2, ncol = 3), matrix(1, 2, 3))
 })
 
-test_that("ends of a range are in it, unless it is open", {
+test_that("the ends of a range belong to it unless the range is open", {
   expect_identical(capalloc:::check_number(0, min = 0, max = 1), 0)
   expect_identical(capalloc:::check_number(1, min = 0, max = 1), 1)
   for (end in 0:1) {
@@ -79,20 +80,20 @@ test_that("errors name the argument as the user wrote it, and show the value", {
   })
 })
 
-test_that("the error is that of the function that the user called", {
+test_that("the call of an error is that of the function that the user called", {
   my_layer <- function(units) capalloc:::check_count(units)
   condition <- rlang::catch_cnd(my_layer(0), "capalloc_error")
   expect_equal(rlang::call_name(condition$call), "my_layer")
   condition <- rlang::catch_cnd(layer_dense(input_vector(2), units = 0), "capalloc_error")
   expect_equal(rlang::call_name(condition$call), "layer_dense")
-  # Also where a helper has made the check.
+  # The same holds where a helper made the check.
   net <- input_vector(2) |> layer_dense(1)
   condition <- rlang::catch_cnd(fit(net, task_ar(3, 0.5)), "capalloc_error")
   expect_match(rlang::call_name(condition$call), "^fit")
   expect_match(conditionMessage(condition), "a vector of 2")
 })
 
-test_that("values are shown short and whole", {
+test_that("values are shown in short and complete form", {
   show <- capalloc:::show_value
   expect_equal(show(NULL), "NULL")
   expect_equal(show(1.5), "1.5")
@@ -107,7 +108,7 @@ test_that("values are shown short and whole", {
   expect_equal(show(sum), "<function of length 1>")
 })
 
-test_that("braces in a user's value are not read as code", {
+test_that("braces in a user's value are not interpolated", {
   text <- "{stop('run')} {.val x}"
   expect_error(capalloc:::check_count(text), "{stop('run')} {.val x}", fixed = TRUE,
     class = "capalloc_error_value")
@@ -117,7 +118,7 @@ test_that("braces in a user's value are not read as code", {
     class = "capalloc_error_internal")
 })
 
-test_that("every status of the core has a class", {
+test_that("every status code of the core has an error class", {
   classes <- c("internal", "size", "numeric", "nonfinite")
   for (code in seq_along(classes)) {
     expect_error(capalloc:::stop_core(code, "a test"), "a test",
@@ -136,7 +137,7 @@ test_that("conditions have the package's classes", {
   expect_equal(condition$extra, 4)
 })
 
-test_that("a package that is missing is named with what it is for", {
+test_that("the error for a missing package names the package and what needs it", {
   expect_silent(capalloc:::need_package("stats", "draw"))
   expect_snapshot(cat(bad(capalloc:::need_package("no.such.package", "draw this"), "package")))
 })

@@ -1,9 +1,9 @@
-# fingerprint(): the same for the same call, different for everything that can change a run.
+# fingerprint(): equal for equal calls, different for any change that affects a run.
 
 sum_of <- function(...) capalloc:::fingerprint(...)
 
-test_that("sums do not depend on the session, the platform or the way a value came to be", {
-  # of the bytes that value_writer() describes; a change of it makes every checkpoint one of another comparison
+test_that("fingerprints do not depend on the session, the platform or the way a value was made", {
+  # Hash of the bytes that value_writer() describes. If it changes, no checkpoint written before matches its comparison.
   expect_identical(sum_of(list(a = 1:3, b = c("x", NA), c = NULL, d = TRUE)), "e07cc4ffc0e6ef8cf13ca160205c0a50")
   expect_identical(sum_of(3L), sum_of(3))
   expect_identical(sum_of(c(1, NaN)), sum_of(c(1, 0 / 0 * -1)))
@@ -18,7 +18,7 @@ test_that("sums do not depend on the session, the platform or the way a value ca
   expect_identical(sum_of(unserialize(serialize(task_fgn(8, 0.8), NULL))), sum_of(task_fgn(8, 0.8)))
 })
 
-test_that("sums do not depend on options, on labels or on references to sources", {
+test_that("fingerprints do not depend on options, labels or source references", {
   makers <- list(
     \() task_ar(8, 0.123456789), \() task_data(mpg ~ wt, mtcars, test = 1 / 3, seed = 1),
     \() eval(quote(function(x, y = 1e5, ...) list(100000, y, 0.1 + 0.2, "\u00e9", function(z = 2L) z)), globalenv()),
@@ -36,7 +36,7 @@ test_that("sums do not depend on options, on labels or on references to sources"
   expect_identical(sum_of(kept), sum_of(dropped))
 })
 
-test_that("what differs has another sum", {
+test_that("different values have different fingerprints", {
   in_scope <- function(k) function(x) x + k
   tied <- function(value) {
     env <- new.env()
@@ -60,7 +60,7 @@ test_that("what differs has another sum", {
   expect_match(sums, "^[0-9a-f]{32}$")
 })
 
-test_that("all networks and tasks of the presets have sums of their own, and so has each change", {
+test_that("all preset networks and tasks, and each change of them, have different fingerprints", {
   all <- c(suppressWarnings(classical_architectures(16)), classical_tasks(16))
   net <- arch_dense(8)
   task <- task_data(mpg ~ wt, mtcars, seed = 1)

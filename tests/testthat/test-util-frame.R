@@ -1,4 +1,4 @@
-# Whatever takes, adds or joins rows of a result gives a plain data frame, which has no total.
+# Functions that select, add or join rows of a result return a plain data frame, which has no total.
 
 some_capacity <- function() {
   capacity(input_sequence(8) |> layer_conv(2, 4, stride = 4) |> layer_dense(1) |> with_test_coef(1))
@@ -10,7 +10,7 @@ expect_plain <- function(x, label = NULL) {
   expect_s3_class(x, "data.frame")
 }
 
-test_that("taking rows or columns gives a plain data frame", {
+test_that("selecting rows or columns gives a plain data frame", {
   k <- some_capacity()
   taken <- list(
     k[1:3, ], k[k$lag < 3, ], k[], k[, ], k["capacity"], k[, c("lag", "capacity")], k[0, ],
@@ -26,7 +26,7 @@ test_that("taking rows or columns gives a plain data frame", {
     ignore_attr = TRUE)
 })
 
-test_that("one column is a vector, as of any data frame", {
+test_that("a single column is a vector, as for any data frame", {
   k <- some_capacity()
   expect_identical(k[, "capacity"], k$capacity)
   expect_identical(k[["lag"]], 8:1)
@@ -34,7 +34,7 @@ test_that("one column is a vector, as of any data frame", {
   expect_identical(k[, "capacity", drop = FALSE], generics::tidy(k)["capacity"])
 })
 
-test_that("binding gives a plain data frame, in any order", {
+test_that("binding, merging and transforming give a plain data frame", {
   k <- some_capacity()
   plain <- generics::tidy(k)
   bound <- list(rbind(k, k), rbind(k, plain), rbind(plain, k), do.call(rbind, list(k, k, k)))
@@ -75,7 +75,7 @@ test_that("dplyr's rename gives a plain data frame", {
   expect_plain(dplyr::rename(some_capacity(), where = input))
 })
 
-test_that("ggplot2 and modelling functions take results as data", {
+test_that("ggplot2 and modelling functions accept results as data", {
   k <- some_capacity()
   fitted <- lm(capacity ~ lag, data = k)
   expect_equal(nobs(fitted), 8)

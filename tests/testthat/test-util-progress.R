@@ -1,4 +1,4 @@
-test_that("the time left is that of the runs left at the rate so far", {
+test_that("the remaining time is extrapolated from the mean time of the runs done so far", {
   expect_identical(vapply(c(0.2, 59, 61, 3700, 90000), capalloc:::show_seconds, ""),
     c("0 s", "59 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"))
   left <- capalloc:::time_left(steps = 10, before = 4)
@@ -12,7 +12,7 @@ a_comparison <- function() {
   timeless(cmp)
 }
 
-test_that("with progressr and no handlers of the user's own it is a bar with the time left", {
+test_that("with progressr and no handlers of the user, progress is a bar with the remaining time", {
   skip_if_not_installed("progressr")
   withr::local_options(capalloc.progress = FALSE, progressr.handlers = NULL)
   alone <- a_comparison()
@@ -22,7 +22,7 @@ test_that("with progressr and no handlers of the user's own it is a bar with the
   expect_match(said, "3/3 0 s left", fixed = TRUE, all = FALSE)
 })
 
-test_that("without progressr all is done too, and shown by cli where it is asked for", {
+test_that("without progressr the result is the same, and cli shows progress where it is enabled", {
   has <- capalloc:::has_package
   local_internal("has_package", function(package) package != "progressr" && has(package))
   withr::local_options(capalloc.progress = FALSE, cli.progress_handlers_only = "logger")
@@ -33,7 +33,7 @@ test_that("without progressr all is done too, and shown by cli where it is asked
   expect_match(said, "3/3 terminated (done)", fixed = TRUE, all = FALSE)
 })
 
-test_that("without progressr it is a bar of cli", {
+test_that("without progressr progress is a bar of cli", {
   done <- 0
   out <- capalloc:::with_bar(5, 2, function(n) "1 s left", function(advance) {
     for (i in 1:3) advance(1)

@@ -1,4 +1,4 @@
-test_that("the same seed gives the same draw whatever the session's generator", {
+test_that("a seed gives the same draws whatever generator the session uses", {
   withr::local_preserve_seed()
   draw <- function() capalloc:::with_seed(3, c(rnorm(2), runif(1), sample.int(100, 2)))
   first <- draw()
@@ -9,7 +9,7 @@ test_that("the same seed gives the same draw whatever the session's generator", 
   expect_false(identical(capalloc:::with_seed(4, rnorm(2)), first[1:2]))
 })
 
-test_that("the session's generator is as it was, also after an error", {
+test_that("the session's generator is restored, also after an error", {
   withr::local_preserve_seed()
   RNGkind("L'Ecuyer-CMRG", "Box-Muller", "Rejection")
   set.seed(2)
@@ -20,7 +20,7 @@ test_that("the session's generator is as it was, also after an error", {
   expect_identical(list(.Random.seed, RNGkind()), before)
 })
 
-test_that("the second normal of a Box-Muller pair is not lost", {
+test_that("the second normal of a Box-Muller pair is kept", {
   withr::local_preserve_seed()
   RNGkind("Mersenne-Twister", "Inversion", "Rejection")
   set.seed(2)
@@ -31,14 +31,14 @@ test_that("the second normal of a Box-Muller pair is not lost", {
   expect_identical(c(drawn, rnorm(2)), after)
 })
 
-test_that("a session that has drawn nothing yet is left so", {
+test_that("a session without .Random.seed still has none afterwards", {
   withr::local_preserve_seed()
   rm(".Random.seed", envir = globalenv())
   capalloc:::with_seed(1, runif(1))
   expect_false(exists(".Random.seed", globalenv(), inherits = FALSE))
 })
 
-test_that("nor does it lose the generators that it has chosen", {
+test_that("a session without .Random.seed keeps the kinds of generator that it chose", {
   withr::local_preserve_seed()
   for (sampler in c("Rejection", "Rounding")) {
     suppressWarnings(RNGkind("Wichmann-Hill", "Box-Muller", sampler))
@@ -49,18 +49,18 @@ test_that("nor does it lose the generators that it has chosen", {
   }
 })
 
-test_that("a session with the old sampler hears no warnings", {
+test_that("a session with the Rounding sampler gets no warnings", {
   withr::local_preserve_seed()
   suppressWarnings(RNGkind("Mersenne-Twister", "Inversion", "Rounding"))
   expect_warning(capalloc:::with_seed(1, runif(1)), NA)
   expect_equal(RNGkind()[[3L]], "Rounding")
-  # Nor does it lose its stream where warnings are errors.
+  # The stream is also restored where warnings are errors.
   before <- .Random.seed
   withr::with_options(list(warn = 2), try(capalloc:::with_seed(1, runif(1)), silent = TRUE))
   expect_true(identical(.Random.seed, before))
 })
 
-test_that("without a seed one number comes from the session's stream", {
+test_that("without a seed one number is drawn from the session's stream", {
   withr::local_seed(8)
   first <- capalloc:::draw_seed()
   second <- capalloc:::draw_seed(NULL)
@@ -72,7 +72,7 @@ test_that("without a seed one number comes from the session's stream", {
   expect_identical(capalloc:::draw_seed(-.Machine$integer.max), -.Machine$integer.max)
 })
 
-test_that("derived seeds begin alike and do not repeat", {
+test_that("derived seeds have a common prefix and do not repeat", {
   long <- capalloc:::derive_seeds(1, 1000)
   expect_identical(capalloc:::derive_seeds(1, 3), long[1:3])
   expect_equal(anyDuplicated(long), 0)
@@ -94,8 +94,8 @@ test_that("seeds that are not one whole number are refused", {
   })
 })
 
-test_that("seeds by name depend on the bytes of the name in UTF-8 alone", {
-  # the polynomial by hand, in a number that is exact: 1 * 16807^2 + 98 * 16807 + 99 for "ab"
+test_that("seeds derived from a name depend only on its UTF-8 bytes", {
+  # The polynomial by hand, in exact arithmetic: 1 * 16807^2 + 98 * 16807 + 99 for "ab".
   expect_identical(capalloc:::named_seed(1L, "ab"), as.integer((16807^2 + 98 * 16807 + 99) %% 2147483647))
   expect_identical(capalloc:::named_seed(7L, "task"), 1090888981L)
   latin <- "caf\xe9"

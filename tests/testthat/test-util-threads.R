@@ -1,13 +1,13 @@
-# Threads of BLAS, where it can be asked for them (OpenBLAS).
+# Number of BLAS threads, where the library reports it (OpenBLAS).
 
 threads <- function(...) capalloc:::blas_threads(...)
 
-test_that("an OpenBLAS can be asked for its threads", {
+test_that("OpenBLAS reports its number of threads", {
   skip_if_not(grepl("openblas", extSoftVersion()[["BLAS"]], ignore.case = TRUE), "This BLAS is not OpenBLAS")
   expect_gt(threads(), 0L)
 })
 
-test_that("threads are set for a while and set back", {
+test_that("the number of threads is set temporarily and restored", {
   skip_if(threads() == 0L, "This BLAS cannot be asked for its threads")
   old <- threads()
   withr::defer(threads(old))
@@ -18,13 +18,13 @@ test_that("threads are set for a while and set back", {
   expect_identical(threads(), 2L)
 })
 
-test_that("the routine refuses what is no number of threads", {
+test_that("the routine refuses invalid numbers of threads", {
   for (n in list(NULL, "1", -1, 1e9, NaN, c(1, 2), list(1))) {
     expect_error(call_core("ffi_threads", list(n)), class = "capalloc_error_internal")
   }
 })
 
-test_that("a worker has one thread, whatever its surroundings say", {
+test_that("a worker has one thread, whatever its environment variables", {
   skip_if(threads() == 0L, "This BLAS cannot be asked for its threads")
   local_hooked_tasks()
   withr::local_envvar(OPENBLAS_NUM_THREADS = "2", OMP_NUM_THREADS = "2")
