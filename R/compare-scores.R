@@ -1,8 +1,10 @@
-# What the runs of a comparison are judged by besides their loss: scores on held-out rows, and the best linear model.
+# Scores on held-out rows, and the loss of the best linear model, which the runs of a comparison report besides their
+# own loss.
 
-# ---- scores on the rows held out -----------------------------------------------------------------
+# ---- scores on held-out rows ---------------------------------------------------------------------
 
-# mase, accuracy and log_loss of a fit, in the units of the data; NA where they do not apply.
+# list(mase, accuracy, log_loss) of a fit on its held-out rows, in the units of the data. A score that does not apply is
+# NA.
 held_out_scores <- function(trained, loss) {
   task <- trained$task
   scores <- list(mase = NA_real_, accuracy = NA_real_, log_loss = NA_real_)
@@ -18,8 +20,8 @@ held_out_scores <- function(trained, loss) {
   scores
 }
 
-# For each output of a series, the mean absolute error of the seasonal naive forecast within the training part of its
-# channel: the mean of |v_t - v_(t - period)|.
+# For each output of a series, the mean absolute error of the seasonal naive forecast in the training part of its
+# channel: the mean of |v_t - v_(t - period)|, v the values of the channel.
 naive_errors <- function(task) {
   period <- field_or(task, "period", 1L)
   channels <- task$input$shape[[1L]]
@@ -27,8 +29,8 @@ naive_errors <- function(task) {
   rep_len(errors, task$outputs)
 }
 
-# Values of channel k that training rows hold, in order of time: the first window, the newest value of each further
-# one, and the responses that lie beyond the last window. The last outputs have the longest horizon.
+# Values of channel k in the training rows, in order of time: the first window, the newest value of each later window,
+# and the responses after the last window. They are read from the outputs of the longest horizon, which are the last.
 training_values <- function(task, k) {
   channels <- task$input$shape[[1L]]
   x <- task$data$x
@@ -36,7 +38,7 @@ training_values <- function(task, k) {
   own <- seq(k, ncol(x), by = channels)
   newest <- x[, own[[length(own)]]]
   values <- c(x[1L, own], newest[-1L])
-  # the horizon is how many rows later a response is the newest value of a window
+  # the horizon h is the number of rows after which a response is the newest value of a window
   for (h in seq_len(length(y) - 1L)) {
     if (all(y[seq_len(length(y) - h)] == newest[-seq_len(h)])) return(c(values, y[length(y) - h + seq_len(h)]))
   }
@@ -45,8 +47,8 @@ training_values <- function(task, k) {
 
 # ---- the best linear model -----------------------------------------------------------------------
 
-# The best linear model trained on the rows of a fit (with a constant where means are not zero);
-# on the population it is the Bayes predictor.
+# The loss of the best linear model, trained on the rows of a fit and evaluated like the fit. It has a constant if the
+# means of the task are not zero. For a fit without rows, on population moments, it is the Bayes loss.
 linear_loss <- function(trained) {
   task <- trained$task
   rows <- trained$rows
@@ -57,8 +59,8 @@ linear_loss <- function(trained) {
   trained$bayes_loss + root_excess(W, moment_root(task$moments, has_intercept(task)))
 }
 
-# Least squares of standardised columns with a constant, judged on the rows held out: neither the units nor the offset
-# of a column changes it. Columns that are combinations of others share what they explain (least norm).
+# The held-out loss of least squares with a constant. Columns are standardised, so that neither units nor offsets of
+# columns change it. Where columns are collinear, the solution has the least norm. NA without held-out rows.
 linear_row_loss <- function(task, rows, units) {
   if (nrow(task$data$x_test) == 0L) return(NA_real_)
   columns <- column_units(rows$x, seq_len(ncol(rows$x)))
@@ -67,12 +69,12 @@ linear_row_loss <- function(task, rows, units) {
   held_out_loss(task, tcrossprod(cbind(units_in(task$data$x_test, of_columns), 1), W), units)
 }
 
-# Multinomial regression, trained on the same rows.
+# The loss of multinomial regression, trained on the same rows.
 linear_class_loss <- function(task, rows, seed) {
   task$data[c("x", "y")] <- rows
   network <- new_network(task$input) |> layer_dense(task$outputs, bias = TRUE)
   quietly_warned(fit(network, task, seed = seed))$loss
 }
 
-# Losses as multiples of the null loss; NA where that is 0 or unknown.
+# Losses as multiples of the null loss, NA where the null loss is 0 or not finite.
 against <- function(loss, null) ifelse(is.finite(null) & null > 0, loss / null, NA_real_)
