@@ -178,7 +178,7 @@ kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
 # The number of coordinates (m rows of J each) in a block. QR of [triangle; block] costs 1 + p / rows times as much as
 # QR in one piece, so a block has 6 p rows where these take at most 64 MB, else fewer, but at least p and at least 512.
 block_size <- function(m, n, p) {
-  rows <- max(min(6 * p, 2^23 / max(p, 1)), p, 512)
+  rows <- max(min(6 * p, block_entries / max(p, 1)), p, least_block_rows)
   as.integer(min(ceiling(rows / m), n))
 }
 

@@ -1,9 +1,17 @@
-# Candidates of a search: networks of a family, with the arguments that they were built with.
-#
-# A candidate is list(family, arguments, network, error): `arguments` a named list, `network` is NULL exactly
-# where `error` is a message. The names of a list of candidates are shown in tables and pictures.
+# Candidates of a search: networks of a family, with the arguments that they were built with. The names of a list of
+# candidates are shown in tables and pictures.
 
-# `family` as the user gave it, with its grid: names of presets, a function, or a list of networks.
+# One candidate of a search:
+#   family     name of a preset or of the function, NA for networks that are given
+#   arguments  named list of the arguments that it was built with
+#   network    NULL where it could not be built
+#   error      message why it is not trained: it could not be built, or is above the budget; else NULL
+new_candidate <- function(family, arguments, network = NULL, error = NULL) {
+  list(family = family, arguments = arguments, network = network, error = error)
+}
+
+# The named list of candidates of a search. `family` and `grid` are as in search_architecture(): names of presets, a
+# function with its grid, or a list of networks.
 search_candidates <- function(family, grid, task, budget, label, call = rlang::caller_env()) {
   if (is.character(family)) {
     check_family(family, grid, task, call)
@@ -19,8 +27,11 @@ search_candidates <- function(family, grid, task, budget, label, call = rlang::c
 
 # ---- presets -------------------------------------------------------------------------------------
 
-# What a search of each preset tries: `grid(n, budget)` is a data frame of arguments for n positions (on a grid, its
-# shorter side). Sizes are those of a coarse ladder; what is above the budget is left out later.
+# A family that search_architecture() has by name:
+#   build  the function arch_*() of that name
+#   grid   function(n, budget): a data frame of arguments for n positions (on a grid, its shorter side). Sizes are those
+#          of ladder(); candidates above the budget are removed later.
+#   kinds  kinds of inputs that it can have
 preset <- function(build, grid, kinds = c("sequence", "grid")) list(build = build, grid = grid, kinds = kinds)
 
 search_families <- list(
@@ -62,30 +73,31 @@ search_families <- list(
   }, "sequence")
 )
 
-# With a growth up to the kernel every position is seen; one more leaves some out, for a longer memory at the same
-# capacity.
+# Arguments of dilated convolutions. If the growth is at most the kernel size, the output depends on every position of
+# its receptive field. A growth of kernel + 1 skips some, for a longer memory with the same capacity.
 dilated_choices <- function(n, filters) {
   choices <- expand_choices(filters = filters, kernel = 2:3, growth = 2:4, depth = seq_len(dilated_depth(n)))
-  # one layer has no dilation, and so no growth of it
+  # a single layer is not dilated, so its growth does not matter
   keep <- mapply(function(kernel, growth, depth) {
     growth <= kernel + (depth > 1) && (depth > 1 || growth == 2) && depth <= dilated_depth(n, kernel, growth)
   }, choices$kernel, choices$growth, choices$depth)
   choices[keep, , drop = FALSE]
 }
 
-# 1, 2, 3, 4, 6, 8, 12, 16, .. up to `most`; 1 at least.
+# 1, 2, 3, 4, 6, 8, 12, 16, .. up to `most`, and 1 in any case.
 ladder <- function(most) {
   steps <- sort(unique(c(1, outer(c(2, 3), 2^(0:20)))))
   steps[steps <= max(1, most)]
 }
 
-# Widths of layers that read each other.
+# Widths of layers whose number of parameters grows with the square of the width.
 narrow <- function(budget) ladder(min(8, sqrt(budget)))
 
-# Windows of 2 positions and more, as long as the input at most.
+# Kernel sizes from 2 up to the number of positions n.
 windows <- function(n) ladder(max(n, 2))[-1L]
 
-# Of stacks of convolutions, those that see no more than there is.
+# The stacks of convolutions whose receptive field is no longer than the n positions. A single layer with a kernel of 2
+# is always kept.
 that_fit <- function(n, choices, depth = "depth") {
   layers <- if (is.null(choices[[depth]])) 1 else choices[[depth]]
   choices[layers * (choices$kernel - 1) < n | choices$kernel == 2 & layers == 1, , drop = FALSE]
@@ -93,7 +105,8 @@ that_fit <- function(n, choices, depth = "depth") {
 
 expand_choices <- function(...) expand.grid(..., KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE)
 
-# Networks of the presets' own grids within the budget; presets without one are named in a warning.
+# Candidates of the presets' own grids within the budget. Presets whose candidates are all above it are named in a
+# warning; if all presets are, that is an error.
 preset_candidates <- function(family, task, budget, call) {
   base <- new_network(task$input)
   n <- if (output_kind(base) == "vector") input_size(task$input) else min(extent_of(base))
@@ -107,7 +120,7 @@ preset_candidates <- function(family, task, budget, call) {
   if (!all(within)) {
     least <- vapply(found[!within], function(x) min(candidate_sizes(x$all)), 0)
     warn(c(
-      "Left out, since their smallest candidates are above the {.arg budget} of {budget}:
+      "Presets are left out whose smallest candidates have more parameters than the {.arg budget} of {budget}:
         {paste0(names(least), ' (', least, ')')}."
     ), "budget")
   }
@@ -124,8 +137,10 @@ check_family <- function(family, grid, task, call) {
     ), "value", call = call)
   }
   if (anyDuplicated(family)) {
-    abort(c("{.arg family} must have different names.", x = "{.val {family[duplicated(family)]}} occurs again."),
-      "value", call = call)
+    abort(c(
+      "{.arg family} must have different names.",
+      x = "{.val {family[duplicated(family)]}} occurs more than once."
+    ), "value", call = call)
   }
   if (!is.null(grid) && length(family) > 1L) {
     abort(c("{.arg family} must be one preset where a {.arg grid} is given.", x = "It is {.val {family}}."),
@@ -135,15 +150,17 @@ check_family <- function(family, grid, task, call) {
   refused <- family[!vapply(search_families[family], function(preset) kind %in% preset$kinds, NA)]
   if (length(refused) == 0L) return(invisible())
   abort(c(
-    "{.arg family} must take the input of the {.arg task}.",
-    x = "{.val {refused}} {?does/do} not take {describe_input(task$input)}.",
-    i = if (kind == "vector") "Tasks take an {.arg input}, such as {.code input_sequence({input_size(task$input)})}."
+    "{.arg family} must have networks that accept the input of {.arg task}.",
+    x = "{.val {refused}} {?does/do} not accept {describe_input(task$input)}.",
+    i = if (kind == "vector")
+      "Create the task with an {.arg input}, such as {.code input_sequence({input_size(task$input)})}."
   ), "shape", call = call)
 }
 
 # ---- a function over a grid ----------------------------------------------------------------------
 
-# A candidate for each row of `grid`; one that cannot be built has the error instead.
+# One candidate for each row of `grid`; a candidate that cannot be built has an error instead of a network. `label` puts
+# the family in front of the names of candidates. Equal names are numbered.
 grid_candidates <- function(build, grid, task, family, call, label = FALSE) {
   takes <- names(formals(build))
   grid <- check_grid(grid, takes, family, call)
@@ -155,15 +172,16 @@ grid_candidates <- function(build, grid, task, family, call, label = FALSE) {
       check_network(do.call(build, c(list(new_network(task$input)), arguments, own)), arg = "family()"),
       error = function(e) flat_message(e)
     )
-    outcome <- if (is.character(built)) list(error = built) else list(network = built)
-    c(list(family = family, arguments = arguments), outcome)
+    if (is.character(built)) new_candidate(family, arguments, error = built) else
+      new_candidate(family, arguments, built)
   })
   names <- vapply(rows, function(row) candidate_name(row$arguments, if (label || length(grid) == 0L) family), "")
   again <- stats::ave(seq_along(names), names, FUN = seq_along)
   stats::setNames(rows, paste0(names, ifelse(again > 1L, paste0(" #", again), "")))
 }
 
-# "conv filters=2 kernel=5"; texts say themselves what they are: "recurrent units=2 elman".
+# A name such as "conv filters=2 kernel=5"; arguments that are texts are shown without their names, as in "recurrent
+# units=2 elman".
 candidate_name <- function(arguments, family = NULL) {
   said <- vapply(arguments, argument_text, "")
   own <- vapply(arguments, is.character, NA)
@@ -171,7 +189,7 @@ candidate_name <- function(arguments, family = NULL) {
   paste(c(family, said), collapse = " ")
 }
 
-# One value, or several with dashes between them.
+# The text of one value, or of several values with dashes between them.
 argument_text <- function(x) {
   if (is.function(x)) return("function")
   paste(vapply(as.list(x), function(v) paste(format(v, digits = 4), collapse = "-"), ""), collapse = "-")
@@ -180,7 +198,7 @@ argument_text <- function(x) {
 check_grid <- function(grid, takes, family, call) {
   if (!is.data.frame(grid) || nrow(grid) == 0L) {
     abort(c(
-      "{.arg grid} must be a data frame with a row for each candidate, its columns arguments of {.arg family}.",
+      "{.arg grid} must be a data frame with one row per candidate and columns that are arguments of {.arg family}.",
       x = "It is {show_value(grid)}."
     ), "type", call = call)
   }
@@ -210,12 +228,12 @@ given_candidates <- function(networks, grid, call) {
     abort(c("{.arg grid} must be {.code NULL} for networks that are given.", x = "It is {show_value(grid)}."),
       "value", call = call)
   }
-  lapply(networks, function(network) list(family = NA_character_, arguments = list(), network = network))
+  lapply(networks, function(network) new_candidate(NA_character_, list(), network))
 }
 
 # ---- the budget ----------------------------------------------------------------------------------
 
-# Candidates that the user asked for and that are above the budget stay, with that as their error.
+# Candidates above the budget are kept with an error, so that results list them. No candidate within it is an error.
 within_budget <- function(found, budget, call) {
   sizes <- candidate_sizes(found)
   if (all(sizes > budget)) abort_budget(found, budget, call)
@@ -227,7 +245,7 @@ within_budget <- function(found, budget, call) {
   found
 }
 
-# Parameters; Inf where there is no network.
+# Numbers of parameters, Inf for candidates without a network.
 candidate_sizes <- function(found) {
   vapply(found, function(x) if (is.null(x$network)) Inf else n_params(x$network), 0)
 }
@@ -235,12 +253,14 @@ candidate_sizes <- function(found) {
 abort_budget <- function(found, budget, call) {
   sizes <- candidate_sizes(found)
   if (all(is.infinite(sizes))) {
-    abort(c("{.arg family} must have a candidate that can be built.", x = "None can. The first: {found[[1L]]$error}"),
-      "value", call = call)
+    abort(c(
+      "{.arg family} must have a candidate that can be built.",
+      x = "The first one has the error: {found[[1L]]$error}"
+    ), "value", call = call)
   }
   least <- which.min(sizes)
   abort(c(
-    "{.arg budget} must be at least {sizes[[least]]}, the parameters of the smallest candidate.",
-    x = "It is {budget}, and the smallest is {.val {names(found)[[least]]}}."
+    "{.arg budget} must be at least {sizes[[least]]}, the number of parameters of the smallest candidate.",
+    x = "It is {budget}. The smallest candidate is {.val {names(found)[[least]]}}."
   ), "budget", call = call)
 }

@@ -1,30 +1,29 @@
-# Checkpoints: a directory with one plain text file per finished run, and a manifest of what was asked.
+# Checkpoints: a directory with one plain text file per finished run, and a manifest of the comparison.
 #
-# Reading takes numbers and texts out of lines of a known form, and never evaluates anything. Every file ends in the
-# md5 sum of what stands above it, and is written beside its place and then renamed, so that it is there whole or not
-# at all: sessions and workers may write at once, and a kill at any moment leaves what was finished. Doubles are written
+# Files are parsed line by line in a fixed format and never evaluated. Every file ends with the md5 sum of the lines
+# above it. It is written under a temporary name and then renamed, so that it is either complete or missing: several
+# sessions and workers can write at the same time, and a kill at any moment loses no finished run. Doubles are written
 # in hexadecimal ("%a"), which is exact.
 #
-# A run belongs to its network, task and replicate by name. Its file states the values that determine it: name and sum
-# of its network and its task, the replicate, its seed, n_obs and the arguments of fit(). Other networks and tasks and
-# the number of replicates are not part of it, so that one directory serves a study that grows. The manifest lists the
-# names and sums of all networks and tasks that were ever asked for, so that a name keeps its values.
-#
-# A store is list(dir, shared, sums): the directory's full path, the lines that all runs share (n_obs and arguments),
-# and the sums of networks and tasks by name.
+# The file of a run is named after its network, task and replicate. It states the values that determine the run: name
+# and fingerprint of its network and its task, the replicate, its seed, n_obs and the arguments of fit(). It does not
+# depend on the other networks and tasks or on the number of replicates, so a comparison can be extended in its
+# directory. The manifest lists names and fingerprints of all networks and tasks of all calls, so that a name cannot
+# change its meaning.
 
 manifest_name <- "capalloc-manifest.txt"
 
-# File names of runs (rows of the design): readable parts of the names, a sum of the whole names, and the replicate.
-run_name <- function(cells) {
-  pair <- paste(cells$network, cells$task, sep = "\r")
+# File names of runs (rows of the design): parts of the names of network and task, the md5 sum of the complete names,
+# and the replicate.
+run_name <- function(design) {
+  pair <- paste(design$network, design$task, sep = "\r")
   first <- which(!duplicated(pair))
   stems <- vapply(first, function(i) {
-    names <- c(cells$network[[i]], cells$task[[i]])
+    names <- c(design$network[[i]], design$task[[i]])
     sum <- text_sum(vapply(names, write_text, ""))
     paste(c("run", file_part(names), substr(sum, 1L, 10L)), collapse = "-")
   }, "")
-  sprintf("%s-%04d.txt", stems[match(pair, pair[first])], cells$replicate)
+  sprintf("%s-%04d.txt", stems[match(pair, pair[first])], design$replicate)
 }
 
 file_part <- function(name) substr(gsub("[^A-Za-z0-9]+", "_", enc2utf8(name), perl = TRUE), 1L, 24L)
@@ -40,7 +39,8 @@ check_checkpoint <- function(checkpoint, arg = "checkpoint", call = rlang::calle
   writable_directory(checkpoint, arg, call)
 }
 
-# Its full path, after a file was really written there: permissions alone do not say.
+# Full path of a directory, which is created if it does not exist. A file is written there as a test, since permissions
+# do not always decide whether that is possible.
 writable_directory <- function(dir, arg, call) {
   if (!dir.exists(dir)) suppressWarnings(dir.create(dir, recursive = TRUE))
   trouble <- if (!dir.exists(dir)) {
@@ -55,19 +55,19 @@ writable_directory <- function(dir, arg, call) {
   ), "file", call = call)
 }
 
-# Without a seed the one of the comparison that is there goes on.
+# The seed of the manifest, for calls without a seed; NULL if there is none.
 stored_seed <- function(dir) {
   lines <- if (!is.null(dir)) read_checked(file.path(dir, manifest_name))$lines
   seed <- read_number(sub("^seed ", "", grep("^seed ", lines, value = TRUE)))
   if (length(seed) == 1L) seed
 }
 
-# list(store, done): reads the runs of this comparison and names the files that are damaged. An intact run with the same
-# names and other values counts as damage only if the manifest lists the values of the present call. Otherwise it is not
-# clear which of the two comparisons the directory belongs to, and the directory is refused.
+# Returns a list: `store`, and `done` with the finished runs by row of the design. Damaged files are named in a warning.
+# An intact file of a run with the same names but other values counts as damaged only if the manifest lists the values
+# of the present call. Otherwise it is not clear which of the two comparisons the directory belongs to: an error.
 open_checkpoint <- function(dir, work, call = rlang::caller_env()) {
   asked <- design_lines(work)
-  store <- new_store(dir, work)
+  store <- checkpoint_store(dir, work)
   sweep_unfinished(dir)
   manifest <- read_checked(file.path(dir, manifest_name))
   if (is.null(manifest$damage)) check_manifest(manifest$lines, asked, dir, call)
@@ -82,13 +82,18 @@ open_checkpoint <- function(dir, work, call = rlang::caller_env()) {
   list(store = store, done = found$runs)
 }
 
-new_store <- function(dir, work) {
-  list(
-    dir = dir, shared = shared_lines(work),
-    sums = list(network = vapply(work$networks, fingerprint, ""), task = vapply(work$tasks, fingerprint, ""))
-  )
+# A checkpoint that is open:
+#   dir     full path of its directory
+#   shared  the lines that the files of all runs share: n_obs and the arguments of fit()
+#   sums    list(network, task): fingerprints by name
+new_store <- function(dir, shared, sums) list(dir = dir, shared = shared, sums = sums)
+
+checkpoint_store <- function(dir, work) {
+  sums <- list(network = vapply(work$networks, fingerprint, ""), task = vapply(work$tasks, fingerprint, ""))
+  new_store(dir, shared_lines(work), sums)
 }
 
+# Raises an error for files of runs with other values, see open_checkpoint(). `found` is the result of read_runs().
 check_foreign <- function(found, store, design, manifest, call) {
   foreign <- which(found$foreign)
   vouched <- vapply(foreign, function(row) all(named_lines(store, design[row, ]) %in% manifest$lines), NA)
@@ -99,24 +104,25 @@ check_foreign <- function(found, store, design, manifest, call) {
     "{.arg checkpoint} must be empty or hold this comparison.",
     x = "{.file {file.path(store$dir, name)}} {found$damage[[name]]}.",
     x = if (!is.null(manifest$damage)) "{.file {manifest_name}} {manifest$damage}.",
-    i = "Give another directory, or delete this one to begin anew."
+    i = "Use another directory, or delete this one to start again."
   ), "checkpoint", call = call)
 }
 
-# Files that a kill left half written. Writing one takes no hour.
+# Deletes temporary files of writes that were interrupted. They are older than an hour, so that no write of another
+# session is in progress.
 sweep_unfinished <- function(dir) {
   left <- list.files(dir, "^writing-", full.names = TRUE)
   unlink(left[which(difftime(Sys.time(), file.mtime(left), units = "hours") > 1)])
 }
 
-# Of a file that is there and cannot be trusted; one that is not there is not damaged.
+# Whether the result of read_checked() or read_run() is that of a file that exists but is damaged.
 is_damaged <- function(read) !is.null(read$damage) && read$damage != "is missing"
 
 warn_damage <- function(damage, dir) {
   shown <- damage[seq_len(min(length(damage), 10L))]
   said <- stats::setNames(gsub("([{}])", "\\1\\1", paste0(names(shown), ": ", shown)), rep("x", length(shown)))
   warn(c(
-    "{.file {dir}} has {length(damage)} damaged file{?s}, which {?is/are} made again:",
+    "{.file {dir}} has {length(damage)} damaged file{?s}, which {?is/are} computed again:",
     said,
     if (length(damage) > length(shown)) c(i = "... and {length(damage) - length(shown)} more.")
   ), "checkpoint", damaged = names(damage))
@@ -124,7 +130,7 @@ warn_damage <- function(damage, dir) {
 
 # ---- the manifest --------------------------------------------------------------------------------
 
-# What was asked, a line each: `what value`, or `what "name" sum`.
+# The lines of the manifest for a comparison: `kind value`, or `kind "name" fingerprint`.
 design_lines <- function(work) {
   named <- function(what, list) {
     paste(what, vapply(names(list), write_text, ""), vapply(list, fingerprint, ""))
@@ -135,7 +141,7 @@ design_lines <- function(work) {
   )
 }
 
-# Those that all runs share.
+# The lines that the files of all runs share: n_obs and the arguments of fit(), sorted by name.
 shared_lines <- function(work) {
   given <- Filter(Negate(is.null), work$fitting)
   given <- given[order(as.character(names(given)), method = "radix")]
@@ -151,8 +157,9 @@ manifest_head <- "capalloc checkpoint 2"
 
 made_with <- function() paste("made with capalloc", own_version())
 
-# Adds what was asked to the lines that are `there`. Two sessions may write at once, and the last one wins: each reads
-# the result, and adds its own lines again where the other has overwritten them.
+# Adds the lines `asked` to the lines `there` of the manifest. If two sessions write at the same time, the later file
+# replaces the other. Each session therefore reads the file again and adds its lines until they are there, at most 20
+# times.
 write_manifest <- function(store, asked, there, replace, call) {
   path <- file.path(store$dir, manifest_name)
   for (attempt in 1:20) {
@@ -172,26 +179,27 @@ write_manifest <- function(store, asked, there, replace, call) {
   }
 }
 
-# The seed, n_obs and the arguments must be the same; names that are on one side only may be added.
+# Raises an error if a manifest differs from this comparison in its seed, n_obs, arguments or the values of a network or
+# task. Networks and tasks that only one of them has are allowed.
 check_manifest <- function(lines, asked, dir, call) {
   if (!identical(lines[1L], manifest_head)) {
     abort(c(
       "{.arg checkpoint} must be a directory that this version of capalloc can read.",
       x = "{.file {file.path(dir, manifest_name)}} begins with {.val {lines[1L]}}.",
-      i = "Give another directory, or delete this one to begin anew."
+      i = "Use another directory, or delete this one to start again."
     ), "checkpoint", call = call)
   }
   differs <- gsub("([{}])", "\\1\\1", design_differences(lines[-(1:2)], asked))
   if (length(differs) == 0L) return(invisible())
   abort(c(
     "{.arg checkpoint} must be empty or hold this comparison.",
-    x = "{.file {dir}} holds another one, which differs in:",
+    x = "{.file {dir}} holds another comparison, which differs in:",
     stats::setNames(differs, rep("*", length(differs))),
-    i = "Give another directory, or delete this one to begin anew."
+    i = "Use another directory, or delete this one to start again."
   ), "checkpoint", call = call)
 }
 
-# `made` are the first lines of the runs that were read, which say by which version.
+# Warns of runs of another version. `made` are the lines "made with ..." of the files that were read.
 warn_version <- function(made, dir) {
   other <- setdiff(made, made_with())
   if (length(other) == 0L) return(invisible())
@@ -201,8 +209,8 @@ warn_version <- function(made, dir) {
   ), "checkpoint")
 }
 
-# In the words of the call, such as "`seed`: 1 there, 2 here". Networks and tasks may be on one side only where
-# `extended` is TRUE.
+# Texts of the differences between lines of a file and of this call, such as "`seed`: 1 there, 2 here". With `extended`,
+# networks and tasks that only one side has are no differences.
 design_differences <- function(there, here, extended = TRUE) {
   there <- design_fields(there)
   here <- design_fields(here)
@@ -214,13 +222,14 @@ design_differences <- function(there, here, extended = TRUE) {
     if (grepl("^`(replicate|n_obs|seed)`$", field)) {
       return(paste(show_number(there[[field]]), "there,", show_number(here[[field]]), "here"))
     }
-    "another one there"
+    "a different value there"
   }, "")
   differs <- differs[differs != ""]
   if (length(differs) > 0L) paste0(names(differs), ": ", differs)
 }
 
-# Named by the argument; a name's value is the sum.
+# The values of lines of a manifest or a run, named by the arguments of the call, such as `networks$dense`. The value of
+# a network, task or further argument is its fingerprint.
 design_fields <- function(lines) {
   kind <- sub(" .*", "", lines)
   rest <- sub("^[^ ]* ", "", lines)
@@ -239,47 +248,47 @@ show_number <- function(text) {
 
 # ---- runs ----------------------------------------------------------------------------------------
 
-# A run of one row of the design, `cell`, from the store or, where it has none, from `code`, written at once. NULL for
-# `store` keeps nothing.
-stored_run <- function(store, cell, code) {
+# The run of the design's row `key`, read from the store. If the store does not have it, `code` is evaluated and the run
+# is written. With NULL for `store`, nothing is read or written.
+stored_run <- function(store, key, code) {
   if (is.null(store)) return(code)
-  found <- read_run(store, cell)
+  found <- read_run(store, key)
   if (is.null(found$damage)) return(found$run)
   run <- code
-  write_run(store, cell, run)
+  write_run(store, key, run)
   run
 }
 
-# Whether it was written. A worker on another machine may not see the directory.
-write_run <- function(store, cell, run) {
+# Whether a run could be written. A worker on another machine may have no access to the directory.
+write_run <- function(store, key, run) {
   if (!file.exists(file.path(store$dir, manifest_name))) return(FALSE)
-  write_checked(file.path(store$dir, run_name(cell)), run_lines(store, cell, run))
+  write_checked(file.path(store$dir, run_name(key)), run_lines(store, key, run))
 }
 
 run_head <- "capalloc run 2"
 
-run_lines <- function(store, cell, run) {
+run_lines <- function(store, key, run) {
   values <- vapply(names(run_columns), function(column) {
     paste(column, write_value(as_column(run$row[[column]], column)))
   }, "")
   c(
-    run_head, made_with(), cell_lines(store, cell), values, paste("allocation", length(run$allocation)),
+    run_head, made_with(), key_lines(store, key), values, paste("allocation", length(run$allocation)),
     write_number(run$allocation)
   )
 }
 
-# What determines a run, a line each.
-cell_lines <- function(store, cell) {
+# The lines of the values that determine a run.
+key_lines <- function(store, key) {
   c(
-    named_lines(store, cell), paste("replicate", write_number(cell$replicate)), paste("seed", write_number(cell$seed)),
+    named_lines(store, key), paste("replicate", write_number(key$replicate)), paste("seed", write_number(key$seed)),
     store$shared
   )
 }
 
-named_lines <- function(store, cell) {
+named_lines <- function(store, key) {
   c(
-    paste("network", write_text(cell$network), store$sums$network[[cell$network]]),
-    paste("task", write_text(cell$task), store$sums$task[[cell$task]])
+    paste("network", write_text(key$network), store$sums$network[[key$network]]),
+    paste("task", write_text(key$task), store$sums$task[[key$task]])
   )
 }
 
@@ -288,8 +297,8 @@ as_column <- function(x, column) {
   x
 }
 
-# list(runs, damage, foreign, made): runs by row of the design, NULL where there is none; what is wrong with files, by
-# name; which rows have an intact file of other values; and the versions that made the runs.
+# Returns a list: `runs` by row of the design, NULL where there is no intact file; `damage`, texts by file name;
+# `foreign`, whether a row has an intact file of a run with other values; `made`, the lines "made with ..." of all runs.
 read_runs <- function(store, design) {
   n <- nrow(design)
   runs <- vector("list", n)
@@ -307,35 +316,37 @@ read_runs <- function(store, design) {
   list(runs = runs, damage = damage, foreign = foreign, made = made)
 }
 
-# list(run, made), or list(damage) with what is wrong, and `foreign` TRUE when it is intact and of other values.
-read_run <- function(store, cell) {
-  read <- read_checked(file.path(store$dir, run_name(cell)))
+# Returns list(run, made) of an intact file, `made` the line "made with ...". Else list(damage), a text, with `foreign`
+# TRUE for an intact file of a run with other values.
+read_run <- function(store, key) {
+  read <- read_checked(file.path(store$dir, run_name(key)))
   if (!is.null(read$damage)) return(read)
   lines <- read$lines
-  determined <- cell_lines(store, cell)
-  if (length(lines) < 3L || lines[[1L]] != run_head) return(list(damage = "is not a run's file"))
+  determined <- key_lines(store, key)
+  if (length(lines) < 3L || lines[[1L]] != run_head) return(list(damage = "is not the file of a run"))
   values <- 2L + length(determined) + seq_along(run_columns)
   counted <- max(values) + 1L
   if (!identical(lines[2L + seq_along(determined)], determined)) return(other_run(lines, determined))
-  if (length(lines) < counted) return(list(damage = "has a line that is not of its form"))
+  if (length(lines) < counted) return(list(damage = "has a line that is not in its format"))
   row <- Map(read_field, lines[values], names(run_columns), run_columns)
   names(row) <- names(run_columns)
   allocation <- read_number(lines[-seq_len(counted)])
   whole <- identical(lines[[counted]], paste("allocation", length(lines) - counted)) &&
     !is.null(allocation) && !any(vapply(row, is.null, NA))
-  if (!whole) return(list(damage = "has a line that is not of its form"))
-  list(run = list(row = row, allocation = if (length(allocation) > 0L) allocation), made = lines[[2L]])
+  if (!whole) return(list(damage = "has a line that is not in its format"))
+  list(run = new_run(row, if (length(allocation) > 0L) allocation), made = lines[[2L]])
 }
 
-# The lines that determine a run end where its columns begin.
+# The result of read_run() for a file whose lines differ from `determined`. The lines that determine a run end where its
+# columns begin.
 other_run <- function(lines, determined) {
   end <- grep(paste0("^", names(run_columns)[[1L]], " "), lines)
-  if (length(end) == 0L || end[[1L]] < 4L) return(list(damage = "is not a run's file"))
+  if (length(end) == 0L || end[[1L]] < 4L) return(list(damage = "is not the file of a run"))
   differs <- design_differences(lines[3L:(end[[1L]] - 1L)], determined, extended = FALSE)
-  list(damage = paste0("is of another run (", paste(differs, collapse = "; "), ")"), foreign = TRUE)
+  list(damage = paste0("holds another run (", paste(differs, collapse = "; "), ")"), foreign = TRUE)
 }
 
-# The value behind `name `, in the type of `like`; NULL when the line is something else.
+# The value of a line "name value", in the type of `like`; NULL if the line does not have this form.
 read_field <- function(line, name, like) {
   if (!startsWith(line, paste0(name, " "))) return(NULL)
   text <- substring(line, nchar(name) + 2L)
@@ -355,7 +366,7 @@ write_value <- function(x) {
   if (is.character(x)) write_text(x) else if (is.logical(x)) as.character(x) else write_number(x)
 }
 
-# Whole numbers in decimal digits, others in hexadecimal: both exact.
+# Doubles as texts, exactly: integers in decimal digits, other numbers in hexadecimal.
 write_number <- function(x) {
   x <- as.double(x)
   whole <- is.finite(x) & abs(x) <= .Machine$integer.max & x == round(x) & !(x == 0 & 1 / x < 0)
@@ -368,7 +379,7 @@ write_number <- function(x) {
   text
 }
 
-# Doubles of texts in that form, NULL when one of them is not.
+# The doubles of texts of write_number(); NULL if one of them does not have that form.
 read_number <- function(text) {
   form <- "^-?(0x[01](\\.[0-9a-f]+)?p[+-][0-9]{1,4}|[0-9]{1,10}|Inf)$"
   special <- text %in% c("NA", "NaN")
@@ -379,7 +390,7 @@ read_number <- function(text) {
   value
 }
 
-# One line in quotes, of any text; NA without them.
+# A text as one line in quotes, with backslashes, newlines and carriage returns escaped; NA without quotes.
 write_text <- function(x) {
   if (is.na(x)) return("NA")
   x <- gsub("\\", "\\\\", enc2utf8(x), fixed = TRUE)
@@ -387,13 +398,13 @@ write_text <- function(x) {
   paste0("\"", gsub("\r", "\\r", x, fixed = TRUE), "\"")
 }
 
-# NULL when it is not in that form.
+# The text of a line of write_text(); NULL if it does not have that form.
 read_text <- function(text) {
   if (text == "NA") return(NA_character_)
   inside <- "^\"(([^\\\\]|\\\\[\\\\nr])*)\"$"
   if (!grepl(inside, text)) return(NULL)
   text <- sub(inside, "\\1", text)
-  # each backslash with what follows it, from the left
+  # pairs of a backslash and the next character, from the left
   at <- gregexpr("\\\\.", text)
   regmatches(text, at) <- lapply(regmatches(text, at), function(pair) {
     unname(c(`\\\\` = "\\", `\\n` = "\n", `\\r` = "\r")[pair])
@@ -403,8 +414,8 @@ read_text <- function(text) {
 
 # ---- files ---------------------------------------------------------------------------------------
 
-# Writes lines and their sum beside the place, then renames; whether that worked. With replace = FALSE a file that is
-# there already stays.
+# Writes lines and their md5 sum to a temporary file and renames it; returns whether that succeeded. With replace =
+# FALSE an existing file is kept; with keep = FALSE the temporary file is only written, as a test.
 write_checked <- function(path, lines, replace = TRUE, keep = TRUE) {
   beside <- tempfile("writing-", dirname(path))
   on.exit(unlink(beside))
@@ -418,18 +429,19 @@ write_checked <- function(path, lines, replace = TRUE, keep = TRUE) {
   )
 }
 
-# A second name for a file is refused where the name is taken, which renaming is not; some file systems have none.
+# Moves the file `beside` to `path`; returns whether that succeeded. Renaming would replace an existing file. A hard
+# link fails if the name exists, so it is tried first with replace = FALSE; some file systems have no hard links.
 put_in_place <- function(beside, path, replace) {
   if (!replace && (file.link(beside, path) || file.exists(path))) return(TRUE)
   file.rename(beside, path)
 }
 
-# list(lines), or list(damage) with what is wrong.
+# Returns list(lines) of an intact file, without the line of its md5 sum, else list(damage), a text.
 read_checked <- function(path) {
   size <- file.size(path)
   if (is.na(size)) return(list(damage = "is missing"))
   if (size == 0) return(list(damage = "is empty"))
-  if (size > 2^30) return(list(damage = "is too large"))
+  if (size > file_bytes) return(list(damage = "is too large"))
   bytes <- tryCatch(suppressWarnings(readBin(path, "raw", size)), error = function(e) NULL)
   if (is.null(bytes) || dir.exists(path)) return(list(damage = "cannot be read"))
   if (any(bytes == 0L)) return(list(damage = "is not text"))
@@ -439,9 +451,9 @@ read_checked <- function(path) {
   lines <- strsplit(text, "\n", fixed = TRUE)[[1L]]
   sum <- lines[length(lines)]
   if (!grepl("^md5 [0-9a-f]{32}$", sum) || !endsWith(text, paste0(sum, "\n"))) {
-    return(list(damage = "is cut short, or has no sum"))
+    return(list(damage = "is truncated, or has no checksum"))
   }
   lines <- lines[-length(lines)]
-  if (sum != paste("md5", text_sum(lines))) return(list(damage = "is not what was written (its sum differs)"))
+  if (sum != paste("md5", text_sum(lines))) return(list(damage = "was changed (its checksum differs)"))
   list(lines = lines)
 }

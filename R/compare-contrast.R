@@ -1,11 +1,12 @@
-# Contrasts of architectures: differences of a metric between pairs of them, with tests.
+# Contrasts of architectures: differences of a metric between pairs of architectures, with tests.
 #
-# The unit of a contrast is what can be taken as independent and as drawn from what one wants to speak of.
-# Replicates of one task say nothing of other tasks, so over several tasks there is one difference for each, the
-# mean over its replicates. Within one task the units are its replicates, paired by the sample they share.
+# The units of a contrast are observations that are independent samples of the population of interest. Replicates of one
+# task are no evidence about other tasks, so over several tasks each task is a unit, with one difference: the mean over
+# its replicates. Within one task the units are its replicates, paired by the sample that they share.
 #
-# A test takes the differences d (one per unit) and gives list(estimate, conf.low, conf.high, statistic, p.value,
-# reason): NA and a reason where there can be no number.
+# A test such as t_contrast() has the differences d, one per unit, as argument and returns a list: `estimate`,
+# `conf.low`, `conf.high`, `statistic`, `p.value`, `method` and `reason`. A number that cannot be computed is NA, and
+# `reason` is the text of the cause, else NA.
 
 #' Contrast architectures
 #'
@@ -94,25 +95,36 @@ contrast_architectures <- function(cmp, metric = "excess_loss", test = c("t", "w
                                    rho = 0, direction = NULL, ...) {
   check_dots(...)
   check_comparison(cmp)
-  about <- new_metric(cmp, metric, direction)
+  metric <- comparison_metric(cmp, metric, direction)
   test <- check_choice(test, c("t", "wilcoxon", "bayes", "friedman"))
   by <- check_choice(by, c("all", "task"))
   control <- check_control(control, cmp)
-  setting <- list(
-    test = test, control = control, adjust = check_adjust(adjust, test, control),
-    level = check_number(level, min = 0, max = 1, open = TRUE), rope = check_number(rope, min = 0),
-    rho = check_rho(rho), direction = about$direction
+  setting <- new_contrast_setting(
+    test, control, check_adjust(adjust, test, control), check_number(level, min = 0, max = 1, open = TRUE),
+    check_number(rope, min = 0), check_rho(rho), metric$direction
   )
   paired <- shares_samples(cmp)
   check_units(cmp, by, paired)
-  warn_not_comparable(cmp, about$name)
+  warn_not_comparable(cmp, metric$name)
   warn_pairing(cmp, by, paired)
-  blocks <- contrast_blocks(about, by, paired)
+  blocks <- contrast_blocks(metric, by, paired)
   made <- lapply(blocks, if (test == "friedman") friedman_contrast else paired_contrast, setting = setting)
-  new_contrast(made, blocks, about, by, setting)
+  new_contrast(made, blocks, metric, by, setting)
 }
 
-# ---- what is asked ------------------------------------------------------------------------------------
+# The arguments of contrast_architectures() that the tests use:
+#   test       "t", "wilcoxon", "bayes" or "friedman"
+#   control    name of the network that all others are contrasted with, NULL for all pairs
+#   adjust     adjustment of p-values: one of stats::p.adjust.methods or "nemenyi"
+#   level      level of intervals
+#   rope       half the width of the region of practical equivalence
+#   rho        correlation between the differences of two units
+#   direction  of the metric, see new_metric()
+new_contrast_setting <- function(test, control, adjust, level, rope, rho, direction) {
+  list(test = test, control = control, adjust = adjust, level = level, rope = rope, rho = rho, direction = direction)
+}
+
+# ---- arguments ----------------------------------------------------------------------------------------
 
 check_control <- function(control, cmp, call = rlang::caller_env()) {
   names <- names(cmp$networks)
@@ -135,18 +147,21 @@ check_adjust <- function(adjust, test, control, call = rlang::caller_env()) {
 check_rho <- function(rho, call = rlang::caller_env()) {
   rho <- check_number(rho, min = 0, max = 1, arg = "rho", call = call)
   if (rho < 1) return(rho)
-  abort(c("{.arg rho} must be below 1.", x = "It is {rho}: all units are one."), "value", call = call)
+  abort(c(
+    "{.arg rho} must be below 1.",
+    x = "It is {rho}: all units would have the same difference."
+  ), "value", call = call)
 }
 
-# One task and one replicate have no second difference. (With `n_obs = Inf` more replicates have none either:
-# that is an estimate with a reason.)
+# Raises an error if there is only one unit because of a single replicate. With `n_obs = Inf` more replicates would not
+# help; then the result has an estimate, no test, and a reason.
 check_units <- function(cmp, by, paired, call = rlang::caller_env()) {
   replicates <- length(unique(cmp$runs$replicate))
   if (replicates > 1L || !paired || (by == "all" && length(cmp$tasks) > 1L)) return(invisible())
   abort(c(
     "{.arg cmp} must have two replicates or more to contrast architectures within a task.",
     x = "It has {replicates}.",
-    i = "Compare with {.code replicates = 10}, or over several tasks."
+    i = "Run the comparison with {.code replicates = 10}, or with several tasks."
   ), "value", call = call)
 }
 
@@ -154,57 +169,63 @@ warn_pairing <- function(cmp, by, paired) {
   within <- by == "task" || length(cmp$tasks) == 1L
   if (!paired) {
     warn(c(
-      "Architectures are paired by task alone: their replicates share no sample.",
+      "Architectures are paired only by task, since their replicates share no sample.",
       i = if (is.infinite(cmp$n_obs)) "With {.code n_obs = Inf} replicates vary only the starting weights." else
-        "Within a replicate their seeds differ.",
-      i = if (within) "Within one task that leaves an estimate and no test."
+        "Their seeds differ within a replicate.",
+      i = if (within) "Within one task there is then an estimate, but no test."
     ), "pairing")
   } else if (within && length(data_tasks(cmp)) > 0L) {
     warn(c(
       "Replicates of {.val {data_tasks(cmp)}} resample the same rows: they are not independent samples.",
-      i = "Intervals speak of these rows alone; {.arg rho} can allow for it."
+      i = "Intervals are conditional on these rows; {.arg rho} can account for the correlation of replicates."
     ), "resampled")
   }
 }
 
 # ---- units --------------------------------------------------------------------------------------------
 
-# A block for all tasks, or one for each: list(task, units, of, tolerance, pair, table, spread).
-#   pair(a, b)  units x 2: the values of two networks, from what both have
-#   table       units x networks, from what all have
-#   tolerance   units: what the metric is known to
-#   spread      units x networks: what each value is known to
-contrast_blocks <- function(about, by, paired) {
-  tasks <- dimnames(about$values)$task
-  if (by == "all" && length(tasks) > 1L) return(list(block_of_tasks(about, paired)))
-  lapply(tasks, function(task) block_of_replicates(about, task, paired))
+# The values of a metric on the units of one test. Blocks are stored in results, with these names:
+#   task        name of the task, NA for a block over all tasks
+#   of          what a unit is: "task" or "replicate"
+#   units       names of the units
+#   tolerance   of each unit: smaller differences count as zero
+#   pair(a, b)  units x 2: values of two networks, means over the replicates that have both
+#   table       units x networks: values of all, means over the replicates that have all
+#   spread      units x networks: uncertainty of each value
+new_contrast_block <- function(task, of, units, tolerance, pair, table, spread) {
+  list(task = task, of = of, units = units, tolerance = tolerance, pair = pair, table = table, spread = spread)
 }
 
-block_of_tasks <- function(about, paired) {
-  list(
-    task = NA_character_, of = "task", units = dimnames(about$values)$task, tolerance = about$resolution,
-    pair = function(a, b) task_means(about$values[, , c(a, b), drop = FALSE], paired),
-    table = task_means(about$values, paired), spread = task_means(about$spread)
-  )
+# One block whose units are the tasks, or one block for each task.
+contrast_blocks <- function(metric, by, paired) {
+  tasks <- dimnames(metric$values)$task
+  if (by == "all" && length(tasks) > 1L) return(list(block_of_tasks(metric, paired)))
+  lapply(tasks, function(task) block_of_replicates(metric, task, paired))
 }
 
-# One task: its replicates, or where they share nothing their mean.
-block_of_replicates <- function(about, task, paired) {
+# A block for all tasks, whose values are means over replicates.
+block_of_tasks <- function(metric, paired) {
+  values <- metric$values
+  pair <- function(a, b) task_means(values[, , c(a, b), drop = FALSE], paired)
+  new_contrast_block(NA_character_, "task", dimnames(values)$task, metric$tolerance, pair, task_means(values, paired),
+    task_means(metric$uncertainty))
+}
+
+# A block for one task. Its units are the replicates, or where these share no sample the task with means over them.
+block_of_replicates <- function(metric, task, paired) {
   by_unit <- function(values) {
     values <- values[, task, , drop = FALSE]
     if (paired) matrix(values, nrow(values), dimnames = dimnames(values)[c(1L, 3L)]) else task_means(values)
   }
-  table <- by_unit(about$values)
-  list(
-    task = task, of = if (paired) "replicate" else "task", units = rownames(table),
-    tolerance = rep(about$resolution[[task]], nrow(table)), pair = function(a, b) table[, c(a, b), drop = FALSE],
-    table = table, spread = by_unit(about$spread)
-  )
+  table <- by_unit(metric$values)
+  pair <- function(a, b) table[, c(a, b), drop = FALSE]
+  new_contrast_block(task, if (paired) "replicate" else "task", rownames(table),
+    rep(metric$tolerance[[task]], nrow(table)), pair, table, by_unit(metric$uncertainty))
 }
 
 # ---- one test per pair --------------------------------------------------------------------------------
 
-# list(rows): a data frame with one row per pair.
+# Returns list(rows): a data frame with one row per pair.
 paired_contrast <- function(block, setting) {
   pairs <- contrast_pairs(colnames(block$table), setting$control)
   rows <- lapply(seq_len(nrow(pairs)), function(i) {
@@ -214,7 +235,8 @@ paired_contrast <- function(block, setting) {
   list(rows = stack_frames(lapply(rows, light_frame)))
 }
 
-# list(d, tolerance) of the units that both have; what is within the resolution is zero.
+# Returns a list with one entry for each unit that has both networks: `d`, the differences a - b, zero where at most the
+# tolerance or the sum of the two uncertainties; `tolerance`, the larger of these two.
 block_differences <- function(block, a, b) {
   values <- block$pair(a, b)
   d <- values[, 1L] - values[, 2L]
@@ -223,6 +245,7 @@ block_differences <- function(block, a, b) {
   list(d = unname(d[!is.na(d)]), tolerance = tolerance[!is.na(d)])
 }
 
+# The columns of one pair: result of the test, or of no_contrast(), and the number of units n.
 test_differences <- function(differences, block, setting) {
   d <- differences$d
   test <- switch(setting$test, t = t_contrast, wilcoxon = wilcoxon_contrast, bayes = bayes_contrast)
@@ -231,7 +254,7 @@ test_differences <- function(differences, block, setting) {
   c(out, list(n = length(d)))
 }
 
-# NA, or why these differences have no standard error.
+# NA, or the text of why these differences have no standard error.
 no_test_reason <- function(d, tolerance, of) {
   n <- length(d)
   if (n == 0L) return(paste0("no ", of, " has both"))
@@ -258,7 +281,7 @@ test_names <- c(
   friedman = "Friedman rank sum test"
 )
 
-# Standard error of a mean of n differences with correlation rho (Nadeau and Bengio).
+# Standard error of the mean of n differences with correlation rho (Nadeau and Bengio 2003).
 correlated_error <- function(d, rho) sqrt(1 / length(d) + rho / (1 - rho)) * stats::sd(d)
 
 t_contrast <- function(d, setting) {
@@ -275,7 +298,7 @@ t_contrast <- function(d, setting) {
 
 # Two warnings of wilcox.test() are muffled. Ties and zeros prevent exact p-values, which the column `method` reports.
 # The confidence level may not be attainable: the widest interval, from the least to the largest of n differences, has
-# level 1 - 2^(1-n).
+# level 1 - 2^(1-n). Then the limits are NA.
 wilcoxon_contrast <- function(d, setting) {
   out <- suppressWarnings(stats::wilcox.test(d, conf.int = TRUE, conf.level = setting$level))
   reached <- 2^(1 - sum(d != 0)) <= 1 - setting$level + 1e-12 && all(is.finite(out$conf.int))
@@ -287,7 +310,7 @@ wilcoxon_contrast <- function(d, setting) {
   )
 }
 
-# Corani and Benavoli: Student t with n - 1 degrees of freedom.
+# Posterior of the mean difference (Corani and Benavoli 2015): Student t with n - 1 degrees of freedom.
 bayes_contrast <- function(d, setting) {
   df <- length(d) - 1
   scale <- correlated_error(d, setting$rho)
@@ -303,7 +326,8 @@ bayes_contrast <- function(d, setting) {
 
 # ---- the result ---------------------------------------------------------------------------------------
 
-new_contrast <- function(made, blocks, about, by, setting) {
+# `made` are the results of the tests, one per block.
+new_contrast <- function(made, blocks, metric, by, setting) {
   tasks <- vapply(blocks, function(block) block$task, "")
   rows <- stack_frames(lapply(made, function(x) x$rows))
   per_block <- vapply(made, function(x) nrow(x$rows), 0L)
@@ -314,17 +338,18 @@ new_contrast <- function(made, blocks, about, by, setting) {
     list(adj.p.value = adjusted),
     as.list(rows[intersect(names(rows), c("prob_less", "prob_rope", "prob_greater"))]),
     list(
-      n = rows$n, better = better_group(rows, about$direction, setting$test), method = rows$method,
+      n = rows$n, better = better_group(rows, metric$direction, setting$test), method = rows$method,
       alternative = rep("two.sided", nrow(rows)), reason = rows$reason
     )
   )
   new_frame(columns, "ca_contrast",
-    metric = about$name, setting = setting, by = by, of = blocks[[1L]]$of, tasks = tasks, blocks = blocks,
+    metric = metric$name, setting = setting, by = by, of = blocks[[1L]]$of, tasks = tasks, blocks = blocks,
     global = lapply(made, function(x) x$global), ranks = lapply(made, function(x) x$ranks)
   )
 }
 
-# Of a difference of ranks the lower is better, whatever the metric's direction.
+# The better network of each pair, by the sign of the estimate; NA without a direction or for an estimate of zero. A
+# lower rank is better for every metric with a direction.
 better_group <- function(rows, direction, test) {
   if (direction == "none") return(rep(NA_character_, nrow(rows)))
   first_is_less <- if (direction == "lower" || test == "friedman") rows$estimate < 0 else rows$estimate > 0
@@ -354,7 +379,7 @@ contrast_headline <- function(x) {
     "by ", attr(x, "of"))
 }
 
-# What the numbers are, a line each.
+# Lines of text that describe the estimates, intervals and p-values.
 contrast_notes <- function(x) {
   setting <- attr(x, "setting")
   percent <- paste0(100 * setting$level, "%")
@@ -365,7 +390,7 @@ contrast_notes <- function(x) {
     paste0("p-values adjusted by ", setting$adjust, " over ", count_text(nrow(x), "row"))
   if (setting$test != "friedman") {
     return(paste0("estimate: ", if (setting$test == "t") "mean" else "pseudomedian",
-      " of group1 - group2; ", percent, " intervals, each by itself; ", p,
+      " of group1 - group2; ", percent, " intervals, not simultaneous; ", p,
       if (setting$rho > 0) paste0("; rho ", format(setting$rho))))
   }
   c(paste0("estimate: difference of mean ranks; ", percent, " intervals, simultaneous; ", p), global_notes(x))

@@ -1,9 +1,10 @@
-# The difference of two architectures' capacity profiles.
+# The difference of two capacity profiles.
 #
-# d_r (a vector over inputs) is the difference of replicate r, R of them on each task. Bands are mean +- q s / sqrt(R):
-# pointwise q is Student's, simultaneous q the quantile of max_j |t_j| over all inputs of all tasks, by
-# bootstrap of replicates, or Bonferroni's where that is less. The global test flips the signs of replicates: under
-# the hypothesis that a and b allocate alike, d_r and -d_r have the same law.
+# d_r (a vector over inputs) is the difference in replicate r, of R replicates on a task. Bands are mean +- q s /
+# sqrt(R). The pointwise q is Student's quantile. The simultaneous q is the quantile of max_j |t_j| over all inputs of
+# all tasks, from a bootstrap over replicates, or Bonferroni's quantile where that is less. The global test flips the
+# signs of replicates: under the null hypothesis that a and b have the same allocation, d_r and -d_r have the same
+# distribution.
 
 #' The difference of two capacity profiles
 #'
@@ -67,12 +68,21 @@ capacity_difference <- function(cmp, a = NULL, b = NULL, share = FALSE, level = 
   profiles <- check_both(profiles, two)
   seeds <- derive_seeds(seed, 2L)
   quantile <- band_quantile(profiles, level, times, seeds[[1L]])
-  new_difference(profiles, cmp, two, list(
-    share = share, level = level, times = times, seed = seed, quantile = quantile, flips = seeds[[2L]]
-  ))
+  new_difference(profiles, cmp, two, new_difference_setting(share, level, times, seed, quantile, seeds[[2L]]))
 }
 
-# Names of two different architectures.
+# How a difference was computed:
+#   share     whether capacities are shares of their totals
+#   level     level of the bands
+#   times     number of bootstrap draws, and of sign flips
+#   seed      the seed that all others are derived from
+#   quantile  of the simultaneous band, NA where nothing varies
+#   flips     seed of the sign flips
+new_difference_setting <- function(share, level, times, seed, quantile, flips) {
+  list(share = share, level = level, times = times, seed = seed, quantile = quantile, flips = flips)
+}
+
+# c(a, b): names of two different architectures. If both are NULL, the comparison must have exactly two.
 check_two <- function(a, b, cmp, call = rlang::caller_env()) {
   names <- names(cmp$networks)
   if (length(names) < 2L) {
@@ -85,7 +95,7 @@ check_two <- function(a, b, cmp, call = rlang::caller_env()) {
   a <- check_choice(a, names, arg = "a", call = call)
   b <- check_choice(b, names, arg = "b", call = call)
   if (a == b) {
-    abort(c("{.arg a} and {.arg b} must be two architectures.", x = "Both are {.val {a}}."), "value", call = call)
+    abort(c("{.arg a} and {.arg b} must be different architectures.", x = "Both are {.val {a}}."), "value", call = call)
   }
   c(a, b)
 }
@@ -94,12 +104,13 @@ warn_starts_alone <- function(cmp) {
   if (shares_samples(cmp)) return(invisible())
   warn(c(
     "The replicates share no sample.",
-    i = if (is.infinite(cmp$n_obs)) "With {.code n_obs = Inf} bands and test speak of starting weights alone." else
-      "Within a replicate their seeds differ."
+    i = if (is.infinite(cmp$n_obs))
+      "With {.code n_obs = Inf} bands and test describe only variation from starting weights." else
+      "Their seeds differ within a replicate."
   ), "pairing")
 }
 
-# Tasks on which some replicate has both.
+# The profile pairs of the tasks on which at least one replicate has both networks; an error if there are none.
 check_both <- function(profiles, two, call = rlang::caller_env()) {
   has <- vapply(profiles, function(profile) nrow(profile$a) > 0L, NA)
   if (any(has)) return(profiles[has])
@@ -109,7 +120,13 @@ check_both <- function(profiles, two, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-# list(inputs, a, b, d): the inputs' rows, and replicates x inputs.
+# The capacities of two networks on one task, in the replicates that have both:
+#   inputs  a data frame with one row per input
+#   a, b    replicates x inputs: capacities of each network
+#   d       a - b, differences of at most `same_capacity` set to zero
+new_profile_pair <- function(inputs, a, b, d) list(inputs = inputs, a = a, b = b, d = d)
+
+# The profile pair of one task. A network without a constant has capacity 0 at the constant of the other one.
 task_difference <- function(task, cmp, two, share) {
   sides <- lapply(two, function(name) network_profiles(cmp, name, task, share))
   both <- intersect(rownames(sides[[1L]]$values), rownames(sides[[2L]]$values))
@@ -121,10 +138,12 @@ task_difference <- function(task, cmp, two, share) {
   longer <- if (sides[[1L]]$constant || !constant) 1L else 2L
   d <- values[[1L]] - values[[2L]]
   d[abs(d) <= same_capacity] <- 0
-  list(inputs = sides[[longer]]$inputs, a = values[[1L]], b = values[[2L]], d = d)
+  new_profile_pair(sides[[longer]]$inputs, values[[1L]], values[[2L]], d)
 }
 
-# list(inputs, values (replicates x inputs), constant): all allocations of a network on a task.
+# The allocations of a network on a task. Returns a list: `inputs`, a data frame with one row per input; `values`
+# (replicates x inputs); `constant`, whether the last input is the constant. With `share`, rows are divided by their
+# totals.
 network_profiles <- function(cmp, network, task, share) {
   own <- cmp$networks[[network]]
   columns <- plain_frame(input_frame(label_input(own$input, cmp$tasks[[task]]$input), has_constant(own)))
@@ -138,15 +157,15 @@ network_profiles <- function(cmp, network, task, share) {
 
 # ---- bands and test -----------------------------------------------------------------------------------
 
-# Columns (inputs) that vary over the replicates.
+# Whether each column (input) varies over the replicates.
 varying <- function(d) {
   if (nrow(d) < 2L) return(rep(FALSE, ncol(d)))
   apply(d, 2L, stats::sd) > same_capacity
 }
 
-# The quantile of the largest |t| over all tasks; NA where nothing varies. With few replicates their bootstrap has
-# draws of nearly equal ones, hence enormous t: Bonferroni's Student quantile is then the lesser of two
-# safe ones. Never narrower than the pointwise band.
+# The quantile q of the simultaneous band; NA where nothing varies. With few replicates, some bootstrap draws consist of
+# nearly equal replicates, so that |t| is very large. Bonferroni's quantile is valid too, and q is the smaller of the
+# two, but at least Student's quantile of the pointwise band.
 band_quantile <- function(profiles, level, times, seed) {
   seeds <- derive_seeds(seed, length(profiles))
   largest <- numeric(times)
@@ -164,32 +183,32 @@ band_quantile <- function(profiles, level, times, seed) {
   max(min(upper_quantile(largest, level), bonferroni), stats::qt((1 + level) / 2, max(R) - 1))
 }
 
-# The value that at most a share 1 - level of the draws exceeds: of `times` of them the ceiling(level (times + 1))th.
+# The quantile that at most a share 1 - level of the draws exceeds: of n draws in order, number ceiling(level (n + 1)).
 upper_quantile <- function(draws, level) {
   sort(draws)[[min(ceiling(level * (length(draws) + 1)), length(draws))]]
 }
 
-# max_j |t*_j| of draws of the replicates with replacement, studentised by the draw's own standard error. A
-# column that does not vary in a draw cannot be studentised there, and is left out of its maximum.
+# max_j |t*_j| of each bootstrap draw of replicates, studentised by the standard error of the draw. A column that does
+# not vary in a draw has no t there and is left out of the maximum.
 bootstrap_largest <- function(d, times, seed) {
   R <- nrow(d)
   centred <- sweep(d, 2L, colMeans(d))
   counts <- with_seed(seed, stats::rmultinom(times, R, rep(1, R))) # R x times
   unlist(lapply(chunks_of(times, ncol(d)), function(at) {
     means <- crossprod(counts[, at, drop = FALSE], centred) / R # draws x inputs
-    spread <- crossprod(counts[, at, drop = FALSE], centred^2) / R - means^2
-    error <- sqrt(pmax(spread, 0) / (R - 1))
+    variance <- crossprod(counts[, at, drop = FALSE], centred^2) / R - means^2
+    error <- sqrt(pmax(variance, 0) / (R - 1))
     t <- abs(means) / error
     t[error <= same_capacity / R] <- 0
     t[cbind(seq_along(at), max.col(t, "first"))]
   }), use.names = FALSE)
 }
 
-# Draws to work on at a time, so that a matrix of them has a few million numbers.
-chunks_of <- function(n, width) split(seq_len(n), ceiling(seq_len(n) / max(1, floor(4e6 / width))))
+# Indices 1 .. n split into chunks, so that a matrix of one chunk x `width` has at most `draw_entries` numbers.
+chunks_of <- function(n, width) split(seq_len(n), ceiling(seq_len(n) / max(1, floor(draw_entries / width))))
 
-# Sign flips of replicates: a matrix flips x R, the first row without one. All of them (up to the sign of
-# the whole) where that is no more than `times`.
+# Signs of the replicates (flips x R); the first row has no flips. All combinations up to a common sign if these are at
+# most `times`, else `times` random ones besides the first row.
 sign_flips <- function(R, times, seed) {
   if (2^(R - 1) <= times) {
     return(cbind(1, as.matrix(expand.grid(rep(list(c(1, -1)), R - 1), KEEP.OUT.ATTRS = FALSE))))
@@ -198,7 +217,7 @@ sign_flips <- function(R, times, seed) {
   rbind(1, drawn)
 }
 
-# max_j |sum_r e_r d_rj| / sqrt(sum_r d_rj^2), for each row e of flips
+# max_j |sum_r e_r d_rj| / sqrt(sum_r d_rj^2) for each row e of `flips`.
 flipped_largest <- function(d, flips) {
   scale <- sqrt(colSums(d^2))
   d <- sweep(d[, scale > 0, drop = FALSE], 2L, scale[scale > 0], "/")
@@ -209,7 +228,8 @@ flipped_largest <- function(d, flips) {
   }), use.names = FALSE)
 }
 
-# list(statistic, p.value, reason) of some tasks' differences; tasks are flipped independently.
+# The global test of the differences `ds` of one or more tasks, each (replicates x inputs). Signs of different tasks are
+# flipped independently. Returns a list: `statistic`, `p.value`, and `reason`, NA or the text of why there is no test.
 flip_test <- function(ds, times, seed) {
   R <- vapply(ds, nrow, 0L)
   none <- function(reason) list(statistic = NA_real_, p.value = NA_real_, reason = reason)
@@ -228,7 +248,7 @@ flip_test <- function(ds, times, seed) {
     }, ds, seeds)
     largest <- do.call(pmax, unname(per_task))
   }
-  # sums of the same numbers in another order differ by rounding
+  # 1e-9 allows for rounding error: flips with the same statistic sum the same numbers in another order
   list(
     statistic = largest[[1L]], p.value = mean(largest >= largest[[1L]] - 1e-9), reason = NA_character_
   )
@@ -236,7 +256,8 @@ flip_test <- function(ds, times, seed) {
 
 # ---- distances ----------------------------------------------------------------------------------------
 
-# c(wasserstein, total_variation) of two mean profiles, shares of their totals over the inputs.
+# c(wasserstein, total_variation): distances between the two mean profiles, as shares of their totals, without the
+# constant. NA where a total is zero; Wasserstein's distance is NA where inputs have no lag.
 profile_distances <- function(profile) {
   at <- !is.na(profile$inputs$position)
   shares <- lapply(list(colMeans(profile$a), colMeans(profile$b)), function(kappa) kappa[at] / sum(kappa[at]))
@@ -267,7 +288,7 @@ difference_rows <- function(profile, task, setting) {
   error <- if (R > 1L) apply(profile$d, 2L, stats::sd) / sqrt(R) else rep(NA_real_, length(estimate))
   error[error <= same_capacity / sqrt(R)] <- 0
   t <- if (R > 1L) stats::qt((1 + setting$level) / 2, R - 1) else NA_real_
-  # a band of no width stays one
+  # NA if nothing varies on any task: errors are then 0, and the band has zero width with any q
   q <- if (is.na(setting$quantile)) t else max(setting$quantile, t)
   light_frame(c(
     list(task = rep(task, length(estimate))), as.list(profile$inputs),
@@ -352,9 +373,9 @@ difference_headline <- function(x) {
 difference_note <- function(x) {
   g <- glance(x)
   paste0(
-    100 * g$level, "% bands over ", count_text(g$n, "replicate"), "; any difference: ",
+    100 * g$level, "% bands over ", count_text(g$n, "replicate"), "; global test: ",
     if (is.na(g$p.value)) g$reason else paste0("p ", format_p(g$p.value), " by sign flips"),
     "; total variation ", format(g$total_variation, digits = 2),
-    if (!is.na(g$wasserstein)) paste0(", ", format(g$wasserstein, digits = 2), " lags apart")
+    if (!is.na(g$wasserstein)) paste0(", Wasserstein distance ", format(g$wasserstein, digits = 2), " lags")
   )
 }

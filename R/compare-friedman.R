@@ -1,18 +1,20 @@
-# Friedman's test and the comparisons that follow it (Demsar 2006), on ranks within units: 1 is the best.
+# Friedman's test and its post-hoc comparisons (Demsar 2006), on ranks within units; rank 1 is the best.
 #
-# Mean ranks of k networks over N units have differences of standard error sqrt(k (k + 1) / (6 N)); a difference
-# of CD = q sqrt(k (k + 1) / (6 N)) or more is significant. Ties share mean ranks and are not corrected for after
-# the global test, which makes what follows it conservative.
+# The difference of two mean ranks of k networks over N units has the standard error sqrt(k (k + 1) / (6 N)). It is
+# significant if it is at least the critical difference CD = q sqrt(k (k + 1) / (6 N)). Ties share their mean rank. Only
+# the global test corrects for ties, so the post-hoc comparisons are conservative.
 
-# q of Nemenyi's comparison of all pairs: the studentised range with infinite degrees of freedom, over sqrt(2).
+# q of Nemenyi's comparison of all pairs: the quantile of the studentised range with infinite degrees of freedom,
+# divided by sqrt(2).
 nemenyi_quantile <- function(k, level) stats::qtukey(level, k, Inf) / sqrt(2)
 
-# q of Dunn's comparison of `pairs` pairs, by Bonferroni.
+# q of Dunn's comparison of a number of pairs, by Bonferroni's inequality.
 dunn_quantile <- function(pairs, level) stats::qnorm(1 - (1 - level) / (2 * pairs))
 
 rank_error <- function(k, N) sqrt(k * (k + 1) / (6 * N))
 
-# list(rows, global, ranks): pairs, the global test, and mean ranks by network.
+# Returns a list: `rows`, a data frame with one row per pair; `global`, a data frame with one row, the global test;
+# `ranks`, the mean ranks named by network.
 friedman_contrast <- function(block, setting) {
   ranks <- block_ranks(block, setting$direction)
   k <- ncol(ranks)
@@ -43,7 +45,7 @@ post_hoc_name <- function(setting) {
   "z-test of mean ranks"
 }
 
-# Units x networks: units that lack a network have no ranks.
+# Ranks of the networks within each unit (units x networks). Units without a value of every network are left out.
 block_ranks <- function(block, direction) {
   keep <- which(!apply(is.na(block$table), 1L, any))
   ranks <- vapply(keep, function(i) {
@@ -53,7 +55,8 @@ block_ranks <- function(block, direction) {
   matrix(ranks, length(keep), ncol(block$table), byrow = TRUE, dimnames = names)
 }
 
-# Counts that are identical in all replicates carry no evidence within a task either.
+# NA, or the text of why these ranks have no test. Values that are the same in all replicates, such as parameter counts,
+# are no evidence within a task.
 no_ranks_reason <- function(ranks, block) {
   N <- nrow(ranks)
   of <- block$of
@@ -63,12 +66,13 @@ no_ranks_reason <- function(ranks, block) {
       "one task, and no replicates that share samples")
   }
   if (all(ranks == ranks[, 1L])) return("all architectures are tied")
-  spread <- apply(block$table[rownames(ranks), , drop = FALSE], 2L, function(x) diff(range(x)))
-  fixed <- of == "replicate" && all(spread <= block$tolerance[[1L]])
+  widths <- apply(block$table[rownames(ranks), , drop = FALSE], 2L, function(x) diff(range(x)))
+  fixed <- of == "replicate" && all(widths <= block$tolerance[[1L]])
   if (fixed) "no value varies over the replicates" else NA_character_
 }
 
-# Friedman's chi squared and Iman and Davenport's F, which is less conservative.
+# A data frame with one row: Friedman's chi squared and Iman and Davenport's F, which is less conservative. With a
+# reason the statistics are NA.
 global_test <- function(ranks, reason) {
   k <- ncol(ranks)
   N <- nrow(ranks)
@@ -78,14 +82,14 @@ global_test <- function(ranks, reason) {
   if (!is.na(reason)) return(light_frame(out))
   test <- stats::friedman.test(ranks)
   out[c("statistic", "p.value")] <- list(unname(test$statistic), test$p.value)
-  # where all units agree F is infinite, or its rounding negative
+  # if all units have the same ranks, the denominator of F is zero up to rounding error, which can be negative
   left <- N * (k - 1) - out$statistic
   out$f_statistic <- if (left > 1e-9 * N) (N - 1) * out$statistic / left else Inf
   out$f_p.value <- stats::pf(out$f_statistic, k - 1, (k - 1) * (N - 1), lower.tail = FALSE)
   light_frame(out)
 }
 
-# The results of Friedman's test, one line per block.
+# Lines of text with the results of Friedman's test, one per block.
 global_notes <- function(x) {
   tests <- glance(x)
   where <- if (is.null(tests$task)) "" else paste0(tests$task, ": ")
@@ -99,8 +103,8 @@ global_notes <- function(x) {
 
 # ---- critical-difference diagram ----------------------------------------------------------------------
 
-# Maximal runs of networks, in the order of their mean ranks, whose ends differ by less than the critical
-# difference: data frame of from and to (ranks).
+# The bars of the diagram: maximal sequences of networks, in the order of their mean ranks, whose first and last mean
+# rank differ by less than the critical difference. A data frame of these two ranks, `from` and `to`.
 rank_cliques <- function(ranks, cd) {
   ranks <- sort(unname(ranks))
   last <- vapply(ranks, function(rank) sum(ranks - rank < cd), 0L)
@@ -109,7 +113,7 @@ rank_cliques <- function(ranks, cd) {
   light_frame(list(from = ranks[first[keep]], to = ranks[last[keep]]))
 }
 
-# Rows of two names each.
+# Pairs of networks (pairs x 2): all pairs of `names`, or each other one with the control.
 contrast_pairs <- function(names, control) {
   if (is.null(control)) return(t(utils::combn(names, 2L)))
   cbind(setdiff(names, control), control)

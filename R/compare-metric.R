@@ -1,10 +1,10 @@
-# Metrics of runs: a number for each run, which way is better, and how finely it is known.
+# Metrics of runs: one number for each run, the direction that is better, and the accuracy of the number.
 #
-# Contrasts, ranks and pictures all compare runs through this file. They use one array of values, replicates x tasks x
-# networks, NA where a run has none.
+# Contrasts, ranks, searches and pictures use the metrics of this file. The values of a metric are an array, replicates
+# x tasks x networks, NA where a run has no value.
 
-# Which way is better. What is not listed (total_capacity, n_params, bayes_loss, a column of the user's own) has
-# no direction: more of it is neither better nor worse.
+# The direction that is better. Metrics that are not listed (total_capacity, n_params, bayes_loss, columns that a user
+# adds) have no direction: larger values are neither better nor worse.
 metric_directions <- c(
   loss = "lower", train_loss = "lower", excess_loss = "lower", relative_loss = "lower", relative_excess = "lower",
   mase = "lower", log_loss = "lower", gradient_norm = "lower", decrement = "lower", iterations = "lower",
@@ -16,7 +16,7 @@ loss_metrics <- c("loss", "train_loss", "excess_loss", "bayes_loss", "linear_los
 # Losses as multiples of the null loss.
 relative_metrics <- c("relative_loss", "relative_excess")
 
-# Metrics that depend on the trained weights through the loss on other rows than those trained on.
+# Metrics that depend on the trained weights through a loss on rows that the network was not trained on.
 held_out_metrics <- c("loss", "excess_loss", "log_loss", relative_metrics, "efficiency")
 
 # Names of all metrics that a comparison has.
@@ -35,24 +35,32 @@ check_comparison <- function(x, arg = rlang::caller_arg(x), call = rlang::caller
   x
 }
 
-# list(name, direction, values (replicates x tasks x networks), resolution (per task), spread (as values)). A difference
-# is none when it is within the resolution of its task, or within the sum of the two values' own spreads.
-new_metric <- function(cmp, metric, direction = NULL, call = rlang::caller_env()) {
+# A metric of the runs of a comparison:
+#   name         a metric of known_metrics()
+#   direction    "lower" or "higher", whichever is better, or "none"
+#   values       replicates x tasks x networks, NA where a run has no value
+#   tolerance    of each task: smaller differences count as zero
+#   uncertainty  of each value, in the shape of `values`
+# A difference counts as zero if it is at most the tolerance of its task, or at most the sum of the two uncertainties.
+new_metric <- function(name, direction, values, tolerance, uncertainty) {
+  list(name = name, direction = direction, values = values, tolerance = tolerance, uncertainty = uncertainty)
+}
+
+# The metric of a comparison that has the name `metric`. `direction` NULL means its own direction.
+comparison_metric <- function(cmp, metric, direction = NULL, call = rlang::caller_env()) {
   metric <- check_choice(metric, known_metrics(cmp), arg = "metric", call = call)
   if (!is.null(direction)) direction <- check_choice(direction, c("lower", "higher"), arg = "direction", call = call)
   numbers <- if (metric == "efficiency") run_efficiency(cmp) else as.double(cmp$runs[[metric]])
   numbers[!is.finite(numbers)] <- NA
   if (all(is.na(numbers))) {
     abort(c(
-      "{.arg metric} must have values.",
-      x = "None of the {length(numbers)} run{?s} has {.field {metric}}."
+      "{.arg metric} must have at least one finite value.",
+      x = "None of the {length(numbers)} run{?s} has a finite {.field {metric}}."
     ), "value", call = call)
   }
   values <- run_array(cmp, numbers)
-  list(
-    name = metric, direction = if (is.null(direction)) own_direction(metric) else direction,
-    values = values, resolution = metric_resolution(cmp, metric, values), spread = metric_spread(cmp, metric)
-  )
+  new_metric(metric, if (is.null(direction)) own_direction(metric) else direction, values,
+    metric_tolerance(cmp, metric, values), metric_uncertainty(cmp, metric))
 }
 
 own_direction <- function(metric) {
@@ -64,13 +72,14 @@ run_efficiency <- function(cmp) {
   (1 - against(cmp$runs$loss, run_null_loss(cmp))) / cmp$runs$total_capacity
 }
 
-# The null loss of each run; of comparisons made before there was such a column, that of its task.
+# The null loss of each run; in comparisons of older versions, without a column `null_loss`, that of its task.
 run_null_loss <- function(cmp) {
   field_or(cmp$runs, "null_loss", unname(task_null_losses(cmp$tasks)[cmp$runs$task]))
 }
 
 task_null_losses <- function(tasks) vapply(tasks, null_loss, 0)
 
+# Numbers of the runs as an array, replicates x tasks x networks, NA where there is no such run.
 run_array <- function(cmp, values) {
   runs <- cmp$runs
   names <- list(
@@ -84,40 +93,43 @@ run_array <- function(cmp, values) {
   out
 }
 
-# How finely a metric is known, per task, whatever the run. Two runs with the same seeds have the same loss to 1e-8 of
-# it, and where there is no loss left to 1e-12 of the null loss; any other number is compared to 1e-8 of the largest.
-metric_resolution <- function(cmp, metric, values) {
+# The tolerance of a metric for each task. For losses it is 1e-8 of the least loss of the task, but at least 1e-12 of
+# the null loss, since losses near zero are less accurate. Metrics that are losses divided by the null loss or the
+# capacity have the same tolerance in their own scale. For any other metric it is 1e-8 of the largest absolute value.
+metric_tolerance <- function(cmp, metric, values) {
   if (!metric %in% c(loss_metrics, relative_metrics, "efficiency")) return(1e-8 * largest_by_task(abs(values)))
   losses <- run_array(cmp, cmp$runs$loss)
   least <- -largest_by_task(-losses)
   null <- task_null_losses(cmp$tasks)
-  resolution <- pmax(1e-8 * least, 1e-12 * null, na.rm = TRUE)
-  if (metric %in% loss_metrics) return(resolution)
-  resolution <- against(resolution, null)
-  if (metric %in% relative_metrics) return(resolution)
+  tolerance <- pmax(1e-8 * least, 1e-12 * null, na.rm = TRUE)
+  if (metric %in% loss_metrics) return(tolerance)
+  tolerance <- against(tolerance, null)
+  if (metric %in% relative_metrics) return(tolerance)
   capacities <- run_array(cmp, cmp$runs$total_capacity)
-  resolution / pmax(-largest_by_task(-capacities), 1, na.rm = TRUE)
+  tolerance / pmax(-largest_by_task(-capacities), 1, na.rm = TRUE)
 }
 
-# How finely each run's own value is known. Training stops at a Newton decrement d, which it could still gain where it
-# was trained. A loss elsewhere changes with the weights to first order, by up to 2 sqrt(d loss) (Cauchy-Schwarz).
-# A run that has not converged is judged as one at the bound: what it might still gain is not known, and its loss is the
-# one it has.
-metric_spread <- function(cmp, metric) {
+# The uncertainty of each run's value, in the shape of run_array(). Training stops at a Newton decrement d, the decrease
+# that the training loss could still have. A loss on other rows is of first order in the error of the weights and can
+# change by up to 2 sqrt(d loss) (Cauchy-Schwarz). d is bounded by 1e-8 of the loss, the largest decrement of a run that
+# has converged: the value of a run that has not converged is the loss that it reached, with the uncertainty at that
+# bound.
+metric_uncertainty <- function(cmp, metric) {
   runs <- cmp$runs
   if (!metric %in% held_out_metrics) return(run_array(cmp, numeric(nrow(runs))))
   decrement <- field_or(runs, "decrement", rep(NA_real_, nrow(runs)))
   decrement <- pmin(decrement, 1e-8 * runs$loss)
   trained_there <- !runs$task %in% data_tasks(cmp) & is.infinite(cmp$n_obs)
-  gain <- ifelse(trained_there, decrement, 2 * sqrt(pmax(decrement * runs$loss, 0)))
-  spread <- ifelse(is.na(decrement), 0, gain + 1e-12 * abs(runs$loss))
-  if (metric %in% c(relative_metrics, "efficiency")) spread <- against(spread, run_null_loss(cmp))
-  if (metric == "efficiency") spread <- spread / pmax(runs$total_capacity, 1)
-  spread[!is.finite(spread)] <- 0
-  spread[is.na(runs$loss)] <- NA
-  run_array(cmp, spread)
+  change <- ifelse(trained_there, decrement, 2 * sqrt(pmax(decrement * runs$loss, 0)))
+  uncertainty <- ifelse(is.na(decrement), 0, change + 1e-12 * abs(runs$loss))
+  if (metric %in% c(relative_metrics, "efficiency")) uncertainty <- against(uncertainty, run_null_loss(cmp))
+  if (metric == "efficiency") uncertainty <- uncertainty / pmax(runs$total_capacity, 1)
+  uncertainty[!is.finite(uncertainty)] <- 0
+  uncertainty[is.na(runs$loss)] <- NA
+  run_array(cmp, uncertainty)
 }
 
+# The largest value of each task, NA where all are NA.
 largest_by_task <- function(values) {
   apply(values, 2L, function(x) if (all(is.na(x))) NA_real_ else max(x, na.rm = TRUE))
 }
@@ -127,20 +139,22 @@ metric_text <- function(metric, direction) {
   if (direction == "none") metric else paste0(metric, " (", direction, " is better)")
 }
 
-# Ranks from the best, 1; without a direction from the least. A value shares a mean rank with its neighbour when they
-# differ by no more than `resolution`, or than the sum of their own `spread`. NA where there is no value.
-metric_ranks <- function(values, direction, resolution, spread = numeric(length(values))) {
+# Ranks of values: 1 is the best, or the least without a direction. Two neighbours in order of value are tied if they
+# differ by at most `tolerance` or by at most the sum of their `uncertainty`; ties extend over successive neighbours and
+# share their mean rank. NA where the value is NA.
+metric_ranks <- function(values, direction, tolerance, uncertainty = numeric(length(values))) {
   if (direction == "higher") values <- -values
   ranks <- rep(NA_real_, length(values))
   at <- order(values, na.last = NA)
   if (length(at) == 0L) return(ranks)
-  apart <- pmax(spread[at][-1L] + spread[at][-length(at)], resolution, 0, na.rm = TRUE)
+  apart <- pmax(uncertainty[at][-1L] + uncertainty[at][-length(at)], tolerance, 0, na.rm = TRUE)
   tied <- cumsum(c(TRUE, diff(values[at]) > apart))
   ranks[at] <- rank(tied)
   ranks
 }
 
-# Means over replicates, tasks x networks. `complete`: only over the replicates that have all networks.
+# Means over replicates (tasks x networks), with `complete` only over the replicates that have values of all networks.
+# NA where there are none.
 task_means <- function(values, complete = FALSE) {
   if (complete) {
     lost <- apply(is.na(values), 1:2, any)
@@ -153,20 +167,20 @@ task_means <- function(values, complete = FALSE) {
 
 # ---- whether runs can be compared --------------------------------------------------------------------
 
-# Replicates of a task share a sample where it is finite and their seeds agree over networks.
+# Whether the networks of a replicate share a sample: samples are finite and seeds do not differ between networks.
 shares_samples <- function(cmp) is.finite(cmp$n_obs) && seeds_agree(cmp$runs)
 
 seeds_agree <- function(runs) {
-  cell <- paste(runs$task, runs$replicate, sep = "\r")
-  !any(vapply(split(runs$seed, cell), function(seeds) length(unique(seeds)) > 1L, NA))
+  replicate <- paste(runs$task, runs$replicate, sep = "\r")
+  !any(vapply(split(runs$seed, replicate), function(seeds) length(unique(seeds)) > 1L, NA))
 }
 
-# One warning with all that stands against comparing these networks by this metric.
+# One warning with all reasons against a comparison of these networks by this metric.
 warn_not_comparable <- function(cmp, metric, networks = names(cmp$networks)) {
   runs <- cmp$runs[cmp$runs$network %in% networks, , drop = FALSE]
   said <- c(
     failed_text(runs), unconverged_text(runs), budget_text(runs, metric),
-    if (!seeds_agree(runs)) "Networks of a replicate have different seeds, so different data."
+    if (!seeds_agree(runs)) "Networks of a replicate have different seeds, and so different data."
   )
   if (length(said) == 0L) return(invisible())
   said <- gsub("([{}])", "\\1\\1", said)
@@ -189,7 +203,8 @@ counted_by <- function(networks, noun) {
   paste0(count_text(length(networks), noun), " (", paste(names(counts), counts, collapse = ", "), ")")
 }
 
-# Losses of networks of one budget: parameters, or independent parameters, within a tenth of it either way.
+# A text for losses of networks with different budgets, else NULL. Networks have one budget if their numbers of
+# parameters, or their total capacities, are all within a tenth of a common number.
 budget_text <- function(runs, metric) {
   if (!metric %in% c(loss_metrics, relative_metrics)) return(NULL)
   budget <- function(column) {
@@ -203,6 +218,6 @@ budget_text <- function(runs, metric) {
   paste0(
     "Budgets differ: ", params[[1L]], " to ", params[[2L]], " parameters, total capacity ",
     format(totals[[1L]], digits = 3), " to ", format(totals[[2L]], digits = 3),
-    ". The metric \"efficiency\" takes capacity into account."
+    ". The metric \"efficiency\" accounts for capacity."
   )
 }

@@ -1,4 +1,4 @@
-# Ranks of architectures, with the raw values beside them.
+# Ranks of architectures, with the values of the metric.
 
 #' @importFrom generics rank_results
 #' @export
@@ -30,30 +30,30 @@ generics::rank_results
 #' @export
 rank_results.ca_comparison <- function(x, metric = "excess_loss", direction = NULL, ...) {
   check_dots(...)
-  about <- new_metric(x, metric, direction)
-  rows <- metric_means(about)
+  metric <- comparison_metric(x, metric, direction)
+  rows <- metric_means(metric)
   order <- order(rows$mean_rank, match(rows$network, names(x$networks)), match(rows$task, names(x$tasks)))
-  new_frame(lapply(rows, function(column) column[order]), "ca_ranks", direction = about$direction,
+  new_frame(lapply(rows, function(column) column[order]), "ca_ranks", direction = metric$direction,
     networks = names(x$networks), tasks = names(x$tasks))
 }
 
-# One row per task and network, tasks slowest.
-metric_means <- function(about) {
-  values <- about$values
+# A data frame with one row per network and task, ordered by task: means over replicates, standard errors and ranks.
+metric_means <- function(metric) {
+  values <- metric$values
   means <- task_means(values) # tasks x networks
   counts <- colSums(!is.na(values))
-  spread <- apply(values, 2:3, stats::sd, na.rm = TRUE)
-  spread[counts < 2] <- NA
-  known_to <- task_means(about$spread)
+  sd <- apply(values, 2:3, stats::sd, na.rm = TRUE)
+  sd[counts < 2] <- NA
+  uncertainty <- task_means(metric$uncertainty)
   ranks <- vapply(seq_len(nrow(means)), function(i) {
-    metric_ranks(means[i, ], about$direction, about$resolution[[i]], known_to[i, ])
+    metric_ranks(means[i, ], metric$direction, metric$tolerance[[i]], uncertainty[i, ])
   }, numeric(ncol(means)))
   ranks <- matrix(ranks, ncol(means)) # networks x tasks
   mean_rank <- rowMeans(ranks, na.rm = TRUE)
   mean_rank[is.nan(mean_rank)] <- NA
   light_frame(list(
     network = rep(colnames(means), nrow(means)), task = rep(rownames(means), each = ncol(means)),
-    metric = rep(about$name, length(means)), mean = c(t(means)), std_err = c(t(spread / sqrt(counts))),
+    metric = rep(metric$name, length(means)), mean = c(t(means)), std_err = c(t(sd / sqrt(counts))),
     n = as.integer(t(counts)), rank = c(ranks), mean_rank = rep(mean_rank, nrow(means))
   ))
 }
@@ -98,14 +98,14 @@ print.ca_ranks <- function(x, ...) {
 #' @export
 format.ca_ranks <- function(x, digits = 3, ...) {
   networks <- unique(x$network)
-  cells <- lapply(stats::setNames(nm = attr(x, "tasks")), function(task) {
+  texts <- lapply(stats::setNames(nm = attr(x, "tasks")), function(task) {
     rows <- plain_frame(x)[x$task == task, , drop = FALSE]
     rows <- rows[match(networks, rows$network), , drop = FALSE]
     shown <- with_interval(rows$mean, NA, NA, digits)
     ifelse(is.na(rows$rank), "", paste0(shown, " (", format_rank(rows$rank), ")"))
   })
   mean_rank <- x$mean_rank[match(networks, x$network)]
-  light_frame(c(list(network = networks, `mean rank` = format_rank(mean_rank)), cells))
+  light_frame(c(list(network = networks, `mean rank` = format_rank(mean_rank)), texts))
 }
 
 format_rank <- function(rank) ifelse(is.na(rank), "", vapply(rank, function(r) format(round(r, 2)), ""))

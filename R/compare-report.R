@@ -1,8 +1,8 @@
-# Reports: the R Markdown template of this package, cut to the sections asked for and rendered to one file.
+# Reports: the R Markdown template of this package, reduced to the selected sections and rendered to one file.
 #
-# The template is the only list of sections: each is a heading `## Title {#name}` and what follows it up to the next
-# one. The part above the first heading is common to all reports. So report() offers exactly the sections of the
-# template, and the template rendered from an editor is the whole report.
+# Sections are defined only in the template: each is a heading `## Title {#name}` and the lines up to the next heading.
+# The lines above the first heading are common to all reports. So report() has exactly the sections of the template, and
+# rendering the template from an editor gives the complete report.
 
 #' Write a report
 #'
@@ -91,7 +91,7 @@ report.ca_comparison <- function(x, ..., file, title = "Capacity report", metric
   invisible(file)
 }
 
-# ---- what is asked ------------------------------------------------------------------------------------
+# ---- arguments ----------------------------------------------------------------------------------------
 
 check_report_file <- function(file, call = rlang::caller_env()) {
   if (missing(file) || !rlang::is_string(file) || !nzchar(file)) {
@@ -116,7 +116,7 @@ check_writable <- function(file, folder, call) {
   invisible(file)
 }
 
-# "html" or "pdf", by the end of the file's name.
+# "html" or "pdf", by the extension of the file name.
 report_format <- function(file, call = rlang::caller_env()) {
   if (grepl("[.]html?$", file, ignore.case = TRUE)) return("html")
   if (grepl("[.]pdf$", file, ignore.case = TRUE)) return("pdf")
@@ -128,41 +128,41 @@ check_sections <- function(sections, known, call = rlang::caller_env()) {
   if (!is.character(sections) || length(sections) == 0L) {
     abort(c(
       "{.arg sections} must be names of sections, or {.code NULL} for all of them.",
-      x = "It is {show_value(sections)}.", i = "There are {.val {known}}."
+      x = "It is {show_value(sections)}.", i = "The sections are {.val {known}}."
     ), "type", call = call)
   }
   wrong <- setdiff(sections, known)
   if (length(wrong) > 0L) {
     abort(c(
       "{.arg sections} must be names of sections.",
-      x = "There is no {.or {.val {wrong}}}.", i = "There are {.val {known}}."
+      x = "There is no {.or {.val {wrong}}}.", i = "The sections are {.val {known}}."
     ), "value", call = call)
   }
   unique(sections)
 }
 
-# ---- what is there ------------------------------------------------------------------------------------
+# ---- required software --------------------------------------------------------------------------------
 
 need_renderer <- function(call = rlang::caller_env()) {
   for (package in c("rmarkdown", "knitr", "ggplot2")) need_package(package, "write a report", call = call)
   if (rmarkdown::pandoc_available("1.12.3")) return(invisible())
   abort(c(
     "pandoc is needed to write a report, and was not found.",
-    i = "On Debian or Ubuntu: {.code apt-get install pandoc}; RStudio brings its own."
+    i = "On Debian or Ubuntu: {.code apt-get install pandoc}. RStudio includes pandoc."
   ), "pandoc", call = call)
 }
 
-# The engine: those that know all of Unicode first.
+# The name of an installed LaTeX engine. Engines with complete Unicode support are preferred.
 need_latex <- function(call = rlang::caller_env()) {
   engines <- c("xelatex", "lualatex", "pdflatex")
   found <- engines[nzchar(Sys.which(engines))]
   if (length(found) > 0L) return(found[[1L]])
   abort(c(
     "LaTeX is needed to write a report as PDF, and was not found.",
-    x = "There is no {.or {.code {engines}}}.",
-    i = "On Debian or Ubuntu: {.code apt-get install texlive-xetex texlive-fonts-recommended lmodern}; anywhere:
+    x = "No {.or {.code {engines}}} is installed.",
+    i = "On Debian or Ubuntu: {.code apt-get install texlive-xetex texlive-fonts-recommended lmodern}. On any system:
       {.code tinytex::install_tinytex()}.",
-    i = "A {.arg file} that ends in {.val .html} needs none."
+    i = "A {.arg file} that ends in {.val .html} does not need LaTeX."
   ), "latex", call = call)
 }
 
@@ -172,7 +172,8 @@ report_folder <- function() {
   system.file("rmarkdown", "templates", "capacity-report", "skeleton", package = "capalloc")
 }
 
-# list(common, sections): lines of the template, the sections by name.
+# The lines of the template. Returns a list: `common`, those above the first section; `sections`, a list of the lines of
+# each section, by name.
 report_template <- function() {
   lines <- readLines(file.path(report_folder(), "skeleton.Rmd"), encoding = "UTF-8")
   heading <- "^## .*\\{#([a-z]+)\\}$"
@@ -183,7 +184,7 @@ report_template <- function() {
   list(common = lines[part == 0L], sections = sections)
 }
 
-# The path of what was made, in a temporary folder of its own.
+# Path of the rendered file, in a new temporary folder.
 render_report <- function(lines, params, format, engine, call = rlang::caller_env()) {
   folder <- tempfile("capacity-report")
   dir.create(folder)
@@ -200,14 +201,14 @@ render_report <- function(lines, params, format, engine, call = rlang::caller_en
   )
 }
 
-# Such as that it could be run once more for its labels, which nothing here refers to.
+# Muffles warnings of LaTeX, such as the one that labels may have changed; the report refers to no labels.
 without_latex_warnings <- function(code) {
   withCallingHandlers(code, warning = function(w) {
     if (grepl("^LaTeX Warning", conditionMessage(w))) invokeRestart("muffleWarning")
   })
 }
 
-# NULL is the first of the template's own formats.
+# The output format of rmarkdown; NULL selects the first format of the template, HTML.
 output_format <- function(format, engine) {
   if (format == "html") return(NULL)
   rmarkdown::pdf_document(latex_engine = engine, dev = if (capabilities("cairo")) "cairo_pdf" else "pdf",

@@ -1,6 +1,6 @@
-# One run of a comparison: what is asked of a fit, and the columns that it fills.
+# One run of a comparison: a fit, the allocation of its capacity, and the columns of the run.
 
-# What a run that failed has in each column.
+# The columns of a run, with their values for a run that failed.
 run_columns <- list(
   n_params = NA_integer_, total_capacity = NA_real_, loss = NA_real_, train_loss = NA_real_,
   bayes_loss = NA_real_, linear_loss = NA_real_, excess_loss = NA_real_, converged = FALSE,
@@ -10,12 +10,19 @@ run_columns <- list(
   mase = NA_real_, accuracy = NA_real_, log_loss = NA_real_
 )
 
+# One run of a comparison:
+#   row         list of the columns `run_columns`
+#   allocation  capacities of the inputs, NULL for a run that failed
+#   lost        whether it failed because its worker was lost
+new_run <- function(row, allocation, lost = FALSE) list(row = row, allocation = allocation, lost = lost)
+
+# The run of one row of the design. Errors of fit() and capacity() give a failed run with the message.
 run_one <- function(network, task, seed, n_obs, fitting) {
   tryCatch(
     {
       trained <- quietly_warned(do.call(fit, c(list(network, task, seed = seed, n_obs = n_obs), fitting)))
       allocation <- quietly_warned(capacity(trained))
-      list(row = run_values(trained, allocation), allocation = allocation$capacity)
+      new_run(run_values(trained, allocation), allocation$capacity)
     },
     error = function(e) failed_run(network, flat_message(e))
   )
@@ -46,14 +53,14 @@ run_values <- function(trained, allocation) {
   )
 }
 
-failed_run <- function(network, message) {
+failed_run <- function(network, message, lost = FALSE) {
   row <- run_columns
   row$n_params <- as.integer(n_params(network))
   row$error <- message
-  list(row = row, allocation = NULL)
+  new_run(row, NULL, lost)
 }
 
-# Runs that did not fail. Data of which nothing is held out have no loss, but a training loss.
+# Whether each run did not fail. The training loss decides, since without held-out rows a data task has no loss.
 has_run <- function(runs) !is.na(runs$train_loss)
 
 data_tasks <- function(object) names(object$tasks)[vapply(object$tasks, is_data_task, NA)]

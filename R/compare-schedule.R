@@ -1,9 +1,24 @@
-# Scheduling: which runs are done, where, and what happens when a worker is lost.
+# Scheduling: which runs are computed, on which workers, and what happens when a worker is lost.
 #
-# `work` is what was asked: list(design, networks, tasks, n_obs, seed, replicates, fitting, dir). `rows` are rows of its
-# design, and `keep(rows, runs)` takes their runs when they are done.
+# `rows` are row numbers of the design, and `keep(rows, runs)` stores the runs of these rows when they are finished.
 
-# A list with one run per row of the design; NULL where an interrupt came first.
+# The work of a comparison:
+#   design           data frame with one row per run: network, task, replicate, seed
+#   networks, tasks  named lists
+#   n_obs            observations of each sample, Inf for population moments
+#   seed             that all others are derived from
+#   replicates       their number
+#   fitting          list of further arguments of fit()
+#   dir              path of the checkpoint, NULL without one
+#   store            of the checkpoint once it is open, see new_store(), NULL without one
+new_work <- function(design, networks, tasks, n_obs, seed, replicates, fitting, dir, store = NULL) {
+  list(
+    design = design, networks = networks, tasks = tasks, n_obs = n_obs, seed = seed, replicates = replicates,
+    fitting = fitting, dir = dir, store = store
+  )
+}
+
+# A list with one run per row of the design, NULL for a run that an interrupt prevented.
 run_design <- function(work, call = rlang::caller_env()) {
   begun <- begin_design(work, call)
   done <- run_rows(begun$work, begun$done)
@@ -11,7 +26,7 @@ run_design <- function(work, call = rlang::caller_env()) {
   done
 }
 
-# list(work, done): with the store of its checkpoint, and the runs that are there.
+# Returns a list: `work` with the store of its checkpoint, and `done` with the runs that the checkpoint has.
 begin_design <- function(work, call) {
   if (is.null(work$dir)) return(list(work = work, done = vector("list", nrow(work$design))))
   begun <- open_checkpoint(work$dir, work, call)
@@ -19,7 +34,7 @@ begin_design <- function(work, call) {
   list(work = work, done = begun$done)
 }
 
-# `done` with the runs of these rows that it lacked.
+# `done`, completed by the missing runs of these rows. An interrupt ends the computation, with a message.
 run_rows <- function(work, done, rows = seq_along(done)) {
   left <- rows[vapply(done[rows], is.null, NA)]
   with_progress(length(rows), before = length(rows) - length(left), body = function(advance) {
@@ -36,14 +51,15 @@ run_rows <- function(work, done, rows = seq_along(done)) {
 }
 
 run_here <- function(work, rows, keep) {
-  for (row in rows) keep(row, run_chunk(new_chunk(work, row)))
+  for (row in rows) keep(row, run_chunk(work_chunk(work, row)))
 }
 
-# A full disk costs the checkpoint, not the runs.
+# Warns if finished runs have no file in the checkpoint, for example because the disk is full. The result has these
+# runs.
 warn_unwritten <- function(work, done) {
   store <- work$store
   if (is.null(store)) return(invisible())
-  finished <- which(vapply(done, function(run) !is.null(run) && !isTRUE(run$lost), NA))
+  finished <- which(vapply(done, function(run) !is.null(run) && !run$lost, NA))
   missing <- run_name(work$design[finished, , drop = FALSE])
   missing <- missing[!utils::file_test("-f", file.path(store$dir, missing))]
   if (length(missing) == 0L) return(invisible())
@@ -60,29 +76,41 @@ has_workers <- function() {
 
 # ---- chunks --------------------------------------------------------------------------------------
 
-# What a worker must have to do these rows, each network and each task once.
-new_chunk <- function(work, rows) {
-  cells <- work$design[rows, , drop = FALSE]
+# Runs that one worker computes in order:
+#   rows             row numbers of the whole design
+#   design           these rows of it
+#   networks, tasks  each that occurs in them, once
+#   n_obs, fitting   as in new_work()
+#   store            of the checkpoint, NULL without one
+new_chunk <- function(rows, design, networks, tasks, n_obs, fitting, store) {
   list(
-    rows = rows, cells = cells, networks = work$networks[unique(cells$network)], tasks = work$tasks[unique(cells$task)],
-    n_obs = work$n_obs, fitting = work$fitting, store = work$store
+    rows = rows, design = design, networks = networks, tasks = tasks, n_obs = n_obs, fitting = fitting, store = store
   )
 }
 
-# Its runs, in order. Each is written to the store as soon as it is done, and its row to the `journal` before.
+# The chunk of these rows.
+work_chunk <- function(work, rows) {
+  design <- work$design[rows, , drop = FALSE]
+  new_chunk(rows, design, work$networks[unique(design$network)], work$tasks[unique(design$task)], work$n_obs,
+    work$fitting, work$store)
+}
+
+# The runs of a chunk, in order. Each run is written to the store when it is finished. Before it starts, its row number
+# is appended to the file `journal`.
 run_chunk <- function(chunk, journal = NULL) {
   lapply(seq_along(chunk$rows), function(i) {
     if (!is.null(journal)) note_start(journal, chunk$rows[[i]])
-    cell <- chunk$cells[i, ]
-    stored_run(chunk$store, cell, run_one(
-      chunk$networks[[cell$network]], chunk$tasks[[cell$task]], cell$seed, chunk$n_obs, chunk$fitting
+    key <- chunk$design[i, ]
+    stored_run(chunk$store, key, run_one(
+      chunk$networks[[key$network]], chunk$tasks[[key$task]], key$seed, chunk$n_obs, chunk$fitting
     ))
   })
 }
 
-# Each chunk is an eighth of a worker's share of what is left, so that the last ones are single runs and slow networks
-# even out; never more than 50 runs. A plan without a number of workers submits chunks to a batch scheduler, where each
-# job costs overhead: the chunks are then of equal size, as for a hundred workers with eight chunks each.
+# Divides rows into chunks: a list of row numbers. Each chunk is an eighth of a worker's share of the remaining rows, at
+# most 50. So the last chunks are single runs, which balances the load where networks differ in speed. A plan with an
+# infinite number of workers submits chunks to a batch scheduler, where each job has an overhead: chunks then have equal
+# sizes, as for a hundred workers with eight chunks each.
 run_chunks <- function(rows, workers) {
   left <- length(rows)
   sizes <- integer()
@@ -97,22 +125,12 @@ run_chunks <- function(rows, workers) {
 
 # ---- workers -------------------------------------------------------------------------------------
 
-# Runs on the workers of the plan. A worker that is lost takes its chunk with it: of that chunk what was not finished
-# is tried again, one run at a time, after everything else. A run that was under way in two workers that were lost
-# becomes a failed row. `state` is a list of
-#   queue    rows of each chunk that waits
-#   running  chunks with their futures
-#   deaths   how many workers were lost in each row's run
-#   refused  how often in a row a chunk could not be started
-#   hurt     whether lost workers have still to be replaced, which is done when none is at work
-#   spare    workers in the place of lost ones of the user's own cluster
+# Computes runs on the workers of the plan. When a worker is lost, the unfinished runs of its chunk are tried again, one
+# at a time, after all other chunks. A run during which two workers were lost becomes a failed run.
 run_on_workers <- function(work, rows, keep) {
   if (length(rows) == 0L) return(invisible())
   plan <- future::plan("list")
-  state <- list(
-    queue = run_chunks(rows, future::nbrOfWorkers()), running = list(), deaths = integer(nrow(work$design)),
-    refused = 0L, hurt = FALSE, spare = list()
-  )
+  state <- new_schedule(run_chunks(rows, future::nbrOfWorkers()), list(), integer(nrow(work$design)), 0L, FALSE, list())
   on.exit(restore_workers(plan, state))
   while (length(state$queue) + length(state$running) > 0L) {
     if (state$hurt && length(state$running) == 0L) state <- replace_lost(state, work, keep)
@@ -121,10 +139,27 @@ run_on_workers <- function(work, rows, keep) {
   }
 }
 
+# The state of the chunks and of the workers:
+#   queue    row numbers of each chunk that was not started
+#   running  the chunks that were started, see new_running()
+#   deaths   for each row, how many workers were lost while they computed it
+#   refused  how many times in succession a chunk could not be started
+#   hurt     whether lost workers have still to be replaced, which is done when no chunk is running
+#   spare    workers that replace lost ones of a cluster object of the user
+new_schedule <- function(queue, running, deaths, refused, hurt, spare) {
+  list(queue = queue, running = running, deaths = deaths, refused = refused, hurt = hurt, spare = spare)
+}
+
+# A chunk that was started:
+#   rows     its row numbers
+#   journal  file with the number of each row that was started, NULL where the chunk has a store
+#   future   whose value is the list of runs
+new_running <- function(rows, journal, future) list(rows = rows, journal = journal, future = future)
+
 # Starts chunks while workers are free.
 fill_workers <- function(state, work, keep) {
   while (!state$hurt && length(state$queue) > 0L && length(state$running) < future::nbrOfWorkers()) {
-    chunk <- start_chunk(new_chunk(work, state$queue[[1L]]))
+    chunk <- start_chunk(work_chunk(work, state$queue[[1L]]))
     if (inherits(chunk, "error")) {
       state <- after_refusal(state, work, chunk, keep)
     } else {
@@ -136,7 +171,7 @@ fill_workers <- function(state, work, keep) {
   state
 }
 
-# The chunk with its future, or the error of a worker that could not be given it.
+# Starts a chunk: a new_running(), or the error where no worker could be started.
 start_chunk <- function(chunk) {
   journal <- if (is.null(chunk$store)) tempfile("chunk-")
   if (!is.null(journal)) file.create(journal)
@@ -146,14 +181,15 @@ start_chunk <- function(chunk) {
         globals = list(with_one_thread = with_one_thread, run_chunk = run_chunk, chunk = chunk, journal = journal),
         packages = "capalloc", seed = NULL
       )
-      list(rows = chunk$rows, journal = journal, future = future)
+      new_running(chunk$rows, journal, future)
     },
     error = identity
   )
 }
 
-# Takes in the chunks that are ready, waiting for at least one: each time by a fiftieth of the wait so far, at most half
-# a second, so that little is lost on short chunks and a scheduler is not asked too often about long ones.
+# Waits until at least one chunk is finished and collects all finished ones. The interval between two checks grows by a
+# fiftieth each time, up to half a second, so that short chunks are collected promptly and a batch scheduler is not
+# queried too often.
 collect_ready <- function(state, work, keep) {
   wait <- 0.005
   repeat {
@@ -176,26 +212,27 @@ collect_ready <- function(state, work, keep) {
   state
 }
 
-# A lost worker may raise an error already here.
+# Whether a future is resolved. A lost worker can raise an error here; collect_chunk() then reports it.
 is_ready <- function(future) {
   tryCatch(future::resolved(future, timeout = 0.01), error = function(e) TRUE)
 }
 
-# Its runs, or the error that came instead of them. Runs that the worker could not write are written here.
+# The runs of a finished chunk, or the error of its future. Runs that the worker could not write to the store are
+# written here.
 collect_chunk <- function(chunk, work) {
   runs <- tryCatch(
     withCallingHandlers(future::value(chunk$future), warning = muffle_lost_process),
     error = identity
   )
   if (!inherits(runs, "error") && !is.null(work$store)) {
-    cells <- work$design[chunk$rows, , drop = FALSE]
-    written <- file.exists(file.path(work$store$dir, run_name(cells)))
-    for (i in which(!written)) write_run(work$store, cells[i, ], runs[[i]])
+    design <- work$design[chunk$rows, , drop = FALSE]
+    written <- file.exists(file.path(work$store$dir, run_name(design)))
+    for (i in which(!written)) write_run(work$store, design[i, ], runs[[i]])
   }
   runs
 }
 
-# Of a forked process that died there is this warning too.
+# A forked process that died raises this warning besides the error.
 muffle_lost_process <- function(w) {
   call <- conditionCall(w)
   if (is.call(call) && identical(call[[1L]], quote(mccollect))) invokeRestart("muffleWarning")
@@ -203,6 +240,8 @@ muffle_lost_process <- function(w) {
 
 # ---- lost workers --------------------------------------------------------------------------------
 
+# The state after a worker was lost, or a chunk failed with an error: runs that are in the store are kept, and the other
+# rows of the chunk are queued singly. Rows that are given up become failed runs.
 after_loss <- function(state, work, chunk, error, keep) {
   state$hurt <- has_pool()
   runs <- lapply(chunk$rows, function(row) if (!is.null(work$store)) read_run(work$store, work$design[row, ])$run)
@@ -212,7 +251,7 @@ after_loss <- function(state, work, chunk, error, keep) {
   guilty <- under_way(chunk, left)
   state$deaths[guilty] <- state$deaths[guilty] + 1L
   given_up <- left[state$deaths[left] >= 2L]
-  # An error of the future framework after the start of a future concerns the worker; other errors concern the chunk.
+  # an error of the future framework after the start of a future concerns the worker, any other error the chunk
   died <- inherits(error, "FutureError") && !inherits(error, "FutureLaunchError")
   said <- if (died) "worker died" else flat_message(error)
   keep(given_up, lost_runs(work, given_up, said))
@@ -220,8 +259,9 @@ after_loss <- function(state, work, chunk, error, keep) {
   state
 }
 
-# Of the rows that a lost worker left, the one that was under way: the first that is not in the store, or the last in
-# the journal. All of them where a worker that sees no journal leaves that open.
+# Which of the unfinished rows `left` of a lost worker was being computed: the first one, if the chunk has a store and
+# so no journal, else the last one in the journal. All of them if the journal has none of these rows, such as that of a
+# worker on another machine.
 under_way <- function(chunk, left) {
   if (is.null(chunk$journal)) return(left[seq_len(min(1L, length(left)))])
   started <- suppressWarnings(as.integer(readLines(chunk$journal, warn = FALSE)))
@@ -233,7 +273,8 @@ note_start <- function(journal, row) {
   if (file.exists(journal)) cat(row, "\n", file = journal, append = TRUE, sep = "")
 }
 
-# No worker took the next chunk: one was lost while it had nothing to do, or the plan does not work at all.
+# The state after a chunk could not be started: an idle worker was lost, or the plan does not work. At the third failure
+# in succession all waiting chunks are given up.
 after_refusal <- function(state, work, error, keep) {
   state$refused <- state$refused + 1L
   state$hurt <- has_pool()
@@ -241,7 +282,7 @@ after_refusal <- function(state, work, error, keep) {
   give_up(state, work, paste("no worker could be started:", flat_message(error)), keep)
 }
 
-# What waits will not be done.
+# The rows of all waiting chunks become failed runs.
 give_up <- function(state, work, said, keep) {
   rows <- unlist(state$queue)
   state$queue <- list()
@@ -250,19 +291,21 @@ give_up <- function(state, work, said, keep) {
   state
 }
 
-# Not written to a store: they say nothing of the run, which another session may be able to do.
+# Failed runs of rows that no worker could finish. They are not written to the store, since the run itself may succeed
+# in another session.
 lost_runs <- function(work, rows, message) {
   networks <- work$networks[work$design$network[rows]]
-  lapply(unname(networks), function(network) c(failed_run(network, message), list(lost = TRUE)))
+  lapply(unname(networks), failed_run, message = message, lost = TRUE)
 }
 
 # ---- pools of workers ----------------------------------------------------------------------------
 
-# Workers that live from one future to the next (multisession and cluster), and so are missed when they are lost.
+# Whether the workers of the plan are persistent (multisession and cluster), so that lost ones have to be replaced.
 has_pool <- function() inherits(future::plan(), "cluster")
 
-# Setting a plan anew starts its workers, unless they are a cluster that the user has made: there a new worker on
-# this machine takes the place of each lost one that was on it, and for others there are fewer.
+# The state with lost workers replaced, by setting the plan again, which starts new workers. In a cluster object that
+# the user has made, each lost worker on this machine is replaced by a new one; lost workers on other machines are
+# removed.
 replace_lost <- function(state, work, keep) {
   state$hurt <- FALSE
   plan <- future::plan("list")
@@ -295,7 +338,7 @@ restore_workers <- function(plan, state) {
   for (node in state$spare) try(parallel::stopCluster(node), silent = TRUE)
 }
 
-# The end of a connection can be read; from a worker that has nothing to do there is nothing to read.
+# Whether the connection of an idle worker has ended: then it is readable, while an idle worker sends nothing.
 is_lost <- function(node) {
   if (is.null(node$con)) return(FALSE)
   tryCatch(socketSelect(list(node$con), FALSE, 0), error = function(e) TRUE)

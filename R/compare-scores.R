@@ -1,8 +1,10 @@
-# What the runs of a comparison are judged by besides their loss: scores on held-out rows, and the best linear model.
+# Scores on held-out rows, and the loss of the best linear model, which the runs of a comparison report besides their
+# own loss.
 
-# ---- scores on the rows held out -----------------------------------------------------------------
+# ---- scores on held-out rows ---------------------------------------------------------------------
 
-# mase, accuracy and log_loss of a fit, in the units of the data; NA where they do not apply.
+# list(mase, accuracy, log_loss) of a fit on its held-out rows, in the units of the data. A score that does not apply is
+# NA.
 held_out_scores <- function(trained, loss) {
   task <- trained$task
   scores <- list(mase = NA_real_, accuracy = NA_real_, log_loss = NA_real_)
@@ -20,8 +22,8 @@ held_out_scores <- function(trained, loss) {
 
 # ---- the best linear model -----------------------------------------------------------------------
 
-# The best linear model trained on the rows of a fit (with a constant where means are not zero);
-# on the population it is the Bayes predictor.
+# The loss of the best linear model, trained on the rows of a fit and evaluated like the fit. It has a constant if the
+# means of the task are not zero. For a fit without rows, on population moments, it is the Bayes loss.
 linear_loss <- function(trained) {
   task <- trained$task
   rows <- trained$rows
@@ -32,8 +34,8 @@ linear_loss <- function(trained) {
   trained$bayes_loss + root_excess(W, moment_root(task$moments, has_intercept(task)))
 }
 
-# Least squares of standardised columns with a constant, judged on the rows held out: neither the units nor the offset
-# of a column changes it. Columns that are combinations of others share what they explain (least norm).
+# The held-out loss of least squares with a constant. Columns are standardised, so that neither units nor offsets of
+# columns change it. Where columns are collinear, the solution has the least norm. NA without held-out rows.
 linear_row_loss <- function(task, rows, units) {
   if (nrow(task$data$x_test) == 0L) return(NA_real_)
   columns <- column_units(rows$x, seq_len(ncol(rows$x)))
@@ -42,12 +44,12 @@ linear_row_loss <- function(task, rows, units) {
   held_out_loss(task, tcrossprod(cbind(units_in(task$data$x_test, of_columns), 1), W), units)
 }
 
-# Multinomial regression, trained on the same rows.
+# The loss of multinomial regression, trained on the same rows.
 linear_class_loss <- function(task, rows, seed) {
   task$data[c("x", "y")] <- rows
   network <- new_network(task$input) |> layer_dense(task$outputs, bias = TRUE)
   quietly_warned(fit(network, task, seed = seed))$loss
 }
 
-# Losses as multiples of the null loss; NA where that is 0 or unknown.
+# Losses as multiples of the null loss, NA where the null loss is 0 or not finite.
 against <- function(loss, null) ifelse(is.finite(null) & null > 0, loss / null, NA_real_)

@@ -1,7 +1,7 @@
-# Search: candidates of a family are compared on one task, and ranked with what each spends and where.
+# Search: candidates of a family are compared on one task, and ranked by loss, capacity and number of parameters.
 #
-# The runs are those of compare_architectures() with all candidates and all replicates. Halving leaves some of them
-# out, a round at a time, so that its runs, seeds and checkpoint are those of the full comparison.
+# The runs are those of compare_architectures() with all candidates and all replicates. Halving computes some of them,
+# round by round, so its runs, seeds and checkpoint files are those of the full comparison.
 
 #' Search a family of architectures
 #'
@@ -129,17 +129,17 @@ check_budget <- function(budget, family, grid, call = rlang::caller_env()) {
   check_number(budget, min = 1, call = call)
 }
 
-# Of data without rows that are held out, no candidate has a loss.
+# Raises an error for data tasks without held-out rows, where no candidate would have a loss.
 check_judged <- function(task, call = rlang::caller_env()) {
   if (!is_data_task(task) || NROW(task$data$x_test) > 0L) return(invisible())
   abort(c(
-    "{.arg task} must hold out rows to judge candidates by.",
+    "{.arg task} must have held-out rows, on which the losses of candidates are compared.",
     x = "All its {nrow(task$data$x)} row{?s} are training rows.",
-    i = "Make it with {.code test = 0.2}, say."
+    i = "Create the task with, for example, {.code test = 0.2}."
   ), "value", call = call)
 }
 
-# What would fail in every run is said before the first.
+# Raises an error before the first run if networks need rows, and the task has only population moments.
 check_sampled <- function(work, call = rlang::caller_env()) {
   if (is.finite(work$n_obs) || is_data_task(work$tasks[[1L]])) return(invisible())
   fitting <- work$fitting
@@ -147,17 +147,18 @@ check_sampled <- function(work, call = rlang::caller_env()) {
   refused <- vapply(work$networks, needs_rows, NA, work$tasks[[1L]], control)
   if (!any(refused)) return(invisible())
   abort(c(
-    "{.arg n_obs} must be finite: the population's moments are enough only for linear networks that are trained on
-      their squared error alone.",
+    "{.arg n_obs} must be finite: population moments suffice only for linear networks that are trained on the squared
+      error alone.",
     x = "It is {.code Inf}, and {.val {names(work$networks)[refused]}} need{?s/} rows.",
-    i = "Simulate some with {.code n_obs = 1000}."
+    i = "Simulate rows with, for example, {.code n_obs = 1000}."
   ), "n_obs", call = call)
 }
 
 # ---- rounds --------------------------------------------------------------------------------------
 
-# list(comparison, rounds, entered): the runs that were asked for, one row per round, and for each network the number
-# of rounds that it took part in. An interrupt ends the search with its round.
+# Computes the runs of a search. Returns a list: `comparison`, of all computed runs; `rounds`, a data frame with one row
+# per round; `entered`, for each network the number of rounds that it took part in. An interrupt ends the search after
+# the current round.
 search_rounds <- function(work, strategy, keep, call = rlang::caller_env()) {
   begun <- begin_design(work, call)
   work <- begun$work
@@ -182,7 +183,7 @@ search_rounds <- function(work, strategy, keep, call = rlang::caller_env()) {
   list(comparison = new_comparison(work, done[asked]), rounds = rounds_frame(rounds), entered = entered)
 }
 
-# Doubled from round to round, up to all of them.
+# Numbers of replicates of the rounds, doubled from round to round, the last one equal to `replicates`.
 halving_replicates <- function(replicates) {
   as.integer(replicates %/% 2^(floor(log2(replicates)):0))
 }
@@ -192,31 +193,32 @@ rounds_frame <- function(rounds) {
   light_frame(list(round = rounds[, 1L], candidates = rounds[, 2L], replicates = rounds[, 3L], runs = rounds[, 4L]))
 }
 
-# As much of a comparison as scores ask for.
+# The parts of a comparison that score_runs() needs, for these rows and networks.
 asked_runs <- function(work, done, rows, networks) {
   work$design <- work$design[rows, , drop = FALSE]
   list(runs = bind_runs(work, done[rows]), tasks = work$tasks, networks = work$networks[networks])
 }
 
-# One row per network: means over its runs (of total capacity the median and the range). `level` is the rank of its
-# excess loss, the same for losses that are equal to what they are known to, and `size` the rank of its total capacity
-# within a level, the same for capacities whose ranges overlap.
+# A data frame with one row per network: means over its runs (for total capacity the median and the range). `loss_rank`
+# is the rank of its excess loss; losses that differ by no more than their tolerance and uncertainty share a rank.
+# `capacity_rank` is the rank of its total capacity among the networks of the same loss rank; capacities whose ranges
+# overlap share a rank.
 score_runs <- function(cmp) {
   names <- names(cmp$networks)
   runs <- split(cbind(cmp$runs, efficiency = run_efficiency(cmp)), factor(cmp$runs$network, names))
   mean_of <- function(column) unname(vapply(runs, function(rows) mean_interval(rows[[column]], 0.95)[[1L]], 0))
   counted <- function(count) unname(vapply(runs, count, 0L))
   excess <- mean_of("excess_loss")
-  resolution <- metric_resolution(cmp, "excess_loss", run_array(cmp, cmp$runs$excess_loss))[[1L]]
-  spread <- drop(task_means(metric_spread(cmp, "excess_loss"))[1L, , drop = FALSE])
-  level <- metric_ranks(excess, "lower", resolution, spread)
+  tolerance <- metric_tolerance(cmp, "excess_loss", run_array(cmp, cmp$runs$excess_loss))[[1L]]
+  uncertainty <- drop(task_means(metric_uncertainty(cmp, "excess_loss"))[1L, , drop = FALSE])
+  loss_rank <- metric_ranks(excess, "lower", tolerance, uncertainty)
   range <- vapply(runs, function(rows) total_range(rows[has_run(rows), , drop = FALSE]), numeric(2L))
   light_frame(list(
     network = names, n_params = counted(function(rows) rows$n_params[[1L]]),
     total_capacity = unname(vapply(runs, function(rows) median_of(rows$total_capacity), 0)),
     total_low = unname(range[1L, ]), total_high = unname(range[2L, ]), loss = mean_of("loss"), excess_loss = excess,
     std_err = unname(vapply(runs, function(rows) std_err(rows$excess_loss), 0)), efficiency = mean_of("efficiency"),
-    level = level, size = size_ranks(level, range[1L, ], range[2L, ]),
+    loss_rank = loss_rank, capacity_rank = capacity_ranks(loss_rank, range[1L, ], range[2L, ]),
     runs = counted(function(rows) sum(has_run(rows))), failed = counted(function(rows) sum(!has_run(rows))),
     unconverged = counted(function(rows) sum(has_run(rows) & !rows$converged)),
     undecided = counted(function(rows) sum(is_undecided(rows))), seconds = mean_of("seconds"),
@@ -224,13 +226,15 @@ score_runs <- function(cmp) {
   ))
 }
 
-size_ranks <- function(level, low, high) {
-  size <- rep(NA_integer_, length(level))
-  for (here in split(seq_along(level), level)) size[here] <- range_ranks(low[here], high[here])
-  size
+# Ranks of the ranges of total capacity among networks of the same loss rank.
+capacity_ranks <- function(loss_rank, low, high) {
+  ranks <- rep(NA_integer_, length(loss_rank))
+  for (here in split(seq_along(loss_rank), loss_rank)) ranks[here] <- range_ranks(low[here], high[here])
+  ranks
 }
 
-# Ranks of ranges from the least, the same for ranges that overlap, be it through others. NA where there is none.
+# Ranks of ranges from low to high. Ranges that overlap, directly or through a chain of others, share a rank. NA where
+# `low` is NA.
 range_ranks <- function(low, high) {
   ranks <- rep(NA_integer_, length(low))
   at <- order(low, high, na.last = NA)
@@ -245,9 +249,12 @@ std_err <- function(x) {
   if (length(x) > 1L) stats::sd(x) / sqrt(length(x)) else NA_real_
 }
 
-# Of equal losses the one with the least capacity, then with the fewest parameters; those without a loss last.
+# Order of the rows of scores: by rounds (most first), then loss rank, capacity rank and number of parameters. Networks
+# without a loss are last.
 best_first <- function(scores, rounds = 0) {
-  order(is.na(scores$level), -rep_len(rounds, nrow(scores)), scores$level, scores$size, scores$n_params)
+  order(
+    is.na(scores$loss_rank), -rep_len(rounds, nrow(scores)), scores$loss_rank, scores$capacity_rank, scores$n_params
+  )
 }
 
 # ---- the result ----------------------------------------------------------------------------------
@@ -257,22 +264,23 @@ new_search <- function(found, searched, task, budget, strategy) {
   scores <- score_runs(cmp)
   scores$rounds <- unname(searched$entered)
   scores$frontier <- is_frontier(scores)
-  scores$gain <- frontier_gain(scores, null_loss(task))
+  scores$gain <- marginal_loss_reduction(scores, null_loss(task))
   scores$coverage <- demand_coverage(cmp, task)
   scores <- scores[best_first(scores, scores$rounds), , drop = FALSE]
   structure(list(
     candidates = candidate_frame(found, scores),
-    best = if (!is.na(scores$level[[1L]])) cmp$networks[[scores$network[[1L]]]], rounds = searched$rounds,
+    best = if (!is.na(scores$loss_rank[[1L]])) cmp$networks[[scores$network[[1L]]]], rounds = searched$rounds,
     comparison = cmp, task = task, budget = budget, strategy = strategy, seed = cmp$seed
   ), class = "ca_search")
 }
 
-# A candidate is on the frontier if no other one has at most its capacity and its loss and less of one of them, or equal
-# values of both and fewer parameters. Two capacities are equal if each lies in the range of the other. This relation is
-# not transitive, so each candidate is compared with those already on the frontier, in order of increasing loss.
+# Whether each row of scores is on the frontier. A candidate is on the frontier if no other one has at most its capacity
+# and its loss and less of one of them, or equal values of both and fewer parameters. Two capacities are equal if the
+# median of each lies in the range of the other. This relation is not transitive, so each candidate is compared with
+# those already on the frontier, in order of increasing loss.
 is_frontier <- function(scores) {
   kept <- integer()
-  for (i in best_first(scores)) if (!is.na(scores$level[[i]]) && !any(beats(scores, kept, i))) kept <- c(kept, i)
+  for (i in best_first(scores)) if (!is.na(scores$loss_rank[[i]]) && !any(beats(scores, kept, i))) kept <- c(kept, i)
   seq_len(nrow(scores)) %in% kept
 }
 
@@ -281,33 +289,34 @@ beats <- function(scores, j, i) {
   total <- scores$total_capacity
   as_much <- as_much(scores, j, i)
   less <- total[j] < total[[i]] & !as_much
-  less_loss <- scores$level[j] < scores$level[[i]]
+  less_loss <- scores$loss_rank[j] < scores$loss_rank[[i]]
   less | as_much & (less_loss | scores$n_params[j] < scores$n_params[[i]])
 }
 
-# Whether the total capacity of each of j lies in the range of i's, and that of i in theirs.
+# Whether the capacities of the candidates j equal that of i: each median lies in the range of the other.
 as_much <- function(scores, j, i) {
   total <- scores$total_capacity
   total[j] >= scores$total_low[[i]] & total[j] <= scores$total_high[[i]] &
     total[[i]] >= scores$total_low[j] & total[[i]] <= scores$total_high[j]
 }
 
-# The fall of the loss for each unit of capacity that a candidate of the frontier has more than the one before it; the
-# first is measured from no capacity and the null loss.
-frontier_gain <- function(scores, null) {
-  gain <- rep(NA_real_, nrow(scores))
+# For each candidate on the frontier, the reduction of the loss per effective parameter that it has more than the
+# candidate before it. The first one is compared with zero capacity and the null loss. NA off the frontier.
+marginal_loss_reduction <- function(scores, null) {
+  reduction <- rep(NA_real_, nrow(scores))
   edge <- which(scores$frontier)
   for (i in edge) {
     less <- edge[scores$total_capacity[edge] < scores$total_capacity[[i]] & !as_much(scores, edge, i)]
     before <- less[order(-scores$total_capacity[less])][1L]
     from <- if (is.na(before)) c(0, null) else c(scores$total_capacity[[before]], scores$loss[[before]])
-    gain[[i]] <- (from[[2L]] - scores$loss[[i]]) / (scores$total_capacity[[i]] - from[[1L]])
+    reduction[[i]] <- (from[[2L]] - scores$loss[[i]]) / (scores$total_capacity[[i]] - from[[1L]])
   }
-  gain[!is.finite(gain)] <- NA
-  gain
+  reduction[!is.finite(reduction)] <- NA
+  reduction
 }
 
-# For each network, the mean over inputs of its mean capacity for one output, weighted by the task's demand.
+# For each network, the mean over inputs of its capacity (mean over runs) per output, weighted by the demand of the
+# task. NA without demand.
 demand_coverage <- function(cmp, task) {
   demand <- cmp$demand$demand
   rows <- mean_profiles(cmp)
@@ -318,7 +327,7 @@ demand_coverage <- function(cmp, task) {
   }, 0))
 }
 
-# All candidates, the trained ones in the order of their scores.
+# The data frame of all candidates: trained ones in the order of the rows of scores, then the others.
 candidate_frame <- function(found, scores) {
   names <- c(scores$network, setdiff(names(found), scores$network))
   found <- found[names]
@@ -326,7 +335,7 @@ candidate_frame <- function(found, scores) {
   untrained <- vapply(found, function(x) if (is.null(x$error)) NA_character_ else x$error, "", USE.NAMES = FALSE)
   size <- candidate_sizes(found)
   first <- list(
-    rank = ifelse(is.na(scores$level), NA_integer_, seq_len(nrow(scores)))[at], candidate = names,
+    rank = ifelse(is.na(scores$loss_rank), NA_integer_, seq_len(nrow(scores)))[at], candidate = names,
     family = vapply(found, function(x) x$family, "", USE.NAMES = FALSE)
   )
   last <- c(
@@ -349,7 +358,8 @@ score_columns <- c(
   "total_capacity", "total_low", "total_high", "loss", "excess_loss", "std_err", "efficiency", "gain", "coverage"
 )
 
-# A column for each argument that any candidate has; NA where one has not.
+# A list of columns, one for each argument of any candidate; NA for candidates without it. Arguments that are not single
+# values become texts.
 argument_columns <- function(found) {
   arguments <- unique(unlist(lapply(found, function(x) names(x$arguments))))
   lapply(stats::setNames(nm = arguments), function(name) {
@@ -359,7 +369,7 @@ argument_columns <- function(found) {
   })
 }
 
-# Positions from the oldest to the newest that the output sees; on a grid of the rectangle that it does.
+# Size of the receptive field: on a sequence the number of positions, on a grid rows times columns.
 candidate_memory <- function(x) {
   if (is.null(x$network)) return(NA_integer_)
   as.integer(prod(layer_field(x$network)$size))
@@ -443,7 +453,7 @@ print.ca_search_summary <- function(x, ...) {
   table <- search_table(x)
   print_fitting(c(table[c("rank", "candidate", "capacity", "excess loss")], list(gain = without_rounding(x$gain)),
     table[c("params", "coverage")]))
-  cat("gain: by how much the loss falls for each unit of capacity beyond the next smaller one\n")
+  cat("gain: decrease of the loss per unit of total capacity, from the next smaller candidate of the frontier\n")
   cat(attr(x, "notes"), sep = "\n")
   invisible(x)
 }
@@ -481,14 +491,14 @@ search_table <- function(rows) {
   )
 }
 
-# Last columns are left out where a line would be too long.
+# Prints a table without the last columns that would exceed the width of the console.
 print_fitting <- function(columns) {
-  cells <- lapply(columns, format, digits = 3)
-  width <- cumsum(pmax(vapply(cells, function(x) max(nchar(x)), 0L), nchar(names(cells))) + 1L)
+  texts <- lapply(columns, format, digits = 3)
+  width <- cumsum(pmax(vapply(texts, function(x) max(nchar(x)), 0L), nchar(names(texts))) + 1L)
   print(light_frame(columns[width <= getOption("width")]), row.names = FALSE, digits = 3)
 }
 
-# What the table does not show.
+# Lines of text about the candidates that the table does not show.
 left_over_text <- function(x, more) {
   untrained <- sum(x$candidates$runs + x$candidates$failed == 0L)
   lossless <- sum(is.na(x$candidates$rank)) - untrained
@@ -504,7 +514,7 @@ search_notes <- function(x) {
   if (!is_data_task(x$task)) return(notes)
   c(
     notes,
-    "Losses are those on held-out rows, by which the best was chosen: its own is too good. Excess is over the best
-linear model."
+    "Losses are on held-out rows. The best candidate was chosen by them, so its own loss is too optimistic. Excess
+losses are relative to the best linear model."
   )
 }

@@ -1,8 +1,7 @@
-# Comparison: every architecture on every task, several times.
+# Comparisons: every architecture is trained on every task, several times.
 #
-# A run is list(row, allocation): one row of `runs` and the rows of `allocation`,
-# which carry the run's number. Runs depend on nothing but their own cell of the
-# design (network, task, replicate, seed), so any worker can do any of them.
+# A run depends only on its row of the design (network, task, replicate, seed), n_obs and the arguments of fit(), so any
+# worker can compute any run.
 
 #' Compare architectures
 #'
@@ -106,7 +105,7 @@ compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf,
   new_comparison(work, run_design(work))
 }
 
-# What is asked, checked: the `work` of compare-schedule.R, with the directory of its checkpoint.
+# The work of a comparison, from checked arguments.
 comparison_work <- function(networks, tasks, replicates, n_obs, seed, fitting, checkpoint, call = rlang::caller_env()) {
   check_named(networks, check_network, call = call)
   check_named(tasks, check_task, call = call)
@@ -117,13 +116,12 @@ comparison_work <- function(networks, tasks, replicates, n_obs, seed, fitting, c
   if (!is.null(seed)) seed <- draw_seed(seed, call)
   dir <- check_checkpoint(checkpoint, call = call)
   seed <- draw_seed(if (is.null(seed)) stored_seed(dir) else seed, call)
-  list(
-    design = comparison_design(networks, tasks, replicates, seed), networks = networks, tasks = tasks, n_obs = n_obs,
-    seed = seed, replicates = replicates, fitting = fitting, dir = dir
-  )
+  design <- comparison_design(networks, tasks, replicates, seed)
+  new_work(design, networks, tasks, n_obs, seed, replicates, fitting, dir)
 }
 
-# Every network must fit every task: said pair by pair, before the first run.
+# Raises an error before the first run unless every network has the inputs and outputs of every task. The error names
+# the pairs that do not fit, at most 10.
 check_pairs <- function(networks, tasks, call = rlang::caller_env()) {
   bad <- character()
   for (task in names(tasks)) {
@@ -159,13 +157,14 @@ check_fitting <- function(fitting, call = rlang::caller_env()) {
   }
   wrong <- names[!names %in% known]
   abort(c(
-    "{.arg ...} can hold {.or {.arg {known}}}, which go to {.fn fit}.",
+    "{.arg ...} can have the arguments {.or {.arg {known}}}, which are passed to {.fn fit}.",
     x = "It has {.val {wrong}}."
   ), "value", call = call)
 }
 
-# One row per run. The seed of a run depends on the seed of the comparison, the name of its task and its replicate
-# alone: networks of a task and replicate share it, hence their sample, and whatever is added later leaves it as it is.
+# The design: a data frame with one row per run. The seed of a run depends only on the seed of the comparison, the name
+# of its task and its replicate. So the networks of a task and replicate share a seed, hence their sample, and seeds do
+# not change when networks, tasks or replicates are added.
 comparison_design <- function(networks, tasks, replicates, seed) {
   seeds <- vapply(names(tasks), function(task) derive_seeds(named_seed(seed, task), replicates), integer(replicates))
   seeds <- matrix(seeds, replicates)
@@ -177,10 +176,9 @@ comparison_design <- function(networks, tasks, replicates, seed) {
   grid[c("network", "task", "replicate", "seed")]
 }
 
-# ---- one run -------------------------------------------------------------------------------------
-
 # ---- the result ----------------------------------------------------------------------------------
 
+# `done` is a list with one run per row of the design, NULL for a run that an interrupt prevented.
 new_comparison <- function(work, done) {
   cmp <- structure(list(
     runs = bind_runs(work, done), allocation = bind_allocations(work$design, done, work$networks, work$tasks),
@@ -192,8 +190,8 @@ new_comparison <- function(work, done) {
   cmp
 }
 
-# The rank of an architecture's tangent at random coefficients, NA for one that is not linear: its rank depends on
-# the samples at which it is taken.
+# The rank of a network's tangent at random coefficients. NA for nonlinear networks, whose rank depends on the samples
+# at which the tangent is evaluated.
 generic_rank <- function(network) {
   if (!is_linear(network) || n_params(network) == 0) return(NA_integer_)
   tryCatch(
@@ -201,6 +199,7 @@ generic_rank <- function(network) {
   )
 }
 
+# The data frame `runs`; runs that an interrupt prevented are rows with the error "interrupted".
 bind_runs <- function(work, done) {
   lost <- vapply(done, is.null, NA)
   done[lost] <- lapply(work$networks[work$design$network[lost]], failed_run, message = "interrupted")
@@ -210,7 +209,8 @@ bind_runs <- function(work, done) {
   light_frame(c(as.list(work$design), stats::setNames(values, names(run_columns))))
 }
 
-# The rows of all runs' allocations. Coordinates are made once for each network and task, and then taken again.
+# The data frame `allocation`: the allocations of all runs that did not fail. The coordinates are computed once for each
+# pair of a network and a task, and copied for its replicates.
 bind_allocations <- function(design, done, networks, tasks) {
   coordinates <- function(i) {
     net <- networks[[design$network[[i]]]]
@@ -219,10 +219,10 @@ bind_allocations <- function(design, done, networks, tasks) {
   rows <- vapply(done, function(run) length(run$allocation), 0L)
   kept <- which(rows > 0L)
   rows <- rows[kept]
-  cell <- match(design$network, names(networks)) + length(networks) * match(design$task, names(tasks))
-  cells <- unique(cell[kept])
-  frames <- lapply(if (length(cells) > 0L) match(cells, cell) else 1L, coordinates)
-  before <- c(0L, cumsum(vapply(frames, nrow, 0L)))[match(cell[kept], cells)]
+  pair <- match(design$network, names(networks)) + length(networks) * match(design$task, names(tasks))
+  pairs <- unique(pair[kept])
+  frames <- lapply(if (length(pairs) > 0L) match(pairs, pair) else 1L, coordinates)
+  before <- c(0L, cumsum(vapply(frames, nrow, 0L)))[match(pair[kept], pairs)]
   take <- function(columns, at) lapply(as.list(columns), `[`, at)
   light_frame(c(
     take(design[c("network", "task", "replicate")], rep(kept, rows)),
@@ -263,16 +263,16 @@ NULL
 #' @export
 summary.ca_comparison <- function(object, level = 0.95, ...) {
   level <- check_number(level, min = 0, max = 1, open = TRUE)
-  cells <- unique(object$runs[c("task", "network")])
-  generic <- field_or(object, "generic_rank", integer())[cells$network]
-  rows <- lapply(seq_len(nrow(cells)), function(i) {
-    here <- object$runs$task == cells$task[[i]] & object$runs$network == cells$network[[i]]
+  pairs <- unique(object$runs[c("task", "network")])
+  generic <- field_or(object, "generic_rank", integer())[pairs$network]
+  rows <- lapply(seq_len(nrow(pairs)), function(i) {
+    here <- object$runs$task == pairs$task[[i]] & object$runs$network == pairs$network[[i]]
     summarise_runs(object$runs[here, , drop = FALSE], level, generic[[i]])
   })
   columns <- lapply(stats::setNames(nm = names(rows[[1L]])), function(column) {
     unlist(lapply(rows, function(row) row[[column]]), use.names = FALSE)
   })
-  new_frame(c(as.list(cells), columns), "ca_comparison_summary",
+  new_frame(c(as.list(pairs), columns), "ca_comparison_summary",
     varies = what_varies(object), level = level, data_tasks = data_tasks(object), notes = run_notes(object)
   )
 }
@@ -293,13 +293,14 @@ summarise_runs <- function(runs, level, generic) {
   )
 }
 
-# Whether the rank of a run is not decided.
+# Whether the rank of each run is undecided.
 is_undecided <- function(runs) {
   undecided <- field_or(runs, "undecided", field_or(runs, "rank_low", NA) < field_or(runs, "rank_high", NA))
   rep_len(undecided, nrow(runs)) %in% TRUE
 }
 
-# The least and the largest total capacity that the evidence of some runs allows.
+# c(low, high): the least `rank_low` and the largest `rank_high` of some runs, or their total capacities where these lie
+# outside. NA where no run has a rank.
 total_range <- function(runs) {
   low <- pmin(field_or(runs, "rank_low", NA), runs$total_capacity, na.rm = TRUE)
   high <- pmax(field_or(runs, "rank_high", NA), runs$total_capacity, na.rm = TRUE)
@@ -312,7 +313,7 @@ median_of <- function(x) {
   if (length(x) == 0L) NA_real_ else as.double(stats::median(x))
 }
 
-# Mean and Student interval of what is there.
+# c(mean, low, high): mean of the values that are not NA with Student's interval; NA limits for a single value.
 mean_interval <- function(x, level) {
   x <- x[!is.na(x)]
   n <- length(x)
@@ -321,9 +322,10 @@ mean_interval <- function(x, level) {
   mean(x) + c(0, -half, half)
 }
 
+# One line of text: what differs between replicates, and so what intervals describe.
 what_varies <- function(object) {
   if (is.infinite(object$n_obs)) {
-    "Replicates vary only the starting weights: intervals describe the scatter of training, not of data."
+    "Replicates vary only the starting weights: intervals describe variation from training, not from data."
   } else if (length(data_tasks(object)) > 0L) {
     "Replicates vary the starting weights and the sample (data tasks draw training rows with replacement)."
   } else {
@@ -331,7 +333,8 @@ what_varies <- function(object) {
   }
 }
 
-# What is to be known of the runs of a comparison, a line each; none where there is nothing to say.
+# Lines of text about undecided ranks, redraws, losses above that of the best constant, and starts that end at different
+# losses; character() where there are none.
 run_notes <- function(object) {
   runs <- object$runs[has_run(object$runs), , drop = FALSE]
   share <- function(n) {
@@ -391,8 +394,8 @@ comparison_notes <- function(summary) {
   c(
     attr(summary, "varies"),
     if (length(of_data) > 0L) {
-      paste0("For ", paste(of_data, collapse = ", "), " the loss is that on held-out rows, and excess_loss ",
-        "is measured from the best linear model trained on the same rows.")
+      paste0("For ", paste(of_data, collapse = ", "), " the loss is that of held-out rows, and excess_loss ",
+        "is relative to the best linear model trained on the same rows.")
     },
     attr(summary, "notes")
   )
@@ -413,7 +416,8 @@ print.ca_comparison <- function(x, ...) {
   invisible(x)
 }
 
-# Networks by tasks, with what each network has: for print and report.
+# Mean excess losses for print and report: a data frame with one row per network, its number of parameters and one
+# column per task.
 excess_table <- function(x) {
   rows <- summary(x)
   first <- plain_frame(rows)[rows$task == names(x$tasks)[[1L]], , drop = FALSE]
@@ -440,8 +444,8 @@ glance.ca_comparison <- function(x, ...) {
 mean_profiles <- function(object) {
   rows <- object$allocation[!is.na(object$allocation$position), , drop = FALSE]
   keys <- intersect(c("network", "task", "position", "lag", "channel", "row", "column"), names(rows))
-  cell <- do.call(paste, c(rows[keys], sep = "\r"))
-  first <- rows[!duplicated(cell), keys, drop = FALSE]
-  first$capacity <- as.double(tapply(rows$capacity, factor(cell, unique(cell)), mean))
+  key <- do.call(paste, c(rows[keys], sep = "\r"))
+  first <- rows[!duplicated(key), keys, drop = FALSE]
+  first$capacity <- as.double(tapply(rows$capacity, factor(key, unique(key)), mean))
   first
 }

@@ -1,36 +1,47 @@
-# Stacks of convolutions on a sequence as Markov chains: what one layer does to capacity in mode total, its refinements
-# and their limit, and the moments of the steps.
+# Stacks of convolutions on a sequence as Markov chains of capacity in mode total: one layer, chains refined into more
+# layers of smaller scale and their limit, and the moments of the steps. Capacities are matrices (channels x positions).
 #
-# A move is one convolution with the activations around it: list(offsets, W2, norm, after, before, scale2).
-# Capacities are matrices, channels x positions. Output position u, tap k meets input position u + offsets[k]; W2[[k]]
-# is filters x channels, squared weights; norm (filters x positions) the sums of those that are there; after and
-# before the mean squared gates q of activations at its output and at its input, 1 without.
 
-# list(kind = "residual" or "plain", moves, counts, padded): equal layers that follow each other are one move, counted.
-# From the input to the output.
-depth_chain <- function(about) {
-  q <- layer_gates(about)
-  rows <- network_rows(about$network)
+# A move is one convolution with the activations around it:
+#   offsets  tap k of output position u reads input position u + offsets[k]
+#   W2       for each tap the squared weights (filters x channels)
+#   before   mean squared gates q of the activations at its input (channels x input positions), 1 without one
+#   after    the same at its output (filters x output positions)
+#   scale2   squared scale of its residual layer, NULL in a plain stack
+#   norm     sums of the squared weights of the taps inside the input (filters x output positions), set by read_move()
+new_move <- function(offsets, W2, before, after, scale2, norm = NULL) {
+  list(offsets = offsets, W2 = W2, before = before, after = after, scale2 = scale2, norm = norm)
+}
+
+# A chain: `kind`, "residual" or "plain"; `moves` from the input to the output, where equal consecutive layers are one
+# move; `counts`, the number of layers of each move; and `padded`, whether all layers keep the length of the sequence,
+# so that capacity can reach its ends.
+new_chain <- function(kind, moves, counts, padded) list(kind = kind, moves = moves, counts = counts, padded = padded)
+
+# The chain of a network, from the record of a flow through it.
+depth_chain <- function(flow) {
+  q <- layer_gates(flow)
+  rows <- network_rows(flow$network)
   inside <- Reduce(function(own, row) if (row$depth == 0L) own + 1L else own, rows, 0L, accumulate = TRUE)[-1L]
   own <- split(seq_along(rows), inside)
-  residual <- about$network$layers[[1L]]$kind == "residual"
-  theta <- about$network$coef
+  residual <- flow$network$layers[[1L]]$kind == "residual"
+  theta <- flow$network$coef
   moves <- if (residual) {
     lapply(own, function(at) read_moves(rows[at[-1L]], q[at[-1L]], theta, rows[[at[[1L]]]]$layer$scale^2)[[1L]])
   } else {
     read_moves(rows, q, theta)
   }
   grouped <- group_moves(unname(moves))
-  list(kind = if (residual) "residual" else "plain", moves = grouped$moves, counts = grouped$counts,
+  new_chain(kind = if (residual) "residual" else "plain", moves = grouped$moves, counts = grouped$counts,
     padded = residual || all(vapply(moves, function(move) ncol(move$after) == ncol(move$before), NA)))
 }
 
-# The q of every layer that is an activation (channels x positions), NULL of others.
-layer_gates <- function(about) {
-  lowered <- lower_with_rows(about$network)
-  square <- gate_squares(about)
+# For each layer, the mean squared gates q of an activation (channels x positions), or NULL for any other layer.
+layer_gates <- function(flow) {
+  lowered <- lower_with_rows(flow$network)
+  square <- gate_squares(flow)
   phi <- which(ops_are(lowered$graph$ops, "activation"))
-  q <- vector("list", length(network_rows(about$network)))
+  q <- vector("list", length(network_rows(flow$network)))
   at <- 0
   for (node in phi) {
     shape <- lowered$graph$ops[[node]]$shape
@@ -40,33 +51,33 @@ layer_gates <- function(about) {
   q
 }
 
-# Activations belong to the convolution before them, the first ones to the one after.
+# One move for each convolution. Activations belong to the convolution before them; those before the first convolution
+# belong to it.
 read_moves <- function(rows, q, theta, scale2 = NULL) {
   convs <- which(vapply(rows, function(row) row$layer$kind == "conv", NA))
   lapply(seq_along(convs), function(i) {
     until <- if (i < length(convs)) convs[[i + 1L]] - 1L else length(rows)
     first <- if (i == 1L) q[seq_len(convs[[1L]] - 1L)]
-    new_move(rows[[convs[[i]]]], gate_product(first), gate_product(q[convs[[i]]:until]), theta, scale2)
+    read_move(rows[[convs[[i]]]], gate_product(first), gate_product(q[convs[[i]]:until]), theta, scale2)
   })
 }
 
-# Gates of activations that follow each other, 1 for none.
+# Product of the mean squared gates of consecutive activations, 1 without any.
 gate_product <- function(q) Reduce(`*`, Filter(Negate(is.null), q), 1)
 
-new_move <- function(row, before, after, theta, scale2) {
+read_move <- function(row, before, after, theta, scale2) {
   layer <- row$layer
   n_in <- layer$in_shape[[3L]]
   n_out <- layer$out_shape[[3L]]
   W2 <- tap_squares(layer, theta[row$first:row$last])
   pad <- layer$window[[8L]]
-  move <- list(offsets = (seq_along(W2) - 1L) * layer$dilation - pad, W2 = W2, scale2 = scale2)
-  move$before <- matrix(before, layer$in_shape[[1L]], n_in)
-  move$after <- matrix(after, layer$out_shape[[1L]], n_out)
+  move <- new_move((seq_along(W2) - 1L) * layer$dilation - pad, W2, matrix(before, layer$in_shape[[1L]], n_in),
+    matrix(after, layer$out_shape[[1L]], n_out), scale2)
   move$norm <- gather_taps(move, 1 + 0 * move$before)
   move
 }
 
-# Filters x channels for each tap; zero between groups.
+# For each tap the squared weights (filters x channels), zero between channels of different groups.
 tap_squares <- function(layer, kernel) {
   dim <- layer$params$kernel
   what <- "the squared weights of a layer"
@@ -82,13 +93,14 @@ tap_squares <- function(layer, kernel) {
   })
 }
 
-# Output positions at which a tap meets an input.
+# Output positions at which tap k reads inside the input.
 met_positions <- function(move, k) {
   u <- seq_len(ncol(move$after)) + move$offsets[[k]]
   which(u >= 1 & u <= ncol(move$before))
 }
 
-# sum_k W2_k G at the positions met: squared gains of the outputs.
+# Squared gains of the outputs (filters x output positions) from squared gains G of the inputs: sum over k of W2_k G at
+# the positions that tap k reads.
 gather_taps <- function(move, G) {
   out <- matrix(0, nrow(move$after), ncol(move$after))
   for (k in seq_along(move$offsets)) {
@@ -98,7 +110,8 @@ gather_taps <- function(move, G) {
   out
 }
 
-# Capacity v of the outputs to the inputs by A_ij^2 / |A_i|^2; what comes to a gate that is always 0 is lost.
+# Carries capacity v of the outputs to the inputs by A_ij^2 / |A_i|^2. Capacity that arrives at a gate that is always 0
+# is lost.
 carry_taps <- function(move, v) {
   v <- v * ifelse(move$norm > 0 & move$after > 0, 1 / move$norm, 0)
   out <- matrix(0, nrow(move$before), ncol(move$before))
@@ -110,7 +123,8 @@ carry_taps <- function(move, v) {
   out * (move$before > 0)
 }
 
-# s^2 q_i sum_j A_ij^2 q_j of a residual layer: the capacity that goes through the block, to one that stays.
+# For each output of a residual layer, the ratio of capacity that goes through the block to capacity that stays on the
+# skip: s^2 q_i sum_j A_ij^2 q_j.
 move_rate <- function(move) move$scale2 * move$after * gather_taps(move, move$before)
 
 group_moves <- function(moves) {
@@ -121,7 +135,8 @@ group_moves <- function(moves) {
 
 # ---- finite chains and their limit -----------------------------------------------------------------
 
-# Through all layers, each of them as `times` layers of scale / sqrt(times).
+# Carries capacity v from the outputs to the inputs through all layers, each replaced by `times` layers of
+# scale / sqrt(times).
 chain_finite <- function(chain, v, times = 1) {
   for (g in rev(seq_along(chain$moves))) {
     move <- chain$moves[[g]]
@@ -137,8 +152,12 @@ chain_finite <- function(chain, v, times = 1) {
   v
 }
 
-# list(v, error): exp(sum of rates (M - I)) of each group of equal layers. By uniformisation: with the largest rate
-# r, exp(Q) = sum_k Pois(r)(k) (I + Q / r)^k, all terms of one sign; it ends where what is left out is below `tol`.
+# The result of chain_limit(): capacity `v` of the inputs, and `error`, a bound on the capacity truncated.
+new_chain_limit <- function(v, error) list(v = v, error = error)
+
+# Limit of chain_finite() for `times` to infinity: exp(Q) with Q = R (M - I), R the diagonal matrix of rates, for each
+# group of equal layers. It is computed by uniformisation: with r the largest rate, exp(Q) = sum_k Pois(r)(k)
+# (I + Q / r)^k, whose terms have one sign, truncated where the remaining probability is below `tol`.
 chain_limit <- function(chain, v, tol) {
   error <- 0
   for (g in rev(seq_along(chain$moves))) {
@@ -156,10 +175,10 @@ chain_limit <- function(chain, v, tol) {
     v <- out
     error <- error + stats::ppois(last, r, lower.tail = FALSE)
   }
-  list(v = v, error = error)
+  new_chain_limit(v, error)
 }
 
-# Operations of all finite chains and of the limit.
+# Number of operations of all finite chains and of the limit.
 chain_cost <- function(chain, times, tol) {
   residual <- chain$kind == "residual"
   sum(mapply(function(move, count) {
@@ -171,9 +190,15 @@ chain_cost <- function(chain, times, tol) {
 
 # ---- moments of the steps --------------------------------------------------------------------------
 
-# Far from the borders, from capacities p of the channels: list(steps, drift, second, mean, variance), the expected
-# number of steps (layers of a plain stack), mean and second moment of one, and those of the whole way. Carries
-# sums over ways: of 1, of the steps, of displacements d, of d^2 of each step, and of squared displacements.
+# Moments of the displacement of capacity: `steps`, the expected number of steps (layers of a plain stack); `drift` and
+# `second`, mean and second moment of one step; `mean` and `variance` of the whole displacement.
+new_chain_moments <- function(steps, drift, second, mean, variance) {
+  list(steps = steps, drift = drift, second = second, mean = mean, variance = variance)
+}
+
+# Moments far from the borders, from capacities p of the output's channels. The columns of `state` are sums over paths,
+# weighted by capacity: of 1, of the number of steps, of the displacement, of the squared displacement of each step, and
+# of the square of the whole displacement.
 chain_moments <- function(chain, p) {
   state <- cbind(p, 0, 0, 0, 0) # channels x 5
   for (g in rev(seq_along(chain$moves))) {
@@ -189,23 +214,26 @@ chain_moments <- function(chain, p) {
   sums <- colSums(state)
   steps <- sums[[2L]] / sums[[1L]]
   mean <- sums[[3L]] / sums[[1L]]
-  list(
+  new_chain_moments(
     steps = steps, drift = mean / steps, second = sums[[4L]] / sums[[2L]], mean = mean,
     variance = sums[[5L]] / sums[[1L]] - mean^2
   )
 }
 
-# list(R0, R1, R2, stay): sums over taps of the rates from filter to channel, times 1, d and d^2.
+# Rates of one step: `R0`, `R1` and `R2` (filters x channels), sums over taps of the rates times 1, d and d^2 with d the
+# displacement of the tap; and `rate`, the rate of each filter, 1 in a plain stack.
+new_step_rates <- function(R0, R1, R2, rate) list(R0 = R0, R1 = R1, R2 = R2, rate = rate)
+
 step_matrices <- function(move, residual) {
   W2 <- Reduce(`+`, move$W2)
   norm <- rowSums(W2)
   rate <- if (residual) move$scale2 * rowMeans(move$after) * c(W2 %*% rowMeans(move$before)) else rep(1, nrow(W2))
   by <- ifelse(norm > 0, rate / norm, 0)
   sums <- lapply(0:2, function(power) by * Reduce(`+`, Map(`*`, move$W2, move$offsets^power)))
-  list(R0 = sums[[1L]], R1 = sums[[2L]], R2 = sums[[3L]], rate = rate)
+  new_step_rates(R0 = sums[[1L]], R1 = sums[[2L]], R2 = sums[[3L]], rate = rate)
 }
 
-# What one step adds to the sums over ways.
+# The sums over paths after one more step.
 add_step <- function(R, s) {
   along <- function(R, x) c(crossprod(R, x))
   cbind(
@@ -217,7 +245,8 @@ add_step <- function(R, s) {
   )
 }
 
-# The same Poisson mixture as of the limit; sums grow as k^2, so that its tail is taken further.
+# The sums over paths in the limit, by the Poisson mixture of chain_limit(). The sums grow as k^2, so the mixture is
+# truncated later.
 limit_moments <- function(R, s, count) {
   r <- max(R$rate) * count
   if (r == 0) return(s)

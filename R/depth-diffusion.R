@@ -1,4 +1,4 @@
-# The depth limit of residual and convolution stacks, and the diffusion that it looks like from afar.
+# The depth limit of residual chains, and the diffusion that approximates it and plain stacks of convolutions.
 
 #' Depth limit of a stack of convolutions
 #'
@@ -74,13 +74,13 @@ diffusion_limit <- function(network, from = NULL, depth = NULL, task = NULL, dat
   limit <- check_limit(limit)
   middle <- list(position = (output_shape(own)[[3L]] + 1L) %/% 2L, channel = 1L)
   start <- if (is.null(from)) middle else check_one_output(from, call)
-  about <- read_flow(network, start, "total", task, data, limit, call)
-  chain <- depth_chain(about)
+  flow <- read_flow(network, start, "total", task, data, limit, call)
+  chain <- depth_chain(flow)
   times <- check_depth(depth, chain, call)
   check_cost(chain_cost(chain, times, tol), limit, "The finite chains and their limit", call)
-  v <- matrix(as.double(about$start$capacity), output_shape(own)[[1L]])
+  v <- matrix(as.double(flow$start$capacity), output_shape(own)[[1L]])
   if (is.null(from)) v[, middle$position] <- 1 / nrow(v)
-  new_diffusion(about, chain, times, v, tol, call)
+  new_diffusion(flow, chain, times, v, tol, call)
 }
 
 check_one_output <- function(from, call) {
@@ -91,13 +91,13 @@ check_one_output <- function(from, call) {
   ), "type", call = call)
 }
 
-# How often each layer is cut.
+# Numbers of smaller layers that each layer is replaced by, one for each chain.
 check_depth <- function(depth, chain, call) {
   if (is.null(depth)) return(1)
   if (chain$kind == "plain") {
     abort(c(
       "{.arg depth} must be {.code NULL} for a stack without skips.",
-      i = "Its layers cannot be cut into smaller steps; only a residual chain has a limit."
+      i = "Its layers cannot be divided into smaller steps; only a residual chain has a limit."
     ), "value", call = call)
   }
   depth <- check_vector(depth, arg = "depth", call = call)
@@ -112,12 +112,12 @@ check_depth <- function(depth, chain, call) {
   unique(depth) / own
 }
 
-# ---- what is such a stack --------------------------------------------------------------------------
+# ---- supported networks ----------------------------------------------------------------------------
 
 check_stack <- function(network, call) {
   kinds <- vapply(network$layers, function(layer) layer$kind, "")
   if (network$input$kind != "sequence") {
-    stop_stack("Its input is {describe_input(network$input)}: only sequences have a line to spread on.", call,
+    stop_stack("Its input is {describe_input(network$input)}: the depth limit is defined on sequences only.", call,
       network = network)
   }
   rows <- network_rows(network)
@@ -145,12 +145,12 @@ check_plain <- function(rows, call) {
   keeps <- vapply(convs, function(row) row$layer$in_shape[[3L]] == row$layer$out_shape[[3L]], NA)
   padded <- vapply(convs, function(row) row$layer$padding != "valid", NA)
   if (any(!keeps) && any(padded & vapply(convs, function(row) row$layer$kernel > 1L, NA))) {
-    stop_stack("It has convolutions with padding and without: whether its ends are reached is not clear.", call)
+    stop_stack("It mixes convolutions with and without padding: the boundaries of the diffusion are undefined.", call)
   }
   invisible()
 }
 
-# Why a layer does not belong to a stack, or NULL.
+# The reason why a layer is not supported, or NULL.
 unfit_row <- function(row, residual) {
   kind <- row$layer$kind
   outer <- residual && row$depth == 0L
@@ -159,25 +159,25 @@ unfit_row <- function(row, residual) {
   }
   if (kind %in% c("residual", "activation")) return(NULL)
   if (kind != "conv") return("is not a convolution or an activation.")
-  if (row$layer$stride > 1L) return("has a stride: its steps have no fixed place.")
-  if (!is.null(row$layer$params$bias)) return("has a bias, whose capacity leaves the sequence.")
+  if (row$layer$stride > 1L) return("has a stride: its taps have no fixed offsets.")
+  if (!is.null(row$layer$params$bias)) return("has a bias: part of the capacity would leave the sequence.")
   NULL
 }
 
 stop_stack <- function(why, call, ...) {
-  about <- list2env(list(...), parent = environment())
+  values <- list2env(list(...), parent = environment())
   abort(c(
     "{.arg network} must be a chain of residual layers with one convolution each, or a plain stack of convolutions.",
     x = why
-  ), "stack", call = call, .envir = about)
+  ), "stack", call = call, .envir = values)
 }
 
 # ---- results ---------------------------------------------------------------------------------------
 
-new_diffusion <- function(about, chain, times, v, tol, call) {
+new_diffusion <- function(flow, chain, times, v, tol, call) {
   moments <- chain_moments(chain, rowSums(v))
   check_spread(moments, call)
-  n <- about$network$input$shape[[3L]]
+  n <- flow$network$input$shape[[3L]]
   start <- sum(colSums(v) * seq_len(ncol(v)))
   own <- sum(chain$counts)
   finite <- lapply(times, function(m) colSums(chain_finite(chain, v, m)))
@@ -200,11 +200,12 @@ new_diffusion <- function(about, chain, times, v, tol, call) {
 check_spread <- function(moments, call) {
   if (is.finite(moments$variance) && moments$variance > 0) return(invisible())
   why <- if (!is.finite(moments$variance) || moments$steps == 0) "Its scale, weights or gates are zero." else
-    "All capacity goes to one place: kernels have one tap that is not zero."
+    "All capacity goes to one position: each kernel has only one nonzero tap."
   abort(c("The steps of {.arg network} must have a positive variance.", x = why), "value", call = call)
 }
 
-# One row for each finite profile; the last is the continuum, the one before it the limit where there is one.
+# One row for each finite profile. The last of `profiles` is the continuum, and the one before it the limit where there
+# is one.
 diffusion_overview <- function(profiles, depths, start, moments, limit) {
   n <- length(profiles)
   has_limit <- !is.null(limit)
@@ -230,7 +231,7 @@ diffusion_overview <- function(profiles, depths, start, moments, limit) {
   ))
 }
 
-# Mean and variance of where capacity is; NA without any.
+# Mean and variance of the position of capacity, NA without capacity.
 profile_moments <- function(kappa, at = seq_along(kappa)) {
   total <- sum(kappa)
   if (!(total > 0)) return(list(mean = NA_real_, variance = NA_real_))

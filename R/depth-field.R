@@ -1,4 +1,4 @@
-# What a network's layers can see of the input, and how much of that they use.
+# Theoretical and effective receptive fields of the layers of a network.
 
 #' Effective receptive field
 #'
@@ -82,7 +82,7 @@ check_field_input <- function(network, call) {
   if (network$input$kind == "vector") {
     abort(c(
       "{.arg network} must be on a sequence or a grid.",
-      x = "Its input is {describe_input(network$input)}, whose entries have no places."
+      x = "Its input is {describe_input(network$input)}, whose entries have no positions."
     ), "shape", call = call)
   }
   if (length(network$layers) > 0L) return(invisible())
@@ -100,7 +100,7 @@ gradient_inputs <- function(network, inputs, call) {
   inputs
 }
 
-# The first i layers, read at one position.
+# The network of the first i layers, with one position of its output.
 read_prefix <- function(network, i, output) {
   layers <- network$layers[seq_len(i)]
   head <- new_network(network$input, layers, network$coef[seq_len(layers_params(layers))])
@@ -110,8 +110,8 @@ read_prefix <- function(network, i, output) {
   layer_at(head, at[[1L]], at[[2L]])
 }
 
-# sum_o (dyhat_o / dx_j)^2 for every input j, averaged over rows, in units of the largest derivative, whose own square
-# need not be a number.
+# For each input j, sum over outputs o of (dyhat_o / dx_j)^2, averaged over rows. It is relative to the square of the
+# largest derivative, which could overflow or underflow.
 mean_gradients <- function(network, data, call) {
   graph <- lower(network)
   check_gradient_range(graph, network$coef, call)
@@ -139,7 +139,7 @@ new_field <- function(network, heads, weights, method, output, level) {
   frames <- lapply(names(along), function(dimension) {
     d <- along[[dimension]]
     fields <- Map(function(head, w) {
-      # rounding of second moments can be below zero
+      # rounding errors of second moments can be negative
       sums <- apply(array(pmax(w, 0), shape), d + 1L, sum)
       c(theoretical_field(head, d), used_field(sums, level))
     }, heads, weights)
@@ -154,7 +154,7 @@ new_field <- function(network, heads, weights, method, output, level) {
     input_kind = network$input$kind)
 }
 
-# Rows and columns of a layer beside each other, as in receptive_field().
+# Joins the frames of rows and columns. The two entries of a layer are neighbours, as in receptive_field().
 stack_layers <- function(frames) {
   names <- levels(frames[[1L]]$layer)
   at <- c(matrix(seq_len(length(names) * length(frames)), length(frames), byrow = TRUE))
@@ -164,7 +164,7 @@ stack_layers <- function(frames) {
   })
 }
 
-# from, to and size of what a network's one position can see along dimension 1 (rows) or 2.
+# `from`, `to` and `size` of the receptive field of the network's one output position along dimension d, 1 (rows) or 2.
 theoretical_field <- function(network, d) {
   reach <- .Call(ffi_reach, lower(network))[2L * d - 1:0, 1L]
   list(from = reach[[1L]], to = reach[[2L]], size = reach[[2L]] - reach[[1L]] + 1L)
@@ -179,13 +179,14 @@ used_field <- function(w, level) {
   )
 }
 
-# First and last of the shortest run of entries that sums to a share `level` of all; of several that with the most.
+# First and last index of the shortest run of entries whose sum is at least `level` of the total. Of several such runs
+# it is the one with the largest sum.
 smallest_window <- function(w, level) {
   total <- sum(w)
   if (!(total > 0)) return(c(NA_integer_, NA_integer_))
   before <- c(0, cumsum(w))
-  needed <- level * total * (1 - 1e-12) # what rounding may take
-  # the first end for each beginning: sums only grow
+  needed <- level * total * (1 - 1e-12) # allows for rounding
+  # the first end for each start, by binary search in the nondecreasing cumulative sums
   end <- findInterval(before[seq_along(w)] + needed, before, left.open = TRUE)
   from <- which(end <= length(w))
   steps <- end[from] - from
@@ -194,7 +195,8 @@ smallest_window <- function(w, level) {
   c(best, end[[best]])
 }
 
-# depth, the layers so far that widened the field, and c sqrt(depth).
+# Adds the columns `depth`, the number of layers so far that widened the field, and `sqrt_depth`, c sqrt(depth) with c
+# fitted to the standard deviations by least squares.
 depth_law <- function(rows) {
   size <- ifelse(is.na(rows$size), 0L, rows$size)
   grew <- diff(c(1L, cummax(pmax(size, 1L)))) > 0
@@ -225,7 +227,7 @@ glance.ca_field <- function(x, ...) {
   light_frame(c(if (grid) list(dimension = names(parts)), lapply(out, unname)))
 }
 
-# Slope of log sd on log depth over the layers that widened the field.
+# Slope of log sd on log depth over the layers that widened the field, NA for fewer than two.
 depth_exponent <- function(rows) {
   use <- !duplicated(rows$depth) & rows$depth > 0L & !is.na(rows$sd) & rows$sd > 0
   x <- log(rows$depth[use])

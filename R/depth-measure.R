@@ -1,19 +1,22 @@
-# What a scaling study measures of one network: how far capacity, or a gradient, spreads from the middle of the output,
-# what of it stays on the skips, and how decoupled the gates are.
+# Measurements of a scaling study on one network: how far capacity, or a gradient, spreads from the middle of the
+# output, the share of it that stays on the skips, and the decoupling of the gates.
 
 # ---- networks --------------------------------------------------------------------------------------
 
-# One exponent at one depth: list(depth, exponent, scale, network, lowered, ..).
-new_case <- function(study, depth, exponent) {
+# One exponent at one depth: `depth`, `exponent` and `scale`; `network` and `lowered`, its graph with rows; `at`, see
+# input_places(); `middle`, a new_middle(); `draw`, see study_draw(); and `read`, see read_graph(), NULL in mode total.
+new_case <- function(depth, exponent, scale, network, lowered, at, middle, draw, read) {
+  list(depth = depth, exponent = exponent, scale = scale, network = network, lowered = lowered, at = at,
+    middle = middle, draw = draw, read = read)
+}
+
+study_case <- function(study, depth, exponent) {
   scale <- study$sigma * depth^-exponent
   network <- study_network(study, depth, scale)
   lowered <- lower_with_rows(network)
-  case <- list(
-    depth = depth, exponent = exponent, scale = scale, network = network, lowered = lowered,
-    at = input_places(network$input), middle = middle_units(network), draw = study_draw(study, network)
-  )
-  if (study$mode != "total") case$read <- read_graph(case)
-  case
+  middle <- middle_units(network)
+  new_case(depth, exponent, scale, network, lowered, at = input_places(network$input), middle = middle,
+    draw = study_draw(study, network), read = if (study$mode != "total") read_graph(network, lowered$graph, middle))
 }
 
 study_network <- function(study, depth, scale) {
@@ -34,7 +37,8 @@ study_network <- function(study, depth, scale) {
   network
 }
 
-# Taps at -1 and +1, an activation, and with mixing weights between the channels of a position.
+# The default architecture. Each block has taps at -1 and +1, an activation, and optionally mixing weights between the
+# channels of a position.
 residual_chain <- function(study, depth, scale) {
   chain <- study$chain
   C <- chain$channels
@@ -48,7 +52,7 @@ residual_chain <- function(study, depth, scale) {
   if (study$mode == "total") set_coef(net, chain_deviation(net, q = 1)) else net
 }
 
-# Of every parameter of the chain, 1/sqrt(2 q channels) of the taps and 1/sqrt(channels) of the mixing.
+# Standard deviation of each parameter of the chain: 1/sqrt(2 q channels) for taps, 1/sqrt(channels) for mixing weights.
 chain_deviation <- function(network, q) {
   unlist(lapply(network_rows(network), function(row) {
     dim <- row$layer$params$kernel
@@ -57,15 +61,16 @@ chain_deviation <- function(network, q) {
   }))
 }
 
-# Positions on each side of the middle: all that L steps can reach, or on random weights six deviations beyond the
-# steps expected, in three times as many as there are on average, or where they go on in one direction in 2 s L.
+# Number of positions on each side of the middle. In mode total it is L, since L steps reach no further. On random
+# weights it is 16 + N + 6 sqrt(N), at most L, where N bounds the number of steps: 3 times its mean for independent
+# weights, and 2 s L for shared weights, whose steps can have one direction.
 chain_half <- function(study, depth, scale) {
   if (study$mode == "total") return(depth)
   N <- if (study$mode == "independent") 3 * depth * scale^2 / (1 + scale^2) else 2 * depth * scale
   min(depth, 16 + ceiling(N + 6 * sqrt(N)))
 }
 
-# Multiplications and additions of the chain at every depth and exponent, from its sizes alone.
+# Number of operations of the default architecture at each depth and exponent, without building the networks.
 study_cost <- function(study) {
   each <- outer(as.double(study$depths), study$exponents, Vectorize(function(depth, a) {
     length <- 2 * chain_half(study, depth, study$sigma * depth^-a) + 1
@@ -74,7 +79,8 @@ study_cost <- function(study) {
   each * passes(study)
 }
 
-# Forwards and backwards, and on random weights the gates of a few inputs.
+# Cost of a network in multiples of one pass: forward and backward passes, and on random weights passes for gates in
+# every draw.
 passes <- function(study) if (study$mode == "total") 4 else 8 * study$draws
 
 case_cost <- function(case) {
@@ -82,21 +88,24 @@ case_cost <- function(case) {
   sum(vapply(ops, function(op) prod(op$shape) * op_terms(case$lowered$graph, op), 0))
 }
 
-# Of every coordinate of the input its position, or row and column: n x 1 or 2.
+# Position of each coordinate of a sequence (n x 1), row and column of each coordinate of a grid (n x 2).
 input_places <- function(input) {
   units <- unit_columns(input$shape, input$kind, input$kind == "grid")
   if (input$kind == "grid") cbind(units$row, units$column) else cbind(units$position)
 }
 
-# Units of the output at its middle position: list(row, column, units), places from 0.
+# The middle position of the output: its `row` and `column`, counted from 0, and `units`, the indices of its channels
+# among all outputs, counted from 1.
+new_middle <- function(row, column, units) list(row = row, column = column, units = units)
+
 middle_units <- function(network) {
   shape <- output_shape(network)
   row <- (shape[[2L]] - 1L) %/% 2L
   column <- (shape[[3L]] - 1L) %/% 2L
-  list(row = row, column = column, units = shape[[1L]] * (row + shape[[2L]] * column) + seq_len(shape[[1L]]))
+  new_middle(row, column, units = shape[[1L]] * (row + shape[[2L]] * column) + seq_len(shape[[1L]]))
 }
 
-# Variance of places under weights, summed over dimensions.
+# Weighted variance of positions, summed over dimensions. `at`: positions (n x dimensions).
 weighted_spread <- function(weight, at) {
   share <- weight / sum(weight)
   mean <- colSums(share * at)
@@ -105,14 +114,18 @@ weighted_spread <- function(weight, at) {
 
 # ---- the reach of all steps --------------------------------------------------------------------------
 
-# Spread where every block moves everything: L second moments of a step.
+# Spread of a chain in which all capacity goes through every block: L times the second moment of a step. For a given
+# architecture it is that of a network with a very large scale.
 study_reach <- function(study, depth) {
   if (is.null(study$architecture)) return(as.double(depth))
   network <- study_network(study, depth, 1e8)
   if (study$mode != "total" || is.null(network$coef)) network$coef <- rep(1, n_params(network))
-  case <- list(network = network, lowered = lower_with_rows(network), at = input_places(network$input),
-    middle = middle_units(network))
-  flow_to(case, network, integer())$spread
+  flow_to(network, input_places(network$input), middle_units(network), integer())$spread
+}
+
+# The measurements of one draw: `spread` at the input, share on the skips (`survival`) and `decoupling` of gates.
+new_measures <- function(spread, survival, decoupling) {
+  list(spread = spread, survival = survival, decoupling = decoupling)
 }
 
 # ---- mode total --------------------------------------------------------------------------------------
@@ -121,30 +134,32 @@ measure_flow <- function(case, seed) {
   network <- case$network
   if (!is.na(seed)) network$coef <- with_seed(seed, case$draw())
   skips <- residual_sums(case)
-  found <- flow_to(case, network, c(skips$sum, skips$moved))
+  found <- flow_to(network, case$at, case$middle, c(skips$sum, skips$moved))
   n <- length(skips$sum)
   share <- vapply(seq_len(n), function(l) sum(found$units[[n + l]]) / sum(found$units[[l]]), 0)
-  list(spread = found$spread, survival = prod(1 - share), decoupling = gate_decoupling(case, network$coef, 1))
+  new_measures(spread = found$spread, survival = prod(1 - share), decoupling = gate_decoupling(case, network$coef, 1))
 }
 
-# Capacity 1 from the middle: list(spread at the input, units at nodes).
-flow_to <- function(case, network, nodes) {
-  capacity <- replace(numeric(output_size(network)), case$middle$units, 1 / length(case$middle$units))
-  about <- read_flow(network, capacity, "total", NULL, NULL)
+# Carries capacity 1 from the middle of the output to the input, whose coordinates have the positions `at`. Returns a
+# list: `spread` at the input, and `units`, the capacities of the units of each node in `nodes`.
+flow_to <- function(network, at, middle, nodes) {
+  capacity <- replace(numeric(output_size(network)), middle$units, 1 / length(middle$units))
+  flow <- read_flow(network, capacity, "total", NULL, NULL)
   start <- list(outputs = capacity, slice = NULL)
-  along <- order(nodes) # as the levels of a flow run
+  along <- order(nodes) # the core has levels in order of increasing nodes
   levels <- as.integer(c(0L, nodes[along]))
-  flow <- .Call(ffi_flow, about$graph, network$coef, gate_squares(about), start, levels)
-  list(spread = weighted_spread(flow$units[[1L]], case$at), units = flow$units[-1L][order(along)])
+  carried <- .Call(ffi_flow, flow$graph, network$coef, gate_squares(flow), start, levels)
+  list(spread = weighted_spread(carried$units[[1L]], at), units = carried$units[-1L][order(along)])
 }
 
-# Nodes of the sums of the network's own residual layers, and of the blocks that they add.
+# Nodes of the outer residual layers. Returns a list: `sum`, the nodes that add block and skip, and `moved`, the last
+# nodes of the blocks.
 residual_sums <- function(case) {
   own <- which(vapply(network_rows(case$network), function(row) row$depth == 0L && row$layer$kind == "residual", NA))
   ops <- case$lowered$graph$ops
   sums <- which(case$lowered$row %in% own & ops_are(ops, "sums"))
   moved <- vapply(sums, function(node) ops[[node]]$from[[2L]], 0L)
-  # a block without operations has no node of its own
+  # a block without operations has the node of the skip
   other <- moved != vapply(sums, function(node) ops[[node]]$from[[1L]], 0L)
   list(sum = sums[other], moved = moved[other])
 }
@@ -174,13 +189,13 @@ study_draw <- function(study, network) {
 
 chain_q <- function(chain) gate_moments(chain$activation, default_parameter(chain$activation), 0, 1)$square
 
-# For each entry of theta that of the first residual layer.
+# For each entry of theta the index of the entry that it shares: in residual layers, the same entry of the first one.
 shared_entries <- function(network, study) {
   rows <- Filter(function(row) row$depth == 0L && row$layer$kind == "residual", network_rows(network))
   sizes <- vapply(rows, function(row) row$last - row$first + 1, 0)
   if (length(rows) == 0L || any(sizes != sizes[[1L]]) || sizes[[1L]] == 0) {
     abort(c(
-      "{.arg architecture} must return residual layers of equally many parameters in mode {.val {study$mode}}.",
+      "{.arg architecture} must return residual layers with equal numbers of parameters in mode {.val {study$mode}}.",
       x = if (length(rows) == 0L) "It has none." else "They have {unique(sizes)}."
     ), "shape", call = study$call)
   }
@@ -192,23 +207,24 @@ shared_entries <- function(network, study) {
 bias_entries <- function(network, study) {
   entries <- unlist(lapply(network_rows(network), function(row) {
     n <- if (is.null(row$layer$params$bias)) 0 else prod(row$layer$params$bias)
-    row$first + own_params(row$layer) - n - 1 + seq_len(n) # the last of its layer
+    row$first + own_params(row$layer) - n - 1 + seq_len(n) # the last entries of the layer
   }))
   if (length(entries) > 0L) return(entries)
   abort(c(
     "{.arg architecture} must return layers with a bias in mode {.val recurrent}.",
-    i = "It stands for the inputs of each step."
+    i = "The bias represents the inputs of each step."
   ), "value", call = study$call)
 }
 
-# The graph with one output: a combination, its weights the last of theta, of the channels at the middle position.
-read_graph <- function(case) {
-  graph <- list2env(list(ops = case$lowered$graph$ops, theta = case$lowered$graph$n_params, row = 0L))
-  channels <- output_shape(case$network)[[1L]]
-  crop <- new_window(pad = -c(case$middle$row, case$middle$column))
-  from <- emit(graph, "fixed", case$lowered$graph$output, c(channels, 1L, 1L), window = crop)
+# The graph with one output, a linear combination of the channels at the middle position. Its weights are the last
+# entries of theta.
+read_graph <- function(network, lowered, middle) {
+  graph <- list2env(list(ops = lowered$ops, theta = lowered$n_params, row = 0L))
+  channels <- output_shape(network)[[1L]]
+  crop <- new_window(pad = -c(middle$row, middle$column))
+  from <- emit(graph, "fixed", lowered$output, c(channels, 1L, 1L), window = crop)
   output <- emit(graph, "linear", from, c(1L, 1L, 1L), theta = take(graph, channels))
-  list(input = case$lowered$graph$input, ops = graph$ops, output = output, n_params = graph$theta)
+  list(input = lowered$input, ops = graph$ops, output = output, n_params = graph$theta)
 }
 
 measure_gradient <- function(case, seed) {
@@ -216,24 +232,26 @@ measure_gradient <- function(case, seed) {
   channels <- output_shape(case$network)[[1L]]
   drawn <- with_seed(seed, list(theta = case$draw(), x = stats::rnorm(n), w = stats::rnorm(channels)))
   slopes <- .Call(ffi_linearise, case$read, c(drawn$theta, drawn$w), matrix(drawn$x, 1L))[seq_len(n)]
-  # squares of what shatters would overflow long before it does
+  # relative to the largest derivative, whose square can overflow
   largest <- max(abs(slopes))
   slopes <- if (is.finite(largest) && largest > 0) slopes / largest else slopes * NA_real_
-  list(
+  new_measures(
     spread = weighted_spread(slopes^2, case$at), survival = skip_share(case, slopes, drawn$w),
     decoupling = gate_decoupling(case, drawn$theta, seed)
   )
 }
 
-# Squared cosine of the gradients at the output and at the input.
+# Share of the gradient that stays on the skips: the squared cosine between the gradient at the output and at the input.
+# NA where input and output differ in shape or kind.
 skip_share <- function(case, slopes, w) {
   same <- identical(output_shape(case$network), case$network$input$shape)
   if (!same || output_kind(case$network) != case$network$input$kind) return(NA_real_)
   sum(slopes[case$middle$units] * w)^2 / (sum(slopes^2) * sum(w^2))
 }
 
-# Mean over activations of 1 - mean of K_ik^2 over the channels of a position, gates averaged over positions
-# and enough inputs for 50 of them.
+# Decoupling of the channels of a position, 1 - mean of K_ik^2 over i != k, averaged over activations. Moments of gates
+# are averages over positions and standard normal inputs, as many as give 50 positions or more. NA without activations
+# of two channels or more.
 gate_decoupling <- function(case, theta, seed) {
   ops <- case$lowered$graph$ops
   channels <- vapply(ops, function(op) op$shape[[1L]], 0L)

@@ -1,10 +1,10 @@
 # Density of a diffusion of constant drift and variance with zero flux at both ends.
 
-# At x in (0, length), of what starts at x0 with the mean displacement `drift` and the standard deviation `sd` on
-# an unbounded line. A sum over images of the ends, 2 n length apart: those of no drift, tilted (Girsanov), and for the
-# drift, under which ends are no mirrors, half-lines of images (Cox and Miller 1965 of one end). No term
-# is large; where the ends are not reached all but one vanish, and it is the normal density. Without ends (length Inf)
-# that alone.
+# Density at x in (0, length) of a diffusion that starts at x0. On an unbounded line its displacement would have mean
+# `drift` and standard deviation `sd`, and length = Inf gives that normal density. With two ends the density is a sum by
+# the method of images: the images of a diffusion without drift, 2 length apart, tilted by Girsanov's theorem; and
+# half-lines of images, since with drift reflection alone does not give zero flux (Cox and Miller 1965 for one end). No
+# term is large. Where the ends are not reached, all terms but the normal density vanish.
 reflected_density <- function(x, x0, drift, sd, length = Inf) {
   if (is.infinite(length)) return(stats::dnorm(x, x0 + drift, sd))
   if (sd > 10 * length) return(settled_density(x, drift / sd^2, length))
@@ -22,10 +22,11 @@ reflected_density <- function(x, x0, drift, sd, length = Inf) {
     far <- stats::pnorm((drift - 2 * (n + 1) * length + x0 + x) / sd, log.p = TRUE)
     out <- out + pull * (exp(pull * (x - (n + 1) * length) + far) - exp(pull * (x + n * length) + near))
   }
-  pmax(out, 0) # differences below rounding
+  pmax(out, 0) # rounding errors can be negative
 }
 
-# After a long time: uniform, or with drift exponential, wherever it started.
+# The stationary density, which does not depend on the start: uniform without drift, else exponential. `pull`: drift /
+# sd^2.
 settled_density <- function(x, pull, length) {
   if (pull == 0) return(rep(1 / length, length(x)))
   from <- if (pull > 0) length else 0

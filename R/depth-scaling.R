@@ -1,5 +1,6 @@
-# How capacity reaches over depth when the scale of residual blocks falls with it, s = sigma L^-a: which exponent a
-# is the one that neither shatters nor freezes. What is measured of one network is in R/depth-measure.R.
+# Scaling studies: the spread of capacity against depth L when residual blocks have the scale s = sigma L^-a, and the
+# critical exponent a, at which it neither diverges (shattering) nor vanishes (freezing). depth-measure.R has the
+# measurements on one network.
 
 #' Scaling study: residual scale and memory against depth
 #'
@@ -89,18 +90,17 @@
 scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0.25, 0.5, 0.75),
                           mode = c("total", "independent", "shared", "recurrent"), sigma = 1, activation = NULL,
                           channels = NULL, mixing = NULL, draws = 100, level = 0.99, seed = NULL, limit = 1e11) {
-  study <- list(
-    mode = check_choice(mode, c("total", "independent", "shared", "recurrent")), depths = check_depths(depths),
-    exponents = check_exponents(exponents), sigma = check_number(sigma, min = 0, max = Inf, open = TRUE),
-    draws = check_count(draws), level = check_number(level, min = 0, max = 1, open = TRUE), limit = check_limit(limit),
-    call = rlang::current_env()
-  )
-  if (is.null(architecture)) {
-    study$chain <- check_default_chain(activation, channels, mixing, study$mode)
-  } else {
-    study$architecture <- check_architecture(architecture, activation, channels, mixing)
-  }
-  study$seed <- draw_seed(seed)
+  mode <- check_choice(mode, c("total", "independent", "shared", "recurrent"))
+  depths <- check_depths(depths)
+  exponents <- check_exponents(exponents)
+  sigma <- check_number(sigma, min = 0, max = Inf, open = TRUE)
+  draws <- check_count(draws)
+  level <- check_number(level, min = 0, max = 1, open = TRUE)
+  limit <- check_limit(limit)
+  chain <- if (is.null(architecture)) check_default_chain(activation, channels, mixing, mode)
+  if (!is.null(architecture)) check_architecture(architecture, activation, channels, mixing)
+  study <- new_study(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, draw_seed(seed),
+    call = rlang::current_env())
   rows <- stack_frames(run_study(study))
   new_scaling(rows[order(match(rows$exponent, study$exponents), rows$depth, rows$replicate), , drop = FALSE], study)
 }
@@ -130,15 +130,26 @@ check_exponents <- function(exponents, call = rlang::caller_env()) {
   exponents
 }
 
-# list(activation, channels, mixing) of the default architecture.
+# The settings of a scaling study: the arguments of scaling_study(), of which `chain`, a new_default_chain(), is NULL
+# with an `architecture`, and the `call` for errors.
+new_study <- function(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, seed, call) {
+  list(mode = mode, depths = depths, exponents = exponents, sigma = sigma, draws = draws, level = level, limit = limit,
+    chain = chain, architecture = architecture, seed = seed, call = call)
+}
+
+# Settings of the default architecture: `activation`, the number of `channels`, and whether it has `mixing` weights.
+new_default_chain <- function(activation, channels, mixing) {
+  list(activation = activation, channels = channels, mixing = mixing)
+}
+
 check_default_chain <- function(activation, channels, mixing, mode, call = rlang::caller_env()) {
   random <- mode != "total"
-  list(
-    activation = if (!is.null(activation)) check_activation(activation, call = call) else
-      if (random) "relu" else "identity",
-    channels = if (!is.null(channels)) check_count(channels, call = call) else if (random) 8L else 1L,
-    mixing = if (!is.null(mixing)) check_flag(mixing, call = call) else random
-  )
+  if (is.null(activation)) activation <- if (random) "relu" else "identity"
+  if (is.null(channels)) channels <- if (random) 8L else 1L
+  if (is.null(mixing)) mixing <- random
+  activation <- check_activation(activation, call = call)
+  channels <- check_count(channels, call = call)
+  new_default_chain(activation, channels, check_flag(mixing, call = call))
 }
 
 check_architecture <- function(architecture, activation, channels, mixing, call = rlang::caller_env()) {
@@ -151,23 +162,23 @@ check_architecture <- function(architecture, activation, channels, mixing, call 
   given <- c(activation = !is.null(activation), channels = !is.null(channels), mixing = !is.null(mixing))
   if (any(given)) {
     arg <- names(given)[given][[1L]]
-    abort("{.arg {arg}} must be {.code NULL} with an {.arg architecture}, which says it itself.", "value", call = call)
+    abort("{.arg {arg}} must be {.code NULL} with an {.arg architecture}, which defines its own.", "value", call = call)
   }
   architecture
 }
 
 # ---- the runs --------------------------------------------------------------------------------------
 
-# Frames of rows, one for each exponent and depth. Cost is checked before anything is measured.
+# Returns a list of data frames, one for each exponent and depth. The cost is checked before the first measurement.
 run_study <- function(study) {
   if (is.null(study$architecture)) check_study_cost(study, study_cost(study))
   plan <- expand.grid(d = seq_along(study$depths), a = study$exponents)
-  cases <- Map(function(d, a) new_case(study, study$depths[[d]], a), plan$d, plan$a)
+  cases <- Map(function(d, a) study_case(study, study$depths[[d]], a), plan$d, plan$a)
   if (!is.null(study$architecture)) check_study_cost(study, passes(study) * vapply(cases, case_cost, 0))
   reach <- vapply(study$depths, function(depth) study_reach(study, depth), 0)
   drawn <- vapply(cases, function(case) is_drawn(case, study), NA)
   replicates <- if (any(drawn)) study$draws else 1L
-  # element d + depths (replicate - 1): more draws do not change the first ones
+  # depths x replicates, filled by columns, so that more draws do not change the seeds of the first ones
   seeds <- matrix(derive_seeds(study$seed, length(study$depths) * replicates), length(study$depths))
   with_progress(length(cases) * replicates, function(advance) {
     Map(function(case, d, drawn) {
@@ -178,7 +189,7 @@ run_study <- function(study) {
   })
 }
 
-# A network's own coefficients are only used in mode total.
+# Whether coefficients are drawn. Coefficients that the network has are only used in mode total.
 is_drawn <- function(case, study) study$mode != "total" || is.null(case$network$coef)
 
 run_case <- function(case, study, seeds, advance) {
@@ -196,7 +207,8 @@ run_case <- function(case, study, seeds, advance) {
   ))
 }
 
-# V / (1 - V / L) with V / L the share of `reach`, the spread of all steps, that was gone.
+# V / (1 - V / L) in the diffusive modes, else V, where V / L is the spread relative to `reach`, the spread when all
+# capacity goes through every block. NA unless positive and finite.
 spread_growth <- function(spread, depth, reach, mode) {
   V <- spread * depth / reach
   growth <- if (is_diffusive(mode)) V / (1 - V / depth) else V
@@ -220,16 +232,16 @@ new_scaling <- function(rows, study) {
   without <- tapply(is.na(rows$growth), paste(rows$exponent, rows$replicate), any)
   if (any(without)) {
     warn(c(
-      "{sum(without)} of {length(without)} draw{?s} {?has/have} no growth at some depth, and {?is/are} not in the
+      "{sum(without)} of {length(without)} draw{?s} {?has/have} no growth at some depth, and {?is/are} left out of the
         slopes.",
-      i = "Nothing moved there, its steps do not have the mean zero, or its gradient overflowed."
+      i = "The spread was zero there, its steps do not have mean zero, or its gradient overflowed."
     ), "scaling")
   }
   new_frame(as.list(rows), "ca_scaling_study", slopes = slopes, mode = study$mode, level = study$level,
     sigma = study$sigma, seed = study$seed, architecture = study_text(study))
 }
 
-# One row of glance().
+# One row of glance(): slope of log growth on log depth and the critical exponent, with their intervals.
 exponent_slope <- function(rows, exponent, level) {
   wide <- matrix(log(rows$growth), length(unique(rows$depth)), byrow = TRUE) # depths x draws
   x <- log(unique(rows$depth))
@@ -249,7 +261,7 @@ exponent_slope <- function(rows, exponent, level) {
   ))
 }
 
-# Of the slope of y on x, which has the mean zero; NA when two depths leave nothing to tell it from.
+# Standard error of the slope of y on x, which has mean 0. NA for two depths, which leave no degrees of freedom.
 regression_error <- function(x, y, slope) {
   if (length(x) < 3L) return(NA_real_)
   left <- y - mean(y) - slope * x
@@ -276,7 +288,7 @@ print.ca_scaling_study <- function(x, ...) {
   cat("<scaling study> ", attr(x, "architecture"), ", ", scaling_modes[[attr(x, "mode")]], ", depths ",
     paste(unique(x$depth), collapse = ", "), "\n", sep = "")
   slopes <- glance(x)
-  slopes[] <- lapply(slopes, function(column) round(column, 6)) # zeros are exact to rounding
+  slopes[] <- lapply(slopes, function(column) round(column, 6)) # rounding errors print as 0
   print(slopes, row.names = FALSE, digits = 4)
   cat("slope of log growth on log depth, critical = exponent + slope / 2, intervals at ",
     format(100 * attr(x, "level")), "%\n", sep = "")

@@ -1,4 +1,4 @@
-# How alike the gradients of a network are at different inputs, over depth.
+# Shattering: correlation between the input gradients of a network at different inputs, by depth.
 
 #' Shattering of gradients
 #'
@@ -53,7 +53,7 @@ shattering <- function(network, data = NULL, path = NULL, bins = 20) {
   rows <- shattering_rows(networks, data, call)
   if (!is.null(path)) rows <- path_rows(rows, check_count(path, min = 2L), call)
   if (nrow(rows) < 2L) {
-    abort(c("{.arg data} must have at least two rows, to make a pair.", x = "It has {nrow(rows)}."), "shape")
+    abort(c("{.arg data} must have at least two rows to form a pair.", x = "It has {nrow(rows)}."), "shape")
   }
   pairs <- distance_pairs(rows, bins, path)
   found <- lapply(networks, function(net) shatter_layers(net, rows, pairs, call))
@@ -62,7 +62,7 @@ shattering <- function(network, data = NULL, path = NULL, bins = 20) {
 
 is_one_network <- function(x) inherits(x, "ca_network") || inherits(x, "ca_fit")
 
-# A named list of networks with coefficients and fits.
+# A named list of networks with coefficients, or fits. A single one has the name "network".
 shattered_networks <- function(network, call) {
   if (is_one_network(network) || !is.list(network) || is.data.frame(network)) {
     network_of(network, call = call)
@@ -80,7 +80,7 @@ shattered_networks <- function(network, call) {
 check_network_names <- function(names, call) {
   if (length(names) > 0L && !anyNA(names) && all(names != "") && !anyDuplicated(names)) return(invisible())
   abort(c(
-    "A list of networks in {.arg network} must have a name for each, all different.",
+    "A list of networks in {.arg network} must have unique names.",
     x = "Its names are {show_value(names)}."
   ), "value", call = call)
 }
@@ -107,7 +107,7 @@ shattering_rows <- function(networks, data, call) {
   if (is.null(data) && length(networks) == 1L && inherits(first, "ca_fit")) return(fit_rows(first, call)$x)
   if (is.null(data)) {
     abort(c(
-      "{.arg data} is needed: rows of inputs, at whose pairs gradients are compared.",
+      "{.arg data} is required: gradients are compared at pairs of its rows.",
       i = "Draw them from a task with {.code simulate(task, 100)$x}."
     ), "no_data", call = call)
   }
@@ -131,24 +131,28 @@ path_rows <- function(ends, points, call) {
   outer(1 - along, ends[1L, ]) + outer(along, ends[2L, ])
 }
 
-# list(i, j, distance, bin): all pairs of rows, i < j.
+# Pairs of rows, as vectors: the rows `i` < `j` of each pair, their `distance`, and the number of its `bin`.
+new_pairs <- function(i, j, distance, bin) list(i = i, j = j, distance = distance, bin = bin)
+
+# All pairs of rows. On a path a bin is a number of steps.
 distance_pairs <- function(rows, bins, path) {
   N <- nrow(rows)
   j <- rep(seq_len(N), seq_len(N) - 1L)
   i <- sequence(seq_len(N) - 1L)
   if (!is.null(path)) {
     step <- sqrt(sum((rows[N, ] - rows[1L, ])^2)) / (N - 1)
-    return(list(i = i, j = j, distance = step * (j - i), bin = j - i))
+    return(new_pairs(i, j, distance = step * (j - i), bin = j - i))
   }
   distance <- as.matrix(stats::dist(rows))[cbind(i, j)]
   most <- max(distance)
   bin <- if (most > 0) pmin(floor(distance / most * bins) + 1, bins) else rep(1, length(i))
-  list(i = i, j = j, distance = distance, bin = bin)
+  new_pairs(i, j, distance, bin)
 }
 
 # ---- over depth ------------------------------------------------------------------------------------
 
-# For each cut list(layer, depth, rows, dead, correlation).
+# For the layers up to each nonlinear one, and up to the last: the list of shatter() with the name of the last `layer`
+# and `depth`, the number of nonlinear layers.
 shatter_layers <- function(x, rows, pairs, call) {
   network <- network_of(x)
   rows <- units_in(rows, network$units)
@@ -162,7 +166,9 @@ shatter_layers <- function(x, rows, pairs, call) {
   })
 }
 
-# Means of the pairs of each bin.
+# Correlations of input gradients. Returns a list: for each bin `distance` and `mean` (of the correlations), means over
+# its pairs, and `pairs`, their number; `dead`, the number of rows with a zero gradient; and `correlation`, the mean
+# over all pairs. The gradient of a linear network is the same at every row, so it is computed at the first alone.
 shatter <- function(network, rows, pairs, call) {
   if (is_linear(network)) {
     dead <- nrow(rows) * all(input_gradients(network, rows[1L, , drop = FALSE], call) == 0)
@@ -172,7 +178,7 @@ shatter <- function(network, rows, pairs, call) {
     largest <- apply(abs(J), 1L, max)
     largest[largest < least_number] <- 0
     dead <- sum(largest == 0)
-    J <- J / largest # whose own square need not be a number
+    J <- J / largest # squares of unscaled entries could overflow or underflow
     C <- tcrossprod(J / sqrt(rowSums(J^2)))
     r <- C[cbind(pairs$i, pairs$j)]
   }
@@ -185,7 +191,7 @@ shatter <- function(network, rows, pairs, call) {
   )
 }
 
-# N x (m n): dyhat / dx at every row.
+# dyhat / dx at each row (N x (m n)).
 input_gradients <- function(network, rows, call) {
   graph <- lower(network)
   check_gradient_range(graph, network$coef, call)
@@ -221,7 +227,7 @@ new_shattering <- function(found, named, path) {
   new_frame(columns, "ca_shattering", overall = light_frame(overall), path = path)
 }
 
-# Where the correlation first comes down to 1/2.
+# The distance at which the correlation first falls to 1/2, by linear interpolation from correlation 1 at distance 0.
 half_distance <- function(distance, correlation) {
   below <- which(correlation <= 0.5)
   if (length(below) == 0L) return(NA_real_)

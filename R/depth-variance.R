@@ -1,4 +1,4 @@
-# Which variance of weights keeps the trace of S, the second moment of a tangent, from layer to layer.
+# Variance studies: how the trace of S, the second moment of a tangent, changes over layers for a variance of weights.
 
 #' Variance of weights and the trace of S
 #'
@@ -39,7 +39,7 @@ variance_study <- function(widths, activation = "relu", parameter = NULL, varian
   schemes <- read_variances(variances, widths, gate_moments(activation, parameter, 0, 1)$square)
   draws <- check_count(draws)
   seed <- draw_seed(seed)
-  # the same numbers for all schemes, each times its deviation
+  # one seed for all schemes, so that their weights differ by a factor alone
   frames <- Map(function(w, name) {
     means <- with_seed(seed, trace_means(widths, w$variance, activation, parameter, draws))
     L <- length(widths)
@@ -70,7 +70,7 @@ check_widths <- function(widths, call = rlang::caller_env()) {
   as.integer(widths)
 }
 
-# By scheme, list(variance = of each layer, q).
+# For each scheme a list: `variance` of the weights of each layer, and `q`, the mean squared gate.
 read_variances <- function(variances, widths, q, call = rlang::caller_env()) {
   n_in <- widths[-length(widths)]
   n_out <- widths[-1L]
@@ -80,7 +80,7 @@ read_variances <- function(variances, widths, q, call = rlang::caller_env()) {
   }
   if (!is.numeric(variances) || !length(variances) %in% c(1L, length(n_in))) {
     abort(c(
-      "{.arg variances} must be of {.or {.val {names(known)}}}, or one number for each layer.",
+      "{.arg variances} must be one or more of {.or {.val {names(known)}}}, or one number for each layer.",
       x = "It is {show_value(variances)}."
     ), "value", call = call)
   }
@@ -92,7 +92,8 @@ read_variances <- function(variances, widths, q, call = rlang::caller_env()) {
   list(given = list(variance = rep_len(w, length(n_in)), q = q))
 }
 
-# Means over draws at every level, from the input on: list(trace, signal).
+# Means over draws at every level, from the input to the output. Returns a list: `trace` of S, and `signal`, the mean
+# square of the values.
 trace_means <- function(widths, variance, activation, parameter, draws) {
   runs <- lapply(seq_len(draws), function(r) trace_run(widths, variance, activation, parameter))
   mean_of <- function(name) rowMeans(matrix(vapply(runs, function(run) run[[name]], widths + 0), length(widths)))
@@ -150,6 +151,6 @@ print.ca_variance_study <- function(x, ...) {
   cat("<variance study> ", attr(x, "activation"), ", widths ", paste(widths, collapse = ", "), ", ",
     count_text(attr(x, "draws"), "draw"), "\n", sep = "")
   print(glance(x), row.names = FALSE, digits = 3)
-  cat("factors: of the trace of S, in all and per unit, from the output to the input, and of the signal forwards\n")
+  cat("ratios input / output of the trace of S, total and per unit; ratio output / input of the signal\n")
   invisible(x)
 }

@@ -101,7 +101,7 @@ check_moment_cost <- function(flow, cut, rows, two_sided = TRUE) {
 # The moments of all pairs of a family are held at once.
 check_family_memory <- function(flow) {
   bytes <- 8 * choose(family_size(flow) + 2, 2) * flow$plan$size[["whole"]]^2
-  if (bytes <= 2^30 || flow$limit == Inf) return(invisible())
+  if (bytes <= pair_bytes || flow$limit == Inf) return(invisible())
   abort(c(
     "The {family_size(flow)} parameters of {flow$start$name} in mode {flow$mode} would take about
       {signif(bytes / 2^30, 2)} GB of memory.",

@@ -275,7 +275,7 @@ hermite_coefficients <- function(class, what) {
 # E[f(u) g(w)] for the pairs `at` of a and b, by quadrature over u. Given u, w has mean mu and standard deviation tau.
 split_integrals <- function(a, b, rho, at, what) {
   if (length(at) == 0L) return(numeric())
-  each <- if (has_given_mean(b)) 2000 else 1
+  each <- if (has_given_mean(b)) integrated_pairs else 1
   if (each == 1 && length(at) > 500) {
     cli::cli_inform("{length(at)} pairs of {b$phi} gates of correlations near one will take about
       {ceiling(0.05 * length(at))} seconds.", class = c("capalloc_message_cost", "capalloc_message"))

@@ -1,4 +1,4 @@
-# Time series models: sums over a window, or recurrences.
+# Time series models, as convolutions over a window or as recurrences.
 
 # ---- autoregression ----------------------------------------------------------
 
@@ -19,20 +19,20 @@ as_network.ar <- function(x, length = NULL, ...) {
   window_network(input, lags, constant)
 }
 
-# `least`: the number of values that the model's own terms reach back.
+# Returns the length of the window. `least` is the number of past values that the terms of the model use.
 check_window <- function(length, least, default = least, call = rlang::caller_env()) {
   if (is.null(length)) return(as.integer(default))
   length <- check_count(length, call = call)
   if (length < least) {
     abort(c(
-      "{.arg length} must be {least} or more, which is how far back the model looks.",
+      "{.arg length} must be {least} or more, the number of past values that the model uses.",
       x = "It is {length}."
     ), "shape", call = call)
   }
   length
 }
 
-# One convolution, read at the newest position; `lags` is lag x output x input.
+# One convolution, read at the newest position. `lags`: coefficients (lag x output x input).
 window_network <- function(input, lags, constant = NULL) {
   order <- nrow(lags)
   network <- layer_conv(new_network(input), ncol(lags), kernel = order, bias = !is.null(constant))
@@ -56,11 +56,17 @@ as_network.Arima <- function(x, length = NULL, ...) {
   window_network(new_input("sequence", 1L, 1L, length), array(lags, c(length(lags), 1L, 1L)), constant)
 }
 
-# w_t = x_t - sum_i delta_i x_(t-i), w_t - mean = sum_i phi_i (w_(t-i) - mean) +
-# e_t + sum_i theta_i e_(t-i), seasonal factors multiplied out; `nobs` is the
-# length of the series that it was fitted to.
+# Coefficients `phi`, `theta`, `delta` and `mean` (NULL without one) of an ARIMA model, seasonal factors multiplied out:
+#   w_t = x_t - sum_i delta_i x_(t-i)
+#   w_t - mean = sum_i phi_i (w_(t-i) - mean) + e_t + sum_i theta_i e_(t-i)
+# `nobs` is the length of the series that the model was fitted to.
+new_arima <- function(phi, theta, delta, mean, nobs) {
+  list(phi = phi, theta = theta, delta = delta, mean = mean, nobs = nobs)
+}
+
+# Reads the coefficients of an ARIMA model.
 arima_parts <- function(x, call = rlang::caller_env()) {
-  others <- x$coef[seq_along(x$coef) > sum(x$arma[1:4])] # behind ar, ma and their seasonal kin
+  others <- x$coef[seq_along(x$coef) > sum(x$arma[1:4])] # the first are ar, ma, seasonal ar and seasonal ma
   regressors <- setdiff(names(others), "intercept")
   if (length(regressors) > 0L) {
     abort_unsupported(c(
@@ -74,13 +80,13 @@ arima_parts <- function(x, call = rlang::caller_env()) {
     ), call)
   }
   theta <- x$model$theta # padded with zeros
-  list(
+  new_arima(
     phi = x$model$phi, theta = theta[seq_len(max(0, which(theta != 0)))], delta = x$model$Delta,
     mean = if (length(others) > 0L) others[["intercept"]], nobs = length(x$residuals)
   )
 }
 
-# Product of two polynomials, constants first.
+# Product of two polynomials. Coefficients are in order of increasing power.
 multiply <- function(a, b) {
   product <- numeric(length(a) + length(b) - 1L)
   for (i in seq_along(a)) {
@@ -104,14 +110,16 @@ moving_average_network <- function(parts, length, call = rlang::caller_env()) {
   if (lag == 0L) recurrent_network(network, state, parts$mean) else differenced_network(network, state, parts$delta)
 }
 
-# The weights of unseen values that the default `length` leaves out, and the
-# largest number of values that is taken for a recursion to die out.
+# The default window leaves out values whose weights sum to at most `unseen_weight`. A recursion whose weights need more
+# than `longest_memory` steps to fall to that number is refused.
 unseen_weight <- 1e-8
 longest_memory <- 1e5
 
-# Steady state: h_t = `transition` h_(t-1) + `gain` w_t, with transition = T - K
-# Z: -theta in its first column, ones above the diagonal. `fade` is its
-# spectral radius.
+# The innovations form of an ARMA model at its steady state, h_t = transition h_(t-1) + gain w_t: `gain` (length r),
+# `transition` (r x r) = T - K Z, which has -theta in its first column and ones above the diagonal, and `fade`, the
+# spectral radius of `transition`.
+new_innovations <- function(gain, transition, fade) list(gain = gain, transition = transition, fade = fade)
+
 innovations <- function(phi, theta) {
   r <- max(length(phi), length(theta))
   pad <- function(x) c(x, numeric(r - length(x)))
@@ -120,21 +128,21 @@ innovations <- function(phi, theta) {
   above <- seq_len(r - 1L)
   transition[cbind(above, above + 1L)] <- 1
   fade <- max(Mod(eigen(transition, only.values = TRUE)$values))
-  list(gain = pad(phi) + pad(theta), transition = transition, fade = fade)
+  new_innovations(pad(phi) + pad(theta), transition, fade)
 }
 
 check_fading <- function(fade, call) {
   if (fade < 1 && log(unseen_weight) / log(fade) <= longest_memory) return(invisible())
   abort_unsupported(c(
-    x = "The past does not die out in its predictions: its moving average has an inverse root of modulus
-      {format(fade, digits = 6)}.",
+    x = "The influence of past values on its predictions decays too slowly or not at all: its moving average has an
+      inverse root of modulus {format(fade, digits = 6)}.",
     i = if (fade < 1.001) "A root on the unit circle often means that the series was differenced once too often."
   ), call)
 }
 
-# The weights pi_j of w_(t+1-j) in the prediction of w_(t+1), from theta(B)
-# pi(B) = phi(B), go on for ever; entry k + 1 is the sum of |pi_j| over j > k,
-# up to where rounding ends it.
+# Weight that a window of k values leaves out: entry k + 1 is the sum of |pi_j| over j > k, with pi_j the weight of
+# w_(t+1-j) in the prediction of w_(t+1), given by theta(B) pi(B) = phi(B). The infinite sum is truncated where its
+# terms are below rounding.
 lost_weight <- function(parts, state) {
   reach <- length(state$gain) + ceiling(log(1e-18) / log(state$fade))
   weights <- stats::ARMAtoMA(ar = -parts$theta, ma = -parts$phi, lag.max = reach)
@@ -143,13 +151,14 @@ lost_weight <- function(parts, state) {
 
 inform_truncation <- function(length, lost, fade, enough) {
   cli::cli_inform(c(
-    "The moving average remembers the whole past; this network sees its last {length} value{?s}.",
-    i = "The weights of what it does not see sum to {signif(lost, 2)} and fade by {signif(fade, 4)} a step.",
+    "The moving average depends on the whole past; this network uses the last {length} value{?s}.",
+    i = "The weights of earlier values sum to {signif(lost, 2)} and decrease by a factor of {signif(fade, 4)} a step.",
     i = if (lost > unseen_weight) "{.code length = {enough}} brings that sum to 1e-8 or less."
   ), class = c("capalloc_message_truncation", "capalloc_message"))
 }
 
-# With a mean, the state is that of the deviations from it: also at its start, where it is zero.
+# With a mean, the state is that of the deviations from it. The state before the window is zero, which is then a past
+# that is equal to the mean.
 recurrent_network <- function(network, state, mean) {
   r <- length(state$gain)
   biased <- !is.null(mean)
@@ -160,7 +169,7 @@ recurrent_network <- function(network, state, mean) {
     mark_imported()
 }
 
-# What the differences predict without a model of w, plus the prediction of w.
+# x_t is predicted by sum_i delta_i x_(t-i), the first branch, plus the prediction of w_t, the second branch.
 differenced_network <- function(network, state, delta) {
   r <- length(state$gain)
   lag <- length(delta)

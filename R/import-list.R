@@ -1,4 +1,4 @@
-# Weights of dense layers.
+# Lists of weight matrices of dense layers.
 
 #' @rdname as_network
 #' @export
@@ -14,7 +14,7 @@ as_network.list <- function(x, input = NULL, activation = NULL, ...) {
   stack_dense(new_network(task_input(input, ncol(first), colnames(first))), layers)
 }
 
-# How the user would write each element: x$hidden where it has a name, else x[[2]].
+# Code of each element, for errors: x$hidden where it has a name, else such as x[[2]].
 element_args <- function(x) {
   args <- paste0("x[[", seq_along(x), "]]")
   named <- nzchar(names(x))
@@ -22,12 +22,12 @@ element_args <- function(x) {
   args
 }
 
-# A matrix, or list(weight =, bias =, activation =, parameter =), as such a list.
+# Checks one element, a matrix or a list, and returns it as new_dense().
 check_dense <- function(layer, arg, call) {
-  if (!is.list(layer) || is.data.frame(layer)) return(list(weight = check_weight(layer, arg, call)))
+  if (!is.list(layer) || is.data.frame(layer)) return(new_dense(check_weight(layer, arg, call)))
   unknown <- setdiff(names(layer), c("weight", "bias", "activation", "parameter"))
   if (is.null(layer[["weight"]]) || length(unknown) > 0L || anyDuplicated(names(layer))) {
-    shown <- if (is.null(names(layer))) "nothing with a name" else names(layer)
+    shown <- if (is.null(names(layer))) "elements without names" else names(layer)
     abort(c(
       "{.arg {arg}} must be a matrix or {.code list(weight =, bias =, activation =, parameter =)}.",
       x = "It is a list of {.val {shown}}."
@@ -40,7 +40,7 @@ check_dense <- function(layer, arg, call) {
   if (!is.null(activation)) activation <- check_known(activation, paste0(arg, "$activation"), call)
   parameter <- layer[["parameter"]]
   if (!is.null(parameter)) parameter <- check_dense_parameter(parameter, activation, paste0(arg, "$parameter"), call)
-  list(weight = weight, bias = bias, activation = activation, parameter = parameter)
+  new_dense(weight, bias, activation, parameter)
 }
 
 check_known <- function(activation, arg, call) {
@@ -52,12 +52,12 @@ check_dense_parameter <- function(parameter, activation, arg, call) {
   known <- activations()
   if (activation %in% known$activation[!is.na(known$parameter)]) return(check_number(parameter, arg = arg, call = call))
   abort(c(
-    "{.arg {arg}} must be {.code NULL}: {.val {activation}} has none.",
+    "{.arg {arg}} must be {.code NULL}: {.val {activation}} has no parameter.",
     x = "It is {show_value(parameter)}."
   ), "value", call = call)
 }
 
-# The argument `activation`: one for each layer, or one for all but the last.
+# Adds the argument `activation` to the layers: one name for each layer, or one for all but the last.
 spread_activation <- function(layers, activation, args, call = rlang::caller_env()) {
   if (is.null(activation)) return(layers)
   n <- length(layers)
@@ -77,14 +77,14 @@ spread_activation <- function(layers, activation, args, call = rlang::caller_env
   own <- !vapply(layers, function(layer) is.null(layer$activation), NA)
   if (any(own)) {
     abort(c(
-      "{.arg activation} must be {.code NULL} where layers have their own.",
-      x = "{.arg {args[own]}} {?has/have} one."
+      "{.arg activation} must be {.code NULL} when layers state their own.",
+      x = "{.arg {args[own]}} {?has/have} an activation."
     ), "value", call = call)
   }
   Map(function(layer, name) replace(layer, "activation", name), layers, activation)
 }
 
-# A vector could be a row or a column, and a data frame would have its rows as units.
+# Refuses vectors, since one could be a row or a column, and data frames, whose rows would become units.
 check_weight <- function(x, arg, call) {
   if (!is.matrix(x) || !is.numeric(x)) {
     abort(c(

@@ -21,15 +21,15 @@ as_network.glm <- function(x, input = NULL, ...) {
   regression_network(x, input)
 }
 
-# Subclasses from other packages may predict by more than their coefficients
-# (back-transforming, say), and nothing in the object would tell.
+# Refuses subclasses of other packages. Their predictions may use more than the coefficients, for example a back
+# transformation, and no field of the object shows that.
 check_own_class <- function(x, known, call = rlang::caller_env()) {
   foreign <- setdiff(class(x), known)
   if (length(foreign) == 0L) return(invisible())
   abort(c(
     "{.arg x} must be of a class whose predictions are known.",
     x = "It inherits from {.cls {known[[1L]]}} and is of class {.cls {foreign}}.",
-    i = "If it predicts by its coefficients alone, give those:
+    i = "If its predictions use the coefficients alone, give those:
       {.code as_network(list(list(weight =, bias =)))}."
   ), "type", call = call)
 }
@@ -43,7 +43,7 @@ regression_network <- function(x, input, call = rlang::caller_env()) {
   if (!any(used)) abort_constant(call)
   if (any(aliased)) inform_aliased(rownames(terms)[aliased])
   input <- task_input(input, sum(used), rownames(terms)[used], call = call)
-  layer <- list(weight = t(terms[used, , drop = FALSE]), bias = if (any(constant)) terms[constant, ])
+  layer <- new_dense(t(terms[used, , drop = FALSE]), bias = if (any(constant)) terms[constant, ])
   stack_dense(new_network(input), list(layer))
 }
 

@@ -1,4 +1,4 @@
-# Package neuralnet.
+# Networks of package neuralnet.
 
 #' @rdname as_network
 #' @export
@@ -12,7 +12,7 @@ as_network.nn <- function(x, input = NULL, link = FALSE, rep = NULL, ...) {
   curved <- c(rep.int(TRUE, last - 1L), !x$linear.output && !link)
   if (any(curved)) {
     activation <- neuralnet_activation(x)
-    layers[curved] <- lapply(layers[curved], c, activation = activation)
+    layers[curved] <- lapply(layers[curved], replace, "activation", activation)
   }
   labels <- x$model.list$variables
   inputs <- ncol(layers[[1L]]$weight)
@@ -20,7 +20,7 @@ as_network.nn <- function(x, input = NULL, link = FALSE, rep = NULL, ...) {
   stack_dense(new_network(task_input(input, inputs, labels)), layers)
 }
 
-# Repetitions that did not converge are not in the object.
+# Number of the repetition to import. The object only has repetitions that converged.
 check_repetition <- function(rep, x, call = rlang::caller_env()) {
   n <- sum(lengths(x$weights) > 0L)
   if (n == 0L) {
@@ -35,13 +35,13 @@ check_repetition <- function(rep, x, call = rlang::caller_env()) {
   error <- if ("error" %in% rownames(x$result.matrix)) x$result.matrix["error", ]
   if (length(error) == n && !all(is.na(error))) return(which.min(error)[[1L]])
   abort(c(
-    "{.arg rep} must be given where the errors of the repetitions are not known.",
-    x = "There are {n}, and {.code x$result.matrix} has no error for {?it/each of them}."
+    "{.arg rep} is required when the errors of the repetitions are unknown.",
+    x = "There are {n} repetitions, and {.code x$result.matrix} does not have the error of each."
   ), "value", call = call)
 }
 
-# One matrix for each layer, the constant (first) and inputs x units. Weights that were excluded are NA: they were
-# held at zero.
+# The layers of one repetition, each a new_dense(). Package neuralnet has one matrix for each layer,
+# (1 + inputs) x units with the constant in row 1. Excluded weights are NA there; they are zero in predictions.
 neuralnet_layers <- function(x, rep, call = rlang::caller_env()) {
   units <- NULL
   lapply(seq_along(x$weights[[rep]]), function(i) {
@@ -50,7 +50,7 @@ neuralnet_layers <- function(x, rep, call = rlang::caller_env()) {
     weight <- check_matrix(weight, if (!is.null(units)) units + 1L, arg = paste0("x$weights[[", rep, "]][[", i, "]]"),
       call = call)
     units <<- ncol(weight)
-    list(weight = t(weight[-1L, , drop = FALSE]), bias = weight[1L, ])
+    new_dense(t(weight[-1L, , drop = FALSE]), bias = weight[1L, ])
   })
 }
 
@@ -59,7 +59,7 @@ neuralnet_activation <- function(x, call = rlang::caller_env()) {
   known <- c(logistic = "sigmoid", tanh = "tanh", relu = "relu", ReLu = "relu")
   if (is.character(type) && length(type) == 1L && type %in% names(known)) return(known[[type]])
   abort_unsupported(c(
-    x = "Its {.arg act.fct} is a function of its own; known are {.val {names(known)[1:3]}}.",
+    x = "Its {.arg act.fct} is a user-defined function; supported are {.val {names(known)[1:3]}}.",
     i = "If it is one of {.fn activations}, give it with the weights:
       {.code as_network(list(list(weight =, bias =, activation =)))}."
   ), call)

@@ -1,4 +1,4 @@
-# Package nnet.
+# Networks of package nnet.
 
 #' @rdname as_network
 #' @export
@@ -18,25 +18,24 @@ as_network.nnet <- function(x, input = NULL, link = FALSE, ...) {
   mark_imported(set_coef(network, dense_coef(unlist(blocks, recursive = FALSE))), if (x$softmax) "softmax")
 }
 
-# Lists of layers whose outputs add up: through the hidden units, and from the inputs straight to the outputs.
+# Returns one or two lists of layers, whose outputs are added: the path through the hidden units, and the skip from the
+# inputs to the outputs. A model without hidden units is one layer.
 nnet_blocks <- function(x, weights) {
   size <- x$n[[2L]]
   inputs <- 1L + seq_len(x$n[[1L]])
   outputs <- size + seq_len(x$n[[3L]])
   bias <- weights[outputs, 1L]
-  across <- list(weight = weights[outputs, inputs, drop = FALSE])
-  if (size == 0) return(list(list(c(across, list(bias = bias)))))
-  hidden <- list(
-    weight = weights[-outputs, inputs, drop = FALSE], bias = weights[-outputs, 1L], activation = "sigmoid"
-  )
-  through <- list(hidden, list(weight = weights[outputs, -c(1L, inputs), drop = FALSE], bias = bias))
-  skips <- diff(x$nconn)[[x$nunits]] > 1L + size # all that the last output reads
-  if (skips) list(through, list(across)) else list(through)
+  across <- weights[outputs, inputs, drop = FALSE]
+  if (size == 0) return(list(list(new_dense(across, bias))))
+  hidden <- new_dense(weights[-outputs, inputs, drop = FALSE], weights[-outputs, 1L], "sigmoid")
+  through <- list(hidden, new_dense(weights[outputs, -c(1L, inputs), drop = FALSE], bias))
+  skips <- diff(x$nconn)[[x$nunits]] > 1L + size # number of connections of the last output
+  if (skips) list(through, list(new_dense(across))) else list(through)
 }
 
-# Hidden units and outputs x the constant, inputs and hidden units, from nnet's list of connections.
-# It counts units from 0: the constant, the inputs, the hidden units, the outputs. Unit i has the entries
-# nconn[i] .. nconn[i + 1] - 1 of wts, and `conn` are the units that they come from.
+# Matrix of weights from nnet's list of connections: (hidden units, outputs) x (constant, inputs, hidden units). nnet
+# numbers units from 0 in the order constant, inputs, hidden units, outputs. With entries counted from 0, unit i has the
+# entries nconn[i] .. nconn[i + 1] - 1 of `wts`, and the same entries of `conn` are the units that they come from.
 nnet_weights <- function(x, call = rlang::caller_env()) {
   check_fields(x, c("n", "nunits", "nconn", "conn", "nsunits", "softmax", "wts"), "nnet", call)
   if (isTRUE(x$censored)) {
@@ -60,12 +59,11 @@ as_network.multinom <- function(x, input = NULL, link = FALSE, ...) {
   weights <- nnet_weights(x)
   terms <- x$coefnames
   if (length(terms) > length(x$vcoefnames)) abort_offset()
-  # Every level has weights, those of the first are held at zero; so are all biases of its own.
+  # Every class has weights. Those of the first class are zero, and so are the biases of nnet's own constant.
   if (x$softmax) weights <- weights[-1L, , drop = FALSE] - rep(weights[1L, ], each = nrow(weights) - 1L)
   constant <- c(TRUE, terms == "(Intercept)")
   if (all(constant)) abort_constant()
-  layer <- list(
-    weight = weights[, !constant, drop = FALSE],
+  layer <- new_dense(weights[, !constant, drop = FALSE],
     bias = if (sum(constant) > 1L) rowSums(weights[, constant, drop = FALSE]),
     activation = if (!x$softmax && !link) "sigmoid"
   )

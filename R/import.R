@@ -1,4 +1,4 @@
-# Models from elsewhere as networks with coefficients.
+# Models of other packages as networks with coefficients.
 
 #' Networks from fitted models
 #'
@@ -224,33 +224,42 @@ abort_unsupported <- function(message, call = rlang::caller_env(), .envir = pare
   abort(message, "unsupported", call = call, .envir = .envir)
 }
 
-abort_offset <- function(call) abort_unsupported(c(x = "It has an offset, which is no function of its inputs."), call)
+abort_offset <- function(call) {
+  abort_unsupported(c(x = "It has an offset, which is not a function of its inputs."), call)
+}
 
 abort_constant <- function(call = rlang::caller_env()) {
   abort_unsupported(c(x = "It predicts a constant: it has no inputs."), call)
 }
 
-# ---- what models have in common ---------------------------------------------
+# ---- shared by several models -----------------------------------------------
 
-# Objects of that class that other packages, or hands, have made.
+# Refuses objects of the right class that lack fields, since another package or the user made them.
 check_fields <- function(x, fields, package, call) {
   missing <- setdiff(fields, names(x))
   if (length(missing) == 0L) return(invisible())
   abort(c(
-    "{.arg x} must be as package {.pkg {package}} makes a {.cls {class(x)[[1L]]}}.",
+    "{.arg x} must be a complete {.cls {class(x)[[1L]]}} object of package {.pkg {package}}.",
     x = "It has no {.or {.field {missing}}}.",
-    i = "Weights of dense layers can be given as they are:
+    i = "Weights of dense layers can be given directly:
       {.code as_network(list(list(weight =, bias =, activation =)))}."
   ), "type", call = call)
 }
 
-# Layers are list(weight, bias, activation, parameter), all but the first may be NULL.
+# A dense layer: `weight` (units x inputs), `bias` (units), the name of its `activation`, and the `parameter` of the
+# activation. All but the first may be NULL.
+new_dense <- function(weight, bias = NULL, activation = NULL, parameter = NULL) {
+  list(weight = weight, bias = bias, activation = activation, parameter = parameter)
+}
+
+# Adds dense layers, each a new_dense(), to a network, sets their coefficients and marks them as imported.
 stack_dense <- function(network, layers) {
   mark_imported(set_coef(add_dense(network, layers), dense_coef(layers)))
 }
 
-# Marks coefficients that were trained elsewhere. `output` is the meaning of the logits: "softmax", one for each class;
-# "baseline", one for each class but the first, whose logit is 0; "sigmoid", one for the second of two classes.
+# Marks coefficients that were not trained by this package. `output` is the meaning of the outputs where they are
+# logits: "softmax", one for each class; "baseline", one for each class but the first, whose logit is 0; "sigmoid", one
+# for the second of two classes.
 mark_imported <- function(network, output = NULL) {
   network$imported <- TRUE
   network$output <- output
@@ -270,7 +279,7 @@ add_activation <- function(network, activation, parameter = NULL) {
   layer_activation(network, activation, parameter)
 }
 
-# In the order of theta.
+# Coefficients of dense layers in the order of theta.
 dense_coef <- function(layers) {
   as.double(unlist(lapply(layers, function(layer) layer[c("weight", "bias")])))
 }

@@ -320,9 +320,9 @@ print.ca_network <- function(x, ...) {
 }
 
 # Whether the loss is convex in the parameters: the network is linear, at most one layer has parameters, and no layer is
-# a recurrence (layers inside blocks are not tested for that).
+# a recurrence, inside blocks or outside.
 is_convex <- function(network) is_linear(network) && sum(params_by_layer(network$layers) > 0) <= 1L &&
-  !any(vapply(network$layers, function(layer) layer$kind == "recurrent", NA))
+  !any(vapply(network_rows(network), function(row) row$layer$kind == "recurrent", NA))
 
 # Removes the records that describe the present coefficients, before these are replaced.
 forget_training <- function(network) {

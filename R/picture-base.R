@@ -1,14 +1,14 @@
-# What all pictures share: colours, theme, and heat maps in ggplot2 and in base graphics.
+# Shared by all pictures: colours, the theme, and heat maps in ggplot2 and in base graphics.
 
 ink <- "#0072B2" # Okabe and Ito's blue, safe for colour-blind readers and in print
 orange <- "#D55E00"
-pale <- "#9CC7E5" # under a line of demand
+pale <- "#9CC7E5" # fills of bars, bands and strips that have something drawn on them
 grey <- "grey60"
 palette <- c("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#999999")
-depths <- c("#FFFFFF", "#A6D5F2", "#0072B2", "#00263B") # from nothing to the most
+depths <- c("#FFFFFF", "#A6D5F2", "#0072B2", "#00263B") # from 0 to the largest value
 signs <- c("#7A3300", "#D55E00", "#FFFFFF", "#0072B2", "#00263B") # negative, zero, positive
 
-# On white, so that a saved picture can be read on any page.
+# The background is white instead of transparent, so that a saved picture is readable on a page of any colour.
 picture_theme <- function() {
   ggplot2::theme_minimal() + ggplot2::theme(
     panel.grid.minor = ggplot2::element_blank(), legend.position = "bottom",
@@ -16,12 +16,13 @@ picture_theme <- function() {
   )
 }
 
-# A heat map: list(rows, xlab, ylab, what, signed, square, flip, note). `rows` is a data frame of x, y,
-# value and perhaps panel; y may be a factor. `what` is the value's name and unit. `signed`: whether
-# values have two signs. `square`: whether x and y have the same unit. `flip_y`: whether y runs downwards.
+# Describes a heat map for heat_ggplot() and heat_plot(). `rows`: data frame with the columns x, y, value and optionally
+# panel; y may be a factor. `what`: name and unit of the value, the title of the colour scale. `signed`: whether values
+# can be negative. `square`: whether x and y have the same unit, so that tiles are square. `flip_y`: whether y increases
+# downwards. `note`: caption.
 new_heat <- function(rows, xlab, ylab, what, signed = FALSE, square = FALSE, flip_y = FALSE, note = NULL,
                      title = NULL) {
-  # nothing to draw: no panels, and no names on an axis
+  # without rows: no panels and no labels of an axis
   if (nrow(rows) == 0L) rows <- light_frame(list(x = numeric(), y = numeric(), value = numeric()))
   list(
     rows = rows, xlab = xlab, ylab = ylab, what = what, signed = signed, square = square, flip_y = flip_y,
@@ -29,14 +30,15 @@ new_heat <- function(rows, xlab, ylab, what, signed = FALSE, square = FALSE, fli
   )
 }
 
-# One scale for all panels, from zero or symmetric around it.
+# Limits of the colour scale, the same for all panels: from 0, or symmetric about 0 for signed values.
 heat_limits <- function(heat) {
   most <- max(abs(heat$rows$value), 0)
   if (most == 0) most <- 1
   if (heat$signed) c(-most, most) else c(0, most)
 }
 
-# The step between neighbours on an axis: tiles of thinned inputs stay side by side.
+# Width of a tile: the least distance between two values of x. Where inputs were thinned out it is above 1, so that
+# neighbouring tiles still touch.
 tile_size <- function(x) {
   if (is.factor(x)) return(1)
   at <- sort(unique(x))
@@ -73,13 +75,13 @@ heat_scale <- function(x, discrete, continuous) {
   continuous(expand = c(0, 0), breaks = whole_breaks)
 }
 
-# Lags, positions, rows and columns are whole numbers.
+# Ticks at integers only, since lags, positions, rows and columns are integers.
 whole_breaks <- function(limits) {
   at <- pretty(limits)
   at[at == floor(at) & at >= min(limits) & at <= max(limits)]
 }
 
-# The same with base graphics, a panel each; the scale is said under the picture.
+# The heat map in base graphics. Instead of a colour bar, a line below the panels states the limits of the scale.
 heat_plot <- function(heat) {
   panels <- if (is.null(heat$rows$panel)) list(heat$rows) else split(heat$rows, heat$rows$panel)
   columns <- ceiling(sqrt(length(panels)))
@@ -100,7 +102,7 @@ heat_plot <- function(heat) {
   ), side = 1, outer = TRUE, cex = 0.7)
 }
 
-# Tiles where they belong: image() would stretch those of inputs that are not evenly spaced.
+# Draws one panel by rect(), since image() would stretch the tiles of inputs that are not evenly spaced.
 heat_panel <- function(heat, rows, title) {
   x <- as_axis(rows$x)
   y <- as_axis(rows$y, heat$flip_y)
@@ -120,7 +122,7 @@ heat_panel <- function(heat, rows, title) {
   graphics::title(main = title, xlab = heat$xlab, ylab = if (is.factor(rows$y)) "" else heat$ylab, font.main = 1)
 }
 
-# list(at, labels, limits, half): ticks, the ends of the axis, and half a tile.
+# Returns a list: `at` and `labels` of the ticks, `limits` of the axis, and `half` the width of a tile.
 as_axis <- function(x, flip = FALSE) {
   half <- tile_size(x) / 2
   ends <- if (is.factor(x)) c(1, nlevels(x)) else if (length(x) > 0L) range(x) else c(1, 1)
@@ -129,8 +131,8 @@ as_axis <- function(x, flip = FALSE) {
   list(at = at, labels = if (is.factor(x)) levels(x) else at, limits = if (flip) rev(limits) else limits, half = half)
 }
 
-# Where an input stands on an axis: its lag, its position, or where there are several channels or it is a
-# grid the number of its coordinate. list(at, label).
+# Axis of a picture of single coordinates. Returns a list: `at`, the lag of each coordinate of a sequence with one
+# channel, else `number`, and `label` of the axis.
 input_axis <- function(rows, kind, number) {
   if (kind == "sequence" && max(rows$channel, 1, na.rm = TRUE) == 1) {
     return(list(at = rows$lag, label = "lag (1 is the newest input)"))

@@ -1,5 +1,5 @@
-# Pictures of capacities and fits: ggplot2's autoplot() (registered when ggplot2 is loaded) and
-# base graphics' plot(). Both read one description of what is to be drawn, so that they show the same.
+# Pictures of capacities and fits: methods of ggplot2's autoplot(), registered when ggplot2 is loaded, and of plot() in
+# base graphics. Both draw the same prepared data, so that they show the same picture.
 
 #' Pictures of capacities and fits
 #'
@@ -61,16 +61,16 @@ autoplot.ca_capacities <- function(object, ...) {
     ggplot2::facet_wrap(ggplot2::vars(.data$network), ncol = 1, labeller = totals_labeller(object))
 }
 
-# "dilated: total 7" above each panel.
+# Titles of the panels, such as "dilated: total 7".
 totals_labeller <- function(object) {
   totals <- attr(object, "totals")
   ggplot2::as_labeller(function(names) paste0(names, ": total ", format(totals[names], digits = 4, trim = TRUE)))
 }
 
-# Capacities of the pixels of a grid.
+# Whether the rows are coordinates of a grid. Parts of its input space have no column `row`.
 is_grid_profile <- function(object) attr(object, "input_kind") == "grid" && !is.null(object$row)
 
-# Rows from the top, as an image; a panel for each network and channel.
+# A heat map with row 1 at the top, as in an image, and one panel for each network and channel.
 grid_heat <- function(object) {
   rows <- plain_frame(object)
   constant <- is.na(rows$position)
@@ -103,7 +103,8 @@ spectrum_ggplot <- function(object) {
     picture_theme()
 }
 
-# Exact zeros have no place on a logarithmic scale: they are drawn at the rounding unit's square.
+# Returns a list: `rows` with the singular values relative to the largest, `tol` and `rank`. Zeros are drawn at the
+# square of the machine epsilon, since the scale is logarithmic.
 spectrum_data <- function(object) {
   s <- attr(object, "spectrum")
   evidence <- attr(object, "evidence")
@@ -139,7 +140,7 @@ autoplot.ca_fit <- function(object, type = c("loss", "allocation"), ...) {
     picture_theme()
 }
 
-# The lowest loss itself has no logarithm, and is left out.
+# Losses above the lowest one. The lowest itself is left out, since the scale is logarithmic.
 history_data <- function(object) {
   rows <- object$history
   rows$excess <- rows$loss - min(rows$loss)

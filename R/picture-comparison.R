@@ -41,8 +41,10 @@ autoplot.ca_comparison <- function(object, type = c("profile", "loss", "rank", "
   type <- check_choice(type, c("profile", "loss", "rank", "cd", "frontier", "difference"))
   drawn <- if (type %in% c("loss", "frontier")) object$runs$loss else object$runs$total_capacity
   if (all(is.na(drawn))) {
-    abort(c("{.arg object} must have runs to draw.", x = "None of its {length(drawn)} run{?s} gave a {type}."),
-      "value")
+    abort(c(
+      "{.arg object} must have runs to draw.",
+      x = "None of its {length(drawn)} run{?s} has values for type {.val {type}}."
+    ), "value")
   }
   switch(type,
     profile = comparison_profile(object),
@@ -60,7 +62,8 @@ comparison_difference <- function(object, a, b, level, seed) {
   plot + ggplot2::labs(caption = paste(c(plot$labels$caption, noted$notes), collapse = "\n"))
 }
 
-# list(value, notes): without warnings that runs are not quite comparable or how they are paired; notes say it shortly.
+# Evaluates code and replaces its warnings about comparability and pairing of runs by short notes. Returns a list: the
+# `value` of the code and its `notes`.
 with_notes <- function(code) {
   notes <- character()
   note <- function(text) function(w) {
@@ -68,8 +71,8 @@ with_notes <- function(code) {
     invokeRestart("muffleWarning")
   }
   value <- withCallingHandlers(code,
-    capalloc_warning_not_comparable = note("runs are not quite comparable (see contrast_architectures())"),
-    capalloc_warning_pairing = note("replicates share no sample"),
+    capalloc_warning_not_comparable = note("runs are only partly comparable (see contrast_architectures())"),
+    capalloc_warning_pairing = note("replicates do not share a sample"),
     capalloc_warning_resampled = note("replicates resample the same rows")
   )
   list(value = value, notes = notes)
@@ -83,16 +86,17 @@ comparison_cd <- function(object, metric, level, control) {
   cd_ggplot(shown)
 }
 
-# Means per task with intervals, and the frontier as a line through the architectures on it.
+# Mean excess loss against mean total capacity with intervals, a panel for each task. A line joins the architectures on
+# the frontier.
 comparison_frontier <- function(object, level) {
   means <- in_order(plain_frame(summary(object, level = level)), object)
   means <- means[means$runs > 0 & !is.na(means$excess_loss), , drop = FALSE]
-  # rounding alone would stretch the axis of a task that all have learned
+  # excess losses at rounding level would stretch the axis of a task that all architectures fit exactly
   ends <- c("excess_loss", "excess_low", "excess_high")
   means[ends] <- lapply(means[ends], without_rounding)
   edge <- means[on_frontier(means$total_capacity, means$excess_loss, means$task), , drop = FALSE]
   edge <- edge[order(edge$task, edge$total_capacity), , drop = FALSE]
-  # one alone on its frontier has no line
+  # a frontier of one architecture has no line
   edge <- edge[edge$task %in% edge$task[duplicated(edge$task)], , drop = FALSE]
   k <- length(object$networks)
   ggplot2::ggplot(means, ggplot2::aes(x = .data$total_capacity, y = .data$excess_loss)) +
@@ -105,7 +109,7 @@ comparison_frontier <- function(object, level) {
     ggplot2::scale_colour_manual(values = rep_len(palette, k), drop = FALSE) +
     ggplot2::facet_wrap(ggplot2::vars(.data$task), scales = "free_y") +
     ggplot2::labs(x = "total capacity", y = "excess loss", colour = NULL, shape = NULL, caption = paste0(
-      "line: the frontier, whose architectures are beaten by none in both\nbars: ", 100 * level,
+      "line: the frontier of loss and capacity\nbars: ", 100 * level,
       "% intervals of the mean over replicates"
     )) +
     picture_theme()
@@ -113,7 +117,7 @@ comparison_frontier <- function(object, level) {
 
 network_shapes <- c(16, 17, 15, 18, 1, 2, 0, 5, 6, 8)
 
-# Whether no other architecture of the task has as little of both and less of one.
+# Whether no other architecture dominates this one on its task: at most as much capacity and loss, and less of one.
 on_frontier <- function(capacity, loss, task) {
   vapply(seq_along(loss), function(i) {
     same <- task == task[[i]]
@@ -121,8 +125,8 @@ on_frontier <- function(capacity, loss, task) {
   }, NA)
 }
 
-# One row per task, network and position: the demand of the task there, its largest scaled to 1. Positions are
-# the network's, which may take as a sequence what the task gives as a vector.
+# One row for each task, network and position: demand of the task, scaled so that its largest is 1. Positions are those
+# of the network's input, since a network may have a sequence where the task has a vector.
 scaled_demands <- function(object) {
   per_network <- lapply(names(object$networks), function(name) {
     places <- input_frame(object$networks[[name]]$input)
@@ -138,7 +142,7 @@ scaled_demands <- function(object) {
   do.call(rbind, per_network)
 }
 
-# Panels in the order that the user gave.
+# Makes network and task factors, so that panels have the order of the comparison.
 in_order <- function(rows, object) {
   rows$network <- factor(rows$network, levels = names(object$networks))
   rows$task <- factor(rows$task, levels = names(object$tasks))
@@ -162,7 +166,7 @@ comparison_profile <- function(object) {
     picture_theme()
 }
 
-# On a grid: a map for each network and task, channels summed.
+# For grids: one heat map for each network and task, summed over channels.
 comparison_maps <- function(object) {
   profiles <- in_order(mean_profiles(object), object)
   pixel <- paste(profiles$network, profiles$task, profiles$position, sep = "\r")
@@ -198,12 +202,13 @@ comparison_loss <- function(object) {
     picture_theme()
 }
 
-# list(values, logarithmic, note): excess losses on a logarithmic scale where none is clearly negative. Exact zeros
-# have no logarithm: values below a millionth of the largest are drawn at that height. Runs with a loss above `worst`
-# (the null loss) do not count when the largest is determined.
+# Prepares excess losses for a logarithmic scale. Returns a list: `values`, `logarithmic`, and a `note` or NULL. Values
+# below 1e-6 of the largest, zeros among them, are raised to that number; the largest is found after losses above
+# `worst` (the null loss) are lowered to it. The scale stays linear when a value is clearly negative or all are at
+# rounding level.
 on_log_scale <- function(excess, all = excess, worst = Inf) {
   floor <- 1e-6 * max(pmin(all, worst), 0, na.rm = TRUE)
-  # nothing but rounding next to the null loss has no orders of magnitude
+  # excess losses that are rounding errors relative to the null loss would show meaningless orders of magnitude
   least_worst <- min(worst[is.finite(worst)], Inf)
   is_rounding <- floor == 0 || is.finite(least_worst) && floor < 1e-18 * least_worst
   if (is_rounding || any(all < -1e-9, na.rm = TRUE)) return(list(values = excess, logarithmic = FALSE))

@@ -1,4 +1,5 @@
-# Pictures of contrasts and ranks. What is drawn is described once, for ggplot2 and for base graphics.
+# Pictures of contrasts: intervals, and diagrams of critical differences. The same data are drawn by ggplot2 and by base
+# graphics.
 
 #' Pictures of contrasts
 #'
@@ -49,13 +50,19 @@ contrast_type <- function(object, type, call = rlang::caller_env()) {
   if (type == "interval" || (ranked && one)) return(type)
   abort(c(
     "{.arg type} can be {.val cd} only for one Friedman test over all tasks.",
-    i = "Ask for it with {.code contrast_architectures(cmp, test = \"friedman\")}."
+    i = "{.code contrast_architectures(cmp, test = \"friedman\")} makes one."
   ), "value", call = call)
 }
 
 # ---- intervals ----------------------------------------------------------------------------------------
 
-# list(rows, xlab, title, subtitle, note, rope): rows are pair, estimate, low, high, found and perhaps panel.
+# Data of a picture of intervals: `rows`, a data frame with the columns pair, estimate, low, high, found (whether a
+# difference was found at the level of the test) and optionally panel; the texts `xlab`, `title`, `subtitle` and `note`;
+# and `rope`, half the width of the region of practical equivalence, or NULL.
+new_interval_picture <- function(rows, xlab, title, subtitle, note, rope) {
+  list(rows = rows, xlab = xlab, title = title, subtitle = subtitle, note = note, rope = rope)
+}
+
 interval_data <- function(object) {
   setting <- attr(object, "setting")
   rows <- plain_frame(object)
@@ -68,12 +75,12 @@ interval_data <- function(object) {
   )
   if (!is.null(rows$task)) shown$panel <- factor(rows$task, levels = unique(rows$task))
   what <- if (setting$test == "friedman") "difference of mean ranks" else paste("difference of", attr(object, "metric"))
-  list(
+  new_interval_picture(
     rows = light_frame(shown)[!is.na(rows$estimate), , drop = FALSE], xlab = what,
     title = metric_text(attr(object, "metric"), setting$direction),
     subtitle = sub("^.*?: ", "", contrast_headline(object), perl = TRUE),
     rope = if (setting$test == "bayes") setting$rope,
-    note = paste0(interval_note(setting), if (any(!is.na(rows$reason))) "; points alone have no test")
+    note = paste0(interval_note(setting), if (any(!is.na(rows$reason))) "; points without interval have no test")
   )
 }
 
@@ -134,9 +141,15 @@ interval_panel <- function(shown, rows, title) {
 
 # ---- critical differences -----------------------------------------------------------------------------
 
-# list(lines, texts, limits, title, note): lines are x, y, xend, yend, width; texts x, y, label, side (0 begins
-# at x, 1 ends there). The axis of mean ranks lies at y = 0 with the best on the left; below it the bars, then
-# a line down from each mean rank to its name, the better half on the left.
+# Data of a diagram of critical differences: `lines`, a data frame with the columns x, y, xend, yend and width;
+# `texts` with x, y, label and side (horizontal justification: 0 begins at x, 1 ends at x); `limits`, a list of those of
+# x and y; `title` and `note`.
+new_cd_picture <- function(lines, texts, limits, title, note) {
+  list(lines = lines, texts = texts, limits = limits, title = title, note = note)
+}
+
+# The axis of mean ranks is at y = 0, the best rank on the left. The bars are below it. A line leads down from each mean
+# rank to the name of its network; the names of the better half are on the left.
 cd_data <- function(object) {
   setting <- attr(object, "setting")
   ranks <- sort(attr(object, "ranks")[[1L]])
@@ -174,7 +187,7 @@ cd_data <- function(object) {
     if (!is.na(cd)) data.frame(x = 1 + cd / 2, y = 1.5, label = paste("CD =", format(cd, digits = 3)), side = 0.5)
   )
   room <- (k - 1) * (0.1 + 0.028 * max(nchar(texts$label)))
-  list(
+  new_cd_picture(
     lines = light_frame(as.list(lines)), texts = light_frame(as.list(texts)),
     limits = list(x = c(1 - room, max(k + room, 1 + if (is.na(cd)) 0 else cd)), y = c(min(level) - 0.3, 1.8)),
     title = paste0("Mean ranks of ", metric_text(attr(object, "metric"), setting$direction), " over ",
@@ -183,7 +196,8 @@ cd_data <- function(object) {
   )
 }
 
-# from and to of each bar.
+# Data frame with the ends of each bar, `from` and `to`: groups of ranks that do not differ, or the ranks within the
+# critical difference of the control.
 cd_bars <- function(ranks, cd, control) {
   if (is.na(cd)) return(rank_cliques(ranks, 0))
   if (is.null(control)) return(rank_cliques(ranks, cd))

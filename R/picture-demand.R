@@ -1,4 +1,4 @@
-# Pictures of what a task demands, alone and beside what a fit has allocated.
+# Pictures of the demand of a task. picture-profile.R draws it beside the capacity of a fit.
 
 #' Pictures of a task's demand
 #'
@@ -44,5 +44,3 @@ demand_heat <- function(object) {
   if (max(rows$channel) > 1L) tiles$panel <- factor(paste("channel", rows$channel))
   new_heat(light_frame(tiles), "column", "row", demand_label, square = TRUE, flip_y = TRUE)
 }
-
-# ---- beside an allocation --------------------------------------------------------------------------

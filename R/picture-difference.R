@@ -73,6 +73,12 @@ difference_panel <- function(rows, shown, ylim, title) {
 
 is_grid_difference <- function(object) attr(object, "input_kind") == "grid"
 
+# Data of the picture of a difference: `rows` with the columns x and panel, `label` of the x axis, `what` of the y
+# axis, `title` and `note`.
+new_difference_picture <- function(rows, label, what, title, note) {
+  list(rows = rows, label = label, what = what, title = title, note = note)
+}
+
 difference_data <- function(object) {
   rows <- plain_frame(object)
   constant <- is.na(rows$position)
@@ -82,7 +88,7 @@ difference_data <- function(object) {
   panel <- if (channels > 1L) paste0(rows$task, ", channel ", rows$channel) else rows$task
   rows$x <- if (lag) rows$lag else rows$position
   rows$panel <- factor(panel, levels = unique(panel))
-  list(
+  new_difference_picture(
     rows = rows, label = if (lag) "lag (1 is the newest input)" else "input",
     what = if (attr(object, "setting")$share) "difference of shares" else "difference of capacity",
     title = paste(attr(object, "two"), collapse = " - "),

@@ -56,7 +56,8 @@ plot.ca_diffusion <- function(x, ...) {
 
 diffusion_colours <- c("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 
-# list(finite, limit, continuum, title, note): rows to draw, those of finite stacks with a factor `stack`.
+# Returns a list: `finite`, `limit` and `continuum`, the rows of each kind (those of finite stacks with a factor
+# `stack`), `title` and `note`. Positions at both ends with less than 1/1000 of the largest capacity are left out.
 diffusion_picture <- function(object) {
   rows <- plain_frame(object)
   overall <- attr(object, "overall")

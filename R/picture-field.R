@@ -55,7 +55,7 @@ width_ggplot <- function(object) {
     picture_theme()
 }
 
-# The law on a fine line from 0, sd where there are layers.
+# Rows of two kinds: `sd` at the depth of each layer, and `law`, c sqrt(depth), on a fine grid of depths from 0.
 width_rows <- function(object) {
   rows <- plain_frame(object)
   if (is.null(rows$dimension)) rows$dimension <- "position"
@@ -116,7 +116,13 @@ width_panel <- function(rows, title) {
 
 most_fields <- 60
 
-# list(rows, ticks, label, title, note): strips with half a position at both ends, on a sequence by lag.
+# Data of a picture of regions: `rows`, a data frame with the ends of the strips of each layer, extended by half a
+# position to both sides, in lags on a sequence; `ticks` of the layers (y, label); `label` of the x axis, `title` and
+# `note`.
+new_field_picture <- function(rows, ticks, label, title, note) {
+  list(rows = rows, ticks = ticks, label = label, title = title, note = note)
+}
+
 field_picture <- function(object) {
   rows <- plain_frame(object)
   sequence <- attr(object, "input_kind") == "sequence"
@@ -127,7 +133,7 @@ field_picture <- function(object) {
   place <- if (sequence) function(x) attr(object, "extent") + 1 - x else identity
   side <- if (sequence) -0.5 else 0.5
   few <- unique(round(seq(1, length(kept), length.out = min(length(kept), 20L))))
-  list(
+  new_field_picture(
     rows = light_frame(list(
       left = place(rows$from) - side, right = place(rows$to) + side, region_left = place(rows$region_from) - side,
       region_right = place(rows$region_to) + side, at = place(rows$mean), y = match(as.integer(rows$layer), kept),

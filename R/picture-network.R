@@ -1,7 +1,8 @@
-# The diagram of a network: what base graphics and ggplot2 draw.
+# The diagram of a network, in base graphics and in ggplot2.
 
-# A box per layer, the input at the bottom: list(boxes, arrows, title). What a residual or parallel
-# layer holds stands above it, indented, in a tint.
+# Returns a list: `boxes`, a data frame with one row for each layer, from the input at the bottom; `arrows` between the
+# boxes of outer layers (from, to); and `title`. Layers inside a residual or parallel layer are drawn above it, indented
+# and tinted.
 diagram_data <- function(network) {
   rows <- summary(network)
   n <- nrow(rows) + 1L

@@ -1,12 +1,18 @@
-# Bars and lines of capacities along inputs, shared by the pictures of profiles.
+# Profiles: bars of capacity by input, and of capacity beside demand.
 
-# What a profile shows: x, capacity and perhaps network or group, and the most that a position of a linear
-# network can have over its channels (a part has no such bound). The constant is said, not drawn. Inputs of a
-# vector that have names are drawn by name, unless all axes are to be numbers.
+# Data of the picture of a profile: `rows`, the column `x` of them for the axis, its `label`, a `note` or NULL, and
+# `most`, the bound on the capacity of a position of a linear network, summed over channels (NULL for parts, which have
+# no such bound, and for nonlinear networks).
+new_profile_picture <- function(rows, x, label, note, most) {
+  list(rows = rows, x = x, label = label, note = note, most = most)
+}
+
+# The constant is not drawn; the note states its capacity. Inputs of a vector that have names are labelled by name,
+# unless `named` is FALSE.
 profile_data <- function(object, named = TRUE) {
   rows <- plain_frame(object)
   if (!is.null(rows$part)) {
-    return(list(rows = rows, x = "part", label = "part of the input space", note = NULL, most = NULL))
+    return(new_profile_picture(rows, "part", "part of the input space", note = NULL, most = NULL))
   }
   constant <- is.na(rows$position)
   # a sequence beside a vector, which has no lags, is drawn by position
@@ -16,7 +22,7 @@ profile_data <- function(object, named = TRUE) {
     x <- "input"
     shown$input <- factor(shown$input, levels = unique(shown$input))
   }
-  list(
+  new_profile_picture(
     rows = shown, x = x, note = constant_note(rows[constant, , drop = FALSE]),
     label = if (x == "lag") "lag (1 is the newest input)" else "input",
     most = if (!isFALSE(attr(object, "linear"))) attr(object, "n_outputs") * max(rows$channel, 1, na.rm = TRUE)
@@ -30,7 +36,7 @@ constant_note <- function(rows) {
   paste0("not drawn: (Intercept) ", paste0(what, format(rows$capacity, digits = 2), collapse = ", "))
 }
 
-# Heights of a position's channels, one upon the other.
+# Height of each stack of bars: capacity of each x, summed over channels, in order of appearance.
 stacked <- function(rows, x) {
   height <- tapply(rows$capacity, factor(rows[[x]], unique(rows[[x]])), sum)
   as.double(height)
@@ -108,12 +114,13 @@ base_profile <- function(shown, title, highest = max(stacked(shown$rows, shown$x
 
 highest <- function(heights) if (max(heights) > 0) max(heights) else 1
 
-# A heat map, or list(rows, label, note, title): the height of each position in two panels, capacity above
-# and demand below, each in its own unit. On a grid, shares of the largest.
+# On a sequence or vector, returns a list: `rows`, a data frame with the columns x, height and panel (capacity above,
+# demand below, each in its own unit), `label`, `note` and `title`. On a grid, returns a heat map of shares of the
+# largest.
 allocation_data <- function(object) {
   input <- object$network$input
   allocated <- capacity(object)
-  # a task may give as a vector what its network takes as a sequence or a grid: places are the network's
+  # positions are those of the network's input: it may be a sequence or a grid where the task has a vector
   demanded <- light_frame(c(as.list(input_frame(input)), list(demand = task_demand(object$task)$demand)))
   if (input$kind == "grid") return(beside_heat(allocated, demanded))
   shown <- profile_data(allocated, named = FALSE)
@@ -147,7 +154,7 @@ beside_heat <- function(allocated, demanded) {
     title = total_title(allocated))
 }
 
-# One bar a position, the demands of its channels summed.
+# Returns a list: `rows` (x, demand), one for each position, summed over channels, and `label` of the axis.
 demand_data <- function(object) {
   rows <- plain_frame(object)
   lag <- !anyNA(rows$lag)

@@ -75,7 +75,9 @@ plot.ca_propagation <- function(x, ...) {
 
 most_levels <- 120
 
-# list(rows, most, ticks, label, title, note): tiles from `left` to `right` at level y, in input positions.
+# Returns a list: `rows`, a data frame of tiles from `left` to `right`, in input positions, with the level `y` and
+# `value`, the capacity per input position; `most`, the largest value; `ticks` of the levels (y, label); `label` of the
+# x axis, `title` and `note`. At most `most_levels` levels are drawn.
 flow_picture <- function(object) {
   rows <- plain_frame(object)
   levels <- levels(rows$layer)
@@ -87,7 +89,7 @@ flow_picture <- function(object) {
   wide <- max(rows$position[as.integer(rows$layer) == 1L], na.rm = TRUE)
   place <- if (lag) n + 1 - sums$position else sums$position
   width <- wide / n
-  # rounding of second moments can be below zero
+  # rounding errors of second moments can be negative
   value <- pmax(sums$capacity, 0) / width
   y <- match(sums$y, shown)
   most <- max(value, 0)
@@ -103,7 +105,7 @@ flow_picture <- function(object) {
   )
 }
 
-# Two digits, rounded down so that the last is on the scale.
+# Breaks with two digits, rounded down so that the largest lies within the limits of the scale.
 flow_breaks <- function(most) {
   at <- most * c(0.1, 0.4, 1)
   unit <- 10^(floor(log10(at)) - 1)
@@ -112,14 +114,14 @@ flow_breaks <- function(most) {
 
 flow_title <- function(object) paste0("Capacity from ", attr(object, "from"), ", mode ", attr(object, "mode"))
 
-# What left on the way to the input.
+# States the capacity that does not reach the input, by part, such as `lost` and `(Intercept)`.
 flow_note <- function(rows) {
   away <- rows[as.integer(rows$layer) == 1L & rows$part != "unit" & rows$capacity > 0, , drop = FALSE]
   if (nrow(away) == 0L) return(NULL)
   paste0("not drawn: ", paste(away$part, format(away$capacity, digits = 2, trim = TRUE), collapse = ", "))
 }
 
-# Maps of the levels that are grids.
+# Heat maps of the levels that are grids, at most 12.
 flow_heat <- function(object) {
   rows <- plain_frame(object)
   units <- rows[rows$part == "unit" & !is.na(rows$row), , drop = FALSE]
@@ -176,7 +178,9 @@ plot.ca_decoupling <- function(x, ...) {
 
 most_pairs <- 2000
 
-# list(rows, curve, limits, title): rows without those of dead units.
+# Returns a list: `rows` without pairs that have a dead unit, `curve` (whether the object describes an activation
+# instead of the layers of a network), `limits` of the y axis and `title`. At most `most_pairs` pairs of each layer are
+# drawn.
 decoupling_picture <- function(object) {
   rows <- plain_frame(object)
   rows <- rows[!is.na(rows$correlation) & !is.na(rows$gate_correlation), , drop = FALSE]

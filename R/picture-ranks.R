@@ -1,4 +1,4 @@
-# Pictures of ranks: architectures by tasks, the raw values written in.
+# Pictures of ranks: a table of architectures by tasks, coloured by rank, with the mean of the metric in each cell.
 
 #' Pictures of ranks
 #'
@@ -55,9 +55,10 @@ plot.ca_ranks <- function(x, ...) {
   invisible(x)
 }
 
-rank_shades <- c("#0072B2", "#A6D5F2", "#FFFFFF") # from the best
+rank_shades <- c("#0072B2", "#A6D5F2", "#FFFFFF") # from the best rank to the worst
 
-# list(rows, worst, title, note): rows are x (task, or "mean rank"), y (network), rank, label, ink.
+# Returns a list: `rows`, a data frame with the columns x (task, or "mean rank"), y (network), rank, label and ink (the
+# colour of the label); `worst`, the number of networks; `title` and `note`.
 rank_data <- function(object) {
   rows <- plain_frame(object)
   networks <- unique(rows$network)

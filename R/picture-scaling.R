@@ -61,7 +61,7 @@ plot.ca_scaling_study <- function(x, type = c("spread", "survival", "decoupling"
   invisible(x)
 }
 
-# Two names a line, under the picture.
+# A legend below the picture: names in their colours, two on each line.
 bottom_legend <- function(colours) {
   at <- seq_along(colours) - 1L
   lines <- ceiling(length(colours) / 2)
@@ -69,7 +69,8 @@ bottom_legend <- function(colours) {
     outer = TRUE, col = unname(colours), cex = 0.75)
 }
 
-# list(rows, log, colours, xlab, ylab, title): rows of depth, value, name, and for growth fitted, low, high.
+# Returns a list: `rows`, a data frame with the columns depth, value and name, and for type "spread" fitted, low and
+# high; `log`, whether the y axis is logarithmic; `colours` by name; and the texts `xlab`, `ylab` and `title`.
 scaling_picture <- function(object, type) {
   rows <- summary(object)
   slopes <- glance(object)
@@ -82,8 +83,8 @@ scaling_picture <- function(object, type) {
   rows <- rows[!is.na(rows$value), , drop = FALSE]
   if (nrow(rows) == 0L) {
     abort(c(
-      "{.arg type} cannot be {.val {type}}: this study has none.",
-      i = if (type == "decoupling") "Decoupling is that of activations, and of two channels or more."
+      "{.arg type} cannot be {.val {type}}: this study has no values of it.",
+      i = if (type == "decoupling") "Decoupling needs activations and two channels or more."
     ), "value", call = rlang::caller_env())
   }
   mode <- attr(object, "mode")
@@ -104,7 +105,8 @@ slope_text <- function(slopes) {
     paste0(number(slopes$slope), " [", number(slopes$conf.low), ", ", number(slopes$conf.high), "]"))
 }
 
-# fitted, low, high of the points of a picture of growth.
+# For each point of a picture of growth: `fitted`, the regression line on log scales, and `low` and `high`, the
+# confidence interval of the geometric mean over draws.
 growth_ends <- function(object, rows, slopes) {
   level <- attr(object, "level")
   all <- plain_frame(object)
@@ -168,7 +170,8 @@ plot.ca_variance_study <- function(x, ...) {
   invisible(x)
 }
 
-# list(rows, colours, xlab, ylab, title): rows of layer, value, scheme, panel.
+# Returns a list: `rows`, a data frame with the columns layer, value, scheme and panel; `colours` by scheme; and the
+# texts `xlab`, `ylab` and `title`.
 variance_picture <- function(object) {
   rows <- plain_frame(object)
   last <- max(rows$layer)

@@ -1,4 +1,4 @@
-# Pictures of searches: what capacity buys, where the candidates spend it, and in which order they came.
+# Pictures of searches: the frontier of loss and capacity, demand beside the allocations of candidates, and the ranking.
 
 #' Pictures of searches
 #'
@@ -51,7 +51,7 @@ plot.ca_search <- function(x, type = c("frontier", "demand", "rank"), candidates
   invisible(x)
 }
 
-# Names of ranked candidates, the best first.
+# Names of the ranked candidates to draw, the best first: those in `candidates`, or as many as it or `most` states.
 shown_candidates <- function(object, candidates, most, call = rlang::caller_env()) {
   ranked <- ranked_candidates(object, call)$candidate
   if (is.null(candidates)) candidates <- most
@@ -77,8 +77,13 @@ ranked_candidates <- function(object, call = rlang::caller_env()) {
 
 # ---- the frontier --------------------------------------------------------------------------------
 
-# list(rows, edge, logarithmic, note): rows are capacity, excess, rank, frontier, family; edge those on the frontier, in
-# the order of their capacity, with a label: the ranks of all that are at one place.
+# Data of a picture of a frontier: `rows`, a data frame with the columns capacity, excess, rank, frontier and family;
+# `edge`, the rows on the frontier in order of increasing capacity, with a label (the ranks of all candidates with this
+# capacity); `logarithmic`, whether the axis of excess losses is; and `note`.
+new_frontier_picture <- function(rows, edge, logarithmic, note) {
+  list(rows = rows, edge = edge, logarithmic = logarithmic, note = note)
+}
+
 frontier_data <- function(object) {
   rows <- ranked_candidates(object)
   excess <- on_log_scale(rows$excess_loss)
@@ -92,7 +97,7 @@ frontier_data <- function(object) {
   edge <- edge[order(edge$capacity, edge$rank), , drop = FALSE]
   edge$label <- stats::ave(as.character(edge$rank), edge$capacity, FUN = function(x) paste(x, collapse = ", "))
   edge$label[duplicated(edge$capacity)] <- ""
-  list(
+  new_frontier_picture(
     rows = rows, edge = edge, logarithmic = excess$logarithmic,
     note = paste(c(
       paste0("filled: on the frontier, with their ranks; ", best_key(object)), excess$note
@@ -146,8 +151,8 @@ frontier_plot <- function(shown) {
 
 # ---- demand beside allocation --------------------------------------------------------------------
 
-# The comparison of these candidates alone, named with what each came to; small panels of grids have no room for more
-# than the capacity.
+# The comparison restricted to these candidates. Their new names state rank, name, excess loss and capacity; on grids,
+# where panels are small, only rank and capacity.
 labelled_comparison <- function(object, names) {
   cmp <- object$comparison
   rows <- object$candidates[match(names, object$candidates$candidate), , drop = FALSE]
@@ -175,11 +180,11 @@ search_demand <- function(object, names) {
 }
 
 demand_note <- function(object) {
-  if (!any(object$comparison$demand$demand > 0)) return("the task demands none of its inputs")
+  if (!any(object$comparison$demand$demand > 0)) return("the demand is zero at every input")
   "orange: demand of the task, scaled to 1"
 }
 
-# On a grid: shares of the largest, a panel for each candidate and the demand's last.
+# For grids: heat maps of shares of the largest capacity, one panel for each candidate, and of the demand in the last.
 demand_maps <- function(cmp, note) {
   input <- cmp$networks[[1L]]$input
   pixels <- input_frame(input)
@@ -231,10 +236,15 @@ demand_plot <- function(object, names) {
     "; bars: mean capacity; ", demand_note(object)), side = 1, outer = TRUE, line = 1, cex = 0.8)
 }
 
-# ---- the order -----------------------------------------------------------------------------------
+# ---- the ranking ---------------------------------------------------------------------------------
 
-# list(rows, means, logarithmic, note): x the excess loss, y the candidate (a factor, the best last), of runs and of
-# candidates.
+# Data of a picture of the ranking: `rows` of runs and `means` of candidates, data frames with the columns x (excess
+# loss) and y (the candidate, a factor with the best as its last level), and for means frontier; `logarithmic`, whether
+# the axis of x is; and `note`.
+new_ranking_picture <- function(rows, means, logarithmic, note) {
+  list(rows = rows, means = means, logarithmic = logarithmic, note = note)
+}
+
 rank_points <- function(object, names) {
   runs <- object$comparison$runs
   runs <- runs[runs$network %in% names & !is.na(runs$excess_loss), , drop = FALSE]
@@ -244,7 +254,7 @@ rank_points <- function(object, names) {
   labels <- paste0(means$rank, ": ", names)
   place <- function(network) factor(labels[match(network, names)], levels = rev(labels))
   scale <- on_log_scale(all)
-  list(
+  new_ranking_picture(
     rows = light_frame(list(x = scaled(runs$excess_loss), y = place(runs$network))),
     means = light_frame(list(x = scaled(means$excess_loss), y = place(names), frontier = means$frontier)),
     logarithmic = scale$logarithmic,

@@ -59,17 +59,19 @@ plot.ca_shattering <- function(x, ...) {
     graphics::title(main = if (shown$named) name else shown$title, xlab = "distance of the inputs",
       ylab = "correlation of input gradients", font.main = 1)
   }
-  graphics::mtext(paste0("the darker the deeper: depth ", shown$depths[[1L]], " to ", shown$depths[[2L]],
+  graphics::mtext(paste0("darker lines are deeper: depth ", shown$depths[[1L]], " to ", shown$depths[[2L]],
     if (!is.null(shown$note)) paste0("; ", shown$note)), side = 1, outer = TRUE, cex = 0.7)
   invisible(x)
 }
 
-# From what can be seen on white to the deepest.
+# Colours from the least depth, still visible on white, to the largest.
 depth_shades <- c("#A6D5F2", "#0072B2", "#00263B")
 
 most_lines <- 12
 
-# list(rows, named, depths, limits, title, note): rows with `line`, a group for each network and layer.
+# Returns a list: `rows` with the group `line` of each network and layer; `named`, whether the networks have names;
+# `depths`, the limits of the colour scale; `limits` of the y axis; `title` and `note`. At most `most_lines` layers of
+# each network are drawn.
 shattering_picture <- function(object) {
   rows <- plain_frame(object)
   named <- !is.null(rows$network)

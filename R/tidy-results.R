@@ -1,4 +1,4 @@
-# tidy() and glance() of every class, with broom's column names where it has them.
+# Methods of tidy(), glance() and augment(). Names of columns are those of broom where it has one.
 
 #' @importFrom generics tidy
 #' @export
@@ -62,7 +62,7 @@ augment.ca_capacity <- function(x, ...) {
   rows
 }
 
-# Of kernels and tables: the total and the evidence for the rank.
+# For kernels and tables: the total and the evidence for the rank.
 #' @export
 glance.ca_kernel <- function(x, ...) glance_rank(x)
 
@@ -96,7 +96,7 @@ glance.ca_network <- function(x, ...) {
   ))
 }
 
-# Several capacities: a row each.
+# One row for each network.
 #' @export
 glance.ca_capacities <- function(x, ...) {
   totals <- attr(x, "totals")
@@ -133,6 +133,6 @@ augment.ca_comparison <- function(x, ...) {
 #' @export
 generics::augment
 
-# Any result as a plain data frame.
+# The rows of any result as a plain data frame.
 #' @export
 tidy.ca_frame <- function(x, ...) plain_frame(x)

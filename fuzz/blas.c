@@ -1,7 +1,6 @@
 /*
- * Products and factors by BLAS and LAPACK are not instrumented: their matrices are looked at
- * here, column by column, before they are handed on. The linker sends the calls through here
- * (-Wl,--wrap in tools/fuzz.sh).
+ * BLAS and LAPACK are not instrumented. The functions here check their matrices column by
+ * column before the call. The linker redirects the calls to them (-Wl,--wrap in tools/fuzz.sh).
  */
 
 #include <sanitizer/asan_interface.h>
@@ -12,13 +11,13 @@ static void check(const char *routine, const double *A, int rows, int columns, i
     for (int j = 0; j < columns && rows > 0; j++)
         if (__asan_region_is_poisoned((void *)(A + (size_t)j * (size_t)ld),
                                       sizeof(double) * (size_t)rows)) {
-            fprintf(stderr, "%s is given a matrix of %d x %d (%d) that is not\n", routine, rows,
-                    columns, ld);
+            fprintf(stderr, "%s: a matrix of %d x %d (%d) beyond allocated memory\n", routine,
+                    rows, columns, ld);
             abort();
         }
 }
 
-/* The matrix whose transpose, or which itself, is rows x columns. */
+/* Checks the matrix that is, or whose transpose is, rows x columns. */
 static void check_as(const char *routine, char transposed, const double *A, int rows,
                      int columns, int ld) {
     if (transposed == 'T')
@@ -87,7 +86,7 @@ void __wrap_dgeqrf_(const int *m, const int *n, double *A, const int *lda, doubl
 
 void __wrap_dgeqrf_(const int *m, const int *n, double *A, const int *lda, double *tau,
                     double *work, const int *n_work, int *info) {
-    if (*n_work >= 0) { /* else a question for the work that it needs */
+    if (*n_work >= 0) { /* else a query for the size of work */
         check("dgeqrf", A, *m, *n, *lda);
         check("dgeqrf", tau, *m < *n ? *m : *n, 1, 1);
         check("dgeqrf", work, *n_work, 1, 1);

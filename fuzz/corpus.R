@@ -1,7 +1,7 @@
-# Inputs of the fuzzer, which fuzz/describe.h describes.
+# Inputs of the fuzzer, in the format of fuzz/describe.h.
 # Call: Rscript fuzz/corpus.R seeds FOLDER          descriptions of the networks of the tests, and of some more
-#       Rscript fuzz/corpus.R unpack FILE FOLDER    one file for each line of hexadecimal digits; # begins a comment
-#       Rscript fuzz/corpus.R pack FOLDER FILE      and back
+#       Rscript fuzz/corpus.R unpack FILE FOLDER    one file for each line of hexadecimal digits; # starts a comment
+#       Rscript fuzz/corpus.R pack FOLDER FILE      the reverse
 
 number <- function(x) {
   x <- as.integer(x)
@@ -15,18 +15,22 @@ byte <- function(x) as.raw(x)
 
 scales <- function(x) byte(pmin(255, pmax(0, round(128 + 16 * as.double(x)))))
 
-kinds <- c("linear", "fixed", "bias", "add", "concat", "flatten", "phi", "product", "max")
+# The byte before an operation: its kind, from 0 on, or one of the other forms of describe.c.
+kinds <- function() setdiff(capalloc:::operation_table()$name, "input")
+recurrence <- function() length(kinds())
+repetition <- function() length(kinds()) + 1L
+all_fields <- function() length(kinds()) + 2L
 
 operation <- function(op) {
   phi <- if (op$kind == "phi") match(op$phi, capalloc::activations()$activation) - 1L else 0L
   c(
-    byte(11L), byte(match(op$kind, kinds) - 1L), byte(length(op$from)), numbers(op$from), numbers(op$shape),
+    byte(all_fields()), byte(match(op$kind, kinds()) - 1L), byte(length(op$from)), numbers(op$from), numbers(op$shape),
     numbers(op$window), number(op$groups), byte(op$shared), number(op$theta), number(op$loop), byte(phi),
     scales(op$scale)
   )
 }
 
-# No faults; values of sort `sort`, and the other options by `i`.
+# The bytes that describe a network, without faults, with values of sort `sort`. `i` selects the other options.
 seed_of <- function(network, i, sort) {
   graph <- capalloc:::lower(network)
   options <- c(4L * (i %% 2L), sort, i %% 7L, i %% 5L, i %% 8L, 0L, i, 7L * sort)
@@ -36,18 +40,18 @@ seed_of <- function(network, i, sort) {
   )
 }
 
-# Operations that are made to fit: one of each kind, a recurrence, a repetition.
+# Descriptions of operations that fit their inputs: one of each kind, a recurrence, a repetition.
 fitted_seeds <- function() {
   head <- c(4L, 0L, 2L, 3L, 0L, 0L, 5L, 9L, 18L, 17L, 24L, 15L, 15L) # 2 channels x 1 x 8
   ops <- list(
     c(0L, 0L, 1L, 5L, 2L), c(1L, 0L, 1L, 4L, 136L), c(2L, 0L, 1L), c(3L, 0L, 1L, 1L, 144L, 136L), c(4L, 0L, 1L, 0L),
-    c(5L, 0L), c(6L, 0L, 140L, 8L), c(7L, 0L, 0L), c(8L, 0L, 1L, 4L), c(9L, 3L, 0L, 8L), c(10L, 19L)
+    c(5L, 0L), c(6L, 0L, 140L, 8L), c(7L, 0L, 0L), c(8L, 0L, 1L, 4L), c(recurrence(), 3L, 0L, 8L), c(repetition(), 19L)
   )
   one <- lapply(ops, function(op) c(head, op, 0L, 0L, 0L, 0L, 1L))
   lapply(c(one, list(c(head, unlist(ops)), c(head, unlist(rev(ops))))), byte)
 }
 
-# Convolutions that the routines of columns take together: many channels, one output, and grids.
+# Convolutions whose runs are contracted together (src/runs.c): many channels, one output, and grids.
 wide_networks <- function() {
   list(
     echo = input_sequence(20) |> layer_conv(4, 3) |> layer_conv(2, 3) |> layer_conv(1, 16),

@@ -10,6 +10,10 @@
 
 enum { MOST_OPS = 20000, MOST_OWN_OPS = 96, MOST_FROM = 80, MOST_COPIES = 12000 };
 
+/* N_KINDS: number of kinds except the input. The following numbers are the other forms of an
+ * operation. */
+enum { N_KINDS = CA_OP_COUNT - 1, RECURRENCE = N_KINDS, REPETITION, ALL_FIELDS, N_FORMS };
+
 static int byte(struct fuzz_bytes *bytes) {
     if (bytes->left == 0)
         return 0;
@@ -28,11 +32,18 @@ static int number(struct fuzz_bytes *bytes) {
     return b < 240 ? extreme[b - 224] : (b - 240) * 256 + byte(bytes);
 }
 
+static int activation(struct fuzz_bytes *bytes) {
+    static int n = 0;
+    while (ca_phi_name(n) != NULL)
+        n++;
+    return byte(bytes) % n;
+}
+
 static size_t slice(int number) {
     return number > 0 ? (size_t)number : 0;
 }
 
-/* A power of two over 16, so that sums of few products are exact. */
+/* A multiple of 1/16, so that sums of a few products are exact. */
 static double scale(struct fuzz_bytes *bytes) {
     return (byte(bytes) - 128) / 16.0;
 }
@@ -54,12 +65,12 @@ struct fuzz_options fuzz_read_options(struct fuzz_bytes *bytes) {
     return options;
 }
 
-/* --- operations that fit ----------------------------------------------------------------- */
+/* --- operations that fit their inputs ---------------------------------------------------- */
 
 struct building {
     struct fuzz_bytes *bytes;
     struct ca_op *op;
-    int n, loops; /* nodes, and recurrences */
+    int n, loops; /* number of nodes and of recurrences */
     size_t theta;
 };
 
@@ -73,14 +84,14 @@ static int max_int(int a, int b) {
     return a > b ? a : b;
 }
 
-/* A node before the next one; most often the last. */
+/* An earlier node, most often the last. */
 static int any_node(struct building *b) {
     const int back = byte(b->bytes);
     return back < 128 ? b->n - 1 : (back - 128) % b->n;
 }
 
-/* The node, from `start` on, with the same positions as `like`, and the same channels if asked.
- */
+/* The first node, from `start` on, with the positions of `like`, and also its channels if
+ * `channels` is set. */
 static int alike(const struct building *b, int like, int start, int channels) {
     for (int i = 0; i < b->n; i++) {
         const int node = (start + i) % b->n;
@@ -110,7 +121,8 @@ static struct ca_op *add_op(struct building *b, enum ca_op_kind kind, int n_from
     return op;
 }
 
-/* The size of one dimension of the output, near the one that a valid convolution has. */
+/* Draws a window, and returns the size of one dimension of the output: that of a valid
+ * convolution, or a size near it. */
 static int fit_size(struct building *b, struct ca_window *w, int d, int in) {
     const int first = byte(b->bytes), second = byte(b->bytes);
     w->kernel[d] = 1 + first % 4;
@@ -131,7 +143,7 @@ static void fit_window(struct building *b, struct ca_op *op) {
     op->shape.width = fit_size(b, &op->window, 1, in.width);
 }
 
-/* As many parameters as the operation has, block by block. */
+/* Assigns theta to an operation with `block` parameters at each position. */
 static void take_theta(struct building *b, const struct ca_op *op, double block) {
     const double positions = (double)op->shape.height * op->shape.width;
     const double n = op->shared ? block : block * positions;
@@ -145,7 +157,7 @@ static void fit_linear(struct building *b, struct ca_op *op) {
     op->shared = choice / 4 % 4 != 1;
     if (choice / 16 % 4 == 1 && channels % op->shape.channels == 0)
         op->groups = op->shape.channels;
-    if (choice / 16 % 4 == 2 && channels > 0) /* one group a channel */
+    if (choice / 16 % 4 == 2 && channels > 0) /* one group for each channel */
         op->groups = op->shape.channels = channels;
     take_theta(b, op,
                (double)op->window.kernel[0] * op->window.kernel[1] * op->shape.channels *
@@ -175,7 +187,7 @@ static void fit_op(struct building *b, enum ca_op_kind kind) {
     if (kind == CA_OP_FIXED || kind == CA_OP_ADD || kind == CA_OP_PHI)
         fit_scales(b, op, n_from);
     if (kind == CA_OP_PHI)
-        op->phi = byte(b->bytes) % 12;
+        op->phi = activation(b->bytes);
     if (kind == CA_OP_BIAS) {
         op->shared = byte(b->bytes) % 2;
         take_theta(b, op, op->shape.channels);
@@ -190,8 +202,8 @@ static void fit_op(struct building *b, enum ca_op_kind kind) {
     op->shape.channels = fabs(channels) < INT_MAX ? (int)channels : INT_MAX;
 }
 
-/* Memory of the state some positions back, a sum with what it reads, perhaps a bias, perhaps an
- * activation. */
+/* A recurrence: a linear map of the state some positions back, its sum or product with the
+ * input, sometimes a bias, sometimes an activation. */
 static void fit_recurrence(struct building *b) {
     const int choice = byte(b->bytes), read = any_node(b),
               state = b->n + 1 + choice % 2 + choice / 2 % 2;
@@ -212,11 +224,11 @@ static void fit_recurrence(struct building *b) {
     if (choice / 2 % 2) {
         struct ca_op *phi = add_op(b, CA_OP_PHI, 1, (const int[]){b->n - 1});
         phi->loop = loop;
-        phi->phi = byte(b->bytes) % 12;
+        phi->phi = activation(b->bytes);
     }
 }
 
-/* The last operation again and again, each of what the one before made. */
+/* Repeats the last operation; each copy reads the one before it. */
 static void repeat_op(struct building *b) {
     const int times = min_int(number(b->bytes), MOST_COPIES), last = b->n - 1;
     for (int i = 0; last > 0 && i < times && b->n < MOST_OPS; i++) {
@@ -232,7 +244,7 @@ static void repeat_op(struct building *b) {
 
 static void raw_op(struct building *b) {
     struct ca_op *op = &b->op[b->n++];
-    *op = (struct ca_op){.kind = (enum ca_op_kind)(1 + byte(b->bytes) % (CA_OP_COUNT - 1)),
+    *op = (struct ca_op){.kind = (enum ca_op_kind)(1 + byte(b->bytes) % N_KINDS),
                          .n_from = byte(b->bytes) % MOST_FROM};
     int *from = ca_ints((size_t)op->n_from);
     for (int i = 0; i < op->n_from; i++)
@@ -250,13 +262,13 @@ static void raw_op(struct building *b) {
     op->shared = byte(b->bytes) % 2;
     op->theta = slice(number(b->bytes));
     op->loop = number(b->bytes);
-    op->phi = byte(b->bytes) % 12;
+    op->phi = activation(b->bytes);
     fit_scales(b, op, op->kind == CA_OP_ADD ? op->n_from : 1);
     b->loops = max_int(b->loops, op->loop < INT_MAX / 2 ? op->loop : 0);
 }
 
-/* One field of one operation, of the shape of the input, or of the graph. What the border would
- * refuse is not made. */
+/* Changes one field of an operation, of the shape of the input, or of the graph. Changes that
+ * the border would refuse are not made. */
 static void fault(struct ca_graph *graph, int node, int field, int value) {
     struct ca_op *op = &graph->op[node % graph->n_nodes];
     int *const fields[] = {&op->shape.channels,
@@ -309,12 +321,12 @@ struct ca_graph fuzz_read_graph(struct fuzz_bytes *bytes, const struct fuzz_opti
     b.op[0].shape.width = number(bytes);
     const int output = number(bytes), n_params = number(bytes);
     for (int i = 0; bytes->left > 0 && i < MOST_OWN_OPS && b.n < MOST_OPS; i++) {
-        const int what = byte(bytes) % 12;
-        if (what < CA_OP_COUNT - 1)
+        const int what = byte(bytes) % N_FORMS;
+        if (what < N_KINDS)
             fit_op(&b, (enum ca_op_kind)(what + 1));
-        else if (what == 9)
+        else if (what == RECURRENCE)
             fit_recurrence(&b);
-        else if (what == 10)
+        else if (what == REPETITION)
             repeat_op(&b);
         else
             raw_op(&b);

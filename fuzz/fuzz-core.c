@@ -1,8 +1,9 @@
 /*
- * A fuzzer of the C core below the border, for clang's libFuzzer: an input describes a network
- * (describe.h), which the core's own constructor accepts or refuses; where it accepts, every
- * stage (stages.h) runs. Findings are reports of the sanitizers, and aborts: of a stage where
- * answers contradict each other, or here where they depend on what fresh memory holds.
+ * A fuzzer of the C core below the border, for clang's libFuzzer. An input describes a network
+ * (describe.h), which the constructor of the core accepts or refuses. For an accepted network
+ * all stages (stages.h) run. Findings are reports of the sanitizers, and aborts: by a stage
+ * whose results contradict each other, or here if results depend on the content of fresh
+ * memory.
  */
 
 #include <stdint.h>
@@ -12,7 +13,7 @@
 #include "memory.h"
 #include "stages.h"
 
-/* What an input may hold at once, and the coefficients that a caller may have given. */
+/* The most memory that an input may use at once, and the most parameters that it may have. */
 static const size_t MOST_MEMORY = (size_t)16 << 20, MOST_PARAMS = (size_t)1 << 14;
 
 static void attempt(struct fuzz_subject *subject, fuzz_stage *stage) {
@@ -24,7 +25,7 @@ static void attempt(struct fuzz_subject *subject, fuzz_stage *stage) {
     fuzz_memory_release(mark);
 }
 
-/* The network and its data; 0 when the core refuses it. */
+/* Builds the network and its data. Returns 0 if the core refuses the network. */
 static int build(struct fuzz_subject *subject, struct fuzz_bytes bytes) {
     const char *why = "";
     int where = 0;
@@ -60,11 +61,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const struct fuzz_bytes bytes = {data, size};
     static struct fuzz_subject one, other;
-    run(&one, bytes, 0xff); /* numbers that are none */
+    run(&one, bytes, 0xff); /* doubles of these bytes are NaN */
     if (one.options.twice) {
         run(&other, bytes, 0);
         if (one.digest != other.digest) {
-            fprintf(stderr, "answers depend on fresh memory\n");
+            fprintf(stderr, "results depend on the content of fresh memory\n");
             abort();
         }
     }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One alignment for all blocks, so that sums inside BLAS are always taken in one order. */
+/* All blocks have the same alignment, so that BLAS always adds in the same order. */
 enum { EDGE = 64, CANARY = 0xA5 };
 
 struct head {
@@ -39,7 +39,7 @@ static void check(const struct head *head) {
     const unsigned char *edge = (const unsigned char *)head + EDGE + head->size;
     for (int i = 0; i < EDGE; i++)
         if (edge[i] != CANARY) {
-            fprintf(stderr, "written %d bytes after a block of %zu\n", i, head->size);
+            fprintf(stderr, "a write %d bytes behind a block of %zu bytes\n", i, head->size);
             abort();
         }
 }

@@ -2,22 +2,23 @@
 #define CAPALLOC_FUZZ_MEMORY_H
 
 /*
- * In place of R's memory: R_alloc() for workspace.c. Every block is exactly as long as was
- * asked for (the spare element of ca_bytes() is left out), its neighbourhood is poisoned for
- * the address sanitizer, and what BLAS may have written there, which is not instrumented, is
- * seen when the block is released.
+ * A replacement of R_alloc() for workspace.c. Every block has exactly the requested length,
+ * without the spare element of ca_bytes(), and the memory around it is poisoned for the address
+ * sanitizer. BLAS is not instrumented, so the bytes behind a block are also checked for writes
+ * when it is released.
  */
 
 #include <setjmp.h>
 #include <stddef.h>
 
-/* What fresh memory is filled with. */
+/* Sets the byte that fresh memory is filled with. */
 void fuzz_memory_fill(unsigned char fill);
 
-/* Goes to `full` when more than `most` bytes are held at once, as R would raise an error. */
+/* Sets the most bytes that may be allocated at once. Beyond it R_alloc() jumps to `full`, as R
+ * would raise an error. */
 void fuzz_memory_limit(size_t most, jmp_buf *full);
 
-/* What is held now, and back to it. */
+/* Returns a mark of the current allocations; releases all later ones. */
 void *fuzz_memory_mark(void);
 void fuzz_memory_release(void *mark);
 

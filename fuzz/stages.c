@@ -16,10 +16,10 @@
 #include "../src/sample.h"
 #include "../src/workspace.h"
 
-/* What one stage may take, so that an input takes milliseconds. */
+/* Bounds of one stage, so that an input takes milliseconds. */
 static const double MOST_WORK = 1e6, MOST_ENTRIES = 1e5;
 
-/* --- what has to hold -------------------------------------------------------------------- */
+/* --- checks ------------------------------------------------------------------------------ */
 
 static void digest(struct fuzz_subject *subject, const double *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
@@ -39,8 +39,8 @@ static void fault(const char *what, double one, double other) {
     abort();
 }
 
-/* Values whose answers can be compared: sorts of moderate size, and a network that does not
- * make them so large that rounding is all that is left. */
+/* Whether results can be compared: values of moderate size, and a network whose values are not
+ * so large that only rounding errors remain. */
 static int is_tame(const struct fuzz_subject *subject) {
     return subject->options.values <= FUZZ_UNIFORM && subject->majorant < 1e9;
 }
@@ -73,16 +73,17 @@ static double work_of(const struct ca_graph *graph) {
     return work;
 }
 
-/* At least 1, so that it bounds derivatives, too. */
+/* The absolute value, but at least 1, so that it is a bound for derivatives too. */
 static double large(double x) {
     return fmax(fabs(x), 1);
 }
 
-/* What a tap brings at most to one channel of an operation, from values up to `size`. */
+/* A bound of the contribution of a tap to one channel of an operation, for values up to
+ * `size`. */
 static double bound_tap(const struct fuzz_subject *s, const struct ca_op *op,
                         const struct ca_tap *tap, double size) {
     double most = 0;
-    if (op->kind == CA_OP_PHI) /* slopes and curvatures of the smooth ones are below these */
+    if (op->kind == CA_OP_PHI) /* larger than first and second derivatives of activations */
         return size * large(2 * op->scale[0] * op->scale[0]) * 2 + 2;
     if (op->kind != CA_OP_LINEAR)
         return op->kind == CA_OP_MAX ? size : size * large(tap->scale);
@@ -95,7 +96,7 @@ static double bound_tap(const struct fuzz_subject *s, const struct ca_op *op,
     return most;
 }
 
-/* Sums of absolute values over all ways through the graph. */
+/* The largest sum of absolute values over all paths through the graph to a site. */
 static double majorant_of(const struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
     double *size = ca_doubles(g->n_sites), most = 1;
@@ -120,7 +121,8 @@ static double majorant_of(const struct fuzz_subject *s) {
     return most;
 }
 
-/* Whether there is an activation whose slope changes smoothly: third derivatives. */
+/* Whether any activation has a nonzero second derivative: then third derivatives contribute to
+ * rounding errors. */
 static int is_smooth(const struct ca_graph *graph) {
     for (int node = 1; node < graph->n_nodes; node++) {
         const struct ca_op *op = &graph->op[node];
@@ -150,12 +152,12 @@ static double params(const struct fuzz_subject *s) {
     return (double)s->graph.n_params + 1;
 }
 
-/* Whether `passes` passes and a matrix of rows x (columns) fit. */
+/* Whether `passes` passes and a matrix of this size are within the bounds of a stage. */
 static int fits(const struct fuzz_subject *s, double passes, double rows, double columns) {
     return s->work * passes <= MOST_WORK && rows * columns <= MOST_ENTRIES;
 }
 
-/* All columns, or without those of one operation. */
+/* The columns of all operations, or of all but one. */
 static const long *columns_of(const struct fuzz_subject *s, size_t *n_columns) {
     const struct ca_graph *g = &s->graph;
     long *column = ca_bytes((size_t)g->n_nodes, sizeof(long));
@@ -173,7 +175,7 @@ static const long *columns_of(const struct fuzz_subject *s, size_t *n_columns) {
             column[node] = (long)(op->theta - out->n_theta);
         else if (stop <= begin)
             column[node] = (long)op->theta;
-        else if (op->theta != begin || stop != end) { /* slices that overlap: all or none */
+        else if (op->theta != begin || stop != end) { /* overlapping slices: all columns */
             *n_columns = g->n_params;
             for (int other = 0; other < g->n_nodes; other++)
                 column[other] = (long)g->op[other].theta;
@@ -269,7 +271,7 @@ static double *tangent(const struct fuzz_subject *s, const double *seeds, size_t
     return J;
 }
 
-/* In blocks and at once, of coordinates and of the identity's rows, and by samples. */
+/* The tangent in blocks and at once, at coordinates and at the rows of the identity. */
 static void stage_tangent(struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
     if (!g->is_linear ||
@@ -294,7 +296,7 @@ static void stage_tangent(struct fuzz_subject *s) {
 
 /* --- samples ----------------------------------------------------------------------------- */
 
-/* D, rows s + N (o + m j) whatever the block. */
+/* D, with rows s + N (o + m j) for any size of block. */
 static double *extended(const struct fuzz_subject *s, const double *rows, size_t n_rows,
                         const long *column, size_t n_columns, size_t block) {
     const struct ca_graph *g = &s->graph;
@@ -319,7 +321,7 @@ static int fits_extended(const struct fuzz_subject *s) {
                 4 * params(s));
 }
 
-/* Of linear networks the tangent at every sample. */
+/* For a linear network the extended tangent at every sample is the tangent. */
 static void check_linear(const struct fuzz_subject *s, const double *D, const long *column,
                          size_t p) {
     const struct ca_graph *g = &s->graph;
@@ -376,7 +378,7 @@ static void stage_linearise(struct fuzz_subject *s) {
 
 /* --- losses ------------------------------------------------------------------------------ */
 
-/* `context`: the options, some of which ask to stop early. */
+/* `context`: the options, some of which stop the optimiser early. */
 static int tick(void *context, int iteration, const double *theta, double loss, double number) {
     const struct fuzz_options *options = context;
     (void)theta, (void)loss, (void)number;
@@ -414,8 +416,8 @@ static void check_gradient(const struct ca_objective *objective, const double *r
     }
 }
 
-/* The samples themselves as a root of their moments, augmented by the constant where there is a
- * bias. 0 for what the border refuses. */
+/* The samples as a root of their moments, augmented by the constant if the network has a bias.
+ * Returns 0 for samples that the border refuses. */
 static int moments_of(const struct fuzz_subject *s, struct ca_moments *moments) {
     const struct ca_graph *g = &s->graph;
     const size_t N = (size_t)s->options.samples, n = ca_coordinates(g), m = g->n_outputs;
@@ -463,7 +465,8 @@ static double no_random(void) {
     return 0.7;
 }
 
-/* D'eps = -N/2 times the gradient of the mean squared error, whatever the network. */
+/* Checks D' eps = -N/2 times the gradient of the mean squared error, which holds for any
+ * network. */
 static void check_dependencies(const struct fuzz_subject *s, const double *gradient) {
     const struct ca_graph *g = &s->graph;
     const size_t N = (size_t)s->options.samples, n = g->n_inputs, m = g->n_outputs,
@@ -516,7 +519,7 @@ static void stage_samples(struct fuzz_subject *s) {
 
 /* --- allocation -------------------------------------------------------------------------- */
 
-/* Either tangent, as rows for an allocation. */
+/* Rows for an allocation, from either tangent. */
 struct rows_of {
     const struct fuzz_subject *subject;
     struct ca_tangent tangent;
@@ -545,7 +548,7 @@ static void add_leverage(void *context, size_t begin, size_t end, const double *
     memcpy((double *)context + begin, leverage, sizeof(double) * (end - begin));
 }
 
-static const double HONEST = 1e6; /* s_1 / s_r up to which sums are looked at */
+static const double HONEST = 1e6; /* s_1 / s_r up to which sums are checked */
 
 static int is_honest(const struct fuzz_subject *s, const struct ca_spectrum *spectrum,
                      size_t rank) {
@@ -560,7 +563,8 @@ static double sum_of(size_t n, const double *x) {
     return sum;
 }
 
-/* The kernel between some of the coordinates, whose diagonal is the leverages of each. */
+/* Checks the kernel between some of the coordinates: its diagonal has the sums of their
+ * leverages. */
 static void take_kernel(struct fuzz_subject *s, struct ca_projector *projector, size_t n,
                         const double *leverage, int honest) {
     const size_t m = s->graph.n_outputs;
@@ -579,7 +583,7 @@ static void take_kernel(struct fuzz_subject *s, struct ca_projector *projector, 
                      sum_of(m, leverage + m * j), 1e-6);
 }
 
-/* Sums of leverages, and of the table, are the rank. */
+/* Checks that the leverages, and the entries of the table, sum to the rank. */
 static void take_leverage(struct fuzz_subject *s, struct ca_projector *projector, size_t n,
                           int honest) {
     const struct ca_tall *tall = &projector->tall;
@@ -673,7 +677,7 @@ static int has_product(const struct ca_graph *graph) {
     return 0;
 }
 
-/* Mean squares of gates at the samples. */
+/* Sums of squares of gates over the samples. */
 static const double *gates(struct fuzz_subject *s, size_t *n_gates) {
     const struct ca_graph *g = &s->graph;
     const size_t *first = ca_gate_first(g, n_gates);
@@ -689,7 +693,8 @@ static const double *gates(struct fuzz_subject *s, size_t *n_gates) {
     return square;
 }
 
-/* Sums and recurrences look back over the whole graph, and biases over those before them. */
+/* Bounds the work of sums and recurrences, which depends on the whole graph, and of biases,
+ * which depends on all biases before them. */
 static int fits_flow(const struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
     double sums = 1, longest = 1, biases = 0;
@@ -746,7 +751,7 @@ static void stage_flow(struct fuzz_subject *s) {
         flow_from(s, gate, 1);
 }
 
-/* The vectors of all outputs at the input are the effective weights. */
+/* Checks that the vectors of all outputs at the input are the effective weights. */
 static void flow_weights(struct fuzz_subject *s) {
     const struct ca_graph *g = &s->graph;
     const size_t m = g->n_outputs, n = g->n_inputs;
@@ -768,7 +773,7 @@ static void flow_weights(struct fuzz_subject *s) {
     agree(s, "weights by vectors", m * ca_coordinates(g), found, weights(s));
 }
 
-/* Sets of gates with any moments, one for each level. */
+/* Sets of gates with arbitrary moments, one for each tier. */
 static void any_gates(struct fuzz_subject *s, const struct ca_flow_plan *plan,
                       struct ca_gate_sets *sets) {
     const struct ca_stages *stages = &plan->stages;
@@ -830,7 +835,7 @@ static void flow_second_moments(struct fuzz_subject *s, size_t end) {
             digest(s, record[i].out, n[i]);
 }
 
-/* Activations with the moments of their pre-activations. */
+/* A callback of ca_joint_run() that treats activations as the identity. */
 static void visit_tier(void *context, const struct ca_joint_tier *level) {
     struct fuzz_subject *s = context;
     const size_t n = (size_t)level->n;

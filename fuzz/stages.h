@@ -2,9 +2,9 @@
 #define CAPALLOC_FUZZ_STAGES_H
 
 /*
- * What the border's routines (../src/ffi-*.c) ask of the core for one network, each a stage,
- * with the border's own checks before it; and what has to hold between their answers, on which
- * a stage aborts.
+ * The stages of the fuzzer: for one network, what the routines of the border (../src/ffi-*.c)
+ * call in the core, with the checks of the border. A stage aborts if its results contradict
+ * each other.
  */
 
 #include "describe.h"
@@ -14,17 +14,17 @@ struct fuzz_subject {
     struct fuzz_options options;
     const double *theta;  /* p */
     const double *x, *y;  /* N x n, N x m */
-    double work;          /* multiplications of one pass with one row, about */
-    double majorant;      /* of all that rounding errors of values and derivatives scale with */
-    unsigned long digest; /* of all answers */
+    double work;          /* multiplications of one pass with one row, roughly */
+    double majorant;      /* bound of the size of values and derivatives, for rounding errors */
+    unsigned long digest; /* hash of all results */
 };
 
 typedef void fuzz_stage(struct fuzz_subject *subject);
 
-/* NULL at the end. */
+/* All stages; NULL at the end. */
 extern fuzz_stage *const fuzz_stages[];
 
-/* Sets work and majorant. */
+/* Sets `work` and `majorant`. */
 void fuzz_measure(struct fuzz_subject *subject);
 
 #endif

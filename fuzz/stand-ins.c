@@ -1,20 +1,21 @@
-/* In place of two routines of R. */
+/* Replacements of two routines of R. */
 
 #include <R_ext/Applic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What BLAS and LAPACK call when an argument cannot be right: R raises an error of its own. */
+/* BLAS and LAPACK call this for an invalid argument; R's version raises an error. */
 void xerbla_(const char *routine, const int *argument, size_t length);
 
 void xerbla_(const char *routine, const int *argument, size_t length) {
-    fprintf(stderr, "argument %d of %.*s\n", *argument, (int)(length < 16 ? length : 16),
-            routine);
+    fprintf(stderr, "invalid argument %d of %.*s\n", *argument,
+            (int)(length < 16 ? length : 16), routine);
     abort();
 }
 
-/* lbfgsb() is not ours to test: a few steps down the gradient by the same callbacks. */
+/* lbfgsb() is not tested here: the replacement takes a few gradient steps with the same
+ * callbacks. */
 void lbfgsb(int n, int m, double *x, double *l, double *u, int *nbd, double *Fmin, optimfn fn,
             optimgr gr, int *fail, void *ex, double factr, double pgtol, int *fncount,
             int *grcount, int maxit, char *msg, int trace, int nREPORT) {

@@ -15,8 +15,8 @@ static size_t max_size(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* Clears what QR left below the diagonal and brings the triangle to the top of an m x p block.
- */
+/* Clears the entries below the diagonal, where QR has stored its reflectors, in the first
+ * `rows` rows of p columns. */
 static void keep_triangle(double *stack, size_t ld, size_t rows, size_t p) {
     for (size_t k = 0; k < p; k++)
         for (size_t i = k + 1; i < rows; i++)
@@ -24,7 +24,7 @@ static void keep_triangle(double *stack, size_t ld, size_t rows, size_t p) {
 }
 
 struct ca_tall ca_tall_new(struct ca_rows_source rows, size_t n_columns, size_t block) {
-    /* a triangle fits above a block */
+    /* room for a triangle above a block */
     const size_t ld = min_size(block, rows.n_rows) + (block < rows.n_rows ? n_columns : 0);
     return (struct ca_tall){.rows = rows,
                             .n_columns = n_columns,
@@ -34,7 +34,7 @@ struct ca_tall ca_tall_new(struct ca_rows_source rows, size_t n_columns, size_t 
                             .two = ca_doubles(ld * n_columns)};
 }
 
-/* The triangle of J (p columns) in the first min(n_rows, p) rows of stack. */
+/* Computes the triangle of J (p columns) in the first min(n_rows, p) rows of stack. */
 static enum ca_status triangularise(struct ca_rows_source source, size_t p, size_t block,
                                     double *stack, size_t ld) {
     size_t held = 0;
@@ -55,7 +55,7 @@ static enum ca_status triangularise(struct ca_rows_source source, size_t p, size
     return CA_OK;
 }
 
-/* G (p x p, upper triangle, zeros below) = J'J, `rows` room for a block. */
+/* G (p x p, upper triangle, zeros below) = J'J. rows: memory for a block of rows. */
 static void gram(struct ca_rows_source source, size_t p, size_t block, double *rows, size_t ld,
                  double *G) {
     memset(G, 0, sizeof(double) * p * p);
@@ -66,10 +66,9 @@ static void gram(struct ca_rows_source source, size_t p, size_t block, double *r
     }
 }
 
-/* Scales of columns from their norms: 1 / norm, or 1; 0 for zero columns, for those that are
- * rounding next to the largest of their array, and for those left out. Returns whether any is
- * 0.
- */
+/* Computes the scales of columns from their norms: 1 / norm, or 1 if unscaled. The scale is 0
+ * for zero columns, for columns within rounding error of zero relative to the largest of their
+ * array, and for columns that are left out. Returns whether any scale is 0. */
 static int column_scales(const struct ca_columns *columns, size_t n_rows,
                          struct ca_spectrum *spectrum) {
     const size_t p = spectrum->n_columns;
@@ -120,16 +119,17 @@ static enum ca_status by_qr(const struct ca_tall *tall, const struct ca_columns 
                   ca_doubles(n_work), n_work, ca_ints(8 * k));
 }
 
-/* --- the quick way ------------------------------------------------------------------------ */
+/* --- the faster way ----------------------------------------------------------------------- */
 
-/* Condition s_1 / s_p up to which J R^-1 is orthonormal enough. Beyond, a second factor makes
- * it so, provided that the first left little to do: its reciprocal condition says so. R itself
- * is not asked for more than that another factor is worth trying. */
+/* WELL: condition s_1 / s_p up to which J R^-1 is orthonormal enough. Above it a second factor
+ * is computed. FIRST: least reciprocal condition of R for which this is tried. SECOND: least
+ * reciprocal condition of the second factor for which the result is accurate. */
 static const double WELL = 1e2, SECOND = 0.1, FIRST = 1e-12;
-/* Squares of norms between these bounds neither overflow nor lose digits. */
+/* Squares of norms within these bounds neither overflow nor lose digits. */
 static const double SQUARE_LEAST = 1e-200, SQUARE_MOST = 1e200;
 
-/* Columns of G scaled to unit norm; 0 when that cannot be. */
+/* Scales the columns of G to unit norm. Returns 0 if a norm is out of bounds or a column is
+ * dropped. */
 static int scale_gram(const struct ca_columns *columns, size_t n_rows, double *G,
                       struct ca_spectrum *spectrum) {
     const size_t p = spectrum->n_columns;
@@ -147,8 +147,8 @@ static int scale_gram(const struct ca_columns *columns, size_t n_rows, double *G
     return 1;
 }
 
-/* Whether the eigenvalues of G (which is lost) are those of a matrix of condition up to WELL;
- * then its singular values are known. */
+/* Whether the eigenvalues of G (overwritten) are those of a matrix of condition up to WELL. If
+ * so, computes its singular values. */
 static int well_conditioned(size_t p, double *G, double *values) {
     const size_t n_work = ca_eigenvalues_work((int)p);
     double *increasing = ca_doubles(p);
@@ -164,7 +164,8 @@ static int well_conditioned(size_t p, double *G, double *values) {
 
 static void fill_basis(void *context, size_t begin, size_t end, double *out, int ld);
 
-/* Once more, on the rows of J R^-1: root_1, and the singular values of root_1 root_0. */
+/* Applies the method to the rows of J R^-1. Computes root_1, and the singular values of root_1
+ * root_0. Returns 0 if it fails. */
 static int twice(const struct ca_tall *tall, struct ca_spectrum *spectrum) {
     const size_t p = spectrum->n_columns;
     struct ca_projector first = {
@@ -183,7 +184,7 @@ static int twice(const struct ca_tall *tall, struct ca_spectrum *spectrum) {
                               n_work, ca_ints(8 * p)) == CA_OK;
 }
 
-/* The spectrum by the quick way; 0 where it cannot be had. */
+/* Computes the spectrum by the faster way. Returns 0 if J is not suited for it. */
 static int by_gram(const struct ca_tall *tall, const struct ca_columns *columns,
                    struct ca_spectrum *spectrum) {
     const size_t p = spectrum->n_columns;
@@ -228,13 +229,13 @@ size_t ca_rank(const struct ca_spectrum *spectrum, double tol) {
     return rank;
 }
 
-/* w_l of the header: how much of direction l counts. */
+/* The weight w_l of direction l (see allocation.h). */
 static double weight(const struct ca_spectrum *spectrum, size_t l, double ridge) {
     const double s = spectrum->values[l], d = hypot(s, sqrt(ridge) * spectrum->values[0]);
     return ridge > 0 ? (s / d) * (s / d) : 1;
 }
 
-/* Directions that count: the rank, or all of a soft capacity. */
+/* Number of directions that count: the rank, or all for a soft capacity. */
 static size_t n_directions(const struct ca_spectrum *spectrum, size_t rank, double ridge) {
     return ridge > 0 && rank > 0 ? spectrum->n_values : rank;
 }
@@ -243,7 +244,7 @@ void ca_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge
                    double *capacity) {
     const size_t k = spectrum->n_values, r = n_directions(spectrum, rank, ridge);
     for (size_t j = 0; j < spectrum->n_columns; j++) {
-        capacity[j] = spectrum->Vt == NULL; /* of full rank every column has its own */
+        capacity[j] = spectrum->Vt == NULL; /* full rank: 1 for each column */
         for (size_t l = 0; l < r && spectrum->Vt != NULL; l++) {
             const double v = spectrum->Vt[l + j * k];
             capacity[j] += weight(spectrum, l, ridge) * v * v;
@@ -251,7 +252,8 @@ void ca_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge
     }
 }
 
-/* p x r: scaled right vectors, column l over s_l, or over sqrt(s_l^2 + ridge s_1^2). */
+/* The scaled right singular vectors (p x r): column l divided by s_l, or by sqrt(s_l^2 + ridge
+ * s_1^2). */
 static double *basis_vectors(const struct ca_spectrum *spectrum, size_t r, double ridge) {
     const size_t p = spectrum->n_columns, k = spectrum->n_values;
     double *V = ca_doubles(p * r);
@@ -264,7 +266,7 @@ static double *basis_vectors(const struct ca_spectrum *spectrum, size_t r, doubl
     return V;
 }
 
-/* Rows of the basis; those of J stay in tall.one. */
+/* Computes rows of the basis. The corresponding rows of J stay in tall.one. */
 static void fill_basis(void *context, size_t begin, size_t end, double *out, int ld) {
     const struct ca_projector *projector = context;
     const struct ca_tall *tall = &projector->tall;
@@ -285,9 +287,10 @@ static void fill_basis(void *context, size_t begin, size_t end, double *out, int
             ca_solve_right((int)n, (int)r, projector->triangle[t], out, ld);
 }
 
-/* J V / s is orthonormal to about eps s_1 / s_r. Beyond this ratio its own triangle restores
- * that: the same rows, made again in the same blocks, times the triangle's inverse. Where even
- * their Gram matrix is not definite, by QR. */
+/* J V / s is orthonormal to about eps s_1 / s_r. If s_1 / s_r is above this bound, its rows are
+ * computed in blocks once more and multiplied by the inverse of their triangle, which makes
+ * them orthonormal. The triangle is the Cholesky factor of their Gram matrix, or is computed by
+ * QR where that matrix is not positive definite. */
 static const double RESTORED = 1e3;
 
 static enum ca_status restore(struct ca_projector *projector) {
@@ -325,8 +328,8 @@ enum ca_status ca_projector_new(struct ca_tall tall, const struct ca_spectrum *s
     return CA_OK;
 }
 
-/* The rows begin <= i < end of the basis into tall.two; those of J stay in tall.one. Returns
- * end, the first row of the next block. */
+/* Computes a block of rows of the basis, from `begin` on, in tall.two. The rows of J stay in
+ * tall.one. Returns the first row of the next block. */
 static size_t next_rows(struct ca_projector *projector, size_t begin) {
     const struct ca_tall *tall = &projector->tall;
     const size_t end = min_size(begin + tall->block, tall->rows.n_rows);
@@ -357,7 +360,7 @@ void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_
                double *K) {
     const struct ca_tall *tall = &projector->tall;
     const size_t n_rows = tall->rows.n_rows, r = projector->r;
-    double *U = ca_doubles(n_places * m * r); /* n_places x r for each output */
+    double *U = ca_doubles(n_places * m * r); /* m matrices n_places x r, one for each output */
     memset(K, 0, sizeof(double) * n_places * n_places);
     for (size_t begin = 0, end; begin < n_rows && r > 0; begin = end) {
         end = next_rows(projector, begin);
@@ -376,9 +379,9 @@ void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_
     }
 }
 
-/* K[i, j] = sum over (s, o) and l of Q_((s,o,i),l) Q_((s,o,j),l): for each block of samples and
- * each l one product of a (b m) x n_places matrix with itself, whose columns are those of
- * tall.two where every coordinate has a place. */
+/* K[i, j] = sum over (s, o) and l of Q_((s,o,i),l) Q_((s,o,j),l). For each block of samples and
+ * each l this is the product A'A of a matrix A ((b m) x n_places). Its columns are contiguous
+ * in tall.two if every coordinate has a place, and are copied otherwise. */
 void ca_kernel_samples(struct ca_projector *projector, size_t n_coordinates, const int *place,
                        size_t n_places, double *K) {
     const struct ca_tall *tall = &projector->tall;
@@ -397,12 +400,12 @@ void ca_kernel_samples(struct ca_projector *projector, size_t n_coordinates, con
             ca_gram_add((int)n_places, (int)rows, whole ? Q : own, (int)rows, K);
         }
     }
-    for (size_t j = 0; j < n_places; j++) /* dsyrk writes the upper triangle */
+    for (size_t j = 0; j < n_places; j++) /* ca_gram_add() computes the upper triangle */
         for (size_t i = j + 1; i < n_places; i++)
             K[i + j * n_places] = K[j + i * n_places];
 }
 
-/* T[coordinate, group] += J_(row,k) (J^+)_(k,row) with J^+ = W Q', over blocks of rows. */
+/* T[coordinate, group] += J_(row,k) (J^+)_(k,row), with J^+ = W Q', in blocks of rows. */
 static void two_way_blocks(struct ca_projector *projector, const double *W,
                            size_t n_coordinates, const int *group, double *T) {
     const struct ca_tall *tall = &projector->tall;

@@ -5,11 +5,12 @@
 
 /* --- taps through theta ------------------------------------------------------------------ */
 
-/* Own taps of the operations that have a column: position by position, then tap by tap, so that
- * those of one block of theta come together. Sites where `back` has no rows are left out. */
+/* Iterator over the taps of `own` of the operations that have a column: all positions of a tap,
+ * then the next tap, so that taps with the same block of theta are consecutive. Sites where
+ * `back` has no rows are skipped. */
 struct owned {
     const struct ca_pass *back;
-    const long *column; /* NULL: all */
+    const long *column; /* NULL: all operations */
     int node, k, u;
     const struct ca_op *op;
     bool (*own)(const struct ca_op *op, int u, int k, struct ca_tap *tap);
@@ -53,7 +54,7 @@ static bool next_owned(struct owned *w) {
     }
 }
 
-/* What a tap reads, NULL for nothing. */
+/* The matrix that a tap reads, or the constant; NULL if it is zero. */
 static const double *matrix_at(const struct ca_pass *pass, size_t site,
                                const double *constant) {
     if (site == CA_CONSTANT)
@@ -63,13 +64,14 @@ static const double *matrix_at(const struct ca_pass *pass, size_t site,
 
 /* --- sums over rows ---------------------------------------------------------------------- */
 
-/* grad (of a block) += B' x, B (rows x filters), x (rows x channels) */
+/* grad (filters x channels of a group) += B' x, with B (rows x filters) and x (rows x
+ * channels) */
 static void add_gradient(const struct owned *w, const double *x, int ld_x, double *grad) {
     const int rows = ca_rows(w->back, w->site), groups = w->tap.groups;
     const int filters = w->op->shape.channels, fg = filters / groups;
     const int cg = w->tap.channels / groups;
     const double *B = ca_at(w->back, w->site);
-    if (w->tap.site == CA_CONSTANT) { /* one column: not worth a product of matrices */
+    if (w->tap.site == CA_CONSTANT) { /* one column: a matrix product would be slower */
         for (int f = 0; f < filters; f++)
             grad[f] += ca_dot((size_t)rows, B + (size_t)f * (size_t)rows, x);
         return;
@@ -91,7 +93,7 @@ void ca_gradient(const struct ca_pass *back, const struct ca_pass *value, const 
 
 /* --- row by row -------------------------------------------------------------------------- */
 
-/* y += a b + c d, either pair NULL for nothing */
+/* y += a b + c d, entry by entry; a pair with a NULL counts as zero */
 static void add_products(int rows, const double *a, const double *b, const double *c,
                          const double *d, double *restrict y) {
     if (b != NULL && c != NULL)
@@ -135,13 +137,14 @@ void ca_contract_rows(const long *column, const struct ca_pass *B, const struct 
 
 /* --- outputs by rows --------------------------------------------------------------------- */
 
-/* The runs of one tap that begin at run `next` of its span and fit into `most`; how many, and
- * in *next where to go on, -1 at the end. */
+/* Clips the runs of one tap, from run *next of its span on, to the rows of the target. Writes
+ * at most `most` runs and returns their number. Sets *next to the run to continue with, or to
+ * -1 at the end. */
 static int clip_runs(const struct owned *w, const struct ca_pass *value,
                      struct ca_target target, int *next, int most, struct ca_run *run) {
     const int ld = ca_rows(value, w->tap.site);
     struct ca_span span = value->span[w->tap.site];
-    if (span.hi - span.lo == value->stride) /* whole columns: one run */
+    if (span.hi - span.lo == value->stride) /* the runs are contiguous: one run */
         span = (struct ca_span){span.lo, span.lo + ld, 0};
     int n = 0;
     for (; *next <= span.more && n < most; ++*next) {
@@ -164,7 +167,7 @@ static int clip_runs(const struct owned *w, const struct ca_pass *value,
     return n;
 }
 
-/* The same of the constant, which is there for all rows at once. */
+/* Likewise for the constant, which has one run with all rows. */
 static int constant_run(const struct owned *w, const double *one, struct ca_target target,
                         int *next, struct ca_run *run) {
     *next = -1;
@@ -181,7 +184,7 @@ void ca_contract_outputs(const long *column, const struct ca_pass *back,
                          const struct ca_pass *value, const double *one,
                          struct ca_target target) {
     struct ca_run run[CA_MOST_RUNS];
-    struct ca_columns block = {.y = NULL}; /* that the runs at hand belong to */
+    struct ca_columns block = {.y = NULL}; /* the columns of the collected runs */
     int n = 0, node = 0;
     for (struct owned w = owned_taps(back, column); next_owned(&w);) {
         if (matrix_at(value, w.tap.site, one) == NULL)

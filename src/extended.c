@@ -36,7 +36,7 @@ void ca_contract(const long *column, const struct ca_jet *jet, const struct ca_p
 
 /* --- directions --------------------------------------------------------------------------- */
 
-/* The sensitivities of every output at the values of the jet. */
+/* Computes the sensitivities of every output at the values of the jet. */
 static void sensitivities(struct ca_extended *extended) {
     const struct ca_graph *graph = extended->jet.graph;
     const int rows = extended->jet.rows, channels = graph->op[graph->output].shape.channels;
@@ -51,7 +51,7 @@ static void sensitivities(struct ca_extended *extended) {
     }
 }
 
-/* dX for coordinate i, a one-hot direction. */
+/* Computes dX for input coordinate i, a one-hot direction. */
 static struct ca_change one_hot(struct ca_extended *extended, size_t i) {
     const struct ca_graph *graph = extended->jet.graph;
     const int rows = extended->jet.rows, channels = graph->op[0].shape.channels;
@@ -67,8 +67,8 @@ static struct ca_change one_hot(struct ca_extended *extended, size_t i) {
     return (struct ca_change){.dX = dX, .dB = &extended->dB, .site = u, .channel = c};
 }
 
-/* dX along v - v0 x, and in `shifted` that plus v0 X. v: entries `step` apart, or NULL for
- * zero. */
+/* Computes dX along v - v0 x and, if v0 is not 0, `shifted` = dX + v0 X. v: entries `step`
+ * apart, or NULL for zero. */
 static struct ca_change general(struct ca_extended *extended, const double *v, size_t step,
                                 double v0) {
     const struct ca_graph *graph = extended->jet.graph;
@@ -148,7 +148,7 @@ void ca_extended_linearise(struct ca_extended *extended, size_t begin, size_t en
             const double *slope = ca_at(&extended->B[o], u) + (j % channels) * b;
             const double *x = extended->x + begin + j * extended->n_samples;
             for (size_t s = 0; s < b; s++) {
-                double *own = W + o + m * (n + 1) * s; /* of sample s */
+                double *own = W + o + m * (n + 1) * s; /* row o of sample s */
                 own[m * j] = slope[s];
                 own[m * n] -= slope[s] * x[s];
             }

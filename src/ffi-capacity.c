@@ -11,18 +11,18 @@
 #include "extended.h"
 #include "workspace.h"
 
-/* What the rows of an allocation are made of: one of the two tangents, and a map of the
+/* The source of the rows of an allocation: one of the two tangents, and a map of the
  * outputs. */
 struct source {
-    struct ca_tangent tangent;   /* of a linear network */
-    struct ca_extended extended; /* over samples */
+    struct ca_tangent tangent;   /* tangent of a linear network */
+    struct ca_extended extended; /* extended tangent at samples */
     const double *contrast;      /* m x m, symmetric, applied to the outputs; NULL for none */
-    double *outputs;             /* m x the rows that share a coordinate: room for one column */
+    double *outputs;             /* step x m: scratch of apply_contrast() */
     size_t m, n_columns;
 };
 
-/* out (n m x n_columns) := its rows, those of the outputs o being `step` apart, times the
- * contrast. Rows come in groups of step m: i + step o. */
+/* Applies the contrast to the outputs in the rows of out, in place. The rows are in n_groups
+ * groups of step m; output o of row i of a group is i + step o. */
 static void apply_contrast(const struct source *source, size_t step, size_t n_groups,
                            double *out, size_t ld) {
     const size_t m = source->m;
@@ -42,7 +42,7 @@ static void apply_contrast(const struct source *source, size_t step, size_t n_gr
         }
 }
 
-/* Rows of the tangent of a linear network: o + m j. */
+/* Rows of the tangent of a linear network: row o + m j. */
 static void fill_tangent(void *context, size_t begin, size_t end, double *out, int ld) {
     struct source *source = context;
     const size_t m = source->m;
@@ -57,7 +57,8 @@ static size_t tangent_coordinate(const void *context, size_t begin, size_t end, 
     return (begin + i) / source->m;
 }
 
-/* Rows of the extended tangent: in a block of b samples s + b (o + m j). */
+/* Rows of the extended tangent: s + b (o + m j) in a block of b samples. Returns the number of
+ * rows of a sample. */
 static size_t sample_rows(const struct source *source) {
     return source->m * source->extended.n_rows;
 }
@@ -76,8 +77,10 @@ static size_t extended_coordinate(const void *context, size_t begin, size_t end,
     return i / (b * source->m);
 }
 
-/* Which columns are kept: array[k] numbers the array of parameter k from 1, or is 0 to leave it
- * out. An operation's slice is kept or left out as a whole. */
+/* Returns the first column of each operation (n_nodes), -1 for operations that are left out or
+ * have no parameters, and sets *n_columns. array[k] is the number of the array of parameter k,
+ * from 1, or 0 to leave it out. The slice of an operation must be kept or left out as a
+ * whole. */
 static const long *kept_columns(const struct ca_graph *graph, const int *array,
                                 size_t *n_columns) {
     long *column = ca_bytes((size_t)graph->n_nodes, sizeof(long));
@@ -101,7 +104,7 @@ static const long *kept_columns(const struct ca_graph *graph, const int *array,
     return column;
 }
 
-/* Array numbers of the kept columns, from 0. */
+/* Returns the array numbers of the kept columns (n_columns), from 0, and sets *n_arrays. */
 static const int *kept_arrays(const int *array, size_t n_params, size_t n_columns,
                               int *n_arrays) {
     int *out = ca_ints(n_columns);
@@ -126,7 +129,8 @@ static const int *read_arrays(SEXP array, const struct ca_graph *graph) {
     return INTEGER(array);
 }
 
-/* Rows for a pass: the coordinates for NULL, or a matrix with one column per coordinate. */
+/* Rows of a metric or partition: NULL for the coordinates, or a matrix with one column for each
+ * coordinate. Sets *n_rows. */
 static const double *read_rows(SEXP rows, size_t n_coordinates, size_t *n_rows) {
     *n_rows = n_coordinates;
     if (rows == R_NilValue)
@@ -138,7 +142,7 @@ static const double *read_rows(SEXP rows, size_t n_coordinates, size_t *n_rows) 
     return ffi_matrix(rows, *n_rows, n_coordinates, "the rows of an allocation");
 }
 
-static const double *read_samples(SEXP x, const struct ca_graph *graph, size_t *n_samples) {
+const double *ffi_samples(SEXP x, const struct ca_graph *graph, size_t *n_samples) {
     SEXP dim = Rf_getAttrib(x, R_DimSymbol);
     if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2 || INTEGER(dim)[0] < 1)
         ffi_bug("the samples of an allocation");
@@ -146,23 +150,24 @@ static const double *read_samples(SEXP x, const struct ca_graph *graph, size_t *
     return ffi_matrix(x, *n_samples, graph->n_inputs, "the samples of an allocation");
 }
 
-/* A network's tangent (linear, or extended over samples), its spectrum and its rank: what every
- * question begins with. */
+/* The tangent of a network (linear, or extended at samples), its spectrum and its rank, from
+ * which every allocation starts. */
 struct problem {
     struct ca_graph graph;
     const double *theta;
-    const double *x; /* samples, NULL for the tangent of a linear network */
+    const double *x; /* samples (N x n); NULL for the tangent of a linear network */
     size_t n_samples, n_coordinates;
     struct source source;
     struct ca_tall tall;
     struct ca_spectrum spectrum;
     const long *column;
     size_t n_columns, rank;
-    size_t asked; /* coordinates or samples at a time */
+    size_t asked; /* coordinates or samples in a block */
     double ridge;
 };
 
-/* Rows that the metric, or a partition, asks for. */
+/* Makes the rows of a metric or partition the source of the allocation. rows: NULL for the
+ * coordinates. */
 static void point_source(struct problem *problem, const double *rows, size_t n_rows) {
     const struct ca_graph *g = &problem->graph;
     struct source *source = &problem->source;
@@ -181,7 +186,7 @@ static void point_source(struct problem *problem, const double *rows, size_t n_r
                                                  problem->n_samples * n_rows * g->n_outputs};
 }
 
-/* Nonzero for each kept column that the caller leaves out; NULL for none. */
+/* Reads a logical vector with TRUE for each kept column that is dropped; NULL for none. */
 static const int *read_left_out(SEXP left_out, size_t n_columns) {
     if (left_out == R_NilValue)
         return NULL;
@@ -190,11 +195,16 @@ static const int *read_left_out(SEXP left_out, size_t n_columns) {
     return LOGICAL(left_out);
 }
 
-/* about: list(array, left_out, x, rows, contrast, tol, ridge, decay, block) with the array of
- * every parameter, or 0; which kept columns to drop, or NULL; samples (N x n), or NULL for a
- * linear network; the rows of a metric, or NULL; a map of the outputs (m x m), or NULL; the
- * tolerance of the rank; a ridge relative to s_1^2; the weight of |theta|^2 for columns that
- * are not scaled, or 0; coordinates, or samples, at a time. */
+/* Computes the spectrum and the rank of the tangent. about is a list:
+ *   array     number of the array of each parameter, 0 to leave it out
+ *   left_out  which of the kept columns to drop, or NULL
+ *   x         samples (N x n), or NULL for a linear network
+ *   rows      rows of a metric, or NULL for the coordinates
+ *   contrast  symmetric map of the outputs (m x m), or NULL
+ *   tol       tolerance of the rank
+ *   ridge     ridge relative to s_1^2
+ *   decay     weight of |theta|^2, or 0; with it columns are not scaled
+ *   block     number of coordinates, or samples, in a block */
 static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     *problem = (struct problem){.graph = ffi_graph(graph)};
     const struct ca_graph *g = &problem->graph;
@@ -210,10 +220,10 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     size_t n_rows;
     problem->n_coordinates = ca_coordinates(g);
     if (ffi_element(about, "x") != R_NilValue) {
-        problem->x = read_samples(ffi_element(about, "x"), g, &problem->n_samples);
+        problem->x = ffi_samples(ffi_element(about, "x"), g, &problem->n_samples);
         problem->n_coordinates = g->n_inputs + 1;
     } else if (!g->is_linear) {
-        ffi_bug("a non-linear network without samples");
+        ffi_bug("a nonlinear network without samples");
     }
     const double *rows = read_rows(ffi_element(about, "rows"), problem->n_coordinates, &n_rows);
     problem->column = kept_columns(g, arrays, &problem->n_columns);
@@ -241,7 +251,8 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     const enum ca_status status =
         ca_spectrum(&problem->tall, &columns, by_itself ? INFINITY : tol, &problem->spectrum);
     if (status != CA_OK)
-        ffi_stop(status, "finding the rank of the tangent");
+        ffi_stop(status,
+                 status == CA_NONFINITE ? "the tangent" : "computing the rank of the tangent");
     problem->rank = ca_rank(&problem->spectrum, tol);
     if (decay > 0 && problem->rank > 0) {
         const double s = problem->spectrum.values[0];
@@ -254,12 +265,13 @@ static struct ca_projector project(const struct problem *problem) {
     const enum ca_status status = ca_projector_new(problem->tall, &problem->spectrum,
                                                    problem->rank, problem->ridge, &projector);
     if (status != CA_OK)
-        ffi_stop(status, "finding an orthonormal basis of the tangent");
+        ffi_stop(status, "computing an orthonormal basis of the tangent");
     return projector;
 }
 
-/* list(answer, values, rank, parameters, norm): singular values, and for each kept parameter
- * its effective capacity and the norm of its column, 0 where it was dropped. */
+/* Returns list(answer, values, rank, parameters, norm): the answer, the singular values, the
+ * rank, and for each kept parameter its effective capacity and the norm of its column (0 if it
+ * was dropped). */
 static SEXP result(const struct problem *problem, SEXP answer) {
     const char *names[] = {"answer", "values", "rank", "parameters", "norm", ""};
     const struct ca_spectrum *spectrum = &problem->spectrum;
@@ -281,7 +293,8 @@ static SEXP result(const struct problem *problem, SEXP answer) {
     return out;
 }
 
-/* Numbers of groups from 0, one for each of n; NULL for none. */
+/* Reads the group of each of n items, numbered from 1, and returns it numbered from 0; NULL for
+ * no groups. Sets *n_groups. */
 static const int *read_groups(SEXP group, size_t n, const char *what, int *n_groups) {
     *n_groups = 1;
     if (group == R_NilValue)
@@ -300,10 +313,10 @@ static const int *read_groups(SEXP group, size_t n, const char *what, int *n_gro
     return of;
 }
 
-/* Where leverages are summed: outputs x rows x groups of samples. */
+/* Sums of leverages: outputs x rows x groups of samples. */
 struct sums {
     const struct problem *problem;
-    const int *group; /* of each sample, NULL for one group */
+    const int *group; /* group of each sample, NULL for one group */
     size_t n_rows;
     double *sum;
 };
@@ -323,9 +336,9 @@ static void take(void *context, size_t begin, size_t end, const double *leverage
     }
 }
 
-/* Capacity of rows: (outputs x rows) x groups of samples, outputs fastest. what: list(turned,
- * group) with the rows to report, an orthogonal map of those of the metric, or NULL for these,
- * and the group of each sample, or NULL. */
+/* Returns the list of result(), whose answer is the capacity of rows: (m n_rows) x groups of
+ * samples, outputs fastest. what is a list: `turned` the rows to report, an orthogonal map of
+ * the rows of the metric, or NULL for these, and `group` the group of each sample, or NULL. */
 SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what) {
     struct problem problem;
     solve(&problem, graph, theta, about);
@@ -354,7 +367,8 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what) {
     return out;
 }
 
-/* Capacity kernel between the coordinates `at` (from 1, increasing), summed over samples. */
+/* Returns the list of result(), whose answer is the capacity kernel between the coordinates
+ * `at` (from 1, increasing), summed over samples. */
 SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
     struct problem problem;
     solve(&problem, graph, theta, about);
@@ -385,8 +399,8 @@ SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
     return out;
 }
 
-/* Two-way capacity: rows x groups. `group`: for every kept parameter the number of its group.
- */
+/* Returns the list of result(), whose answer is the two-way capacity: rows x groups. `group`:
+ * the number of the group of each kept parameter. */
 SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group) {
     struct problem problem;
     solve(&problem, graph, theta, about);
@@ -405,30 +419,13 @@ SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group) {
     return out;
 }
 
-/* The extended tangent at samples x (N x n): (N m (n + 1)) x p, rows s + N (o + m j). */
-SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x) {
-    const struct ca_graph g = ffi_graph(graph);
-    const double *th = ffi_theta(theta, &g);
-    size_t n_samples;
-    const double *samples = read_samples(x, &g, &n_samples);
-    const int own = ffi_product(g.n_outputs, g.n_inputs + 1, "an extended tangent");
-    const int rows =
-        ffi_product(n_samples, (size_t)own, "an extended tangent beyond what R can index");
-    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, rows, (int)g.n_params));
-    struct ca_extended extended = ca_extended_new(&g, th, samples, n_samples, NULL, 0,
-                                                  ffi_all_columns(&g), g.n_params, n_samples);
-    ca_extended_fill(&extended, 0, n_samples, REAL(out), rows);
-    UNPROTECT(1); /* out */
-    return out;
-}
-
-/* The tangent maps yhat ~ W x + b at samples x (N x n): m x (n + 1) N, the n columns of W and b
- * for one sample after the other. */
+/* Returns the tangent maps yhat ~ W x + b at samples x (N x n): m x (n + 1) N, for each sample
+ * the n columns of W, then b. */
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x) {
     const struct ca_graph g = ffi_graph(graph);
     const double *th = ffi_theta(theta, &g);
     size_t n_samples;
-    const double *samples = read_samples(x, &g, &n_samples);
+    const double *samples = ffi_samples(x, &g, &n_samples);
     const int own = ffi_product(g.n_outputs, g.n_inputs + 1, "a tangent map");
     ffi_product((size_t)own, n_samples, "tangent maps beyond what R can index");
     SEXP out =
@@ -441,18 +438,6 @@ SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x) {
         ca_extended_linearise(&extended, begin, end, REAL(out) + (size_t)own * begin);
         R_CheckUserInterrupt();
     }
-    UNPROTECT(1); /* out */
-    return out;
-}
-
-/* Names of the activations. */
-SEXP ffi_activations(void) {
-    int n = 0;
-    while (ca_phi_name(n) != NULL)
-        n++;
-    SEXP out = PROTECT(Rf_allocVector(STRSXP, n));
-    for (int i = 0; i < n; i++)
-        SET_STRING_ELT(out, i, Rf_mkChar(ca_phi_name(i)));
     UNPROTECT(1); /* out */
     return out;
 }

@@ -11,8 +11,7 @@
 #include "sample.h"
 #include "workspace.h"
 
-/* moments: list(root (rank x n), target (rank x m), floor, total), see moments.h. */
-static struct ca_moments read_moments(const struct ca_graph *graph, SEXP list) {
+struct ca_moments ffi_moments(const struct ca_graph *graph, SEXP list) {
     const size_t n = ca_coordinates(graph), m = graph->n_outputs;
     SEXP root = ffi_element(list, "root"), dim = Rf_getAttrib(root, R_DimSymbol);
     if (TYPEOF(dim) != INTSXP || XLENGTH(dim) != 2 || INTEGER(dim)[0] < 1)
@@ -33,34 +32,17 @@ static struct ca_moments read_moments(const struct ca_graph *graph, SEXP list) {
     return moments;
 }
 
-/* list(loss, gradient) at theta. */
-SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list) {
-    const struct ca_graph g = ffi_linear_graph(graph);
-    const double *th = ffi_theta(theta, &g);
-    const struct ca_moments moments = read_moments(&g, moments_list);
-    struct ca_loss loss = ca_loss_new(&g, &moments, ffi_all_columns(&g));
-    const struct ca_objective objective = ca_loss_objective(&loss);
-    const char *names[] = {"loss", "gradient", ""};
-    SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-    SEXP gradient = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)g.n_params));
-    const double excess = objective.gradient(objective.context, th, REAL(gradient));
-    SET_VECTOR_ELT(out, 0, Rf_ScalarReal(objective.floor + excess));
-    SET_VECTOR_ELT(out, 1, gradient);
-    UNPROTECT(2); /* out, gradient */
-    return out;
-}
-
 /* --- training ---------------------------------------------------------------------------- */
 
-/* What is kept of every iteration, and of the best point on samples set aside. */
+/* The record of all iterations, and the best point on held-out samples. */
 struct history {
-    int capacity, n;
-    double *iteration, *loss, *number, *validation;
-    struct ca_sample *held_out; /* NULL for none */
+    int capacity, n;                                /* number of records: room and used */
+    double *iteration, *loss, *number, *validation; /* capacity */
+    struct ca_sample *held_out;                     /* NULL for none */
     size_t n_params;
-    int patience, waited;
-    double least; /* validation loss */
-    double *best; /* p: where it was */
+    int patience, waited; /* iterations without improvement: allowed and so far */
+    double least;         /* least validation loss */
+    double *best;         /* p: its theta */
 };
 
 static int tick(void *context, int iteration, const double *theta, double loss, double number) {
@@ -106,7 +88,7 @@ static struct ca_control read_control(SEXP control) {
 typedef struct ca_result minimiser(const struct ca_objective *, const struct ca_control *,
                                    const struct ca_trace *, double *);
 
-/* The minimiser of that name; `lm` differs for moments and for samples. */
+/* The minimiser with the name `method`; `lm` is one for moments and another for samples. */
 static minimiser *read_method(SEXP method, minimiser *lm) {
     const struct {
         const char *name;
@@ -153,9 +135,11 @@ static const char *outcome_name(enum ca_outcome outcome) {
     return names[outcome];
 }
 
-/* list(coef, loss, excess, number, decrement, outcome, iterations, history): the loss with and
- * without its floor, and history a matrix with columns iteration, loss, convergence number,
- * validation loss. */
+/* Trains from `start`. Returns list(coef, loss, excess, number, decrement, outcome, iterations,
+ * history): the coefficients, the loss with and without its floor, the convergence number, the
+ * decrement (NaN if not known), the name of the outcome, the number of iterations, and a matrix
+ * with a row for each iteration and the columns iteration, loss, convergence number and
+ * validation loss. With held-out samples the coefficients are those of their least loss. */
 static SEXP run(minimiser *minimise, const struct ca_objective *objective, const double *start,
                 const struct ca_control *control, struct history *history) {
     const size_t p = objective->p;
@@ -188,13 +172,13 @@ static SEXP run(minimiser *minimise, const struct ca_objective *objective, const
     return out;
 }
 
-/* Trains a linear network on moments, from theta. */
+/* Trains a linear network on moments, from theta. Returns the list of run(). */
 SEXP ffi_fit(SEXP graph, SEXP theta, SEXP moments_list, SEXP method, SEXP control) {
     const struct ca_graph g = ffi_linear_graph(graph);
     const double *start = ffi_theta(theta, &g);
     minimiser *minimise = read_method(method, ca_lm);
     const struct ca_control options = read_control(control);
-    const struct ca_moments moments = read_moments(&g, moments_list);
+    const struct ca_moments moments = ffi_moments(&g, moments_list);
     struct ca_loss loss = ca_loss_new(&g, &moments, ffi_all_columns(&g));
     const struct ca_objective objective = ca_loss_objective(&loss);
     struct history history = new_history(&options, g.n_params);
@@ -214,7 +198,8 @@ static enum ca_loss_kind read_loss(SEXP loss) {
     return CA_SQUARED;
 }
 
-/* data: list(x, y), N x n and N x m. */
+/* Samples from list(x, y), with x (N x n) and y (N x m). batch: size of mini-batches, 0 for all
+ * samples. */
 static struct ca_sample read_sample(const struct ca_graph *graph, SEXP data,
                                     enum ca_loss_kind kind, double decay, double batch) {
     SEXP x = ffi_element(data, "x"), dim = Rf_getAttrib(x, R_DimSymbol);
@@ -232,8 +217,9 @@ static struct ca_sample read_sample(const struct ca_graph *graph, SEXP data,
                          size, unif_rand);
 }
 
-/* Trains any network on samples, from theta. held_out: NULL, or samples whose loss ends the
- * training early. control has also decay, batch (0: all samples) and patience. */
+/* Trains any network on samples, from theta. Returns the list of run(). held_out: samples for
+ * early stopping, or NULL. control has three more elements: decay, batch (0 for all samples)
+ * and patience. */
 SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss, SEXP method,
                      SEXP control) {
     const struct ca_graph g = ffi_graph(graph);
@@ -261,9 +247,9 @@ SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss
     return out;
 }
 
-/* list(loss, gradient, number, bend) of the mean loss with its decay at theta. `along` is NULL
- * or a change v of theta: bend is J' r'' / N with r'' the second derivative of squared errors'
- * residuals along v, else NULL. */
+/* Returns list(loss, gradient, number, bend) at theta: the mean loss with decay, its gradient
+ * (p) and the convergence number. With a change v of theta as `along` and squared errors, bend
+ * (p) is J' r'' / N, with r'' the second derivative of the outputs along v; else it is NULL. */
 SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP decay, SEXP along) {
     const struct ca_graph g = ffi_graph(graph);
     const double *th = ffi_theta(theta, &g);

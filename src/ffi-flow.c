@@ -78,10 +78,10 @@ SEXP ffi_flow(SEXP graph, SEXP theta, SEXP gate, SEXP start, SEXP levels) {
         ffi_bug("a product");
     struct ca_flow flow = ca_flow_new(&g, ffi_theta(theta, &g));
     if (TYPEOF(gate) != REALSXP || (size_t)XLENGTH(gate) != flow.n_gates)
-        ffi_bug("the gains of the non-linear operations");
+        ffi_bug("the gains of the nonlinear operations");
     for (size_t i = 0; i < flow.n_gates; i++)
         if (!(REAL(gate)[i] >= 0) || !isfinite(REAL(gate)[i]))
-            ffi_bug("the gains of the non-linear operations");
+            ffi_bug("the gains of the nonlinear operations");
     flow.gate = REAL(gate);
     check_levels(levels, &g);
     const size_t n_levels = (size_t)XLENGTH(levels);

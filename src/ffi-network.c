@@ -9,9 +9,10 @@
 #include "jet.h"
 #include "workspace.h"
 
-/* --- raising ----------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------------ */
 
-/* R's stop_core() makes the classed condition. */
+/* The R function stop_core() raises the condition. It does not return, so Rf_error() is not
+ * reached. */
 void ffi_stop(enum ca_status status, const char *what) {
     SEXP name = PROTECT(Rf_mkString("capalloc"));
     SEXP namespace = PROTECT(R_FindNamespace(name));
@@ -51,7 +52,7 @@ static int whole(double x, const char *what) {
     return (int)x;
 }
 
-/* `length` whole numbers (any length for -1), from integer or double. */
+/* Whole numbers, from an integer or double vector of this length (-1: any length). */
 static const int *integers(SEXP x, R_xlen_t length, const char *what) {
     if (TYPEOF(x) != INTSXP && TYPEOF(x) != REALSXP)
         ffi_bug(what);
@@ -115,7 +116,7 @@ static size_t slice(SEXP x) {
     return (size_t)first;
 }
 
-/* The number of a name. */
+/* Reads a name and returns its number by `number`, which is negative for unknown names. */
 static int named(SEXP x, int (*number)(const char *), const char *what) {
     if (TYPEOF(x) != STRSXP || XLENGTH(x) != 1 || STRING_ELT(x, 0) == NA_STRING)
         ffi_bug(what);
@@ -134,7 +135,7 @@ static void read_op(SEXP x, struct ca_op *op) {
     op->shape = shape(ffi_element(x, "shape"));
     op->window = window(ffi_element(x, "window"));
     op->groups = *integers(ffi_element(x, "groups"), 1, "groups");
-    op->shared = flag(ffi_element(x, "shared"), "whether theta is shared");
+    op->shared = flag(ffi_element(x, "shared"), "the flag for shared theta");
     op->theta = slice(ffi_element(x, "theta"));
     op->loop = *integers(ffi_element(x, "loop"), 1, "a loop");
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -168,7 +169,7 @@ struct ca_graph ffi_graph(SEXP x) {
 struct ca_graph ffi_linear_graph(SEXP x) {
     const struct ca_graph graph = ffi_graph(x);
     if (!graph.is_linear)
-        ffi_bug("a non-linear operation");
+        ffi_bug("a nonlinear operation");
     return graph;
 }
 
@@ -185,7 +186,8 @@ const long *ffi_all_columns(const struct ca_graph *graph) {
 
 /* --- routines ---------------------------------------------------------------------------- */
 
-/* The table of operations, for R/net-operations.R. */
+/* Returns the table of operations, a list of columns with a row for each kind
+ * (R/net-operations.R). */
 SEXP ffi_operations(void) {
     const char *names[] = {"name",  "linear",   "gate",       "homogeneous",
                            "theta", "constant", "multiplies", "mixes",
@@ -211,7 +213,8 @@ SEXP ffi_operations(void) {
     return out;
 }
 
-/* Effective weights: m x n, with a last column for the constant when there is a bias. */
+/* Returns the effective weights: m x n, with a last column for the constant if the network has
+ * a bias. */
 SEXP ffi_weights(SEXP graph, SEXP theta) {
     const struct ca_graph g = ffi_linear_graph(graph);
     const double *th = ffi_theta(theta, &g);
@@ -226,7 +229,7 @@ SEXP ffi_weights(SEXP graph, SEXP theta) {
     return out;
 }
 
-/* Outputs N x m for inputs x (N x n), in blocks of rows. */
+/* Returns the outputs (N x m) for inputs x (N x n), computed in blocks of rows. */
 SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x) {
     const struct ca_graph g = ffi_graph(graph);
     const double *th = ffi_theta(theta, &g);
@@ -255,7 +258,7 @@ SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x) {
     return out;
 }
 
-/* J: (m n) x p, rows output-fastest. */
+/* Returns the tangent J: (m n) x p, with output-fastest rows o + m j. */
 SEXP ffi_tangent(SEXP graph, SEXP theta) {
     const struct ca_graph g = ffi_linear_graph(graph);
     const double *th = ffi_theta(theta, &g);
@@ -271,8 +274,9 @@ SEXP ffi_tangent(SEXP graph, SEXP theta) {
     return out;
 }
 
-/* For each output position the rows and columns of the input that it depends on: first row,
- * last row, first column, last column (4 x positions), from 1; NA where it depends on none. */
+/* Returns the rows and columns of the input that each output position depends on: a matrix (4 x
+ * positions) of the first row, last row, first column and last column, from 1; NA where it
+ * depends on none. */
 SEXP ffi_reach(SEXP graph) {
     const struct ca_graph g = ffi_graph(graph);
     const struct ca_box *box = ca_graph_reach(&g);

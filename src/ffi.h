@@ -2,10 +2,10 @@
 #define CAPALLOC_FFI_H
 
 /*
- * The border: R objects in, R objects out; may raise. Every .Call prototype is
- * here, included by init.c and by each ffi-*.c, so that the compiler checks them.
- * A network crosses as the plain list that R/net-graph.R describes and theta beside
- * it; both are checked completely at every call.
+ * The border between R and the core. Its functions have R objects as arguments and results, and
+ * may raise errors. All .Call prototypes are here; init.c and each ffi-*.c include this file,
+ * so the compiler checks them. A network is passed as the plain list that R/net-graph.R
+ * describes, with theta as a separate vector. Both are checked completely at every call.
  */
 
 #define R_NO_REMAP
@@ -13,13 +13,13 @@
 #include <Rinternals.h>
 
 #include "graph.h"
+#include "moments.h"
 #include "tangent.h"
 
 SEXP ffi_weights(SEXP graph, SEXP theta);
 SEXP ffi_predict(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_tangent(SEXP graph, SEXP theta);
 SEXP ffi_reach(SEXP graph);
-SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list);
 SEXP ffi_fit(SEXP graph, SEXP theta, SEXP moments_list, SEXP method, SEXP control);
 SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss, SEXP method,
                      SEXP control);
@@ -27,9 +27,7 @@ SEXP ffi_sample_gradient(SEXP graph, SEXP theta, SEXP data, SEXP loss, SEXP deca
 SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what);
 SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at);
 SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group);
-SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x);
-SEXP ffi_activations(void);
 SEXP ffi_operations(void);
 SEXP ffi_threads(SEXP n);
 SEXP ffi_flow(SEXP graph, SEXP theta, SEXP gate, SEXP start, SEXP levels);
@@ -40,23 +38,39 @@ SEXP ffi_flow_plan(SEXP graph, SEXP slice, SEXP whole);
 SEXP ffi_flow_joint(SEXP graph, SEXP theta, SEXP mean, SEXP cov, SEXP whole, SEXP visit);
 SEXP ffi_flow_moments(SEXP graph, SEXP theta, SEXP start, SEXP gates, SEXP levels);
 
-/* Raise an R error of the class that belongs to a status; `what` says what was being done. */
+/* Only tests, tools and benchmarks call these (ffi-test.c). */
+SEXP ffi_gradient(SEXP graph, SEXP theta, SEXP moments_list);
+SEXP ffi_extended(SEXP graph, SEXP theta, SEXP x);
+SEXP ffi_activations(void);
+
+/* Raises an R error of the class of `status`. For CA_LAPACK `what` is the operation that
+ * failed, otherwise the object that is wrong. */
 void ffi_stop(enum ca_status status, const char *what);
-/* A value that only a defect, or a tampered object, can bring here. */
+/* Raises an R error for a value that only a bug or an edited object can produce; `what` is the
+ * object. */
 void ffi_bug(const char *what);
 
+/* Reads and checks a network. */
 struct ca_graph ffi_graph(SEXP graph);
-/* The same, of linear operations only. */
+/* The same for a linear network; raises an error for others. */
 struct ca_graph ffi_linear_graph(SEXP graph);
+/* Coefficients of a network: a double vector of n_params finite numbers. */
 const double *ffi_theta(SEXP theta, const struct ca_graph *graph);
-/* A double matrix with these dimensions, every entry finite. */
+/* A double matrix with these dimensions and finite entries. */
 const double *ffi_matrix(SEXP x, size_t nrow, size_t ncol, const char *what);
+/* A double vector of one finite number. */
 double ffi_number(SEXP x, const char *what);
-/* Element of a list by its name, or NULL of R when there is none. */
+/* The element of a list with this name, or R's NULL if there is none. */
 SEXP ffi_element(SEXP list, const char *name);
-/* a * b as an int that LAPACK and R dimensions can take. */
+/* a * b as an int. Raises an error if it exceeds INT_MAX, the limit of R dimensions and of
+ * LAPACK. */
 int ffi_product(size_t a, size_t b, const char *what);
-/* All parameters kept: the first column of each operation's slice. */
+/* Moments of a task (moments.h) for a network, from list(root, target, floor, total): root
+ * (rank x n), target (rank x m), with n the coordinates and m the outputs of the network. */
+struct ca_moments ffi_moments(const struct ca_graph *graph, SEXP list);
+/* Samples x (N x n), with N >= 1. Sets *n_samples to N. */
+const double *ffi_samples(SEXP x, const struct ca_graph *graph, size_t *n_samples);
+/* The first column of the slice of each operation (n_nodes) if no parameter is left out. */
 const long *ffi_all_columns(const struct ca_graph *graph);
 
 #endif

@@ -37,13 +37,13 @@ static enum ca_status check_window(struct problem problem, int node,
     return CA_OK;
 }
 
-/* Where an operation reads: earlier nodes, or later ones of its own loop. */
+/* An operation reads earlier nodes or, if it has a window, later nodes of its own loop. */
 static enum ca_status check_from(struct problem problem, const struct ca_graph *graph,
                                  int node) {
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
     if (op->n_from < row->min_from || op->n_from > row->max_from)
-        return fail(problem, node, "wrong number of inputs", CA_BAD_GRAPH);
+        return fail(problem, node, "the wrong number of inputs", CA_BAD_GRAPH);
     for (int i = 0; i < op->n_from; i++) {
         const int from = op->from[i];
         if (from < 0 || from >= graph->n_nodes)
@@ -52,13 +52,14 @@ static enum ca_status check_from(struct problem problem, const struct ca_graph *
             const int delayed =
                 row->windowed && op->loop > 0 && graph->op[from].loop == op->loop;
             if (!delayed)
-                return fail(problem, node, "an input that comes later", CA_BAD_GRAPH);
+                return fail(problem, node, "an input that is not an earlier operation",
+                            CA_BAD_GRAPH);
         }
     }
     return CA_OK;
 }
 
-/* A loop is a stretch of consecutive operations with one number of positions. */
+/* The operations of a loop are consecutive and have the same number of positions. */
 static enum ca_status check_loop(struct problem problem, const struct ca_graph *graph,
                                  int node) {
     const struct ca_op *op = &graph->op[node];
@@ -68,14 +69,14 @@ static enum ca_status check_loop(struct problem problem, const struct ca_graph *
         return CA_OK;
     const int continues = graph->op[node - 1].loop == op->loop;
     if (continues && graph->op[node - 1].positions != op->positions)
-        return fail(problem, node, "a loop over different positions", CA_BAD_GRAPH);
+        return fail(problem, node, "a loop with different numbers of positions", CA_BAD_GRAPH);
     for (int before = 1; !continues && before < node; before++)
         if (graph->op[before].loop == op->loop)
-            return fail(problem, node, "a loop in two parts", CA_BAD_GRAPH);
+            return fail(problem, node, "a loop that is not contiguous", CA_BAD_GRAPH);
     return CA_OK;
 }
 
-/* The slice of theta of an operation that has `block` parameters at a position. */
+/* Checks the slice of theta of an operation that has `block` parameters at each position. */
 static enum ca_status check_theta(struct problem problem, const struct ca_graph *graph,
                                   int node, double block) {
     struct ca_op *op = &graph->op[node];
@@ -89,7 +90,8 @@ static enum ca_status check_theta(struct problem problem, const struct ca_graph 
     return CA_OK;
 }
 
-/* The input position that output u, tap k meets along one dimension, or -1. */
+/* The input position along dimension d that output position u reads through tap k, or -1 if
+ * there is none. */
 static int meet(const struct ca_window *w, int d, int u, int k, int size) {
     const int64_t at = (int64_t)u * w->stride[d] + (int64_t)k * w->dilation[d] - w->pad[d];
     return at < 0 || at / w->expand[d] >= size ? -1 : (int)(at / w->expand[d]);
@@ -118,7 +120,7 @@ static enum ca_status build_map(struct problem problem, struct ca_graph *graph, 
     return CA_OK;
 }
 
-/* In a loop, a node that is made later (or now) may only be read in the past. */
+/* In a loop, a later node (or the node itself) may be read at earlier positions only. */
 static enum ca_status check_delay(struct problem problem, const struct ca_graph *graph,
                                   int node) {
     const struct ca_op *op = &graph->op[node];
@@ -133,7 +135,8 @@ static enum ca_status check_delay(struct problem problem, const struct ca_graph 
             for (int k = 0; k < op->n_taps; k++) {
                 const int at = op->map[(size_t)k + (size_t)op->n_taps * (size_t)u];
                 if (at > u || (at == u && from >= node))
-                    return fail(problem, node, "a loop that reads its own future",
+                    return fail(problem, node,
+                                "a loop that reads a value before it is computed",
                                 CA_BAD_GRAPH);
             }
     }
@@ -164,7 +167,8 @@ static enum ca_status check_op(struct problem problem, struct ca_graph *graph, i
     return row->block == NULL ? CA_OK : check_theta(problem, graph, node, row->block(op));
 }
 
-/* The order of evaluation: whole nodes, or a loop's nodes position by position. */
+/* The order of evaluation: a node at all positions, or the nodes of a loop position by
+ * position. */
 static void build_steps(struct ca_graph *graph) {
     size_t n = 0;
     for (int node = 1; node < graph->n_nodes; node++)

@@ -2,45 +2,46 @@
 #define CAPALLOC_GRAPH_H
 
 /*
- * The graph of operations in the order in which they run, and which of its
- * sites matter. Node 0 is the input, node i is made by operation i.
+ * The graph of operations, their order of evaluation, and the sites that the output depends on.
+ * Node 0 is the input; node i is the output of operation i.
  *
- * Outside loops the order is that of the description. The operations of a loop
- * (a recurrence) run position by position, and may read a node of their own
- * loop that comes later, at earlier positions: this is how a cell that was
- * described once is unrolled.
+ * Outside loops the order of evaluation is that of the description. The operations of a loop (a
+ * recurrence) are evaluated position by position. They may read nodes of their own loop that
+ * come later, but only at earlier positions. In this way a cell that is described once is
+ * unrolled.
  */
 
 #include "op.h"
 #include "status.h"
 
 struct ca_step {
-    int node, begin, end; /* positions begin <= u < end */
+    int node, begin, end; /* a node, and positions begin <= u < end of it */
 };
 
 struct ca_graph {
-    int n_nodes;      /* with the input */
+    int n_nodes;      /* including the input */
     struct ca_op *op; /* n_nodes */
     int output;
     size_t n_params;
 
-    /* derived */
-    size_t n_inputs, n_outputs; /* coordinates: channels x positions */
+    /* derived by ca_graph_build() */
+    size_t n_inputs, n_outputs; /* coordinates: channels times positions */
     size_t n_sites;
-    size_t *first; /* n_nodes: site of position 0 */
+    size_t *first; /* n_nodes: the site of position 0 */
     size_t n_steps;
     struct ca_step *step;
-    unsigned char *live; /* n_sites: the output depends on it */
+    unsigned char *live; /* n_sites: 1 if the output depends on the site */
     int has_bias, is_linear;
 };
 
-/* Sites in the order of evaluation, or backwards; node 0, the input, is none of them:
+/* Iterates over sites in the order of evaluation, or backwards. The sites of the input (node 0)
+ * are not visited:
  *   for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);) */
 struct ca_walk {
     const struct ca_graph *graph;
-    size_t begin, end; /* steps that are left */
-    int left, by;      /* positions of this step that are left, and in which direction */
-    int node, u;       /* the site at hand */
+    size_t begin, end; /* the steps that remain */
+    int left, by;      /* positions of this step that remain; direction, 1 or -1 */
+    int node, u;       /* node and position of the current site */
     size_t site;
     const struct ca_op *op;
 };
@@ -70,15 +71,17 @@ static inline bool ca_next_site(struct ca_walk *w) {
 }
 
 /* Checks op[].{kind, from, shape, window, groups, theta, scale, loop}, output and n_params
- * completely, and derives the rest. On failure *why says what is wrong, *where which node. */
+ * completely, and derives the other fields. On failure *why is a description of the problem and
+ * *where the number of the node. */
 enum ca_status ca_graph_build(struct ca_graph *graph, const char **why, int *where);
 
-/* Rows lo[0] <= i < hi[0] and columns lo[1] <= j < hi[1] of the input. */
+/* A box of input positions: rows lo[0] <= i < hi[0], columns lo[1] <= j < hi[1]. */
 struct ca_box {
     int lo[2], hi[2];
 };
 
-/* For every site the smallest box of input positions that holds all it depends on: n_sites. */
+/* Returns for every site (n_sites) the smallest box of input positions that contains all
+ * positions it depends on. */
 const struct ca_box *ca_graph_reach(const struct ca_graph *graph);
 
 #endif

@@ -12,7 +12,8 @@ static int is_linear(const struct ca_graph *graph, int node) {
     return node == 0 || ca_op_is_linear(row_of(graph, node));
 }
 
-/* Non-linear sites only: that is where slopes and curvatures are kept. */
+/* Plans the live sites of nonlinear operations only, since only these have stored
+ * derivatives. */
 static void plan_derivatives(struct ca_pass *pass, int rows) {
     const struct ca_graph *graph = pass->graph;
     for (int node = 0; node < graph->n_nodes; node++)
@@ -64,7 +65,7 @@ struct ca_pass ca_jet_pass(const struct ca_jet *jet) {
     return pass;
 }
 
-/* What the taps of one position read in a pass: in[k], NULL where there is nothing. */
+/* in[k] := the matrix that tap k of position u reads in a pass, or NULL. */
 static void gather(const struct ca_pass *pass, int node, int u, const double **in) {
     const struct ca_op *op = &pass->graph->op[node];
     for (int k = 0; k < op->n_taps; k++)
@@ -113,7 +114,7 @@ void ca_jet_at(struct ca_jet *jet, const double *theta, const double *x, size_t 
     }
 }
 
-/* A site changes with what it reads. */
+/* A site changes if a site that it reads changes. */
 void ca_jet_plan_tangent(const struct ca_jet *jet, struct ca_pass *dX, int only) {
     const struct ca_graph *graph = jet->graph;
     memset(dX->span, 0, graph->n_sites * sizeof(struct ca_span));
@@ -157,7 +158,7 @@ void ca_jet_plan_zero(const struct ca_jet *jet, struct ca_pass *pass) {
     memset(pass->value, 0, sizeof(double) * pass->size);
 }
 
-/* What the taps of a non-linear site read in `to` += gain . from. */
+/* The matrices in `to` of the sites that a nonlinear site reads += gain . from. */
 static void pull_gains(const struct ca_jet *jet, int node, int u, const struct ca_pass *from,
                        struct ca_pass *to) {
     const struct ca_graph *graph = jet->graph;
@@ -184,7 +185,8 @@ void ca_jet_back(const struct ca_jet *jet, struct ca_pass *B) {
     }
 }
 
-/* Whether the gains of a site change along dX; then d_in holds what its taps read there. */
+/* Whether the gains of a site change along dX. If so, d_in are the changes that its taps
+ * read. */
 static int bends(const struct ca_jet *jet, int node, int u, const struct ca_pass *dX) {
     const struct ca_op *op = &jet->graph->op[node];
     const struct ca_op_row *row = row_of(jet->graph, node);
@@ -197,7 +199,8 @@ static int bends(const struct ca_jet *jet, int node, int u, const struct ca_pass
     return 0;
 }
 
-/* Sensitivities change below every bend. */
+/* Plans dB: sensitivities change at the inputs, direct or indirect, of every site whose gains
+ * change. */
 static void plan_back_tangent(const struct ca_jet *jet, const struct ca_pass *dX,
                               struct ca_pass *dB) {
     const struct ca_graph *graph = jet->graph;
@@ -238,7 +241,8 @@ void ca_jet_back_tangent(const struct ca_jet *jet, const struct ca_pass *B,
     }
 }
 
-/* One site of a linear operation: y = K x gives y' = K x' + V x and y'' = K x'' + 2 V x'. */
+/* One site of a linear operation: y = K x, so y' = K x' + V x and y'' = K x'' + 2 V x', with V
+ * the change of K. */
 static void along_linear(const struct ca_jet *jet, int node, int u, const double *v,
                          const double *twice, struct ca_pass *first, struct ca_pass *second) {
     const struct ca_op *op = &jet->graph->op[node];
@@ -252,7 +256,8 @@ static void along_linear(const struct ca_jet *jet, int node, int u, const double
     ca_push_taps(first, twice, node, u, ca_at(second, site));
 }
 
-/* Of a non-linear one: y' = sum over taps of gain x', y'' = gain x'' + (gain' along x') x'. */
+/* One site of a nonlinear operation: y' = sum over taps of gain x', y'' = sum over taps of gain
+ * x'' + gain' x', with gain' the derivative of the gain along x'. */
 static void along_curved(const struct ca_jet *jet, int node, int u, struct ca_pass *first,
                          struct ca_pass *second) {
     const struct ca_op *op = &jet->graph->op[node];

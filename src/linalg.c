@@ -1,4 +1,4 @@
-/* Calls of R's BLAS and LAPACK; character lengths are passed as R >= 4.2 asks. */
+/* Calls of R's BLAS and LAPACK. Character lengths are passed as R >= 4.2 requires. */
 
 #define USE_FC_LEN_T
 #include "linalg.h"
@@ -11,24 +11,24 @@
 #define FCONE
 #endif
 
-/* A leading dimension that BLAS and LAPACK take, also that of a matrix without rows. */
+/* A leading dimension that BLAS and LAPACK accept, also for a matrix without rows. */
 static int leading(int rows) {
     return rows > 0 ? rows : 1;
 }
 
-/* Below this many multiplications a call of dgemm costs more than the loop. */
+/* With fewer multiplications, a call of dgemm takes longer than a loop. */
 enum { SMALL_PRODUCT = 256 };
 
 static int small(int m, int n, int k) {
     return (double)m * n * k <= SMALL_PRODUCT;
 }
 
-/* C += A op(B), op(B) k x n; entry (l, j) of op(B) is B[l * step_l + j * step_j]. */
+/* C += A op(B), with op(B) k x n; entry (l, j) of op(B) is B[l * step_l + j * step_j]. */
 static void gemm_n(int m, int n, int k, const double *A, int lda, const double *B, int ldb,
                    int transposed, double *C, int ldc) {
     const size_t step_l = transposed ? (size_t)ldb : 1, step_j = transposed ? 1 : (size_t)ldb;
     if (m == 1 && lda == 1 && ldc == 1 && step_l == 1 && small(1, n, k)) {
-        for (int j = 0; j < n; j++) /* columns of B against one row */
+        for (int j = 0; j < n; j++) /* dot products of one row with columns */
             C[j] += ca_dot((size_t)k, A, B + (size_t)j * step_j);
         return;
     }
@@ -76,7 +76,7 @@ void ca_gemm_tn(int m, int n, int k, const double *A, int lda, const double *B, 
 void ca_gemv_t(int m, int n, const double *A, int lda, const double *x, double *y) {
     const double one = 1, zero = 0;
     const int inc = 1;
-    if (m == 0) { /* dgemv would leave y as it is */
+    if (m == 0) { /* dgemv would not set y */
         for (int i = 0; i < n; i++)
             y[i] = 0;
         return;
@@ -123,7 +123,7 @@ enum ca_status ca_qr(int m, int n, double *A, int lda, double *tau, double *work
     return info == 0 ? CA_OK : CA_LAPACK;
 }
 
-/* Workspace of dgesdd or dgesvd, whichever needs more, with room for a copy of A behind it. */
+/* Workspace for both dgesdd and dgesvd, with a copy of A behind it. */
 static size_t svd_work(const char *job, int m, int n, int ld_vt) {
     const int ld = leading(m), ld_right = leading(ld_vt);
     double divided = 0, plain = 0, none = 0;
@@ -137,8 +137,8 @@ static size_t svd_work(const char *job, int m, int n, int ld_vt) {
     return (size_t)(divided > plain ? divided : plain) + (size_t)m * (size_t)n;
 }
 
-/* Divide and conquer (dgesdd) first. It fails on some finite matrices, for which the QR
- * iteration of dgesvd converges; dgesdd has then overwritten A, so a copy is kept at the end of
+/* Tries divide and conquer (dgesdd) first. It fails for some finite matrices for which the QR
+ * iteration of dgesvd converges. dgesdd overwrites A even then, so a copy is kept at the end of
  * work. */
 static enum ca_status svd(const char *job, int m, int n, double *A, double *s, double *U,
                           double *Vt, int ld_vt, double *work, size_t n_work, int *iwork) {
@@ -176,7 +176,7 @@ enum ca_status ca_singular_values(int m, int n, double *A, double *s, double *wo
     return svd("N", m, n, A, s, &none, &none, 1, work, n_work, iwork);
 }
 
-/* dsyevr for eigenvalues alone; n_work < 0 asks for the work that it needs. */
+/* dsyevr for eigenvalues only; n_work < 0 is a query for the size of work. */
 static int eigenvalues(int n, double *A, double *values, double *work, int n_work, int *iwork) {
     const int one = 1, zero = 0, n_iwork = n_work < 0 ? -1 : 10 * n;
     const double no_limit = 0, smallest = 0;
@@ -218,14 +218,14 @@ void ca_chol_solve(int n, const double *R, double *x) {
     const int one = 1, ld = leading(n);
     int info;
     F77_CALL(dpotrs)("U", &n, &one, R, &ld, x, &ld, &info FCONE);
-    (void)info; /* only an illegal argument can set it */
+    (void)info; /* nonzero for invalid arguments only */
 }
 
 enum ca_status ca_pivoted_chol(int n, double *A, double tol, int *pivot, int *rank,
                                double *work) {
     int info;
     F77_CALL(dpstrf)("U", &n, A, &n, pivot, rank, &tol, work, &info FCONE);
-    return info < 0 ? CA_LAPACK : CA_OK; /* info 1 is a rank below n */
+    return info < 0 ? CA_LAPACK : CA_OK; /* info 1: rank below n */
 }
 
 size_t ca_pivoted_qr_work(int m, int n) {

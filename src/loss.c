@@ -37,14 +37,15 @@ static void residuals(void *context, const double *theta, double *r) {
                (int)m);
 }
 
-/* q x p, at the theta of the last call of residuals() */
+/* J (q x p), at the theta of the last call of residuals() */
 static void jacobian(void *context, double *J) {
     struct ca_loss *loss = context;
     const size_t rank = loss->moments.rank;
     ca_tangent_fill(&loss->tangent, 0, rank, J, (int)(loss->moments.m * rank));
 }
 
-/* Reverse accumulation: the gradient of |r|^2 is that of sum_oj (2 R'r)_oj W_oj. */
+/* By reverse accumulation: the gradient of |r|^2 is that of sum_oj (2 R'r)_oj W_oj with R'r
+ * held fixed. */
 static double gradient(void *context, const double *theta, double *g) {
     struct ca_loss *loss = context;
     const struct ca_moments *moments = &loss->moments;
@@ -63,8 +64,9 @@ static double gradient(void *context, const double *theta, double *g) {
     return ca_dot(m * rank, loss->r, loss->r);
 }
 
-/* r'' = R (W'')' with W'' the second derivative of the effective weights along v: W depends on
- * theta through B alone, and B'' is B' once more, with twice the change. */
+/* r'' = R (W'')', with W'' the second derivative of the effective weights along v. W depends on
+ * theta through the backward pass B. The second derivative of B is the derivative of B', with
+ * twice the change v. */
 static void bend(void *context, const double *v, double *bent) {
     struct ca_loss *loss = context;
     const struct ca_moments *moments = &loss->moments;
@@ -93,7 +95,8 @@ static double number(void *context, const double *theta, double *f) {
     return ca_convergence(&objective, loss->r, J);
 }
 
-/* The tolerance of the rank of J: smooth processes need their small directions. */
+/* The resolution of the decrement: the tolerance of the rank of J. Smooth processes need small
+ * singular values. */
 static double resolution(const struct ca_loss *loss) {
     const size_t p = loss->tangent.graph->n_params, q = loss->moments.m * loss->moments.n;
     return 10 * (double)(p > q ? p : q) * DBL_EPSILON;

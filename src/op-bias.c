@@ -1,6 +1,6 @@
-/* bias: a constant for every channel, shared by positions or one of each, is added to the
- * input. The constant is theta times the homogeneous coordinate, which is 1 for observations.
- */
+/* bias: adds a constant to each channel of the input. The constants are the same at all
+ * positions, or each position has its own. A constant is theta times the homogeneous
+ * coordinate, which is 1 for observations. */
 
 #include "op.h"
 

@@ -1,8 +1,9 @@
 /*
- * linear: y_u += K_k x_pos(u,k) over taps k; dense, convolution, grouped, local
- * and recurrent matrices. A block K_k is filters x group channels, first index
- * fastest, blocks in tap order, and where positions do not share theta one such
- * stretch per position; filter f belongs to group f / (filters/groups).
+ * linear: y_u = sum over taps k of K_k x_pos(u,k). Dense layers, convolutions, grouped and
+ * local convolutions and recurrent matrices are of this form. A block K_k is a matrix (filters
+ * x channels of a group, first index fastest). The blocks are in the order of the taps.
+ * Positions that do not share theta have such a sequence of blocks each. Filter f belongs to
+ * group f / (filters / groups).
  */
 
 #include "linalg.h"

@@ -1,6 +1,7 @@
 /*
- * max over a window, channel by channel. `slope` holds the tap that is largest (the first of
- * equals), whose gain is 1; where the window is empty the value is 0.
+ * max: maximum over a window, channel by channel. `slope` is the number of the tap with the
+ * largest value (the first one of equal values), whose gain is 1. The value at an empty window
+ * is 0.
  */
 
 #include <math.h>
@@ -15,7 +16,8 @@ static bool tap(const struct ca_op *op, int u, int k, struct ca_tap *tap) {
     return true;
 }
 
-/* What is not a number is larger than all numbers: an overflow must not disappear. */
+/* NaN counts as larger than all numbers, so that the result of an overflow does not
+ * disappear. */
 static bool exceeds(double a, double b) {
     return a > b || (isnan(a) && !isnan(b));
 }

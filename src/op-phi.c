@@ -1,5 +1,5 @@
-/* phi: an activation, entry by entry. Every activation's value, first and second derivative is
- * here. */
+/* phi: an activation function, applied entry by entry. Values and first and second derivatives
+ * of all activations are computed here. */
 
 #include <math.h>
 #include <string.h>
@@ -12,8 +12,9 @@ struct jet {
     double value, slope, curve;
 };
 
-/* The logistic function at u, its slope and tanh(u / 2), each to rounding wherever u is: with
- * e = exp(-|u|), 1 - e by expm1 where it would cancel, and no 1 - logistic(u). */
+/* The logistic function at u, its derivative, and tanh(u / 2), each to machine precision for
+ * all u. With e = exp(-|u|), 1 - e is computed by expm1() for small |u|, where it would cancel,
+ * and 1 - logistic(u) is never formed. */
 struct logistic {
     double value, slope, lean;
 };
@@ -35,7 +36,7 @@ static struct jet identity_at(double u, double a) {
 static struct jet relu_at(double u, double a) {
     (void)a;
     if (isnan(u))
-        return (struct jet){u, u, u}; /* an overflow before it must not look like a zero */
+        return (struct jet){u, u, u}; /* NaN of an overflow must not become 0 */
     return u > 0 ? (struct jet){u, 1, 0} : (struct jet){0, 0, 0};
 }
 
@@ -47,7 +48,7 @@ static struct jet elu_at(double u, double a) {
     return u > 0 ? (struct jet){u, 1, 0} : (struct jet){a * expm1(u), a * exp(u), a * exp(u)};
 }
 
-/* u Phi(u), Phi the standard normal distribution */
+/* u Phi(u), with Phi the standard normal distribution function */
 static struct jet gelu_at(double u, double a) {
     (void)a;
     const double Phi = 0.5 * erfc(-u / SQRT_2), density = exp(-u * u / 2) / (SQRT_2 * SQRT_PI);

@@ -1,4 +1,4 @@
-/* product of two inputs, entry by entry: the gates of recurrent cells. */
+/* product: two inputs multiplied entry by entry, as in the gates of recurrent cells. */
 
 #include "op.h"
 

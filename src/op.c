@@ -1,4 +1,4 @@
-/* The table of operations, and those that only move and scale channels. */
+/* The table of operations, and the operations that only move and scale channels. */
 
 #include "op.h"
 
@@ -67,12 +67,12 @@ static enum ca_status check_positions(const struct ca_op *op, const struct ca_op
                                       const char **why) {
     if (in->shape.height == op->shape.height && in->shape.width == op->shape.width)
         return CA_OK;
-    *why = "inputs with other positions";
+    *why = "inputs with different positions";
     return CA_BAD_GRAPH;
 }
 
 enum ca_status ca_check_channels(struct ca_op *op, const struct ca_op *ops, const char **why) {
-    *why = "inputs with other channels";
+    *why = "inputs with a different number of channels";
     return ops[op->from[0]].shape.channels == op->shape.channels ? CA_OK : CA_BAD_GRAPH;
 }
 
@@ -83,20 +83,20 @@ enum ca_status ca_check_alike(struct ca_op *op, const struct ca_op *ops, const c
         if (status != CA_OK)
             return status;
         if (in->shape.channels != op->shape.channels) {
-            *why = "inputs with other channels";
+            *why = "inputs with a different number of channels";
             return CA_BAD_GRAPH;
         }
     }
     return CA_OK;
 }
 
-/* Inputs that bring `channels` together. */
+/* Checks that the inputs have `channels` channels altogether, those of the output. */
 static enum ca_status check_sum(const struct ca_op *op, int64_t channels, const char **why) {
     if (channels > INT_MAX) {
         *why = "too many channels";
         return CA_TOO_LARGE;
     }
-    *why = "channels that do not add up";
+    *why = "a number of channels that does not match its inputs";
     return channels == op->shape.channels ? CA_OK : CA_BAD_GRAPH;
 }
 

@@ -1,8 +1,8 @@
 /*
- * Adam (Kingma and Ba 2015), beta = (0.9, 0.999), with the learning rate falling as
- * a half cosine over the iterations. An iteration is a pass over the data: one step
- * on the full gradient, from which the best point is kept, or one step per mini-batch,
- * in an order drawn anew each time.
+ * Adam (Kingma and Ba 2015) with beta = (0.9, 0.999). The learning rate falls as half a cosine
+ * over the iterations. An iteration is a pass over the data. With all samples at once it is one
+ * step on the full gradient, and the result is the best point. With mini-batches it is one step
+ * for each of them, in a new random order.
  */
 
 #include <math.h>
@@ -13,7 +13,7 @@
 
 struct adam {
     size_t p;
-    double *g, *first, *second; /* p: gradient, and running means of it and its square */
+    double *g, *first, *second; /* p: gradient, running means of it and of its square */
     double *finite;             /* p: the last point whose loss was finite */
     double steps;
 };
@@ -28,7 +28,8 @@ static void move(struct adam *adam, double rate, double *theta) {
     }
 }
 
-/* One pass over the mini-batches: the mean of the losses met on the way. */
+/* One pass over the mini-batches. Returns the mean of their losses, each at the theta before
+ * its step. */
 static double epoch(const struct ca_objective *objective, struct adam *adam, double rate,
                     double *theta) {
     double sum = 0;
@@ -60,7 +61,7 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
     memcpy(adam.finite, theta, bytes);
     int iteration = 0;
     for (;; iteration++) {
-        const int moved = batches ? iteration - 1 : iteration; /* passes moved in before this */
+        const int moved = batches ? iteration - 1 : iteration; /* passes with steps so far */
         const double rate = control->learning_rate * 0.5 *
                             (1 + cos(pi * moved / fmax(1, control->max_iterations)));
         const int last = iteration >= control->max_iterations;
@@ -77,7 +78,7 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
         }
         if (!batches)
             memcpy(adam.finite, theta, bytes);
-        if (batches || f < f_best) { /* the mean over an epoch is of no one point */
+        if (batches || f < f_best) { /* with mini-batches f belongs to no single point */
             f_best = f;
             memcpy(best, theta, bytes);
         }

@@ -1,7 +1,7 @@
 /*
- * L-BFGS through R's own lbfgsb(), without bounds. An iteration is an evaluation of
- * the loss and its gradient. lbfgsb() cannot be told to stop from within: when the
- * iterations are used up, it is shown a flat floor, where it ends.
+ * L-BFGS by R's own lbfgsb(), without bounds. An iteration is an evaluation of the loss and its
+ * gradient. A callback cannot stop lbfgsb(): when the iterations are used up, evaluate()
+ * returns a constant below all losses and a zero gradient, at which lbfgsb() ends.
  */
 
 #include <limits.h>
@@ -18,21 +18,24 @@ static const double FLOOR = -1e300, CEILING = 1e300;
 struct run {
     const struct ca_objective *objective;
     const struct ca_trace *trace;
-    int iteration, most; /* evaluations so far, from 0, and allowed */
+    int iteration, most; /* number of the last evaluation, from 0, and its bound */
     int stopped;
-    double *theta, *g; /* p: the last point that was asked for, and its gradient */
-    double f;          /* value there */
-    double unit;  /* of what lbfgsb() is shown, which tells steps by the size of gradients */
-    double *best; /* p: the best point so far */
+    double *theta, *g; /* p: the last point that was evaluated, and its gradient */
+    double f;          /* the value at that point */
+    double unit;       /* divisor of the values and gradients that lbfgsb() receives */
+    double *best;      /* p: the best point so far */
     double f_best;
 };
 
-/* The power of 2^40 next to the first value: most are shown as they are. */
+/* Returns the power of 2^40 that is nearest to the first value: 1 for most losses. lbfgsb()
+ * chooses its first steps by the size of the gradient, so very large or small losses are
+ * rescaled. */
 static double unit_of(double f) {
     return isfinite(f) && f != 0 ? exp2(40 * round(log2(fabs(f)) / 40)) : 1;
 }
 
-/* lbfgsb() asks for the value and the gradient one after the other at the same point. */
+/* Evaluates value and gradient, unless theta is the last point: lbfgsb() requests them one
+ * after the other. */
 static void evaluate(struct run *run, const double *theta) {
     const size_t bytes = sizeof(double) * run->objective->p;
     if (run->iteration >= 0 && memcmp(run->theta, theta, bytes) == 0)
@@ -59,7 +62,7 @@ static void evaluate(struct run *run, const double *theta) {
     }
 }
 
-/* A huge value instead of an infinite one, which lbfgsb() refuses, makes it step back. */
+/* An infinite value is an error for lbfgsb(); CEILING instead makes it shorten the step. */
 static double value(int n, double *theta, void *context) {
     struct run *run = context;
     (void)n;

@@ -1,10 +1,11 @@
 /*
- * The loop of Levenberg-Marquardt (see optim-lm.h): the damping mu rises until a step brings f
- * down, and falls with the ratio of the decrease to the one that the linear model predicts.
+ * The loop of Levenberg-Marquardt (see optim-lm.h). The damping mu is increased until a step
+ * decreases f. It is then reduced according to the ratio of the decrease to the decrease that
+ * the linear model predicts.
  *
- * After convergence up to three more steps polish the point (POLISH). Products of weights that
- * training drives to zero fall by orders of magnitude in each, which the rank of the tangent
- * sees and the loss does not.
+ * After convergence up to POLISH more steps are taken. Each reduces products of weights that
+ * training drives to zero by orders of magnitude. The loss does not show this, but the rank of
+ * the tangent depends on it.
  */
 
 #include <float.h>
@@ -29,7 +30,8 @@ static struct ca_lm_point *now(const struct lm *lm) {
     return lm->system.now(lm->system.context);
 }
 
-/* Tries at most `tries` dampings from lm->mu upwards until a step is accepted. */
+/* Tries at most `tries` dampings, from lm->mu upwards. Returns 1 when a step is accepted, else
+ * 0. */
 static int step(struct lm *lm, int tries) {
     const struct ca_lm_system *s = &lm->system;
     double grow = 2;
@@ -48,7 +50,7 @@ static int step(struct lm *lm, int tries) {
     return 0;
 }
 
-/* Whether the caller asks to stop. */
+/* Reports the current point to the caller. Returns whether the caller stops the optimiser. */
 static int report(const struct lm *lm) {
     const struct ca_lm_point *at = now(lm);
     return lm->trace->tick(lm->trace->context, lm->iterations, at->theta,
@@ -59,8 +61,8 @@ static int is_small(const struct lm *lm, double decrement) {
     return ca_is_small(lm->objective, lm->control, now(lm)->f, decrement);
 }
 
-/* Up to POLISH more steps, each with at most `tries` dampings; one that takes the number from
- * within its bound to beyond it is taken back. */
+/* Takes up to POLISH more steps, each with at most `tries` dampings. A step that moves the
+ * convergence number from below its bound to above it is undone, and ends the polish. */
 static void polish(struct lm *lm, int tries) {
     for (int i = 0; i < POLISH; i++) {
         const int within = now(lm)->number <= lm->control->tol;
@@ -86,7 +88,7 @@ static enum ca_outcome minimise(struct lm *lm) {
         if (at->number < 0)
             return CA_DEGENERATE;
         const int near = at->number <= lm->control->tol;
-        /* the decrement is at most f, so its factorisation is often not needed */
+        /* f is an upper bound of the decrement, so its factorisation is often not needed */
         if (near && (is_small(lm, at->f) || is_small(lm, s->decrement(s->context))))
             return CA_CONVERGED;
         if (stop)

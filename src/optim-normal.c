@@ -1,11 +1,11 @@
 /*
- * Steps of Levenberg-Marquardt on normal equations, for objectives that have a
- * Gauss-Newton matrix instead of residuals:
+ * Steps of Levenberg-Marquardt by normal equations, for objectives that have a Gauss-Newton
+ * matrix instead of residuals:
  *   (G + mu d I) z = -g,
- * with G and g half the matrix and half the gradient of f, and d the largest
- * diagonal entry of G. Damping all coordinates alike keeps units that have hardly begun to act
- * from being thrown far off, which a damping by each one's own diagonal entry does. Of squared
- * errors the step is z + a / 2 with its geodesic acceleration a (see optim-tangent.c).
+ * with G and g half the matrix and half the gradient of f, and d the largest diagonal entry of
+ * G. All coordinates have the same damping. Damping by the diagonal entries of G instead would
+ * allow very large steps of units that have hardly any effect yet. For squared errors the step
+ * is z + a / 2 with its geodesic acceleration a (see optim-tangent.c).
  */
 
 #include <math.h>
@@ -15,9 +15,10 @@
 #include "optim-lm.h"
 #include "workspace.h"
 
-/* A foretold decrease below LATE times f drowns in its rounding, one below LAST times f in that
- * of the gradient. A step that takes more damping than KINK to be late is not near a smooth
- * minimum. The acceleration is left out where it is not small against the step. */
+/* A predicted decrease below LATE times f is lost in the rounding error of f, and below LAST
+ * times f in that of the gradient. A step with a predicted decrease below LATE f that needs
+ * more damping than KINK is not near a smooth minimum. The acceleration is used only if twice
+ * its norm is at most MOST_ACCELERATION times that of z. */
 static const double LATE = 1e-9, LAST = 1e-28, KINK = 1e4, MOST_ACCELERATION = 0.75;
 
 struct point {
@@ -32,7 +33,7 @@ struct normal_system {
     double *z, *a;  /* p: step and acceleration */
     double *factor; /* p x p */
     double largest; /* d */
-    double *work;   /* 4 p: scratch of the decrement */
+    double *work;   /* 4 p: scratch for the decrement */
     int *pivot;     /* p */
 };
 
@@ -62,7 +63,7 @@ static int factorise(void *context, double mu) {
     return ca_chol((int)p, s->factor) == CA_OK;
 }
 
-/* trial.at.theta += a / 2 with (G + mu d I) a = -J'r'', r'' the second derivative of the
+/* trial.at.theta += a / 2, with (G + mu d I) a = -J'r'' and r'' the second derivative of the
  * residuals along z. */
 static void accelerate(struct normal_system *s) {
     const size_t p = s->objective->p;
@@ -76,7 +77,7 @@ static void accelerate(struct normal_system *s) {
         s->trial.at.theta[k] -= s->a[k] / 2;
 }
 
-/* The step into trial.at.theta; the decrease of f that the model foretells. */
+/* Computes the trial point. Returns the decrease of f that the quadratic model predicts. */
 static double propose(void *context, double mu) {
     struct normal_system *s = context;
     const size_t p = s->objective->p;
@@ -92,8 +93,8 @@ static double propose(void *context, double mu) {
     return predicted;
 }
 
-/* The decrease of f along the step by the mean of the gradients at its ends: it keeps the
- * digits that a difference of values has lost when the step is short. */
+/* The decrease of f along the step by the trapezoidal rule, from the gradients at its ends. For
+ * short steps it is more accurate than a difference of values. */
 static double decrease(const struct normal_system *s) {
     double sum = 0;
     for (size_t k = 0; k < s->objective->p; k++)
@@ -101,8 +102,9 @@ static double decrease(const struct normal_system *s) {
     return sum;
 }
 
-/* Decrease over foretold decrease, -1 where it is too small; at a kink of f the convergence
- * number must fall. The trial point is evaluated completely when positive. */
+/* Returns the ratio of the decrease to the predicted decrease, or -1 if the trial point is to
+ * be rejected. At a kink of f the convergence number must fall, and the result is 1. If it is
+ * positive, the trial point has been evaluated completely. */
 static double judge(void *context, double mu, double predicted) {
     struct normal_system *s = context;
     const struct point *now = &s->now;

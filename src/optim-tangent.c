@@ -1,15 +1,16 @@
 /*
  * Steps of Levenberg-Marquardt from residuals and their tangent, with geodesic acceleration
- * (Transtrum and Sethna 2012, doi:10.48550/arXiv.1201.5885). In coordinates scaled by the norms
- * of the columns of J, a step is z + a / 2 with
+ * (Transtrum and Sethna 2012, doi:10.48550/arXiv.1201.5885). In coordinates that are scaled by
+ * the norms of the columns of J, a step is z + a / 2 with
  *   (J'J + mu I) z = -J'r,   (J'J + mu I) a = -J'r'',
- * r'' the second derivative of r along z: the flat, bent valleys of
- * over-parameterised networks are followed along their bend. With fewer residuals
- * than parameters the same steps come from the q x q system,
+ * and r'' the second derivative of r along z. The acceleration makes steps follow the flat,
+ * curved valleys of over-parameterised networks. With fewer residuals than parameters the same
+ * steps are computed from the q x q system,
  *   (J'J + mu I)^-1 J' x = J' (J J' + mu I)^-1 x.
- * Near the end, when the convergence number is at its bound and the decrement is not, the
- * normal equations have lost the directions that are left: their singular values are below
- * 1e-8. There a Gauss-Newton step by QR with column pivoting is taken instead.
+ *
+ * Near the minimum the convergence number may be below its bound and the decrement not. The
+ * remaining directions then have singular values below 1e-8, which the normal equations cannot
+ * resolve. In that case a Gauss-Newton step by QR with column pivoting is taken instead.
  */
 
 #include <math.h>
@@ -19,39 +20,39 @@
 #include "optim-lm.h"
 #include "workspace.h"
 
-/* Norms below this share of the largest are not scaled up: a parameter whose effect has all but
- * vanished would take steps without bound. */
+/* Norms below this share of the largest count as that share in the scaling. Otherwise a
+ * parameter that has almost no effect would take arbitrarily large steps. */
 static const double SCALE_FLOOR = 1e-2;
-/* A predicted decrease below this share of |r|^2 drowns in its rounding. */
+/* A predicted decrease below this share of |r|^2 is lost in its rounding error. */
 static const double LATE = 1e-9;
-/* The acceleration is left out where it is not small against the step. */
+/* The acceleration is used only if twice its norm is at most this share of the norm of z. */
 static const double MOST_ACCELERATION = 0.75;
 enum { HALVINGS = 6 };
 
 struct point {
     struct ca_lm_point at;
-    double *r;     /* q */
-    double *J;     /* q x p, columns scaled */
+    double *r;     /* q: residuals */
+    double *J;     /* q x p: tangent with scaled columns */
     double *g;     /* p: J'r */
-    double *scale; /* p: of the columns, so that theta moves by scale * z */
+    double *scale; /* p: factors of the columns; the step of theta is scale * z */
 };
 
 struct tangent_system {
     const struct ca_objective *objective;
     size_t n_system; /* min(p, q) */
     struct point now, trial;
-    double *gram;   /* n_system^2: J'J or JJ' at `now` */
-    double *factor; /* gram + mu I, factored */
-    double *z, *a;  /* p: step and acceleration, scaled coordinates */
+    double *gram;   /* n_system^2: J'J or J J' at `now` */
+    double *factor; /* n_system^2: Cholesky factor of gram + mu I */
+    double *z, *a;  /* p: step and acceleration in scaled coordinates */
     double *v;      /* p: the step in theta */
     double *bent;   /* q: r'' */
-    double *y;      /* q */
+    double *y;      /* q: scratch; Q'r after decrement() */
     double *qr;     /* q x p: pivoted QR of J with columns of unit norm */
     double *tau, *work;
-    double *norm; /* p: of the columns of J */
+    double *norm; /* p: norms of the columns of J */
     int *pivot;   /* p */
     size_t rank, n_work;
-    int at_trial; /* the objective stands at the trial point */
+    int at_trial; /* whether the objective was last evaluated at the trial point */
 };
 
 static struct point point_new(size_t p, size_t q) {
@@ -90,7 +91,8 @@ static void evaluate(const struct tangent_system *s, struct point *at) {
     at->at.f = ca_dot(s->objective->squares.q, at->r, at->r);
 }
 
-/* The tangent at the point of the last residuals, its scales and the convergence number. */
+/* Computes the tangent at the point of the last residuals, the scales of its columns and the
+ * convergence number. */
 static void linearise(const struct tangent_system *s, struct point *at) {
     const size_t p = s->objective->p, q = s->objective->squares.q;
     double largest = 0;
@@ -118,7 +120,8 @@ static void prepare(void *context) {
         ca_gram(p, q, s->now.J, q, 0, s->gram);
 }
 
-/* Factors the system for damping mu; 0 when it is not positive definite in floating point. */
+/* Factorises the system for damping mu. Returns 0 if it is not positive definite in floating
+ * point. */
 static int factorise(void *context, double mu) {
     struct tangent_system *s = context;
     const size_t n = s->n_system;
@@ -143,8 +146,8 @@ static void solve(struct tangent_system *s, const double *x, double *out) {
         out[k] = -out[k];
 }
 
-/* The step for damping mu into trial.at.theta; returns the decrease of |r|^2 that its linear
- * part predicts. */
+/* Computes the trial point for damping mu. Returns the decrease of |r|^2 that the linear part
+ * of the step predicts. */
 static double propose(void *context, double mu) {
     struct tangent_system *s = context;
     const size_t p = s->objective->p;
@@ -167,9 +170,10 @@ static double propose(void *context, double mu) {
     return predicted;
 }
 
-/* Evaluates the trial point and says how good it is: decrease over predicted decrease, or, when
- * that is rounding, 1 or -1 as the convergence number falls or not. Linearised when positive.
- */
+/* Evaluates the trial point. Returns the ratio of the decrease to the predicted decrease, or -1
+ * if the point is to be rejected. If the predicted decrease is within rounding error, the
+ * result is 1 if the convergence number falls and f does not rise by more than rounding error,
+ * else -1. If it is positive, the trial point has been linearised. */
 static double judge(void *context, double mu, double predicted) {
     struct tangent_system *s = context;
     const struct point *now = &s->now;
@@ -190,7 +194,8 @@ static double judge(void *context, double mu, double predicted) {
     return gain;
 }
 
-/* The decrement at `now`, and Q'r in s->y; the factors stay for newton(). */
+/* Returns the decrement at the current point. Leaves Q'r in s->y and the factors for
+ * newton(). */
 static double decrement(void *context) {
     struct tangent_system *s = context;
     const size_t p = s->objective->p, q = s->objective->squares.q;
@@ -224,7 +229,8 @@ static void swap_points(void *context) {
     s->at_trial = !s->at_trial;
 }
 
-/* A Gauss-Newton step with the factors of decrement(), halved until it brings f down. */
+/* A Gauss-Newton step with the factors of decrement(), halved until it decreases f. Returns 0
+ * if HALVINGS trials fail. */
 static int newton(void *context) {
     struct tangent_system *s = context;
     const size_t p = s->objective->p, q = s->objective->squares.q;

@@ -1,4 +1,4 @@
-/* What the optimisers share: how they judge where they ended. */
+/* The conditions of convergence, which all optimisers share. */
 
 #include "optim.h"
 
@@ -15,7 +15,7 @@ double ca_convergence(const struct ca_objective *objective, const double *r, con
         if (norm == 0)
             continue;
         const double cosine = fabs(ca_dot(objective->squares.q, column, r)) / norm;
-        if (isnan(cosine)) /* the worst of all */
+        if (isnan(cosine)) /* larger than any number */
             return cosine;
         worst = fmax(worst, cosine);
     }
@@ -32,16 +32,16 @@ int ca_is_small(const struct ca_objective *objective, const struct ca_control *c
            decrement <= control->decrement * loss;
 }
 
-/* Steps in the decrement are not longer than this times sqrt(total), in coordinates in which
- * the columns of J have unit norm. */
+/* The longest step that counts in the decrement, in units of sqrt(total), in coordinates in
+ * which the columns of J have unit norm. */
 static const double REACH = 1e3;
 
 double ca_promise(const struct ca_objective *objective, double c, double s) {
     return fmin(c * c, 2 * fabs(c) * s * REACH * sqrt(objective->total));
 }
 
-/* Pivoted Cholesky of the scaled matrix stops at the square of the resolution: what remains has
- * smaller singular values. */
+/* Pivoted Cholesky factorisation of the scaled matrix, which stops at the square of the
+ * resolution: the remaining directions have smaller singular values. */
 double ca_normal_decrement(const struct ca_objective *objective, const double *G,
                            const double *g, double *A, double *work, int *pivot) {
     const size_t p = objective->p;
@@ -56,7 +56,7 @@ double ca_normal_decrement(const struct ca_objective *objective, const double *G
     if (p == 0 || ca_pivoted_chol((int)p, A, resolution * resolution, pivot, &rank,
                                   work + 2 * p) != CA_OK)
         return NAN;
-    /* forward substitution, R'x = g on the leading rank columns */
+    /* forward substitution, R'x = g on the leading `rank` columns */
     for (size_t k = 0; k < (size_t)rank; k++) {
         const size_t from = (size_t)pivot[k] - 1;
         x[k] = (scale[from] * g[from] - ca_dot(k, A + k * p, x)) / A[k + k * p];

@@ -2,50 +2,55 @@
 #define CAPALLOC_OPTIM_H
 
 /*
- * Minimisers of floor + f(theta). They know nothing of networks: only f and its
- * gradient, and of least squares f = |r|^2 the residuals r (q) and their tangent (q x p).
+ * Minimisers of floor + f(theta). They are independent of networks: they use f and its gradient
+ * and, for least squares f = |r|^2, the residuals r (q) and their tangent J (q x p).
  *
- * A point is at rest when two conditions hold.
+ * A point counts as converged if two conditions hold.
+ *
  * 1. The convergence number
  *      max_k |J_k' r| / (|J_k| sqrt(total)),
- *    the largest cosine between a column of the tangent and the residuals, on the
- *    scale of the response, is at most `tol`; zero columns do not count.
- * 2. The Newton decrement |P r|^2, the decrease that one Gauss-Newton step still promises, is
- * at most control->decrement times the loss. P projects on the directions of J (columns of unit
- * norm) whose singular values exceed `resolution` times the largest, and no direction promises
- * more than a step of REACH sqrt(total) along it. A loss below NEGLIGIBLE times `total` counts
- * as 0, and then the number alone decides. The number alone would accept a point far above the
- * minimum when columns of J are nearly parallel: their difference may still have a large cosine
- * with r. Without REACH a minimum at which J loses rank, such as filters that share a zero,
- * would never be at rest: the direction that J loses points out of what the network can be.
+ * the largest cosine between a column of the tangent and the residuals, on the scale of the
+ * response, is at most `tol`. Zero columns do not count.
+ *
+ * 2. The Newton decrement |P r|^2, the decrease that one Gauss-Newton step still predicts, is
+ * at most control->decrement times the loss. P projects on the directions of J (with columns of
+ * unit norm) whose singular values exceed `resolution` times the largest. The contribution of a
+ * direction is bounded by that of a step of length REACH sqrt(total) along it (ca_promise()). A
+ * loss below NEGLIGIBLE times `total` counts as 0, and then only the first condition is tested.
+ *
+ * The convergence number alone would accept points far above the minimum when columns of J are
+ * nearly parallel: the difference of two such columns may still have a large cosine with r.
+ * Without REACH the second condition would never hold at a minimum at which J loses rank, for
+ * example where two filters share a zero: the lost direction leaves the set of functions that
+ * the network can express.
  */
 
 #include <stddef.h>
 
-/* Least squares, f = |r|^2: what ca_lm uses beside the objective itself. */
+/* Least squares, f = |r|^2: for ca_lm(). */
 struct ca_squares {
-    size_t q; /* residuals, 0 for an objective that has none */
+    size_t q; /* number of residuals, 0 if f is not a sum of squares */
     void (*residuals)(void *context, const double *theta, double *r);
     void (*jacobian)(void *context,
                      double *J); /* q x p, at the theta of the last residuals() */
-    /* r'', the second derivative of r along v, at the theta of the last residuals() */
+    /* r'' (q), the second derivative of r along v, at the theta of the last residuals() */
     void (*bend)(void *context, const double *v, double *bent);
 };
 
-/* Any sum of losses: what ca_normal uses. */
+/* Any sum of losses: for ca_normal(). */
 struct ca_normal_equations {
     double (*value)(void *context, const double *theta); /* f alone */
-    /* f, half its gradient, half its Gauss-Newton matrix G (upper triangle) and the convergence
-     * number */
+    /* Returns f, and computes half its gradient g, half its Gauss-Newton matrix G (upper
+     * triangle) and the convergence number. */
     double (*evaluate)(void *context, const double *theta, double *G, double *g,
                        double *number);
-    /* of squared errors, or NULL: J'r'' on the scale of g, r'' the second derivative of the
-     * residuals along v */
+    /* For squared errors, else NULL: J'r'' on the scale of g, with r'' the second derivative of
+     * the residuals along v. */
     void (*bend)(void *context, const double *theta, const double *v, double *out);
-    int affordable; /* whether p^2 numbers and the work for G are, at the end of a fit */
+    int affordable; /* whether G may be formed at the end of a fit: bounds of bounds.h */
 };
 
-/* Mini-batches: what ca_adam uses. */
+/* Mini-batches: for ca_adam(). */
 struct ca_batches {
     size_t n; /* 0 or 1 for none */
     double (*gradient)(void *context, const double *theta, size_t i, double *g);
@@ -55,12 +60,12 @@ struct ca_batches {
 struct ca_objective {
     size_t p;
     double floor, total;
-    /* singular values of J below it, relative to the largest, do not count */
+    /* Singular values of J below this share of the largest do not count. */
     double resolution;
     void *context;
-    /* of f, which it returns */
+    /* Returns f and computes its gradient g. */
     double (*gradient)(void *context, const double *theta, double *g);
-    /* the convergence number at theta, and f */
+    /* Returns the convergence number at theta and computes f. */
     double (*number)(void *context, const double *theta, double *f);
     struct ca_squares squares;
     struct ca_normal_equations normal;
@@ -69,23 +74,23 @@ struct ca_objective {
 
 struct ca_control {
     int max_iterations;
-    double tol;           /* on the convergence number */
-    double decrement;     /* on the decrement, relative to the loss */
+    double tol;           /* bound of the convergence number */
+    double decrement;     /* bound of the decrement, relative to the loss */
     double learning_rate; /* adam */
-    int memory;           /* lbfgs: pairs kept */
+    int memory;           /* lbfgs: number of pairs that are stored */
 };
 
 enum ca_outcome {
     CA_CONVERGED,
-    CA_STALLED,    /* no step improves any more */
-    CA_EXHAUSTED,  /* max_iterations */
+    CA_STALLED,    /* no step decreases the loss any more */
+    CA_EXHAUSTED,  /* max_iterations is reached */
     CA_DEGENERATE, /* the tangent is zero: every direction is flat */
-    CA_DIVERGED,   /* a loss that is not finite */
-    CA_STOPPED     /* early, by the caller */
+    CA_DIVERGED,   /* the loss is not finite */
+    CA_STOPPED     /* stopped early by the caller */
 };
 
-/* What an optimiser reports once per iteration; `tick` may leave by an interrupt, and returns
- * whether to stop. */
+/* The callback of the optimisers, called once per iteration. `tick` returns whether to stop; it
+ * may also leave by a long jump (an interrupt). */
 struct ca_trace {
     void *context;
     int (*tick)(void *context, int iteration, const double *theta, double loss, double number);
@@ -94,16 +99,16 @@ struct ca_trace {
 struct ca_result {
     enum ca_outcome outcome;
     int iterations;
-    double loss;      /* with the floor */
-    double excess;    /* without */
-    double number;    /* convergence */
-    double decrement; /* NAN when it is not known */
+    double loss;      /* floor + f */
+    double excess;    /* f */
+    double number;    /* convergence number */
+    double decrement; /* NAN if it is not known */
 };
 
-/* Each moves theta (p) to the best point found. */
+/* The minimisers. theta (p) is the start and becomes the best point found. */
 struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_control *control,
                        const struct ca_trace *trace, double *theta);
-/* From where another minimiser has ended, up to three steps of ca_lm. */
+/* Up to three steps of ca_lm() from the point where another minimiser has ended. */
 struct ca_result ca_lm_polish(const struct ca_objective *objective,
                               const struct ca_control *control, const struct ca_trace *trace,
                               double *theta, const struct ca_result *ended);
@@ -116,24 +121,27 @@ struct ca_result ca_lbfgs(const struct ca_objective *objective,
 struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_control *control,
                          const struct ca_trace *trace, double *theta);
 
-/* The convergence number from r and J, -1 when every column of J is zero. */
+/* Returns the convergence number from r and J, or -1 if every column of J is zero. */
 double ca_convergence(const struct ca_objective *objective, const double *r, const double *J);
 
-/* Whether a decrement satisfies the second condition; NAN, not known, does. */
+/* Whether a decrement satisfies the second condition. NAN (not known) does. */
 int ca_is_small(const struct ca_objective *objective, const struct ca_control *control,
                 double f, double decrement);
 
-/* What one direction promises: along a unit vector at which J has the singular value s and r
- * the coordinate c, |r|^2 falls by c^2 in a step of c / s, and by at most 2 c s in a step of 1.
- */
+/* Returns the decrease of |r|^2 that one direction predicts. Along a unit vector at which J has
+ * the singular value s and r the coordinate c, the decrease is c^2 for a step of length c / s,
+ * and at most 2 |c| s L for a step of length L. The result is the smaller of c^2 and this bound
+ * with L = REACH sqrt(total). */
 double ca_promise(const struct ca_objective *objective, double c, double s);
 
-/* The decrement g' G^+ g from half the gradient g and half the Gauss-Newton matrix G (p x p,
- * upper triangle), columns scaled to unit norm. Scratch: A p x p, work 4 p, pivot p. */
+/* Returns the decrement g' G^+ g from half the gradient g and half the Gauss-Newton matrix G (p
+ * x p, upper triangle), with columns scaled to unit norm. NAN if it cannot be computed.
+ * Scratch: A p x p, work 4 p, pivot p. */
 double ca_normal_decrement(const struct ca_objective *objective, const double *G,
                            const double *g, double *A, double *work, int *pivot);
 
-/* What an optimiser without a tangent of its own reports at the theta where it ended. */
+/* Returns the result of an optimiser that computes no tangent: number and decrement at the
+ * theta where it ended. */
 struct ca_result ca_finish(const struct ca_objective *objective,
                            const struct ca_control *control, const double *theta,
                            int iterations, enum ca_outcome outcome);

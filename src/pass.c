@@ -28,7 +28,7 @@ void ca_plan_spans(struct ca_pass *pass) {
         for (int u = 0; u < graph->op[node].positions; u++) {
             const size_t site = graph->first[node] + (size_t)u;
             pass->at[site] = pass->size;
-            if (pass->same[site] != site) /* an earlier one */
+            if (pass->same[site] != site) /* an earlier site */
                 pass->at[site] = pass->at[pass->same[site]];
             else
                 pass->size +=
@@ -61,7 +61,7 @@ static int max_int(int a, int b) {
     return a > b ? a : b;
 }
 
-/* The smallest span that holds both. */
+/* The smallest span that contains both. */
 static struct ca_span hull(struct ca_span a, struct ca_span b, int stride) {
     if (is_empty(a))
         return b;
@@ -75,7 +75,7 @@ static struct ca_span hull(struct ca_span a, struct ca_span b, int stride) {
     return (struct ca_span){first * stride + lo, first * stride + hi, last - first};
 }
 
-/* The rows of `channels` coordinates from `from` on, within begin .. end. */
+/* The span of `channels` coordinates from `from` on, within the coordinates begin .. end. */
 static struct ca_span own_span(size_t from, int channels, size_t begin, size_t end) {
     const size_t lo = from > begin ? from : begin;
     const size_t to = from + (size_t)channels, hi = to < end ? to : end;
@@ -84,10 +84,11 @@ static struct ca_span own_span(size_t from, int channels, size_t begin, size_t e
     return (struct ca_span){(int)(lo - begin), (int)(hi - begin), 0};
 }
 
-/* --- sites that see the input alike ------------------------------------------------------- */
+/* --- sites that depend on the input in the same way --------------------------------------- */
 
-/* Tap k of a site, when it brings anything: whose matrix, and how far its rows are from the
- * site's own. */
+/* What tap k of a site reads: the site of the matrix, the first entry of its block of theta,
+ * and the offset of its rows from the rows of the reading site. look() returns whether it reads
+ * anything. */
 struct view {
     size_t same, theta;
     int shift;
@@ -126,7 +127,8 @@ static size_t mix(size_t hash, size_t with) {
     return hash ^ (hash >> 29);
 }
 
-/* An earlier site of the node that sees the input as position u does, or its own. */
+/* Returns an earlier site of the node that depends on the input like position u, or the site of
+ * position u. */
 static size_t find_same(struct ca_pass *pass, int node, int u) {
     const size_t first = pass->graph->first[node];
     size_t hash = (size_t)node;
@@ -135,7 +137,7 @@ static size_t find_same(struct ca_pass *pass, int node, int u) {
         if (look(pass, node, u, k, &view))
             hash = mix(mix(mix(hash, view.same), view.theta), (size_t)view.shift + (size_t)k);
     for (size_t i = hash & (pass->n_table - 1);; i = (i + 1) & (pass->n_table - 1)) {
-        const size_t found = pass->table[i]; /* a site from 1 on, 0 for a free place */
+        const size_t found = pass->table[i]; /* site + 1; 0: a free entry */
         if (found == 0) {
             pass->table[i] = first + (size_t)u + 1;
             return first + (size_t)u;
@@ -148,7 +150,7 @@ static size_t find_same(struct ca_pass *pass, int node, int u) {
 }
 
 static void clear_table(struct ca_pass *pass) {
-    if (pass->table == NULL) { /* never full */
+    if (pass->table == NULL) { /* at most half full */
         for (pass->n_table = 16; pass->n_table < 2 * pass->graph->n_sites;)
             pass->n_table *= 2;
         pass->table = ca_sizes(pass->n_table);
@@ -159,7 +161,7 @@ static void clear_table(struct ca_pass *pass) {
 /* --- plans of one-hot rows and of outputs --------------------------------------------------
  */
 
-/* Input positions whose coordinates are all there have one matrix, the identity. */
+/* Input positions with all coordinates in begin .. end share one matrix, the identity. */
 static void plan_inputs(struct ca_pass *pass, size_t begin, size_t end) {
     const struct ca_graph *graph = pass->graph;
     const int channels = graph->op[0].shape.channels;
@@ -215,8 +217,8 @@ void ca_plan_outputs(struct ca_pass *pass) {
     ca_plan_spans(pass);
 }
 
-/* One tap: the rows of `from` are some of the site's own, run by run, or all at once where the
- * runs are equally long. */
+/* Applies one tap. The rows of the matrix that it reads are a subset of the rows of `out`. They
+ * are processed run by run, or at once if the runs are equally long. */
 static void push_tap(const struct ca_pass *in, const struct ca_op *op,
                      const struct ca_op_row *row, const struct ca_tap *tap, const double *theta,
                      struct ca_span span, double *out, int ld_out) {
@@ -287,7 +289,7 @@ void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin)
         if (pass->same[u] != (size_t)u)
             continue;
         memset(value, 0, sizeof(double) * (size_t)rows * (size_t)channels);
-        for (int i = 0; i < rows; i++) { /* row i is the coordinate of channel c of this site */
+        for (int i = 0; i < rows; i++) { /* row i: coordinate of channel c of this site */
             const size_t j = begin + (size_t)(pass->span[u].lo + i);
             const size_t c = j - (size_t)u * (size_t)channels;
             value[(size_t)i + c * (size_t)rows] = 1;
@@ -296,7 +298,8 @@ void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin)
     forward(pass, theta, NULL);
 }
 
-/* The span of a site may be wider than its own outputs, when later sites read it. */
+/* Sets the output sites to the identity. The span of an output site is wider than its own
+ * outputs if later sites read it. */
 static void seed_outputs(struct ca_pass *pass) {
     const struct ca_graph *graph = pass->graph;
     const struct ca_op *output = &graph->op[graph->output];

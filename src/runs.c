@@ -5,8 +5,8 @@
 
 #include "linalg.h"
 
-/* The columns of one group of one tap: filter f, channel i at y + (f + filters i) ld, which the
- * runs know as filter + f and channel + i. */
+/* The columns of one group of one tap: filter f and channel i of the group at y + (f + filters
+ * i) ld. They are filter `filter` + f and channel `channel` + i of the runs. */
 struct block {
     double *y;
     int ld, m;
@@ -22,8 +22,9 @@ static const double *channel_of(const struct ca_run *run, const struct block *bl
     return run->x + (size_t)(block->channel + i) * (size_t)run->ld;
 }
 
-/* y_k += b_k x for four columns y_k, ld apart. All are read before one is written: columns a
- * multiple of 4096 bytes apart would wait for each other. */
+/* y_k += b_k x for four columns y_k, ld apart. All loads come before the stores, because
+ * columns whose distance is a multiple of 4096 bytes alias in the cache: a load would wait for
+ * the store to another column. */
 static void add_four(int n, const double *restrict x, const double *b, double *restrict y,
                      size_t ld) {
     const double b0 = b[0], b1 = b[1], b2 = b[2], b3 = b[3];
@@ -45,7 +46,7 @@ static void add_one(int n, const double *restrict x, double b, double *restrict 
         y[c] += b * x[c];
 }
 
-/* Runs of one output, one after the other. */
+/* Adds runs of one output, one after the other. */
 static void add_runs(const struct ca_run *run, int n, const struct block *block) {
     for (int i = 0; i < block->cg; i++) {
         int f = 0;
@@ -61,8 +62,8 @@ static void add_runs(const struct ca_run *run, int n, const struct block *block)
     }
 }
 
-/* How many runs of one output bring the same values, each a row further on: their sum is a
- * convolution. */
+/* Returns the number of runs of one output that have the same x, each one row further on. Their
+ * sum is a convolution. */
 static int echo(const struct ca_run *run, int n) {
     int s = 1;
     while (s < n && run[s].x == run->x && run[s].rows == run->rows &&
@@ -71,7 +72,8 @@ static int echo(const struct ca_run *run, int n) {
     return s;
 }
 
-/* Pairs of doubles, which every processor adds and multiplies at once, by GCC and clang. */
+/* Pairs of doubles as a vector type of GCC and clang. x86-64 and ARM64 add or multiply a pair
+ * by one instruction. */
 typedef double pair __attribute__((vector_size(2 * sizeof(double))));
 
 static pair pair_at(const double *x) {
@@ -86,8 +88,8 @@ static void add_pair(pair sum, int n, double *y) {
         y[1] += sum[1];
 }
 
-/* y_k[r] += sum_c x_k[c] b[r - c] for four columns y_k and x_k, four rows r at a time, whose
- * sums stay in registers; b is zero outside its own rows. */
+/* y_k[r] += sum_c x_k[c] b[r - c] for four columns y_k and x_k. Four rows r are computed at a
+ * time, with their sums in registers. b is zero outside its own rows. */
 static void convolve_four(int rows, int n, const double *x, size_t ld_x, const double *b,
                           double *y, size_t ld) {
     const double *x1 = x + ld_x, *x2 = x1 + ld_x, *x3 = x2 + ld_x;
@@ -114,7 +116,7 @@ static void convolve_four(int rows, int n, const double *x, size_t ld_x, const d
     }
 }
 
-/* The sum over runs that echo each other, for four channels at a time. */
+/* Adds runs that echo() has found, four channels at a time. */
 static void convolve_runs(const struct ca_run *run, int n, const struct block *block) {
     double b[3 * CA_MOST_RUNS + 4] = {0}, *own = b + run->rows - 1;
     const size_t ld = (size_t)run->ld, step = (size_t)block->filters * (size_t)block->ld;
@@ -132,8 +134,8 @@ static void convolve_runs(const struct ca_run *run, int n, const struct block *b
     }
 }
 
-/* How many runs are the same rows of matrices that follow each other at equal distances: their
- * sum is one product. */
+/* Returns the number of runs that are the same rows of matrices at equal distances in memory.
+ * Their sum is one matrix product. */
 static int follow(const struct ca_run *run, int n) {
     int s = 1;
     if (n < 2 || run[1].x <= run[0].x || run[1].b <= run[0].b ||
@@ -149,7 +151,7 @@ static int follow(const struct ca_run *run, int n) {
     return s;
 }
 
-/* The sum over runs that follow each other, or one run. */
+/* Adds runs that follow() has found, or one run. */
 static void multiply_runs(const struct ca_run *run, int n, const struct block *block) {
     const int n_out = run->n_out;
     const int x_step = n > 1 ? (int)(run[1].x - run[0].x) : run->rows;
@@ -167,10 +169,12 @@ static void multiply_runs(const struct ca_run *run, int n, const struct block *b
     }
 }
 
-/* Fewer runs of one output are not worth a product, or a convolution. */
+/* With fewer runs of one output a matrix product or a convolution is slower than single
+ * runs. */
 enum { LEAST_TOGETHER = 4 };
 
-/* The next runs that go together, how many, and how. */
+/* together() returns how many of the next runs are processed together, and sets the function
+ * that does it. */
 typedef void taking(const struct ca_run *run, int n, const struct block *block);
 
 static int together(const struct ca_run *run, int n, int m, taking **take) {
@@ -186,9 +190,10 @@ static int together(const struct ca_run *run, int n, int m, taking **take) {
     return 1;
 }
 
+/* The same, with all consecutive runs that are added one after the other. */
 static int stretch(const struct ca_run *run, int n, int m, taking **take) {
     int length = together(run, n, m, take);
-    while (*take == add_runs && length < n) { /* up to where others go together */
+    while (*take == add_runs && length < n) { /* until runs that go together */
         taking *next;
         const int more = together(run + length, n - length, m, &next);
         if (next != add_runs)

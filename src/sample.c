@@ -20,7 +20,7 @@ static size_t block_of(const struct ca_graph *graph, size_t n_samples, size_t ba
     return block < n_samples ? block : n_samples;
 }
 
-/* sum_s |y_s|^2, about the mean when the network has a bias; N for classes. */
+/* sum_s |y_s|^2, centred if the network has a bias; N for cross-entropy. */
 static double total_of(const struct ca_sample *sample, size_t m, int has_bias) {
     const size_t N = sample->n_samples;
     double total = 0;
@@ -77,12 +77,13 @@ static double *output_of(const struct ca_pass *pass, size_t o) {
     return ca_at(pass, site) + (o % channels) * (size_t)ca_rows(pass, site);
 }
 
-/* log(1 + exp(u)) and log(sum exp) do not overflow. */
+/* log(1 + exp(u)) - u y, in a form that does not overflow. */
 static double logistic_loss(double u, double y) {
     return fmax(u, 0) - u * y + log1p(exp(-fabs(u)));
 }
 
-/* Cross-entropy of sample s of a block; probabilities into p. */
+/* Returns the cross-entropy of sample s of a block of b, and stores its probabilities in p. The
+ * largest logit is subtracted, so that exp() does not overflow. */
 static double cross_entropy(struct ca_sample *sample, size_t s, size_t b) {
     const size_t m = sample->jet.graph->n_outputs;
     const struct ca_pass *X = &sample->jet.X;
@@ -105,7 +106,8 @@ static double cross_entropy(struct ca_sample *sample, size_t s, size_t b) {
     return loss;
 }
 
-/* Samples order[begin .. begin + b) to the jet; their residuals; the sum of their losses. */
+/* Computes values and residuals of the samples order[begin .. begin + b). Returns the sum of
+ * their losses. */
 static double at_block(struct ca_sample *sample, const double *theta, size_t begin, size_t b) {
     const struct ca_graph *graph = sample->jet.graph;
     const size_t n = graph->n_inputs, m = graph->n_outputs, N = sample->n_samples;
@@ -129,7 +131,8 @@ static double at_block(struct ca_sample *sample, const double *theta, size_t beg
     return sample->kind == CA_CROSS_ENTROPY ? loss : ca_dot(b * m, sample->r, sample->r);
 }
 
-/* What D' eps is divided by to give half (squared error) or all of minus the gradient. */
+/* The factor by which minus D' eps / N is multiplied to give the gradient of the mean loss: 2
+ * for squared error, 1 for cross-entropy. */
 static double share(const struct ca_sample *sample) {
     return sample->kind == CA_CROSS_ENTROPY ? 1 : 2;
 }
@@ -159,7 +162,7 @@ static double value(void *context, const double *theta) {
     return loss + add_decay(sample, theta, NULL);
 }
 
-/* Mean loss and its gradient over the samples order[begin .. end). */
+/* Mean loss with decay, and its gradient, over the samples order[begin .. end). */
 static double gradient_of(struct ca_sample *sample, const double *theta, size_t begin,
                           size_t end, double *g) {
     const struct ca_graph *graph = sample->jet.graph;
@@ -200,7 +203,7 @@ static double batch(void *context, const double *theta, size_t i, double *g) {
                        g);
 }
 
-/* Fisher and Yates. */
+/* Fisher-Yates shuffle of the order of samples. */
 static void shuffle(void *context) {
     struct ca_sample *sample = context;
     for (size_t i = sample->n_samples; i > 1; i--) {
@@ -215,7 +218,7 @@ static void shuffle(void *context) {
 
 /* --- normal equations --------------------------------------------------------------------- */
 
-/* d_s of all outputs of a block: rows s + b o. */
+/* Computes J = d yhat / d theta of all outputs of a block of b samples: rows s + b o. */
 static void gradients(struct ca_sample *sample, size_t b) {
     const struct ca_graph *graph = sample->jet.graph;
     const size_t m = graph->n_outputs;
@@ -229,7 +232,7 @@ static void gradients(struct ca_sample *sample, size_t b) {
     }
 }
 
-/* Rows of J so weighted that J'J is half the Gauss-Newton matrix of the loss. */
+/* Weights the rows of J so that J'J is half the Gauss-Newton matrix of the loss. */
 static void weigh(struct ca_sample *sample, size_t b) {
     const size_t m = sample->jet.graph->n_outputs, p = sample->jet.graph->n_params;
     const double *prob = sample->p;
@@ -250,8 +253,9 @@ static void weigh(struct ca_sample *sample, size_t b) {
         }
 }
 
-/* -1 when no output moves with any parameter. Decay is one more row for each parameter, so that
- * one which decays to zero and takes its column along has a number that goes to zero too. */
+/* The convergence number from half the gradient; -1 if no output depends on any parameter.
+ * Decay counts as one more row of J for each parameter: the number goes to zero also where a
+ * parameter and its column decay to zero together. */
 static double worst_cosine(const struct ca_sample *sample, const double *half_gradient) {
     const size_t p = sample->jet.graph->n_params;
     const double scale = 2 / share(sample) * (double)sample->n_samples;
@@ -264,15 +268,15 @@ static double worst_cosine(const struct ca_sample *sample, const double *half_gr
         if (sample->norm2[k] != 0)
             flat = 0;
         const double cosine = scale * fabs(half_gradient[k]) / sqrt(norm2);
-        if (isnan(cosine) || !isfinite(norm2)) /* the worst of all */
+        if (isnan(cosine) || !isfinite(norm2)) /* larger than any number */
             return NAN;
         worst = fmax(worst, cosine);
     }
     return flat ? -1 : worst / sqrt(sample->total);
 }
 
-/* f, half its gradient g, half its Gauss-Newton matrix G (upper triangle), convergence number.
- * G may be NULL. */
+/* Returns f, and computes half its gradient g, half its Gauss-Newton matrix G (upper triangle,
+ * NULL if not wanted) and the convergence number. */
 static double normal(void *context, const double *theta, double *G, double *g, double *number) {
     struct ca_sample *sample = context;
     const struct ca_graph *graph = sample->jet.graph;
@@ -305,8 +309,8 @@ static double normal(void *context, const double *theta, double *G, double *g, d
     return loss / (double)N + add_decay(sample, theta, NULL);
 }
 
-/* The gradient pass once more, with the second derivative of the outputs along v for residuals.
- */
+/* out = J' r'' / N with r'' the second derivative of the outputs along v, by the backward pass
+ * of the gradient with r'' in place of the residuals. */
 static void bend_gradient(void *context, const double *theta, const double *v, double *out) {
     struct ca_sample *sample = context;
     const struct ca_graph *graph = sample->jet.graph;
@@ -334,7 +338,8 @@ static double number(void *context, const double *theta, double *f) {
     return out;
 }
 
-/* Training decides nothing about directions below this share of the largest. */
+/* Training determines nothing about directions whose singular values are below this share of
+ * the largest. */
 static const double RESOLUTION = 1e-6;
 
 static int affordable(const struct ca_sample *sample) {

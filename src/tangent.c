@@ -32,7 +32,7 @@ void ca_add_intercept(const struct ca_pass *back, const double *theta, double *W
 
 /* --- rows of J --------------------------------------------------------------------------- */
 
-/* On the forward values at hand; `one` may be NULL. */
+/* Contracts the sensitivities with the current forward values. `one` may be NULL. */
 static void contract(const struct ca_tangent *tangent, const double *one,
                      struct ca_target target) {
     ca_contract_outputs(tangent->column, &tangent->back, &tangent->value, one, target);
@@ -57,7 +57,7 @@ static size_t min_size(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* No window's coordinates begin there. */
+/* The value of `begin` when the forward values are not those of a window. */
 static const size_t NOWHERE = SIZE_MAX;
 
 static void plan_window(struct ca_tangent *tangent, size_t begin) {
@@ -69,7 +69,8 @@ static void plan_window(struct ca_tangent *tangent, size_t begin) {
     tangent->is_ready = 0;
 }
 
-/* The values of the window that begins there, unless they are at hand. */
+/* Computes the forward values of the window from coordinate `begin` on, unless they are the
+ * current ones. */
 static void evaluate_window(struct ca_tangent *tangent, size_t begin) {
     plan_window(tangent, begin);
     if (tangent->is_ready)
@@ -89,7 +90,7 @@ static void fill_one_hot(struct ca_tangent *tangent, size_t begin, size_t end, d
     }
 }
 
-/* The row of the constant: a zero input whose homogeneous coordinate is 1. */
+/* The row of the constant: the input is zero and the homogeneous coordinate is 1. */
 static void fill_constant(struct ca_tangent *tangent, double *out, int ld) {
     const double one = 1;
     memset(tangent->x, 0, sizeof(double) * tangent->graph->n_inputs);
@@ -115,7 +116,8 @@ void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, doubl
         fill_constant(tangent, out + m * (n - begin), ld);
 }
 
-/* The largest forward pass over the windows. */
+/* The number of doubles of the largest forward pass over all windows. Returns early if the
+ * windows are too large and can be halved. */
 static size_t window_size(struct ca_tangent *tangent, size_t unit) {
     size_t size = 0;
     tangent->begin = NOWHERE;
@@ -129,12 +131,13 @@ static size_t window_size(struct ca_tangent *tangent, size_t unit) {
     return size;
 }
 
-/* Chooses the window, of whole columns on a grid; the doubles that its values take. */
+/* Chooses the size of the window so that its forward values stay in cache; on a grid it
+ * consists of whole columns. Returns the number of doubles for the forward values. */
 static size_t choose_window(struct ca_tangent *tangent) {
     const struct ca_shape input = tangent->graph->op[0].shape;
     const size_t unit = input.height > 1 ? (size_t)input.height * (size_t)input.channels : 1;
     size_t units = tangent->graph->n_inputs / unit, size;
-    ca_plan_batch(&tangent->value, 1); /* of the constant */
+    ca_plan_batch(&tangent->value, 1); /* for the constant */
     const size_t constant = tangent->value.size;
     tangent->window = units * unit;
     while ((size = window_size(tangent, unit)) > CA_WINDOW_VALUES && units > 1) {

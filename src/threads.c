@@ -2,7 +2,7 @@
 
 #ifdef _WIN32
 
-/* R for Windows comes with the reference BLAS. */
+/* R for Windows has the reference BLAS. */
 int ca_blas_threads(int n) {
     (void)n;
     return 0;
@@ -16,7 +16,8 @@ int ca_blas_threads(int n) {
 typedef void (*set_threads)(int);
 typedef int (*get_threads)(void);
 
-/* Copied as bytes: ISO C has no conversion from an object's pointer to a function's. */
+/* Copies the address of a function as bytes, since ISO C has no conversion from object to
+ * function pointers. Returns 0 if the symbol is missing. */
 static int found(void *program, const char *name, void *function, size_t size) {
     void *symbol = dlsym(program, name);
     if (symbol)
@@ -27,7 +28,7 @@ static int found(void *program, const char *name, void *function, size_t size) {
 int ca_blas_threads(int n) {
     set_threads set = 0;
     get_threads get = 0;
-    void *program = dlopen(0, RTLD_LAZY); /* R and the libraries it was started with */
+    void *program = dlopen(0, RTLD_LAZY); /* R and the libraries that it is linked with */
     if (!program)
         return 0;
     int threads = 0;

@@ -2,12 +2,12 @@
 #define CAPALLOC_THREADS_H
 
 /*
- * Threads of the BLAS that R has loaded. Environment variables are read when a BLAS is loaded
- * and change nothing afterwards, so its own function is asked for by name.
+ * Threads of the BLAS that R has loaded. A BLAS reads environment variables only when it is
+ * loaded, so its own functions are looked up by name and called.
  */
 
-/* How many threads it uses, after asking for n of them where n > 0; 0 where it has no such
- * function (reference BLAS, or one that is not OpenBLAS). */
+/* Sets the number of threads to n, if n > 0. Returns the number of threads, or 0 if the BLAS
+ * has no such function (the reference BLAS, or one that is not OpenBLAS). */
 int ca_blas_threads(int n);
 
 #endif

@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #endif
 
-/* Large memory that is filled once spends more time on page faults than on its values; of large
- * pages there are few. A hint: without them nothing changes. */
+/* Page faults dominate the time for large memory that is filled only once, and large pages have
+ * fewer of them. This is a hint for speed: results do not depend on it. */
 void ca_large(void *memory, size_t bytes) {
 #ifdef MADV_HUGEPAGE
     const uintptr_t page = 4096, begin = ((uintptr_t)memory + page - 1) / page * page;
@@ -21,8 +21,7 @@ void ca_large(void *memory, size_t bytes) {
 #endif
 }
 
-/* R_alloc checks n * size for overflow itself. One element more, so that a size of zero is
- * valid. */
+/* R_alloc() checks n * size for overflow. One more element makes a size of zero valid. */
 void *ca_bytes(size_t n, size_t size) {
     return R_alloc(n + 1, (int)size);
 }

@@ -2,9 +2,9 @@
 #define CAPALLOC_WORKSPACE_H
 
 /*
- * Scratch memory is R's: it is released when the .Call returns, by whatever way
- * (value, error or interrupt), so the core has nothing to free and nothing to
- * leak. Sizes are planned before loops; nothing is allocated inside one.
+ * Scratch memory from R's transient arena. R releases it when the .Call returns, whether by
+ * value, error or interrupt, so the core frees nothing and cannot leak. Sizes are planned
+ * before loops; inner loops allocate nothing.
  */
 
 #include <stddef.h>
@@ -14,7 +14,8 @@ int *ca_ints(size_t n);
 size_t *ca_sizes(size_t n);
 void *ca_bytes(size_t n, size_t size);
 
-/* Asks the system for large pages where it has them, before memory is first written. */
+/* Requests large pages from the system, if it has them. To be called before memory is first
+ * written. */
 void ca_large(void *memory, size_t bytes);
 
 #endif

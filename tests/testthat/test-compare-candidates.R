@@ -113,3 +113,7 @@ test_that("for a budget that no candidate meets the error states the least suffi
     search_architecture(task_ar(8, 0.5), 0, "conv")
   })
 })
+
+test_that("the fields of a candidate are the formals of its constructor", {
+  expect_constructor(capalloc:::new_candidate)
+})

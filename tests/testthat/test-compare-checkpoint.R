@@ -166,7 +166,7 @@ test_that("a checkpoint of another comparison is refused, and the error states t
   expect_identical(tools::md5sum(list.files(dir, full.names = TRUE)), before)
   compare(dir, networks = odd)
   expect_match(said(compare(dir, networks = stats::setNames(rev(nets), names(odd))), dir),
-    "`networks${odd} \"name\"`: another one there", fixed = TRUE)
+    "`networks${odd} \"name\"`: a different value there", fixed = TRUE)
 })
 
 # ---- studies that grow ---------------------------------------------------------------------------
@@ -199,7 +199,7 @@ test_that("adding and reordering networks, tasks and replicates computes only ne
   expect_identical(runs_done(compare(dir, networks = nets["dense"], of = rev(tasks), replicates = 1)), 0L)
   # Names that were added also keep their values.
   expect_match(said(compare(dir, networks = list(conv = arch_conv(8, 2, 4))), dir),
-    "`networks$conv`: another one there",
+    "`networks$conv`: a different value there",
     fixed = TRUE)
 })
 
@@ -233,14 +233,14 @@ test_that("two sessions that extend a checkpoint at the same time keep each othe
 test_that("without a valid manifest run files identify a different comparison", {
   dir <- local_checkpoint()
   unlink(file.path(dir, manifest))
-  expect_match(said(compare(dir, seed = 2), dir), "is of another run (`seed`: ", fixed = TRUE)
+  expect_match(said(compare(dir, seed = 2), dir), "holds another run (`seed`: ", fixed = TRUE)
   expect_false(file.exists(file.path(dir, manifest)))
   # Run files of this comparison are read.
   expect_identical(runs_done(again <- compare(dir)), 0L)
   expect_identical(timeless(again), timeless(alone))
   writeLines("manifest", file.path(dir, manifest))
-  expect_match(said(compare(dir, seed = 2), dir), "is cut short")
-  expect_warning(again <- compare(dir), "capalloc-manifest.txt: is cut short", class = "capalloc_warning_checkpoint")
+  expect_match(said(compare(dir, seed = 2), dir), "is truncated")
+  expect_warning(again <- compare(dir), "capalloc-manifest.txt: is truncated", class = "capalloc_warning_checkpoint")
   expect_identical(timeless(again), timeless(alone))
   expect_warning(compare(dir), NA)
 })
@@ -465,4 +465,8 @@ test_that("files that are very large or in another encoding count as damaged and
   expect_match(conditionMessage(w), paste0(basename(run_file(dir, 2)), ": is too large"), fixed = TRUE)
   expect_match(conditionMessage(w), paste0(basename(run_file(dir, 5)), ": is not text"), fixed = TRUE)
   expect_identical(timeless(again), timeless(alone))
+})
+
+test_that("the fields of a store are the formals of its constructor", {
+  expect_constructor(capalloc:::new_store)
 })

@@ -251,3 +251,8 @@ test_that("differences within the resolution of the loss count as zero", {
     expect_equal(of(c(1e-13, -1e-13, 2e-13)), of(c(0, 0, 0)), tolerance = 1e-14)
   }
 })
+
+test_that("the fields of settings and blocks are the formals of their constructors", {
+  expect_constructor(capalloc:::new_contrast_setting)
+  expect_constructor(capalloc:::new_contrast_block)
+})

@@ -260,3 +260,8 @@ test_that("differences print, and bad arguments are refused by class", {
   )
   expect_snapshot(writeLines(texts))
 })
+
+test_that("the fields of settings and pairs of profiles are the formals of their constructors", {
+  expect_constructor(capalloc:::new_difference_setting)
+  expect_constructor(capalloc:::new_profile_pair)
+})

@@ -152,7 +152,7 @@ test_that("a section that cannot be made states why", {
   # The same for a metric that no run has.
   one$runs$loss <- one$runs$excess_loss <- NA_real_
   text <- report_text(one, sections = c("ranks", "frontier", "losses"))
-  because("metric must have values. None of the 1 run has excess_loss.")
+  because("metric must have at least one finite value. None of the 1 run has a finite excess_loss.")
   because("object must have runs to draw.")
 })
 

@@ -98,3 +98,7 @@ test_that("undecided ranks are stored in columns and do not warn", {
   expect_lt(cmp$runs$rank_low, cmp$runs$rank_high)
   expect_identical(cmp$runs$total_capacity, attr(k, "total"))
 })
+
+test_that("the fields of a run are the formals of its constructor", {
+  expect_constructor(capalloc:::new_run)
+})

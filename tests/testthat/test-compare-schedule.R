@@ -49,10 +49,10 @@ test_that("chunks contain every run once, at most 50 each, and the last ones are
 
 test_that("a chunk contains each of its networks and tasks once", {
   work <- list(design = alone$runs[1:4], networks = nets, tasks = tasks, n_obs = 30, fitting = list(), store = NULL)
-  chunk <- capalloc:::new_chunk(work, 2:4)
+  chunk <- capalloc:::work_chunk(work, 2:4)
   expect_identical(chunk[c("networks", "tasks")], list(networks = nets["dense"], tasks = tasks["ar"]))
-  expect_length(capalloc:::new_chunk(work, 1:16)$networks, 2)
-  runs <- capalloc:::run_chunk(capalloc:::new_chunk(work, c(16L, 3L)))
+  expect_length(capalloc:::work_chunk(work, 1:16)$networks, 2)
+  runs <- capalloc:::run_chunk(capalloc:::work_chunk(work, c(16L, 3L)))
   expect_identical(vapply(runs, function(run) run$row$loss, 1), alone$runs$loss[c(16, 3)])
 })
 
@@ -209,4 +209,11 @@ test_that("the run in progress is found from the journal, or assumed to be the f
   expect_identical(under_way(c(4L, 6L)), c(4L, 6L))
   expect_identical(capalloc:::under_way(list(), 5:6), 5L)
   expect_identical(capalloc:::under_way(list(), integer()), integer())
+})
+
+test_that("the fields of work, chunks and the schedule are the formals of their constructors", {
+  expect_constructor(capalloc:::new_work)
+  expect_constructor(capalloc:::new_chunk)
+  expect_constructor(capalloc:::new_running)
+  expect_constructor(capalloc:::new_schedule)
 })

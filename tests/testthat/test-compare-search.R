@@ -196,9 +196,9 @@ test_that("overlapping ranges of capacity are tied, also through chains of overl
     expect_identical(ranks(low, high), slow_sizes(low, high))
   }
   # Equal losses: the larger median ranks first where the ranges overlap and it has fewer parameters.
-  scores <- data.frame(level = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(7, 9),
+  scores <- data.frame(loss_rank = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(7, 9),
     n_params = c(9, 8))
-  scores$size <- ranks(scores$total_low, scores$total_high)
+  scores$capacity_rank <- ranks(scores$total_low, scores$total_high)
   expect_identical(capalloc:::best_first(scores), 2:1)
   expect_identical(capalloc:::is_frontier(scores), c(FALSE, TRUE))
   # Ranges and undecided runs are shown.
@@ -293,7 +293,7 @@ test_that("data are evaluated on held-out rows, without which a search is refuse
   search <- searched(task = of, family = c("conv", "dense"), budget = 8, replicates = 2)
   dense <- search$candidates[search$candidates$candidate == "dense", ]
   expect_equal(dense$excess_loss, 0, tolerance = 1e-6)
-  expect_output(print(search), "its own is too good")
+  expect_output(print(search), "its own loss is too optimistic")
   trained <- task_series(datasets::sunspots[1:150], length = 6, test = 0)
   expect_error(searched(task = trained), class = "capalloc_error_value")
   classes <- task_data(Species ~ ., iris, test = 0.3, seed = 1)

@@ -60,3 +60,11 @@ test_that("networks that are no such stack are refused with the reason", {
     cat(bad(diffusion_limit(set_coef(conv, c(0, 0, 0))), "value"))
   })
 })
+
+test_that("moves, chains and their moments have the fields of their constructors", {
+  expect_constructor(capalloc:::new_move)
+  expect_constructor(capalloc:::new_chain)
+  expect_constructor(capalloc:::new_chain_limit)
+  expect_constructor(capalloc:::new_chain_moments)
+  expect_constructor(capalloc:::new_step_rates)
+})

@@ -182,3 +182,8 @@ test_that("bad arguments are refused", {
   })
   expect_silent(scaling_study(depths = 2:3, limit = Inf))
 })
+
+test_that("a study and its default chain have the fields of their constructors", {
+  expect_constructor(capalloc:::new_study)
+  expect_constructor(capalloc:::new_default_chain)
+})

@@ -180,3 +180,7 @@ test_that("results print, and bad arguments are refused by name", {
     cat(bad(shattering(net, x, bins = 0), "value"))
   })
 })
+
+test_that("pairs of rows have the fields of their constructor", {
+  expect_constructor(capalloc:::new_pairs)
+})

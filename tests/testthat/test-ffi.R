@@ -77,16 +77,16 @@ test_that("invalid activations, products and maxima are refused", {
   }
   fault("deep", "phi", from = integer(), text = "wrong number of inputs")
   fault("deep", "phi", from = 1:2, text = "wrong number of inputs")
-  fault("deep", "phi", shape = c(3L, 1L, 1L), text = "inputs with other channels")
-  fault("deep", "phi", from = 0L, text = "inputs with other channels")
+  fault("deep", "phi", shape = c(3L, 1L, 1L), text = "inputs with a different number of channels")
+  fault("deep", "phi", from = 0L, text = "inputs with a different number of channels")
   for (shape in list(c(2L, 2L, 2L), c(2L, 1L, 3L))) {
-    fault("grid_max", "phi", shape = shape, text = "inputs with other positions")
+    fault("grid_max", "phi", shape = shape, text = "inputs with different positions")
   }
   fault("lstm", "product", from = 1L, text = "wrong number of inputs")
   fault("lstm", "product", from = c(1L, 1L, 1L), text = "wrong number of inputs")
-  fault("gru", "product", from = c(0L, 0L), shape = c(2L, 1L, 4L), text = "inputs with other channels")
-  fault("gru", "product", shape = c(1L, 1L, 3L), text = "a loop over different positions")
-  fault("max", "max", shape = c(1L, 1L, 4L), text = "inputs with other channels")
+  fault("gru", "product", from = c(0L, 0L), shape = c(2L, 1L, 4L), text = "inputs with a different number of channels")
+  fault("gru", "product", shape = c(1L, 1L, 3L), text = "a loop with different numbers of positions")
+  fault("max", "max", shape = c(1L, 1L, 4L), text = "inputs with a different number of channels")
   for (i in 1:2) fault("max", "max", window = replace(capalloc:::new_window(2L), i, 0L), text = "a window")
   fault("max", "max", from = 1:2, text = "wrong number of inputs")
 })
@@ -100,7 +100,7 @@ test_that("activations and products of a loop cannot read later positions", {
         broken <- graph
         broken$ops[[at]]$from[[1L]] <- later
         if (later > length(graph$ops)) next
-        expect_error(call_core("ffi_reach", list(broken)), "an input that comes later",
+        expect_error(call_core("ffi_reach", list(broken)), "an input that is not an earlier operation",
           class = "capalloc_error_internal")
       }
     }
@@ -110,7 +110,8 @@ test_that("activations and products of a loop cannot read later positions", {
       for (pad in 0:-1) {
         broken <- graph
         broken$ops[[at]]$window[[8L]] <- pad
-        expect_error(call_core("ffi_reach", list(broken)), "reads its own future", class = "capalloc_error_internal")
+        expect_error(call_core("ffi_reach", list(broken)), "reads a value before it is computed",
+          class = "capalloc_error_internal")
       }
     }
   }
@@ -148,7 +149,7 @@ test_that("errors of the core are classed conditions with the text of the fault"
     graph$ops[[i]] <- utils::modifyList(graph$ops[[i]], list(...))
     graph
   }
-  expect_error(fault(op(3, from = 3L)), "operation 3 has an input that comes later",
+  expect_error(fault(op(3, from = 3L)), "operation 3 has an input that is not an earlier operation",
     class = "capalloc_error_internal")
   expect_error(fault(op(3, from = 9L)), "an input that does not exist",
     class = "capalloc_error_internal")
@@ -167,7 +168,7 @@ test_that("errors of the core are classed conditions with the text of the fault"
     expect_error(fault(op(1, window = window)), "a window", class = "capalloc_error_internal")
   }
   for (shared in list(NA, 1L, c(TRUE, TRUE), "TRUE", logical())) {
-    expect_error(fault(op(1, shared = shared)), "whether theta is shared",
+    expect_error(fault(op(1, shared = shared)), "the flag for shared theta",
       class = "capalloc_error_internal")
   }
   expect_error(fault(with(output = 4L)), "an output that does not exist",
@@ -190,10 +191,10 @@ test_that("a loop cannot read its own later positions", {
   window <- graph$ops[[memory]]$window
   expect_equal(window[[8L]], 1L)
   for (pad in 0:-1) {
-    expect_error(loop(window = replace(window, 8L, pad)), "a loop that reads its own future",
+    expect_error(loop(window = replace(window, 8L, pad)), "a loop that reads a value before it is computed",
       class = "capalloc_error_internal")
   }
-  expect_error(loop(loop = 0L), "an input that comes later", class = "capalloc_error_internal")
+  expect_error(loop(loop = 0L), "an input that is not an earlier operation", class = "capalloc_error_internal")
   graph$ops[[1L]]$loop <- -1L
   expect_error(call_core("ffi_reach", list(graph)), "a negative loop",
     class = "capalloc_error_internal")

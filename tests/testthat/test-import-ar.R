@@ -189,7 +189,7 @@ test_that("the truncation message states the weight that is lost", {
     lost <- sum(weights[-seq_len(length)])
     expect_match(said, paste("sum to", signif(lost, 2)), fixed = TRUE)
     fade <- max(1 / Mod(polyroot(c(1, coef(model)[c("ma1", "ma2")]))))
-    expect_match(said, paste("fade by", signif(fade, 4)), fixed = TRUE)
+    expect_match(said, paste("factor of", signif(fade, 4)), fixed = TRUE)
   }
   network <- quietly(as_network(model))
   expect_lte(sum(weights[-seq_len(length_of(network))]), 1e-8)
@@ -216,4 +216,9 @@ test_that("subclasses of Arima are imported like Arima", {
   model <- arima(lh, order = c(1, 0, 0))
   forecast <- structure(model, class = c("forecast_ARIMA", "ARIMA", "Arima"))
   expect_identical(as_network(forecast), as_network(model))
+})
+
+test_that("coefficients and innovations have the fields of their constructors", {
+  expect_constructor(capalloc:::new_arima)
+  expect_constructor(capalloc:::new_innovations)
 })

@@ -90,3 +90,7 @@ test_that("objects that cannot be imported are refused by class", {
   # The text of the error is that of task_data().
   expect_error(as_network(lm(mpg ~ wt, mtcars), input = input_sequence(2)), class = "capalloc_error_shape")
 })
+
+test_that("a dense layer has the fields of its constructor", {
+  expect_constructor(capalloc:::new_dense)
+})

@@ -241,3 +241,19 @@ test_that("functions of the weights require coefficients", {
     receptive_field("net")
   })
 })
+
+test_that("a network is convex if one linear layer has parameters, and no recurrence is anywhere in it", {
+  convex <- list(
+    input_vector(3) |> layer_dense(2, bias = TRUE),
+    input_sequence(6) |> layer_conv(2, 3) |> layer_last(),
+    input_sequence(6) |> layer_residual(\(x) layer_conv(x, 1, 3, padding = "same"))
+  )
+  other <- list(
+    input_vector(3) |> layer_dense(2) |> layer_dense(1),
+    input_vector(3) |> layer_dense(2) |> layer_activation("tanh"),
+    input_sequence(6) |> layer_recurrent(1),
+    input_sequence(6) |> layer_residual(\(x) layer_recurrent(x, 1, output = "sequence"))
+  )
+  for (network in convex) expect_true(capalloc:::is_convex(network))
+  for (network in other) expect_false(capalloc:::is_convex(network))
+})

@@ -157,7 +157,7 @@ test_that("pictures of ranks, critical differences and capacity differences equa
   # Warnings are stated in the caption.
   population <- compare_architectures(nets, tasks, replicates = 2)
   expect_warning(plot <- ggplot2::autoplot(population, type = "cd"), NA)
-  expect_match(plot$labels$caption, "replicates share no sample")
+  expect_match(plot$labels$caption, "replicates do not share a sample")
   bad(ggplot2::autoplot(cmp, type = "difference"), "value")
   bad(ggplot2::autoplot(cmp, type = "rank", metric = "accuracy"), "value")
 })

@@ -123,3 +123,8 @@ test_that("the critical-difference diagram matches its SVG snapshot", {
   skip_if(Sys.getenv("CAPALLOC_VDIFFR") == "", "CAPALLOC_VDIFFR is not set")
   vdiffr::expect_doppelganger("critical difference", ggplot2::autoplot(contrast_architectures(cmp, test = "friedman")))
 })
+
+test_that("the data of pictures have the fields of their constructors", {
+  expect_constructor(capalloc:::new_interval_picture)
+  expect_constructor(capalloc:::new_cd_picture)
+})

@@ -54,3 +54,7 @@ test_that("on grids tasks and channels have separate maps", {
   expect_identical(as.integer(tiles$panel), rep(1:2, each = 9))
   expect_equal(tiles$value, d$estimate)
 })
+
+test_that("the data of a picture have the fields of their constructor", {
+  expect_constructor(capalloc:::new_difference_picture)
+})

@@ -56,3 +56,7 @@ test_that("fields without capacity, and many layers, can be drawn", {
   field <- effective_receptive_field(set_coef(deep, rep(1, 160)))
   expect_equal(length(unique(layers(ggplot2::autoplot(field))[[1]]$ymin)), 60)
 })
+
+test_that("the data of a picture have the fields of their constructor", {
+  expect_constructor(capalloc:::new_field_picture)
+})

@@ -128,3 +128,7 @@ test_that("totals with different numbers of digits are not padded", {
   both <- c(big = capacity(big), pooled = capacity(pooled))
   expect_identical(levels(ggplot2::autoplot(both)$data$panel), c("big: total 24", "pooled: total 6"))
 })
+
+test_that("the data of a picture have the fields of their constructor", {
+  expect_constructor(capalloc:::new_profile_picture)
+})

@@ -46,8 +46,8 @@ test_that("a task without demand can be drawn, and the caption states it", {
   expect_true(all(is.na(idle$candidates$coverage)))
   # Capacity does not lower the loss, so the least capacity is best.
   expect_identical(idle$candidates$kernel, 2:3 + 0)
-  expect_match(ggplot2::autoplot(idle, type = "demand")$labels$caption, "demands none")
-  expect_true(any(grepl("demands none", drawn(plot(idle, type = "demand"))$texts)))
+  expect_match(ggplot2::autoplot(idle, type = "demand")$labels$caption, "demand is zero")
+  expect_true(any(grepl("demand is zero", drawn(plot(idle, type = "demand"))$texts)))
 })
 
 test_that("on a grid the map of the demand follows those of the candidates", {
@@ -92,4 +92,9 @@ test_that("pictures of searches match their SVG snapshots", {
   vdiffr::expect_doppelganger("search frontier", ggplot2::autoplot(search))
   vdiffr::expect_doppelganger("search demand", ggplot2::autoplot(search, type = "demand"))
   vdiffr::expect_doppelganger("search rank", ggplot2::autoplot(search, type = "rank"))
+})
+
+test_that("the data of pictures have the fields of their constructors", {
+  expect_constructor(capalloc:::new_frontier_picture)
+  expect_constructor(capalloc:::new_ranking_picture)
 })
