@@ -117,4 +117,7 @@ soft_clause <- function(x) sub(" $", ", ", soft_text(x))
 
 #' @rdname capacity_kernel
 #' @export
-tidy.ca_kernel <- function(x, ...) plain_frame(x)
+tidy.ca_kernel <- function(x, ...) {
+  check_dots(...)
+  plain_frame(x)
+}

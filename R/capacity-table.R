@@ -90,4 +90,7 @@ print.ca_table <- function(x, ...) {
 
 #' @rdname capacity_table
 #' @export
-tidy.ca_table <- function(x, ...) plain_frame(x)
+tidy.ca_table <- function(x, ...) {
+  check_dots(...)
+  plain_frame(x)
+}

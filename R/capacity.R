@@ -285,6 +285,7 @@ note_lines <- function(notes) {
 #' @rdname ca_capacity
 #' @export
 summary.ca_capacity <- function(object, ...) {
+  check_dots(...)
   out <- list(headline = capacity_headline(object), notes = capacity_notes(object), glance = glance(object))
   if (!is.null(object$lag) && any(!is.na(object$lag))) {
     octaves <- light_frame(group_sums(object$capacity, octave_of(object$lag)))

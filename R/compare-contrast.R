@@ -419,6 +419,7 @@ format.ca_contrast <- function(x, digits = 3, ...) {
 #' @rdname contrast_architectures
 #' @export
 glance.ca_contrast <- function(x, ...) {
+  check_dots(...)
   setting <- attr(x, "setting")
   global <- attr(x, "global")
   tasks <- attr(x, "tasks")
@@ -439,6 +440,7 @@ glance.ca_contrast <- function(x, ...) {
 #' @rdname contrast_architectures
 #' @export
 augment.ca_contrast <- function(x, ...) {
+  check_dots(...)
   setting <- attr(x, "setting")
   frames <- lapply(attr(x, "blocks"), function(block) {
     pairs <- contrast_pairs(colnames(block$table), setting$control)

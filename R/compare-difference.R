@@ -304,6 +304,7 @@ difference_rows <- function(profile, task, setting) {
 #' @param x,object A difference.
 #' @export
 glance.ca_difference <- function(x, ...) {
+  check_dots(...)
   setting <- attr(x, "setting")
   profiles <- attr(x, "profiles")
   two <- attr(x, "two")
@@ -322,6 +323,7 @@ glance.ca_difference <- function(x, ...) {
 #' @rdname capacity_difference
 #' @export
 summary.ca_difference <- function(object, ...) {
+  check_dots(...)
   setting <- attr(object, "setting")
   profiles <- attr(object, "profiles")
   tests <- stack_frames(lapply(profiles, function(profile) {
@@ -338,6 +340,7 @@ summary.ca_difference <- function(object, ...) {
 #' @rdname capacity_difference
 #' @export
 augment.ca_difference <- function(x, ...) {
+  check_dots(...)
   profiles <- attr(x, "profiles")
   stack_frames(Map(function(profile, task) {
     R <- nrow(profile$d)

@@ -62,6 +62,7 @@ metric_means <- function(metric) {
 #' @param object Ranks, from `rank_results()`.
 #' @export
 summary.ca_ranks <- function(object, ...) {
+  check_dots(...)
   per <- split(plain_frame(object), factor(object$network, unique(object$network)))
   light_frame(list(
     network = names(per), mean_rank = unname(vapply(per, function(rows) rows$mean_rank[[1L]], 0)),
@@ -78,6 +79,7 @@ first_ranked <- function(rows) {
 
 #' @export
 glance.ca_ranks <- function(x, ...) {
+  check_dots(...)
   light_frame(list(
     metric = x$metric[[1L]], direction = attr(x, "direction"), networks = length(attr(x, "networks")),
     tasks = length(attr(x, "tasks"))

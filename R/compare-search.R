@@ -400,7 +400,10 @@ NULL
 
 #' @rdname ca_search
 #' @export
-tidy.ca_search <- function(x, ...) x$candidates
+tidy.ca_search <- function(x, ...) {
+  check_dots(...)
+  x$candidates
+}
 
 #' @rdname ca_search
 #' @export
@@ -409,6 +412,7 @@ as.data.frame.ca_search <- function(x, ...) x$candidates
 #' @rdname ca_search
 #' @export
 glance.ca_search <- function(x, ...) {
+  check_dots(...)
   rows <- x$candidates
   runs <- glance(x$comparison)
   best <- rows[1L, ]
@@ -425,6 +429,7 @@ glance.ca_search <- function(x, ...) {
 #' @rdname ca_search
 #' @export
 augment.ca_search <- function(x, ...) {
+  check_dots(...)
   profiles <- mean_profiles(x$comparison)
   profiles$input <- rep_len(x$comparison$demand$input, nrow(profiles))
   profiles$demand <- rep_len(x$comparison$demand$demand, nrow(profiles))
@@ -438,6 +443,7 @@ augment.ca_search <- function(x, ...) {
 #' @rdname ca_search
 #' @export
 summary.ca_search <- function(object, ...) {
+  check_dots(...)
   rows <- object$candidates[object$candidates$frontier, , drop = FALSE]
   rows <- rows[order(rows$total_capacity, rows$rank), , drop = FALSE]
   columns <- c(

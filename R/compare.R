@@ -262,6 +262,7 @@ NULL
 #' @rdname ca_comparison
 #' @export
 summary.ca_comparison <- function(object, level = 0.95, ...) {
+  check_dots(...)
   level <- check_number(level, min = 0, max = 1, open = TRUE)
   pairs <- unique(object$runs[c("task", "network")])
   generic <- field_or(object, "generic_rank", integer())[pairs$network]
@@ -427,11 +428,15 @@ excess_table <- function(x) {
 
 #' @rdname ca_comparison
 #' @export
-tidy.ca_comparison <- function(x, ...) x$runs
+tidy.ca_comparison <- function(x, ...) {
+  check_dots(...)
+  x$runs
+}
 
 #' @rdname ca_comparison
 #' @export
 glance.ca_comparison <- function(x, ...) {
+  check_dots(...)
   failed <- !has_run(x$runs)
   light_frame(list(
     networks = length(x$networks), tasks = length(x$tasks), replicates = x$replicates,

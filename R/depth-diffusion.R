@@ -243,11 +243,17 @@ profile_moments <- function(kappa, at = seq_along(kappa)) {
 #' @param x A diffusion, from `diffusion_limit()`.
 #' @param ... Not used.
 #' @export
-glance.ca_diffusion <- function(x, ...) attr(x, "overall")
+glance.ca_diffusion <- function(x, ...) {
+  check_dots(...)
+  attr(x, "overall")
+}
 
 #' @rdname diffusion_limit
 #' @export
-tidy.ca_diffusion <- function(x, ...) plain_frame(x)
+tidy.ca_diffusion <- function(x, ...) {
+  check_dots(...)
+  plain_frame(x)
+}
 
 #' @rdname diffusion_limit
 #' @export

@@ -215,6 +215,7 @@ depth_law <- function(rows) {
 #' @param ... Not used.
 #' @export
 glance.ca_field <- function(x, ...) {
+  check_dots(...)
   rows <- plain_frame(x)
   grid <- !is.null(rows$dimension)
   parts <- if (grid) split(rows, factor(rows$dimension, levels = c("row", "column"))) else list(rows)
@@ -237,7 +238,10 @@ depth_exponent <- function(rows) {
 
 #' @rdname effective_receptive_field
 #' @export
-tidy.ca_field <- function(x, ...) plain_frame(x)
+tidy.ca_field <- function(x, ...) {
+  check_dots(...)
+  plain_frame(x)
+}
 
 #' @rdname effective_receptive_field
 #' @param n Number of rows to print.

@@ -298,6 +298,7 @@ print.ca_scaling_study <- function(x, ...) {
 #' @rdname scaling_study
 #' @export
 summary.ca_scaling_study <- function(object, ...) {
+  check_dots(...)
   rows <- plain_frame(object)
   first <- !duplicated(rows[c("exponent", "depth")])
   group <- cumsum(first)
@@ -314,8 +315,14 @@ summary.ca_scaling_study <- function(object, ...) {
 
 #' @rdname scaling_study
 #' @export
-glance.ca_scaling_study <- function(x, ...) attr(x, "slopes")
+glance.ca_scaling_study <- function(x, ...) {
+  check_dots(...)
+  attr(x, "slopes")
+}
 
 #' @rdname scaling_study
 #' @export
-tidy.ca_scaling_study <- function(x, ...) plain_frame(x)
+tidy.ca_scaling_study <- function(x, ...) {
+  check_dots(...)
+  plain_frame(x)
+}

@@ -241,11 +241,17 @@ half_distance <- function(distance, correlation) {
 #' @param x A result of `shattering()`.
 #' @param ... Not used.
 #' @export
-glance.ca_shattering <- function(x, ...) attr(x, "overall")
+glance.ca_shattering <- function(x, ...) {
+  check_dots(...)
+  attr(x, "overall")
+}
 
 #' @rdname shattering
 #' @export
-tidy.ca_shattering <- function(x, ...) plain_frame(x)
+tidy.ca_shattering <- function(x, ...) {
+  check_dots(...)
+  plain_frame(x)
+}
 
 #' @rdname shattering
 #' @param n Number of rows to print.

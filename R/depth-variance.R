@@ -129,6 +129,7 @@ trace_run <- function(widths, variance, activation, parameter) {
 #' @param ... Not used.
 #' @export
 glance.ca_variance_study <- function(x, ...) {
+  check_dots(...)
   parts <- split(plain_frame(x), x$scheme)
   ratio <- function(column, from_end) {
     vapply(parts, function(rows) {
@@ -142,7 +143,10 @@ glance.ca_variance_study <- function(x, ...) {
 
 #' @rdname variance_study
 #' @export
-tidy.ca_variance_study <- function(x, ...) plain_frame(x)
+tidy.ca_variance_study <- function(x, ...) {
+  check_dots(...)
+  plain_frame(x)
+}
 
 #' @rdname variance_study
 #' @export

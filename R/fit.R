@@ -392,7 +392,8 @@ warn_not_converged <- function(object) {
 #' Methods for fits
 #'
 #' @param object,x A fit, from [fit.ca_network()].
-#' @param newdata Inputs, as in [predict.ca_network()], or `NULL`.
+#' @param newdata,new_data Inputs, as in [predict.ca_network()], or `NULL`; both names are accepted. `augment()` of new
+#'   data has the columns `row`, `output` and `.fitted`.
 #' @param type For a task with classes `"response"` gives probabilities, `"link"` the outputs of the network
 #'   (logits), `"class"` a factor. Otherwise the first two are the same.
 #' @param ... Not used.
@@ -432,12 +433,16 @@ print.ca_fit <- function(x, ...) {
 #' @rdname ca_fit
 #' @importFrom stats fitted
 #' @export
-fitted.ca_fit <- function(object, ...) respond(object, fit_rows(object)$x)
+fitted.ca_fit <- function(object, ...) {
+  check_dots(...)
+  respond(object, fit_rows(object)$x)
+}
 
 #' @rdname ca_fit
 #' @importFrom stats residuals
 #' @export
 residuals.ca_fit <- function(object, ...) {
+  check_dots(...)
   fit_rows(object)$y - fitted(object)
 }
 
@@ -452,15 +457,23 @@ fit_rows <- function(object, call = rlang::caller_env()) {
 #' @rdname ca_fit
 #' @importFrom stats nobs
 #' @export
-nobs.ca_fit <- function(object, ...) object$nobs
+nobs.ca_fit <- function(object, ...) {
+  check_dots(...)
+  object$nobs
+}
 
 #' @rdname ca_fit
 #' @export
-coef.ca_fit <- function(object, ...) coef(object$network)
+coef.ca_fit <- function(object, ...) {
+  check_dots(...)
+  coef(object$network)
+}
 
 #' @rdname ca_fit
 #' @export
-predict.ca_fit <- function(object, newdata = NULL, type = c("response", "link", "class"), ...) {
+predict.ca_fit <- function(object, newdata = NULL, type = c("response", "link", "class"), ..., new_data = NULL) {
+  check_dots(...)
+  newdata <- one_newdata(newdata, new_data)
   type <- check_choice(type, c("response", "link", "class"))
   x <- if (is.null(newdata)) fit_rows(object)$x else {
     check_inputs(read_newdata(object$task, newdata), object$network$input, arg = "newdata")

@@ -259,15 +259,24 @@ layer_decoupling <- function(gates) {
 #' @rdname decoupling
 #' @param object,... A decoupling, from `decoupling()`; `...` is not used.
 #' @export
-glance.ca_decoupling <- function(x, ...) attr(x, "overall")
+glance.ca_decoupling <- function(x, ...) {
+  check_dots(...)
+  attr(x, "overall")
+}
 
 #' @rdname decoupling
 #' @export
-summary.ca_decoupling <- function(object, ...) attr(object, "overall")
+summary.ca_decoupling <- function(object, ...) {
+  check_dots(...)
+  attr(object, "overall")
+}
 
 #' @rdname decoupling
 #' @export
-tidy.ca_decoupling <- function(x, ...) plain_frame(x)
+tidy.ca_decoupling <- function(x, ...) {
+  check_dots(...)
+  plain_frame(x)
+}
 
 #' @rdname decoupling
 #' @param n Number of pairs to print.

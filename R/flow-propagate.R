@@ -403,6 +403,7 @@ print.ca_propagation <- function(x, n = 20, ...) {
 #' @rdname propagate_capacity
 #' @export
 glance.ca_propagation <- function(x, ...) {
+  check_dots(...)
   totals <- level_totals(x)
   last <- totals[nrow(totals), -1L, drop = FALSE]
   own <- function(column) if (is.null(totals[[column]])) NA_real_ else totals[[column]][[1L]]
@@ -415,7 +416,10 @@ glance.ca_propagation <- function(x, ...) {
 
 #' @rdname propagate_capacity
 #' @export
-tidy.ca_propagation <- function(x, ...) plain_frame(x)
+tidy.ca_propagation <- function(x, ...) {
+  check_dots(...)
+  plain_frame(x)
+}
 
 # By level the capacity of its units, and of the other parts.
 level_totals <- function(x) {

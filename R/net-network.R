@@ -256,6 +256,7 @@ set_coef <- function(network, values) {
 #' @importFrom stats coef
 #' @export
 coef.ca_network <- function(object, ...) {
+  check_dots(...)
   check_coefficients(object)
   stats::setNames(object$coef, coef_names(object))
 }
@@ -285,6 +286,7 @@ coef.ca_network <- function(object, ...) {
 #' plot(net)
 #' @export
 summary.ca_network <- function(object, ...) {
+  check_dots(...)
   rows <- network_rows(object)
   light_frame(list(
     layer = vapply(rows, function(row) row$name, ""),

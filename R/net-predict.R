@@ -45,6 +45,13 @@ match_columns <- function(x, labels, arg, call) {
   x[, at, drop = FALSE]
 }
 
+# Returns the new data that are given under one of two names: `newdata` of stats and broom, or `new_data` of tidymodels.
+one_newdata <- function(newdata, new_data, call = rlang::caller_env()) {
+  if (is.null(new_data)) return(newdata)
+  if (is.null(newdata)) return(new_data)
+  abort("Only one of {.arg newdata} and {.arg new_data} can be given.", "value", call = call)
+}
+
 # Returns the outputs of a network (N x m) for rows x (N x n), both in data units.
 network_outputs <- function(network, x) {
   units_out(.Call(ffi_predict, lower(network), network$coef, units_in(x, network$units)), network$units)
@@ -56,8 +63,8 @@ network_outputs <- function(network, x) {
 #' that was trained on a standardised task keeps the centre and scale of its inputs and outputs.
 #'
 #' @param object A network with coefficients, or a fit.
-#' @param newdata A numeric matrix or data frame with one row per observation and
-#'   one column per input coordinate, channel-fastest, then position; a vector is
+#' @param newdata,new_data New inputs, under either name: a numeric matrix or data frame with one row per observation
+#'   and one column per input coordinate, channel-fastest, then position; a vector is
 #'   one observation, and for a sequence so is a matrix of one window, positions x channels. If the inputs have names
 #'   and the columns have, too, they are matched by name. For a fit, `NULL` gives the fitted values; for one of a
 #'   formula, a data frame with the variables of the formula is read as by [stats::predict.lm()].
@@ -70,7 +77,13 @@ network_outputs <- function(network, x) {
 #' net <- input_sequence(4) |> layer_dense(1) |> set_coef(c(0, 0, 0, 1))
 #' predict(net, rbind(1:4, 5:8))
 #' @export
-predict.ca_network <- function(object, newdata, type = c("response", "link"), ...) {
+predict.ca_network <- function(object, newdata = NULL, type = c("response", "link"), ..., new_data = NULL) {
+  check_dots(...)
+  newdata <- one_newdata(newdata, new_data)
+  if (is.null(newdata)) {
+    abort(c("{.arg newdata} is missing.", i = "Give rows of inputs, with one column for each of
+      {input_size(object$input)} inputs."), "type")
+  }
   check_coefficients(object)
   type <- check_choice(type, c("response", "link"))
   x <- check_inputs(newdata, object$input, arg = "newdata")

@@ -121,6 +121,7 @@ spectrum_data <- function(object) {
 #' @rdname autoplot.ca_capacity
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_fit <- function(object, type = c("loss", "allocation"), ...) {
+  check_dots(...)
   type <- check_choice(type, c("loss", "allocation"))
   if (type == "allocation") return(allocation_ggplot(object))
   rows <- history_data(object)
@@ -150,6 +151,7 @@ history_data <- function(object) {
 #' @rdname autoplot.ca_capacity
 #' @export
 plot.ca_capacity <- function(x, type = c("profile", "spectrum"), ...) {
+  check_dots(...)
   type <- check_choice(type, c("profile", "spectrum"))
   if (type == "spectrum") {
     shown <- spectrum_data(x)
@@ -169,6 +171,7 @@ plot.ca_capacity <- function(x, type = c("profile", "spectrum"), ...) {
 #' @rdname autoplot.ca_capacity
 #' @export
 plot.ca_capacities <- function(x, ...) {
+  check_dots(...)
   if (is_grid_profile(x)) {
     heat_plot(grid_heat(x))
     return(invisible(x))
@@ -190,6 +193,7 @@ plot.ca_capacities <- function(x, ...) {
 #' @rdname autoplot.ca_capacity
 #' @export
 plot.ca_fit <- function(x, type = c("loss", "allocation"), ...) {
+  check_dots(...)
   type <- check_choice(type, c("loss", "allocation"))
   if (type == "allocation") {
     allocation_plot(x)

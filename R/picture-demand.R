@@ -13,6 +13,7 @@ NULL
 #' @rdname autoplot.ca_demand
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_demand <- function(object, ...) {
+  check_dots(...)
   if (!is.null(object$row)) return(heat_ggplot(demand_heat(object)))
   shown <- demand_data(object)
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$x, y = .data$demand)) +
@@ -25,6 +26,7 @@ autoplot.ca_demand <- function(object, ...) {
 #' @rdname autoplot.ca_demand
 #' @export
 plot.ca_demand <- function(x, ...) {
+  check_dots(...)
   if (!is.null(x$row)) {
     heat_plot(demand_heat(x))
   } else {

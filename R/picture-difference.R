@@ -37,6 +37,7 @@ autoplot.ca_difference <- function(object, ...) {
 #' @rdname autoplot.ca_difference
 #' @export
 plot.ca_difference <- function(x, ...) {
+  check_dots(...)
   if (is_grid_difference(x)) {
     heat_plot(difference_heat(x))
     return(invisible(x))

@@ -34,6 +34,7 @@ autoplot.ca_diffusion <- function(object, ...) {
 #' @rdname autoplot.ca_diffusion
 #' @export
 plot.ca_diffusion <- function(x, ...) {
+  check_dots(...)
   shown <- diffusion_picture(x)
   all <- rbind(shown$finite[c("lag", "capacity")], shown$limit[c("lag", "capacity")],
     shown$continuum[c("lag", "capacity")])

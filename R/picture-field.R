@@ -76,6 +76,7 @@ width_rows <- function(object) {
 #' @rdname autoplot.ca_field
 #' @export
 plot.ca_field <- function(x, type = c("region", "width"), ...) {
+  check_dots(...)
   type <- check_choice(type, c("region", "width"))
   shown <- field_picture(x)
   rows <- if (type == "width") width_rows(x) else shown$rows

@@ -18,22 +18,30 @@ NULL
 
 #' @rdname autoplot.ca_kernel
 #' @exportS3Method ggplot2::autoplot
-autoplot.ca_kernel <- function(object, ...) heat_ggplot(kernel_heat(object))
+autoplot.ca_kernel <- function(object, ...) {
+  check_dots(...)
+  heat_ggplot(kernel_heat(object))
+}
 
 #' @rdname autoplot.ca_kernel
 #' @export
 plot.ca_kernel <- function(x, ...) {
+  check_dots(...)
   heat_plot(kernel_heat(x))
   invisible(x)
 }
 
 #' @rdname autoplot.ca_kernel
 #' @exportS3Method ggplot2::autoplot
-autoplot.ca_table <- function(object, ...) heat_ggplot(table_heat(object))
+autoplot.ca_table <- function(object, ...) {
+  check_dots(...)
+  heat_ggplot(table_heat(object))
+}
 
 #' @rdname autoplot.ca_kernel
 #' @export
 plot.ca_table <- function(x, ...) {
+  check_dots(...)
   heat_plot(table_heat(x))
   invisible(x)
 }

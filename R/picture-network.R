@@ -23,6 +23,7 @@ diagram_data <- function(network) {
 #' @rdname summary.ca_network
 #' @export
 plot.ca_network <- function(x, ...) {
+  check_dots(...)
   shown <- diagram_data(x)
   boxes <- shown$boxes
   n <- nrow(boxes)

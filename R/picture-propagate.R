@@ -49,6 +49,7 @@ autoplot.ca_propagation <- function(object, ...) {
 #' @rdname autoplot.ca_propagation
 #' @export
 plot.ca_propagation <- function(x, ...) {
+  check_dots(...)
   if (attr(x, "input_kind") == "grid") {
     heat_plot(flow_heat(x))
     return(invisible(x))
@@ -154,6 +155,7 @@ autoplot.ca_decoupling <- function(object, ...) {
 #' @rdname autoplot.ca_propagation
 #' @export
 plot.ca_decoupling <- function(x, ...) {
+  check_dots(...)
   shown <- decoupling_picture(x)
   panels <- if (shown$curve) list(shown$rows) else split(shown$rows, shown$rows$panel)
   columns <- ceiling(sqrt(length(panels)))

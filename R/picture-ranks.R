@@ -36,6 +36,7 @@ autoplot.ca_ranks <- function(object, ...) {
 #' @rdname autoplot.ca_ranks
 #' @export
 plot.ca_ranks <- function(x, ...) {
+  check_dots(...)
   shown <- rank_data(x)
   rows <- shown$rows
   old <- graphics::par(mar = c(2, min(2 + 0.5 * max(nchar(levels(rows$y))), 12), 4, 1))

@@ -39,6 +39,7 @@ autoplot.ca_scaling_study <- function(object, type = c("spread", "survival", "de
 #' @rdname autoplot.ca_scaling_study
 #' @export
 plot.ca_scaling_study <- function(x, type = c("spread", "survival", "decoupling"), ...) {
+  check_dots(...)
   shown <- scaling_picture(x, check_choice(type, c("spread", "survival", "decoupling")))
   rows <- shown$rows
   legend_lines <- ceiling(nlevels(rows$name) / 2)
@@ -146,6 +147,7 @@ autoplot.ca_variance_study <- function(object, ...) {
 #' @rdname autoplot.ca_scaling_study
 #' @export
 plot.ca_variance_study <- function(x, ...) {
+  check_dots(...)
   shown <- variance_picture(x)
   old <- graphics::par(mfrow = c(1, 3), mar = c(4, 4, 2.5, 1), oma = c(2, 0, 2, 0))
   on.exit(graphics::par(old))

@@ -42,6 +42,7 @@ autoplot.ca_search <- function(object, type = c("frontier", "demand", "rank"), c
 #' @rdname autoplot.ca_search
 #' @export
 plot.ca_search <- function(x, type = c("frontier", "demand", "rank"), candidates = NULL, ...) {
+  check_dots(...)
   type <- check_choice(type, c("frontier", "demand", "rank"))
   switch(type,
     frontier = frontier_plot(frontier_data(x)),

@@ -38,6 +38,7 @@ autoplot.ca_shattering <- function(object, ...) {
 #' @rdname autoplot.ca_shattering
 #' @export
 plot.ca_shattering <- function(x, ...) {
+  check_dots(...)
   shown <- shattering_picture(x)
   panels <- split(shown$rows, shown$rows$network)
   columns <- ceiling(sqrt(length(panels)))

@@ -287,6 +287,7 @@ task_demand <- function(task) {
 #' @importFrom stats simulate
 #' @export
 simulate.ca_task <- function(object, nsim = 1, seed = NULL, ...) {
+  check_dots(...)
   nsim <- check_count(nsim)
   seed <- draw_seed(seed)
   draw <- if (is_data_task(object)) draw_rows else draw_gaussian

@@ -11,6 +11,7 @@ generics::glance
 #' @rdname ca_fit
 #' @export
 glance.ca_fit <- function(x, ...) {
+  check_dots(...)
   light_frame(list(
     n_params = length(x$network$coef), loss = x$loss, train_loss = x$train_loss,
     bayes_loss = x$bayes_loss, excess_loss = x$excess_loss, converged = x$converged,
@@ -23,6 +24,7 @@ glance.ca_fit <- function(x, ...) {
 #' @rdname ca_fit
 #' @export
 tidy.ca_fit <- function(x, ...) {
+  check_dots(...)
   rows <- network_rows(x$network)
   names <- vapply(rows, function(row) row$name, "")
   allocation <- read_allocation(x, "identity", ridge = 0, tol = NULL, data = NULL, layers = NULL, block = NULL)
@@ -37,6 +39,7 @@ tidy.ca_fit <- function(x, ...) {
 #' @rdname ca_capacity
 #' @export
 glance.ca_capacity <- function(x, ...) {
+  check_dots(...)
   evidence <- attr(x, "evidence")
   stationarity <- attr(x, "stationarity")
   light_frame(c(
@@ -57,6 +60,7 @@ rank_columns <- function(evidence) {
 #' @rdname ca_capacity
 #' @export
 augment.ca_capacity <- function(x, ...) {
+  check_dots(...)
   rows <- plain_frame(x)
   rows$.share <- rows$capacity / attr(x, "total")
   rows
@@ -64,10 +68,16 @@ augment.ca_capacity <- function(x, ...) {
 
 # For kernels and tables: the total and the evidence for the rank.
 #' @export
-glance.ca_kernel <- function(x, ...) glance_rank(x)
+glance.ca_kernel <- function(x, ...) {
+  check_dots(...)
+  glance_rank(x)
+}
 
 #' @export
-glance.ca_table <- function(x, ...) glance_rank(x)
+glance.ca_table <- function(x, ...) {
+  check_dots(...)
+  glance_rank(x)
+}
 
 glance_rank <- function(x) {
   light_frame(c(
@@ -79,6 +89,7 @@ glance_rank <- function(x) {
 #' @rdname summary.ca_network
 #' @export
 tidy.ca_network <- function(x, ...) {
+  check_dots(...)
   rows <- network_rows(x)
   names <- vapply(rows, function(row) row$name, "")
   estimate <- if (is.null(x$coef)) rep(NA_real_, n_params(x)) else unname(x$coef)
@@ -90,6 +101,7 @@ tidy.ca_network <- function(x, ...) {
 #' @rdname summary.ca_network
 #' @export
 glance.ca_network <- function(x, ...) {
+  check_dots(...)
   light_frame(list(
     n_params = as.integer(n_params(x)), layers = length(network_rows(x)), n_inputs = as.integer(input_size(x$input)),
     n_outputs = as.integer(output_size(x)), linear = is_linear(x)
@@ -99,18 +111,27 @@ glance.ca_network <- function(x, ...) {
 # One row for each network.
 #' @export
 glance.ca_capacities <- function(x, ...) {
+  check_dots(...)
   totals <- attr(x, "totals")
   light_frame(list(network = names(totals), total = unname(totals)))
 }
 
 #' @export
 glance.ca_demand <- function(x, ...) {
+  check_dots(...)
   light_frame(list(inputs = nrow(x), largest = max(x$demand), at = x$input[[which.max(x$demand)]]))
 }
 
 #' @rdname ca_fit
 #' @export
-augment.ca_fit <- function(x, ...) {
+augment.ca_fit <- function(x, newdata = NULL, ..., new_data = NULL) {
+  check_dots(...)
+  newdata <- one_newdata(newdata, new_data)
+  if (!is.null(newdata)) {
+    yhat <- stats::predict(x, newdata)
+    row <- rep(seq_len(nrow(yhat)), ncol(yhat))
+    return(light_frame(list(row = row, output = rep(output_names(x$task), each = nrow(yhat)), .fitted = c(yhat))))
+  }
   yhat <- fitted(x)
   left <- residuals(x)
   names <- output_names(x$task)
@@ -124,6 +145,7 @@ augment.ca_fit <- function(x, ...) {
 #' @rdname ca_comparison
 #' @export
 augment.ca_comparison <- function(x, ...) {
+  check_dots(...)
   rows <- plain_frame(x$runs)
   rows$efficiency <- run_efficiency(x)
   rows

@@ -43,3 +43,28 @@ test_that("a matrix of positions x channels is one window", {
   one <- set_coef(input_sequence(3) |> layer_dense(1), 1:3)
   expect_identical(predict(one, matrix(1:3)), matrix(14))
 })
+
+test_that("new data have either name, and other arguments are refused by every method", {
+  task <- task_data(mpg ~ wt + hp, mtcars, test = 0)
+  trained <- fit(input_vector(2) |> layer_dense(1, bias = TRUE), task)
+  new <- mtcars[1:3, c("wt", "hp")]
+  expect_identical(predict(trained, new_data = new), predict(trained, newdata = new))
+  expect_identical(predict(trained$network, new_data = new), predict(trained, new))
+  own <- augment(trained, new_data = new)
+  expect_named(own, c("row", "output", ".fitted"))
+  expect_identical(own, augment(trained, newdata = new))
+  expect_near(own$.fitted, unname(predict(lm(mpg ~ wt + hp, mtcars), new)), 1e-8)
+  bad(predict(trained, new, new_data = new), "value")
+  bad(predict(trained$network), "type")
+  allocation <- capacity(trained)
+  for (wrong in list(
+    quote(predict(trained, new, h = 3)), quote(predict(trained$network, new, interval = "confidence")),
+    quote(fitted(trained, new)), quote(residuals(trained, type = "pearson")), quote(nobs(trained, 1)),
+    quote(coef(trained, 1)), quote(augment(trained, data = new)), quote(glance(trained, conf.int = TRUE)),
+    quote(tidy(trained, exponentiate = TRUE)), quote(summary(allocation, digits = 3)), quote(glance(allocation, 1)),
+    quote(augment(allocation, new)), quote(simulate(task, 5, seed = 1, newdata = new)),
+    quote(plot(trained, main = "a"))
+  )) {
+    expect_error(eval(wrong), class = "capalloc_error_value", label = deparse(wrong))
+  }
+})
