@@ -288,7 +288,8 @@ summary.ca_capacity <- function(object, ...) {
   check_dots(...)
   out <- list(headline = capacity_headline(object), notes = capacity_notes(object), glance = glance(object))
   if (!is.null(object$lag) && any(!is.na(object$lag))) {
-    octaves <- light_frame(group_sums(object$capacity, octave_of(object$lag)))
+    inputs <- !is.na(object$position) # without the (Intercept)
+    octaves <- light_frame(group_sums(object$capacity[inputs], octave_of(object$lag[inputs])))
     octaves$share <- octaves$capacity / attr(object, "total")
     out$octaves <- octaves
   }

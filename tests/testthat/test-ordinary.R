@@ -460,10 +460,11 @@ test_that("pressure and temperature, calendars, Unix time, tiny columns and mm a
   kelvin <- 288 + 8 * rnorm(200)
   expect_least_squares(cbind(pressure, kelvin), (pressure - 101325) / 800 + (kelvin - 288) / 8 + rnorm(200) / 5)
   year <- 1900:2020
-  expect_least_squares(cbind(year, year^2), sin(year / 40) + rnorm(121) / 10)
-  expect_least_squares(cbind(year, year^2), 14 + 1e-4 * (year - 1950)^2 + rnorm(121) / 10)
+  expect_least_squares(cbind(year, square = year^2), sin(year / 40) + rnorm(121) / 10)
+  expect_least_squares(cbind(year, square = year^2), 14 + 1e-4 * (year - 1950)^2 + rnorm(121) / 10)
   time <- as.numeric(as.POSIXct("2024-03-01", tz = "UTC")) + 3600 * 0:199
-  expect_least_squares(cbind(time, sin(2 * pi * 0:199 / 24)), (0:199) / 50 + sin(2 * pi * 0:199 / 24) + rnorm(200) / 5)
+  wave <- sin(2 * pi * 0:199 / 24)
+  expect_least_squares(cbind(time, wave), (0:199) / 50 + wave + rnorm(200) / 5)
   tiny <- 1e-9 * rnorm(200)
   expect_least_squares(cbind(tiny, pressure), 1e9 * tiny + rnorm(200))
   huron <- stats::embed(304.8 * as.numeric(LakeHuron), 5)

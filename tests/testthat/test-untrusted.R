@@ -192,7 +192,7 @@ test_that("names of columns, levels and tasks, and cells of data, are treated as
       print(capacity(fit(input_vector(1) |> layer_dense(1, bias = TRUE), task, seed = 1)))
     })
     expect_match(said, text, fixed = TRUE)
-    expect_match(heard(task_series(table, length = 8)), text, fixed = TRUE)
+    expect_match(heard(task_series(table, length = 8, target = "none")), text, fixed = TRUE)
     for (bad in list(cells, gaps)) {
       expect_match(heard(task_data(bad[1], table$b)), text, fixed = TRUE)
       heard(task_data(b ~ ., bad))
