@@ -25,8 +25,8 @@ reflected_density <- function(x, x0, drift, sd, length = Inf) {
   pmax(out, 0) # rounding errors can be negative
 }
 
-# The stationary density, which does not depend on the start: uniform without drift, else exponential. `pull`: drift /
-# sd^2.
+# The stationary density, which does not depend on the start: uniform without drift, else exponential. `pull` is the
+# drift divided by the variance.
 settled_density <- function(x, pull, length) {
   if (pull == 0) return(rep(1 / length, length(x)))
   from <- if (pull > 0) length else 0

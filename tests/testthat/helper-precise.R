@@ -22,8 +22,8 @@ precise_basis <- function(columns) {
 # Returns the diagonal of the projector on an orthonormal basis.
 precise_leverages <- function(basis) Rmpfr::asNumeric(Reduce(`+`, lapply(basis, function(unit) unit^2)))
 
-# Returns the r leading left singular vectors by subspace iteration; each step reduces the error by the square of
-# s_(r+1) / s_r.
+# Returns the r leading left singular vectors by subspace iteration; each step reduces the error by the
+# factor (s_(r+1) / s_r)^2.
 precise_leading <- function(columns, r, steps = 2) {
   basis <- precise_basis(columns[seq_len(r)])
   for (step in seq_len(steps)) {

@@ -4,7 +4,7 @@ expect_constructor <- function(constructor) {
   fields <- formals(constructor)
   values <- lapply(fields, function(default) 1)
   testthat::expect_named(do.call(constructor, values), names(fields))
-  required <- names(fields)[vapply(fields, function(default) identical(default, quote(expr =)), NA)]
+  required <- names(fields)[vapply(fields, function(default) identical(default, substitute()), NA)]
   for (field in required) {
     testthat::expect_error(do.call(constructor, values[names(values) != field]), paste0("\"", field, "\" is missing"))
   }

@@ -38,7 +38,7 @@ count_crossings <- function(code) {
   with_counter <- function(x) {
     if (identical(x, quote(.Call))) return(counted)
     if (!is.call(x)) return(x)
-    as.call(lapply(as.list(x), \(part) if (identical(part, quote(expr =))) part else with_counter(part)))
+    as.call(lapply(as.list(x), \(part) if (identical(part, substitute())) part else with_counter(part)))
   }
   capalloc:::operation_table() # cached once per session
   namespace <- asNamespace("capalloc")
