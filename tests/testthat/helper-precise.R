@@ -23,7 +23,7 @@ precise_basis <- function(columns) {
 precise_leverages <- function(basis) Rmpfr::asNumeric(Reduce(`+`, lapply(basis, function(unit) unit^2)))
 
 # Returns the r leading left singular vectors by subspace iteration; each step reduces the error by the
-# factor (s_(r+1) / s_r)^2.
+# squared ratio of the singular values r + 1 and r.
 precise_leading <- function(columns, r, steps = 2) {
   basis <- precise_basis(columns[seq_len(r)])
   for (step in seq_len(steps)) {
