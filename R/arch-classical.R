@@ -38,13 +38,13 @@ classical_architectures <- function(length, budget = length, bias = FALSE,
   check_flag(bias)
   measure <- check_choice(measure, c("parameters", "capacity"))
   sizes <- if (measure == "parameters") {
-    lapply(architecture_candidates(length, budget), function(candidates) {
+    lapply(classical_candidates(length, budget), function(candidates) {
       counts <- vapply(candidates, n_params, 0)
       best <- which.min(abs(counts - budget))
       list(network = candidates[[best]], size = counts[[best]])
     })
   } else {
-    lapply(architecture_ladders(length), closest_capacity, budget)
+    lapply(classical_ladders(length), classical_closest_capacity, budget)
   }
   size <- vapply(sizes, function(x) x$size, 0)
   near <- abs(size - budget) <= 0.1 * budget
@@ -57,48 +57,49 @@ classical_architectures <- function(length, budget = length, bias = FALSE,
       i = "Try another {.arg budget}, or build these architectures by their functions, such as {.fn arch_dense}."
     ), "budget")
   }
-  lapply(sizes[near], function(x) if (bias) with_last_bias(x$network) else x$network)
+  lapply(sizes[near], function(x) if (bias) classical_with_last_bias(x$network) else x$network)
 }
 
 # ---- equal numbers of parameters -----------------------------------------------------------------
 
 # Returns for each architecture a list of networks with about `budget` parameters. Of two that are equally close to the
 # budget, the earlier is preferred.
-architecture_candidates <- function(n, budget) {
-  counted <- function(kernels, build, ...) list(build(closest_widths(kernels, budget, ...)))
+classical_candidates <- function(n, budget) {
+  counted <- function(kernels, build, ...) list(build(classical_closest_widths(kernels, budget, ...)))
   list(
     dense = list(arch_dense(n)),
-    conv = unlist(lapply(conv_choices(n), function(k) {
+    conv = unlist(lapply(classical_conv_choices(n), function(k) {
       counted(rep(k[["kernel"]], k[["depth"]]), \(w) arch_conv(n, w, k[["kernel"]], k[["depth"]]))
     }), recursive = FALSE),
-    dilated = counted(rep(2, dilated_depth(n)), \(w) arch_dilated(n, w)),
-    strided = counted(unlist(cut_kernels(n, 4, 4)), \(w) arch_strided(n, w)),
-    pooled = counted(unlist(cut_kernels(n, 3, 2)), \(w) arch_pooled(n, w)),
-    residual = residual_candidates(n, budget),
+    dilated = counted(rep(2, arch_dilated_depth(n)), \(w) arch_dilated(n, w)),
+    strided = counted(unlist(arch_strided_kernels(n, 4, 4)), \(w) arch_strided(n, w)),
+    pooled = counted(unlist(arch_strided_kernels(n, 3, 2)), \(w) arch_pooled(n, w)),
+    residual = classical_residual_candidates(n, budget),
     elman = lapply(seq_len(ceiling(sqrt(budget)) + 1), \(u) arch_recurrent(n, u, "elman")),
     diagonal = lapply(seq_len(ceiling(budget / 3) + 1), \(u) arch_recurrent(n, u, "diagonal")),
-    deep = lapply(around(budget / (n + 1)), \(w) arch_deep(n, w, depth = 1)),
-    low_rank = unlist(lapply(window_choices(n), function(k) {
-      lapply(around(budget / (k + n %/% k)), \(w) arch_low_rank(n, w, kernel = k))
+    deep = lapply(classical_around(budget / (n + 1)), \(w) arch_deep(n, w, depth = 1)),
+    low_rank = unlist(lapply(classical_window_choices(n), function(k) {
+      lapply(classical_around(budget / (k + n %/% k)), \(w) arch_low_rank(n, w, kernel = k))
     }), recursive = FALSE),
-    local = unlist(lapply(window_choices(n), function(k) {
-      lapply(around(budget / (n + n %/% k)), \(w) arch_local(n, w, kernel = k))
+    local = unlist(lapply(classical_window_choices(n), function(k) {
+      lapply(classical_around(budget / (n + n %/% k)), \(w) arch_local(n, w, kernel = k))
     }), recursive = FALSE),
-    hierarchical = lapply(window_choices(n), \(k) arch_hierarchical(n, hierarchical_width(n, k, budget), k)),
-    dilated_skip = counted(rep(2, dilated_depth(n)), \(w) arch_dilated(n, w, skip = TRUE), read_all = TRUE),
-    separable = separable_candidates(n, budget),
-    densenet = densenet_candidates(n, budget),
-    unet = unet_candidates(n, budget),
-    stacked = stacked_candidates(n, budget),
-    conv_recurrent = conv_recurrent_candidates(n, budget)
+    hierarchical = lapply(classical_window_choices(n), \(k) arch_hierarchical(n, classical_hierarchical_width(n, k,
+      budget), k)),
+    dilated_skip = counted(rep(2, arch_dilated_depth(n)), \(w) arch_dilated(n, w, skip = TRUE), read_all = TRUE),
+    separable = classical_separable_candidates(n, budget),
+    densenet = classical_densenet_candidates(n, budget),
+    unet = classical_unet_candidates(n, budget),
+    stacked = classical_stacked_candidates(n, budget),
+    conv_recurrent = classical_conv_recurrent_candidates(n, budget)
   )
 }
 
 # Returns the whole numbers next to x, at least 1, the nearest first.
-around <- function(x) unique(pmax(1, c(round(x), floor(x), ceiling(x))))
+classical_around <- function(x) unique(pmax(1, c(round(x), floor(x), ceiling(x))))
 
 # Returns kernels and depths of stacks of convolutions whose receptive field is shorter than n, the longest first.
-conv_choices <- function(n) {
+classical_conv_choices <- function(n) {
   choices <- expand.grid(kernel = c(3, 5, 8), depth = 2:3)
   memory <- (choices$kernel - 1) * choices$depth + 1
   choices <- choices[memory < n, , drop = FALSE]
@@ -108,7 +109,7 @@ conv_choices <- function(n) {
 
 # Returns at most `most` window lengths from 2 to n / 2, those near the square root of n first. Only divisors of n are
 # used where n has any in this range.
-window_choices <- function(n, most = 12) {
+classical_window_choices <- function(n, most = 12) {
   k <- 2:(n %/% 2L)
   if (any(n %% k == 0)) k <- k[n %% k == 0]
   k <- k[order(abs(log(k^2 / n)))]
@@ -117,7 +118,7 @@ window_choices <- function(n, most = 12) {
 
 # Returns the widths, w or w + 1 in each layer, for which the number of parameters of a chain of convolutions is closest
 # to the budget. The read-out has one output. It reads the last layer, or every layer where `read_all` is TRUE.
-closest_widths <- function(kernels, budget, read_all = FALSE) {
+classical_closest_widths <- function(kernels, budget, read_all = FALSE) {
   depth <- length(kernels)
   most <- ceiling(sqrt(budget / max(depth - 1, 1))) + 1
   wider <- if (depth <= 8L) as.matrix(expand.grid(rep(list(0:1), depth))) else 1 * lower.tri(diag(depth))
@@ -127,7 +128,7 @@ closest_widths <- function(kernels, budget, read_all = FALSE) {
   unname(widths[which.min(abs(counts - budget)), ])
 }
 
-residual_candidates <- function(n, budget) {
+classical_residual_candidates <- function(n, budget) {
   choices <- expand.grid(blocks = seq_len(ceiling(budget / 3)), filters = c(2, 1, 3, 4))
   counts <- choices$filters * 2 + choices$blocks * 3 * choices$filters^2
   choices <- choices[order(abs(counts - budget))[seq_len(min(4, nrow(choices)))], ]
@@ -135,12 +136,12 @@ residual_candidates <- function(n, budget) {
 }
 
 # Returns the network of the first row of `choices` whose count is closest to the budget, as a list of one.
-nearest_choice <- function(choices, counts, budget, build) {
+classical_nearest_choice <- function(choices, counts, budget, build) {
   list(do.call(build, unclass(choices[which.min(abs(counts - budget)), , drop = FALSE])))
 }
 
-hierarchical_width <- function(n, kernel, budget) {
-  kernels <- unlist(cut_kernels(n, kernel, kernel))
+classical_hierarchical_width <- function(n, kernel, budget) {
+  kernels <- unlist(arch_strided_kernels(n, kernel, kernel))
   taps <- Reduce(function(positions, k) (positions %/% k), kernels, n, accumulate = TRUE)[-1L] * kernels
   w <- seq_len(ceiling(budget / taps[[1L]]) + 1)
   counts <- w * taps[[1L]] + w^2 * sum(taps[-1L]) + w
@@ -149,47 +150,48 @@ hierarchical_width <- function(n, kernel, budget) {
 
 # Returns pairs of sizes that differ by at most `apart`, equal sizes first, combined with all further choices. The first
 # size runs from 1 to `most`.
-near_pairs <- function(name, most, apart, ...) {
+classical_near_pairs <- function(name, most, apart, ...) {
   pairs <- expand.grid(first = seq_len(most), more = order(abs(-apart:apart)) - apart - 1, ...)
   pairs$more <- pairs$first + pairs$more
   names(pairs)[1:2] <- paste0(name, 1:2)
   pairs[pairs[[2L]] >= 1, ]
 }
 
-separable_candidates <- function(n, budget) {
+classical_separable_candidates <- function(n, budget) {
   most <- ceiling(sqrt(budget)) + 1
-  choices <- near_pairs("w", most, 1, kernel = c(8, 5, 3))
+  choices <- classical_near_pairs("w", most, 1, kernel = c(8, 5, 3))
   choices <- choices[2 * (choices$kernel - 1) < n, ]
   counts <- with(choices, kernel + w1 + w1 * (kernel + w2) + w2)
-  nearest_choice(choices, counts, budget, \(w1, w2, kernel) arch_separable(n, c(w1, w2), kernel, depth = 2))
+  classical_nearest_choice(choices, counts, budget, \(w1, w2, kernel) arch_separable(n, c(w1, w2), kernel, depth = 2))
 }
 
-densenet_candidates <- function(n, budget) {
+classical_densenet_candidates <- function(n, budget) {
   choices <- expand.grid(depth = 2:8, filters = seq_len(ceiling(sqrt(budget / 3)) + 1), kernel = c(3, 5, 8))
   choices <- choices[choices$kernel <= n, ]
   counts <- with(choices, kernel * filters * depth * (1 + filters * (depth - 1) / 2) + 1 + depth * filters)
-  nearest_choice(choices, counts, budget, \(depth, filters, kernel) arch_densenet(n, filters, kernel, depth))
+  classical_nearest_choice(choices, counts, budget, \(depth, filters, kernel) arch_densenet(n, filters, kernel, depth))
 }
 
-unet_candidates <- function(n, budget) {
+classical_unet_candidates <- function(n, budget) {
   most <- min(4, ceiling(log2(n)) - 1)
   choices <- expand.grid(depth = seq_len(most), filters = seq_len(ceiling(sqrt(budget / 6)) + 1), kernel = 3:6)
   counts <- mapply(function(depth, w, kernel) {
     w * kernel + 3 * w^2 * sum(pmin(kernel, ceiling(n / 2^(seq_len(depth) - 1)))) + w
   }, choices$depth, choices$filters, choices$kernel)
-  nearest_choice(choices, counts, budget, \(depth, filters, kernel) arch_unet(n, filters, depth, kernel))
+  classical_nearest_choice(choices, counts, budget, \(depth, filters, kernel) arch_unet(n, filters, depth, kernel))
 }
 
-stacked_candidates <- function(n, budget) {
-  choices <- near_pairs("u", ceiling(sqrt(budget / 2)) + 1, 4)
+classical_stacked_candidates <- function(n, budget) {
+  choices <- classical_near_pairs("u", ceiling(sqrt(budget / 2)) + 1, 4)
   counts <- with(choices, u1 * (1 + u1) + u2 * (u1 + u2) + u2)
-  nearest_choice(choices, counts, budget, \(u1, u2) arch_recurrent(n, c(u1, u2), depth = 2))
+  classical_nearest_choice(choices, counts, budget, \(u1, u2) arch_recurrent(n, c(u1, u2), depth = 2))
 }
 
-conv_recurrent_candidates <- function(n, budget) {
+classical_conv_recurrent_candidates <- function(n, budget) {
   choices <- expand.grid(units = seq_len(ceiling(sqrt(budget)) + 1), filters = 2:4, kernel = c(4, 3, 2))
   counts <- with(choices, kernel * filters + units * (filters + units) + units)
-  nearest_choice(choices, counts, budget, \(units, filters, kernel) arch_conv_recurrent(n, filters, kernel, units))
+  classical_nearest_choice(choices, counts, budget, \(units, filters, kernel) arch_conv_recurrent(n, filters, kernel,
+    units))
 }
 
 # ---- equal total capacity ------------------------------------------------------------------------
@@ -197,12 +199,12 @@ conv_recurrent_candidates <- function(n, budget) {
 # Returns for each architecture one or more ladders, list(build, steps): networks build(1), .., build(steps) whose total
 # capacity does not decrease. Dense, deep, local and hierarchical networks with one output have one step, since their
 # capacity is the number of inputs at any size.
-architecture_ladders <- function(n) {
+classical_ladders <- function(n) {
   ladder <- function(build, steps) list(list(build = build, steps = max(1, floor(steps))))
-  widths <- function(kernels, build, useful = useful_widths(kernels)) {
-    ladder(\(s) build(pmin(rising_widths(s, length(useful)), useful)), 12 * length(useful))
+  widths <- function(kernels, build, useful = classical_useful_widths(kernels)) {
+    ladder(\(s) build(pmin(classical_rising_widths(s, length(useful)), useful)), 12 * length(useful))
   }
-  halves <- rep(2, dilated_depth(n))
+  halves <- rep(2, arch_dilated_depth(n))
   list(
     dense = ladder(\(s) arch_dense(n), 1),
     conv = c(
@@ -210,20 +212,20 @@ architecture_ladders <- function(n) {
       ladder(\(s) arch_conv(n, 1, s + 1, depth = 3), (n - 1) / 3)
     ),
     dilated = widths(halves, \(w) arch_dilated(n, w)),
-    strided = widths(unlist(cut_kernels(n, 4, 4)), \(w) arch_strided(n, w)),
-    pooled = widths(NULL, \(w) arch_pooled(n, w), rep(Inf, length(cut_kernels(n, 3, 2)))),
+    strided = widths(unlist(arch_strided_kernels(n, 4, 4)), \(w) arch_strided(n, w)),
+    pooled = widths(NULL, \(w) arch_pooled(n, w), rep(Inf, length(arch_strided_kernels(n, 3, 2)))),
     residual = ladder(\(s) arch_residual(n, 1, blocks = s), n / 2),
     elman = ladder(\(s) arch_recurrent(n, s, "elman"), n / 2),
     diagonal = ladder(\(s) arch_recurrent(n, s, "diagonal"), n / 2),
     deep = ladder(\(s) arch_deep(n, 1, depth = 1), 1),
-    low_rank = unlist(lapply(window_choices(n, 4), function(k) {
+    low_rank = unlist(lapply(classical_window_choices(n, 4), function(k) {
       ladder(\(s) arch_low_rank(n, s, kernel = k), min(k, n %/% k))
     }), recursive = FALSE),
-    local = ladder(\(s) arch_local(n, 1, kernel = window_choices(n)[[1L]]), 1),
-    hierarchical = unlist(lapply(c(2, window_choices(n, 3)), function(k) {
+    local = ladder(\(s) arch_local(n, 1, kernel = classical_window_choices(n)[[1L]]), 1),
+    hierarchical = unlist(lapply(c(2, classical_window_choices(n, 3)), function(k) {
       ladder(\(s) arch_hierarchical(n, 1, k), 1)
     }), recursive = FALSE),
-    dilated_skip = widths(halves, \(w) arch_dilated(n, w, skip = TRUE), 1 + useful_widths(halves)),
+    dilated_skip = widths(halves, \(w) arch_dilated(n, w, skip = TRUE), 1 + classical_useful_widths(halves)),
     separable = ladder(\(s) arch_separable(n, 2, kernel = s + 1, depth = 2), (n - 1) / 2),
     densenet = ladder(\(s) arch_densenet(n, 1, kernel = s + 1, depth = 4), n / 4),
     unet = ladder(\(s) arch_unet(n, 1, depth = 3, kernel = s + 1), n / 2),
@@ -233,30 +235,30 @@ architecture_ladders <- function(n) {
 }
 
 # Returns the widths of step s. Each step adds one to the width of one layer, in the order of the layers.
-rising_widths <- function(s, depth) 1 + (s - 1) %/% depth + (seq_len(depth) <= (s - 1) %% depth)
+classical_rising_widths <- function(s, depth) 1 + (s - 1) %/% depth + (seq_len(depth) <= (s - 1) %% depth)
 
 # Returns the widths above which the tensor-train ranks of a tree with one channel and one output do not increase.
-useful_widths <- function(kernels) {
+classical_useful_widths <- function(kernels) {
   inputs <- cumprod(kernels)
   pmin(inputs, prod(kernels) / inputs)
 }
 
 # Returns list(network, size, step) of the step, on any ladder, whose total capacity is closest to the budget. Of equal
 # ones, the earlier ladder and the smaller step are preferred.
-closest_capacity <- function(ladders, budget) {
-  found <- lapply(ladders, climb, budget)
+classical_closest_capacity <- function(ladders, budget) {
+  found <- lapply(ladders, classical_climb, budget)
   found[[which.min(vapply(found, function(x) abs(x$size - budget), 0))]]
 }
 
 # Searches one ladder by bisection and returns list(network, size, step). The capacity of step `low` is below the
 # budget. That of step `high` is not, or its network is too large, or the ladder has no such step. A ladder whose first
 # network is too large gives size -Inf.
-climb <- function(ladder, budget) {
+classical_climb <- function(ladder, budget) {
   best <- list(size = -Inf)
   look <- function(s) {
     network <- ladder$build(s)
     if (n_params(network) > max(1200, 4 * budget)) return(Inf)
-    size <- generic_capacity(network)
+    size <- classical_generic_capacity(network)
     closer <- abs(best$size - budget) - abs(size - budget)
     if (closer > 0 || (closer == 0 && s < best$step)) best <<- list(network = network, size = size, step = s)
     size
@@ -272,7 +274,7 @@ climb <- function(ladder, budget) {
 }
 
 # Returns the total capacity at random coefficients: the rank at the default tolerance, also where it is undecided.
-generic_capacity <- function(network) {
+classical_generic_capacity <- function(network) {
   k <- suppressMessages(
     suppressWarnings(capacity(initialise(network, seed = 1)), classes = "capalloc_warning_rank_gap"),
     classes = "capalloc_message_cost"
@@ -283,11 +285,11 @@ generic_capacity <- function(network) {
 # ---- either --------------------------------------------------------------------------------------
 
 # Returns the network with a bias in its read-out. In a sum of read-outs, only the last has a bias.
-with_last_bias <- function(net) {
+classical_with_last_bias <- function(net) {
   last <- net$layers[[length(net$layers)]]
   before <- new_network(net$input, net$layers[-length(net$layers)])
   if (last$kind != "parallel") return(layer_dense(before, last$params$weight[[1L]], bias = TRUE))
   inner <- last$blocks[[length(last$blocks)]]
-  last$blocks[[length(last$blocks)]] <- with_last_bias(new_network(net$input, inner))$layers
-  add_layer(before, last)
+  last$blocks[[length(last$blocks)]] <- classical_with_last_bias(new_network(net$input, inner))$layers
+  add_network_layer(before, last)
 }

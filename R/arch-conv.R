@@ -82,8 +82,8 @@
 #' @export
 arch_conv <- function(input, filters = 2, kernel = 5, depth = 2, outputs = 1, bias = FALSE) {
   net <- arch_input(input)
-  for (w in per_layer(filters, check_count(depth))) net <- layer_conv(net, check_filters(w), kernel)
-  read_newest(net, outputs, bias)
+  for (w in arch_per_layer(filters, check_count(depth))) net <- layer_conv(net, check_arch_filters(w), kernel)
+  arch_read_newest(net, outputs, bias)
 }
 
 #' @rdname arch_conv
@@ -92,24 +92,25 @@ arch_dilated <- function(input, filters = 2, outputs = 1, bias = FALSE, kernel =
                          growth = 2) {
   net <- arch_input(input)
   kernel <- check_count(kernel, min = 2L)
-  dilations <- check_count(growth)^(seq_len(check_dilated_depth(depth, min(extent_of(net)), kernel, growth)) - 1)
-  filters <- per_layer(filters, length(dilations))
-  if (check_flag(skip)) return(skip_sum(net, filters, kernel, dilations, outputs, bias))
+  dilations <- check_count(growth)^(seq_len(check_arch_dilated_depth(depth, min(window_extent_of(net)), kernel,
+    growth)) - 1)
+  filters <- arch_per_layer(filters, length(dilations))
+  if (check_flag(skip)) return(arch_skip_sum(net, filters, kernel, dilations, outputs, bias))
   for (l in seq_along(filters)) {
-    net <- layer_conv(net, check_filters(filters[[l]]), kernel, dilation = dilations[[l]])
+    net <- layer_conv(net, check_arch_filters(filters[[l]]), kernel, dilation = dilations[[l]])
   }
-  read_newest(net, outputs, bias)
+  arch_read_newest(net, outputs, bias)
 }
 
 #' @rdname arch_conv
 #' @export
 arch_separable <- function(input, filters = 4, kernel = 3, depth = 2, outputs = 1, bias = FALSE) {
   net <- arch_input(input)
-  for (w in per_layer(filters, check_count(depth))) {
+  for (w in arch_per_layer(filters, check_count(depth))) {
     channels <- output_shape(net)[[1L]]
-    net <- layer_conv(net, channels, kernel, groups = channels) |> layer_conv(check_filters(w), kernel = 1)
+    net <- layer_conv(net, channels, kernel, groups = channels) |> layer_conv(check_arch_filters(w), kernel = 1)
   }
-  read_newest(net, outputs, bias)
+  arch_read_newest(net, outputs, bias)
 }
 
 #' @rdname arch_conv
@@ -117,33 +118,33 @@ arch_separable <- function(input, filters = 4, kernel = 3, depth = 2, outputs = 
 arch_residual <- function(input, filters = 2, blocks = 4, kernel = 3, scale = 1, outputs = 1, bias = FALSE) {
   net <- arch_input(input) |> layer_conv(filters, kernel = 1)
   for (i in seq_len(check_count(blocks))) {
-    net <- layer_residual(net, \(x) layer_conv(x, filters, kernel, padding = keep_positions(x)), scale = scale)
+    net <- layer_residual(net, \(x) layer_conv(x, filters, kernel, padding = arch_keep_positions(x)), scale = scale)
   }
-  read_newest(net, outputs, bias)
+  arch_read_newest(net, outputs, bias)
 }
 
 #' @rdname arch_conv
 #' @export
 arch_densenet <- function(input, filters = 1, kernel = 3, depth = 4, outputs = 1, bias = FALSE) {
   net <- arch_input(input)
-  for (w in per_layer(filters, check_count(depth))) {
-    check_filters(w)
-    net <- layer_parallel(net, identity, \(x) layer_conv(x, w, kernel, padding = keep_positions(x)),
+  for (w in arch_per_layer(filters, check_count(depth))) {
+    check_arch_filters(w)
+    net <- layer_parallel(net, identity, \(x) layer_conv(x, w, kernel, padding = arch_keep_positions(x)),
       merge = "concat")
   }
-  read_newest(net, outputs, bias)
+  arch_read_newest(net, outputs, bias)
 }
 
-check_filters <- function(w, call = rlang::caller_env()) check_count(w, arg = "filters", call = call)
+check_arch_filters <- function(w, call = rlang::caller_env()) check_count(w, arg = "filters", call = call)
 
 # Returns the largest number L of layers with dilations 1, g, g^2, .. (at least 1) whose receptive field
 # 1 + (kernel - 1) (1 + g + .. + g^(L - 1)) fits into n positions.
-dilated_depth <- function(n, kernel = 2, growth = 2) {
+arch_dilated_depth <- function(n, kernel = 2, growth = 2) {
   max(1L, sum(1 + (kernel - 1) * cumsum(growth^(seq_len(n) - 1)) <= n))
 }
 
-check_dilated_depth <- function(depth, n, kernel, growth, call = rlang::caller_env()) {
-  most <- dilated_depth(n, kernel, growth)
+check_arch_dilated_depth <- function(depth, n, kernel, growth, call = rlang::caller_env()) {
+  most <- arch_dilated_depth(n, kernel, growth)
   if (is.null(depth)) return(most)
   depth <- check_count(depth, call = call)
   if (depth <= most) return(depth)
@@ -155,18 +156,18 @@ check_dilated_depth <- function(depth, n, kernel, growth, call = rlang::caller_e
 
 # Adds layers l, l + 1, .. of a stack in which every layer has a read-out of its newest position. A parallel layer sums
 # the read-out of layer l and the output of the remaining stack.
-skip_sum <- function(net, filters, kernel, dilations, outputs, bias, l = 1L, call = rlang::caller_env()) {
+arch_skip_sum <- function(net, filters, kernel, dilations, outputs, bias, l = 1L, call = rlang::caller_env()) {
   force(call)
-  if (output_kind(net) == "grid") {
+  if (shape_output_kind(net) == "grid") {
     abort(c(
       "{.arg skip} must be {.code FALSE} on a grid, which has no newest position.",
       x = "It is {.code TRUE}."
     ), "value", call = call)
   }
-  net <- layer_conv(net, check_filters(filters[[l]], call), kernel, dilation = dilations[[l]])
-  if (l == length(filters)) return(read_newest(net, outputs, bias, call))
+  net <- layer_conv(net, check_arch_filters(filters[[l]], call), kernel, dilation = dilations[[l]])
+  if (l == length(filters)) return(arch_read_newest(net, outputs, bias, call))
   layer_parallel(net,
-    \(x) read_newest(x, outputs, FALSE, call),
-    \(x) skip_sum(x, filters, kernel, dilations, outputs, bias, l + 1L, call)
+    \(x) arch_read_newest(x, outputs, FALSE, call),
+    \(x) arch_skip_sum(x, filters, kernel, dilations, outputs, bias, l + 1L, call)
   )
 }

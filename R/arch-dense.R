@@ -57,25 +57,25 @@
 #' arch_local(input_grid(8, 8), kernel = 4)
 #' @export
 arch_dense <- function(input, outputs = 1, bias = FALSE) {
-  arch_input(input, any_kind) |> read_out(outputs, bias)
+  arch_input(input, any_kind) |> arch_read_out(outputs, bias)
 }
 
 #' @rdname arch_dense
 #' @export
 arch_deep <- function(input, units = 2, depth = 2, outputs = 1, bias = FALSE) {
   net <- arch_input(input, any_kind)
-  for (w in per_layer(units, check_count(depth))) net <- layer_dense(net, check_count(w, arg = "units"))
-  read_out(net, outputs, bias)
+  for (w in arch_per_layer(units, check_count(depth))) net <- layer_dense(net, check_count(w, arg = "units"))
+  arch_read_out(net, outputs, bias)
 }
 
 #' @rdname arch_dense
 #' @export
 arch_low_rank <- function(input, filters = 2, kernel = 4, outputs = 1, bias = FALSE) {
-  arch_input(input) |> layer_conv(filters, kernel, stride = kernel) |> read_out(outputs, bias)
+  arch_input(input) |> layer_conv(filters, kernel, stride = kernel) |> arch_read_out(outputs, bias)
 }
 
 #' @rdname arch_dense
 #' @export
 arch_local <- function(input, filters = 1, kernel = 4, stride = kernel, outputs = 1, bias = FALSE) {
-  arch_input(input) |> layer_local(filters, kernel, stride = stride) |> read_out(outputs, bias)
+  arch_input(input) |> layer_local(filters, kernel, stride = stride) |> arch_read_out(outputs, bias)
 }

@@ -60,12 +60,12 @@
 arch_recurrent <- function(input, units = 4, cell = c("elman", "diagonal", "lstm", "gru"), outputs = 1, bias = FALSE,
                            depth = 1) {
   net <- arch_input(input, "sequence")
-  units <- per_layer(units, check_count(depth))
+  units <- arch_per_layer(units, check_count(depth))
   for (l in seq_along(units)) {
     net <- layer_recurrent(net, check_count(units[[l]], arg = "units"), cell = cell,
       output = if (l < length(units)) "sequence" else "last")
   }
-  read_out(net, outputs, bias)
+  arch_read_out(net, outputs, bias)
 }
 
 #' @rdname arch_recurrent
@@ -76,5 +76,5 @@ arch_conv_recurrent <- function(input, filters = 2, kernel = 4, units = 4,
   arch_input(input, "sequence") |>
     layer_conv(filters, kernel, stride = stride) |>
     layer_recurrent(units, cell = cell) |>
-    read_out(outputs, bias)
+    arch_read_out(outputs, bias)
 }

@@ -68,20 +68,20 @@
 #' @export
 arch_strided <- function(input, filters = 2, kernel = 4, outputs = 1, bias = FALSE) {
   net <- arch_input(input)
-  coarsen(net, filters, check_count(kernel, min = 2L), layer_conv) |> read_out(outputs, bias)
+  arch_strided_coarsen(net, filters, check_count(kernel, min = 2L), layer_conv) |> arch_read_out(outputs, bias)
 }
 
 #' @rdname arch_strided
 #' @export
 arch_pooled <- function(input, filters = 2, kernel = 3, outputs = 1, bias = FALSE) {
   net <- arch_input(input)
-  kernels <- cut_kernels(extent_of(net), check_count(kernel), 2)
-  filters <- per_layer(filters, length(kernels))
+  kernels <- arch_strided_kernels(window_extent_of(net), check_count(kernel), 2)
+  filters <- arch_per_layer(filters, length(kernels))
   for (l in seq_along(kernels)) {
-    net <- layer_conv(net, check_filters(filters[[l]]), kernels[[l]], padding = "same")
-    net <- layer_pool(net, pmin(2, extent_of(net)))
+    net <- layer_conv(net, check_arch_filters(filters[[l]]), kernels[[l]], padding = "same")
+    net <- layer_pool(net, pmin(2, window_extent_of(net)))
   }
-  read_out(net, outputs, bias)
+  arch_read_out(net, outputs, bias)
 }
 
 #' @rdname arch_strided
@@ -89,7 +89,7 @@ arch_pooled <- function(input, filters = 2, kernel = 3, outputs = 1, bias = FALS
 arch_hierarchical <- function(input, filters = 1, kernel = 2, shared = FALSE, outputs = 1, bias = FALSE) {
   net <- arch_input(input)
   layer <- if (check_flag(shared)) layer_conv else layer_local
-  coarsen(net, filters, check_count(kernel, min = 2L), layer) |> read_out(outputs, bias)
+  arch_strided_coarsen(net, filters, check_count(kernel, min = 2L), layer) |> arch_read_out(outputs, bias)
 }
 
 #' @rdname arch_strided
@@ -98,50 +98,51 @@ arch_unet <- function(input, filters = 2, depth = 2, kernel = 3, outputs = 1, bi
   net <- arch_input(input)
   depth <- check_count(depth)
   kernel <- check_count(kernel)
-  most <- ceiling(log2(max(extent_of(net))))
+  most <- ceiling(log2(max(window_extent_of(net))))
   if (depth > most) {
     abort(c(
       "{.arg depth} must be at most {most}, the number of times that the input can be halved.",
-      x = "It is {depth}, and the input is {describe_shape(output_shape(net), output_kind(net))}."
+      x = "It is {depth}, and the input is {describe_shape(output_shape(net), shape_output_kind(net))}."
     ), "shape")
   }
-  filters <- per_layer(filters, depth + 1L, "level")
-  for (w in filters) check_filters(w)
-  net |> conv_cut(filters[[1L]], kernel) |> unet_below(filters, kernel) |> read_newest(outputs, bias)
+  filters <- arch_per_layer(filters, depth + 1L, "level")
+  for (w in filters) check_arch_filters(w)
+  net |> arch_strided_cut(filters[[1L]], kernel) |> arch_unet_below(filters, kernel) |> arch_read_newest(outputs, bias)
 }
 
 # Adds the levels below the present one: a convolution to half the resolution, the levels below that, and upsampling.
 # The result is concatenated with the output of the present level and passed through a convolution.
-unet_below <- function(net, filters, kernel) {
+arch_unet_below <- function(net, filters, kernel) {
   if (length(filters) == 1L) return(net)
-  here <- extent_of(net)
+  here <- window_extent_of(net)
   net |>
     layer_parallel(
       identity,
-      \(x) x |> conv_cut(filters[[2L]], kernel, stride = pmin(2L, here)) |> unet_below(filters[-1L], kernel) |>
+      \(x) x |> arch_strided_cut(filters[[2L]], kernel, stride = pmin(2L, here)) |> arch_unet_below(filters[-1L],
+        kernel) |>
         layer_upsample(2, size = here),
       merge = "concat"
     ) |>
-    conv_cut(filters[[1L]], kernel)
+    arch_strided_cut(filters[[1L]], kernel)
 }
 
-conv_cut <- function(net, filters, kernel, stride = 1L) {
-  layer_conv(net, filters, pmin(kernel, extent_of(net)), stride = stride, padding = "same")
+arch_strided_cut <- function(net, filters, kernel, stride = 1L) {
+  layer_conv(net, filters, pmin(kernel, window_extent_of(net)), stride = stride, padding = "same")
 }
 
 # Adds layers of adjacent windows (stride = kernel) until one position is left.
-coarsen <- function(net, filters, kernel, layer, call = rlang::caller_env()) {
-  kernels <- cut_kernels(extent_of(net), kernel, kernel)
-  filters <- per_layer(filters, length(kernels), call = call)
+arch_strided_coarsen <- function(net, filters, kernel, layer, call = rlang::caller_env()) {
+  kernels <- arch_strided_kernels(window_extent_of(net), kernel, kernel)
+  filters <- arch_per_layer(filters, length(kernels), call = call)
   for (l in seq_along(kernels)) {
-    net <- layer(net, check_filters(filters[[l]], call), kernels[[l]], stride = kernels[[l]])
+    net <- layer(net, check_arch_filters(filters[[l]], call), kernels[[l]], stride = kernels[[l]])
   }
   net
 }
 
 # Returns a list with the kernels of the layers, at least one, that reduce an extent to one position when each divides
 # it by `stride`. Kernels are at most the remaining extent.
-cut_kernels <- function(extent, kernel, stride) {
+arch_strided_kernels <- function(extent, kernel, stride) {
   kernels <- list()
   while (length(kernels) == 0L || any(extent > 1)) {
     kernels <- c(kernels, list(pmin(kernel, extent)))

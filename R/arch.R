@@ -45,7 +45,7 @@ NULL
 arch_input <- function(input, kinds = c("sequence", "grid"), call = rlang::caller_env()) {
   if (is.numeric(input)) return(input_sequence(check_count(input, arg = "input", call = call)))
   check_network(input, arg = "input", call = call)
-  kind <- output_kind(input)
+  kind <- shape_output_kind(input)
   if (kind %in% kinds) return(input)
   kinds <- paste("a", kinds)
   abort(c(
@@ -57,19 +57,19 @@ arch_input <- function(input, kinds = c("sequence", "grid"), call = rlang::calle
 
 any_kind <- c("sequence", "grid", "vector")
 
-read_out <- function(net, outputs, bias, call = rlang::caller_env()) {
+arch_read_out <- function(net, outputs, bias, call = rlang::caller_env()) {
   layer_dense(net, check_count(outputs, arg = "outputs", call = call), bias = check_flag(bias, call = call))
 }
 
 # Adds a read-out of the newest position of a sequence, or of all positions of a grid.
-read_newest <- function(net, outputs, bias, call = rlang::caller_env()) {
+arch_read_newest <- function(net, outputs, bias, call = rlang::caller_env()) {
   force(call)
-  if (output_kind(net) == "sequence") net <- layer_last(net)
-  read_out(net, outputs, bias, call)
+  if (shape_output_kind(net) == "sequence") net <- layer_last(net)
+  arch_read_out(net, outputs, bias, call)
 }
 
 # Returns one number per layer. A single number applies to all layers.
-per_layer <- function(x, depth, what = "layer", arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+arch_per_layer <- function(x, depth, what = "layer", arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   x <- check_vector(x, arg = arg, call = call)
   if (!length(x) %in% c(1L, depth)) {
     abort(c(
@@ -82,4 +82,4 @@ per_layer <- function(x, depth, what = "layer", arg = rlang::caller_arg(x), call
 }
 
 # Returns the padding that keeps the number of positions. On a sequence it is causal.
-keep_positions <- function(net) if (output_kind(net) == "grid") "same" else "causal"
+arch_keep_positions <- function(net) if (shape_output_kind(net) == "grid") "same" else "causal"

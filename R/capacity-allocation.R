@@ -9,7 +9,7 @@
 #   metric       one of capacity_metrics
 #   root         root T of the metric (coordinates x coordinates), or NULL for the identity
 #   augmented    whether T has a row with the means of the inputs
-#   contrast     map of the outputs (m x m), or NULL, see output_contrast()
+#   contrast     map of the outputs (m x m), or NULL, see logits_contrast()
 #   ridge        ridge relative to the largest squared singular value, 0 for hard capacity and for ridge = "decay"
 #   lambda       weight decay of the fit for ridge = "decay", else 0
 #   decay        the constant added to the diagonal of J'J for ridge = "decay": lambda times the number of samples
@@ -45,12 +45,12 @@ read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = r
     ridge <- 0
   }
   ridge <- check_number(ridge, min = 0, arg = "ridge", call = call)
-  arrays <- parameter_arrays(network)
-  array <- kept_arrays(network, arrays$array, layers, call)
+  arrays <- allocation_arrays(network)
+  array <- allocation_kept_arrays(network, arrays$array, layers, call)
   n_kept <- sum(array > 0L)
-  samples <- if (!is_linear(network)) sample_inputs(x, network, data, call)
+  samples <- if (!is_linear(network)) allocation_sample_inputs(x, network, data, call)
   intercept <- has_constant(network)
-  m <- output_size(network)
+  m <- shape_output_size(network)
   n <- input_size(network$input) + intercept
   n_samples <- max(nrow(samples), 1) # the tangent of a linear network is the same at all samples
   n_rows <- m * n * n_samples
@@ -58,14 +58,15 @@ read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = r
   block <- if (!is.null(block)) {
     check_count(block, arg = "block", call = call)
   } else if (is.null(samples)) {
-    block_size(m, n, n_kept)
+    allocation_block_size(m, n, n_kept)
   } else {
-    block_size(m * n, nrow(samples), n_kept)
+    allocation_block_size(m * n, nrow(samples), n_kept)
   }
   allocation <- new_allocation(
-    network = network, graph = lower(network), x = x, data = data, units = network$units, metric = metric, root = NULL,
+    network = network, graph = lower_network(network), x = x, data = data, units = network$units, metric = metric,
+      root = NULL,
     augmented = if (is.null(samples)) has_bias(network) else !is_homogeneous(network),
-    contrast = output_contrast(network), ridge = ridge, lambda = decay, decay = decay * n_samples,
+    contrast = logits_contrast(network), ridge = ridge, lambda = decay, decay = decay * n_samples,
     tol = check_number(tol, min = 0, arg = "tol", call = call), array = array, all_arrays = arrays$array,
     array_layer = arrays$layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows, intercept = intercept,
     samples = samples, block = block
@@ -76,7 +77,7 @@ read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = r
 
 # The inputs at which a nonlinear network is linearised, in its units (samples x inputs): rows from the user, or those
 # that the fit was trained on.
-sample_inputs <- function(x, network, data, call) {
+allocation_sample_inputs <- function(x, network, data, call) {
   if (is.null(data) && inherits(x, "ca_fit")) return(units_in(fit_rows(x, call)$x, network$units))
   if (is.null(data)) {
     abort(c(
@@ -92,7 +93,7 @@ sample_inputs <- function(x, network, data, call) {
       i = "Draw them from the task with {.code simulate(task, 1000)$x}."
     ), "type", call = call)
   }
-  units_in(some_inputs(data, network, call), network$units)
+  units_in(predict_some_inputs(data, network, call), network$units)
 }
 
 # Runs the core and decides the rank. question: "capacity", "kernel" or "table"; what: its own arguments, see the C
@@ -105,9 +106,9 @@ sample_inputs <- function(x, network, data, call) {
 #   evidence    record of new_rank_evidence()
 #   low         for trained networks `answer` for a projector of rank rank_low; absent where that is `answer` itself or
 #               want_low is FALSE
-allocate <- function(allocation, question, what, want_low = question == "capacity") {
+allocate_capacity <- function(allocation, question, what, want_low = question == "capacity") {
   own <- if (is.null(allocation$samples)) allocation$m else allocation$m * allocation$n
-  inform_cost(allocation$n_rows, allocation$n_kept, own * allocation$block)
+  inform_allocation_cost(allocation$n_rows, allocation$n_kept, own * allocation$block)
   setting <- list(
     array = allocation$array, left_out = NULL, x = allocation$samples, rows = allocation$root,
     contrast = allocation$contrast, tol = allocation$tol, ridge = allocation$ridge,
@@ -129,14 +130,14 @@ allocate <- function(allocation, question, what, want_low = question == "capacit
   settled <- settle_rank(core, allocation, ask, want_low)
   core$evidence <- settled$evidence
   core$low <- settled$low
-  if (!soft(allocation)) warn_rank_gap(core$evidence)
+  if (!rank_soft(allocation)) warn_rank_gap(core$evidence)
   core
 }
 
 # The arrays of parameters in the order of theta, which is depth first. Returns a list: `array`, the number of the array
 # of each parameter, and `layer`, the number of the layer of each array.
-parameter_arrays <- function(network) {
-  sizes <- array_sizes(network$layers)
+allocation_arrays <- function(network) {
+  sizes <- allocation_array_sizes(network$layers)
   of_layer <- lengths(sizes)
   list(
     array = rep(seq_len(sum(of_layer)), as.numeric(unlist(sizes))),
@@ -145,14 +146,14 @@ parameter_arrays <- function(network) {
 }
 
 # The numbers of parameters of the arrays of each layer: a list with one vector for each layer.
-array_sizes <- function(layers) {
+allocation_array_sizes <- function(layers) {
   unlist(lapply(layers, function(layer) {
-    c(list(vapply(layer$params, prod, 0)), unlist(lapply(layer$blocks, array_sizes), recursive = FALSE))
+    c(list(vapply(layer$params, prod, 0)), unlist(lapply(layer$blocks, allocation_array_sizes), recursive = FALSE))
   }), recursive = FALSE)
 }
 
 # `array` with 0 for the parameters of layers that `layers` does not name.
-kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
+allocation_kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
   if (is.null(layers)) return(array)
   rows <- network_rows(network)
   names <- vapply(rows, function(row) row$name, "")
@@ -177,13 +178,13 @@ kept_arrays <- function(network, array, layers, call = rlang::caller_env()) {
 
 # The number of coordinates (m rows of J each) in a block. QR of [triangle; block] costs 1 + p / rows times as much as
 # QR in one piece, so a block has 6 p rows where these take at most 64 MB, else fewer, but at least p and at least 512.
-block_size <- function(m, n, p) {
+allocation_block_size <- function(m, n, p) {
   rows <- max(min(6 * p, block_entries / max(p, 1)), p, least_block_rows)
   as.integer(min(ceiling(rows / m), n))
 }
 
 # Informs about the operations and the memory of a long computation before it begins. `block`: rows in a block.
-inform_cost <- function(rows, p, block) {
+inform_allocation_cost <- function(rows, p, block) {
   flops <- 2 * rows * p^2 * (1 + p / block) + 2 * rows * p * min(rows, p)
   if (flops < 2e11) return(invisible())
   megabytes <- 8 * p * (2 * block + 6 * p) / 2^20

@@ -47,11 +47,11 @@ partition_fourier <- function(bands = NULL) {
     waves <- fourier_basis(n)
     frequency <- waves$cycles / n
     part <- if (is.null(bands)) {
-      factor(frequency, labels = format_each(sort(unique(frequency))))
+      factor(frequency, labels = partition_format_each(sort(unique(frequency))))
     } else {
-      band_parts(frequency, bands)
+      basis_band_parts(frequency, bands)
     }
-    over_channels(waves$Q, part, input)
+    basis_over_channels(waves$Q, part, input)
   })
 }
 
@@ -68,8 +68,8 @@ fourier_basis <- function(n) {
 }
 
 # The part of each frequency: the mean, a band, or "(rest)".
-band_parts <- function(frequency, bands) {
-  waves <- interval_parts(frequency[frequency > 0], bands, outside = "(rest)")
+basis_band_parts <- function(frequency, bands) {
+  waves <- partition_interval_parts(frequency[frequency > 0], bands, outside = "(rest)")
   factor(c(rep("mean", sum(frequency == 0)), as.character(waves)), levels = c("mean", levels(waves)))
 }
 
@@ -81,13 +81,13 @@ partition_haar <- function() {
     if (2^round(log2(n)) != n) {
       abort(c(
         "{.fn partition_haar} needs a sequence whose length is a power of two.",
-        x = "The input of the network is {describe_input(input)}."
+        x = "The input of the network is {describe_input_shape(input)}."
       ), "shape", call = NULL)
     }
     haar <- haar_basis(n)
     part <- factor(haar$scale, levels = sort(unique(haar$scale)))
     levels(part)[[1L]] <- "mean"
-    over_channels(haar$Q, part, input)
+    basis_over_channels(haar$Q, part, input)
   })
 }
 
@@ -117,14 +117,14 @@ partition_pca <- function(k) {
     }
     labels <- c(paste0("component ", seq_len(k)), if (k < n) "(rest)")
     part <- factor(labels[pmin(seq_len(n), k + 1L)], levels = labels)
-    new_cut(part, eigen(moments$sigma, symmetric = TRUE)$vectors)
+    new_partition_cut(part, eigen(moments$sigma, symmetric = TRUE)$vectors)
   })
 }
 
 #' @rdname partition_fourier
 #' @export
 partition_subspaces <- function(subspaces) {
-  check_named(subspaces, check_matrix_of)
+  check_named(subspaces, check_basis_matrix)
   taken <- intersect(names(subspaces), c("(rest)", "(Intercept)"))
   if (length(taken) > 0L) {
     abort(c("{.arg subspaces} must not have reserved names.", x = "{.val {taken}} {?names a part/name parts} that
@@ -132,7 +132,7 @@ partition_subspaces <- function(subspaces) {
   }
   call <- rlang::current_env()
   bases <- Map(function(x, name) span_basis(x, name, call), subspaces, names(subspaces))
-  check_orthogonal(bases)
+  check_basis_orthogonal(bases)
   new_partition("subspace", function(input, moments) {
     n <- input_size(input)
     if (nrow(bases[[1L]]) != n) {
@@ -145,12 +145,12 @@ partition_subspaces <- function(subspaces) {
   })
 }
 
-check_matrix_of <- function(x, arg, call) check_matrix(x, arg = arg, call = call)
+check_basis_matrix <- function(x, arg, call) check_matrix(x, arg = arg, call = call)
 
 # An orthonormal basis of the column space of x.
 span_basis <- function(x, name, call) {
   x <- as.matrix(x)
-  s <- svd_of(x, nv = 0L)
+  s <- metric_svd(x, nv = 0L)
   rank <- sum(s$d > 10 * max(dim(x)) * .Machine$double.eps * max(s$d, 0))
   if (rank == 0L) {
     abort(c("{.arg subspaces${name}} must not be zero.", x = "All its elements are."), "value", call = call)
@@ -158,7 +158,7 @@ span_basis <- function(x, name, call) {
   s$u[, seq_len(rank), drop = FALSE]
 }
 
-check_orthogonal <- function(bases, call = rlang::caller_env()) {
+check_basis_orthogonal <- function(bases, call = rlang::caller_env()) {
   sizes <- vapply(bases, nrow, 0L)
   if (length(unique(sizes)) > 1L) {
     abort(c(
@@ -169,7 +169,7 @@ check_orthogonal <- function(bases, call = rlang::caller_env()) {
   for (i in seq_along(bases)) {
     for (j in seq_len(i - 1L)) {
       # the cosine of the smallest angle; rounding errors of orthonormal vectors are far below 1e-8
-      cosine <- max(svd_of(crossprod(bases[[i]], bases[[j]]), 0L, 0L)$d)
+      cosine <- max(metric_svd(crossprod(bases[[i]], bases[[j]]), 0L, 0L)$d)
       if (cosine > 1e-8) {
         abort(c(
           "{.arg subspaces} must be orthogonal to each other.",
@@ -188,11 +188,11 @@ complete_basis <- function(bases, n) {
   rest <- if (ncol(own) < n) qr.Q(qr(own), complete = TRUE)[, (ncol(own) + 1L):n, drop = FALSE]
   labels <- c(names(bases), if (!is.null(rest)) "(rest)")
   sizes <- c(vapply(bases, ncol, 0L), if (!is.null(rest)) ncol(rest))
-  new_cut(factor(rep(labels, sizes), levels = labels), cbind(own, rest))
+  new_partition_cut(factor(rep(labels, sizes), levels = labels), cbind(own, rest))
 }
 
 # Extends a basis Q of positions to all channels. The channel varies fastest over coordinates.
-over_channels <- function(Q, part, input) {
+basis_over_channels <- function(Q, part, input) {
   channels <- input$shape[[1L]]
-  new_cut(rep(part, each = channels), Q %x% diag(channels))
+  new_partition_cut(rep(part, each = channels), Q %x% diag(channels))
 }

@@ -13,7 +13,7 @@ decay_of <- function(x, metric, data, call) {
     abort(c("{.arg ridge} can be {.val decay} only for a fit.", x = "{.arg x} is a network.", i = i), "decay",
       call = call)
   }
-  if (has_classes(x$task)) {
+  if (has_task_classes(x$task)) {
     abort(c(
       "{.arg ridge} can be {.val decay} only for fits by squared error.",
       x = "This fit minimises the cross-entropy.",

@@ -62,11 +62,11 @@ tidy.ca_capacity <- function(x, conf.int = FALSE, conf.level = 0.95, over = c("r
   rows$capacity_low <- attr(x, "capacity_low")
   if (!check_flag(conf.int)) return(rows)
   conf.level <- check_number(conf.level, min = 0, max = 1, open = TRUE)
-  over <- check_over(over)
+  over <- check_interval_over(over)
   times <- check_count(times, min = 2L)
-  source <- check_source(x, over)
-  block_length <- check_block_length(block_length, source$fit, over)
-  draws <- refit_capacities(source, over, times, block_length, draw_seed(seed))
+  source <- check_interval_source(x, over)
+  block_length <- check_interval_block_length(block_length, source$fit, over)
+  draws <- interval_refits(source, over, times, block_length, draw_seed(seed))
   # refits x rows
   rows$std.error <- apply(draws, 2L, stats::sd)
   rows$std.error[rows$std.error <= same_capacity] <- 0
@@ -81,7 +81,7 @@ refit_sources <- c("restarts", "samples", "rows")
 
 # `over` as one source, or "restarts" before one other source. The default of the argument, all three sources, stands
 # for "restarts".
-check_over <- function(over, call = rlang::caller_env()) {
+check_interval_over <- function(over, call = rlang::caller_env()) {
   if (identical(over, refit_sources)) return("restarts")
   if (length(over) <= 1L || !is.character(over) || !all(over %in% refit_sources)) {
     return(check_choice(over, refit_sources, arg = "over", call = call))
@@ -95,7 +95,7 @@ check_over <- function(over, call = rlang::caller_env()) {
 }
 
 # The source of the capacity x. An error where its fit cannot be trained again with `over` varied.
-check_source <- function(x, over, call = rlang::caller_env()) {
+check_interval_source <- function(x, over, call = rlang::caller_env()) {
   source <- attr(x, "source")
   if (is.null(source)) {
     abort(c(
@@ -131,8 +131,8 @@ check_source <- function(x, over, call = rlang::caller_env()) {
 }
 
 # The length of a block of rows: 1, except for the bootstrap of a series.
-check_block_length <- function(block_length, fit, over, call = rlang::caller_env()) {
-  if (!"rows" %in% over || !in_order_of_time(fit)) {
+check_interval_block_length <- function(block_length, fit, over, call = rlang::caller_env()) {
+  if (!"rows" %in% over || !interval_in_time_order(fit)) {
     if (is.null(block_length)) return(1L)
     abort(c(
       "{.arg block_length} can be given only for {.code over = \"rows\"} and a fit on all rows of a series.",
@@ -150,7 +150,7 @@ check_block_length <- function(block_length, fit, over, call = rlang::caller_env
 }
 
 # Whether a fit was trained on all rows of a series in order of time, except last ones that were set aside.
-in_order_of_time <- function(fit) {
+interval_in_time_order <- function(fit) {
   if (fit$task$kind != "series" || is.null(fit$rows)) return(FALSE)
   N <- nrow(fit$rows$x)
   N <= nrow(fit$task$data$x) && identical(fit$rows$x, fit$task$data$x[seq_len(N), , drop = FALSE])
@@ -159,12 +159,12 @@ in_order_of_time <- function(fit) {
 # ---- refits -------------------------------------------------------------------------------------------
 
 # The capacities of refits (refits x rows of the capacity). Refits that failed are left out.
-refit_capacities <- function(source, over, times, block_length, seed, call = rlang::caller_env()) {
+interval_refits <- function(source, over, times, block_length, seed, call = rlang::caller_env()) {
   seeds <- derive_seeds(seed, times)
   refits <- vector("list", times)
   with_progress(times, function(advance) {
     for (i in seq_len(times)) {
-      refits[[i]] <<- refit_once(source, over, block_length, seeds[[i]])
+      refits[[i]] <<- interval_refit_once(source, over, block_length, seeds[[i]])
       advance(1)
     }
   })
@@ -177,11 +177,11 @@ refit_capacities <- function(source, over, times, block_length, seed, call = rla
   }
   # refits of a fit that has not converged are not expected to converge
   unconverged <- if (source$fit$converged) sum(vapply(refits[!lost], function(one) !one$converged, NA)) else 0L
-  warn_refits(sum(lost), unconverged, times)
+  warn_interval_refits(sum(lost), unconverged, times)
   do.call(rbind, lapply(refits[!lost], function(one) one$capacity))
 }
 
-warn_refits <- function(lost, unconverged, times) {
+warn_interval_refits <- function(lost, unconverged, times) {
   if (lost + unconverged == 0L) return(invisible())
   warn(c(
     "Some of the {times} refits failed or did not converge.",
@@ -191,19 +191,19 @@ warn_refits <- function(lost, unconverged, times) {
 }
 
 # Trains the fit again once. Returns list(capacity, converged), or list(error) with the message of an error.
-refit_once <- function(source, over, block_length, seed) {
+interval_refit_once <- function(source, over, block_length, seed) {
   tryCatch(
     {
       seeds <- derive_seeds(seed, nrow(source$fit$runs) + 1L)
       sample <- if ("rows" %in% over) {
-        drawn_sample(source$fit, block_length, seeds[[1L]])
+        interval_drawn_sample(source$fit, block_length, seeds[[1L]])
       } else if ("samples" %in% over) {
-        fresh_sample(source$fit, seeds[[1L]])
+        interval_fresh_sample(source$fit, seeds[[1L]])
       } else {
-        same_sample(source$fit)
+        interval_same_sample(source$fit)
       }
       warm <- !"restarts" %in% over
-      again <- refit(source$fit, sample, if (warm) seeds[2L] else seeds[-1L], warm)
+      again <- interval_refit(source$fit, sample, if (warm) seeds[2L] else seeds[-1L], warm)
       asked <- quietly_warned(do.call(capacity, c(list(again), source$asked)))
       list(capacity = asked$capacity, converged = again$converged)
     },
@@ -213,14 +213,14 @@ refit_once <- function(source, over, block_length, seed) {
 
 # `fit` trained again on `sample` in the units of the sample, with a run for each seed. With `warm` the first run starts
 # at the coefficients of the fit, which are not re-expressed; otherwise all runs start from drawn coefficients.
-refit <- function(fit, sample, seeds, warm = TRUE) {
+interval_refit <- function(fit, sample, seeds, warm = TRUE) {
   network <- forget_training(fit$network)
   if (!warm) network["coef"] <- list(NULL)
-  sample <- sample_in_units(sample, network, fit$task, needs_rows(network, fit$task, fit$control))
+  sample <- fit_sample_in_units(sample, network, fit$task, needs_rows(network, fit$task, fit$control))
   network$units <- sample$units
-  runs <- train_on_sample(network, fit$task, sample, fit$method, fit$control, seeds)
-  best <- best_run(runs)
-  if (!is.finite(run_loss(best))) abort_diverged(network, best)
+  runs <- fit_on_sample(network, fit$task, sample, fit$method, fit$control, seeds)
+  best <- fit_best_run(runs)
+  if (!is.finite(start_run_loss(best))) abort_fit_diverged(network, best)
   network$coef <- best$coef
   network$output <- fit$network$output
   network$trained <- fit$network$trained
@@ -236,26 +236,26 @@ refit <- function(fit, sample, seeds, warm = TRUE) {
 }
 
 # The sample that a fit was trained on.
-same_sample <- function(fit) new_sample(fit$rows, fit$validation, fit$moments, fit$nobs)
+interval_same_sample <- function(fit) new_fit_sample(fit$rows, fit$validation, fit$moments, fit$nobs)
 
 # Another sample of a synthetic task with as many rows, and as many set aside.
-fresh_sample <- function(fit, seed) {
+interval_fresh_sample <- function(fit, seed) {
   N <- nrow(fit$rows$x)
   aside <- max(nrow(fit$validation$x), 0L)
   drawn <- simulate(fit$task, N + aside, seed = seed)[c("x", "y")]
   part <- function(at) lapply(drawn, function(z) z[at, , drop = FALSE])
-  sample_of_rows(part(seq_len(N)), if (aside > 0L) part(N + seq_len(aside)))
+  fit_sample_of_rows(part(seq_len(N)), if (aside > 0L) part(N + seq_len(aside)))
 }
 
 # A bootstrap sample of the training rows. Rows set aside remain as they are.
-drawn_sample <- function(fit, block_length, seed) {
-  at <- with_seed(seed, draw_blocks(nrow(fit$rows$x), block_length))
-  sample_of_rows(lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
+interval_drawn_sample <- function(fit, block_length, seed) {
+  at <- with_seed(seed, interval_draw_blocks(nrow(fit$rows$x), block_length))
+  fit_sample_of_rows(lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
 }
 
 # Row numbers (length N) of a moving-block bootstrap. Each block begins at any row with equal probability such that it
 # ends within the N rows.
-draw_blocks <- function(N, length) {
+interval_draw_blocks <- function(N, length) {
   begins <- sample.int(N - length + 1L, ceiling(N / length), replace = TRUE)
   at <- rep(begins, each = length) + seq_len(length) - 1L
   at[seq_len(N)]

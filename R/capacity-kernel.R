@@ -33,16 +33,16 @@ capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "standardis
                             tol = NULL, data = NULL, layers = NULL, block = NULL) {
   allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
   rows <- input_frame(allocation$network$input, allocation$intercept)
-  at <- shown_inputs(inputs, rows)
-  core <- allocate(allocation, "kernel", at)
+  at <- kernel_shown_inputs(inputs, rows)
+  core <- allocate_capacity(allocation, "kernel", at)
   rows <- as.list(rows)
   first <- lapply(rows, function(column) rep(column[at], times = length(at)))
   second <- lapply(rows, function(column) rep(column[at], each = length(at)))
   names(first) <- paste0(names(rows), "1")
   names(second) <- paste0(names(rows), "2")
   new_frame(c(first, second, list(kernel = c(core$answer))), "ca_kernel",
-    evidence = core$evidence, total = if (soft(allocation)) sum(core$parameters) else as.double(core$rank),
-    metric = allocation$metric, ridge = reported_ridge(allocation), decay = allocation$decay > 0, at = at,
+    evidence = core$evidence, total = if (rank_soft(allocation)) sum(core$parameters) else as.double(core$rank),
+    metric = allocation$metric, ridge = rank_reported_ridge(allocation), decay = allocation$decay > 0, at = at,
     n_inputs = allocation$n, n_outputs = allocation$m,
     input_kind = allocation$network$input$kind
   )
@@ -51,8 +51,8 @@ capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "standardis
 most_shown <- 400
 
 # The numbers of the coordinates to show, in increasing order. rows: the frame of all coordinates.
-shown_inputs <- function(inputs, rows, call = rlang::caller_env()) {
-  if (is.null(inputs)) return(thinned_inputs(rows))
+kernel_shown_inputs <- function(inputs, rows, call = rlang::caller_env()) {
+  if (is.null(inputs)) return(kernel_thinned_inputs(rows))
   n <- nrow(rows)
   at <- if (is.character(inputs)) match(inputs, rows$input) else inputs
   ok <- is.numeric(at) && length(at) > 0L && !anyNA(at) && all(at >= 1 & at <= n & at == floor(at))
@@ -68,13 +68,13 @@ shown_inputs <- function(inputs, rows, call = rlang::caller_env()) {
 
 # The numbers of all coordinates, or of at most `most_shown` evenly spaced inputs that end with the newest one. The
 # constant is always included.
-thinned_inputs <- function(rows) {
+kernel_thinned_inputs <- function(rows) {
   constant <- which(is.na(rows$position))
   n <- nrow(rows) - length(constant)
   if (n <= most_shown) return(seq_len(nrow(rows)))
   # a step that has a divisor in common with the number of channels or grid rows would skip some of them entirely
   step <- ceiling(n / most_shown)
-  while (!coprime(step, max(rows$channel, na.rm = TRUE) * max(rows$row, 1, na.rm = TRUE))) step <- step + 1
+  while (!kernel_coprime(step, max(rows$channel, na.rm = TRUE) * max(rows$row, 1, na.rm = TRUE))) step <- step + 1
   at <- rev(seq(n, 1, by = -step))
   cli::cli_inform(c(
     "Showing {length(at)} of {n} inputs, one in {step}.",
@@ -83,7 +83,7 @@ thinned_inputs <- function(rows) {
   as.integer(c(at, constant))
 }
 
-coprime <- function(a, b) {
+kernel_coprime <- function(a, b) {
   while (b > 0) {
     rest <- a %% b
     a <- b
@@ -104,16 +104,16 @@ as.matrix.ca_kernel <- function(x, ...) {
 #' @export
 print.ca_kernel <- function(x, ...) {
   n <- as.integer(round(sqrt(nrow(x))))
-  cat("<capacity kernel> of ", count_text(n, "input"),
-    if (n < attr(x, "n_inputs")) paste(" of", attr(x, "n_inputs")), ", ", soft_clause(x),
+  cat("<capacity kernel> of ", format_count(n, "input"),
+    if (n < attr(x, "n_inputs")) paste(" of", attr(x, "n_inputs")), ", ", kernel_soft_clause(x),
     attr(x, "metric"), " metric\n", sep = "")
   print(plain_frame(x)[seq_len(min(nrow(x), 6L)), c("input1", "input2", "kernel")], row.names = FALSE, digits = 4)
   if (nrow(x) > 6L) cat("  ... and ", nrow(x) - 6L, " more pairs\n", sep = "")
   invisible(x)
 }
 
-# soft_text() with a comma, as an item of a list.
-soft_clause <- function(x) sub(" $", ", ", soft_text(x))
+# capacity_soft_text() with a comma, as an item of a list.
+kernel_soft_clause <- function(x) sub(" $", ", ", capacity_soft_text(x))
 
 #' @rdname capacity_kernel
 #' @export

@@ -14,18 +14,18 @@
 #' @export
 linearise <- function(network, x) {
   network <- network_of(network)
-  x <- check_inputs(x, network$input)
+  x <- check_predict_inputs(x, network$input)
   if (nrow(x) != 1L) {
     abort(c("{.arg x} must be one input.", x = "It has {nrow(x)} rows."), "shape")
   }
-  W <- .Call(ffi_linearise, lower(network), network$coef, units_in(x, network$units))
-  W <- weights_out(W, network$units)
+  W <- .Call(ffi_linearise, lower_network(network), network$coef, units_in(x, network$units))
+  W <- units_weights_out(W, network$units)
   colnames(W) <- input_frame(network$input, intercept = TRUE)$input
   W
 }
 
 # The gradient dyhat / dx at one row of inputs (outputs x inputs).
-input_gradient <- function(graph, coef, row, call = rlang::caller_env()) {
+linearise_gradient <- function(graph, coef, row, call = rlang::caller_env()) {
   J <- .Call(ffi_linearise, graph, coef, row)[, seq_along(row), drop = FALSE]
-  check_overflow(J, "the gradient of an output", call)
+  check_range_overflow(J, "the gradient of an output", call)
 }

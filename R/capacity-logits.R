@@ -6,8 +6,8 @@
 #   "baseline"  K - 1 logits z against a first level whose logit is 0. The squared norm of the contrasts of the K logits
 #               (0, z) is z'(I - 11'/K) z, so the matrix is the symmetric root of I_(K-1) - 11'/K.
 #   "sigmoid"   one logit: NULL.
-output_contrast <- function(network) {
-  m <- output_size(network)
+logits_contrast <- function(network) {
+  m <- shape_output_size(network)
   output <- network$output
   if (is.null(output)) return(NULL)
   switch(output,
@@ -18,6 +18,6 @@ output_contrast <- function(network) {
 }
 
 # The rank of the matrix above: the number of independent contrasts.
-n_contrasts <- function(network) {
-  output_size(network) - identical(network$output, "softmax")
+n_logits_contrasts <- function(network) {
+  shape_output_size(network) - identical(network$output, "softmax")
 }

@@ -18,12 +18,12 @@ metric_root <- function(allocation, call = rlang::caller_env()) {
   if (allocation$metric == "standardised" && !is.null(allocation$units)) return(NULL)
   inputs <- metric_inputs(allocation, call)
   if (allocation$metric == "standardised") {
-    units <- standard_units(inputs, unit_groups(allocation$network$input))
+    units <- metric_standard_units(inputs, unit_groups(allocation$network$input))
     A <- diag(units$scale, length(units$scale))
     mean <- units$centre
   } else {
-    parts <- correlation_parts(inputs, allocation$augmented)
-    A <- correlation_root(parts)
+    parts <- metric_correlation(inputs, allocation$augmented)
+    A <- metric_correlation_root(parts)
     mean <- parts$mean
   }
   if (allocation$augmented) return(rbind(cbind(A, 0), c(mean, 1)))
@@ -39,7 +39,7 @@ new_metric_inputs <- function(rows = NULL, mean = NULL, sigma = NULL) list(rows 
 
 # The inputs whose moments the metric uses.
 metric_inputs <- function(allocation, call) {
-  if (!is.null(allocation$samples)) return(new_metric_inputs(check_squares(allocation$samples, "data", call)))
+  if (!is.null(allocation$samples)) return(new_metric_inputs(check_task_squares(allocation$samples, "data", call)))
   if (allocation$decay > 0) return(new_metric_inputs(units_in(fit_rows(allocation$x, call)$x, allocation$units)))
   data <- allocation$data
   if (is.null(data)) {
@@ -49,31 +49,31 @@ metric_inputs <- function(allocation, call) {
         i = "For a fit its own task is the default."
       ), "value", call = call)
     }
-    return(task_inputs(allocation$x$task, allocation$units))
+    return(metric_task_inputs(allocation$x$task, allocation$units))
   }
   if (inherits(data, "ca_task")) {
     check_pair_input(allocation$network, data, call)
-    return(task_inputs(data, allocation$units))
+    return(metric_task_inputs(data, allocation$units))
   }
-  rows <- some_inputs(data, allocation$network, call)
-  new_metric_inputs(units_in(check_squares(rows, "data", call), allocation$units))
+  rows <- predict_some_inputs(data, allocation$network, call)
+  new_metric_inputs(units_in(check_task_squares(rows, "data", call), allocation$units))
 }
 
 # The inputs of a task, in `units`.
-task_inputs <- function(task, units) {
+metric_task_inputs <- function(task, units) {
   if (is_data_task(task)) return(new_metric_inputs(units_in(task$data$x, units)))
   mean <- task$moments$mean_x
-  sigma <- centred_moments(task)$sigma
+  sigma <- task_centred_moments(task)$sigma
   if (is.null(units)) return(new_metric_inputs(mean = mean, sigma = sigma))
   new_metric_inputs(mean = (mean - units$centre_x) / units$scale_x, sigma = sigma / tcrossprod(units$scale_x))
 }
 
 # Centre and scale of each coordinate, common to the coordinates of a group: list(centre, scale). The scale of constants
 # is 1.
-standard_units <- function(inputs, group) {
+metric_standard_units <- function(inputs, group) {
   if (!is.null(inputs$rows)) return(column_units(inputs$rows, group))
-  centre <- group_means(inputs$mean, group)
-  spread <- sqrt(group_means(diag(inputs$sigma) + (inputs$mean - centre)^2, group))
+  centre <- units_group_means(inputs$mean, group)
+  spread <- sqrt(units_group_means(diag(inputs$sigma) + (inputs$mean - centre)^2, group))
   list(centre = centre, scale = ifelse(spread > 0, spread, 1))
 }
 
@@ -82,20 +82,20 @@ standard_units <- function(inputs, group) {
 #   sd       standard deviations, or root mean squares for uncentred moments
 #   values   eigenvalues of P
 #   vectors  eigenvectors of P, in columns
-new_correlation_parts <- function(mean, sd, values, vectors) {
+new_metric_correlation <- function(mean, sd, values, vectors) {
   list(mean = mean, sd = sd, values = values, vectors = vectors)
 }
 
 # The correlations of `inputs`, from centred or uncentred moments. For rows they are computed by QR of the centred and
 # scaled columns, whose squared singular values are the eigenvalues: M - mu mu' would lose digits by cancellation where
 # means are large.
-correlation_parts <- function(inputs, centred) {
+metric_correlation <- function(inputs, centred) {
   if (is.null(inputs$rows)) {
     sigma <- if (centred) inputs$sigma else inputs$sigma + tcrossprod(inputs$mean)
     sd <- sqrt(diag(sigma))
     inverse <- ifelse(sd > 0, 1 / sd, 0)
     e <- eigen(sigma * tcrossprod(inverse), symmetric = TRUE)
-    return(new_correlation_parts(inputs$mean, sd, clip_values(e$values), e$vectors))
+    return(new_metric_correlation(inputs$mean, sd, metric_clip_values(e$values), e$vectors))
   }
   x <- inputs$rows
   N <- nrow(x)
@@ -112,39 +112,39 @@ correlation_parts <- function(inputs, centred) {
   inverse <- ifelse(sd > 0, 1 / sd, 0)
   factor <- qr(x * rep(inverse / sqrt(N), each = N), LAPACK = TRUE)
   R <- qr.R(factor)[, order(factor$pivot), drop = FALSE]
-  e <- svd_of(R, nu = 0L, nv = ncol(R))
+  e <- metric_svd(R, nu = 0L, nv = ncol(R))
   values <- c(e$d^2, numeric(ncol(R) - length(e$d)))
-  new_correlation_parts(mean, sd, clip_values(values), e$v)
+  new_metric_correlation(mean, sd, metric_clip_values(values), e$v)
 }
 
 # Eigenvalues with those at the level of rounding error set to zero.
-clip_values <- function(values) {
+metric_clip_values <- function(values) {
   floor <- 10 * length(values) * .Machine$double.eps * max(values, 0)
   ifelse(values > floor, values, 0)
 }
 
 # A = P^(1/2) V^(1/2)
-correlation_root <- function(parts) {
+metric_correlation_root <- function(parts) {
   root <- parts$vectors %*% (sqrt(parts$values) * t(parts$vectors))
   root * rep(parts$sd, each = nrow(root))
 }
 
 # list(sigma): the matrix whose eigenvectors partition_pca() uses. It contains uncentred second moments in the identity
 # metric, where coordinates keep their units, and correlations in the other metrics.
-principal_moments <- function(allocation, call) {
-  if (allocation$metric == "identity") return(list(sigma = second_moments_of(allocation, call)))
-  parts <- correlation_parts(metric_inputs(allocation, call), allocation$augmented)
+metric_principal_moments <- function(allocation, call) {
+  if (allocation$metric == "identity") return(list(sigma = metric_second_moments(allocation, call)))
+  parts <- metric_correlation(metric_inputs(allocation, call), allocation$augmented)
   list(sigma = parts$vectors %*% (parts$values * t(parts$vectors)))
 }
 
 # The uncentred second moments of the inputs, in the units of the network.
-second_moments_of <- function(allocation, call) {
+metric_second_moments <- function(allocation, call) {
   if (inherits(allocation$x, "ca_fit") && is.null(allocation$data)) {
-    return(moments_in(allocation$x$task$moments, allocation$units)$sigma)
+    return(units_moments_in(allocation$x$task$moments, allocation$units)$sigma)
   }
   if (inherits(allocation$data, "ca_task")) {
     check_pair_input(allocation$network, allocation$data, call)
-    return(moments_in(allocation$data$moments, allocation$units)$sigma)
+    return(units_moments_in(allocation$data$moments, allocation$units)$sigma)
   }
   rows <- metric_inputs(allocation, call)$rows
   crossprod(rows) / nrow(rows)
@@ -152,7 +152,7 @@ second_moments_of <- function(allocation, call) {
 
 # svd() of a finite matrix. LAPACK's divide-and-conquer routine does not converge for some matrices. It then succeeds on
 # the transpose, since rounding errors differ.
-svd_of <- function(x, nu = min(dim(x)), nv = min(dim(x))) {
+metric_svd <- function(x, nu = min(dim(x)), nv = min(dim(x))) {
   tryCatch(svd(x, nu, nv), error = function(e) {
     s <- svd(t(x), nv, nu)
     list(d = s$d, u = s$v, v = s$u)

@@ -1,8 +1,8 @@
 # Partitions of the space of inputs and outputs:
 #   kind           name for print
-#   cut            function(input, moments) that returns a record of new_cut()
+#   cut            function(input, moments) that returns a record of new_partition_cut()
 #   needs          the kind of input that it requires, or NULL
-#   needs_moments  whether cut() uses `moments`, a list of principal_moments(); else it receives NULL
+#   needs_moments  whether cut() uses `moments`, a list of metric_principal_moments(); else it receives NULL
 new_partition <- function(kind, cut, needs = NULL, needs_moments = FALSE) {
   structure(list(kind = kind, cut = cut, needs = needs, needs_moments = needs_moments), class = "ca_partition")
 }
@@ -11,7 +11,7 @@ new_partition <- function(kind, cut, needs = NULL, needs_moments = FALSE) {
 #   part  a factor, the part of each coordinate or basis vector (not of the constant); NULL for outputs
 #   Q     an orthonormal basis of the input space (inputs x inputs); NULL for the coordinates themselves
 #   over  "inputs" or "outputs"
-new_cut <- function(part = NULL, Q = NULL, over = "inputs") list(part = part, Q = Q, over = over)
+new_partition_cut <- function(part = NULL, Q = NULL, over = "inputs") list(part = part, Q = Q, over = over)
 
 #' Partitions by inputs and outputs
 #'
@@ -42,15 +42,17 @@ new_cut <- function(part = NULL, Q = NULL, over = "inputs") list(part = part, Q 
 #' capacity(image, partition = partition_regions(c(0, 4, 8), columns = c(0, 4, 8)))
 #' @export
 partition_regions <- function(breaks, columns = NULL) {
-  breaks <- check_breaks(breaks)
-  if (is.null(columns)) return(coordinate_partition("regions", function(rows) interval_parts(rows$position, breaks)))
-  columns <- check_breaks(columns)
+  breaks <- check_partition_breaks(breaks)
+  if (is.null(columns)) return(coordinate_partition("regions", function(rows) partition_interval_parts(rows$position,
+    breaks)))
+  columns <- check_partition_breaks(columns)
   coordinate_partition("rows and columns", needs = "grid", function(rows) {
-    rectangle_parts(interval_parts(rows$row, breaks), interval_parts(rows$column, columns))
+    partition_rectangle_parts(partition_interval_parts(rows$row, breaks), partition_interval_parts(rows$column,
+      columns))
   })
 }
 
-check_breaks <- function(breaks, arg = rlang::caller_arg(breaks), call = rlang::caller_env()) {
+check_partition_breaks <- function(breaks, arg = rlang::caller_arg(breaks), call = rlang::caller_env()) {
   breaks <- check_vector(breaks, arg = arg, call = call)
   if (length(breaks) < 2L || is.unsorted(breaks, strictly = TRUE)) {
     abort(c(
@@ -62,8 +64,8 @@ check_breaks <- function(breaks, arg = rlang::caller_arg(breaks), call = rlang::
 }
 
 # A factor: the interval (b_i, b_(i+1)] of each value, or `outside` for values in none of them.
-interval_parts <- function(x, breaks, outside = "(other)") {
-  ends <- format_each(breaks)
+partition_interval_parts <- function(x, breaks, outside = "(other)") {
+  ends <- partition_format_each(breaks)
   part <- cut(x, breaks, paste0("(", ends[-length(ends)], ",", ends[-1L], "]"))
   if (!anyNA(part)) return(part)
   levels(part) <- c(levels(part), outside)
@@ -72,7 +74,7 @@ interval_parts <- function(x, breaks, outside = "(other)") {
 }
 
 # A factor: the rectangle of each coordinate. Coordinates outside in rows or columns are one part.
-rectangle_parts <- function(rows, columns) {
+partition_rectangle_parts <- function(rows, columns) {
   part <- interaction(rows, columns, sep = " x ", lex.order = TRUE)
   outside <- grepl("(other)", levels(part), fixed = TRUE)
   inside <- levels(part)[!outside]
@@ -80,21 +82,21 @@ rectangle_parts <- function(rows, columns) {
   factor(part, levels = c(inside, if (any(outside)) "(other)"))
 }
 
-format_each <- function(x) vapply(x, format, "", digits = 15)
+partition_format_each <- function(x) vapply(x, format, "", digits = 15)
 
 # A partition of coordinates. part: a function of input_frame() that returns a factor.
 coordinate_partition <- function(kind, part, needs = NULL) {
-  new_partition(kind, function(input, moments) new_cut(part(input_frame(input))), needs = needs)
+  new_partition(kind, function(input, moments) new_partition_cut(part(input_frame(input))), needs = needs)
 }
 
 #' @rdname partition_regions
 #' @export
 partition_octaves <- function() {
-  coordinate_partition("octaves", function(rows) octave_of(rows$lag), needs = "lag")
+  coordinate_partition("octaves", function(rows) partition_octave_of(rows$lag), needs = "lag")
 }
 
 # A factor: the octave of each lag, "1", "2", "3-4", "5-8", .. in increasing order.
-octave_of <- function(lag) {
+partition_octave_of <- function(lag) {
   octave <- ceiling(log2(lag))
   all <- seq(0, max(octave, na.rm = TRUE))
   from <- floor(2^(all - 1)) + 1
@@ -121,7 +123,7 @@ partition_channels <- function() {
 #' @rdname partition_regions
 #' @export
 partition_outputs <- function() {
-  new_partition("outputs", function(input, moments) new_cut(over = "outputs"))
+  new_partition("outputs", function(input, moments) new_partition_cut(over = "outputs"))
 }
 
 #' @export
@@ -143,22 +145,22 @@ check_partition <- function(partition, input, call = rlang::caller_env()) {
     needed <- if (partition$needs == "lag") "sequence, or inputs with lags," else partition$needs
     abort(c(
       "This partition needs a {needed} as input.",
-      x = "The input of the network is {describe_input(input)}."
+      x = "The input of the network is {describe_input_shape(input)}."
     ), "shape", call = call)
   }
   invisible()
 }
 
-# The record of new_cut() for the network of an allocation, NULL without a partition.
-cut_inputs <- function(partition, allocation, call = rlang::caller_env()) {
+# The record of new_partition_cut() for the network of an allocation, NULL without a partition.
+partition_cut_inputs <- function(partition, allocation, call = rlang::caller_env()) {
   if (is.null(partition)) return(NULL)
-  moments <- if (partition$needs_moments) principal_moments(allocation, call)
+  moments <- if (partition$needs_moments) metric_principal_moments(allocation, call)
   partition$cut(allocation$network$input, moments)
 }
 
 # The matrix that takes the rows of the tangent to the basis Q in the metric (basis vectors x coordinates, the constant
 # last), or NULL without a basis.
-turned_rows <- function(Q, allocation) {
+partition_turned_rows <- function(Q, allocation) {
   if (is.null(Q)) return(NULL)
   if (allocation$intercept) Q <- rbind(cbind(Q, 0), c(numeric(ncol(Q)), 1))
   if (is.null(allocation$root)) t(Q) else crossprod(Q, allocation$root)
@@ -166,13 +168,13 @@ turned_rows <- function(Q, allocation) {
 
 # Capacities by part, the (Intercept) last: list(part, capacity). kappa: capacities (outputs x coordinates or basis
 # vectors).
-part_sums <- function(kappa, cut, intercept) {
+partition_part_sums <- function(kappa, cut, intercept) {
   inputs <- seq_len(ncol(kappa) - intercept)
   if (identical(cut$over, "outputs")) {
     sums <- rowSums(kappa[, inputs, drop = FALSE])
     names <- paste0("y[", seq_along(sums), "]")
   } else {
-    sums <- group_sums(colSums(kappa)[inputs], cut$part)$capacity
+    sums <- partition_group_sums(colSums(kappa)[inputs], cut$part)$capacity
     names <- levels(cut$part)
   }
   if (intercept) {
@@ -183,7 +185,7 @@ part_sums <- function(kappa, cut, intercept) {
 }
 
 # Sums of values by the levels of a factor, list(part, capacity).
-group_sums <- function(values, part) {
+partition_group_sums <- function(values, part) {
   sums <- vapply(split(values, part), sum, 0, USE.NAMES = FALSE)
   list(part = factor(levels(part), levels = levels(part)), capacity = sums)
 }

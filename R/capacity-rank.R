@@ -46,10 +46,10 @@ rank_evidence <- function(core, tol) {
 # a projector of rank rank_low, or NULL where that is core$answer or want_low is FALSE.
 settle_rank <- function(core, allocation, ask, want_low = TRUE) {
   evidence <- rank_evidence(core, allocation$tol)
-  evidence$undecided <- !soft(allocation) && evidence$rank_low < evidence$rank_high
-  evidence$is_trained <- !soft(allocation) && !is.null(allocation$network$trained)
+  evidence$undecided <- !rank_soft(allocation) && evidence$rank_low < evidence$rank_high
+  evidence$is_trained <- !rank_soft(allocation) && !is.null(allocation$network$trained)
   evidence$is_imported <- isTRUE(allocation$network$imported)
-  if (soft(allocation) || !(evidence$is_trained || evidence$is_imported)) return(list(evidence = evidence))
+  if (rank_soft(allocation) || !(evidence$is_trained || evidence$is_imported)) return(list(evidence = evidence))
   rule <- trained_rank(core, allocation, ask)
   evidence$rank_trained <- rule$rank
   if (!evidence$is_trained) return(list(evidence = evidence))
@@ -76,7 +76,7 @@ trained_rank <- function(core, allocation, ask) {
   tol <- max(trained_tol, allocation$tol)
   s <- core$values
   if (core$rank == 0L) return(list(rank = 0L, tol = tol))
-  out <- left_out_columns(core$norm, allocation, tol)
+  out <- rank_left_out_columns(core$norm, allocation, tol)
   if (!any(out)) return(list(rank = sum(s > tol * s[[1L]]), tol = tol))
   again <- ask(list(tol = tol, left_out = out))
   list(rank = again$rank, tol = tol, core = again)
@@ -84,19 +84,19 @@ trained_rank <- function(core, allocation, ask) {
 
 # Whether the T-rule drops each column. Columns are those of parameters that are not left out; norm: their norms, 0 for
 # columns that the core has dropped, for which the result is FALSE.
-left_out_columns <- function(norm, allocation, tol) {
+rank_left_out_columns <- function(norm, allocation, tol) {
   array <- allocation$array[allocation$array > 0L]
   largest <- tapply(norm, array, max)[as.character(array)]
-  alive <- alive_arrays(norm, array, allocation, tol)
+  alive <- rank_alive_arrays(norm, array, allocation, tol)
   norm > 0 & !(norm > tol * largest & alive[as.character(array)])
 }
 
 # Whether the layer of each array is alive, named by the number of the array. A layer is alive when its activity exceeds
 # tol. The activity of a layer is the largest over its arrays b of |theta_b| |J_b| / |W|, with Frobenius norms in the
 # metric. It measures the share of the output's weights that the array can move, and does not change when layers are
-# rescaled inversely to each other. A layer with an array of direct_arrays() is alive whatever its activity: its
+# rescaled inversely to each other. A layer with an array of rank_direct_arrays() is alive whatever its activity: its
 # parameters are in no product that training could drive to zero.
-alive_arrays <- function(norm, array, allocation, tol) {
+rank_alive_arrays <- function(norm, array, allocation, tol) {
   theta <- allocation$network$coef[allocation$array > 0L]
   size <- function(v) {
     most <- max(abs(v))
@@ -105,15 +105,15 @@ alive_arrays <- function(norm, array, allocation, tol) {
   numbers <- sort(unique(array))
   # logarithms, since the product of the norms can overflow or underflow
   activity <- vapply(numbers, function(b) log(size(theta[array == b])) + log(size(norm[array == b])), 0) -
-    log(map_norm(allocation))
+    log(rank_map_norm(allocation))
   alive <- is.nan(activity) | activity > log(tol)
-  if (!all(alive)) alive <- alive | numbers %in% direct_arrays(allocation$graph, allocation$all_arrays)
+  if (!all(alive)) alive <- alive | numbers %in% rank_direct_arrays(allocation$graph, allocation$all_arrays)
   layer <- allocation$array_layer[numbers]
   stats::setNames(layer %in% layer[alive], numbers)
 }
 
 # The Frobenius norm |W| of the network in the metric, W its effective weights, or its tangent maps at all samples.
-map_norm <- function(allocation) {
+rank_map_norm <- function(allocation) {
   graph <- allocation$graph
   theta <- allocation$network$coef
   m <- allocation$m
@@ -133,9 +133,9 @@ map_norm <- function(allocation) {
 # The numbers of the arrays that no other parameter multiplies, neither between the input and the array nor between the
 # array and the output: for instance those of a single dense layer, or of a linear skip connection. In the lowered graph
 # linear operations with theta and products of two nodes multiply; a bias is added.
-direct_arrays <- function(graph, arrays) {
-  multiplies <- ops_are(graph$ops, "multiplies")
-  weighs <- multiplies & ops_are(graph$ops, "theta")
+rank_direct_arrays <- function(graph, arrays) {
+  multiplies <- operations_are(graph$ops, "multiplies")
+  weighs <- multiplies & operations_are(graph$ops, "theta")
   reads <- lapply(graph$ops, function(op) op$from)
   n <- length(reads)
   plain <- c(TRUE, logical(n)) # node i at i + 1: whether a path from the input has no multiplication
@@ -179,7 +179,7 @@ warn_rank_gap <- function(evidence) {
 }
 
 # Whether capacity is soft: directions have weights between 0 and 1, so that it does not depend on a rank.
-soft <- function(allocation) allocation$ridge > 0 || allocation$decay > 0
+rank_soft <- function(allocation) allocation$ridge > 0 || allocation$decay > 0
 
 # The ridge that results show: with ridge = "decay" the weight decay of the fit.
-reported_ridge <- function(allocation) if (allocation$decay > 0) allocation$lambda else allocation$ridge
+rank_reported_ridge <- function(allocation) if (allocation$decay > 0) allocation$lambda else allocation$ridge

@@ -17,7 +17,7 @@ stationarity_of <- function(allocation) {
   x <- allocation$x
   known <- function(number, ...) new_stationarity(as.double(number), ...)
   if (inherits(allocation$data, "ca_task")) {
-    bound <- if (is.null(trained)) default_bound(network) else trained$tol
+    bound <- if (is.null(trained)) stationarity_bound(network) else trained$tol
     number <- task_number(network, allocation$data)
     return(known(number, if (is.na(number)) NA else number <= bound, bound, "task"))
   }
@@ -28,7 +28,7 @@ stationarity_of <- function(allocation) {
 }
 
 # The default bound of the convergence number in fit().
-default_bound <- function(network) if (is_linear(network)) 1e-10 else 1e-6
+stationarity_bound <- function(network) if (is_linear(network)) 1e-10 else 1e-6
 
 # A line of text for print(), or NULL where the network is at a stationary point.
 stationarity_text <- function(stationarity) {

@@ -35,9 +35,9 @@ capacity_table <- function(x, groups = c("layer", "array", "parameter"),
                            layers = NULL, block = NULL) {
   allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
   if (identical(groups, c("layer", "array", "parameter"))) groups <- "layer"
-  group <- parameter_groups(allocation$network, groups)[allocation$array > 0L]
+  group <- table_parameter_groups(allocation$network, groups)[allocation$array > 0L]
   group <- factor(group, levels = unique(group))
-  core <- allocate(allocation, "table", as.integer(group))
+  core <- allocate_capacity(allocation, "table", as.integer(group))
   rows <- as.list(input_frame(allocation$network$input, allocation$intercept))
   first <- list(factor(rep(levels(group), each = allocation$n), levels = levels(group)))
   names(first) <- if (identical(groups, "layer")) "layer" else "group"
@@ -45,15 +45,15 @@ capacity_table <- function(x, groups = c("layer", "array", "parameter"),
   # without parameters there are no groups, but the core returns one
   values <- core$answer[seq_len(allocation$n * nlevels(group))]
   new_frame(c(first, columns, list(capacity = values)), "ca_table",
-    evidence = core$evidence, total = if (soft(allocation)) sum(core$answer) else as.double(core$rank),
-    metric = allocation$metric, ridge = reported_ridge(allocation), decay = allocation$decay > 0,
+    evidence = core$evidence, total = if (rank_soft(allocation)) sum(core$answer) else as.double(core$rank),
+    metric = allocation$metric, ridge = rank_reported_ridge(allocation), decay = allocation$decay > 0,
     n_inputs = allocation$n, n_outputs = allocation$m,
     input_kind = allocation$network$input$kind
   )
 }
 
 # The name of the group of each parameter.
-parameter_groups <- function(network, groups, call = rlang::caller_env()) {
+table_parameter_groups <- function(network, groups, call = rlang::caller_env()) {
   names <- coef_names(network)
   if (identical(groups, "layer")) return(sub("[.].*", "", names))
   if (identical(groups, "array")) return(sub("\\[.*", "", names))
@@ -79,8 +79,9 @@ as.matrix.ca_table <- function(x, ...) {
 #' @export
 print.ca_table <- function(x, ...) {
   sums <- colSums(as.matrix(x))
-  cat("<capacity table> total ", total_text(x), " over ",
-    count_text(length(sums), names(x)[[1L]]), " and ", count_text(attr(x, "n_inputs"), "input"), ", ", soft_clause(x),
+  cat("<capacity table> total ", capacity_total_text(x), " over ",
+    format_count(length(sums), names(x)[[1L]]), " and ", format_count(attr(x, "n_inputs"), "input"), ", ",
+      kernel_soft_clause(x),
     attr(x, "metric"), " metric\n", sep = "")
   shown <- sums[seq_len(min(length(sums), 20L))]
   if (length(shown) > 0L) print(data.frame(group = names(shown), capacity = shown), row.names = FALSE, digits = 4)

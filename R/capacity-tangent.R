@@ -26,8 +26,8 @@
 #' @export
 effective_weights <- function(network) {
   network <- network_of(network)
-  check_linear(network)
-  W <- weights_out(.Call(ffi_weights, lower(network), network$coef), network$units)
+  check_tangent_linear(network)
+  W <- units_weights_out(.Call(ffi_weights, lower_network(network), network$coef), network$units)
   colnames(W) <- input_frame(network$input, ncol(W) > input_size(network$input))$input
   W
 }
@@ -36,14 +36,14 @@ effective_weights <- function(network) {
 #' @export
 tangent <- function(network) {
   network <- network_of(network)
-  check_linear(network)
-  J <- .Call(ffi_tangent, lower(network), network$coef)
+  check_tangent_linear(network)
+  J <- .Call(ffi_tangent, lower_network(network), network$coef)
   dimnames(J) <- list(NULL, coef_names(network)) # colnames() would copy J
   J
 }
 
 # Effective weights are defined only where the tangent map is the same at all inputs.
-check_linear <- function(network, arg = "network", call = rlang::caller_env()) {
+check_tangent_linear <- function(network, arg = "network", call = rlang::caller_env()) {
   if (is_linear(network)) return(invisible())
   abort(c(
     "{.arg {arg}} must be linear: a nonlinear network has no effective weights, only a tangent map at each input.",

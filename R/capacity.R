@@ -141,10 +141,10 @@ capacity <- function(x, metric = c("identity", "standardised", "covariance"), pa
   allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
   input <- allocation$network$input
   check_partition(partition, input)
-  group <- sample_groups(by, allocation)
-  cut <- cut_inputs(partition, allocation)
-  core <- allocate(allocation, "capacity", list(
-    turned = turned_rows(cut$Q, allocation), group = if (!is.null(group)) as.integer(group)
+  group <- capacity_sample_groups(by, allocation)
+  cut <- partition_cut_inputs(partition, allocation)
+  core <- allocate_capacity(allocation, "capacity", list(
+    turned = partition_turned_rows(cut$Q, allocation), group = if (!is.null(group)) as.integer(group)
   ))
   # columns of the data frame. answer: capacities (outputs and coordinates x groups of samples), outputs fastest
   frames_of <- function(answer) {
@@ -153,24 +153,25 @@ capacity <- function(x, metric = c("identity", "standardised", "covariance"), pa
       if (is.null(partition)) {
         c(input_frame(input, allocation$intercept), list(capacity = colSums(kappa)))
       } else {
-        part_sums(kappa, cut, allocation$intercept)
+        partition_part_sums(kappa, cut, allocation$intercept)
       }
     })
   }
-  columns <- bind_groups(frames_of(core$answer), group)
+  columns <- capacity_bind_groups(frames_of(core$answer), group)
   low <- if (core$evidence$is_trained) {
-    if (is.null(core$low)) columns$capacity else bind_groups(frames_of(core$low), group)$capacity
+    if (is.null(core$low)) columns$capacity else capacity_bind_groups(frames_of(core$low), group)$capacity
   }
   notices <- capacity_notices(allocation, core$rank, colSums(matrix(rowSums(core$answer), allocation$m)))
   warn_notices(notices)
   new_frame(columns, "ca_capacity",
-    total = if (soft(allocation)) sum(core$answer) else as.double(core$rank),
+    total = if (rank_soft(allocation)) sum(core$answer) else as.double(core$rank),
     evidence = core$evidence, spectrum = core$values, capacity_low = low, stationarity = stationarity_of(allocation),
-    notices = notices, metric = allocation$metric, ridge = reported_ridge(allocation), decay = allocation$decay > 0,
+    notices = notices, metric = allocation$metric, ridge = rank_reported_ridge(allocation),
+      decay = allocation$decay > 0,
     n_params = allocation$n_kept, n_inputs = allocation$n, n_outputs = allocation$m, input_kind = input$kind,
     linear = is.null(allocation$samples), n_samples = max(nrow(allocation$samples), 1),
     source = if (inherits(x, "ca_fit")) {
-      new_source(fit = x, asked = list(
+      new_capacity_source(fit = x, asked = list(
         metric = allocation$metric, partition = partition, ridge = ridge, tol = tol, data = data, layers = layers,
         by = by, block = block
       ))
@@ -179,10 +180,10 @@ capacity <- function(x, metric = c("identity", "standardised", "covariance"), pa
 }
 
 # The source of a capacity: the fit, and the other arguments of capacity() as a named list.
-new_source <- function(fit, asked) list(fit = fit, asked = asked)
+new_capacity_source <- function(fit, asked) list(fit = fit, asked = asked)
 
 # The group of each sample as a factor, NULL for one group of all samples.
-sample_groups <- function(by, allocation, call = rlang::caller_env()) {
+capacity_sample_groups <- function(by, allocation, call = rlang::caller_env()) {
   if (is.null(by)) return(NULL)
   if (is.null(allocation$samples)) {
     abort(c(
@@ -201,7 +202,7 @@ sample_groups <- function(by, allocation, call = rlang::caller_env()) {
 }
 
 # Columns of the data frames of all groups, one below the other, after a column `group`.
-bind_groups <- function(frames, group) {
+capacity_bind_groups <- function(frames, group) {
   if (is.null(group)) return(frames[[1L]])
   columns <- lapply(stats::setNames(nm = names(frames[[1L]])), function(column) {
     all <- lapply(frames, function(frame) frame[[column]])
@@ -241,7 +242,7 @@ NULL
 #' @export
 print.ca_capacity <- function(x, n = 10, ...) {
   cat(capacity_headline(x), "\n", sep = "")
-  cat(note_lines(capacity_notes(x)), sep = "")
+  cat(capacity_note_lines(capacity_notes(x)), sep = "")
   shown <- plain_frame(x)[seq_len(min(n, nrow(x))), , drop = FALSE]
   print(shown, row.names = FALSE, digits = 4)
   if (nrow(x) > nrow(shown)) cat("  ... and ", nrow(x) - nrow(shown), " more rows\n", sep = "")
@@ -250,21 +251,22 @@ print.ca_capacity <- function(x, n = 10, ...) {
 
 capacity_headline <- function(x) {
   paste0(
-    "<capacity> ", soft_text(x), "total ", total_text(x), " of ", count_text(attr(x, "n_params"), "parameter"),
-    " over ", count_text(attr(x, "n_inputs"), "input"),
-    if (isFALSE(attr(x, "linear"))) paste(" at", count_text(attr(x, "n_samples"), "sample")),
+    "<capacity> ", capacity_soft_text(x), "total ", capacity_total_text(x), " of ", format_count(attr(x, "n_params"),
+      "parameter"),
+    " over ", format_count(attr(x, "n_inputs"), "input"),
+    if (isFALSE(attr(x, "linear"))) paste(" at", format_count(attr(x, "n_samples"), "sample")),
     ", ", attr(x, "metric"), " metric"
   )
 }
 
 # "soft (ridge 0.1) ", "soft (weight decay 0.01) ", or "" for hard capacity.
-soft_text <- function(x) {
+capacity_soft_text <- function(x) {
   if (!(attr(x, "ridge") > 0)) return("")
   paste0("soft (", if (isTRUE(attr(x, "decay"))) "weight decay " else "ridge ", format(attr(x, "ridge")), ") ")
 }
 
 # The total, with its range where it is undecided: "28 (14 to 28, undecided)".
-total_text <- function(x) {
+capacity_total_text <- function(x) {
   evidence <- attr(x, "evidence")
   paste0(
     format(attr(x, "total"), digits = 6),
@@ -276,7 +278,7 @@ total_text <- function(x) {
 capacity_notes <- function(x) c(stationarity_text(attr(x, "stationarity")), unname(attr(x, "notices")))
 
 # Notes as wrapped and indented text.
-note_lines <- function(notes) {
+capacity_note_lines <- function(notes) {
   vapply(notes, function(note) {
     paste0(paste(strwrap(note, width = 100L, indent = 2L, exdent = 4L), collapse = "\n"), "\n")
   }, "")
@@ -289,7 +291,7 @@ summary.ca_capacity <- function(object, ...) {
   out <- list(headline = capacity_headline(object), notes = capacity_notes(object), glance = glance(object))
   if (!is.null(object$lag) && any(!is.na(object$lag))) {
     inputs <- !is.na(object$position) # without the (Intercept)
-    octaves <- light_frame(group_sums(object$capacity[inputs], octave_of(object$lag[inputs])))
+    octaves <- light_frame(partition_group_sums(object$capacity[inputs], partition_octave_of(object$lag[inputs])))
     octaves$share <- octaves$capacity / attr(object, "total")
     out$octaves <- octaves
   }
@@ -300,7 +302,7 @@ summary.ca_capacity <- function(object, ...) {
 print.ca_capacity_summary <- function(x, ...) {
   g <- x$glance
   cat(x$headline, "\n", sep = "")
-  cat(note_lines(x$notes), sep = "")
+  cat(capacity_note_lines(x$notes), sep = "")
   cat("  rank ", g$rank_low, " to ", g$rank_high, " around tolerance ", format(g$tol, digits = 2),
     ", gap there ", format(g$gap, digits = 3), "\n", sep = "")
   if (!is.null(x$octaves)) {

@@ -14,7 +14,7 @@ new_candidate <- function(family, arguments, network = NULL, error = NULL) {
 # function with its grid, or a list of networks.
 search_candidates <- function(family, grid, task, budget, label, call = rlang::caller_env()) {
   if (is.character(family)) {
-    check_family(family, grid, task, call)
+    check_candidate_family(family, grid, task, call)
     found <- if (is.null(grid)) preset_candidates(family, task, budget, call) else
       grid_candidates(search_families[[family]]$build, grid, task, family, call)
   } else if (is.function(family)) {
@@ -22,7 +22,7 @@ search_candidates <- function(family, grid, task, budget, label, call = rlang::c
   } else {
     found <- given_candidates(family, grid, call)
   }
-  within_budget(found, budget, call)
+  candidates_within_budget(found, budget, call)
 }
 
 # ---- presets -------------------------------------------------------------------------------------
@@ -30,93 +30,99 @@ search_candidates <- function(family, grid, task, budget, label, call = rlang::c
 # A family that search_architecture() has by name:
 #   build  the function arch_*() of that name
 #   grid   function(n, budget): a data frame of arguments for n positions (on a grid, its shorter side). Sizes are those
-#          of ladder(); candidates above the budget are removed later.
+#          of candidate_ladder(); candidates above the budget are removed later.
 #   kinds  kinds of inputs that it can have
-preset <- function(build, grid, kinds = c("sequence", "grid")) list(build = build, grid = grid, kinds = kinds)
+preset_candidate <- function(build, grid, kinds = c("sequence", "grid")) list(build = build, grid = grid, kinds = kinds)
 
 search_families <- list(
-  dense = preset(arch_dense, function(n, budget) data.frame(row.names = 1L), any_kind),
-  deep = preset(arch_deep, function(n, budget) expand_choices(units = ladder(budget / n), depth = 1:3), any_kind),
-  low_rank = preset(arch_low_rank, function(n, budget) {
-    expand_choices(filters = ladder(budget / 2), kernel = windows(n))
+  dense = preset_candidate(arch_dense, function(n, budget) data.frame(row.names = 1L), any_kind),
+  deep = preset_candidate(arch_deep, function(n, budget) expand_candidates(units = candidate_ladder(budget / n),
+    depth = 1:3), any_kind),
+  low_rank = preset_candidate(arch_low_rank, function(n, budget) {
+    expand_candidates(filters = candidate_ladder(budget / 2), kernel = candidate_windows(n))
   }),
-  local = preset(arch_local, function(n, budget) expand_choices(filters = ladder(budget / n), kernel = windows(n))),
-  conv = preset(arch_conv, function(n, budget) {
-    that_fit(n, expand_choices(filters = 1:2, kernel = windows(n), depth = 1:3))
+  local = preset_candidate(arch_local, function(n, budget) expand_candidates(filters = candidate_ladder(budget / n),
+    kernel = candidate_windows(n))),
+  conv = preset_candidate(arch_conv, function(n, budget) {
+    candidates_that_fit(n, expand_candidates(filters = 1:2, kernel = candidate_windows(n), depth = 1:3))
   }),
-  dilated = preset(arch_dilated, function(n, budget) dilated_choices(n, narrow(budget))),
-  separable = preset(arch_separable, function(n, budget) {
-    that_fit(n, expand_choices(filters = 1:3, kernel = windows(n), depth = 1:2))
+  dilated = preset_candidate(arch_dilated, function(n, budget) candidate_dilations(n, candidate_narrow(budget))),
+  separable = preset_candidate(arch_separable, function(n, budget) {
+    candidates_that_fit(n, expand_candidates(filters = 1:3, kernel = candidate_windows(n), depth = 1:2))
   }),
-  residual = preset(arch_residual, function(n, budget) {
-    that_fit(n, expand_choices(filters = ladder(3), kernel = c(2, 3, 5), blocks = ladder(n)), depth = "blocks")
+  residual = preset_candidate(arch_residual, function(n, budget) {
+    candidates_that_fit(n, expand_candidates(filters = candidate_ladder(3), kernel = c(2, 3, 5),
+      blocks = candidate_ladder(n)), depth = "blocks")
   }),
-  densenet = preset(arch_densenet, function(n, budget) {
-    that_fit(n, expand_choices(filters = ladder(2), kernel = c(2, 3, 5, 8), depth = ladder(8)))
+  densenet = preset_candidate(arch_densenet, function(n, budget) {
+    candidates_that_fit(n, expand_candidates(filters = candidate_ladder(2), kernel = c(2, 3, 5, 8),
+      depth = candidate_ladder(8)))
   }),
-  strided = preset(arch_strided, function(n, budget) expand_choices(filters = narrow(budget), kernel = windows(n))),
-  pooled = preset(arch_pooled, function(n, budget) {
-    that_fit(n, expand_choices(filters = narrow(budget), kernel = c(1, 2, 3, 5)))
+  strided = preset_candidate(arch_strided, function(n, budget) expand_candidates(filters = candidate_narrow(budget),
+    kernel = candidate_windows(n))),
+  pooled = preset_candidate(arch_pooled, function(n, budget) {
+    candidates_that_fit(n, expand_candidates(filters = candidate_narrow(budget), kernel = c(1, 2, 3, 5)))
   }),
-  hierarchical = preset(arch_hierarchical, function(n, budget) {
-    expand_choices(filters = narrow(budget), kernel = windows(n), shared = c(FALSE, TRUE))
+  hierarchical = preset_candidate(arch_hierarchical, function(n, budget) {
+    expand_candidates(filters = candidate_narrow(budget), kernel = candidate_windows(n), shared = c(FALSE, TRUE))
   }),
-  unet = preset(arch_unet, function(n, budget) {
-    expand_choices(filters = ladder(4), kernel = c(2, 3, 5), depth = seq_len(min(4, ceiling(log2(n)))))
+  unet = preset_candidate(arch_unet, function(n, budget) {
+    expand_candidates(filters = candidate_ladder(4), kernel = c(2, 3, 5), depth = seq_len(min(4, ceiling(log2(n)))))
   }),
-  recurrent = preset(arch_recurrent, function(n, budget) {
-    expand_choices(units = ladder(min(n, budget / 3)), cell = c("elman", "diagonal"), depth = 1:2)
+  recurrent = preset_candidate(arch_recurrent, function(n, budget) {
+    expand_candidates(units = candidate_ladder(min(n, budget / 3)), cell = c("elman", "diagonal"), depth = 1:2)
   }, "sequence"),
-  conv_recurrent = preset(arch_conv_recurrent, function(n, budget) {
-    choices <- expand_choices(filters = ladder(4), kernel = c(2, 4, 8), units = ladder(min(n, sqrt(budget))))
+  conv_recurrent = preset_candidate(arch_conv_recurrent, function(n, budget) {
+    choices <- expand_candidates(filters = candidate_ladder(4), kernel = c(2, 4, 8), units = candidate_ladder(min(n,
+      sqrt(budget))))
     choices[choices$kernel <= n, , drop = FALSE]
   }, "sequence")
 )
 
 # Arguments of dilated convolutions. If the growth is at most the kernel size, the output depends on every position of
 # its receptive field. A growth of kernel + 1 skips some, for a longer memory with the same capacity.
-dilated_choices <- function(n, filters) {
-  choices <- expand_choices(filters = filters, kernel = 2:3, growth = 2:4, depth = seq_len(dilated_depth(n)))
+candidate_dilations <- function(n, filters) {
+  choices <- expand_candidates(filters = filters, kernel = 2:3, growth = 2:4, depth = seq_len(arch_dilated_depth(n)))
   # a single layer is not dilated, so its growth does not matter
   keep <- mapply(function(kernel, growth, depth) {
-    growth <= kernel + (depth > 1) && (depth > 1 || growth == 2) && depth <= dilated_depth(n, kernel, growth)
+    growth <= kernel + (depth > 1) && (depth > 1 || growth == 2) && depth <= arch_dilated_depth(n, kernel, growth)
   }, choices$kernel, choices$growth, choices$depth)
   choices[keep, , drop = FALSE]
 }
 
 # 1, 2, 3, 4, 6, 8, 12, 16, .. up to `most`, and 1 in any case.
-ladder <- function(most) {
+candidate_ladder <- function(most) {
   steps <- sort(unique(c(1, outer(c(2, 3), 2^(0:20)))))
   steps[steps <= max(1, most)]
 }
 
 # Widths of layers whose number of parameters grows with the square of the width.
-narrow <- function(budget) ladder(min(8, sqrt(budget)))
+candidate_narrow <- function(budget) candidate_ladder(min(8, sqrt(budget)))
 
 # Kernel sizes from 2 up to the number of positions n.
-windows <- function(n) ladder(max(n, 2))[-1L]
+candidate_windows <- function(n) candidate_ladder(max(n, 2))[-1L]
 
 # The stacks of convolutions whose receptive field is no longer than the n positions. A single layer with a kernel of 2
 # is always kept.
-that_fit <- function(n, choices, depth = "depth") {
+candidates_that_fit <- function(n, choices, depth = "depth") {
   layers <- if (is.null(choices[[depth]])) 1 else choices[[depth]]
   choices[layers * (choices$kernel - 1) < n | choices$kernel == 2 & layers == 1, , drop = FALSE]
 }
 
-expand_choices <- function(...) expand.grid(..., KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE)
+expand_candidates <- function(...) expand.grid(..., KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE)
 
 # Candidates of the presets' own grids within the budget. Presets whose candidates are all above it are named in a
 # warning; if all presets are, that is an error.
 preset_candidates <- function(family, task, budget, call) {
   base <- new_network(task$input)
-  n <- if (output_kind(base) == "vector") input_size(task$input) else min(extent_of(base))
+  n <- if (shape_output_kind(base) == "vector") input_size(task$input) else min(window_extent_of(base))
   found <- lapply(stats::setNames(nm = family), function(name) {
     preset <- search_families[[name]]
     all <- grid_candidates(preset$build, preset$grid(n, budget), task, name, call, label = length(family) > 1L)
     list(all = all, fits = candidate_sizes(all) <= budget)
   })
   within <- vapply(found, function(x) any(x$fits), NA)
-  if (!any(within)) abort_budget(unlist(unname(lapply(found, `[[`, "all")), recursive = FALSE), budget, call)
+  if (!any(within)) abort_candidates_budget(unlist(unname(lapply(found, `[[`, "all")), recursive = FALSE), budget, call)
   if (!all(within)) {
     least <- vapply(found[!within], function(x) min(candidate_sizes(x$all)), 0)
     warn(c(
@@ -127,7 +133,7 @@ preset_candidates <- function(family, task, budget, call) {
   unlist(unname(lapply(found, function(x) x$all[x$fits])), recursive = FALSE)
 }
 
-check_family <- function(family, grid, task, call) {
+check_candidate_family <- function(family, grid, task, call) {
   known <- names(search_families)
   wrong <- family[is.na(family) | !family %in% known]
   if (length(wrong) > 0L || length(family) == 0L) {
@@ -151,7 +157,7 @@ check_family <- function(family, grid, task, call) {
   if (length(refused) == 0L) return(invisible())
   abort(c(
     "{.arg family} must have networks that accept the input of {.arg task}.",
-    x = "{.val {refused}} {?does/do} not accept {describe_input(task$input)}.",
+    x = "{.val {refused}} {?does/do} not accept {describe_input_shape(task$input)}.",
     i = if (kind == "vector")
       "Create the task with an {.arg input}, such as {.code input_sequence({input_size(task$input)})}."
   ), "shape", call = call)
@@ -163,8 +169,8 @@ check_family <- function(family, grid, task, call) {
 # the family in front of the names of candidates. Equal names are numbered.
 grid_candidates <- function(build, grid, task, family, call, label = FALSE) {
   takes <- names(formals(build))
-  grid <- check_grid(grid, takes, family, call)
-  own <- list(outputs = task$outputs, bias = has_intercept(task))
+  grid <- check_candidate_grid(grid, takes, family, call)
+  own <- list(outputs = task$outputs, bias = has_task_intercept(task))
   own <- own[names(own) %in% setdiff(takes, names(grid))]
   rows <- lapply(seq_len(nrow(grid)), function(i) {
     arguments <- lapply(grid, function(column) column[[i]])
@@ -183,19 +189,19 @@ grid_candidates <- function(build, grid, task, family, call, label = FALSE) {
 # A name such as "conv filters=2 kernel=5"; arguments that are texts are shown without their names, as in "recurrent
 # units=2 elman".
 candidate_name <- function(arguments, family = NULL) {
-  said <- vapply(arguments, argument_text, "")
+  said <- vapply(arguments, candidate_argument_text, "")
   own <- vapply(arguments, is.character, NA)
   said[!own] <- paste0(names(arguments), "=", said)[!own]
   paste(c(family, said), collapse = " ")
 }
 
 # The text of one value, or of several values with dashes between them.
-argument_text <- function(x) {
+candidate_argument_text <- function(x) {
   if (is.function(x)) return("function")
   paste(vapply(as.list(x), function(v) paste(format(v, digits = 4), collapse = "-"), ""), collapse = "-")
 }
 
-check_grid <- function(grid, takes, family, call) {
+check_candidate_grid <- function(grid, takes, family, call) {
   if (!is.data.frame(grid) || nrow(grid) == 0L) {
     abort(c(
       "{.arg grid} must be a data frame with one row per candidate and columns that are arguments of {.arg family}.",
@@ -234,9 +240,9 @@ given_candidates <- function(networks, grid, call) {
 # ---- the budget ----------------------------------------------------------------------------------
 
 # Candidates above the budget are kept with an error, so that results list them. No candidate within it is an error.
-within_budget <- function(found, budget, call) {
+candidates_within_budget <- function(found, budget, call) {
   sizes <- candidate_sizes(found)
-  if (all(sizes > budget)) abort_budget(found, budget, call)
+  if (all(sizes > budget)) abort_candidates_budget(found, budget, call)
   over <- is.finite(sizes) & sizes > budget
   found[over] <- Map(function(x, size) {
     x$error <- paste0("above the budget: ", size, " parameters")
@@ -250,7 +256,7 @@ candidate_sizes <- function(found) {
   vapply(found, function(x) if (is.null(x$network)) Inf else n_params(x$network), 0)
 }
 
-abort_budget <- function(found, budget, call) {
+abort_candidates_budget <- function(found, budget, call) {
   sizes <- candidate_sizes(found)
   if (all(is.infinite(sizes))) {
     abort(c(

@@ -94,19 +94,19 @@ contrast_architectures <- function(cmp, metric = "excess_loss", test = c("t", "w
                                    control = NULL, by = c("all", "task"), adjust = NULL, level = 0.95, rope = 0,
                                    rho = 0, direction = NULL, ...) {
   check_dots(...)
-  check_comparison(cmp)
+  check_metric_comparison(cmp)
   metric <- comparison_metric(cmp, metric, direction)
   test <- check_choice(test, c("t", "wilcoxon", "bayes", "friedman"))
   by <- check_choice(by, c("all", "task"))
-  control <- check_control(control, cmp)
+  control <- check_contrast_control(control, cmp)
   setting <- new_contrast_setting(
-    test, control, check_adjust(adjust, test, control), check_number(level, min = 0, max = 1, open = TRUE),
-    check_number(rope, min = 0), check_rho(rho), metric$direction
+    test, control, check_contrast_adjust(adjust, test, control), check_number(level, min = 0, max = 1, open = TRUE),
+    check_number(rope, min = 0), check_contrast_rho(rho), metric$direction
   )
-  paired <- shares_samples(cmp)
-  check_units(cmp, by, paired)
-  warn_not_comparable(cmp, metric$name)
-  warn_pairing(cmp, by, paired)
+  paired <- metric_shares_samples(cmp)
+  check_contrast_units(cmp, by, paired)
+  warn_metric_not_comparable(cmp, metric$name)
+  warn_contrast_pairing(cmp, by, paired)
   blocks <- contrast_blocks(metric, by, paired)
   made <- lapply(blocks, if (test == "friedman") friedman_contrast else paired_contrast, setting = setting)
   new_contrast(made, blocks, metric, by, setting)
@@ -126,7 +126,7 @@ new_contrast_setting <- function(test, control, adjust, level, rope, rho, direct
 
 # ---- arguments ----------------------------------------------------------------------------------------
 
-check_control <- function(control, cmp, call = rlang::caller_env()) {
+check_contrast_control <- function(control, cmp, call = rlang::caller_env()) {
   names <- names(cmp$networks)
   if (length(names) < 2L) {
     abort(c(
@@ -138,13 +138,13 @@ check_control <- function(control, cmp, call = rlang::caller_env()) {
   check_choice(control, names, arg = "control", call = call)
 }
 
-check_adjust <- function(adjust, test, control, call = rlang::caller_env()) {
+check_contrast_adjust <- function(adjust, test, control, call = rlang::caller_env()) {
   nemenyi <- test == "friedman" && is.null(control)
   if (is.null(adjust)) return(if (nemenyi) "nemenyi" else "holm")
   check_choice(adjust, c(stats::p.adjust.methods, if (nemenyi) "nemenyi"), arg = "adjust", call = call)
 }
 
-check_rho <- function(rho, call = rlang::caller_env()) {
+check_contrast_rho <- function(rho, call = rlang::caller_env()) {
   rho <- check_number(rho, min = 0, max = 1, arg = "rho", call = call)
   if (rho < 1) return(rho)
   abort(c(
@@ -155,7 +155,7 @@ check_rho <- function(rho, call = rlang::caller_env()) {
 
 # Raises an error if there is only one unit because of a single replicate. With `n_obs = Inf` more replicates would not
 # help; then the result has an estimate, no test, and a reason.
-check_units <- function(cmp, by, paired, call = rlang::caller_env()) {
+check_contrast_units <- function(cmp, by, paired, call = rlang::caller_env()) {
   replicates <- length(unique(cmp$runs$replicate))
   if (replicates > 1L || !paired || (by == "all" && length(cmp$tasks) > 1L)) return(invisible())
   abort(c(
@@ -165,7 +165,7 @@ check_units <- function(cmp, by, paired, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-warn_pairing <- function(cmp, by, paired) {
+warn_contrast_pairing <- function(cmp, by, paired) {
   within <- by == "task" || length(cmp$tasks) == 1L
   if (!paired) {
     warn(c(
@@ -174,9 +174,9 @@ warn_pairing <- function(cmp, by, paired) {
         "Their seeds differ within a replicate.",
       i = if (within) "Within one task there is then an estimate, but no test."
     ), "pairing")
-  } else if (within && length(data_tasks(cmp)) > 0L) {
+  } else if (within && length(run_data_tasks(cmp)) > 0L) {
     warn(c(
-      "Replicates of {.val {data_tasks(cmp)}} resample the same rows: they are not independent samples.",
+      "Replicates of {.val {run_data_tasks(cmp)}} resample the same rows: they are not independent samples.",
       i = "Intervals are conditional on these rows; {.arg rho} can account for the correlation of replicates."
     ), "resampled")
   }
@@ -199,23 +199,24 @@ new_contrast_block <- function(task, of, units, tolerance, pair, table, spread) 
 # One block whose units are the tasks, or one block for each task.
 contrast_blocks <- function(metric, by, paired) {
   tasks <- dimnames(metric$values)$task
-  if (by == "all" && length(tasks) > 1L) return(list(block_of_tasks(metric, paired)))
-  lapply(tasks, function(task) block_of_replicates(metric, task, paired))
+  if (by == "all" && length(tasks) > 1L) return(list(contrast_block_of_tasks(metric, paired)))
+  lapply(tasks, function(task) contrast_block_of_replicates(metric, task, paired))
 }
 
 # A block for all tasks, whose values are means over replicates.
-block_of_tasks <- function(metric, paired) {
+contrast_block_of_tasks <- function(metric, paired) {
   values <- metric$values
-  pair <- function(a, b) task_means(values[, , c(a, b), drop = FALSE], paired)
-  new_contrast_block(NA_character_, "task", dimnames(values)$task, metric$tolerance, pair, task_means(values, paired),
-    task_means(metric$uncertainty))
+  pair <- function(a, b) metric_task_means(values[, , c(a, b), drop = FALSE], paired)
+  new_contrast_block(NA_character_, "task", dimnames(values)$task, metric$tolerance, pair, metric_task_means(values,
+    paired),
+    metric_task_means(metric$uncertainty))
 }
 
 # A block for one task. Its units are the replicates, or where these share no sample the task with means over them.
-block_of_replicates <- function(metric, task, paired) {
+contrast_block_of_replicates <- function(metric, task, paired) {
   by_unit <- function(values) {
     values <- values[, task, , drop = FALSE]
-    if (paired) matrix(values, nrow(values), dimnames = dimnames(values)[c(1L, 3L)]) else task_means(values)
+    if (paired) matrix(values, nrow(values), dimnames = dimnames(values)[c(1L, 3L)]) else metric_task_means(values)
   }
   table <- by_unit(metric$values)
   pair <- function(a, b) table[, c(a, b), drop = FALSE]
@@ -227,17 +228,17 @@ block_of_replicates <- function(metric, task, paired) {
 
 # Returns list(rows): a data frame with one row per pair.
 paired_contrast <- function(block, setting) {
-  pairs <- contrast_pairs(colnames(block$table), setting$control)
+  pairs <- friedman_contrast_pairs(colnames(block$table), setting$control)
   rows <- lapply(seq_len(nrow(pairs)), function(i) {
-    d <- block_differences(block, pairs[i, 1L], pairs[i, 2L])
-    c(list(group1 = pairs[i, 1L], group2 = pairs[i, 2L]), test_differences(d, block, setting))
+    d <- contrast_block_differences(block, pairs[i, 1L], pairs[i, 2L])
+    c(list(group1 = pairs[i, 1L], group2 = pairs[i, 2L]), contrast_test_differences(d, block, setting))
   })
   list(rows = stack_frames(lapply(rows, light_frame)))
 }
 
 # Returns a list with one entry for each unit that has both networks: `d`, the differences a - b, zero where at most the
 # tolerance or the sum of the two uncertainties; `tolerance`, the larger of these two.
-block_differences <- function(block, a, b) {
+contrast_block_differences <- function(block, a, b) {
   values <- block$pair(a, b)
   d <- values[, 1L] - values[, 2L]
   tolerance <- pmax(block$tolerance, block$spread[, a] + block$spread[, b], 0, na.rm = TRUE)
@@ -246,16 +247,16 @@ block_differences <- function(block, a, b) {
 }
 
 # The columns of one pair: result of the test, or of no_contrast(), and the number of units n.
-test_differences <- function(differences, block, setting) {
+contrast_test_differences <- function(differences, block, setting) {
   d <- differences$d
   test <- switch(setting$test, t = t_contrast, wilcoxon = wilcoxon_contrast, bayes = bayes_contrast)
-  reason <- no_test_reason(d, differences$tolerance, block$of)
+  reason <- contrast_no_test_reason(d, differences$tolerance, block$of)
   out <- if (is.na(reason)) test(d, setting) else no_contrast(d, setting, reason)
   c(out, list(n = length(d)))
 }
 
 # NA, or the text of why these differences have no standard error.
-no_test_reason <- function(d, tolerance, of) {
+contrast_no_test_reason <- function(d, tolerance, of) {
   n <- length(d)
   if (n == 0L) return(paste0("no ", of, " has both"))
   if (n == 1L) {
@@ -282,10 +283,10 @@ test_names <- c(
 )
 
 # Standard error of the mean of n differences with correlation rho (Nadeau and Bengio 2003).
-correlated_error <- function(d, rho) sqrt(1 / length(d) + rho / (1 - rho)) * stats::sd(d)
+contrast_correlated_error <- function(d, rho) sqrt(1 / length(d) + rho / (1 - rho)) * stats::sd(d)
 
 t_contrast <- function(d, setting) {
-  error <- correlated_error(d, setting$rho)
+  error <- contrast_correlated_error(d, setting$rho)
   df <- length(d) - 1
   half <- stats::qt((1 + setting$level) / 2, df) * error
   statistic <- mean(d) / error
@@ -313,7 +314,7 @@ wilcoxon_contrast <- function(d, setting) {
 # Posterior of the mean difference (Corani and Benavoli 2015): Student t with n - 1 degrees of freedom.
 bayes_contrast <- function(d, setting) {
   df <- length(d) - 1
-  scale <- correlated_error(d, setting$rho)
+  scale <- contrast_correlated_error(d, setting$rho)
   half <- stats::qt((1 + setting$level) / 2, df) * scale
   less <- stats::pt((-setting$rope - mean(d)) / scale, df)
   greater <- stats::pt((setting$rope - mean(d)) / scale, df, lower.tail = FALSE)
@@ -338,7 +339,7 @@ new_contrast <- function(made, blocks, metric, by, setting) {
     list(adj.p.value = adjusted),
     as.list(rows[intersect(names(rows), c("prob_less", "prob_rope", "prob_greater"))]),
     list(
-      n = rows$n, better = better_group(rows, metric$direction, setting$test), method = rows$method,
+      n = rows$n, better = contrast_better_group(rows, metric$direction, setting$test), method = rows$method,
       alternative = rep("two.sided", nrow(rows)), reason = rows$reason
     )
   )
@@ -350,7 +351,7 @@ new_contrast <- function(made, blocks, metric, by, setting) {
 
 # The better network of each pair, by the sign of the estimate; NA without a direction or for an estimate of zero. A
 # lower rank is better for every metric with a direction.
-better_group <- function(rows, direction, test) {
+contrast_better_group <- function(rows, direction, test) {
   if (direction == "none") return(rep(NA_character_, nrow(rows)))
   first_is_less <- if (direction == "lower" || test == "friedman") rows$estimate < 0 else rows$estimate > 0
   better <- ifelse(first_is_less, rows$group1, rows$group2)
@@ -387,13 +388,13 @@ contrast_notes <- function(x) {
     return(paste0(percent, " intervals of the posterior; rope ", format(setting$rope), ", rho ", format(setting$rho)))
   }
   p <- if (setting$adjust == "nemenyi") "p-values adjusted by Nemenyi" else
-    paste0("p-values adjusted by ", setting$adjust, " over ", count_text(nrow(x), "row"))
+    paste0("p-values adjusted by ", setting$adjust, " over ", format_count(nrow(x), "row"))
   if (setting$test != "friedman") {
     return(paste0("estimate: ", if (setting$test == "t") "mean" else "pseudomedian",
       " of group1 - group2; ", percent, " intervals, not simultaneous; ", p,
       if (setting$rho > 0) paste0("; rho ", format(setting$rho))))
   }
-  c(paste0("estimate: difference of mean ranks; ", percent, " intervals, simultaneous; ", p), global_notes(x))
+  c(paste0("estimate: difference of mean ranks; ", percent, " intervals, simultaneous; ", p), friedman_notes(x))
 }
 
 #' @rdname contrast_architectures
@@ -404,7 +405,7 @@ format.ca_contrast <- function(x, digits = 3, ...) {
   setting <- attr(x, "setting")
   shown <- list(
     task = rows$task, contrast = paste(rows$group1, "-", rows$group2),
-    estimate = with_interval(rows$estimate, rows$conf.low, rows$conf.high, digits)
+    estimate = format_with_interval(rows$estimate, rows$conf.low, rows$conf.high, digits)
   )
   if (setting$test == "bayes") {
     shown[c("P(less)", "P(rope)", "P(greater)")] <- lapply(rows[c("prob_less", "prob_rope", "prob_greater")], format_p)
@@ -443,7 +444,7 @@ augment.ca_contrast <- function(x, ...) {
   check_dots(...)
   setting <- attr(x, "setting")
   frames <- lapply(attr(x, "blocks"), function(block) {
-    pairs <- contrast_pairs(colnames(block$table), setting$control)
+    pairs <- friedman_contrast_pairs(colnames(block$table), setting$control)
     per_pair <- lapply(seq_len(nrow(pairs)), function(i) {
       values <- if (setting$test == "friedman") block$table[, pairs[i, ]] else block$pair(pairs[i, 1L], pairs[i, 2L])
       values <- matrix(values, ncol = 2L)

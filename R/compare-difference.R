@@ -56,18 +56,18 @@
 #' @export
 capacity_difference <- function(cmp, a = NULL, b = NULL, share = FALSE, level = 0.95, times = 1999, seed = NULL, ...) {
   check_dots(...)
-  check_comparison(cmp)
-  two <- check_two(a, b, cmp)
+  check_metric_comparison(cmp)
+  two <- check_difference_two(a, b, cmp)
   check_flag(share)
   level <- check_number(level, min = 0, max = 1, open = TRUE)
   times <- check_count(times, min = 99L)
   seed <- draw_seed(seed)
-  warn_not_comparable(cmp, "capacity", two)
-  warn_starts_alone(cmp)
+  warn_metric_not_comparable(cmp, "capacity", two)
+  warn_difference_starts_alone(cmp)
   profiles <- lapply(stats::setNames(nm = names(cmp$tasks)), task_difference, cmp = cmp, two = two, share = share)
-  profiles <- check_both(profiles, two)
+  profiles <- check_difference_both(profiles, two)
   seeds <- derive_seeds(seed, 2L)
-  quantile <- band_quantile(profiles, level, times, seeds[[1L]])
+  quantile <- difference_band_quantile(profiles, level, times, seeds[[1L]])
   new_difference(profiles, cmp, two, new_difference_setting(share, level, times, seed, quantile, seeds[[2L]]))
 }
 
@@ -83,7 +83,7 @@ new_difference_setting <- function(share, level, times, seed, quantile, flips) {
 }
 
 # c(a, b): names of two different architectures. If both are NULL, the comparison must have exactly two.
-check_two <- function(a, b, cmp, call = rlang::caller_env()) {
+check_difference_two <- function(a, b, cmp, call = rlang::caller_env()) {
   names <- names(cmp$networks)
   if (length(names) < 2L) {
     abort(c(
@@ -100,8 +100,8 @@ check_two <- function(a, b, cmp, call = rlang::caller_env()) {
   c(a, b)
 }
 
-warn_starts_alone <- function(cmp) {
-  if (shares_samples(cmp)) return(invisible())
+warn_difference_starts_alone <- function(cmp) {
+  if (metric_shares_samples(cmp)) return(invisible())
   warn(c(
     "The replicates share no sample.",
     i = if (is.infinite(cmp$n_obs))
@@ -111,7 +111,7 @@ warn_starts_alone <- function(cmp) {
 }
 
 # The profile pairs of the tasks on which at least one replicate has both networks; an error if there are none.
-check_both <- function(profiles, two, call = rlang::caller_env()) {
+check_difference_both <- function(profiles, two, call = rlang::caller_env()) {
   has <- vapply(profiles, function(profile) nrow(profile$a) > 0L, NA)
   if (any(has)) return(profiles[has])
   abort(c(
@@ -124,11 +124,11 @@ check_both <- function(profiles, two, call = rlang::caller_env()) {
 #   inputs  a data frame with one row per input
 #   a, b    replicates x inputs: capacities of each network
 #   d       a - b, differences of at most `same_capacity` set to zero
-new_profile_pair <- function(inputs, a, b, d) list(inputs = inputs, a = a, b = b, d = d)
+new_difference_pair <- function(inputs, a, b, d) list(inputs = inputs, a = a, b = b, d = d)
 
 # The profile pair of one task. A network without a constant has capacity 0 at the constant of the other one.
 task_difference <- function(task, cmp, two, share) {
-  sides <- lapply(two, function(name) network_profiles(cmp, name, task, share))
+  sides <- lapply(two, function(name) difference_profiles(cmp, name, task, share))
   both <- intersect(rownames(sides[[1L]]$values), rownames(sides[[2L]]$values))
   constant <- any(vapply(sides, function(side) side$constant, NA))
   values <- lapply(sides, function(side) {
@@ -138,13 +138,13 @@ task_difference <- function(task, cmp, two, share) {
   longer <- if (sides[[1L]]$constant || !constant) 1L else 2L
   d <- values[[1L]] - values[[2L]]
   d[abs(d) <= same_capacity] <- 0
-  new_profile_pair(sides[[longer]]$inputs, values[[1L]], values[[2L]], d)
+  new_difference_pair(sides[[longer]]$inputs, values[[1L]], values[[2L]], d)
 }
 
 # The allocations of a network on a task. Returns a list: `inputs`, a data frame with one row per input; `values`
 # (replicates x inputs); `constant`, whether the last input is the constant. With `share`, rows are divided by their
 # totals.
-network_profiles <- function(cmp, network, task, share) {
+difference_profiles <- function(cmp, network, task, share) {
   own <- cmp$networks[[network]]
   columns <- plain_frame(input_frame(label_input(own$input, cmp$tasks[[task]]$input), has_constant(own)))
   rows <- cmp$allocation[cmp$allocation$network == network & cmp$allocation$task == task, , drop = FALSE]
@@ -158,7 +158,7 @@ network_profiles <- function(cmp, network, task, share) {
 # ---- bands and test -----------------------------------------------------------------------------------
 
 # Whether each column (input) varies over the replicates.
-varying <- function(d) {
+difference_varying <- function(d) {
   if (nrow(d) < 2L) return(rep(FALSE, ncol(d)))
   apply(d, 2L, stats::sd) > same_capacity
 }
@@ -166,35 +166,35 @@ varying <- function(d) {
 # The quantile q of the simultaneous band; NA where nothing varies. With few replicates, some bootstrap draws consist of
 # nearly equal replicates, so that |t| is very large. Bonferroni's quantile is valid too, and q is the smaller of the
 # two, but at least Student's quantile of the pointwise band.
-band_quantile <- function(profiles, level, times, seed) {
+difference_band_quantile <- function(profiles, level, times, seed) {
   seeds <- derive_seeds(seed, length(profiles))
   largest <- numeric(times)
   inputs <- 0L
   R <- integer()
   for (i in seq_along(profiles)) {
-    d <- profiles[[i]]$d[, varying(profiles[[i]]$d), drop = FALSE]
+    d <- profiles[[i]]$d[, difference_varying(profiles[[i]]$d), drop = FALSE]
     if (ncol(d) == 0L) next
     inputs <- inputs + ncol(d)
     R <- c(R, nrow(d))
-    largest <- pmax(largest, bootstrap_largest(d, times, seeds[[i]]))
+    largest <- pmax(largest, difference_bootstrap_largest(d, times, seeds[[i]]))
   }
   if (inputs == 0L) return(NA_real_)
   bonferroni <- stats::qt(1 - (1 - level) / (2 * inputs), min(R) - 1)
-  max(min(upper_quantile(largest, level), bonferroni), stats::qt((1 + level) / 2, max(R) - 1))
+  max(min(difference_upper_quantile(largest, level), bonferroni), stats::qt((1 + level) / 2, max(R) - 1))
 }
 
 # The quantile that at most a share 1 - level of the draws exceeds: of n draws in order, number ceiling(level (n + 1)).
-upper_quantile <- function(draws, level) {
+difference_upper_quantile <- function(draws, level) {
   sort(draws)[[min(ceiling(level * (length(draws) + 1)), length(draws))]]
 }
 
 # max_j |t*_j| of each bootstrap draw of replicates, studentised by the standard error of the draw. A column that does
 # not vary in a draw has no t there and is left out of the maximum.
-bootstrap_largest <- function(d, times, seed) {
+difference_bootstrap_largest <- function(d, times, seed) {
   R <- nrow(d)
   centred <- sweep(d, 2L, colMeans(d))
   counts <- with_seed(seed, stats::rmultinom(times, R, rep(1, R))) # R x times
-  unlist(lapply(chunks_of(times, ncol(d)), function(at) {
+  unlist(lapply(difference_chunks(times, ncol(d)), function(at) {
     means <- crossprod(counts[, at, drop = FALSE], centred) / R # draws x inputs
     variance <- crossprod(counts[, at, drop = FALSE], centred^2) / R - means^2
     error <- sqrt(pmax(variance, 0) / (R - 1))
@@ -205,11 +205,11 @@ bootstrap_largest <- function(d, times, seed) {
 }
 
 # Indices 1 .. n split into chunks, so that a matrix of one chunk x `width` has at most `draw_entries` numbers.
-chunks_of <- function(n, width) split(seq_len(n), ceiling(seq_len(n) / max(1, floor(draw_entries / width))))
+difference_chunks <- function(n, width) split(seq_len(n), ceiling(seq_len(n) / max(1, floor(draw_entries / width))))
 
 # Signs of the replicates (flips x R); the first row has no flips. All combinations up to a common sign if these are at
 # most `times`, else `times` random ones besides the first row.
-sign_flips <- function(R, times, seed) {
+difference_sign_flips <- function(R, times, seed) {
   if (2^(R - 1) <= times) {
     return(cbind(1, as.matrix(expand.grid(rep(list(c(1, -1)), R - 1), KEEP.OUT.ATTRS = FALSE))))
   }
@@ -218,11 +218,11 @@ sign_flips <- function(R, times, seed) {
 }
 
 # max_j |sum_r e_r d_rj| / sqrt(sum_r d_rj^2) for each row e of `flips`.
-flipped_largest <- function(d, flips) {
+difference_flipped_largest <- function(d, flips) {
   scale <- sqrt(colSums(d^2))
   d <- sweep(d[, scale > 0, drop = FALSE], 2L, scale[scale > 0], "/")
   if (ncol(d) == 0L) return(numeric(nrow(flips)))
-  unlist(lapply(chunks_of(nrow(flips), ncol(d)), function(at) {
+  unlist(lapply(difference_chunks(nrow(flips), ncol(d)), function(at) {
     sums <- abs(flips[at, , drop = FALSE] %*% d)
     sums[cbind(seq_along(at), max.col(sums, "first"))]
   }), use.names = FALSE)
@@ -230,21 +230,22 @@ flipped_largest <- function(d, flips) {
 
 # The global test of the differences `ds` of one or more tasks, each (replicates x inputs). Signs of different tasks are
 # flipped independently. Returns a list: `statistic`, `p.value`, and `reason`, NA or the text of why there is no test.
-flip_test <- function(ds, times, seed) {
+difference_flip_test <- function(ds, times, seed) {
   R <- vapply(ds, nrow, 0L)
   none <- function(reason) list(statistic = NA_real_, p.value = NA_real_, reason = reason)
   if (max(R) < 2L) return(none("one replicate"))
-  if (!any(vapply(ds, function(d) any(varying(d)), NA))) {
+  if (!any(vapply(ds, function(d) any(difference_varying(d)), NA))) {
     same <- all(vapply(ds, function(d) all(d == 0), NA))
     return(none(paste("nothing varies over the replicates, and", if (same) "all differences are zero" else
       "not all differences are zero")))
   }
   if (length(ds) == 1L) {
-    largest <- flipped_largest(ds[[1L]], sign_flips(R, times, seed))
+    largest <- difference_flipped_largest(ds[[1L]], difference_sign_flips(R, times, seed))
   } else {
     seeds <- derive_seeds(seed, length(ds))
     per_task <- Map(function(d, s) {
-      flipped_largest(d, rbind(1, with_seed(s, matrix(sample(c(1, -1), nrow(d) * times, replace = TRUE), times))))
+      difference_flipped_largest(d, rbind(1, with_seed(s, matrix(sample(c(1, -1), nrow(d) * times, replace = TRUE),
+        times))))
     }, ds, seeds)
     largest <- do.call(pmax, unname(per_task))
   }
@@ -258,7 +259,7 @@ flip_test <- function(ds, times, seed) {
 
 # c(wasserstein, total_variation): distances between the two mean profiles, as shares of their totals, without the
 # constant. NA where a total is zero; Wasserstein's distance is NA where inputs have no lag.
-profile_distances <- function(profile) {
+difference_distances <- function(profile) {
   at <- !is.na(profile$inputs$position)
   shares <- lapply(list(colMeans(profile$a), colMeans(profile$b)), function(kappa) kappa[at] / sum(kappa[at]))
   if (!all(is.finite(unlist(shares)))) return(c(wasserstein = NA_real_, total_variation = NA_real_))
@@ -308,8 +309,8 @@ glance.ca_difference <- function(x, ...) {
   setting <- attr(x, "setting")
   profiles <- attr(x, "profiles")
   two <- attr(x, "two")
-  test <- flip_test(lapply(profiles, function(profile) profile$d), setting$times, setting$flips)
-  distances <- rowMeans(vapply(profiles, profile_distances, numeric(2)))
+  test <- difference_flip_test(lapply(profiles, function(profile) profile$d), setting$times, setting$flips)
+  distances <- rowMeans(vapply(profiles, difference_distances, numeric(2)))
   light_frame(c(
     list(a = two[[1L]], b = two[[2L]], tasks = length(profiles), n = min(vapply(profiles, function(p) nrow(p$d), 0L))),
     test,
@@ -327,9 +328,9 @@ summary.ca_difference <- function(object, ...) {
   setting <- attr(object, "setting")
   profiles <- attr(object, "profiles")
   tests <- stack_frames(lapply(profiles, function(profile) {
-    light_frame(flip_test(list(profile$d), setting$times, setting$flips))
+    light_frame(difference_flip_test(list(profile$d), setting$times, setting$flips))
   }))
-  distances <- vapply(profiles, profile_distances, numeric(2))
+  distances <- vapply(profiles, difference_distances, numeric(2))
   light_frame(list(
     task = names(profiles), n = unname(vapply(profiles, function(profile) nrow(profile$d), 0L)),
     statistic = tests$statistic, p.value = tests$p.value, adj.p.value = stats::p.adjust(tests$p.value, "holm"),
@@ -359,7 +360,7 @@ print.ca_difference <- function(x, n = 10, ...) {
   cat(difference_headline(x), "\n", sep = "")
   shown <- plain_frame(x)[seq_len(min(n, nrow(x))), , drop = FALSE]
   shown <- shown[!names(shown) %in% c("capacity_a", "capacity_b", "position"[!anyNA(shown$lag)])]
-  shown[] <- lapply(shown, without_rounding)
+  shown[] <- lapply(shown, format_without_rounding)
   print(shown, row.names = FALSE, digits = 3)
   if (nrow(x) > nrow(shown)) cat("  ... and ", nrow(x) - nrow(shown), " more rows\n", sep = "")
   cat(difference_note(x), "\n", sep = "")
@@ -368,7 +369,7 @@ print.ca_difference <- function(x, n = 10, ...) {
 
 difference_headline <- function(x) {
   two <- attr(x, "two")
-  paste0("<capacity difference> ", two[[1L]], " - ", two[[2L]], " on ", shorten(names(attr(x, "profiles")), 4L),
+  paste0("<capacity difference> ", two[[1L]], " - ", two[[2L]], " on ", task_shorten(names(attr(x, "profiles")), 4L),
     if (attr(x, "setting")$share) ", shares of the total")
 }
 
@@ -376,7 +377,7 @@ difference_headline <- function(x) {
 difference_note <- function(x) {
   g <- glance(x)
   paste0(
-    100 * g$level, "% bands over ", count_text(g$n, "replicate"), "; global test: ",
+    100 * g$level, "% bands over ", format_count(g$n, "replicate"), "; global test: ",
     if (is.na(g$p.value)) g$reason else paste0("p ", format_p(g$p.value), " by sign flips"),
     "; total variation ", format(g$total_variation, digits = 2),
     if (!is.na(g$wasserstein)) paste0(", Wasserstein distance ", format(g$wasserstein, digits = 2), " lags")

@@ -6,25 +6,25 @@
 
 # q of Nemenyi's comparison of all pairs: the quantile of the studentised range with infinite degrees of freedom,
 # divided by sqrt(2).
-nemenyi_quantile <- function(k, level) stats::qtukey(level, k, Inf) / sqrt(2)
+friedman_nemenyi_quantile <- function(k, level) stats::qtukey(level, k, Inf) / sqrt(2)
 
 # q of Dunn's comparison of a number of pairs, by Bonferroni's inequality.
-dunn_quantile <- function(pairs, level) stats::qnorm(1 - (1 - level) / (2 * pairs))
+friedman_dunn_quantile <- function(pairs, level) stats::qnorm(1 - (1 - level) / (2 * pairs))
 
-rank_error <- function(k, N) sqrt(k * (k + 1) / (6 * N))
+friedman_rank_error <- function(k, N) sqrt(k * (k + 1) / (6 * N))
 
 # Returns a list: `rows`, a data frame with one row per pair; `global`, a data frame with one row, the global test;
 # `ranks`, the mean ranks named by network.
 friedman_contrast <- function(block, setting) {
-  ranks <- block_ranks(block, setting$direction)
+  ranks <- friedman_block_ranks(block, setting$direction)
   k <- ncol(ranks)
   N <- nrow(ranks)
-  pairs <- contrast_pairs(colnames(ranks), setting$control)
+  pairs <- friedman_contrast_pairs(colnames(ranks), setting$control)
   nemenyi <- setting$adjust == "nemenyi"
-  q <- if (nemenyi) nemenyi_quantile(k, setting$level) else dunn_quantile(nrow(pairs), setting$level)
-  reason <- no_ranks_reason(ranks, block)
-  global <- global_test(ranks, reason)
-  error <- if (is.na(reason)) rank_error(k, N) else NA_real_
+  q <- if (nemenyi) friedman_nemenyi_quantile(k, setting$level) else friedman_dunn_quantile(nrow(pairs), setting$level)
+  reason <- friedman_no_ranks_reason(ranks, block)
+  global <- friedman_global_test(ranks, reason)
+  error <- if (is.na(reason)) friedman_rank_error(k, N) else NA_real_
   means <- if (N > 0L) colMeans(ranks) else stats::setNames(rep(NA_real_, k), colnames(ranks))
   estimate <- unname(means[pairs[, 1L]] - means[pairs[, 2L]])
   z <- estimate / error
@@ -32,21 +32,21 @@ friedman_contrast <- function(block, setting) {
     group1 = pairs[, 1L], group2 = unname(pairs[, 2L]), estimate = estimate, conf.low = estimate - q * error,
     conf.high = estimate + q * error, statistic = z, p.value = 2 * stats::pnorm(-abs(z)),
     adj.p.value = stats::ptukey(sqrt(2) * abs(z), k, Inf, lower.tail = FALSE), n = rep(N, length(z)),
-    method = rep(post_hoc_name(setting), length(z)), reason = rep(reason, length(z))
+    method = rep(friedman_post_hoc_name(setting), length(z)), reason = rep(reason, length(z))
   ))
   global$critical_difference <- q * error
   global$reason <- reason
   list(rows = rows, global = global, ranks = means)
 }
 
-post_hoc_name <- function(setting) {
+friedman_post_hoc_name <- function(setting) {
   if (setting$adjust == "nemenyi") return("Nemenyi test")
   if (setting$adjust == "bonferroni" && !is.null(setting$control)) return("Bonferroni-Dunn test")
   "z-test of mean ranks"
 }
 
 # Ranks of the networks within each unit (units x networks). Units without a value of every network are left out.
-block_ranks <- function(block, direction) {
+friedman_block_ranks <- function(block, direction) {
   keep <- which(!apply(is.na(block$table), 1L, any))
   ranks <- vapply(keep, function(i) {
     metric_ranks(block$table[i, ], direction, block$tolerance[[i]], block$spread[i, ])
@@ -57,7 +57,7 @@ block_ranks <- function(block, direction) {
 
 # NA, or the text of why these ranks have no test. Values that are the same in all replicates, such as parameter counts,
 # are no evidence within a task.
-no_ranks_reason <- function(ranks, block) {
+friedman_no_ranks_reason <- function(ranks, block) {
   N <- nrow(ranks)
   of <- block$of
   if (N == 0L) return(paste("no", of, "has all architectures"))
@@ -73,7 +73,7 @@ no_ranks_reason <- function(ranks, block) {
 
 # A data frame with one row: Friedman's chi squared and Iman and Davenport's F, which is less conservative. With a
 # reason the statistics are NA.
-global_test <- function(ranks, reason) {
+friedman_global_test <- function(ranks, reason) {
   k <- ncol(ranks)
   N <- nrow(ranks)
   out <- list(
@@ -90,7 +90,7 @@ global_test <- function(ranks, reason) {
 }
 
 # Lines of text with the results of Friedman's test, one per block.
-global_notes <- function(x) {
+friedman_notes <- function(x) {
   tests <- glance(x)
   where <- if (is.null(tests$task)) "" else paste0(tests$task, ": ")
   said <- paste0(
@@ -105,7 +105,7 @@ global_notes <- function(x) {
 
 # The bars of the diagram: maximal sequences of networks, in the order of their mean ranks, whose first and last mean
 # rank differ by less than the critical difference. A data frame of these two ranks, `from` and `to`.
-rank_cliques <- function(ranks, cd) {
+friedman_cliques <- function(ranks, cd) {
   ranks <- sort(unname(ranks))
   last <- vapply(ranks, function(rank) sum(ranks - rank < cd), 0L)
   first <- seq_along(ranks)
@@ -114,7 +114,7 @@ rank_cliques <- function(ranks, cd) {
 }
 
 # Pairs of networks (pairs x 2): all pairs of `names`, or each other one with the control.
-contrast_pairs <- function(names, control) {
+friedman_contrast_pairs <- function(names, control) {
   if (is.null(control)) return(t(utils::combn(names, 2L)))
   cbind(setdiff(names, control), control)
 }

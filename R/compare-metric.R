@@ -25,7 +25,7 @@ known_metrics <- function(cmp) {
   union(setdiff(numeric, c("replicate", "seed")), "efficiency")
 }
 
-check_comparison <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+check_metric_comparison <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (!inherits(x, "ca_comparison")) {
     abort(c(
       "{.arg {arg}} must be a comparison, from {.fn compare_architectures}.",
@@ -50,7 +50,7 @@ new_metric <- function(name, direction, values, tolerance, uncertainty) {
 comparison_metric <- function(cmp, metric, direction = NULL, call = rlang::caller_env()) {
   metric <- check_choice(metric, known_metrics(cmp), arg = "metric", call = call)
   if (!is.null(direction)) direction <- check_choice(direction, c("lower", "higher"), arg = "direction", call = call)
-  numbers <- if (metric == "efficiency") run_efficiency(cmp) else as.double(cmp$runs[[metric]])
+  numbers <- if (metric == "efficiency") metric_run_efficiency(cmp) else as.double(cmp$runs[[metric]])
   numbers[!is.finite(numbers)] <- NA
   if (all(is.na(numbers))) {
     abort(c(
@@ -58,29 +58,29 @@ comparison_metric <- function(cmp, metric, direction = NULL, call = rlang::calle
       x = "None of the {length(numbers)} run{?s} has a finite {.field {metric}}."
     ), "value", call = call)
   }
-  values <- run_array(cmp, numbers)
-  new_metric(metric, if (is.null(direction)) own_direction(metric) else direction, values,
+  values <- metric_run_array(cmp, numbers)
+  new_metric(metric, if (is.null(direction)) metric_own_direction(metric) else direction, values,
     metric_tolerance(cmp, metric, values), metric_uncertainty(cmp, metric))
 }
 
-own_direction <- function(metric) {
+metric_own_direction <- function(metric) {
   if (metric %in% names(metric_directions)) metric_directions[[metric]] else "none"
 }
 
 # (1 - loss / null loss) / total capacity: the share of the null loss that each effective parameter explains.
-run_efficiency <- function(cmp) {
-  (1 - against(cmp$runs$loss, run_null_loss(cmp))) / cmp$runs$total_capacity
+metric_run_efficiency <- function(cmp) {
+  (1 - scores_against(cmp$runs$loss, metric_run_null_loss(cmp))) / cmp$runs$total_capacity
 }
 
 # The null loss of each run; in comparisons of older versions, without a column `null_loss`, that of its task.
-run_null_loss <- function(cmp) {
-  field_or(cmp$runs, "null_loss", unname(task_null_losses(cmp$tasks)[cmp$runs$task]))
+metric_run_null_loss <- function(cmp) {
+  frame_field_or(cmp$runs, "null_loss", unname(metric_task_null_losses(cmp$tasks)[cmp$runs$task]))
 }
 
-task_null_losses <- function(tasks) vapply(tasks, null_loss, 0)
+metric_task_null_losses <- function(tasks) vapply(tasks, null_loss, 0)
 
 # Numbers of the runs as an array, replicates x tasks x networks, NA where there is no such run.
-run_array <- function(cmp, values) {
+metric_run_array <- function(cmp, values) {
   runs <- cmp$runs
   names <- list(
     replicate = as.character(sort(unique(runs$replicate))), task = names(cmp$tasks), network = names(cmp$networks)
@@ -97,40 +97,41 @@ run_array <- function(cmp, values) {
 # the null loss, since losses near zero are less accurate. Metrics that are losses divided by the null loss or the
 # capacity have the same tolerance in their own scale. For any other metric it is 1e-8 of the largest absolute value.
 metric_tolerance <- function(cmp, metric, values) {
-  if (!metric %in% c(loss_metrics, relative_metrics, "efficiency")) return(1e-8 * largest_by_task(abs(values)))
-  losses <- run_array(cmp, cmp$runs$loss)
-  least <- -largest_by_task(-losses)
-  null <- task_null_losses(cmp$tasks)
+  if (!metric %in% c(loss_metrics, relative_metrics, "efficiency")) return(1e-8 * metric_largest_by_task(abs(values)))
+  losses <- metric_run_array(cmp, cmp$runs$loss)
+  least <- -metric_largest_by_task(-losses)
+  null <- metric_task_null_losses(cmp$tasks)
   tolerance <- pmax(1e-8 * least, 1e-12 * null, na.rm = TRUE)
   if (metric %in% loss_metrics) return(tolerance)
-  tolerance <- against(tolerance, null)
+  tolerance <- scores_against(tolerance, null)
   if (metric %in% relative_metrics) return(tolerance)
-  capacities <- run_array(cmp, cmp$runs$total_capacity)
-  tolerance / pmax(-largest_by_task(-capacities), 1, na.rm = TRUE)
+  capacities <- metric_run_array(cmp, cmp$runs$total_capacity)
+  tolerance / pmax(-metric_largest_by_task(-capacities), 1, na.rm = TRUE)
 }
 
-# The uncertainty of each run's value, in the shape of run_array(). Training stops at a Newton decrement d, the decrease
-# that the training loss could still have. A loss on other rows is of first order in the error of the weights and can
-# change by up to 2 sqrt(d loss) (Cauchy-Schwarz). d is bounded by 1e-8 of the loss, the largest decrement of a run that
-# has converged: the value of a run that has not converged is the loss that it reached, with the uncertainty at that
-# bound.
+# The uncertainty of each run's value, in the shape of metric_run_array(). Training stops at a Newton decrement d, the
+# decrease that the training loss could still have. A loss on other rows is of first order in the error of the weights
+# and can change by up to 2 sqrt(d loss) (Cauchy-Schwarz). d is bounded by 1e-8 of the loss, the largest decrement of a
+# run that has converged: the value of a run that has not converged is the loss that it reached, with the uncertainty at
+# that bound.
 metric_uncertainty <- function(cmp, metric) {
   runs <- cmp$runs
-  if (!metric %in% held_out_metrics) return(run_array(cmp, numeric(nrow(runs))))
-  decrement <- field_or(runs, "decrement", rep(NA_real_, nrow(runs)))
+  if (!metric %in% held_out_metrics) return(metric_run_array(cmp, numeric(nrow(runs))))
+  decrement <- frame_field_or(runs, "decrement", rep(NA_real_, nrow(runs)))
   decrement <- pmin(decrement, 1e-8 * runs$loss)
-  trained_there <- !runs$task %in% data_tasks(cmp) & is.infinite(cmp$n_obs)
+  trained_there <- !runs$task %in% run_data_tasks(cmp) & is.infinite(cmp$n_obs)
   change <- ifelse(trained_there, decrement, 2 * sqrt(pmax(decrement * runs$loss, 0)))
   uncertainty <- ifelse(is.na(decrement), 0, change + 1e-12 * abs(runs$loss))
-  if (metric %in% c(relative_metrics, "efficiency")) uncertainty <- against(uncertainty, run_null_loss(cmp))
+  if (metric %in% c(relative_metrics, "efficiency")) uncertainty <- scores_against(uncertainty,
+    metric_run_null_loss(cmp))
   if (metric == "efficiency") uncertainty <- uncertainty / pmax(runs$total_capacity, 1)
   uncertainty[!is.finite(uncertainty)] <- 0
   uncertainty[is.na(runs$loss)] <- NA
-  run_array(cmp, uncertainty)
+  metric_run_array(cmp, uncertainty)
 }
 
 # The largest value of each task, NA where all are NA.
-largest_by_task <- function(values) {
+metric_largest_by_task <- function(values) {
   apply(values, 2L, function(x) if (all(is.na(x))) NA_real_ else max(x, na.rm = TRUE))
 }
 
@@ -155,7 +156,7 @@ metric_ranks <- function(values, direction, tolerance, uncertainty = numeric(len
 
 # Means over replicates (tasks x networks), with `complete` only over the replicates that have values of all networks.
 # NA where there are none.
-task_means <- function(values, complete = FALSE) {
+metric_task_means <- function(values, complete = FALSE) {
   if (complete) {
     lost <- apply(is.na(values), 1:2, any)
     values[rep(lost, times = dim(values)[[3L]])] <- NA
@@ -168,44 +169,44 @@ task_means <- function(values, complete = FALSE) {
 # ---- whether runs can be compared --------------------------------------------------------------------
 
 # Whether the networks of a replicate share a sample: samples are finite and seeds do not differ between networks.
-shares_samples <- function(cmp) is.finite(cmp$n_obs) && seeds_agree(cmp$runs)
+metric_shares_samples <- function(cmp) is.finite(cmp$n_obs) && metric_seeds_agree(cmp$runs)
 
-seeds_agree <- function(runs) {
+metric_seeds_agree <- function(runs) {
   replicate <- paste(runs$task, runs$replicate, sep = "\r")
   !any(vapply(split(runs$seed, replicate), function(seeds) length(unique(seeds)) > 1L, NA))
 }
 
 # One warning with all reasons against a comparison of these networks by this metric.
-warn_not_comparable <- function(cmp, metric, networks = names(cmp$networks)) {
+warn_metric_not_comparable <- function(cmp, metric, networks = names(cmp$networks)) {
   runs <- cmp$runs[cmp$runs$network %in% networks, , drop = FALSE]
   said <- c(
-    failed_text(runs), unconverged_text(runs), budget_text(runs, metric),
-    if (!seeds_agree(runs)) "Networks of a replicate have different seeds, and so different data."
+    metric_failed_text(runs), metric_unconverged_text(runs), metric_budget_text(runs, metric),
+    if (!metric_seeds_agree(runs)) "Networks of a replicate have different seeds, and so different data."
   )
   if (length(said) == 0L) return(invisible())
   said <- gsub("([{}])", "\\1\\1", said)
   warn(c("The runs are not quite comparable.", stats::setNames(said, rep("x", length(said)))), "not_comparable")
 }
 
-failed_text <- function(runs) {
+metric_failed_text <- function(runs) {
   failed <- !has_run(runs)
-  if (any(failed)) paste0(counted_by(runs$network[failed], "run"), " failed, and are left out.")
+  if (any(failed)) paste0(metric_counted_by(runs$network[failed], "run"), " failed, and are left out.")
 }
 
-unconverged_text <- function(runs) {
+metric_unconverged_text <- function(runs) {
   unconverged <- has_run(runs) & !runs$converged
-  if (any(unconverged)) paste0(counted_by(runs$network[unconverged], "run"), " did not converge.")
+  if (any(unconverged)) paste0(metric_counted_by(runs$network[unconverged], "run"), " did not converge.")
 }
 
 # "3 runs (dense 2, conv 1)"
-counted_by <- function(networks, noun) {
+metric_counted_by <- function(networks, noun) {
   counts <- table(factor(networks, unique(networks)))
-  paste0(count_text(length(networks), noun), " (", paste(names(counts), counts, collapse = ", "), ")")
+  paste0(format_count(length(networks), noun), " (", paste(names(counts), counts, collapse = ", "), ")")
 }
 
 # A text for losses of networks with different budgets, else NULL. Networks have one budget if their numbers of
 # parameters, or their total capacities, are all within a tenth of a common number.
-budget_text <- function(runs, metric) {
+metric_budget_text <- function(runs, metric) {
   if (!metric %in% c(loss_metrics, relative_metrics)) return(NULL)
   budget <- function(column) {
     medians <- tapply(runs[[column]], runs$network, stats::median, na.rm = TRUE)

@@ -31,20 +31,20 @@ generics::rank_results
 rank_results.ca_comparison <- function(x, metric = "excess_loss", direction = NULL, ...) {
   check_dots(...)
   metric <- comparison_metric(x, metric, direction)
-  rows <- metric_means(metric)
+  rows <- ranks_metric_means(metric)
   order <- order(rows$mean_rank, match(rows$network, names(x$networks)), match(rows$task, names(x$tasks)))
   new_frame(lapply(rows, function(column) column[order]), "ca_ranks", direction = metric$direction,
     networks = names(x$networks), tasks = names(x$tasks))
 }
 
 # A data frame with one row per network and task, ordered by task: means over replicates, standard errors and ranks.
-metric_means <- function(metric) {
+ranks_metric_means <- function(metric) {
   values <- metric$values
-  means <- task_means(values) # tasks x networks
+  means <- metric_task_means(values) # tasks x networks
   counts <- colSums(!is.na(values))
   sd <- apply(values, 2:3, stats::sd, na.rm = TRUE)
   sd[counts < 2] <- NA
-  uncertainty <- task_means(metric$uncertainty)
+  uncertainty <- metric_task_means(metric$uncertainty)
   ranks <- vapply(seq_len(nrow(means)), function(i) {
     metric_ranks(means[i, ], metric$direction, metric$tolerance[[i]], uncertainty[i, ])
   }, numeric(ncol(means)))
@@ -66,13 +66,13 @@ summary.ca_ranks <- function(object, ...) {
   per <- split(plain_frame(object), factor(object$network, unique(object$network)))
   light_frame(list(
     network = names(per), mean_rank = unname(vapply(per, function(rows) rows$mean_rank[[1L]], 0)),
-    best = unname(vapply(per, function(rows) sum(first_ranked(object)[object$network == rows$network[[1L]]]), 0L)),
+    best = unname(vapply(per, function(rows) sum(ranks_first(object)[object$network == rows$network[[1L]]]), 0L)),
     tasks = unname(vapply(per, function(rows) sum(!is.na(rows$rank)), 0L))
   ))
 }
 
 # Whether a row has the least rank of its task.
-first_ranked <- function(rows) {
+ranks_first <- function(rows) {
   least <- tapply(rows$rank, rows$task, function(x) if (all(is.na(x))) NA_real_ else min(x, na.rm = TRUE))
   !is.na(rows$rank) & rows$rank == least[rows$task]
 }
@@ -103,7 +103,7 @@ format.ca_ranks <- function(x, digits = 3, ...) {
   texts <- lapply(stats::setNames(nm = attr(x, "tasks")), function(task) {
     rows <- plain_frame(x)[x$task == task, , drop = FALSE]
     rows <- rows[match(networks, rows$network), , drop = FALSE]
-    shown <- with_interval(rows$mean, NA, NA, digits)
+    shown <- format_with_interval(rows$mean, NA, NA, digits)
     ifelse(is.na(rows$rank), "", paste0(shown, " (", format_rank(rows$rank), ")"))
   })
   mean_rank <- x$mean_rank[match(networks, x$network)]

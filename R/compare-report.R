@@ -77,9 +77,9 @@ report.ca_comparison <- function(x, ..., file, title = "Capacity report", metric
     level = check_number(level, min = 0, max = 1, open = TRUE)
   )
   template <- report_template()
-  sections <- check_sections(sections, names(template$sections))
-  need_renderer()
-  engine <- if (format == "pdf") need_latex()
+  sections <- check_report_sections(sections, names(template$sections))
+  need_report_renderer()
+  engine <- if (format == "pdf") need_report_latex()
   if (!any(has_run(x$runs))) {
     abort(c("There is nothing to report: all runs failed.", x = "{x$runs$error[[1]]}"), "value")
   }
@@ -100,10 +100,10 @@ check_report_file <- function(file, call = rlang::caller_env()) {
       i = "For instance {.code file = \"capacity-report.html\"}."
     ), "value", call = call)
   }
-  check_writable(file, dirname(file), call)
+  check_report_writable(file, dirname(file), call)
 }
 
-check_writable <- function(file, folder, call) {
+check_report_writable <- function(file, folder, call) {
   if (!dir.exists(folder) || file.access(folder, 2L) != 0L) {
     abort(c(
       "{.arg file} must be in a folder that exists and can be written.",
@@ -123,7 +123,7 @@ report_format <- function(file, call = rlang::caller_env()) {
   abort(c("{.arg file} must end in {.val .html} or {.val .pdf}.", x = "It is {.file {file}}."), "value", call = call)
 }
 
-check_sections <- function(sections, known, call = rlang::caller_env()) {
+check_report_sections <- function(sections, known, call = rlang::caller_env()) {
   if (is.null(sections)) return(known)
   if (!is.character(sections) || length(sections) == 0L) {
     abort(c(
@@ -143,7 +143,7 @@ check_sections <- function(sections, known, call = rlang::caller_env()) {
 
 # ---- required software --------------------------------------------------------------------------------
 
-need_renderer <- function(call = rlang::caller_env()) {
+need_report_renderer <- function(call = rlang::caller_env()) {
   for (package in c("rmarkdown", "knitr", "ggplot2")) need_package(package, "write a report", call = call)
   if (rmarkdown::pandoc_available("1.12.3")) return(invisible())
   abort(c(
@@ -153,7 +153,7 @@ need_renderer <- function(call = rlang::caller_env()) {
 }
 
 # The name of an installed LaTeX engine. Engines with complete Unicode support are preferred.
-need_latex <- function(call = rlang::caller_env()) {
+need_report_latex <- function(call = rlang::caller_env()) {
   engines <- c("xelatex", "lualatex", "pdflatex")
   found <- engines[nzchar(Sys.which(engines))]
   if (length(found) > 0L) return(found[[1L]])
@@ -192,7 +192,8 @@ render_report <- function(lines, params, format, engine, call = rlang::caller_en
   source <- file.path(folder, "skeleton.Rmd")
   writeLines(enc2utf8(lines), source, useBytes = TRUE)
   tryCatch(
-    without_latex_warnings(rmarkdown::render(source, output_format = output_format(format, engine), params = params,
+    report_without_latex_warnings(rmarkdown::render(source, output_format = report_output_format(format, engine),
+      params = params,
       envir = new.env(parent = globalenv()), quiet = TRUE)),
     error = function(e) {
       unlink(folder, recursive = TRUE)
@@ -202,14 +203,14 @@ render_report <- function(lines, params, format, engine, call = rlang::caller_en
 }
 
 # Muffles warnings of LaTeX, such as the one that labels may have changed; the report refers to no labels.
-without_latex_warnings <- function(code) {
+report_without_latex_warnings <- function(code) {
   withCallingHandlers(code, warning = function(w) {
     if (grepl("^LaTeX Warning", conditionMessage(w))) invokeRestart("muffleWarning")
   })
 }
 
 # The output format of rmarkdown; NULL selects the first format of the template, HTML.
-output_format <- function(format, engine) {
+report_output_format <- function(format, engine) {
   if (format == "html") return(NULL)
   rmarkdown::pdf_document(latex_engine = engine, dev = if (capabilities("cairo")) "cairo_pdf" else "pdf",
     pandoc_args = c("--variable", "geometry:margin=2cm", "--variable", "colorlinks"))

@@ -32,10 +32,10 @@ run_values <- function(trained, allocation) {
   g <- glance(trained)
   evidence <- glance(allocation)
   task <- trained$task
-  linear <- linear_loss(trained)
+  linear <- scores_linear_loss(trained)
   of_data <- is_data_task(task)
   excess <- if (of_data) g$loss - linear else g$excess_loss
-  null <- field_or(g, "null_loss", null_loss(task))
+  null <- frame_field_or(g, "null_loss", null_loss(task))
   c(
     list(
       n_params = g$n_params, total_capacity = evidence$total, loss = g$loss, train_loss = g$train_loss,
@@ -43,11 +43,11 @@ run_values <- function(trained, allocation) {
       converged = g$converged, gradient_norm = g$gradient_norm, iterations = g$iterations,
       seconds = g$seconds, error = if (g$converged) NA_character_ else paste("not converged:", trained$outcome),
       rank_low = evidence$rank_low, rank_high = evidence$rank_high,
-      undecided = field_or(evidence, "undecided", evidence$rank_low < evidence$rank_high),
-      redraws = field_or(g, "redraws", 0L), decrement = field_or(g, "decrement", NA_real_),
+      undecided = frame_field_or(evidence, "undecided", evidence$rank_low < evidence$rank_high),
+      redraws = frame_field_or(g, "redraws", 0L), decrement = frame_field_or(g, "decrement", NA_real_),
       excess_type = if (of_data) "versus linear" else
-        field_or(trained, "excess_type", if (is_linear(trained$network)) "exact" else "sampled"),
-      null_loss = null, relative_loss = against(g$loss, null), relative_excess = against(excess, null)
+        frame_field_or(trained, "excess_type", if (is_linear(trained$network)) "exact" else "sampled"),
+      null_loss = null, relative_loss = scores_against(g$loss, null), relative_excess = scores_against(excess, null)
     ),
     held_out_scores(trained, g$loss)
   )
@@ -63,4 +63,4 @@ failed_run <- function(network, message, lost = FALSE) {
 # Whether each run did not fail. The training loss decides, since without held-out rows a data task has no loss.
 has_run <- function(runs) !is.na(runs$train_loss)
 
-data_tasks <- function(object) names(object$tasks)[vapply(object$tasks, is_data_task, NA)]
+run_data_tasks <- function(object) names(object$tasks)[vapply(object$tasks, is_data_task, NA)]

@@ -9,13 +9,13 @@ held_out_scores <- function(trained, loss) {
   task <- trained$task
   scores <- list(mase = NA_real_, accuracy = NA_real_, log_loss = NA_real_)
   if (!is_data_task(task) || nrow(task$data$x_test) == 0L) return(scores)
-  if (has_classes(task)) {
+  if (has_task_classes(task)) {
     said <- stats::predict(trained, task$data$x_test, type = "class")
     scores$accuracy <- mean(as.integer(said) == max.col(task$data$y_test, "first"))
     scores$log_loss <- loss
   } else if (task$kind == "series") {
     errors <- abs(stats::predict(trained, task$data$x_test) - task$data$y_test)
-    scores$mase <- mean(against(colMeans(errors), task$naive))
+    scores$mase <- mean(scores_against(colMeans(errors), task$naive))
   }
   scores
 }
@@ -24,19 +24,19 @@ held_out_scores <- function(trained, loss) {
 
 # The loss of the best linear model, trained on the rows of a fit and evaluated like the fit. It has a constant if the
 # means of the task are not zero. For a fit without rows, on population moments, it is the Bayes loss.
-linear_loss <- function(trained) {
+scores_linear_loss <- function(trained) {
   task <- trained$task
   rows <- trained$rows
   if (is.null(rows)) return(trained$bayes_loss)
-  if (has_classes(task)) return(linear_class_loss(task, rows, trained$seed))
-  if (is_data_task(task)) return(linear_row_loss(task, rows, trained$network$units))
-  W <- root_weights(row_root(rows$x, rows$y, has_intercept(task)))
-  trained$bayes_loss + root_excess(W, moment_root(task$moments, has_intercept(task)))
+  if (has_task_classes(task)) return(scores_linear_class_loss(task, rows, trained$seed))
+  if (is_data_task(task)) return(scores_linear_row_loss(task, rows, trained$network$units))
+  W <- root_weights(row_root(rows$x, rows$y, has_task_intercept(task)))
+  trained$bayes_loss + root_excess(W, moment_root(task$moments, has_task_intercept(task)))
 }
 
 # The held-out loss of least squares with a constant. Columns are standardised, so that neither units nor offsets of
 # columns change it. Where columns are collinear, the solution has the least norm. NA without held-out rows.
-linear_row_loss <- function(task, rows, units) {
+scores_linear_row_loss <- function(task, rows, units) {
   if (nrow(task$data$x_test) == 0L) return(NA_real_)
   columns <- column_units(rows$x, seq_len(ncol(rows$x)))
   of_columns <- new_units(columns$centre, columns$scale, numeric(task$outputs), rep(1, task$outputs))
@@ -45,11 +45,11 @@ linear_row_loss <- function(task, rows, units) {
 }
 
 # The loss of multinomial regression, trained on the same rows.
-linear_class_loss <- function(task, rows, seed) {
+scores_linear_class_loss <- function(task, rows, seed) {
   task$data[c("x", "y")] <- rows
   network <- new_network(task$input) |> layer_dense(task$outputs, bias = TRUE)
   quietly_warned(fit(network, task, seed = seed))$loss
 }
 
 # Losses as multiples of the null loss, NA where the null loss is 0 or not finite.
-against <- function(loss, null) ifelse(is.finite(null) & null > 0, loss / null, NA_real_)
+scores_against <- function(loss, null) ifelse(is.finite(null) & null > 0, loss / null, NA_real_)

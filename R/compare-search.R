@@ -109,28 +109,28 @@ search_architecture <- function(task, budget, family, strategy = c("grid", "halv
                                 seed = 1, ..., grid = NULL, keep = 0.5, checkpoint = NULL) {
   label <- if (is.symbol(substitute(family))) as.character(substitute(family)) else "function"
   check_task(task)
-  check_judged(task)
-  budget <- check_budget(budget, family, grid)
+  check_search_judged(task)
+  budget <- check_search_budget(budget, family, grid)
   strategy <- check_choice(strategy, c("grid", "halving"))
   keep <- check_number(keep, min = 0, max = 1)
   replicates <- check_count(replicates, min = if (strategy == "halving") 2L else 1L)
   found <- search_candidates(family, grid, task, budget, label)
   networks <- lapply(Filter(function(x) is.null(x$error), found), function(x) x$network)
-  work <- comparison_work(networks, list(task = task), replicates, n_obs, seed, list(...), checkpoint)
-  check_sampled(work)
+  work <- compare_work(networks, list(task = task), replicates, n_obs, seed, list(...), checkpoint)
+  check_search_sampled(work)
   new_search(found, search_rounds(work, strategy, keep), task, budget, strategy)
 }
 
 # ---- arguments -----------------------------------------------------------------------------------
 
-check_budget <- function(budget, family, grid, call = rlang::caller_env()) {
+check_search_budget <- function(budget, family, grid, call = rlang::caller_env()) {
   own <- !is.null(grid) || is.list(family)
   if (own && identical(budget, Inf)) return(Inf)
   check_number(budget, min = 1, call = call)
 }
 
 # Raises an error for data tasks without held-out rows, where no candidate would have a loss.
-check_judged <- function(task, call = rlang::caller_env()) {
+check_search_judged <- function(task, call = rlang::caller_env()) {
   if (!is_data_task(task) || NROW(task$data$x_test) > 0L) return(invisible())
   abort(c(
     "{.arg task} must have held-out rows, on which the losses of candidates are compared.",
@@ -140,7 +140,7 @@ check_judged <- function(task, call = rlang::caller_env()) {
 }
 
 # Raises an error before the first run if networks need rows, and the task has only population moments.
-check_sampled <- function(work, call = rlang::caller_env()) {
+check_search_sampled <- function(work, call = rlang::caller_env()) {
   if (is.finite(work$n_obs) || is_data_task(work$tasks[[1L]])) return(invisible())
   fitting <- work$fitting
   control <- fit_control(as.list(fitting$control), c(fitting$method, "lm")[[1L]], call = call)
@@ -160,82 +160,83 @@ check_sampled <- function(work, call = rlang::caller_env()) {
 # per round; `entered`, for each network the number of rounds that it took part in. An interrupt ends the search after
 # the current round.
 search_rounds <- function(work, strategy, keep, call = rlang::caller_env()) {
-  begun <- begin_design(work, call)
+  begun <- schedule_begin_design(work, call)
   work <- begun$work
   done <- begun$done
   entered <- stats::setNames(integer(length(work$networks)), names(work$networks))
   alive <- names(entered)
   asked <- logical(length(done))
-  replicates <- if (strategy == "grid") work$replicates else halving_replicates(work$replicates)
+  replicates <- if (strategy == "grid") work$replicates else search_halving_replicates(work$replicates)
   rounds <- NULL
   for (r in seq_along(replicates)) {
     rows <- which(work$design$network %in% alive & work$design$replicate <= replicates[[r]])
-    done <- run_rows(work, done, rows)
+    done <- schedule_run_rows(work, done, rows)
     rounds <- rbind(rounds, c(r, length(alive), replicates[[r]], length(setdiff(rows, which(asked)))))
     asked[rows] <- TRUE
     entered[alive] <- r
     if (any(vapply(done[rows], is.null, NA))) break
-    scores <- score_runs(asked_runs(work, done, rows, alive))
-    alive <- alive[best_first(scores)][seq_len(max(1, ceiling(keep * length(alive) - 1e-9)))]
+    scores <- search_score_runs(search_asked_runs(work, done, rows, alive))
+    alive <- alive[search_best_first(scores)][seq_len(max(1, ceiling(keep * length(alive) - 1e-9)))]
   }
-  warn_unwritten(work, done)
+  warn_schedule_unwritten(work, done)
   work$design <- work$design[asked, , drop = FALSE]
-  list(comparison = new_comparison(work, done[asked]), rounds = rounds_frame(rounds), entered = entered)
+  list(comparison = new_comparison(work, done[asked]), rounds = search_rounds_frame(rounds), entered = entered)
 }
 
 # Numbers of replicates of the rounds, doubled from round to round, the last one equal to `replicates`.
-halving_replicates <- function(replicates) {
+search_halving_replicates <- function(replicates) {
   as.integer(replicates %/% 2^(floor(log2(replicates)):0))
 }
 
-rounds_frame <- function(rounds) {
+search_rounds_frame <- function(rounds) {
   storage.mode(rounds) <- "integer"
   light_frame(list(round = rounds[, 1L], candidates = rounds[, 2L], replicates = rounds[, 3L], runs = rounds[, 4L]))
 }
 
-# The parts of a comparison that score_runs() needs, for these rows and networks.
-asked_runs <- function(work, done, rows, networks) {
+# The parts of a comparison that search_score_runs() needs, for these rows and networks.
+search_asked_runs <- function(work, done, rows, networks) {
   work$design <- work$design[rows, , drop = FALSE]
-  list(runs = bind_runs(work, done[rows]), tasks = work$tasks, networks = work$networks[networks])
+  list(runs = compare_bind_runs(work, done[rows]), tasks = work$tasks, networks = work$networks[networks])
 }
 
 # A data frame with one row per network: means over its runs (for total capacity the median and the range). `loss_rank`
 # is the rank of its excess loss; losses that differ by no more than their tolerance and uncertainty share a rank.
 # `capacity_rank` is the rank of its total capacity among the networks of the same loss rank; capacities whose ranges
 # overlap share a rank.
-score_runs <- function(cmp) {
+search_score_runs <- function(cmp) {
   names <- names(cmp$networks)
-  runs <- split(cbind(cmp$runs, efficiency = run_efficiency(cmp)), factor(cmp$runs$network, names))
-  mean_of <- function(column) unname(vapply(runs, function(rows) mean_interval(rows[[column]], 0.95)[[1L]], 0))
+  runs <- split(cbind(cmp$runs, efficiency = metric_run_efficiency(cmp)), factor(cmp$runs$network, names))
+  mean_of <- function(column) unname(vapply(runs, function(rows) compare_mean_interval(rows[[column]], 0.95)[[1L]], 0))
   counted <- function(count) unname(vapply(runs, count, 0L))
   excess <- mean_of("excess_loss")
-  tolerance <- metric_tolerance(cmp, "excess_loss", run_array(cmp, cmp$runs$excess_loss))[[1L]]
-  uncertainty <- drop(task_means(metric_uncertainty(cmp, "excess_loss"))[1L, , drop = FALSE])
+  tolerance <- metric_tolerance(cmp, "excess_loss", metric_run_array(cmp, cmp$runs$excess_loss))[[1L]]
+  uncertainty <- drop(metric_task_means(metric_uncertainty(cmp, "excess_loss"))[1L, , drop = FALSE])
   loss_rank <- metric_ranks(excess, "lower", tolerance, uncertainty)
-  range <- vapply(runs, function(rows) total_range(rows[has_run(rows), , drop = FALSE]), numeric(2L))
+  range <- vapply(runs, function(rows) compare_total_range(rows[has_run(rows), , drop = FALSE]), numeric(2L))
   light_frame(list(
     network = names, n_params = counted(function(rows) rows$n_params[[1L]]),
-    total_capacity = unname(vapply(runs, function(rows) median_of(rows$total_capacity), 0)),
+    total_capacity = unname(vapply(runs, function(rows) compare_median_of(rows$total_capacity), 0)),
     total_low = unname(range[1L, ]), total_high = unname(range[2L, ]), loss = mean_of("loss"), excess_loss = excess,
-    std_err = unname(vapply(runs, function(rows) std_err(rows$excess_loss), 0)), efficiency = mean_of("efficiency"),
-    loss_rank = loss_rank, capacity_rank = capacity_ranks(loss_rank, range[1L, ], range[2L, ]),
+    std_err = unname(vapply(runs, function(rows) search_std_err(rows$excess_loss), 0)),
+      efficiency = mean_of("efficiency"),
+    loss_rank = loss_rank, capacity_rank = search_capacity_ranks(loss_rank, range[1L, ], range[2L, ]),
     runs = counted(function(rows) sum(has_run(rows))), failed = counted(function(rows) sum(!has_run(rows))),
     unconverged = counted(function(rows) sum(has_run(rows) & !rows$converged)),
-    undecided = counted(function(rows) sum(is_undecided(rows))), seconds = mean_of("seconds"),
+    undecided = counted(function(rows) sum(is_compare_undecided(rows))), seconds = mean_of("seconds"),
     error = unname(vapply(runs, function(rows) c(rows$error[!has_run(rows)], NA_character_)[[1L]], ""))
   ))
 }
 
 # Ranks of the ranges of total capacity among networks of the same loss rank.
-capacity_ranks <- function(loss_rank, low, high) {
+search_capacity_ranks <- function(loss_rank, low, high) {
   ranks <- rep(NA_integer_, length(loss_rank))
-  for (here in split(seq_along(loss_rank), loss_rank)) ranks[here] <- range_ranks(low[here], high[here])
+  for (here in split(seq_along(loss_rank), loss_rank)) ranks[here] <- search_range_ranks(low[here], high[here])
   ranks
 }
 
 # Ranks of ranges from low to high. Ranges that overlap, directly or through a chain of others, share a rank. NA where
 # `low` is NA.
-range_ranks <- function(low, high) {
+search_range_ranks <- function(low, high) {
   ranks <- rep(NA_integer_, length(low))
   at <- order(low, high, na.last = NA)
   if (length(at) == 0L) return(ranks)
@@ -244,14 +245,14 @@ range_ranks <- function(low, high) {
   ranks
 }
 
-std_err <- function(x) {
+search_std_err <- function(x) {
   x <- x[!is.na(x)]
   if (length(x) > 1L) stats::sd(x) / sqrt(length(x)) else NA_real_
 }
 
 # Order of the rows of scores: by rounds (most first), then loss rank, capacity rank and number of parameters. Networks
 # without a loss are last.
-best_first <- function(scores, rounds = 0) {
+search_best_first <- function(scores, rounds = 0) {
   order(
     is.na(scores$loss_rank), -rep_len(rounds, nrow(scores)), scores$loss_rank, scores$capacity_rank, scores$n_params
   )
@@ -261,14 +262,14 @@ best_first <- function(scores, rounds = 0) {
 
 new_search <- function(found, searched, task, budget, strategy) {
   cmp <- searched$comparison
-  scores <- score_runs(cmp)
+  scores <- search_score_runs(cmp)
   scores$rounds <- unname(searched$entered)
-  scores$frontier <- is_frontier(scores)
-  scores$gain <- marginal_loss_reduction(scores, null_loss(task))
-  scores$coverage <- demand_coverage(cmp, task)
-  scores <- scores[best_first(scores, scores$rounds), , drop = FALSE]
+  scores$frontier <- is_search_frontier(scores)
+  scores$gain <- search_marginal_loss_reduction(scores, null_loss(task))
+  scores$coverage <- search_demand_coverage(cmp, task)
+  scores <- scores[search_best_first(scores, scores$rounds), , drop = FALSE]
   structure(list(
-    candidates = candidate_frame(found, scores),
+    candidates = search_candidate_frame(found, scores),
     best = if (!is.na(scores$loss_rank[[1L]])) cmp$networks[[scores$network[[1L]]]], rounds = searched$rounds,
     comparison = cmp, task = task, budget = budget, strategy = strategy, seed = cmp$seed
   ), class = "ca_search")
@@ -278,23 +279,24 @@ new_search <- function(found, searched, task, budget, strategy) {
 # and its loss and less of one of them, or equal values of both and fewer parameters. Two capacities are equal if the
 # median of each lies in the range of the other. This relation is not transitive, so each candidate is compared with
 # those already on the frontier, in order of increasing loss.
-is_frontier <- function(scores) {
+is_search_frontier <- function(scores) {
   kept <- integer()
-  for (i in best_first(scores)) if (!is.na(scores$loss_rank[[i]]) && !any(beats(scores, kept, i))) kept <- c(kept, i)
+  for (i in search_best_first(scores)) if (!is.na(scores$loss_rank[[i]]) && !any(search_beats(scores, kept,
+    i))) kept <- c(kept, i)
   seq_len(nrow(scores)) %in% kept
 }
 
 # Whether each candidate in j dominates i. The losses of j must not exceed that of i.
-beats <- function(scores, j, i) {
+search_beats <- function(scores, j, i) {
   total <- scores$total_capacity
-  as_much <- as_much(scores, j, i)
+  as_much <- search_as_much(scores, j, i)
   less <- total[j] < total[[i]] & !as_much
   less_loss <- scores$loss_rank[j] < scores$loss_rank[[i]]
   less | as_much & (less_loss | scores$n_params[j] < scores$n_params[[i]])
 }
 
 # Whether the capacities of the candidates j equal that of i: each median lies in the range of the other.
-as_much <- function(scores, j, i) {
+search_as_much <- function(scores, j, i) {
   total <- scores$total_capacity
   total[j] >= scores$total_low[[i]] & total[j] <= scores$total_high[[i]] &
     total[[i]] >= scores$total_low[j] & total[[i]] <= scores$total_high[j]
@@ -302,11 +304,11 @@ as_much <- function(scores, j, i) {
 
 # For each candidate on the frontier, the reduction of the loss per effective parameter that it has more than the
 # candidate before it. The first one is compared with zero capacity and the null loss. NA off the frontier.
-marginal_loss_reduction <- function(scores, null) {
+search_marginal_loss_reduction <- function(scores, null) {
   reduction <- rep(NA_real_, nrow(scores))
   edge <- which(scores$frontier)
   for (i in edge) {
-    less <- edge[scores$total_capacity[edge] < scores$total_capacity[[i]] & !as_much(scores, edge, i)]
+    less <- edge[scores$total_capacity[edge] < scores$total_capacity[[i]] & !search_as_much(scores, edge, i)]
     before <- less[order(-scores$total_capacity[less])][1L]
     from <- if (is.na(before)) c(0, null) else c(scores$total_capacity[[before]], scores$loss[[before]])
     reduction[[i]] <- (from[[2L]] - scores$loss[[i]]) / (scores$total_capacity[[i]] - from[[1L]])
@@ -317,18 +319,18 @@ marginal_loss_reduction <- function(scores, null) {
 
 # For each network, the mean over inputs of its capacity (mean over runs) per output, weighted by the demand of the
 # task. NA without demand.
-demand_coverage <- function(cmp, task) {
+search_demand_coverage <- function(cmp, task) {
   demand <- cmp$demand$demand
-  rows <- mean_profiles(cmp)
+  rows <- compare_mean_profiles(cmp)
   unname(vapply(names(cmp$networks), function(name) {
     capacity <- rows$capacity[rows$network == name]
     if (length(capacity) != length(demand) || !isTRUE(sum(demand) > 0)) return(NA_real_)
-    sum(demand * capacity) / sum(demand) / output_size(cmp$networks[[name]])
+    sum(demand * capacity) / sum(demand) / shape_output_size(cmp$networks[[name]])
   }, 0))
 }
 
 # The data frame of all candidates: trained ones in the order of the rows of scores, then the others.
-candidate_frame <- function(found, scores) {
+search_candidate_frame <- function(found, scores) {
   names <- c(scores$network, setdiff(names(found), scores$network))
   found <- found[names]
   at <- match(names, scores$network)
@@ -340,13 +342,13 @@ candidate_frame <- function(found, scores) {
   )
   last <- c(
     list(n_params = ifelse(is.finite(size), as.integer(pmin(size, .Machine$integer.max)), NA_integer_),
-      memory = vapply(found, candidate_memory, 0L, USE.NAMES = FALSE)),
+      memory = vapply(found, search_candidate_memory, 0L, USE.NAMES = FALSE)),
     lapply(as.list(scores[score_columns]), `[`, at),
     list(frontier = scores$frontier[at] %in% TRUE),
     lapply(as.list(scores[score_counts]), function(x) ifelse(is.na(at), 0L, x[at])),
     list(seconds = scores$seconds[at], error = ifelse(is.na(at), untrained, scores$error[at]))
   )
-  tried <- argument_columns(found)
+  tried <- search_argument_columns(found)
   taken <- names(tried) %in% c(names(first), names(last))
   names(tried)[taken] <- paste0("arg_", names(tried)[taken])
   light_frame(lapply(c(first, tried, last), unname))
@@ -360,17 +362,17 @@ score_columns <- c(
 
 # A list of columns, one for each argument of any candidate; NA for candidates without it. Arguments that are not single
 # values become texts.
-argument_columns <- function(found) {
+search_argument_columns <- function(found) {
   arguments <- unique(unlist(lapply(found, function(x) names(x$arguments))))
   lapply(stats::setNames(nm = arguments), function(name) {
     values <- lapply(found, function(x) if (is.null(x$arguments[[name]])) NA else x$arguments[[name]])
     single <- all(vapply(values, function(v) is.atomic(v) && length(v) == 1L, NA))
-    unlist(if (single) values else lapply(values, argument_text), use.names = FALSE)
+    unlist(if (single) values else lapply(values, candidate_argument_text), use.names = FALSE)
   })
 }
 
 # Size of the receptive field: on a sequence the number of positions, on a grid rows times columns.
-candidate_memory <- function(x) {
+search_candidate_memory <- function(x) {
   if (is.null(x$network)) return(NA_integer_)
   as.integer(prod(layer_field(x$network)$size))
 }
@@ -430,7 +432,7 @@ glance.ca_search <- function(x, ...) {
 #' @export
 augment.ca_search <- function(x, ...) {
   check_dots(...)
-  profiles <- mean_profiles(x$comparison)
+  profiles <- compare_mean_profiles(x$comparison)
   profiles$input <- rep_len(x$comparison$demand$input, nrow(profiles))
   profiles$demand <- rep_len(x$comparison$demand$demand, nrow(profiles))
   profiles$candidate <- profiles$network
@@ -457,7 +459,8 @@ summary.ca_search <- function(object, ...) {
 print.ca_search_summary <- function(x, ...) {
   cat("Frontier of total capacity and excess loss, the smallest capacity first\n")
   table <- search_table(x)
-  print_fitting(c(table[c("rank", "candidate", "capacity", "excess loss")], list(gain = without_rounding(x$gain)),
+  print_search_fitting(c(table[c("rank", "candidate", "capacity", "excess loss")],
+    list(gain = format_without_rounding(x$gain)),
     table[c("params", "coverage")]))
   cat("gain: decrease of the loss per unit of total capacity, from the next smaller candidate of the frontier\n")
   cat(attr(x, "notes"), sep = "\n")
@@ -468,21 +471,21 @@ print.ca_search_summary <- function(x, ...) {
 #' @export
 print.ca_search <- function(x, n = 8, ...) {
   g <- glance(x)
-  cat("<search> ", x$strategy, " over ", count_text(g$candidates, "candidate"), " of at most ", x$budget,
-    " parameters: ", count_text(g$runs, "run"), ", ", g$failed, " failed, ", g$unconverged,
+  cat("<search> ", x$strategy, " over ", format_count(g$candidates, "candidate"), " of at most ", x$budget,
+    " parameters: ", format_count(g$runs, "run"), ", ", g$failed, " failed, ", g$unconverged,
     " not converged (seed ", x$seed, ")\n", sep = "")
   cat("Task: ", x$task$label, "\n", sep = "")
   if (x$strategy == "halving") {
-    each <- vapply(x$rounds$replicates, count_text, "", noun = "replicate")
+    each <- vapply(x$rounds$replicates, format_count, "", noun = "replicate")
     cat("Rounds: ", paste0(x$rounds$candidates, " x ", each, collapse = ", "), "\n", sep = "")
   }
   ranked <- x$candidates[!is.na(x$candidates$rank), , drop = FALSE]
   shown <- ranked[seq_len(min(check_count(n, min = 0L), nrow(ranked))), , drop = FALSE]
   if (nrow(shown) > 0L) {
-    print_fitting(search_table(shown))
+    print_search_fitting(search_table(shown))
     if (any(shown$frontier)) cat("* on the frontier of total capacity and excess loss\n")
   }
-  cat(c(left_over_text(x, nrow(ranked) - nrow(shown)), search_notes(x)), sep = "\n")
+  cat(c(search_left_over_text(x, nrow(ranked) - nrow(shown)), search_notes(x)), sep = "\n")
   invisible(x)
 }
 
@@ -491,32 +494,32 @@ search_table <- function(rows) {
   list(
     rank = paste0(rows$rank, formatC(mark, width = -1)),
     candidate = formatC(rows$candidate, width = -max(nchar(rows$candidate))), params = rows$n_params,
-    capacity = with_range(rows$total_capacity, rows$total_low, rows$total_high, 3),
-    `excess loss` = without_rounding(rows$excess_loss),
-    coverage = without_rounding(rows$coverage)
+    capacity = format_with_range(rows$total_capacity, rows$total_low, rows$total_high, 3),
+    `excess loss` = format_without_rounding(rows$excess_loss),
+    coverage = format_without_rounding(rows$coverage)
   )
 }
 
 # Prints a table without the last columns that would exceed the width of the console.
-print_fitting <- function(columns) {
+print_search_fitting <- function(columns) {
   texts <- lapply(columns, format, digits = 3)
   width <- cumsum(pmax(vapply(texts, function(x) max(nchar(x)), 0L), nchar(names(texts))) + 1L)
   print(light_frame(columns[width <= getOption("width")]), row.names = FALSE, digits = 3)
 }
 
 # Lines of text about the candidates that the table does not show.
-left_over_text <- function(x, more) {
+search_left_over_text <- function(x, more) {
   untrained <- sum(x$candidates$runs + x$candidates$failed == 0L)
   lossless <- sum(is.na(x$candidates$rank)) - untrained
   c(
-    if (more > 0L) paste0("and ", count_text(more, "more candidate"), " in $candidates"),
-    if (lossless > 0L) paste0(count_text(lossless, "candidate"), " without a loss, see $candidates$error"),
-    if (untrained > 0L) paste0(count_text(untrained, "candidate"), " not trained, see $candidates$error")
+    if (more > 0L) paste0("and ", format_count(more, "more candidate"), " in $candidates"),
+    if (lossless > 0L) paste0(format_count(lossless, "candidate"), " without a loss, see $candidates$error"),
+    if (untrained > 0L) paste0(format_count(untrained, "candidate"), " not trained, see $candidates$error")
   )
 }
 
 search_notes <- function(x) {
-  notes <- c(what_varies(x$comparison), run_notes(x$comparison))
+  notes <- c(compare_what_varies(x$comparison), compare_run_notes(x$comparison))
   if (!is_data_task(x$task)) return(notes)
   c(
     notes,

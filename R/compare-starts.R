@@ -21,7 +21,7 @@ starts_apart <- function(cmp) {
 }
 
 # "dilated on ar, conv on fgn and 3 more"
-pair_text <- function(rows, most = 4L) {
+starts_pair_text <- function(rows, most = 4L) {
   shown <- paste(rows$network, "on", rows$task)[seq_len(min(nrow(rows), most))]
   paste0(paste(shown, collapse = ", "), if (nrow(rows) > most) paste(" and", nrow(rows) - most, "more"))
 }
@@ -29,7 +29,7 @@ pair_text <- function(rows, most = 4L) {
 warn_starts_apart <- function(cmp) {
   apart <- starts_apart(cmp)
   if (nrow(apart) == 0L) return(invisible())
-  pairs <- pair_text(apart)
+  pairs <- starts_pair_text(apart)
   warn(c(
     "Starts of the same network on the same population end at losses that differ by more than 1%: {pairs}.",
     i = "The capacities differ between these starts too. With more {.arg restarts}, each run keeps the best start."

@@ -101,38 +101,38 @@
 #' identical(again, cmp)
 #' @export
 compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ..., checkpoint = NULL) {
-  work <- comparison_work(networks, tasks, replicates, n_obs, seed, list(...), checkpoint)
-  new_comparison(work, run_design(work))
+  work <- compare_work(networks, tasks, replicates, n_obs, seed, list(...), checkpoint)
+  new_comparison(work, schedule_run_design(work))
 }
 
 # The work of a comparison, from checked arguments.
-comparison_work <- function(networks, tasks, replicates, n_obs, seed, fitting, checkpoint, call = rlang::caller_env()) {
+compare_work <- function(networks, tasks, replicates, n_obs, seed, fitting, checkpoint, call = rlang::caller_env()) {
   check_named(networks, check_network, call = call)
   check_named(tasks, check_task, call = call)
   replicates <- check_count(replicates, call = call)
   if (!identical(n_obs, Inf)) n_obs <- check_count(n_obs, call = call)
-  check_pairs(networks, tasks, call)
-  check_fitting(fitting, call)
+  check_compare_pairs(networks, tasks, call)
+  check_compare_fitting(fitting, call)
   if (!is.null(seed)) seed <- draw_seed(seed, call)
   dir <- check_checkpoint(checkpoint, call = call)
-  seed <- draw_seed(if (is.null(seed)) stored_seed(dir) else seed, call)
-  design <- comparison_design(networks, tasks, replicates, seed)
-  new_work(design, networks, tasks, n_obs, seed, replicates, fitting, dir)
+  seed <- draw_seed(if (is.null(seed)) checkpoint_seed(dir) else seed, call)
+  design <- compare_design(networks, tasks, replicates, seed)
+  new_schedule_work(design, networks, tasks, n_obs, seed, replicates, fitting, dir)
 }
 
 # Raises an error before the first run unless every network has the inputs and outputs of every task. The error names
 # the pairs that do not fit, at most 10.
-check_pairs <- function(networks, tasks, call = rlang::caller_env()) {
+check_compare_pairs <- function(networks, tasks, call = rlang::caller_env()) {
   bad <- character()
   for (task in names(tasks)) {
     for (network in names(networks)) {
       fits <- same_input(networks[[network]]$input, tasks[[task]]$input) &&
-        same_outputs(networks[[network]], tasks[[task]])
+        pair_same_outputs(networks[[network]], tasks[[task]])
       if (!fits) {
         bad <- c(bad, paste0(
-          network, " (", describe_input(networks[[network]]$input), ", ",
-          count_text(output_size(networks[[network]]), "output"), ") and ", task, " (",
-          describe_input(tasks[[task]]$input), ", ", count_text(tasks[[task]]$outputs, "output"), ")"
+          network, " (", describe_input_shape(networks[[network]]$input), ", ",
+          format_count(shape_output_size(networks[[network]]), "output"), ") and ", task, " (",
+          describe_input_shape(tasks[[task]]$input), ", ", format_count(tasks[[task]]$outputs, "output"), ")"
         ))
       }
     }
@@ -146,7 +146,7 @@ check_pairs <- function(networks, tasks, call = rlang::caller_env()) {
   ), "shape", call = call)
 }
 
-check_fitting <- function(fitting, call = rlang::caller_env()) {
+check_compare_fitting <- function(fitting, call = rlang::caller_env()) {
   known <- c("method", "restarts", "control")
   names <- if (is.null(names(fitting))) rep("", length(fitting)) else names(fitting)
   if (all(names %in% known)) {
@@ -165,7 +165,7 @@ check_fitting <- function(fitting, call = rlang::caller_env()) {
 # The design: a data frame with one row per run. The seed of a run depends only on the seed of the comparison, the name
 # of its task and its replicate. So the networks of a task and replicate share a seed, hence their sample, and seeds do
 # not change when networks, tasks or replicates are added.
-comparison_design <- function(networks, tasks, replicates, seed) {
+compare_design <- function(networks, tasks, replicates, seed) {
   seeds <- vapply(names(tasks), function(task) derive_seeds(named_seed(seed, task), replicates), integer(replicates))
   seeds <- matrix(seeds, replicates)
   grid <- expand.grid(
@@ -181,9 +181,10 @@ comparison_design <- function(networks, tasks, replicates, seed) {
 # `done` is a list with one run per row of the design, NULL for a run that an interrupt prevented.
 new_comparison <- function(work, done) {
   cmp <- structure(list(
-    runs = bind_runs(work, done), allocation = bind_allocations(work$design, done, work$networks, work$tasks),
-    demand = bind_demands(work$tasks), networks = work$networks, tasks = work$tasks, n_obs = work$n_obs,
-    seed = work$seed, replicates = work$replicates, generic_rank = vapply(work$networks, generic_rank, 0L),
+    runs = compare_bind_runs(work, done), allocation = compare_bind_allocations(work$design, done, work$networks,
+      work$tasks),
+    demand = compare_bind_demands(work$tasks), networks = work$networks, tasks = work$tasks, n_obs = work$n_obs,
+    seed = work$seed, replicates = work$replicates, generic_rank = vapply(work$networks, compare_generic_rank, 0L),
     version = own_version()
   ), class = "ca_comparison")
   warn_starts_apart(cmp)
@@ -192,7 +193,7 @@ new_comparison <- function(work, done) {
 
 # The rank of a network's tangent at random coefficients. NA for nonlinear networks, whose rank depends on the samples
 # at which the tangent is evaluated.
-generic_rank <- function(network) {
+compare_generic_rank <- function(network) {
   if (!is_linear(network) || n_params(network) == 0) return(NA_integer_)
   tryCatch(
     as.integer(glance(quietly_warned(capacity(initialise(network, seed = 1L))))$total), error = function(e) NA_integer_
@@ -200,7 +201,7 @@ generic_rank <- function(network) {
 }
 
 # The data frame `runs`; runs that an interrupt prevented are rows with the error "interrupted".
-bind_runs <- function(work, done) {
+compare_bind_runs <- function(work, done) {
   lost <- vapply(done, is.null, NA)
   done[lost] <- lapply(work$networks[work$design$network[lost]], failed_run, message = "interrupted")
   values <- lapply(names(run_columns), function(column) {
@@ -211,7 +212,7 @@ bind_runs <- function(work, done) {
 
 # The data frame `allocation`: the allocations of all runs that did not fail. The coordinates are computed once for each
 # pair of a network and a task, and copied for its replicates.
-bind_allocations <- function(design, done, networks, tasks) {
+compare_bind_allocations <- function(design, done, networks, tasks) {
   coordinates <- function(i) {
     net <- networks[[design$network[[i]]]]
     plain_frame(input_frame(label_input(net$input, tasks[[design$task[[i]]]]$input), has_constant(net)))
@@ -231,7 +232,7 @@ bind_allocations <- function(design, done, networks, tasks) {
   ))
 }
 
-bind_demands <- function(tasks) {
+compare_bind_demands <- function(tasks) {
   demands <- lapply(tasks, function(task) plain_frame(task_demand(task)))
   rows <- stack_frames(unname(demands))
   light_frame(c(list(task = rep(names(tasks), vapply(demands, nrow, 0L))), as.list(rows)))
@@ -265,57 +266,60 @@ summary.ca_comparison <- function(object, level = 0.95, ...) {
   check_dots(...)
   level <- check_number(level, min = 0, max = 1, open = TRUE)
   pairs <- unique(object$runs[c("task", "network")])
-  generic <- field_or(object, "generic_rank", integer())[pairs$network]
+  generic <- frame_field_or(object, "generic_rank", integer())[pairs$network]
   rows <- lapply(seq_len(nrow(pairs)), function(i) {
     here <- object$runs$task == pairs$task[[i]] & object$runs$network == pairs$network[[i]]
-    summarise_runs(object$runs[here, , drop = FALSE], level, generic[[i]])
+    compare_summarise_runs(object$runs[here, , drop = FALSE], level, generic[[i]])
   })
   columns <- lapply(stats::setNames(nm = names(rows[[1L]])), function(column) {
     unlist(lapply(rows, function(row) row[[column]]), use.names = FALSE)
   })
   new_frame(c(as.list(pairs), columns), "ca_comparison_summary",
-    varies = what_varies(object), level = level, data_tasks = data_tasks(object), notes = run_notes(object)
+    varies = compare_what_varies(object), level = level, data_tasks = run_data_tasks(object),
+      notes = compare_run_notes(object)
   )
 }
 
-summarise_runs <- function(runs, level, generic) {
+compare_summarise_runs <- function(runs, level, generic) {
   ok <- has_run(runs)
-  loss <- mean_interval(runs$loss[ok], level)
-  excess <- mean_interval(runs$excess_loss[ok], level)
-  ends <- total_range(runs[ok, , drop = FALSE])
+  loss <- compare_mean_interval(runs$loss[ok], level)
+  excess <- compare_mean_interval(runs$excess_loss[ok], level)
+  ends <- compare_total_range(runs[ok, , drop = FALSE])
   list(
-    runs = sum(ok), failed = sum(!ok), unconverged = sum(ok & !runs$converged), undecided = sum(is_undecided(runs)),
-    redraws = sum(field_or(runs, "redraws", 0L), na.rm = TRUE), n_params = runs$n_params[[1L]],
-    generic_rank = generic, total_capacity = median_of(runs$total_capacity[ok]), total_low = ends[[1L]],
+    runs = sum(ok), failed = sum(!ok), unconverged = sum(ok & !runs$converged),
+      undecided = sum(is_compare_undecided(runs)),
+    redraws = sum(frame_field_or(runs, "redraws", 0L), na.rm = TRUE), n_params = runs$n_params[[1L]],
+    generic_rank = generic, total_capacity = compare_median_of(runs$total_capacity[ok]), total_low = ends[[1L]],
     total_high = ends[[2L]], loss = loss[[1L]], loss_low = loss[[2L]], loss_high = loss[[3L]],
-    loss_median = median_of(runs$loss[ok]), excess_loss = excess[[1L]], excess_low = excess[[2L]],
-    excess_high = excess[[3L]], excess_median = median_of(runs$excess_loss[ok]),
-    seconds = mean_interval(runs$seconds[ok], level)[[1L]]
+    loss_median = compare_median_of(runs$loss[ok]), excess_loss = excess[[1L]], excess_low = excess[[2L]],
+    excess_high = excess[[3L]], excess_median = compare_median_of(runs$excess_loss[ok]),
+    seconds = compare_mean_interval(runs$seconds[ok], level)[[1L]]
   )
 }
 
 # Whether the rank of each run is undecided.
-is_undecided <- function(runs) {
-  undecided <- field_or(runs, "undecided", field_or(runs, "rank_low", NA) < field_or(runs, "rank_high", NA))
+is_compare_undecided <- function(runs) {
+  undecided <- frame_field_or(runs, "undecided", frame_field_or(runs, "rank_low", NA) < frame_field_or(runs,
+    "rank_high", NA))
   rep_len(undecided, nrow(runs)) %in% TRUE
 }
 
 # c(low, high): the least `rank_low` and the largest `rank_high` of some runs, or their total capacities where these lie
 # outside. NA where no run has a rank.
-total_range <- function(runs) {
-  low <- pmin(field_or(runs, "rank_low", NA), runs$total_capacity, na.rm = TRUE)
-  high <- pmax(field_or(runs, "rank_high", NA), runs$total_capacity, na.rm = TRUE)
+compare_total_range <- function(runs) {
+  low <- pmin(frame_field_or(runs, "rank_low", NA), runs$total_capacity, na.rm = TRUE)
+  high <- pmax(frame_field_or(runs, "rank_high", NA), runs$total_capacity, na.rm = TRUE)
   if (all(is.na(low))) return(c(NA_real_, NA_real_))
   as.double(c(min(low, na.rm = TRUE), max(high, na.rm = TRUE)))
 }
 
-median_of <- function(x) {
+compare_median_of <- function(x) {
   x <- x[!is.na(x)]
   if (length(x) == 0L) NA_real_ else as.double(stats::median(x))
 }
 
 # c(mean, low, high): mean of the values that are not NA with Student's interval; NA limits for a single value.
-mean_interval <- function(x, level) {
+compare_mean_interval <- function(x, level) {
   x <- x[!is.na(x)]
   n <- length(x)
   if (n == 0L) return(rep(NA_real_, 3L))
@@ -324,10 +328,10 @@ mean_interval <- function(x, level) {
 }
 
 # One line of text: what differs between replicates, and so what intervals describe.
-what_varies <- function(object) {
+compare_what_varies <- function(object) {
   if (is.infinite(object$n_obs)) {
     "Replicates vary only the starting weights: intervals describe variation from training, not from data."
-  } else if (length(data_tasks(object)) > 0L) {
+  } else if (length(run_data_tasks(object)) > 0L) {
     "Replicates vary the starting weights and the sample (data tasks draw training rows with replacement)."
   } else {
     "Replicates vary the starting weights and the sample, which the networks of a replicate share."
@@ -336,23 +340,23 @@ what_varies <- function(object) {
 
 # Lines of text about undecided ranks, redraws, losses above that of the best constant, and starts that end at different
 # losses; character() where there are none.
-run_notes <- function(object) {
+compare_run_notes <- function(object) {
   runs <- object$runs[has_run(object$runs), , drop = FALSE]
   share <- function(n) {
-    paste0(n, " of ", count_text(nrow(runs), "run"), if (n == 1L) " has" else " have")
+    paste0(n, " of ", format_count(nrow(runs), "run"), if (n == 1L) " has" else " have")
   }
-  undecided <- sum(is_undecided(runs))
-  drawn <- sum(field_or(runs, "redraws", 0L), na.rm = TRUE)
-  worse <- sum(field_or(runs, "relative_loss", NA) > 1, na.rm = TRUE)
+  undecided <- sum(is_compare_undecided(runs))
+  drawn <- sum(frame_field_or(runs, "redraws", 0L), na.rm = TRUE)
+  worse <- sum(frame_field_or(runs, "relative_loss", NA) > 1, na.rm = TRUE)
   apart <- starts_apart(object)
   c(
     if (undecided > 0L) paste(share(undecided), "an undecided rank: see rank_low and rank_high"),
     if (drawn > 0L) {
       were <- if (drawn == 1L) "was" else "were"
-      paste(count_text(drawn, "start"), "worse than the best constant", were, "drawn again")
+      paste(format_count(drawn, "start"), "worse than the best constant", were, "drawn again")
     },
     if (worse > 0L) paste(share(worse), "a loss above that of the best constant"),
-    if (nrow(apart) > 0L) paste0("Starts end at losses that differ by more than 1%: ", pair_text(apart))
+    if (nrow(apart) > 0L) paste0("Starts end at losses that differ by more than 1%: ", starts_pair_text(apart))
   )
 }
 
@@ -362,15 +366,15 @@ print.ca_comparison_summary <- function(x, ...) {
   cat("Means of losses over runs, with ", 100 * attr(x, "level"),
     "% intervals; medians of total capacity, with its range\n", sep = "")
   shown <- plain_frame(x)
-  shown$total_capacity <- with_range(x$total_capacity, x$total_low, x$total_high)
+  shown$total_capacity <- format_with_range(x$total_capacity, x$total_low, x$total_high)
   hidden <- c(
     "loss_low", "loss_high", "loss_median", "excess_median", "seconds", "total_low", "total_high", "undecided",
     if (all(x$redraws == 0)) "redraws", if (all(is.na(x$generic_rank))) "generic_rank"
   )
   shown <- shown[!names(shown) %in% hidden]
-  shown[] <- lapply(shown, without_rounding)
+  shown[] <- lapply(shown, format_without_rounding)
   print(shown, row.names = FALSE, digits = 4)
-  cat(comparison_notes(x), sep = "\n")
+  cat(compare_notes(x), sep = "\n")
   invisible(x)
 }
 
@@ -381,16 +385,16 @@ format.ca_comparison_summary <- function(x, digits = 3, ...) {
   rows <- plain_frame(x)
   light_frame(list(
     task = rows$task, network = rows$network,
-    loss = with_interval(rows$loss, rows$loss_low, rows$loss_high, digits),
-    `excess loss` = with_interval(rows$excess_loss, rows$excess_low, rows$excess_high, digits),
+    loss = format_with_interval(rows$loss, rows$loss_low, rows$loss_high, digits),
+    `excess loss` = format_with_interval(rows$excess_loss, rows$excess_low, rows$excess_high, digits),
     parameters = as.character(rows$n_params),
-    `total capacity` = with_range(rows$total_capacity, rows$total_low, rows$total_high, digits),
+    `total capacity` = format_with_range(rows$total_capacity, rows$total_low, rows$total_high, digits),
     runs = as.character(rows$runs), failed = as.character(rows$failed), unconverged = as.character(rows$unconverged),
     undecided = as.character(rows$undecided)
   ))
 }
 
-comparison_notes <- function(summary) {
+compare_notes <- function(summary) {
   of_data <- attr(summary, "data_tasks")
   c(
     attr(summary, "varies"),
@@ -406,20 +410,20 @@ comparison_notes <- function(summary) {
 #' @export
 print.ca_comparison <- function(x, ...) {
   g <- glance(x)
-  cat("<comparison> ", count_text(g$networks, "network"), " x ", count_text(g$tasks, "task"), " x ",
-    count_text(g$replicates, "replicate"), ": ", count_text(g$runs, "run"), ", ", g$failed, " failed, ",
+  cat("<comparison> ", format_count(g$networks, "network"), " x ", format_count(g$tasks, "task"), " x ",
+    format_count(g$replicates, "replicate"), ": ", format_count(g$runs, "run"), ", ", g$failed, " failed, ",
     g$unconverged, " not converged (seed ", g$seed, ")\n", sep = "")
   cat("mean excess loss\n")
-  shown <- excess_table(x)
-  shown[] <- lapply(shown, without_rounding)
+  shown <- compare_excess_table(x)
+  shown[] <- lapply(shown, format_without_rounding)
   print(shown, row.names = FALSE, digits = 3)
-  cat(c(what_varies(x), run_notes(x)), sep = "\n")
+  cat(c(compare_what_varies(x), compare_run_notes(x)), sep = "\n")
   invisible(x)
 }
 
 # Mean excess losses for print and report: a data frame with one row per network, its number of parameters and one
 # column per task.
-excess_table <- function(x) {
+compare_excess_table <- function(x) {
   rows <- summary(x)
   first <- plain_frame(rows)[rows$task == names(x$tasks)[[1L]], , drop = FALSE]
   excess <- lapply(stats::setNames(nm = names(x$tasks)), function(task) rows$excess_loss[rows$task == task])
@@ -441,12 +445,12 @@ glance.ca_comparison <- function(x, ...) {
   light_frame(list(
     networks = length(x$networks), tasks = length(x$tasks), replicates = x$replicates,
     runs = nrow(x$runs), failed = sum(failed), unconverged = sum(!failed & !x$runs$converged),
-    undecided = sum(is_undecided(x$runs)), n_obs = x$n_obs, seed = x$seed
+    undecided = sum(is_compare_undecided(x$runs)), n_obs = x$n_obs, seed = x$seed
   ))
 }
 
 # Mean capacity of each input over the runs of a network on a task.
-mean_profiles <- function(object) {
+compare_mean_profiles <- function(object) {
   rows <- object$allocation[!is.na(object$allocation$position), , drop = FALSE]
   keys <- intersect(c("network", "task", "position", "lag", "channel", "row", "column"), names(rows))
   key <- do.call(paste, c(rows[keys], sep = "\r"))

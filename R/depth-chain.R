@@ -8,8 +8,9 @@
 #   before   mean squared gates q of the activations at its input (channels x input positions), 1 without one
 #   after    the same at its output (filters x output positions)
 #   scale2   squared scale of its residual layer, NULL in a plain stack
-#   norm     sums of the squared weights of the taps inside the input (filters x output positions), set by read_move()
-new_move <- function(offsets, W2, before, after, scale2, norm = NULL) {
+#   norm     sums of the squared weights of the taps inside the input (filters x output positions), set by
+#   chain_read_move()
+new_chain_move <- function(offsets, W2, before, after, scale2, norm = NULL) {
   list(offsets = offsets, W2 = W2, before = before, after = after, scale2 = scale2, norm = norm)
 }
 
@@ -20,27 +21,27 @@ new_chain <- function(kind, moves, counts, padded) list(kind = kind, moves = mov
 
 # The chain of a network, from the record of a flow through it.
 depth_chain <- function(flow) {
-  q <- layer_gates(flow)
+  q <- chain_layer_gates(flow)
   rows <- network_rows(flow$network)
   inside <- Reduce(function(own, row) if (row$depth == 0L) own + 1L else own, rows, 0L, accumulate = TRUE)[-1L]
   own <- split(seq_along(rows), inside)
   residual <- flow$network$layers[[1L]]$kind == "residual"
   theta <- flow$network$coef
   moves <- if (residual) {
-    lapply(own, function(at) read_moves(rows[at[-1L]], q[at[-1L]], theta, rows[[at[[1L]]]]$layer$scale^2)[[1L]])
+    lapply(own, function(at) chain_read_moves(rows[at[-1L]], q[at[-1L]], theta, rows[[at[[1L]]]]$layer$scale^2)[[1L]])
   } else {
-    read_moves(rows, q, theta)
+    chain_read_moves(rows, q, theta)
   }
-  grouped <- group_moves(unname(moves))
+  grouped <- chain_group_moves(unname(moves))
   new_chain(kind = if (residual) "residual" else "plain", moves = grouped$moves, counts = grouped$counts,
     padded = residual || all(vapply(moves, function(move) ncol(move$after) == ncol(move$before), NA)))
 }
 
 # For each layer, the mean squared gates q of an activation (channels x positions), or NULL for any other layer.
-layer_gates <- function(flow) {
+chain_layer_gates <- function(flow) {
   lowered <- lower_with_rows(flow$network)
-  square <- gate_squares(flow)
-  phi <- which(ops_are(lowered$graph$ops, "activation"))
+  square <- joint_gate_squares(flow)
+  phi <- which(operations_are(lowered$graph$ops, "activation"))
   q <- vector("list", length(network_rows(flow$network)))
   at <- 0
   for (node in phi) {
@@ -53,37 +54,38 @@ layer_gates <- function(flow) {
 
 # One move for each convolution. Activations belong to the convolution before them; those before the first convolution
 # belong to it.
-read_moves <- function(rows, q, theta, scale2 = NULL) {
+chain_read_moves <- function(rows, q, theta, scale2 = NULL) {
   convs <- which(vapply(rows, function(row) row$layer$kind == "conv", NA))
   lapply(seq_along(convs), function(i) {
     until <- if (i < length(convs)) convs[[i + 1L]] - 1L else length(rows)
     first <- if (i == 1L) q[seq_len(convs[[1L]] - 1L)]
-    read_move(rows[[convs[[i]]]], gate_product(first), gate_product(q[convs[[i]]:until]), theta, scale2)
+    chain_read_move(rows[[convs[[i]]]], chain_gate_product(first), chain_gate_product(q[convs[[i]]:until]), theta,
+      scale2)
   })
 }
 
 # Product of the mean squared gates of consecutive activations, 1 without any.
-gate_product <- function(q) Reduce(`*`, Filter(Negate(is.null), q), 1)
+chain_gate_product <- function(q) Reduce(`*`, Filter(Negate(is.null), q), 1)
 
-read_move <- function(row, before, after, theta, scale2) {
+chain_read_move <- function(row, before, after, theta, scale2) {
   layer <- row$layer
   n_in <- layer$in_shape[[3L]]
   n_out <- layer$out_shape[[3L]]
-  W2 <- tap_squares(layer, theta[row$first:row$last])
+  W2 <- chain_tap_squares(layer, theta[row$first:row$last])
   pad <- layer$window[[8L]]
-  move <- new_move((seq_along(W2) - 1L) * layer$dilation - pad, W2, matrix(before, layer$in_shape[[1L]], n_in),
+  move <- new_chain_move((seq_along(W2) - 1L) * layer$dilation - pad, W2, matrix(before, layer$in_shape[[1L]], n_in),
     matrix(after, layer$out_shape[[1L]], n_out), scale2)
-  move$norm <- gather_taps(move, 1 + 0 * move$before)
+  move$norm <- chain_gather_taps(move, 1 + 0 * move$before)
   move
 }
 
 # For each tap the squared weights (filters x channels), zero between channels of different groups.
-tap_squares <- function(layer, kernel) {
+chain_tap_squares <- function(layer, kernel) {
   dim <- layer$params$kernel
   what <- "the squared weights of a layer"
   largest <- max(abs(kernel))
-  if (largest > 0 && largest < 1e-150) abort_underflow(what, "The weights are too small.", NULL)
-  kernel <- array(check_overflow(kernel^2, what, NULL), dim)
+  if (largest > 0 && largest < 1e-150) abort_range_underflow(what, "The weights are too small.", NULL)
+  kernel <- array(check_range_overflow(kernel^2, what, NULL), dim)
   channels <- layer$in_shape[[1L]]
   group <- function(n) (seq_len(n) - 1L) %/% (n / layer$groups)
   same <- outer(group(dim[[1L]]), group(channels), `==`)
@@ -94,17 +96,17 @@ tap_squares <- function(layer, kernel) {
 }
 
 # Output positions at which tap k reads inside the input.
-met_positions <- function(move, k) {
+chain_met_positions <- function(move, k) {
   u <- seq_len(ncol(move$after)) + move$offsets[[k]]
   which(u >= 1 & u <= ncol(move$before))
 }
 
 # Squared gains of the outputs (filters x output positions) from squared gains G of the inputs: sum over k of W2_k G at
 # the positions that tap k reads.
-gather_taps <- function(move, G) {
+chain_gather_taps <- function(move, G) {
   out <- matrix(0, nrow(move$after), ncol(move$after))
   for (k in seq_along(move$offsets)) {
-    u <- met_positions(move, k)
+    u <- chain_met_positions(move, k)
     out[, u] <- out[, u] + move$W2[[k]] %*% G[, u + move$offsets[[k]], drop = FALSE]
   }
   out
@@ -112,11 +114,11 @@ gather_taps <- function(move, G) {
 
 # Carries capacity v of the outputs to the inputs by A_ij^2 / |A_i|^2. Capacity that arrives at a gate that is always 0
 # is lost.
-carry_taps <- function(move, v) {
+chain_carry_taps <- function(move, v) {
   v <- v * ifelse(move$norm > 0 & move$after > 0, 1 / move$norm, 0)
   out <- matrix(0, nrow(move$before), ncol(move$before))
   for (k in seq_along(move$offsets)) {
-    u <- met_positions(move, k)
+    u <- chain_met_positions(move, k)
     at <- u + move$offsets[[k]]
     out[, at] <- out[, at] + crossprod(move$W2[[k]], v[, u, drop = FALSE])
   }
@@ -125,9 +127,9 @@ carry_taps <- function(move, v) {
 
 # For each output of a residual layer, the ratio of capacity that goes through the block to capacity that stays on the
 # skip: s^2 q_i sum_j A_ij^2 q_j.
-move_rate <- function(move) move$scale2 * move$after * gather_taps(move, move$before)
+chain_move_rate <- function(move) move$scale2 * move$after * chain_gather_taps(move, move$before)
 
-group_moves <- function(moves) {
+chain_group_moves <- function(moves) {
   same <- vapply(seq_along(moves)[-1L], function(i) identical(moves[[i]], moves[[i - 1L]]), NA)
   runs <- cumsum(c(TRUE, !same))
   list(moves = moves[!duplicated(runs)], counts = tabulate(runs))
@@ -141,12 +143,12 @@ chain_finite <- function(chain, v, times = 1) {
   for (g in rev(seq_along(chain$moves))) {
     move <- chain$moves[[g]]
     if (chain$kind == "residual") {
-      rate <- move_rate(move) / times
+      rate <- chain_move_rate(move) / times
       stay <- 1 / (1 + rate)
       go <- rate / (1 + rate)
     }
     for (i in seq_len(chain$counts[[g]] * times)) {
-      v <- if (chain$kind == "plain") carry_taps(move, v) else stay * v + carry_taps(move, go * v)
+      v <- if (chain$kind == "plain") chain_carry_taps(move, v) else stay * v + chain_carry_taps(move, go * v)
     }
   }
   v
@@ -162,14 +164,14 @@ chain_limit <- function(chain, v, tol) {
   error <- 0
   for (g in rev(seq_along(chain$moves))) {
     move <- chain$moves[[g]]
-    rate <- move_rate(move) * chain$counts[[g]]
+    rate <- chain_move_rate(move) * chain$counts[[g]]
     r <- max(rate)
     if (r == 0) next
     last <- stats::qpois(tol, r, lower.tail = FALSE)
     weight <- stats::dpois(0:last, r)
     out <- weight[[1L]] * v
     for (k in seq_len(last)) {
-      v <- v - v * rate / r + carry_taps(move, v * rate / r)
+      v <- v - v * rate / r + chain_carry_taps(move, v * rate / r)
       out <- out + weight[[k + 1L]] * v
     }
     v <- out
@@ -183,7 +185,7 @@ chain_cost <- function(chain, times, tol) {
   residual <- chain$kind == "residual"
   sum(mapply(function(move, count) {
     step <- 2 * length(move$W2) * length(move$W2[[1L]]) * ncol(move$after)
-    powers <- if (residual) stats::qpois(tol, max(move_rate(move)) * count, lower.tail = FALSE) else 0
+    powers <- if (residual) stats::qpois(tol, max(chain_move_rate(move)) * count, lower.tail = FALSE) else 0
     step * (count * sum(times) + powers)
   }, chain$moves, chain$counts))
 }
@@ -203,11 +205,11 @@ chain_moments <- function(chain, p) {
   state <- cbind(p, 0, 0, 0, 0) # channels x 5
   for (g in rev(seq_along(chain$moves))) {
     move <- chain$moves[[g]]
-    R <- step_matrices(move, chain$kind == "residual")
+    R <- chain_step_matrices(move, chain$kind == "residual")
     state <- if (chain$kind == "residual") {
-      limit_moments(R, state, chain$counts[[g]])
+      chain_limit_moments(R, state, chain$counts[[g]])
     } else {
-      for (i in seq_len(chain$counts[[g]])) state <- add_step(R, state)
+      for (i in seq_len(chain$counts[[g]])) state <- chain_add_step(R, state)
       state
     }
   }
@@ -222,19 +224,19 @@ chain_moments <- function(chain, p) {
 
 # Rates of one step: `R0`, `R1` and `R2` (filters x channels), sums over taps of the rates times 1, d and d^2 with d the
 # displacement of the tap; and `rate`, the rate of each filter, 1 in a plain stack.
-new_step_rates <- function(R0, R1, R2, rate) list(R0 = R0, R1 = R1, R2 = R2, rate = rate)
+new_chain_step_rates <- function(R0, R1, R2, rate) list(R0 = R0, R1 = R1, R2 = R2, rate = rate)
 
-step_matrices <- function(move, residual) {
+chain_step_matrices <- function(move, residual) {
   W2 <- Reduce(`+`, move$W2)
   norm <- rowSums(W2)
   rate <- if (residual) move$scale2 * rowMeans(move$after) * c(W2 %*% rowMeans(move$before)) else rep(1, nrow(W2))
   by <- ifelse(norm > 0, rate / norm, 0)
   sums <- lapply(0:2, function(power) by * Reduce(`+`, Map(`*`, move$W2, move$offsets^power)))
-  new_step_rates(R0 = sums[[1L]], R1 = sums[[2L]], R2 = sums[[3L]], rate = rate)
+  new_chain_step_rates(R0 = sums[[1L]], R1 = sums[[2L]], R2 = sums[[3L]], rate = rate)
 }
 
 # The sums over paths after one more step.
-add_step <- function(R, s) {
+chain_add_step <- function(R, s) {
   along <- function(R, x) c(crossprod(R, x))
   cbind(
     along(R$R0, s[, 1L]),
@@ -247,7 +249,7 @@ add_step <- function(R, s) {
 
 # The sums over paths in the limit, by the Poisson mixture of chain_limit(). The sums grow as k^2, so the mixture is
 # truncated later.
-limit_moments <- function(R, s, count) {
+chain_limit_moments <- function(R, s, count) {
   r <- max(R$rate) * count
   if (r == 0) return(s)
   R <- lapply(R, function(x) x * count / r)
@@ -255,7 +257,7 @@ limit_moments <- function(R, s, count) {
   weight <- stats::dpois(0:last, r)
   out <- weight[[1L]] * s
   for (k in seq_len(last)) {
-    s <- s - R$rate * s + add_step(R, s)
+    s <- s - R$rate * s + chain_add_step(R, s)
     out <- out + weight[[k + 1L]] * s
   }
   out

@@ -69,21 +69,21 @@
 diffusion_limit <- function(network, from = NULL, depth = NULL, task = NULL, data = NULL, limit = 1e11, tol = 1e-13) {
   call <- rlang::current_env()
   own <- network_of(network)
-  check_stack(own, call)
+  check_diffusion_stack(own, call)
   tol <- check_number(tol, min = 0, max = 0.1, open = TRUE)
-  limit <- check_limit(limit)
+  limit <- check_plan_limit(limit)
   middle <- list(position = (output_shape(own)[[3L]] + 1L) %/% 2L, channel = 1L)
-  start <- if (is.null(from)) middle else check_one_output(from, call)
+  start <- if (is.null(from)) middle else check_diffusion_output(from, call)
   flow <- read_flow(network, start, "total", task, data, limit, call)
   chain <- depth_chain(flow)
   times <- check_depth(depth, chain, call)
-  check_cost(chain_cost(chain, times, tol), limit, "The finite chains and their limit", call)
+  check_plan_cost(chain_cost(chain, times, tol), limit, "The finite chains and their limit", call)
   v <- matrix(as.double(flow$start$capacity), output_shape(own)[[1L]])
   if (is.null(from)) v[, middle$position] <- 1 / nrow(v)
   new_diffusion(flow, chain, times, v, tol, call)
 }
 
-check_one_output <- function(from, call) {
+check_diffusion_output <- function(from, call) {
   if (is.list(from)) return(from)
   abort(c(
     "{.arg from} must be {.code NULL} or {.code list(position = , channel = )}: capacity starts at one output.",
@@ -114,44 +114,44 @@ check_depth <- function(depth, chain, call) {
 
 # ---- supported networks ----------------------------------------------------------------------------
 
-check_stack <- function(network, call) {
+check_diffusion_stack <- function(network, call) {
   kinds <- vapply(network$layers, function(layer) layer$kind, "")
   if (network$input$kind != "sequence") {
-    stop_stack("Its input is {describe_input(network$input)}: the depth limit is defined on sequences only.", call,
+    diffusion_stop_stack("Its input is {describe_input_shape(network$input)}: the depth limit is defined on sequences only.", call,
       network = network)
   }
   rows <- network_rows(network)
   names <- vapply(rows, function(row) row$name, "")
-  if (length(kinds) == 0L) stop_stack("It has no layers.", call)
+  if (length(kinds) == 0L) diffusion_stop_stack("It has no layers.", call)
   residual <- kinds[[1L]] == "residual"
   for (i in seq_along(rows)) {
-    why <- unfit_row(rows[[i]], residual)
-    if (!is.null(why)) stop_stack(paste0("Layer {.val {name}} ", why), call, name = names[[i]])
+    why <- diffusion_unfit_row(rows[[i]], residual)
+    if (!is.null(why)) diffusion_stop_stack(paste0("Layer {.val {name}} ", why), call, name = names[[i]])
   }
-  if (!residual) return(check_plain(rows, call))
+  if (!residual) return(check_diffusion_plain(rows, call))
   depth <- vapply(rows, function(row) row$depth, 0L)
   convs <- tapply(vapply(rows, function(row) row$layer$kind == "conv", NA), cumsum(depth == 0L), sum)
   if (any(convs != 1)) {
     at <- which(convs != 1)[[1L]]
-    stop_stack("Layer {.val {name}} has {count} convolutions in its block: it must have one.", call,
+    diffusion_stop_stack("Layer {.val {name}} has {count} convolutions in its block: it must have one.", call,
       name = names[depth == 0L][[at]], count = convs[[at]])
   }
   invisible()
 }
 
-check_plain <- function(rows, call) {
+check_diffusion_plain <- function(rows, call) {
   convs <- Filter(function(row) row$layer$kind == "conv", rows)
-  if (length(convs) == 0L) stop_stack("It has no convolution.", call)
+  if (length(convs) == 0L) diffusion_stop_stack("It has no convolution.", call)
   keeps <- vapply(convs, function(row) row$layer$in_shape[[3L]] == row$layer$out_shape[[3L]], NA)
   padded <- vapply(convs, function(row) row$layer$padding != "valid", NA)
   if (any(!keeps) && any(padded & vapply(convs, function(row) row$layer$kernel > 1L, NA))) {
-    stop_stack("It mixes convolutions with and without padding: the boundaries of the diffusion are undefined.", call)
+    diffusion_stop_stack("It mixes convolutions with and without padding: the boundaries of the diffusion are undefined.", call)
   }
   invisible()
 }
 
 # The reason why a layer is not supported, or NULL.
-unfit_row <- function(row, residual) {
+diffusion_unfit_row <- function(row, residual) {
   kind <- row$layer$kind
   outer <- residual && row$depth == 0L
   if (outer != (kind == "residual")) {
@@ -164,7 +164,7 @@ unfit_row <- function(row, residual) {
   NULL
 }
 
-stop_stack <- function(why, call, ...) {
+diffusion_stop_stack <- function(why, call, ...) {
   values <- list2env(list(...), parent = environment())
   abort(c(
     "{.arg network} must be a chain of residual layers with one convolution each, or a plain stack of convolutions.",
@@ -176,7 +176,7 @@ stop_stack <- function(why, call, ...) {
 
 new_diffusion <- function(flow, chain, times, v, tol, call) {
   moments <- chain_moments(chain, rowSums(v))
-  check_spread(moments, call)
+  check_diffusion_spread(moments, call)
   n <- flow$network$input$shape[[3L]]
   start <- sum(colSums(v) * seq_len(ncol(v)))
   own <- sum(chain$counts)
@@ -197,7 +197,7 @@ new_diffusion <- function(flow, chain, times, v, tol, call) {
     overall = diffusion_overview(profiles, depths, start, moments, limit))
 }
 
-check_spread <- function(moments, call) {
+check_diffusion_spread <- function(moments, call) {
   if (is.finite(moments$variance) && moments$variance > 0) return(invisible())
   why <- if (!is.finite(moments$variance) || moments$steps == 0) "Its scale, weights or gates are zero." else
     "All capacity goes to one position: each kernel has only one nonzero tap."
@@ -210,7 +210,7 @@ diffusion_overview <- function(profiles, depths, start, moments, limit) {
   n <- length(profiles)
   has_limit <- !is.null(limit)
   finite <- profiles[seq_len(n - 1L - has_limit)]
-  spread <- lapply(profiles, profile_moments)
+  spread <- lapply(profiles, diffusion_profile_moments)
   each <- function(name) vapply(spread[seq_along(finite)], function(s) s[[name]], 0)
   to <- function(other) vapply(finite, function(kappa) sum(abs(kappa - other)) / 2, 0)
   continuum <- profiles[[n]]
@@ -232,7 +232,7 @@ diffusion_overview <- function(profiles, depths, start, moments, limit) {
 }
 
 # Mean and variance of the position of capacity, NA without capacity.
-profile_moments <- function(kappa, at = seq_along(kappa)) {
+diffusion_profile_moments <- function(kappa, at = seq_along(kappa)) {
   total <- sum(kappa)
   if (!(total > 0)) return(list(mean = NA_real_, variance = NA_real_))
   mean <- sum(at * kappa) / total

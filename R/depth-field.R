@@ -61,18 +61,18 @@ effective_receptive_field <- function(network, method = c("total", "linear", "ga
   method <- check_choice(method, c("total", "linear", "gaussian", "empirical", "gradient"))
   output <- check_choice(output, c("newest", "middle"))
   level <- check_number(level, min = 0, max = 1, open = TRUE)
-  limit <- check_limit(limit)
+  limit <- check_plan_limit(limit)
   check_field_input(network, call)
   if (!is.null(fitted) && is.null(task) && is.null(data)) {
-    sampled <- method %in% c("empirical", "gradient") || length(maxima(lower(network))) > 0L
-    inputs <- fit_inputs(fitted, sampled, call)
+    sampled <- method %in% c("empirical", "gradient") || length(propagate_maxima(lower_network(network))) > 0L
+    inputs <- propagate_fit_inputs(fitted, sampled, call)
   } else {
-    inputs <- gate_inputs(network, task, data, call)
+    inputs <- propagate_gate_inputs(network, task, data, call)
   }
-  if (method == "gradient") inputs <- gradient_inputs(network, inputs, call)
-  heads <- lapply(seq_along(network$layers), function(i) read_prefix(network, i, output))
+  if (method == "gradient") inputs <- field_gradient_inputs(network, inputs, call)
+  heads <- lapply(seq_along(network$layers), function(i) field_read_prefix(network, i, output))
   weights <- lapply(heads, function(head) {
-    if (method == "gradient") return(mean_gradients(head, inputs$data, call))
+    if (method == "gradient") return(field_mean_gradients(head, inputs$data, call))
     flow_through(read_flow(head, NULL, method, inputs$task, inputs$data, limit, call))[[1L]]$unit
   })
   new_field(network, heads, weights, method, output, level)
@@ -82,14 +82,14 @@ check_field_input <- function(network, call) {
   if (network$input$kind == "vector") {
     abort(c(
       "{.arg network} must be on a sequence or a grid.",
-      x = "Its input is {describe_input(network$input)}, whose entries have no positions."
+      x = "Its input is {describe_input_shape(network$input)}, whose entries have no positions."
     ), "shape", call = call)
   }
   if (length(network$layers) > 0L) return(invisible())
   abort(c("{.arg network} must have layers.", x = "It is a bare input."), "value", call = call)
 }
 
-gradient_inputs <- function(network, inputs, call) {
+field_gradient_inputs <- function(network, inputs, call) {
   if (!is.null(inputs$task) && is_data_task(inputs$task)) inputs <- list(task = NULL, data = inputs$task$data$x)
   if (is.null(inputs$data) && !is_linear(network)) {
     abort(c(
@@ -101,10 +101,10 @@ gradient_inputs <- function(network, inputs, call) {
 }
 
 # The network of the first i layers, with one position of its output.
-read_prefix <- function(network, i, output) {
+field_read_prefix <- function(network, i, output) {
   layers <- network$layers[seq_len(i)]
   head <- new_network(network$input, layers, network$coef[seq_len(layers_params(layers))])
-  if (output_kind(head) == "vector") return(head)
+  if (shape_output_kind(head) == "vector") return(head)
   places <- output_shape(head)[2:3]
   at <- if (output == "newest") places else (places + 1L) %/% 2L
   layer_at(head, at[[1L]], at[[2L]])
@@ -112,15 +112,15 @@ read_prefix <- function(network, i, output) {
 
 # For each input j, sum over outputs o of (dyhat_o / dx_j)^2, averaged over rows. It is relative to the square of the
 # largest derivative, which could overflow or underflow.
-mean_gradients <- function(network, data, call) {
-  graph <- lower(network)
+field_mean_gradients <- function(network, data, call) {
+  graph <- lower_network(network)
   check_gradient_range(graph, network$coef, call)
   n <- input_size(network$input)
   if (is_linear(network)) data <- matrix(0, 1L, n)
   total <- numeric(n)
   unit <- 0
   for (s in seq_len(nrow(data))) {
-    J <- input_gradient(graph, network$coef, data[s, , drop = FALSE], call)
+    J <- linearise_gradient(graph, network$coef, data[s, , drop = FALSE], call)
     largest <- max(abs(J))
     if (largest > unit) {
       total <- total * (unit / largest)^2
@@ -148,14 +148,14 @@ new_field <- function(network, heads, weights, method, output, level) {
     })
     depth_law(c(list(layer = factor(names, levels = names), dimension = rep(dimension, length(names))), columns))
   })
-  rows <- stack_layers(frames)
+  rows <- field_stack_layers(frames)
   if (!grid) rows$dimension <- NULL
   new_frame(rows, "ca_field", method = method, output = output, level = level, extent = shape[along + 1L],
     input_kind = network$input$kind)
 }
 
 # Joins the frames of rows and columns. The two entries of a layer are neighbours, as in receptive_field().
-stack_layers <- function(frames) {
+field_stack_layers <- function(frames) {
   names <- levels(frames[[1L]]$layer)
   at <- c(matrix(seq_len(length(names) * length(frames)), length(frames), byrow = TRUE))
   lapply(stats::setNames(nm = names(frames[[1L]])), function(column) {
@@ -166,13 +166,13 @@ stack_layers <- function(frames) {
 
 # `from`, `to` and `size` of the receptive field of the network's one output position along dimension d, 1 (rows) or 2.
 theoretical_field <- function(network, d) {
-  reach <- .Call(ffi_reach, lower(network))[2L * d - 1:0, 1L]
+  reach <- .Call(ffi_reach, lower_network(network))[2L * d - 1:0, 1L]
   list(from = reach[[1L]], to = reach[[2L]], size = reach[[2L]] - reach[[1L]] + 1L)
 }
 
 used_field <- function(w, level) {
-  moments <- profile_moments(w)
-  region <- smallest_window(w, level)
+  moments <- diffusion_profile_moments(w)
+  region <- field_smallest_window(w, level)
   list(
     mean = moments$mean, sd = sqrt(moments$variance), region_from = region[[1L]], region_to = region[[2L]],
     region_size = region[[2L]] - region[[1L]] + 1L
@@ -181,7 +181,7 @@ used_field <- function(w, level) {
 
 # First and last index of the shortest run of entries whose sum is at least `level` of the total. Of several such runs
 # it is the one with the largest sum.
-smallest_window <- function(w, level) {
+field_smallest_window <- function(w, level) {
   total <- sum(w)
   if (!(total > 0)) return(c(NA_integer_, NA_integer_))
   before <- c(0, cumsum(w))

@@ -7,7 +7,7 @@
 # term is large. Where the ends are not reached, all terms but the normal density vanish.
 reflected_density <- function(x, x0, drift, sd, length = Inf) {
   if (is.infinite(length)) return(stats::dnorm(x, x0 + drift, sd))
-  if (sd > 10 * length) return(settled_density(x, drift / sd^2, length))
+  if (sd > 10 * length) return(reflected_settled_density(x, drift / sd^2, length))
   tilt <- drift * (x - x0) / sd^2 - drift^2 / (2 * sd^2)
   most <- ceiling((abs(drift) + 9 * sd) / (2 * length)) + 1
   out <- 0
@@ -27,7 +27,7 @@ reflected_density <- function(x, x0, drift, sd, length = Inf) {
 
 # The stationary density, which does not depend on the start: uniform without drift, else exponential. `pull` is the
 # drift divided by the variance.
-settled_density <- function(x, pull, length) {
+reflected_settled_density <- function(x, pull, length) {
   if (pull == 0) return(rep(1 / length, length(x)))
   from <- if (pull > 0) length else 0
   2 * abs(pull) * exp(2 * pull * (x - from)) / -expm1(-2 * abs(pull) * length)

@@ -92,16 +92,16 @@ scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0
                           channels = NULL, mixing = NULL, draws = 100, level = 0.99, seed = NULL, limit = 1e11) {
   mode <- check_choice(mode, c("total", "independent", "shared", "recurrent"))
   depths <- check_depths(depths)
-  exponents <- check_exponents(exponents)
+  exponents <- check_scaling_exponents(exponents)
   sigma <- check_number(sigma, min = 0, max = Inf, open = TRUE)
   draws <- check_count(draws)
   level <- check_number(level, min = 0, max = 1, open = TRUE)
-  limit <- check_limit(limit)
-  chain <- if (is.null(architecture)) check_default_chain(activation, channels, mixing, mode)
-  if (!is.null(architecture)) check_architecture(architecture, activation, channels, mixing)
-  study <- new_study(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, draw_seed(seed),
+  limit <- check_plan_limit(limit)
+  chain <- if (is.null(architecture)) check_scaling_chain(activation, channels, mixing, mode)
+  if (!is.null(architecture)) check_scaling_architecture(architecture, activation, channels, mixing)
+  study <- new_scaling_study(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, draw_seed(seed),
     call = rlang::current_env())
-  rows <- stack_frames(run_study(study))
+  rows <- stack_frames(run_scaling_study(study))
   new_scaling(rows[order(match(rows$exponent, study$exponents), rows$depth, rows$replicate), , drop = FALSE], study)
 }
 
@@ -122,7 +122,7 @@ check_depths <- function(depths, call = rlang::caller_env()) {
   depths
 }
 
-check_exponents <- function(exponents, call = rlang::caller_env()) {
+check_scaling_exponents <- function(exponents, call = rlang::caller_env()) {
   exponents <- unique(check_vector(exponents, arg = "exponents", call = call))
   if (length(exponents) == 0L) {
     abort(c("{.arg exponents} must be one number or more.", x = "It is empty."), "value", call = call)
@@ -130,29 +130,29 @@ check_exponents <- function(exponents, call = rlang::caller_env()) {
   exponents
 }
 
-# The settings of a scaling study: the arguments of scaling_study(), of which `chain`, a new_default_chain(), is NULL
+# The settings of a scaling study: the arguments of scaling_study(), of which `chain`, a new_scaling_chain(), is NULL
 # with an `architecture`, and the `call` for errors.
-new_study <- function(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, seed, call) {
+new_scaling_study <- function(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, seed, call) {
   list(mode = mode, depths = depths, exponents = exponents, sigma = sigma, draws = draws, level = level, limit = limit,
     chain = chain, architecture = architecture, seed = seed, call = call)
 }
 
 # Settings of the default architecture: `activation`, the number of `channels`, and whether it has `mixing` weights.
-new_default_chain <- function(activation, channels, mixing) {
+new_scaling_chain <- function(activation, channels, mixing) {
   list(activation = activation, channels = channels, mixing = mixing)
 }
 
-check_default_chain <- function(activation, channels, mixing, mode, call = rlang::caller_env()) {
+check_scaling_chain <- function(activation, channels, mixing, mode, call = rlang::caller_env()) {
   random <- mode != "total"
   if (is.null(activation)) activation <- if (random) "relu" else "identity"
   if (is.null(channels)) channels <- if (random) 8L else 1L
   if (is.null(mixing)) mixing <- random
   activation <- check_activation(activation, call = call)
   channels <- check_count(channels, call = call)
-  new_default_chain(activation, channels, check_flag(mixing, call = call))
+  new_scaling_chain(activation, channels, check_flag(mixing, call = call))
 }
 
-check_architecture <- function(architecture, activation, channels, mixing, call = rlang::caller_env()) {
+check_scaling_architecture <- function(architecture, activation, channels, mixing, call = rlang::caller_env()) {
   if (!is.function(architecture)) {
     abort(c(
       "{.arg architecture} must be {.code NULL}, or a function of depth and scale that returns a network.",
@@ -170,29 +170,30 @@ check_architecture <- function(architecture, activation, channels, mixing, call 
 # ---- the runs --------------------------------------------------------------------------------------
 
 # Returns a list of data frames, one for each exponent and depth. The cost is checked before the first measurement.
-run_study <- function(study) {
-  if (is.null(study$architecture)) check_study_cost(study, study_cost(study))
+run_scaling_study <- function(study) {
+  if (is.null(study$architecture)) check_scaling_cost(study, measure_study_cost(study))
   plan <- expand.grid(d = seq_along(study$depths), a = study$exponents)
-  cases <- Map(function(d, a) study_case(study, study$depths[[d]], a), plan$d, plan$a)
-  if (!is.null(study$architecture)) check_study_cost(study, passes(study) * vapply(cases, case_cost, 0))
-  reach <- vapply(study$depths, function(depth) study_reach(study, depth), 0)
-  drawn <- vapply(cases, function(case) is_drawn(case, study), NA)
+  cases <- Map(function(d, a) measure_study_case(study, study$depths[[d]], a), plan$d, plan$a)
+  if (!is.null(study$architecture)) check_scaling_cost(study, measure_passes(study) * vapply(cases, measure_case_cost,
+    0))
+  reach <- vapply(study$depths, function(depth) measure_study_reach(study, depth), 0)
+  drawn <- vapply(cases, function(case) is_scaling_drawn(case, study), NA)
   replicates <- if (any(drawn)) study$draws else 1L
   # depths x replicates, filled by columns, so that more draws do not change the seeds of the first ones
   seeds <- matrix(derive_seeds(study$seed, length(study$depths) * replicates), length(study$depths))
   with_progress(length(cases) * replicates, function(advance) {
     Map(function(case, d, drawn) {
-      rows <- run_case(case, study, if (drawn) seeds[d, ] else NA_integer_, advance)
-      rows$growth <- spread_growth(rows$spread, case$depth, reach[[d]], study$mode)
+      rows <- run_scaling_case(case, study, if (drawn) seeds[d, ] else NA_integer_, advance)
+      rows$growth <- scaling_spread_growth(rows$spread, case$depth, reach[[d]], study$mode)
       rows
     }, cases, plan$d, drawn)
   })
 }
 
 # Whether coefficients are drawn. Coefficients that the network has are only used in mode total.
-is_drawn <- function(case, study) study$mode != "total" || is.null(case$network$coef)
+is_scaling_drawn <- function(case, study) study$mode != "total" || is.null(case$network$coef)
 
-run_case <- function(case, study, seeds, advance) {
+run_scaling_case <- function(case, study, seeds, advance) {
   found <- lapply(seeds, function(seed) {
     out <- if (study$mode == "total") measure_flow(case, seed) else measure_gradient(case, seed)
     advance(1)
@@ -209,25 +210,25 @@ run_case <- function(case, study, seeds, advance) {
 
 # V / (1 - V / L) in the diffusive modes, else V, where V / L is the spread relative to `reach`, the spread when all
 # capacity goes through every block. NA unless positive and finite.
-spread_growth <- function(spread, depth, reach, mode) {
+scaling_spread_growth <- function(spread, depth, reach, mode) {
   V <- spread * depth / reach
-  growth <- if (is_diffusive(mode)) V / (1 - V / depth) else V
+  growth <- if (is_scaling_diffusive(mode)) V / (1 - V / depth) else V
   ifelse(is.finite(growth) & growth > 0, growth, NA_real_)
 }
 
-is_diffusive <- function(mode) mode %in% c("total", "independent")
+is_scaling_diffusive <- function(mode) mode %in% c("total", "independent")
 
-check_study_cost <- function(study, each) {
+check_scaling_cost <- function(study, each) {
   what <- paste0("A scaling study of depths to ", max(study$depths), " at ", length(study$exponents),
     if (length(study$exponents) == 1L) " exponent" else " exponents")
-  check_cost(sum(each), study$limit, what, study$call)
+  check_plan_cost(sum(each), study$limit, what, study$call)
 }
 
 # ---- results ---------------------------------------------------------------------------------------
 
 new_scaling <- function(rows, study) {
   slopes <- stack_frames(lapply(study$exponents, function(a) {
-    exponent_slope(rows[rows$exponent == a, , drop = FALSE], a, study$level)
+    scaling_exponent_slope(rows[rows$exponent == a, , drop = FALSE], a, study$level)
   }))
   without <- tapply(is.na(rows$growth), paste(rows$exponent, rows$replicate), any)
   if (any(without)) {
@@ -238,11 +239,11 @@ new_scaling <- function(rows, study) {
     ), "scaling")
   }
   new_frame(as.list(rows), "ca_scaling_study", slopes = slopes, mode = study$mode, level = study$level,
-    sigma = study$sigma, seed = study$seed, architecture = study_text(study))
+    sigma = study$sigma, seed = study$seed, architecture = scaling_study_text(study))
 }
 
 # One row of glance(): slope of log growth on log depth and the critical exponent, with their intervals.
-exponent_slope <- function(rows, exponent, level) {
+scaling_exponent_slope <- function(rows, exponent, level) {
   wide <- matrix(log(rows$growth), length(unique(rows$depth)), byrow = TRUE) # depths x draws
   x <- log(unique(rows$depth))
   x <- x - mean(x)
@@ -250,7 +251,7 @@ exponent_slope <- function(rows, exponent, level) {
   slopes <- colSums(x * wide) / sum(x^2)
   n <- length(slopes)
   error <- if (n == 0L) NA_real_ else
-    if (n > 1L) stats::sd(slopes) / sqrt(n) else regression_error(x, wide[, 1L], slopes)
+    if (n > 1L) stats::sd(slopes) / sqrt(n) else scaling_regression_error(x, wide[, 1L], slopes)
   df <- if (n > 1L) n - 1 else length(x) - 2
   slope <- if (n > 0L) mean(slopes) else NA_real_
   half <- if (is.na(error)) NA_real_ else stats::qt((1 + level) / 2, df) * error
@@ -262,16 +263,16 @@ exponent_slope <- function(rows, exponent, level) {
 }
 
 # Standard error of the slope of y on x, which has mean 0. NA for two depths, which leave no degrees of freedom.
-regression_error <- function(x, y, slope) {
+scaling_regression_error <- function(x, y, slope) {
   if (length(x) < 3L) return(NA_real_)
   left <- y - mean(y) - slope * x
   sqrt(sum(left^2) / (length(x) - 2) / sum(x^2))
 }
 
-study_text <- function(study) {
+scaling_study_text <- function(study) {
   if (is.null(study$chain)) return("the architecture")
   with <- if (study$chain$activation != "identity") paste0(study$chain$activation, ", ")
-  count <- count_text(study$chain$channels, "channel")
+  count <- format_count(study$chain$channels, "channel")
   paste0("the residual chain (", with, count, ")")
 }
 

@@ -48,36 +48,36 @@
 #' @export
 shattering <- function(network, data = NULL, path = NULL, bins = 20) {
   call <- rlang::current_env()
-  networks <- shattered_networks(network, call)
+  networks <- shattering_networks(network, call)
   bins <- check_count(bins)
   rows <- shattering_rows(networks, data, call)
-  if (!is.null(path)) rows <- path_rows(rows, check_count(path, min = 2L), call)
+  if (!is.null(path)) rows <- shattering_path_rows(rows, check_count(path, min = 2L), call)
   if (nrow(rows) < 2L) {
     abort(c("{.arg data} must have at least two rows to form a pair.", x = "It has {nrow(rows)}."), "shape")
   }
-  pairs <- distance_pairs(rows, bins, path)
-  found <- lapply(networks, function(net) shatter_layers(net, rows, pairs, call))
-  new_shattering(found, named = is.list(network) && !is_one_network(network), path = !is.null(path))
+  pairs <- shattering_distance_pairs(rows, bins, path)
+  found <- lapply(networks, function(net) shattering_layers(net, rows, pairs, call))
+  new_shattering(found, named = is.list(network) && !is_shattering_network(network), path = !is.null(path))
 }
 
-is_one_network <- function(x) inherits(x, "ca_network") || inherits(x, "ca_fit")
+is_shattering_network <- function(x) inherits(x, "ca_network") || inherits(x, "ca_fit")
 
 # A named list of networks with coefficients, or fits. A single one has the name "network".
-shattered_networks <- function(network, call) {
-  if (is_one_network(network) || !is.list(network) || is.data.frame(network)) {
+shattering_networks <- function(network, call) {
+  if (is_shattering_network(network) || !is.list(network) || is.data.frame(network)) {
     network_of(network, call = call)
-    return(list(network = check_has_layers(network, "network", call)))
+    return(list(network = check_shattering_layers(network, "network", call)))
   }
-  check_network_names(names(network), call)
+  check_shattering_names(names(network), call)
   for (name in names(network)) {
     arg <- paste0("network$", name)
     network_of(network[[name]], arg, call)
-    check_has_layers(network[[name]], arg, call)
+    check_shattering_layers(network[[name]], arg, call)
   }
-  check_one_input(network, call)
+  check_shattering_input(network, call)
 }
 
-check_network_names <- function(names, call) {
+check_shattering_names <- function(names, call) {
   if (length(names) > 0L && !anyNA(names) && all(names != "") && !anyDuplicated(names)) return(invisible())
   abort(c(
     "A list of networks in {.arg network} must have unique names.",
@@ -85,19 +85,19 @@ check_network_names <- function(names, call) {
   ), "value", call = call)
 }
 
-check_one_input <- function(network, call) {
+check_shattering_input <- function(network, call) {
   names <- names(network)
   inputs <- lapply(network, function(net) network_of(net)$input)
   differ <- names[!vapply(inputs, same_input, NA, inputs[[1L]])]
   if (length(differ) == 0L) return(network)
   abort(c(
     "The networks in {.arg network} must have the same inputs.",
-    x = "{.val {names[[1]]}} is on {describe_input(inputs[[1]])}, {.val {differ[[1]]}} on
-      {describe_input(inputs[[differ[[1]]]])}."
+    x = "{.val {names[[1]]}} is on {describe_input_shape(inputs[[1]])}, {.val {differ[[1]]}} on
+      {describe_input_shape(inputs[[differ[[1]]]])}."
   ), "shape", call = call)
 }
 
-check_has_layers <- function(x, arg, call) {
+check_shattering_layers <- function(x, arg, call) {
   if (length(network_of(x)$layers) > 0L) return(x)
   abort(c("{.arg {arg}} must have layers.", x = "It is a bare input."), "value", call = call)
 }
@@ -117,10 +117,10 @@ shattering_rows <- function(networks, data, call) {
       i = "Draw them from the task with {.code simulate(task, 100)$x}."
     ), "type", call = call)
   }
-  gate_inputs(network_of(first), NULL, data, call)$data
+  propagate_gate_inputs(network_of(first), NULL, data, call)$data
 }
 
-path_rows <- function(ends, points, call) {
+shattering_path_rows <- function(ends, points, call) {
   if (nrow(ends) != 2L) {
     abort(c(
       "{.arg data} must have two rows, the ends of the {.arg path}.",
@@ -132,28 +132,28 @@ path_rows <- function(ends, points, call) {
 }
 
 # Pairs of rows, as vectors: the rows `i` < `j` of each pair, their `distance`, and the number of its `bin`.
-new_pairs <- function(i, j, distance, bin) list(i = i, j = j, distance = distance, bin = bin)
+new_shattering_pairs <- function(i, j, distance, bin) list(i = i, j = j, distance = distance, bin = bin)
 
 # All pairs of rows. On a path a bin is a number of steps.
-distance_pairs <- function(rows, bins, path) {
+shattering_distance_pairs <- function(rows, bins, path) {
   N <- nrow(rows)
   j <- rep(seq_len(N), seq_len(N) - 1L)
   i <- sequence(seq_len(N) - 1L)
   if (!is.null(path)) {
     step <- sqrt(sum((rows[N, ] - rows[1L, ])^2)) / (N - 1)
-    return(new_pairs(i, j, distance = step * (j - i), bin = j - i))
+    return(new_shattering_pairs(i, j, distance = step * (j - i), bin = j - i))
   }
   distance <- as.matrix(stats::dist(rows))[cbind(i, j)]
   most <- max(distance)
   bin <- if (most > 0) pmin(floor(distance / most * bins) + 1, bins) else rep(1, length(i))
-  new_pairs(i, j, distance, bin)
+  new_shattering_pairs(i, j, distance, bin)
 }
 
 # ---- over depth ------------------------------------------------------------------------------------
 
-# For the layers up to each nonlinear one, and up to the last: the list of shatter() with the name of the last `layer`
-# and `depth`, the number of nonlinear layers.
-shatter_layers <- function(x, rows, pairs, call) {
+# For the layers up to each nonlinear one, and up to the last: the list of shattering_of() with the name of the last
+# `layer` and `depth`, the number of nonlinear layers.
+shattering_layers <- function(x, rows, pairs, call) {
   network <- network_of(x)
   rows <- units_in(rows, network$units)
   names <- vapply(Filter(function(row) row$depth == 0L, network_rows(network)), function(row) row$name, "")
@@ -162,19 +162,19 @@ shatter_layers <- function(x, rows, pairs, call) {
   lapply(cuts, function(i) {
     layers <- network$layers[seq_len(i)]
     head <- new_network(network$input, layers, network$coef[seq_len(layers_params(layers))])
-    c(list(layer = names[[i]], depth = sum(curved[seq_len(i)])), shatter(head, rows, pairs, call))
+    c(list(layer = names[[i]], depth = sum(curved[seq_len(i)])), shattering_of(head, rows, pairs, call))
   })
 }
 
 # Correlations of input gradients. Returns a list: for each bin `distance` and `mean` (of the correlations), means over
 # its pairs, and `pairs`, their number; `dead`, the number of rows with a zero gradient; and `correlation`, the mean
 # over all pairs. The gradient of a linear network is the same at every row, so it is computed at the first alone.
-shatter <- function(network, rows, pairs, call) {
+shattering_of <- function(network, rows, pairs, call) {
   if (is_linear(network)) {
-    dead <- nrow(rows) * all(input_gradients(network, rows[1L, , drop = FALSE], call) == 0)
+    dead <- nrow(rows) * all(shattering_input_gradients(network, rows[1L, , drop = FALSE], call) == 0)
     r <- rep(if (dead > 0) NA_real_ else 1, length(pairs$i))
   } else {
-    J <- input_gradients(network, rows, call)
+    J <- shattering_input_gradients(network, rows, call)
     largest <- apply(abs(J), 1L, max)
     largest[largest < least_number] <- 0
     dead <- sum(largest == 0)
@@ -192,12 +192,12 @@ shatter <- function(network, rows, pairs, call) {
 }
 
 # dyhat / dx at each row (N x (m n)).
-input_gradients <- function(network, rows, call) {
-  graph <- lower(network)
+shattering_input_gradients <- function(network, rows, call) {
+  graph <- lower_network(network)
   check_gradient_range(graph, network$coef, call)
   gradients <- vapply(seq_len(nrow(rows)), function(s) {
-    c(input_gradient(graph, network$coef, rows[s, , drop = FALSE], call))
-  }, numeric(output_size(network) * ncol(rows)))
+    c(linearise_gradient(graph, network$coef, rows[s, , drop = FALSE], call))
+  }, numeric(shape_output_size(network) * ncol(rows)))
   matrix(gradients, nrow(rows), byrow = TRUE)
 }
 
@@ -217,7 +217,7 @@ new_shattering <- function(found, named, path) {
   overall <- list(
     layer = of("layer", ""), depth = of("depth", 0L), correlation = of("correlation", 0),
     near = vapply(cuts, function(cut) if (length(cut$mean) > 0L) cut$mean[[1L]] else NA_real_, 0),
-    half = vapply(cuts, function(cut) half_distance(cut$distance, cut$mean), 0),
+    half = vapply(cuts, function(cut) shattering_half_distance(cut$distance, cut$mean), 0),
     pairs = vapply(cuts, function(cut) sum(cut$pairs), 0L), dead = of("dead", 0L)
   )
   if (named) {
@@ -228,7 +228,7 @@ new_shattering <- function(found, named, path) {
 }
 
 # The distance at which the correlation first falls to 1/2, by linear interpolation from correlation 1 at distance 0.
-half_distance <- function(distance, correlation) {
+shattering_half_distance <- function(distance, correlation) {
   below <- which(correlation <= 0.5)
   if (length(below) == 0L) return(NA_real_)
   k <- below[[1L]]

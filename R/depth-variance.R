@@ -33,15 +33,15 @@
 #' @export
 variance_study <- function(widths, activation = "relu", parameter = NULL, variances = c("fan_in", "fan_out", "glorot"),
                            draws = 200, seed = NULL) {
-  widths <- check_widths(widths)
+  widths <- check_variance_widths(widths)
   activation <- check_activation(activation)
-  parameter <- check_parameter(parameter, activation)
+  parameter <- check_activation_parameter(parameter, activation)
   schemes <- read_variances(variances, widths, gate_moments(activation, parameter, 0, 1)$square)
   draws <- check_count(draws)
   seed <- draw_seed(seed)
   # one seed for all schemes, so that their weights differ by a factor alone
   frames <- Map(function(w, name) {
-    means <- with_seed(seed, trace_means(widths, w$variance, activation, parameter, draws))
+    means <- with_seed(seed, variance_trace_means(widths, w$variance, activation, parameter, draws))
     L <- length(widths)
     light_frame(list(
       scheme = rep(name, L), layer = seq_len(L) - 1L, units = widths, variance = c(NA, w$variance), trace = means$trace,
@@ -54,7 +54,7 @@ variance_study <- function(widths, activation = "relu", parameter = NULL, varian
   new_frame(as.list(rows), "ca_variance_study", activation = activation, seed = seed, draws = draws)
 }
 
-check_widths <- function(widths, call = rlang::caller_env()) {
+check_variance_widths <- function(widths, call = rlang::caller_env()) {
   widths <- check_vector(widths, arg = "widths", call = call)
   wrong <- widths[widths < 1 | widths != floor(widths) | widths > 1e6]
   if (length(wrong) > 0L) {
@@ -94,13 +94,13 @@ read_variances <- function(variances, widths, q, call = rlang::caller_env()) {
 
 # Means over draws at every level, from the input to the output. Returns a list: `trace` of S, and `signal`, the mean
 # square of the values.
-trace_means <- function(widths, variance, activation, parameter, draws) {
-  runs <- lapply(seq_len(draws), function(r) trace_run(widths, variance, activation, parameter))
+variance_trace_means <- function(widths, variance, activation, parameter, draws) {
+  runs <- lapply(seq_len(draws), function(r) variance_trace_run(widths, variance, activation, parameter))
   mean_of <- function(name) rowMeans(matrix(vapply(runs, function(run) run[[name]], widths + 0), length(widths)))
   list(trace = mean_of("trace"), signal = mean_of("signal"))
 }
 
-trace_run <- function(widths, variance, activation, parameter) {
+variance_trace_run <- function(widths, variance, activation, parameter) {
   L <- length(variance)
   A <- lapply(seq_len(L), function(l) {
     matrix(stats::rnorm(widths[[l]] * widths[[l + 1L]], sd = sqrt(variance[[l]])), widths[[l + 1L]])
@@ -111,7 +111,7 @@ trace_run <- function(widths, variance, activation, parameter) {
   gates <- vector("list", L)
   signal <- mean(h^2)
   for (l in seq_len(L)) {
-    at <- phi_at(activation, parameter, A[[l]] %*% h)
+    at <- gate_phi_at(activation, parameter, A[[l]] %*% h)
     h <- at$value
     gates[[l]] <- at$slope
     signal <- c(signal, mean(h^2))
@@ -153,7 +153,7 @@ tidy.ca_variance_study <- function(x, ...) {
 print.ca_variance_study <- function(x, ...) {
   widths <- x$units[x$scheme == x$scheme[[1L]]]
   cat("<variance study> ", attr(x, "activation"), ", widths ", paste(widths, collapse = ", "), ", ",
-    count_text(attr(x, "draws"), "draw"), "\n", sep = "")
+    format_count(attr(x, "draws"), "draw"), "\n", sep = "")
   print(glance(x), row.names = FALSE, digits = 3)
   cat("ratios input / output of the trace of S, total and per unit; ratio output / input of the signal\n")
   invisible(x)

@@ -3,12 +3,12 @@
 # The factor that converts squared errors from the units of training to those that are reported: squared units of the
 # response. With one scale per output (standardise = "each") squared errors of standardised outputs are reported.
 loss_scale <- function(task, units) {
-  if (is.null(units) || has_classes(task) || identical(task$standardise, "each")) 1 else units$scale_y[[1L]]^2
+  if (is.null(units) || has_task_classes(task) || identical(task$standardise, "each")) 1 else units$scale_y[[1L]]^2
 }
 
 # The divisor of each output's error (length m), applied before errors are squared and summed over outputs.
-output_scale <- function(task, units) {
-  by_output <- identical(task$standardise, "each") && !is.null(units) && !has_classes(task)
+loss_output_scale <- function(task, units) {
+  by_output <- identical(task$standardise, "each") && !is.null(units) && !has_task_classes(task)
   if (by_output) units$scale_y else rep(1, task$outputs)
 }
 
@@ -17,21 +17,22 @@ output_scale <- function(task, units) {
 fit_losses <- function(fit, sample, best) {
   task <- fit$task
   if (is_data_task(task)) {
-    yhat <- network_outputs(fit$network, task$data$x_test)
+    yhat <- predict_network_outputs(fit$network, task$data$x_test)
     return(list(loss = held_out_loss(task, yhat, sample$units), excess_loss = NA_real_, excess_type = "versus linear"))
   }
   linear <- is_linear(fit$network)
-  excess <- if (linear) linear_excess(fit$network, task, sample, best) else sampled_excess(fit$network, task, fit$seed)
+  excess <- if (linear) loss_linear_excess(fit$network, task, sample, best) else loss_sampled_excess(fit$network, task,
+    fit$seed)
   list(loss = fit$bayes_loss + excess, excess_loss = excess, excess_type = if (linear) "exact" else "sampled")
 }
 
 # The excess loss |R (W - W*)'|^2 of a linear network on the population, where W* are the best affine weights. The
 # optimiser has computed it already where training used the population moments, and the network has a bias if and only
 # if the task has means.
-linear_excess <- function(network, task, sample, best) {
-  if (is.null(sample$rows) && has_bias(network) == has_intercept(task)) return(best$excess)
-  intercept <- has_bias(network) || has_intercept(task)
-  W <- weights_out(.Call(ffi_weights, lower(network), network$coef), network$units)
+loss_linear_excess <- function(network, task, sample, best) {
+  if (is.null(sample$rows) && has_bias(network) == has_task_intercept(task)) return(best$excess)
+  intercept <- has_bias(network) || has_task_intercept(task)
+  W <- units_weights_out(.Call(ffi_weights, lower_network(network), network$coef), network$units)
   if (ncol(W) < input_size(network$input) + intercept) W <- cbind(W, 0)
   root_excess(W, moment_root(task$moments, intercept))
 }
@@ -39,11 +40,11 @@ linear_excess <- function(network, task, sample, best) {
 # The excess loss of a nonlinear network, sampled: the mean of |f - f*|^2 over `fresh_rows` rows. The rows depend on the
 # seed alone, so that networks are compared on the same rows. f* = E[y | x] is affine, since synthetic tasks are
 # Gaussian.
-sampled_excess <- function(network, task, seed) {
+loss_sampled_excess <- function(network, task, seed) {
   fresh <- simulate(task, fresh_rows, seed = derive_seeds(seed, 1L) %/% 2L)
   W <- root_weights(moment_root(task$moments, TRUE))
   best <- cbind(fresh$x, 1) %*% t(W)
-  sum((network_outputs(network, fresh$x) - best)^2) / fresh_rows
+  sum((predict_network_outputs(network, fresh$x) - best)^2) / fresh_rows
 }
 
 fresh_rows <- 10000L
@@ -52,8 +53,8 @@ fresh_rows <- 10000L
 # outputs of the network.
 held_out_loss <- function(task, yhat, units = NULL) {
   if (nrow(yhat) == 0L) return(NA_real_)
-  if (has_classes(task)) return(row_loss(yhat, task$data$y_test, "cross_entropy"))
-  scale <- rep(output_scale(task, units), each = nrow(yhat))
+  if (has_task_classes(task)) return(row_loss(yhat, task$data$y_test, "cross_entropy"))
+  scale <- rep(loss_output_scale(task, units), each = nrow(yhat))
   row_loss(yhat / scale, task$data$y_test / scale, "squared")
 }
 
@@ -69,8 +70,8 @@ null_loss <- function(task, units = NULL) {
   }
   y <- task$data$y_test
   if (nrow(y) == 0L) return(NA_real_)
-  constant <- matrix(centre_of(task$data$y), nrow(y), ncol(y), byrow = TRUE)
-  if (has_classes(task)) return(-sum(log(constant[y > 0])) / nrow(y))
+  constant <- matrix(root_centre_of(task$data$y), nrow(y), ncol(y), byrow = TRUE)
+  if (has_task_classes(task)) return(-sum(log(constant[y > 0])) / nrow(y))
   left <- held_out_loss(task, constant, units)
   if (left <= eps^2 * held_out_loss(task, 0 * y, units)) 0 else left
 }
@@ -85,14 +86,14 @@ row_loss <- function(yhat, y, loss) {
 # The mean loss of the best constant outputs for y (N x m), or with constant = FALSE, for networks without bias, that of
 # zero outputs.
 null_training_loss <- function(y, loss, constant) {
-  if (loss == "squared") return(sum((y - if (constant) rep(centre_of(y), each = nrow(y)) else 0)^2) / nrow(y))
+  if (loss == "squared") return(sum((y - if (constant) rep(root_centre_of(y), each = nrow(y)) else 0)^2) / nrow(y))
   if (!constant) return(log(max(ncol(y), 2L)))
   share <- colMeans(y)
   if (length(share) == 1L) share <- c(1 - share, share)
   -sum(share[share > 0] * log(share[share > 0]))
 }
 
-check_outputs_vary <- function(total, call) {
+check_loss_outputs_vary <- function(total, call) {
   if (total > 0) return(total)
   abort(c("{.arg task} must have outputs that vary.", x = "Their variance is {total}."),
     "value", call = call)

@@ -121,13 +121,13 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
   if (n_params(object) == 0) {
     abort(c("{.arg object} must have parameters to train.", x = "This network has none."), "value")
   }
-  control <- fit_control(control, method, linear = is_linear(object) && !has_classes(task))
+  control <- fit_control(control, method, linear = is_linear(object) && !has_task_classes(task))
   seed <- draw_seed(seed)
   began <- proc.time()[[3L]]
   seeds <- derive_seeds(seed, restarts + 1L)
-  sample <- prepare_sample(training_sample(task, n_obs, seeds[[1L]]), object, task, control, seeds[[1L]])
+  sample <- fit_prepare_sample(fit_training_sample(task, n_obs, seeds[[1L]]), object, task, control, seeds[[1L]])
   start <- start_in_units(object, sample$units)
-  runs <- train_on_sample(start, task, sample, method, control, seeds[-1L])
+  runs <- fit_on_sample(start, task, sample, method, control, seeds[-1L])
   new_fit(start, task, sample, runs, method, control, seed, proc.time()[[3L]] - began)
 }
 
@@ -136,31 +136,32 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
 #   validation  rows set aside for early stopping, list(x, y) or NULL
 #   moments     of the rows, or of the population
 #   nobs        number of rows, Inf for a population
-# In the coordinates of the layers, added by sample_in_units():
+# In the coordinates of the layers, added by fit_sample_in_units():
 #   units       of the fit, or NULL
 #   root        root of the moments, for a linear network that is trained on moments, else NULL
 #   trained_on  rows, NULL for training on moments
 #   aside       rows set aside, or NULL
-new_sample <- function(rows, validation, moments, nobs, units = NULL, root = NULL, trained_on = NULL, aside = NULL) {
+new_fit_sample <- function(rows, validation, moments, nobs, units = NULL, root = NULL, trained_on = NULL,
+  aside = NULL) {
   list(rows = rows, validation = validation, moments = moments, nobs = nobs, units = units, root = root,
     trained_on = trained_on, aside = aside)
 }
 
 # The sample of rows in data units, list(x, y).
-sample_of_rows <- function(rows, validation = NULL) {
-  new_sample(rows, validation, row_moments(rows$x, rows$y), nrow(rows$x))
+fit_sample_of_rows <- function(rows, validation = NULL) {
+  new_fit_sample(rows, validation, task_row_moments(rows$x, rows$y), nrow(rows$x))
 }
 
 # The sample with rows set aside for early stopping and with the fields in the coordinates of the layers.
-prepare_sample <- function(sample, network, task, control, seed, call = rlang::caller_env()) {
+fit_prepare_sample <- function(sample, network, task, control, seed, call = rlang::caller_env()) {
   by_rows <- needs_rows(network, task, control)
-  if (by_rows) sample <- split_sample(sample, task, control, seed, call = call)
-  sample_in_units(sample, network, task, by_rows, call)
+  if (by_rows) sample <- rows_split_sample(sample, task, control, seed, call = call)
+  fit_sample_in_units(sample, network, task, by_rows, call)
 }
 
 # The same for a sample whose rows are set aside already. by_rows: whether training needs rows, see needs_rows().
-sample_in_units <- function(sample, network, task, by_rows, call = rlang::caller_env()) {
-  sample["units"] <- list(fit_units(task, sample$rows, output_size(network)))
+fit_sample_in_units <- function(sample, network, task, by_rows, call = rlang::caller_env()) {
+  sample["units"] <- list(fit_units(task, sample$rows, shape_output_size(network)))
   if (by_rows) {
     sample$trained_on <- layer_rows(sample$rows, network, task, sample$units)
     if (!is.null(sample$validation)) sample$aside <- layer_rows(sample$validation, network, task, sample$units)
@@ -172,18 +173,18 @@ sample_in_units <- function(sample, network, task, by_rows, call = rlang::caller
     rows <- layer_rows(sample$rows, network, task, sample$units)
     row_root(rows$x, rows$y, has_bias(network))
   }
-  check_varies(sample$root, call)
+  check_fit_varies(sample$root, call)
   sample
 }
 
-# Returns a list with one run for each seed, see train_each(). A run is the result of the core: `coef`, `loss`, `excess`
-# (the loss above the floor of the moments), `decrement`, `number`, `outcome`, `iterations`, `history`, and `redraws`.
-# Losses, excess and decrement are in the units that are reported.
-train_on_sample <- function(network, task, sample, method, control, seeds, call = rlang::caller_env()) {
+# Returns a list with one run for each seed, see train_each_start(). A run is the result of the core: `coef`, `loss`,
+# `excess` (the loss above the floor of the moments), `decrement`, `number`, `outcome`, `iterations`, `history`, and
+# `redraws`. Losses, excess and decrement are in the units that are reported.
+fit_on_sample <- function(network, task, sample, method, control, seeds, call = rlang::caller_env()) {
   runs <- if (is.null(sample$root)) {
-    train_on_rows(network, sample, loss_of(task), method, control, seeds, call = call)
+    train_on_rows(network, sample, task_loss_of(task), method, control, seeds, call = call)
   } else {
-    train_on_moments(network, sample$root, method, control, seeds, call = call)
+    fit_on_moments(network, sample$root, method, control, seeds, call = call)
   }
   scale <- loss_scale(task, sample$units)
   lapply(runs, function(run) {
@@ -201,57 +202,57 @@ generics::fit
 
 # The sample in data units, before rows are set aside: simulated for a finite n_obs, else the rows or the population
 # moments of the task.
-training_sample <- function(task, n_obs, seed, call = rlang::caller_env()) {
+fit_training_sample <- function(task, n_obs, seed, call = rlang::caller_env()) {
   if (identical(n_obs, Inf)) {
     rows <- if (is.null(task$data)) NULL else task$data[c("x", "y")]
-    return(new_sample(rows, NULL, task$moments, if (is.null(rows)) Inf else nrow(rows$x)))
+    return(new_fit_sample(rows, NULL, task$moments, if (is.null(rows)) Inf else nrow(rows$x)))
   }
   n_obs <- check_count(n_obs, call = call)
-  sample_of_rows(simulate(task, n_obs, seed = seed)[c("x", "y")])
+  fit_sample_of_rows(simulate(task, n_obs, seed = seed)[c("x", "y")])
 }
 
-check_varies <- function(root, call) {
+check_fit_varies <- function(root, call) {
   if (nrow(root$root) == 0L) {
     abort(c("{.arg task} must have inputs that vary.", x = "All of them are zero."), "value", call = call)
   }
-  check_outputs_vary(root$total, call)
+  check_loss_outputs_vary(root$total, call)
 }
 
 # As train_on_rows(), for linear networks, on the root of the moments.
-train_on_moments <- function(network, root, method, control, seeds, call = rlang::caller_env()) {
-  graph <- lower(network)
+fit_on_moments <- function(network, root, method, control, seeds, call = rlang::caller_env()) {
+  graph <- lower_network(network)
   # a single dense layer starts at the exact solution
-  if (method == "lm" && is_dense_only(network)) network$coef <- as.double(root_weights(root))
-  train_each(network, seeds, root$total, train = function(start, seed) {
+  if (method == "lm" && is_fit_dense_only(network)) network$coef <- as.double(root_weights(root))
+  train_each_start(network, seeds, root$total, train = function(start, seed) {
     .Call(ffi_fit, graph, start, root, method, control)
   })
 }
 
-is_dense_only <- function(network) {
+is_fit_dense_only <- function(network) {
   kinds <- vapply(network$layers, function(layer) layer$kind, "")
   sum(kinds == "dense") == 1L && all(kinds %in% c("dense", "flatten"))
 }
 
 # The `ca_fit` of the best of `runs`. object: the network as it was before training, in the units of the sample.
 new_fit <- function(object, task, sample, runs, method, control, seed, seconds) {
-  best <- best_run(runs)
+  best <- fit_best_run(runs)
   network <- object
   network$coef <- best$coef
   network$input <- label_input(network$input, task$input)
-  if (!is.finite(run_loss(best))) abort_diverged(network, best)
+  if (!is.finite(start_run_loss(best))) abort_fit_diverged(network, best)
   converged <- best$outcome == "converged"
   number <- if (is.na(best$number) || best$number < 0) NaN else best$number
   network$output <- fit_output(network, task)
   fit <- structure(list(
     network = network, task = task, rows = sample$rows, validation = sample$validation, moments = sample$moments,
-    loss = NA_real_, train_loss = best$loss, bayes_loss = known_floor(object, task, sample), excess_loss = NA_real_,
+    loss = NA_real_, train_loss = best$loss, bayes_loss = fit_known_floor(object, task, sample), excess_loss = NA_real_,
     excess_type = NA_character_, null_loss = null_loss(task, sample$units), converged = converged,
     outcome = best$outcome, gradient_norm = number, decrement = best$decrement, iterations = best$iterations,
     redraws = sum(vapply(runs, function(run) run$redraws, 0L)), seconds = seconds, method = method,
-    control = control, seed = seed, nobs = sample$nobs, runs = run_frame(runs), history = history_frame(runs),
+    control = control, seed = seed, nobs = sample$nobs, runs = fit_run_frame(runs), history = fit_history_frame(runs),
     version = own_version()
   ), class = "ca_fit")
-  fit$network$trained <- trained_record(fit)
+  fit$network$trained <- fit_trained_record(fit)
   losses <- fit_losses(fit, sample, best)
   fit[names(losses)] <- losses
   warn_fit(fit, sample, best)
@@ -260,8 +261,8 @@ new_fit <- function(object, task, sample, runs, method, control, seed, seconds) 
 
 # The Bayes loss of the task. For training on population moments it is the floor of their root, unless the task has
 # means that a network without bias cannot express.
-known_floor <- function(network, task, sample) {
-  same <- !is.null(sample$root) && is.null(sample$rows) && (has_bias(network) || !has_intercept(task))
+fit_known_floor <- function(network, task, sample) {
+  same <- !is.null(sample$root) && is.null(sample$rows) && (has_bias(network) || !has_task_intercept(task))
   if (same) sample$root$floor else bayes_loss(task)
 }
 
@@ -269,32 +270,32 @@ known_floor <- function(network, task, sample) {
 #   tol            bound of the convergence number
 #   gradient_norm  the convergence number
 #   converged      whether training converged
-new_trained_record <- function(tol, gradient_norm, converged) {
+new_fit_trained_record <- function(tol, gradient_norm, converged) {
   list(tol = tol, gradient_norm = gradient_norm, converged = converged)
 }
 
 # The record of a fit, which capacity() uses. With weight decay its convergence number is that of the loss without the
 # penalty, which is not zero at the optimum of the penalised loss.
-trained_record <- function(fit) {
+fit_trained_record <- function(fit) {
   number <- fit$gradient_norm
   if (fit$control$decay > 0) number <- rows_number(fit$network, fit$task, fit$rows)
-  new_trained_record(tol = fit$control$tol, gradient_norm = number, converged = fit$converged)
+  new_fit_trained_record(tol = fit$control$tol, gradient_norm = number, converged = fit$converged)
 }
 
 # The map from outputs to probabilities, NULL for a task without classes.
 fit_output <- function(network, task) {
-  if (!has_classes(task)) return(NULL)
-  if (output_size(network) == 1L) "sigmoid" else "softmax"
+  if (!has_task_classes(task)) return(NULL)
+  if (shape_output_size(network) == 1L) "sigmoid" else "softmax"
 }
 
 warn_fit <- function(fit, sample, best) {
-  if (!fit$converged) warn_not_converged(fit)
-  warn_starts(fit)
-  if (!is.null(sample$root)) warn_above_floor(fit, sample$root, best)
+  if (!fit$converged) warn_fit_not_converged(fit)
+  warn_fit_starts(fit)
+  if (!is.null(sample$root)) warn_fit_above_floor(fit, sample$root, best)
 }
 
 # Warns when the starts of a network that is not convex end at training losses that differ by more than 1%.
-warn_starts <- function(fit) {
+warn_fit_starts <- function(fit) {
   losses <- fit$runs$train_loss[is.finite(fit$runs$train_loss)]
   if (length(losses) < 2L || is_convex(fit$network) || !(max(losses) > 1.01 * min(losses))) return(invisible())
   within <- sum(losses <= 1.01 * min(losses))
@@ -308,11 +309,11 @@ warn_starts <- function(fit) {
 
 # Warns when a converged linear network that can express all weights has a loss above the floor of its moments: at a
 # stationary point it should have reached the floor.
-warn_above_floor <- function(fit, root, best) {
+warn_fit_above_floor <- function(fit, root, best) {
   floor <- best$loss - best$excess
   above <- best$excess / floor
   is_near <- !(above > 1e-6) || best$loss <= 1e-14 * root$total
-  if (!fit$converged || is_near || !can_express(fit$network)) return(invisible())
+  if (!fit$converged || is_near || !fit_can_express(fit$network)) return(invisible())
   warn(c(
     "The training loss is above the least loss that this network can attain.",
     x = "It is {format(best$loss, digits = 6)}, {format(100 * above, digits = 2)}% above {format(floor, digits = 6)}.",
@@ -321,9 +322,9 @@ warn_above_floor <- function(fit, root, best) {
 }
 
 # Whether the tangent has full row rank, so that a change of theta can move the effective weights in every direction.
-can_express <- function(network) {
-  if (n_params(network) < output_size(network) * (input_size(network$input) + has_bias(network))) return(FALSE)
-  J <- .Call(ffi_tangent, lower(network), network$coef)
+fit_can_express <- function(network) {
+  if (n_params(network) < shape_output_size(network) * (input_size(network$input) + has_bias(network))) return(FALSE)
+  J <- .Call(ffi_tangent, lower_network(network), network$coef)
   norm <- sqrt(colSums(J^2))
   J <- J[, norm > 0, drop = FALSE] / rep(norm[norm > 0], each = nrow(J))
   if (ncol(J) < nrow(J)) return(FALSE)
@@ -331,17 +332,17 @@ can_express <- function(network) {
   min(size) > 10 * max(dim(J)) * .Machine$double.eps * size[[1L]]
 }
 
-best_run <- function(runs) runs[[which.min(vapply(runs, run_loss, 0))]]
+fit_best_run <- function(runs) runs[[which.min(vapply(runs, start_run_loss, 0))]]
 
 # The condition carries the last coefficients at which the loss was finite as `coef` (the start, if there are none).
-abort_diverged <- function(network, run, call = rlang::caller_env(2L)) {
+abort_fit_diverged <- function(network, run, call = rlang::caller_env(2L)) {
   abort(c(
     "Training diverged at iteration {run$iterations}: the loss is not finite.",
     i = "Start from smaller coefficients, rescale the task, or lower {.code control$learning_rate}."
   ), "diverged", call = call, coef = stats::setNames(run$coef, coef_names(network)), iteration = run$iterations)
 }
 
-run_frame <- function(runs) {
+fit_run_frame <- function(runs) {
   light_frame(list(
     restart = seq_along(runs),
     train_loss = vapply(runs, function(run) run$loss, 0),
@@ -355,7 +356,7 @@ run_frame <- function(runs) {
 
 # The history of all runs as a data frame: a row for each iteration, and one more where a validation loss was computed.
 # The columns of a run's history are iteration, loss, convergence number and validation loss (NA where there is none).
-history_frame <- function(runs) {
+fit_history_frame <- function(runs) {
   frames <- lapply(seq_along(runs), function(i) {
     rows <- runs[[i]]$history
     checked <- if (ncol(rows) > 3L) which(!is.na(rows[, 4L]))
@@ -370,7 +371,7 @@ history_frame <- function(runs) {
   stack_frames(frames)
 }
 
-warn_not_converged <- function(object) {
+warn_fit_not_converged <- function(object) {
   what <- switch(object$outcome,
     stalled = "it stalled, no further step reduces the loss",
     exhausted = "it reached the maximum number of iterations",
@@ -419,7 +420,7 @@ NULL
 print.ca_fit <- function(x, ...) {
   state <- if (x$converged) "converged" else paste("not converged:", x$outcome)
   cat("<fit> ", x$task$label, "\n", sep = "")
-  cat("  ", state, " in ", count_text(x$iterations, "iteration"), " (", x$method, ", seed ", x$seed,
+  cat("  ", state, " in ", format_count(x$iterations, "iteration"), " (", x$method, ", seed ", x$seed,
     "), gradient norm ", format(x$gradient_norm, digits = 2), "\n", sep = "")
   what <- if (is.null(x$task$data)) "loss" else "held-out loss"
   cat("  ", what, " ", format(x$loss, digits = 7), sep = "")
@@ -435,7 +436,7 @@ print.ca_fit <- function(x, ...) {
 #' @export
 fitted.ca_fit <- function(object, ...) {
   check_dots(...)
-  respond(object, fit_rows(object)$x)
+  fit_respond(object, fit_rows(object)$x)
 }
 
 #' @rdname ca_fit
@@ -473,29 +474,29 @@ coef.ca_fit <- function(object, ...) {
 #' @export
 predict.ca_fit <- function(object, newdata = NULL, type = c("response", "link", "class"), ..., new_data = NULL) {
   check_dots(...)
-  newdata <- one_newdata(newdata, new_data)
+  newdata <- predict_one_newdata(newdata, new_data)
   type <- check_choice(type, c("response", "link", "class"))
   x <- if (is.null(newdata)) fit_rows(object)$x else {
-    check_inputs(read_newdata(object$task, newdata), object$network$input, arg = "newdata")
+    check_predict_inputs(data_read_newdata(object$task, newdata), object$network$input, arg = "newdata")
   }
-  if (type == "class") return(most_likely(object, x))
-  if (type == "response") return(respond(object, x))
-  network_outputs(object$network, x)
+  if (type == "class") return(fit_most_likely(object, x))
+  if (type == "response") return(fit_respond(object, x))
+  predict_network_outputs(object$network, x)
 }
 
 # Predictions (rows x outputs) at inputs x, for a task with classes the probabilities (rows x levels).
-respond <- function(object, x) {
-  yhat <- network_outputs(object$network, x)
-  if (!has_classes(object$task)) return(yhat)
-  p <- class_probabilities(yhat)
+fit_respond <- function(object, x) {
+  yhat <- predict_network_outputs(object$network, x)
+  if (!has_task_classes(object$task)) return(yhat)
+  p <- logits_probabilities(yhat)
   colnames(p) <- object$task$levels
   p
 }
 
-most_likely <- function(object, x, call = rlang::caller_env()) {
-  if (!has_classes(object$task)) {
+fit_most_likely <- function(object, x, call = rlang::caller_env()) {
+  if (!has_task_classes(object$task)) {
     abort(c("{.arg type} can be {.val class} only where the response of the task is a factor."), "value", call = call)
   }
   levels <- object$task$levels
-  factor(levels[max.col(respond(object, x), ties.method = "first")], levels = levels)
+  factor(levels[max.col(fit_respond(object, x), ties.method = "first")], levels = levels)
 }

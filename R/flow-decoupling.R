@@ -57,17 +57,17 @@
 #' @export
 decoupling <- function(x, task = NULL, data = NULL, correlation = NULL, variance = 1, parameter = NULL, limit = 1e11) {
   if (is.character(x)) {
-    only_networks(task, data)
+    decoupling_only_networks(task, data)
     return(activation_decoupling(x, correlation, variance, parameter))
   }
   if (!is.null(correlation) || !identical(variance, 1) || !is.null(parameter)) {
     arg <- if (!is.null(correlation)) "correlation" else if (!is.null(parameter)) "parameter" else "variance"
     abort(c("{.arg {arg}} is for the name of an activation.", x = "{.arg x} is {show_value(x)}."), "value")
   }
-  network_decoupling(x, task, data, check_limit(limit), rlang::current_env())
+  network_decoupling(x, task, data, check_plan_limit(limit), rlang::current_env())
 }
 
-only_networks <- function(task, data, call = rlang::caller_env()) {
+decoupling_only_networks <- function(task, data, call = rlang::caller_env()) {
   if (is.null(task) && is.null(data)) return(invisible())
   arg <- if (is.null(task)) "data" else "task"
   abort("{.arg {arg}} must be {.code NULL} for the name of an activation.", "value", call = call)
@@ -83,9 +83,9 @@ activation_decoupling <- function(x, correlation, variance, parameter, call = rl
       x = "It is {show_value(x)}."
     ), "value", call = call)
   }
-  parameter <- check_parameter(parameter, x, call = call)
-  rho <- check_correlation(correlation, call)
-  v <- check_variance(variance, call)
+  parameter <- check_activation_parameter(parameter, x, call = call)
+  rho <- check_decoupling_correlation(correlation, call)
+  v <- check_decoupling_variance(variance, call)
   one <- list(phi = x, parameter = parameter, at = 1L, mean = 0, sd = sqrt(v[[1L]]))
   sd <- rep(sqrt(v[[2L]]), length(rho))
   other <- list(phi = x, parameter = parameter, at = seq_along(rho), mean = 0 * rho, sd = sd)
@@ -100,7 +100,7 @@ activation_decoupling <- function(x, correlation, variance, parameter, call = rl
   new_frame(rows, "ca_decoupling", overall = overall, of = "activation", variance = v, parameter = parameter)
 }
 
-check_correlation <- function(correlation, call) {
+check_decoupling_correlation <- function(correlation, call) {
   if (is.null(correlation)) return(seq(-100, 100) / 100)
   rho <- check_vector(correlation, arg = "correlation", call = call)
   if (length(rho) == 0L || any(abs(rho) > 1)) {
@@ -113,7 +113,7 @@ check_correlation <- function(correlation, call) {
   rho
 }
 
-check_variance <- function(variance, call) {
+check_decoupling_variance <- function(variance, call) {
   v <- check_vector(variance, arg = "variance", call = call)
   if (!length(v) %in% 1:2) {
     abort(c("{.arg variance} must be one number, or two for a pair of units.", x = "It has {length(v)}."),
@@ -131,25 +131,25 @@ network_decoupling <- function(x, task, data, limit, call) {
   fitted <- if (inherits(x, "ca_fit")) x
   network <- network_of(x, call = call)
   if (!is.null(fitted) && is.null(task) && is.null(data)) task <- fitted$task
-  inputs <- gate_inputs(network, task, data, call)
+  inputs <- propagate_gate_inputs(network, task, data, call)
   lowered <- lower_with_rows(network)
-  places <- activation_places(network, lowered)
+  places <- decoupling_activation_places(network, lowered)
   if (nrow(places) == 0L) {
     abort(c(
       "{.arg x} must have activations: a linear network has no gates.",
       i = "Its outputs are coupled, with correlation 1."
     ), "value", call = call)
   }
-  if (is.null(inputs$data)) check_gaussian(network, lowered, call)
+  if (is.null(inputs$data)) check_decoupling_gaussian(network, lowered, call)
   units <- vapply(places$node, function(node) prod(lowered$graph$ops[[node]]$shape), 0)
-  check_cost(2000 * sum(units^2), limit, "The gate correlations of all pairs", call)
+  check_plan_cost(2000 * sum(units^2), limit, "The gate correlations of all pairs", call)
   found <- if (is.null(inputs$data)) {
-    joint_gates(network, lowered$graph, places$node, input_joint(inputs$task, NULL), limit, call)
+    decoupling_joint_gates(network, lowered$graph, places$node, input_joint(inputs$task, NULL), limit, call)
   } else {
     check_read_range(lowered$graph, network$coef, max(abs(inputs$data)), call, squared = FALSE)
-    lapply(places$node, function(node) gates_of_rows(node, network, lowered$graph, inputs$data, call))
+    lapply(places$node, function(node) decoupling_gates_of_rows(node, network, lowered$graph, inputs$data, call))
   }
-  frames <- Map(pair_rows, found, places$layer)
+  frames <- Map(decoupling_pair_rows, found, places$layer)
   columns <- lapply(stats::setNames(nm = c("i", "j", "correlation", "gate_correlation")), function(column) {
     unlist(lapply(frames, function(frame) frame[[column]]), use.names = FALSE)
   })
@@ -165,9 +165,9 @@ network_decoupling <- function(x, task, data, limit, call) {
 }
 
 # A data frame with the operations that are activations, `node`, and their layers, `layer`.
-activation_places <- function(network, lowered) {
+decoupling_activation_places <- function(network, lowered) {
   rows <- network_rows(network)
-  nodes <- which(ops_are(lowered$graph$ops, "activation"))
+  nodes <- which(operations_are(lowered$graph$ops, "activation"))
   row <- lowered$row[nodes]
   layer <- vapply(rows[row], function(row) row$name, "")
   gated <- vapply(rows[row], function(row) identical(row$layer$cell, "lstm") || identical(row$layer$cell, "gru"), NA)
@@ -175,18 +175,18 @@ activation_places <- function(network, lowered) {
   for (r in unique(row[gated])) {
     own <- rows[[r]]$layer
     names <- parts[[own$cell]]
-    if (is_identity(own$activation)) names <- setdiff(names, c("g", "memory", "n"))
+    if (is_activation_identity(own$activation)) names <- setdiff(names, c("g", "memory", "n"))
     layer[row == r] <- paste0(layer[row == r], ".", names)
   }
   light_frame(list(node = nodes, layer = layer))
 }
 
 # Pre-activations after a product or a maximum are not treated as Gaussian.
-check_gaussian <- function(network, lowered, call) {
+check_decoupling_gaussian <- function(network, lowered, call) {
   ops <- lowered$graph$ops
-  activation <- ops_are(ops, "activation")
-  below <- nodes_below(lowered$graph, which(activation))
-  stops <- which(below & ops_are(ops, "gate") & !activation)
+  activation <- operations_are(ops, "activation")
+  below <- operation_nodes_below(lowered$graph, which(activation))
+  stops <- which(below & operations_are(ops, "gate") & !activation)
   if (length(stops) == 0L) return(invisible())
   name <- network_rows(network)[[lowered$row[[stops[[1L]]]]]]$name
   abort(c(
@@ -198,7 +198,7 @@ check_gaussian <- function(network, lowered, call) {
 # Gates of the operations `nodes`, each list(correlation, second, square) of its units.
 #
 # From the joint moments of pre-activations:
-joint_gates <- function(network, graph, nodes, joint, limit, call) {
+decoupling_joint_gates <- function(network, graph, nodes, joint, limit, call) {
   loops <- nodes[vapply(nodes, function(node) graph$ops[[node]]$loop > 0L, NA)]
   tiers <- joint_tiers(list(network = network, graph = graph, limit = limit, call = call), joint, whole = loops)
   first <- flow_plan(graph)$first
@@ -207,49 +207,49 @@ joint_gates <- function(network, graph, nodes, joint, limit, call) {
     tier <- Filter(function(tier) all(own %in% tier$gate), tiers)[[1L]]
     units <- match(own, tier$gate)
     list(
-      correlation = cov_correlation(tier$joint$cov[units, units, drop = FALSE]),
+      correlation = decoupling_cov_correlation(tier$joint$cov[units, units, drop = FALSE]),
       second = tier$moments$second[units, units, drop = FALSE], square = tier$moments$square[units]
     )
   })
 }
 
 # At rows of data:
-gates_of_rows <- function(node, network, graph, data, call) {
+decoupling_gates_of_rows <- function(node, network, graph, data, call) {
   graph$output <- node
-  g <- gate_values(graph, network$coef, data, node, call)
+  g <- joint_gate_values(graph, network$coef, data, node, call)
   graph$output <- graph$ops[[node]]$from
   u <- .Call(ffi_predict, graph, network$coef, data)
   second <- crossprod(g) / nrow(g)
   centred <- sweep(u, 2L, colMeans(u))
   size <- apply(abs(centred), 2L, max) # its own square need not be a number
   centred <- sweep(centred, 2L, ifelse(size < least_number, Inf, size), "/")
-  list(correlation = cov_correlation(crossprod(centred) / nrow(u)), second = second, square = diag(second))
+  list(correlation = decoupling_cov_correlation(crossprod(centred) / nrow(u)), second = second, square = diag(second))
 }
 
 # Correlations, NA for a constant unit.
-cov_correlation <- function(cov) {
+decoupling_cov_correlation <- function(cov) {
   sd <- sqrt(pmax(diag(cov), 0))
   rho <- cov / outer(sd, sd)
   rho[!is.finite(rho)] <- NA
   rho
 }
 
-gate_correlations <- function(gates) {
+decoupling_gate_correlations <- function(gates) {
   K <- gates$second / sqrt(outer(gates$square, gates$square))
   K[!is.finite(K)] <- NA
   K
 }
 
-pair_rows <- function(gates, layer) {
+decoupling_pair_rows <- function(gates, layer) {
   pairs <- which(upper.tri(gates$second), arr.ind = TRUE)
   list(
     i = as.integer(pairs[, 1L]), j = as.integer(pairs[, 2L]), correlation = gates$correlation[pairs],
-    gate_correlation = gate_correlations(gates)[pairs]
+    gate_correlation = decoupling_gate_correlations(gates)[pairs]
   )
 }
 
 layer_decoupling <- function(gates) {
-  K <- gate_correlations(gates)
+  K <- decoupling_gate_correlations(gates)
   K2 <- K[upper.tri(K)]^2
   if (all(is.na(K2))) NA_real_ else 1 - mean(K2, na.rm = TRUE)
 }
@@ -296,7 +296,7 @@ print.ca_decoupling <- function(x, n = 6, ...) {
 decoupling_source <- function(x) {
   if (attr(x, "of") == "activation") {
     v <- unique(attr(x, "variance"))
-    return(paste0("at ", if (length(v) == 1L) "variance " else "variances ", label_numbers(v)))
+    return(paste0("at ", if (length(v) == 1L) "variance " else "variances ", task_label_numbers(v)))
   }
   switch(attr(x, "source"),
     data = "at rows of data", task = "of Gaussian inputs with the moments of a task",

@@ -4,7 +4,7 @@
 # activations bend or have a kink, and 0 is always an end of a panel.
 
 # Nodes and weights of n points on (-1, 1), from the eigenvalues of the Jacobi matrix.
-legendre <- function(n) {
+gate_legendre <- function(n) {
   k <- seq_len(n - 1)
   off <- k / sqrt(4 * k^2 - 1)
   J <- matrix(0, n, n)
@@ -16,32 +16,32 @@ legendre <- function(n) {
 # For units of mean m and standard deviation s > 0, nodes z of the standard normal distribution and weights that include
 # its density, each units x nodes. `step` is the largest width of a panel. Truncation at 12 standard deviations leaves
 # out a probability of 1e-32.
-normal_panels <- function(m, s, step = 0.75) {
+gate_normal_panels <- function(m, s, step = 0.75) {
   kink <- -m / s
   around <- outer(1 / s, c(0, 2^(1:6)))
   ends <- cbind(kink + around, kink - around[, -1L, drop = FALSE])
   fixed <- seq(-12, 12, length.out = ceiling(24 / step) + 1)
-  panels_between(cbind(ends, matrix(fixed, length(m), length(fixed), byrow = TRUE)))
+  gate_panels_between(cbind(ends, matrix(fixed, length(m), length(fixed), byrow = TRUE)))
 }
 
 # Nodes and weights between the ends in each row, which may be in any order.
-panels_between <- function(ends) {
+gate_panels_between <- function(ends) {
   ends <- pmin(pmax(ends, -12), 12)
   ends <- matrix(ends[order(row(ends), ends)], nrow(ends), byrow = TRUE)
   left <- ends[, -ncol(ends), drop = FALSE]
   half <- (ends[, -1L, drop = FALSE] - left) / 2
-  rule <- legendre(16L)
+  rule <- gate_legendre(16L)
   z <- do.call(cbind, lapply(rule$x, function(x) left + half * (1 + x)))
   w <- do.call(cbind, lapply(rule$w, function(w) w * half)) * stats::dnorm(z)
   list(z = z, w = w)
 }
 
 # Sines of high frequency need narrow panels.
-panel_step <- function(phi, parameter, s) {
+gate_panel_step <- function(phi, parameter, s) {
   if (phi == "sin") min(0.75, 3 / max(abs(parameter) * s, 1e-300)) else 0.75
 }
 
-phi_at <- function(phi, parameter, u) {
+gate_phi_at <- function(phi, parameter, u) {
   out <- .Call(ffi_phi, phi, as.double(parameter), as.double(u))
   lapply(out, function(x) {
     dim(x) <- dim(u)
@@ -51,7 +51,7 @@ phi_at <- function(phi, parameter, u) {
 
 # The slope below zero of an activation that is linear on both sides of zero, whose gate is slope + (1 - slope) 1(u >
 # 0). NULL for other activations.
-straight_slope <- function(phi, parameter) {
+gate_straight_slope <- function(phi, parameter) {
   switch(phi, relu = 0, leaky_relu = parameter, abs = -1, identity = 1)
 }
 
@@ -59,22 +59,22 @@ straight_slope <- function(phi, parameter) {
 gate_moments <- function(phi, parameter, mean, sd) {
   kinds <- unique(light_frame(list(mean = mean, sd = sd)))
   at <- match(paste(mean, sd), paste(kinds$mean, kinds$sd))
-  found <- distinct_moments(phi, parameter, kinds$mean, kinds$sd)
+  found <- gate_distinct_moments(phi, parameter, kinds$mean, kinds$sd)
   lapply(found, function(x) x[at])
 }
 
-distinct_moments <- function(phi, parameter, mean, sd) {
+gate_distinct_moments <- function(phi, parameter, mean, sd) {
   still <- sd == 0
   out <- list(mean = numeric(length(mean)), square = numeric(length(mean)))
   if (any(still)) {
-    slope <- phi_at(phi, parameter, mean[still])$slope
+    slope <- gate_phi_at(phi, parameter, mean[still])$slope
     out$mean[still] <- slope
     out$square[still] <- slope^2
   }
   if (all(still)) return(out)
   m <- mean[!still]
   s <- sd[!still]
-  a <- straight_slope(phi, parameter)
+  a <- gate_straight_slope(phi, parameter)
   moving <- if (!is.null(a)) {
     above <- stats::pnorm(m / s)
     list(mean = a + (1 - a) * above, square = a^2 + (1 - a^2) * above)
@@ -82,8 +82,8 @@ distinct_moments <- function(phi, parameter, mean, sd) {
     w <- parameter
     list(mean = w * exp(-w^2 * s^2 / 2) * cos(w * m), square = w^2 * (1 + exp(-2 * w^2 * s^2) * cos(2 * w * m)) / 2)
   } else {
-    panels <- normal_panels(m, s)
-    g <- phi_at(phi, parameter, m + s * panels$z)$slope
+    panels <- gate_normal_panels(m, s)
+    g <- gate_phi_at(phi, parameter, m + s * panels$z)$slope
     list(mean = rowSums(panels$w * g), square = rowSums(panels$w * g^2))
   }
   out$mean[!still] <- moving$mean

@@ -17,14 +17,14 @@ new_joint_tier <- function(gate, joint, moments) list(gate = gate, joint = joint
 joint_tiers <- function(flow, joint = NULL, whole = integer()) {
   graph <- flow$graph
   coef <- flow$network$coef
-  check_cost(joint_cost(flow_plan(graph, whole = whole)), flow$limit, "The joint moments of all pre-activations",
+  check_plan_cost(joint_cost(flow_plan(graph, whole = whole)), flow$limit, "The joint moments of all pre-activations",
     flow$call)
   sd <- if (is.null(joint)) 1 else sqrt(max(diag(joint$cov), 0))
   check_read_range(graph, coef, sd, flow$call, white = is.null(joint))
   found <- list()
   visit <- function(tier) {
-    check_overflow(c(tier$mean, tier$cov), "the joint moments of pre-activations", flow$call)
-    at <- pre_activations(graph, tier, white = is.null(joint))
+    check_range_overflow(c(tier$mean, tier$cov), "the joint moments of pre-activations", flow$call)
+    at <- joint_pre_activations(graph, tier, white = is.null(joint))
     moments <- pair_moments(at$joint, values = tier$is_read)
     found[[length(found) + 1L]] <<- new_joint_tier(tier$gate, at$joint, moments)
     if (tier$is_read) list(slope = moments$mean / at$scale, value = moments$value, moment = moments$moment)
@@ -38,7 +38,7 @@ joint_tiers <- function(flow, joint = NULL, whole = integer()) {
 
 # Pre-activations of a tier as pair_moments() takes them, list(joint, scale). White ones are centred and divided by
 # `scale`.
-pre_activations <- function(graph, tier, white) {
+joint_pre_activations <- function(graph, tier, white) {
   cov <- tier$cov
   mean <- tier$mean
   scale <- rep(1, length(mean))
@@ -49,11 +49,11 @@ pre_activations <- function(graph, tier, white) {
     diag(cov) <- 1
     mean <- 0 * mean
   }
-  list(joint = list(mean = mean, cov = cov, classes = activation_classes(graph, tier$node)), scale = scale)
+  list(joint = list(mean = mean, cov = cov, classes = joint_activation_classes(graph, tier$node)), scale = scale)
 }
 
 # Units by their activation and its parameter, in the order in which these first occur: list(phi, parameter, at).
-activation_classes <- function(graph, node) {
+joint_activation_classes <- function(graph, node) {
   kinds <- unique(node)
   name <- vapply(graph$ops[kinds], function(op) paste(op$phi, format(op$scale, digits = 17)), "")
   of_unit <- name[match(node, kinds)]
@@ -64,7 +64,7 @@ activation_classes <- function(graph, node) {
 }
 
 # A pair of pre-activations takes about 2000 operations.
-joint_cost <- function(plan) 2000 * plan$pairs + carry_cost(plan, "joint", plan$size[["joint"]])
+joint_cost <- function(plan) 2000 * plan$pairs + plan_carry_cost(plan, "joint", plan$size[["joint"]])
 
 # Mean and covariance of the inputs of a task, or of rows. NULL without them.
 input_joint <- function(task, data) {
@@ -73,32 +73,33 @@ input_joint <- function(task, data) {
     mean <- colMeans(data)
     return(list(mean = mean, cov = crossprod(sweep(data, 2L, mean)) / nrow(data)))
   }
-  list(mean = task$moments$mean_x, cov = centred_moments(task)$sigma)
+  list(mean = task$moments$mean_x, cov = task_centred_moments(task)$sigma)
 }
 
 # ---- all gates, in the order of the core: channels, taps, positions, operations ----------------------
 
 # Mean square of every gate: over data, for Gaussian inputs with the moments of a task, or for pre-activations of mean 0
 # and variance 1.
-gate_squares <- function(flow) {
-  squares <- if (!any(ops_are(flow$graph$ops, "gate"))) {
+joint_gate_squares <- function(flow) {
+  squares <- if (!any(operations_are(flow$graph$ops, "gate"))) {
     numeric()
   } else if (!is.null(flow$data)) {
     .Call(ffi_gate_squares, flow$graph, flow$network$coef, flow$data)
   } else if (!is.null(flow$task)) {
     joint_squares(flow)
   } else {
-    standard_squares(flow$graph)
+    joint_standard_squares(flow$graph)
   }
-  check_overflow(squares, "a gate", flow$call)
+  check_range_overflow(squares, "a gate", flow$call)
 }
 
 # A maximum passes each of its inputs with the same probability.
-standard_squares <- function(graph) {
-  gates <- graph$ops[ops_are(graph$ops, "gate")]
+joint_standard_squares <- function(graph) {
+  gates <- graph$ops[operations_are(graph$ops, "gate")]
   as.double(unlist(lapply(gates, function(op) {
-    if (kinds_are(op$kind, "activation")) return(rep(gate_moments(op$phi, op$scale, 0, 1)$square, prod(op$shape)))
-    taps <- op_terms(graph, op)
+    if (operation_kinds_are(op$kind, "activation")) return(rep(gate_moments(op$phi, op$scale, 0, 1)$square,
+      prod(op$shape)))
+    taps <- operation_terms(graph, op)
     rep(1 / taps, prod(op$shape) * taps)
   })))
 }
@@ -110,6 +111,6 @@ joint_squares <- function(flow) {
 }
 
 # Gates of some operations at every row of data: rows x gates.
-gate_values <- function(graph, coef, data, nodes, call = rlang::caller_env()) {
-  check_overflow(.Call(ffi_gate_values, graph, coef, data, as.integer(nodes)), "a gate", call)
+joint_gate_values <- function(graph, coef, data, nodes, call = rlang::caller_env()) {
+  check_range_overflow(.Call(ffi_gate_values, graph, coef, data, as.integer(nodes)), "a gate", call)
 }

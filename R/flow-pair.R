@@ -23,14 +23,14 @@ pair_moments <- function(joint, values = FALSE) {
     one <- gate_moments(class$phi, class$parameter, class$mean, class$sd)
     out$mean[class$at] <<- one$mean
     out$square[class$at] <<- one$square
-    if (values) out$value[class$at] <<- value_means(class)
+    if (values) out$value[class$at] <<- pair_value_means(class)
     class
   })
   for (i in seq_along(classes)) for (k in seq_len(i)) {
     a <- classes[[i]]
     b <- classes[[k]]
     C <- joint$cov[a$at, b$at, drop = FALSE]
-    above <- if (is_straight(a) && is_straight(b)) above_moments(a, b, C)
+    above <- if (is_pair_straight(a) && is_pair_straight(b)) pair_above_moments(a, b, C)
     out$second[a$at, b$at] <- pair_block(a, b, C, "slope", above)
     out$second[b$at, a$at] <- t(out$second[a$at, b$at])
     if (!values) next
@@ -42,40 +42,40 @@ pair_moments <- function(joint, values = FALSE) {
 }
 
 # E of the products of what = "slope" or "value" of two classes with covariances C (a x b). `above` are the
-# above_moments() of two piecewise linear classes.
+# pair_above_moments() of two piecewise linear classes.
 pair_block <- function(a, b, C, what, above = NULL) {
-  if (is_straight(a) && is_straight(b)) {
-    return(straight_block(a, b, C, what, if (is.null(above)) above_moments(a, b, C) else above))
+  if (is_pair_straight(a) && is_pair_straight(b)) {
+    return(pair_straight_block(a, b, C, what, if (is.null(above)) pair_above_moments(a, b, C) else above))
   }
-  if (a$phi == "sin" && b$phi == "sin") return(sine_block(a, b, C, what))
+  if (a$phi == "sin" && b$phi == "sin") return(pair_sine_block(a, b, C, what))
   if (a$phi == "erf" && b$phi == "erf" && (what == "slope" || all(a$mean == 0, b$mean == 0))) {
-    return(erf_block(a, b, C, what))
+    return(pair_erf_block(a, b, C, what))
   }
-  rho <- correlations(a, b, C)
-  series <- hermite_block(a, b, rho, what)
+  rho <- pair_correlations(a, b, C)
+  series <- pair_hermite_block(a, b, rho, what)
   if (identical(a, b)) { # every pair once
     half <- series$open & upper.tri(rho, diag = TRUE)
-    series$out[half] <- split_integrals(a, b, rho, which(half), what)
+    series$out[half] <- pair_split_integrals(a, b, rho, which(half), what)
     both <- series$open & lower.tri(rho)
     series$out[both] <- t(series$out)[both]
-  } else if (has_given_mean(b)) {
-    series$out[series$open] <- split_integrals(a, b, rho, which(series$open), what)
+  } else if (has_pair_given_mean(b)) {
+    series$out[series$open] <- pair_split_integrals(a, b, rho, which(series$open), what)
   } else {
     other <- t(series$open)
     found <- t(series$out)
-    found[other] <- split_integrals(b, a, t(rho), which(other), what)
+    found[other] <- pair_split_integrals(b, a, t(rho), which(other), what)
     series$out <- t(found)
   }
   series$out
 }
 
-is_straight <- function(class) !is.null(straight_slope(class$phi, class$parameter))
+is_pair_straight <- function(class) !is.null(gate_straight_slope(class$phi, class$parameter))
 
-has_kink <- function(class) is_straight(class) || class$phi == "elu"
+has_pair_kink <- function(class) is_pair_straight(class) || class$phi == "elu"
 
 # Correlations (a x b), 0 for a constant unit. Values within rounding error of 1 are set to 1, since moments of gates
 # with kinks change with the square root of the distance to 1.
-correlations <- function(a, b, C) {
+pair_correlations <- function(a, b, C) {
   scale <- outer(a$sd, b$sd)
   rho <- ifelse(scale > 0, C / scale, 0)
   whole <- abs(rho) > 1 - 4 * .Machine$double.eps
@@ -86,32 +86,32 @@ correlations <- function(a, b, C) {
 # ---- one unit --------------------------------------------------------------------------------------
 
 # E phi(u).
-value_means <- function(class) {
+pair_value_means <- function(class) {
   kinds <- unique(light_frame(class[c("mean", "sd")]))
   at <- match(paste(class$mean, class$sd), paste(kinds$mean, kinds$sd))
-  out <- phi_at(class$phi, class$parameter, kinds$mean)$value
+  out <- gate_phi_at(class$phi, class$parameter, kinds$mean)$value
   moving <- kinds$sd > 0
   if (any(moving)) {
     m <- kinds$mean[moving]
     s <- kinds$sd[moving]
-    a <- straight_slope(class$phi, class$parameter)
-    out[moving] <- if (!is.null(a)) a * m + (1 - a) * mean_above(m, s) else {
-      panels <- normal_panels(m, s, panel_step(class$phi, class$parameter, max(s)))
-      rowSums(panels$w * phi_at(class$phi, class$parameter, m + s * panels$z)$value)
+    a <- gate_straight_slope(class$phi, class$parameter)
+    out[moving] <- if (!is.null(a)) a * m + (1 - a) * pair_mean_above(m, s) else {
+      panels <- gate_normal_panels(m, s, gate_panel_step(class$phi, class$parameter, max(s)))
+      rowSums(panels$w * gate_phi_at(class$phi, class$parameter, m + s * panels$z)$value)
     }
   }
   out[at]
 }
 
 # E max(u, 0)
-mean_above <- function(m, s) m * stats::pnorm(m / s) + s * stats::dnorm(m / s)
+pair_mean_above <- function(m, s) m * stats::pnorm(m / s) + s * stats::dnorm(m / s)
 
 # ---- piecewise linear activations --------------------------------------------------------------------
 
 # phi = slope u + (1 - slope) max(u, 0) for both.
-straight_block <- function(a, b, C, what, above) {
-  sa <- straight_slope(a$phi, a$parameter)
-  sb <- straight_slope(b$phi, b$parameter)
+pair_straight_block <- function(a, b, C, what, above) {
+  sa <- gate_straight_slope(a$phi, a$parameter)
+  sb <- gate_straight_slope(b$phi, b$parameter)
   if (what == "slope") {
     return(sa * sb + sa * (1 - sb) * above$b + (1 - sa) * sb * above$a + (1 - sa) * (1 - sb) * above$both)
   }
@@ -123,17 +123,17 @@ straight_block <- function(a, b, C, what, above) {
 }
 
 # P(u > 0), P(w > 0), P(both), E max(u, 0), E max(w, 0), E[max(u, 0) max(w, 0)]: a x b, the means by unit.
-above_moments <- function(a, b, C) {
+pair_above_moments <- function(a, b, C) {
   n <- c(length(a$mean), length(b$mean))
-  rho <- correlations(a, b, C)
+  rho <- pair_correlations(a, b, C)
   # a constant unit lies on one side of 0 with probability 1
   h <- ifelse(a$sd > 0, a$mean / a$sd, ifelse(a$mean > 0, Inf, -Inf))
   k <- ifelse(b$sd > 0, b$mean / b$sd, ifelse(b$mean > 0, Inf, -Inf))
   H <- matrix(h, n[[1L]], n[[2L]])
   K <- matrix(k, n[[1L]], n[[2L]], byrow = TRUE)
-  both <- if (identical(a, b)) symmetric_orthant(H, K, rho) else matrix(orthant(H, K, rho), n[[1L]])
-  max_a <- ifelse(a$sd > 0, mean_above(a$mean, ifelse(a$sd > 0, a$sd, 1)), pmax(a$mean, 0))
-  max_b <- ifelse(b$sd > 0, mean_above(b$mean, ifelse(b$sd > 0, b$sd, 1)), pmax(b$mean, 0))
+  both <- if (identical(a, b)) pair_symmetric_orthant(H, K, rho) else matrix(pair_orthant(H, K, rho), n[[1L]])
+  max_a <- ifelse(a$sd > 0, pair_mean_above(a$mean, ifelse(a$sd > 0, a$sd, 1)), pmax(a$mean, 0))
+  max_b <- ifelse(b$sd > 0, pair_mean_above(b$mean, ifelse(b$sd > 0, b$sd, 1)), pmax(b$mean, 0))
   # standardised X > -h, Y > -k, r^2 = 1 - rho^2, after Rosenbaum (1961)
   r <- sqrt(pmax((1 - rho) * (1 + rho), 0))
   tail <- function(x, y) { # P(Y > -y | X = -x), 1/2 or a step at |rho| = 1
@@ -158,7 +158,7 @@ above_moments <- function(a, b, C) {
 # P(X > -h, Y > -k) of standard normals of correlation rho: with rho = cos(t), h, k >= 0 or not,
 #   Phi(h) Phi(k) + int_acos(rho)^(pi/2) exp(-(h - k)^2 / (2 sin(s)^2) - h k / (1 + cos(s))) ds / (2 pi),
 # and for negative rho Phi(h) less that of (h, -k, -rho). Panels halve towards s = 0.
-orthant <- function(h, k, rho) {
+pair_orthant <- function(h, k, rho) {
   below <- rho < 0
   k1 <- ifelse(below, -k, k)
   angle <- acos(abs(rho))
@@ -166,7 +166,7 @@ orthant <- function(h, k, rho) {
   centred <- h == 0 & k == 0
   out[centred] <- 0.25 + asin(abs(rho[centred])) / (2 * pi)
   on <- which(is.finite(h) & is.finite(k) & !centred)
-  rule <- legendre(20L)
+  rule <- gate_legendre(20L)
   end <- pi / 2
   repeat {
     on <- on[angle[on] < end]
@@ -184,17 +184,17 @@ orthant <- function(h, k, rho) {
 }
 
 # A class with itself: every pair once.
-symmetric_orthant <- function(H, K, rho) {
+pair_symmetric_orthant <- function(H, K, rho) {
   half <- upper.tri(rho, diag = TRUE)
   out <- matrix(0, nrow(rho), ncol(rho))
-  out[half] <- orthant(H[half], K[half], rho[half])
+  out[half] <- pair_orthant(H[half], K[half], rho[half])
   out[lower.tri(out)] <- t(out)[lower.tri(out)]
   out
 }
 
 # ---- sines and erf ---------------------------------------------------------------------------------
 
-sine_block <- function(a, b, C, what) {
+pair_sine_block <- function(a, b, C, what) {
   w <- a$parameter
   x <- b$parameter
   spread <- outer(w^2 * a$sd^2, x^2 * b$sd^2, "+") / 2
@@ -204,7 +204,7 @@ sine_block <- function(a, b, C, what) {
 }
 
 # Slopes are 2 / sqrt(pi) exp(-u^2): with S the moments of a pair, det(I + 2 S)^(-1/2) exp(-m' (I + 2 S)^-1 m).
-erf_block <- function(a, b, C, what) {
+pair_erf_block <- function(a, b, C, what) {
   va <- matrix(1 + 2 * a$sd^2, nrow(C), ncol(C))
   vb <- matrix(1 + 2 * b$sd^2, nrow(C), ncol(C), byrow = TRUE)
   if (what == "value") return(2 / pi * asin(2 * C / sqrt(va * vb)))
@@ -218,17 +218,17 @@ erf_block <- function(a, b, C, what) {
 
 # list(out, open): the sums (a x b), and the pairs whose truncated terms exceed rounding error. They are at most |rho|^n
 # times the root of the truncated shares of E f^2 and E g^2.
-hermite_block <- function(a, b, rho, what) {
-  fa <- hermite_coefficients(a, what)
-  fb <- if (identical(a, b)) fa else hermite_coefficients(b, what)
+pair_hermite_block <- function(a, b, rho, what) {
+  fa <- pair_hermite_coefficients(a, what)
+  fb <- if (identical(a, b)) fa else pair_hermite_coefficients(b, what)
   n <- min(ncol(fa$terms), ncol(fb$terms))
   out <- matrix(0, nrow(rho), ncol(rho))
   for (k in rev(seq_len(n))) out <- out * rho + outer(fa$terms[, k], fb$terms[, k])
-  list(out = out, open = abs(rho)^n * sqrt(outer(share_left(fa, n), share_left(fb, n))) > 1e-12)
+  list(out = out, open = abs(rho)^n * sqrt(outer(pair_share_left(fa, n), pair_share_left(fb, n))) > 1e-12)
 }
 
 # The share of E f^2 after n terms, by unit.
-share_left <- function(f, n) {
+pair_share_left <- function(f, n) {
   f$left + rowSums(f$terms[, -seq_len(n), drop = FALSE]^2) / ifelse(f$total > 0, f$total, 1)
 }
 
@@ -238,18 +238,18 @@ most_coefficients <- 1000
 # series ends when the truncated share of E f^2 is rounding error and six coefficients in a row (functions may be odd or
 # even) are below 1e-13 of the root of E f^2, or at the largest number of terms. left: the truncated share by unit, 0 if
 # it is rounding error. total: E f^2 by unit.
-hermite_coefficients <- function(class, what) {
+pair_hermite_coefficients <- function(class, what) {
   kinds <- unique(light_frame(class[c("mean", "sd")]))
   at <- match(paste(class$mean, class$sd), paste(kinds$mean, kinds$sd))
   # a constant unit is its own expectation, and its correlations are 0
   s <- kinds$sd
   s[s == 0] <- 1e-300
-  step <- min(panel_step(class$phi, class$parameter, max(s)), 0.5)
-  panels <- normal_panels(kinds$mean, s, step)
-  f <- phi_at(class$phi, class$parameter, kinds$mean + s * panels$z)[[what]]
+  step <- min(gate_panel_step(class$phi, class$parameter, max(s)), 0.5)
+  panels <- gate_normal_panels(kinds$mean, s, step)
+  f <- gate_phi_at(class$phi, class$parameter, kinds$mean + s * panels$z)[[what]]
   weight <- panels$w * f
   left <- total <- rowSums(weight * f)
-  most <- if (has_kink(class)) 400 else most_coefficients
+  most <- if (has_pair_kink(class)) 400 else most_coefficients
   before <- matrix(0, nrow(f), ncol(f))
   He <- matrix(1, nrow(f), ncol(f))
   out <- list()
@@ -273,9 +273,9 @@ hermite_coefficients <- function(class, what) {
 # ---- correlations near one ---------------------------------------------------------------------------
 
 # E[f(u) g(w)] for the pairs `at` of a and b, by quadrature over u. Given u, w has mean mu and standard deviation tau.
-split_integrals <- function(a, b, rho, at, what) {
+pair_split_integrals <- function(a, b, rho, at, what) {
   if (length(at) == 0L) return(numeric())
-  each <- if (has_given_mean(b)) integrated_pairs else 1
+  each <- if (has_pair_given_mean(b)) integrated_pairs else 1
   if (each == 1 && length(at) > 500) {
     cli::cli_inform("{length(at)} pairs of {b$phi} gates of correlations near one will take about
       {ceiling(0.05 * length(at))} seconds.", class = c("capalloc_message_cost", "capalloc_message"))
@@ -285,23 +285,23 @@ split_integrals <- function(a, b, rho, at, what) {
     sb = b$sd[place[, 2L]], rho = rho[at])
   chunks <- split(seq_along(at), ceiling(seq_along(at) / each))
   unlist(lapply(chunks, function(chunk) {
-    split_chunk(a, b, lapply(pairs, function(x) x[chunk]), what)
+    pair_split_chunk(a, b, lapply(pairs, function(x) x[chunk]), what)
   }), use.names = FALSE)
 }
 
-split_chunk <- function(a, b, pairs, what) {
-  waves <- pmax(wave_number(a) * pairs$sa, wave_number(b) * pairs$sb)
-  panels <- kink_panels(pairs, panel_step("sin", 1, max(waves)))
+pair_split_chunk <- function(a, b, pairs, what) {
+  waves <- pmax(pair_wave_number(a) * pairs$sa, pair_wave_number(b) * pairs$sb)
+  panels <- pair_kink_panels(pairs, gate_panel_step("sin", 1, max(waves)))
   panels <- lapply(panels, function(x) x[, apply(panels$w, 2L, max) > 1e-20, drop = FALSE])
   u <- pairs$ma + pairs$sa * panels$z
   mu <- pairs$mb + pairs$sb * pairs$rho * panels$z
   tau <- pairs$sb * sqrt(pmax((1 - pairs$rho) * (1 + pairs$rho), 0))
-  g <- given_mean(b, mu, matrix(tau, nrow(mu), ncol(mu)), what)
-  rowSums(panels$w * phi_at(a$phi, a$parameter, u)[[what]] * g)
+  g <- pair_given_mean(b, mu, matrix(tau, nrow(mu), ncol(mu)), what)
+  rowSums(panels$w * gate_phi_at(a$phi, a$parameter, u)[[what]] * g)
 }
 
 # Panels that end at the kink of f, and at that of g if u and w are perfectly correlated, and halve towards both.
-kink_panels <- function(pairs, step) {
+pair_kink_panels <- function(pairs, step) {
   own <- -pairs$ma / pairs$sa
   other <- -pairs$mb / (pairs$sb * pairs$rho)
   blur <- sqrt(pmax((1 - pairs$rho) * (1 + pairs$rho), 0))
@@ -311,34 +311,34 @@ kink_panels <- function(pairs, step) {
   }
   fixed <- seq(-12, 12, length.out = ceiling(24 / step) + 1)
   fixed <- matrix(fixed, length(own), length(fixed), byrow = TRUE)
-  panels_between(cbind(around(own, 1 / pairs$sa), around(other, 1 / pairs$sb), around(other, blur), fixed))
+  gate_panels_between(cbind(around(own, 1 / pairs$sa), around(other, 1 / pairs$sb), around(other, blur), fixed))
 }
 
-wave_number <- function(class) if (class$phi == "sin") abs(class$parameter) else 0
+pair_wave_number <- function(class) if (class$phi == "sin") abs(class$parameter) else 0
 
 # Expectation of the slope or value for w ~ N(mu, tau^2).
-given_mean <- function(class, mu, tau, what) {
+pair_given_mean <- function(class, mu, tau, what) {
   still <- tau == 0
   t <- ifelse(still, 1, tau)
   above <- stats::pnorm(mu / t)
-  slope <- straight_slope(class$phi, class$parameter)
+  slope <- gate_straight_slope(class$phi, class$parameter)
   out <- if (!is.null(slope)) {
-    if (what == "slope") slope + (1 - slope) * above else slope * mu + (1 - slope) * mean_above(mu, t)
+    if (what == "slope") slope + (1 - slope) * above else slope * mu + (1 - slope) * pair_mean_above(mu, t)
   } else if (class$phi == "elu") {
     # E[exp(w) 1(w < 0)] = exp(mu + tau^2 / 2) Phi(-mu / tau - tau)
     below <- exp(mu + t^2 / 2 + stats::pnorm(-mu / t - t, log.p = TRUE))
     alpha <- class$parameter
-    if (what == "slope") above + alpha * below else mean_above(mu, t) + alpha * (below - (1 - above))
+    if (what == "slope") above + alpha * below else pair_mean_above(mu, t) + alpha * (below - (1 - above))
   } else if (class$phi == "sin") {
     x <- class$parameter
     if (what == "slope") x * exp(-x^2 * t^2 / 2) * cos(x * mu) else exp(-x^2 * t^2 / 2) * sin(x * mu)
   } else {
-    panels <- normal_panels(c(mu), c(t))
-    f <- phi_at(class$phi, class$parameter, c(mu) + c(t) * panels$z)[[what]]
+    panels <- gate_normal_panels(c(mu), c(t))
+    f <- gate_phi_at(class$phi, class$parameter, c(mu) + c(t) * panels$z)[[what]]
     matrix(rowSums(panels$w * f), nrow(mu))
   }
-  if (any(still)) out[still] <- phi_at(class$phi, class$parameter, mu[still])[[what]]
+  if (any(still)) out[still] <- gate_phi_at(class$phi, class$parameter, mu[still])[[what]]
   out
 }
 
-has_given_mean <- function(class) has_kink(class) || class$phi == "sin"
+has_pair_given_mean <- function(class) has_pair_kink(class) || class$phi == "sin"

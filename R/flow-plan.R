@@ -11,30 +11,31 @@ flow_slice <- function(start) {
 }
 
 # Multiplications and additions that take `rows` rows of matrices through a cut of the plan, or rows and columns.
-carry_cost <- function(plan, cut, rows, two_sided = TRUE) 2 * plan$terms[[cut]] * rows * (1 + two_sided)
+plan_carry_cost <- function(plan, cut, rows, two_sided = TRUE) 2 * plan$terms[[cut]] * rows * (1 + two_sided)
 
 # A number of operations, perhaps Inf.
-check_limit <- function(limit, call = rlang::caller_env()) {
+check_plan_limit <- function(limit, call = rlang::caller_env()) {
   if (identical(limit, Inf)) return(limit)
   check_number(limit, min = 0, arg = "limit", call = call)
 }
 
 # Refuses more than `limit` operations, and announces long computations.
-check_cost <- function(cost, limit, what, call) {
+check_plan_cost <- function(cost, limit, what, call) {
   if (cost <= limit) {
     if (cost > 1e10) {
-      cli::cli_inform("{what} will take about {operations_text(cost)} operations.", class = "capalloc_message_cost")
+      cli::cli_inform("{what} will take about {plan_operations_text(cost)} operations.",
+        class = "capalloc_message_cost")
     }
     return(invisible())
   }
   abort(c(
-    "{what} would take about {operations_text(cost)} operations.",
-    x = "{.arg limit} is {operations_text(limit)}.",
+    "{what} would take about {plan_operations_text(cost)} operations.",
+    x = "{.arg limit} is {plan_operations_text(limit)}.",
     i = "Raise {.arg limit} to compute it all the same."
   ), "cost", call = call)
 }
 
-operations_text <- function(n) {
+plan_operations_text <- function(n) {
   if (n >= 1e9) paste(format(signif(n / 1e9, 2), big.mark = ","), "billion") else
     format(signif(n, 2), big.mark = ",", scientific = FALSE)
 }

@@ -99,10 +99,10 @@
 propagate_capacity <- function(network, from = NULL, mode = c("total", "linear", "gaussian", "empirical"),
                                task = NULL, data = NULL, limit = 1e11) {
   mode <- check_choice(mode, c("total", "linear", "gaussian", "empirical"))
-  limit <- check_limit(limit)
+  limit <- check_plan_limit(limit)
   flow <- read_flow(network, from, mode, task, data, limit, rlang::current_env())
   levels <- flow_through(flow)
-  warn_rank_gaps(levels, flow$names)
+  warn_propagate_rank_gaps(levels, flow$names)
   new_propagation_frame(flow, levels)
 }
 
@@ -111,9 +111,9 @@ flow_through <- function(flow) if (flow$mode == "total") flow_total(flow) else f
 
 # A question about capacity through layers:
 #   network, graph  and its lowered form
-#   start           read_start()
+#   start           propagate_read_start()
 #   mode            as in propagate_capacity()
-#   task, data      where gates are evaluated, see gate_inputs()
+#   task, data      where gates are evaluated, see propagate_gate_inputs()
 #   names           of the levels, from input to output
 #   nodes, spaces   the nodes of the levels, and their shape and kind
 #   limit           operations above which nothing is computed
@@ -128,21 +128,21 @@ read_flow <- function(network, from, mode, task, data, limit = Inf, call = rlang
   network <- network_of(network, call = call)
   lowered <- lower_with_rows(network)
   if (!is.null(fitted) && is.null(task) && is.null(data)) {
-    own <- fit_inputs(fitted, mode == "empirical" || length(maxima(lowered$graph)) > 0L, call)
+    own <- propagate_fit_inputs(fitted, mode == "empirical" || length(propagate_maxima(lowered$graph)) > 0L, call)
     task <- own$task
     data <- own$data
   }
-  start <- read_start(from, mode, network, call)
-  inputs <- gate_inputs(network, task, data, call)
-  check_mode(network, lowered, mode, inputs, call)
-  if (mode == "empirical") inputs <- empirical_inputs(inputs, is_linear(network), call)
+  start <- propagate_read_start(from, mode, network, call)
+  inputs <- propagate_gate_inputs(network, task, data, call)
+  check_propagate_mode(network, lowered, mode, inputs, call)
+  if (mode == "empirical") inputs <- propagate_empirical_inputs(inputs, is_linear(network), call)
   levels <- flow_levels(network, lowered, start)
   new_flow(network, lowered$graph, start, mode, inputs$task, inputs$data, levels$names, levels$nodes, levels$spaces,
     limit, call)
 }
 
 # Where the gates of a fit are evaluated by default: list(task, data).
-fit_inputs <- function(fitted, sampled, call) {
+propagate_fit_inputs <- function(fitted, sampled, call) {
   list(
     task = if (!sampled) fitted$task,
     data = if (sampled && !is_linear(fitted$network)) fit_rows(fitted, call)$x
@@ -150,11 +150,11 @@ fit_inputs <- function(fitted, sampled, call) {
 }
 
 # The operations of a graph that multiply two of their inputs; those that are nonlinear in a window, such as a maximum.
-products <- function(graph) which(ops_are(graph$ops, "gate") & ops_are(graph$ops, "multiplies"))
-maxima <- function(graph) which(ops_are(graph$ops, "gate") & ops_are(graph$ops, "windowed"))
+propagate_products <- function(graph) which(operations_are(graph$ops, "gate") & operations_are(graph$ops, "multiplies"))
+propagate_maxima <- function(graph) which(operations_are(graph$ops, "gate") & operations_are(graph$ops, "windowed"))
 
 # Where gates are evaluated: list(task, data), at most one of them, `data` as rows, both in the units of the network.
-gate_inputs <- function(network, task, data, call) {
+propagate_gate_inputs <- function(network, task, data, call) {
   if (!is.null(task) && !is.null(data)) {
     abort(c(
       "Only one of {.arg task} and {.arg data} can be given.",
@@ -175,11 +175,11 @@ gate_inputs <- function(network, task, data, call) {
     check_pair_input(network, data, call)
     data <- data$data$x
   }
-  if (!is.null(data)) data <- units_in(some_inputs(data, network, call), network$units)
+  if (!is.null(data)) data <- units_in(predict_some_inputs(data, network, call), network$units)
   list(task = task_in(task, network$units), data = data)
 }
 
-empirical_inputs <- function(inputs, linear, call) {
+propagate_empirical_inputs <- function(inputs, linear, call) {
   if (!is.null(inputs$task) && is_data_task(inputs$task)) inputs <- list(task = NULL, data = inputs$task$data$x)
   if (is.null(inputs$data) && !linear) {
     abort(c(
@@ -191,10 +191,10 @@ empirical_inputs <- function(inputs, linear, call) {
 }
 
 # Refuses layers that a mode is not defined for, and names the modes that are.
-check_mode <- function(network, lowered, mode, inputs, call) {
+check_propagate_mode <- function(network, lowered, mode, inputs, call) {
   name <- function(nodes) network_rows(network)[[lowered$row[[nodes[[1L]]]]]]$name
-  product <- products(lowered$graph)
-  maximum <- maxima(lowered$graph)
+  product <- propagate_products(lowered$graph)
+  maximum <- propagate_maxima(lowered$graph)
   if (mode != "empirical" && length(product) > 0L) {
     abort(c(
       "Mode {.val {mode}} is not defined for layer {.val {name(product)}}, whose cell multiplies its states by
@@ -220,11 +220,11 @@ check_mode <- function(network, lowered, mode, inputs, call) {
 
 # The start of capacity, list(kind, ...): "outputs", "output" and "given" have `capacity` by output, "layer" has the
 # layer's `name`, `row` and parameters `first` to `last`.
-read_start <- function(from, mode, network, call) {
-  if (is.null(from)) return(list(kind = "outputs", capacity = rep(1, output_size(network))))
-  if (is.character(from)) return(start_layer(from, network, call))
-  if (is.list(from)) return(start_output(from, network, call))
-  m <- output_size(network)
+propagate_read_start <- function(from, mode, network, call) {
+  if (is.null(from)) return(list(kind = "outputs", capacity = rep(1, shape_output_size(network))))
+  if (is.character(from)) return(propagate_start_layer(from, network, call))
+  if (is.list(from)) return(propagate_start_output(from, network, call))
+  m <- shape_output_size(network)
   if (mode != "total" && is.numeric(from)) {
     abort(c(
       "{.arg from} can only be capacities in mode {.val total}.",
@@ -246,7 +246,7 @@ read_start <- function(from, mode, network, call) {
   list(kind = "given", capacity = kappa)
 }
 
-start_layer <- function(from, network, call) {
+propagate_start_layer <- function(from, network, call) {
   rows <- network_rows(network)
   names <- vapply(rows, function(row) row$name, "")
   at <- if (length(from) == 1L) match(from, names) else NA
@@ -262,7 +262,7 @@ start_layer <- function(from, network, call) {
   list(kind = "layer", name = from, row = at, first = rows[[at]]$first, last = rows[[at]]$last)
 }
 
-start_output <- function(from, network, call) {
+propagate_start_output <- function(from, network, call) {
   known <- c("position", "channel")
   wrong <- setdiff(if (is.null(names(from))) rep("", length(from)) else names(from), known)
   if (length(wrong) > 0L || length(from) == 0L || anyDuplicated(names(from))) {
@@ -271,7 +271,7 @@ start_output <- function(from, network, call) {
       x = if (length(wrong) > 0L) "It has {.val {wrong}}." else "Its names are {show_value(names(from))}."
     ), "value", call = call)
   }
-  most <- unit_extent(output_shape(network), output_kind(network))
+  most <- propagate_unit_extent(output_shape(network), shape_output_kind(network))
   at <- vapply(known, function(name) {
     value <- if (is.null(from[[name]])) 1L else {
       check_count(from[[name]], arg = paste0("from$", name), call = call)
@@ -288,11 +288,11 @@ start_output <- function(from, network, call) {
   }, 0L)
   output <- at[["channel"]] + most[["channel"]] * (at[["position"]] - 1L)
   list(kind = "output", output = output,
-    capacity = as.numeric(seq_len(output_size(network)) == output))
+    capacity = as.numeric(seq_len(shape_output_size(network)) == output))
 }
 
 # Numbers of positions and channels of a result. The entries of a vector count as positions.
-unit_extent <- function(shape, kind) {
+propagate_unit_extent <- function(shape, kind) {
   if (kind == "vector") return(c(position = shape[[1L]], channel = 1L))
   c(position = shape[[2L]] * shape[[3L]], channel = shape[[1L]])
 }
@@ -308,7 +308,7 @@ flow_levels <- function(network, lowered, start) {
   if (start$kind != "layer") {
     names <- c(names, "output")
     nodes <- c(nodes, lowered$graph$output)
-    spaces <- c(spaces, list(list(shape = output_shape(network), kind = output_kind(network))))
+    spaces <- c(spaces, list(list(shape = output_shape(network), kind = shape_output_kind(network))))
   }
   list(names = names, nodes = as.integer(nodes), spaces = spaces)
 }
@@ -319,7 +319,7 @@ flow_levels <- function(network, lowered, start) {
 flow_total <- function(flow) {
   start <- flow$start
   from <- list(outputs = if (start$kind != "layer") as.double(start$capacity), slice = flow_slice(start))
-  found <- .Call(ffi_flow, flow$graph, flow$network$coef, gate_squares(flow), from, flow$nodes)
+  found <- .Call(ffi_flow, flow$graph, flow$network$coef, joint_gate_squares(flow), from, flow$nodes)
   lapply(seq_along(flow$nodes), function(l) {
     list(unit = found$units[[l]], constant = found$constant[[l]], lost = found$lost[[l]])
   })
@@ -329,20 +329,20 @@ flow_total <- function(flow) {
 
 new_propagation_frame <- function(flow, levels) {
   grid <- flow$network$input$kind == "grid"
-  frames <- Map(function(level, space) level_rows(level, space, grid), levels, flow$spaces)
+  frames <- Map(function(level, space) propagate_level_rows(level, space, grid), levels, flow$spaces)
   columns <- lapply(stats::setNames(nm = names(frames[[1L]])), function(column) {
     unlist(lapply(frames, function(frame) frame[[column]]), use.names = FALSE)
   })
   sizes <- vapply(frames, function(frame) length(frame$capacity), 0L)
   layer <- structure(rep(seq_along(sizes), sizes), levels = flow$names, class = "factor")
   new_frame(c(list(layer = layer), columns), "ca_propagation",
-    mode = flow$mode, from = start_text(flow$start, flow$network), input_kind = flow$network$input$kind,
+    mode = flow$mode, from = propagate_start_text(flow$start, flow$network), input_kind = flow$network$input$kind,
     ranks = if (flow$mode != "total") vapply(levels, function(level) as.double(level$rank), 0)
   )
 }
 
 # One warning for all levels whose rank is undecided.
-warn_rank_gaps <- function(levels, names) {
+warn_propagate_rank_gaps <- function(levels, names) {
   unclear <- vapply(levels, function(level) {
     !is.null(level$evidence) && level$evidence$rank_low != level$evidence$rank_high
   }, NA)
@@ -355,8 +355,8 @@ warn_rank_gaps <- function(levels, names) {
   ), "rank_gap", evidence = first)
 }
 
-level_rows <- function(level, space, grid) {
-  units <- unit_columns(space$shape, space$kind, grid)
+propagate_level_rows <- function(level, space, grid) {
+  units <- propagate_unit_columns(space$shape, space$kind, grid)
   parts <- c(if (!is.null(level$constant)) "(Intercept)", if (!is.null(level$lost)) "lost")
   n <- length(level$unit)
   columns <- lapply(units, function(column) c(column, rep(NA_integer_, length(parts))))
@@ -367,8 +367,8 @@ level_rows <- function(level, space, grid) {
 }
 
 # Position and channel of every unit; for a network on a grid also row and column, NA for units that have none.
-unit_columns <- function(shape, kind, grid) {
-  most <- unit_extent(shape, kind)
+propagate_unit_columns <- function(shape, kind, grid) {
+  most <- propagate_unit_extent(shape, kind)
   position <- rep(seq_len(most[["position"]]), each = most[["channel"]])
   columns <- list(position = position, channel = rep(seq_len(most[["channel"]]), times = most[["position"]]))
   if (!grid) return(columns)
@@ -378,7 +378,7 @@ unit_columns <- function(shape, kind, grid) {
   columns
 }
 
-start_text <- function(start, network) {
+propagate_start_text <- function(start, network) {
   switch(start$kind,
     outputs = if (length(start$capacity) == 1L) "the output" else "each output",
     output = paste("output", start$output),
@@ -394,7 +394,7 @@ start_text <- function(start, network) {
 #' @export
 print.ca_propagation <- function(x, n = 20, ...) {
   cat("<capacity through layers> mode ", attr(x, "mode"), ", from ", attr(x, "from"), "\n", sep = "")
-  totals <- level_totals(x)
+  totals <- propagate_level_totals(x)
   print(totals[seq_len(min(n, nrow(totals))), , drop = FALSE], row.names = FALSE, digits = 4)
   if (nrow(totals) > n) cat("  ... and ", nrow(totals) - n, " more levels\n", sep = "")
   invisible(x)
@@ -404,7 +404,7 @@ print.ca_propagation <- function(x, n = 20, ...) {
 #' @export
 glance.ca_propagation <- function(x, ...) {
   check_dots(...)
-  totals <- level_totals(x)
+  totals <- propagate_level_totals(x)
   last <- totals[nrow(totals), -1L, drop = FALSE]
   own <- function(column) if (is.null(totals[[column]])) NA_real_ else totals[[column]][[1L]]
   ranks <- attr(x, "ranks")
@@ -422,7 +422,7 @@ tidy.ca_propagation <- function(x, ...) {
 }
 
 # By level the capacity of its units, and of the other parts.
-level_totals <- function(x) {
+propagate_level_totals <- function(x) {
   rows <- plain_frame(x)
   parts <- intersect(c("unit", "(Intercept)", "lost"), rows$part)
   sums <- lapply(stats::setNames(nm = parts), function(part) {

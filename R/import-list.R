@@ -5,26 +5,26 @@
 as_network.list <- function(x, input = NULL, activation = NULL, ...) {
   check_dots(...)
   if (length(x) == 0L) abort(c("{.arg x} must have at least one weight matrix.", x = "It is empty."), "shape")
-  args <- element_args(x)
+  args <- list_element_args(x)
   call <- rlang::current_env()
-  layers <- Map(function(layer, arg) check_dense(layer, arg, call), unname(x), args)
-  check_chain(lapply(layers, function(layer) layer$weight), args)
-  layers <- spread_activation(layers, activation, args)
+  layers <- Map(function(layer, arg) check_list_dense(layer, arg, call), unname(x), args)
+  check_list_chain(lapply(layers, function(layer) layer$weight), args)
+  layers <- list_spread_activation(layers, activation, args)
   first <- layers[[1L]]$weight
-  stack_dense(new_network(task_input(input, ncol(first), colnames(first))), layers)
+  import_stack_dense(new_network(task_input(input, ncol(first), colnames(first))), layers)
 }
 
 # Code of each element, for errors: x$hidden where it has a name, else such as x[[2]].
-element_args <- function(x) {
+list_element_args <- function(x) {
   args <- paste0("x[[", seq_along(x), "]]")
   named <- nzchar(names(x))
   args[named] <- paste0("x$", names(x)[named])
   args
 }
 
-# Checks one element, a matrix or a list, and returns it as new_dense().
-check_dense <- function(layer, arg, call) {
-  if (!is.list(layer) || is.data.frame(layer)) return(new_dense(check_weight(layer, arg, call)))
+# Checks one element, a matrix or a list, and returns it as new_import_dense().
+check_list_dense <- function(layer, arg, call) {
+  if (!is.list(layer) || is.data.frame(layer)) return(new_import_dense(check_list_weight(layer, arg, call)))
   unknown <- setdiff(names(layer), c("weight", "bias", "activation", "parameter"))
   if (is.null(layer[["weight"]]) || length(unknown) > 0L || anyDuplicated(names(layer))) {
     shown <- if (is.null(names(layer))) "elements without names" else names(layer)
@@ -33,21 +33,22 @@ check_dense <- function(layer, arg, call) {
       x = "It is a list of {.val {shown}}."
     ), "type", call = call)
   }
-  weight <- check_weight(layer[["weight"]], paste0(arg, "$weight"), call)
+  weight <- check_list_weight(layer[["weight"]], paste0(arg, "$weight"), call)
   bias <- layer[["bias"]]
   if (!is.null(bias)) bias <- check_vector(bias, nrow(weight), paste0(arg, "$bias"), call)
   activation <- layer[["activation"]]
-  if (!is.null(activation)) activation <- check_known(activation, paste0(arg, "$activation"), call)
+  if (!is.null(activation)) activation <- check_list_known(activation, paste0(arg, "$activation"), call)
   parameter <- layer[["parameter"]]
-  if (!is.null(parameter)) parameter <- check_dense_parameter(parameter, activation, paste0(arg, "$parameter"), call)
-  new_dense(weight, bias, activation, parameter)
+  if (!is.null(parameter)) parameter <- check_list_dense_parameter(parameter, activation, paste0(arg, "$parameter"),
+    call)
+  new_import_dense(weight, bias, activation, parameter)
 }
 
-check_known <- function(activation, arg, call) {
+check_list_known <- function(activation, arg, call) {
   check_choice(activation, c("linear", activations()$activation), arg = arg, call = call)
 }
 
-check_dense_parameter <- function(parameter, activation, arg, call) {
+check_list_dense_parameter <- function(parameter, activation, arg, call) {
   if (is.null(activation)) activation <- "linear"
   known <- activations()
   if (activation %in% known$activation[!is.na(known$parameter)]) return(check_number(parameter, arg = arg, call = call))
@@ -58,7 +59,7 @@ check_dense_parameter <- function(parameter, activation, arg, call) {
 }
 
 # Adds the argument `activation` to the layers: one name for each layer, or one for all but the last.
-spread_activation <- function(layers, activation, args, call = rlang::caller_env()) {
+list_spread_activation <- function(layers, activation, args, call = rlang::caller_env()) {
   if (is.null(activation)) return(layers)
   n <- length(layers)
   if (!is.character(activation) || !length(activation) %in% c(1L, n)) {
@@ -72,7 +73,7 @@ spread_activation <- function(layers, activation, args, call = rlang::caller_env
     ), "value", call = call)
   }
   arg <- if (length(activation) == 1L) "activation" else paste0("activation[[", seq_len(n), "]]")
-  Map(function(name, arg) check_known(name, arg, call), unname(activation), arg)
+  Map(function(name, arg) check_list_known(name, arg, call), unname(activation), arg)
   if (length(activation) < n) activation <- c(rep(activation, n - 1L), "linear")
   own <- !vapply(layers, function(layer) is.null(layer$activation), NA)
   if (any(own)) {
@@ -85,7 +86,7 @@ spread_activation <- function(layers, activation, args, call = rlang::caller_env
 }
 
 # Refuses vectors, since one could be a row or a column, and data frames, whose rows would become units.
-check_weight <- function(x, arg, call) {
+check_list_weight <- function(x, arg, call) {
   if (!is.matrix(x) || !is.numeric(x)) {
     abort(c(
       "{.arg {arg}} must be a numeric matrix, units x inputs.",
@@ -103,7 +104,7 @@ check_weight <- function(x, arg, call) {
   check_matrix(x, arg = arg, call = call)
 }
 
-check_chain <- function(weights, args, call = rlang::caller_env()) {
+check_list_chain <- function(weights, args, call = rlang::caller_env()) {
   for (i in seq_along(weights)[-1L]) {
     units <- nrow(weights[[i - 1L]])
     if (ncol(weights[[i]]) == units) next

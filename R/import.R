@@ -208,7 +208,7 @@ as_network.default <- function(x, ...) {
 #' @order 3
 as_network.ca_network <- function(x, ...) {
   check_dots(...)
-  check_coefficients(x)
+  check_network_coefficients(x)
 }
 
 #' @rdname as_network
@@ -219,23 +219,23 @@ as_network.ca_fit <- function(x, ...) {
   x$network
 }
 
-abort_unsupported <- function(message, call = rlang::caller_env(), .envir = parent.frame()) {
+abort_import_unsupported <- function(message, call = rlang::caller_env(), .envir = parent.frame()) {
   message <- c("{.arg x} must be a model that can be written as a network.", message)
   abort(message, "unsupported", call = call, .envir = .envir)
 }
 
-abort_offset <- function(call) {
-  abort_unsupported(c(x = "It has an offset, which is not a function of its inputs."), call)
+abort_import_offset <- function(call) {
+  abort_import_unsupported(c(x = "It has an offset, which is not a function of its inputs."), call)
 }
 
-abort_constant <- function(call = rlang::caller_env()) {
-  abort_unsupported(c(x = "It predicts a constant: it has no inputs."), call)
+abort_import_constant <- function(call = rlang::caller_env()) {
+  abort_import_unsupported(c(x = "It predicts a constant: it has no inputs."), call)
 }
 
 # ---- shared by several models -----------------------------------------------
 
 # Refuses objects of the right class that lack fields, since another package or the user made them.
-check_fields <- function(x, fields, package, call) {
+check_import_fields <- function(x, fields, package, call) {
   missing <- setdiff(fields, names(x))
   if (length(missing) == 0L) return(invisible())
   abort(c(
@@ -248,13 +248,13 @@ check_fields <- function(x, fields, package, call) {
 
 # A dense layer: `weight` (units x inputs), `bias` (units), the name of its `activation`, and the `parameter` of the
 # activation. All but the first may be NULL.
-new_dense <- function(weight, bias = NULL, activation = NULL, parameter = NULL) {
+new_import_dense <- function(weight, bias = NULL, activation = NULL, parameter = NULL) {
   list(weight = weight, bias = bias, activation = activation, parameter = parameter)
 }
 
-# Adds dense layers, each a new_dense(), to a network, sets their coefficients and marks them as imported.
-stack_dense <- function(network, layers) {
-  mark_imported(set_coef(add_dense(network, layers), dense_coef(layers)))
+# Adds dense layers, each a new_import_dense(), to a network, sets their coefficients and marks them as imported.
+import_stack_dense <- function(network, layers) {
+  mark_imported(set_coef(import_add_dense(network, layers), import_dense_coef(layers)))
 }
 
 # Marks coefficients that were not trained by this package. `output` is the meaning of the outputs where they are
@@ -266,20 +266,20 @@ mark_imported <- function(network, output = NULL) {
   network
 }
 
-add_dense <- function(network, layers) {
+import_add_dense <- function(network, layers) {
   for (layer in layers) {
     network <- layer_dense(network, nrow(layer$weight), bias = !is.null(layer$bias))
-    network <- add_activation(network, layer$activation, layer$parameter)
+    network <- import_add_activation(network, layer$activation, layer$parameter)
   }
   network
 }
 
-add_activation <- function(network, activation, parameter = NULL) {
+import_add_activation <- function(network, activation, parameter = NULL) {
   if (is.null(activation) || activation %in% c("linear", "identity")) return(network)
   layer_activation(network, activation, parameter)
 }
 
 # Coefficients of dense layers in the order of theta.
-dense_coef <- function(layers) {
+import_dense_coef <- function(layers) {
   as.double(unlist(lapply(layers, function(layer) layer[c("weight", "bias")])))
 }

@@ -20,8 +20,8 @@
 layer_activation <- function(network, activation, parameter = NULL) {
   check_network(network)
   activation <- check_activation(activation)
-  add_layer(network, new_layer("activation", network, output_shape(network), output_kind(network),
-    activation = activation, parameter = check_parameter(parameter, activation)
+  add_network_layer(network, new_network_layer("activation", network, output_shape(network), shape_output_kind(network),
+    activation = activation, parameter = check_activation_parameter(parameter, activation)
   ))
 }
 
@@ -34,8 +34,8 @@ check_activation <- function(activation, also = NULL, call = rlang::caller_env()
   ), "value", call = call)
 }
 
-check_parameter <- function(parameter, activation, call = rlang::caller_env()) {
-  if (is.null(parameter)) return(default_parameter(activation))
+check_activation_parameter <- function(parameter, activation, call = rlang::caller_env()) {
+  if (is.null(parameter)) return(activation_default_parameter(activation))
   if (is.na(activations()$parameter[activations()$activation == activation])) {
     abort(c(
       "{.arg parameter} must be {.code NULL}: {.val {activation}} has none.",
@@ -46,7 +46,7 @@ check_parameter <- function(parameter, activation, call = rlang::caller_env()) {
 }
 
 # Returns the default parameter of an activation. Activations without a parameter get 1, which is not used.
-default_parameter <- function(activation) {
+activation_default_parameter <- function(activation) {
   default <- activations()$parameter[activations()$activation == activation]
   if (is.na(default)) 1 else default
 }
@@ -63,12 +63,13 @@ lower_layer.ca_layer_activation <- function(layer, graph, from) {
 }
 
 #' @export
-is_linear_layer.ca_layer_activation <- function(layer) is_identity(layer$activation)
+is_linear_layer.ca_layer_activation <- function(layer) is_activation_identity(layer$activation)
 
-is_identity <- function(activation) activation %in% c("linear", "identity")
+is_activation_identity <- function(activation) activation %in% c("linear", "identity")
 
 # Emits an activation and returns its node. The identity adds no operation.
-lower_activation <- function(graph, from, shape, activation, parameter = default_parameter(activation), loop = 0L) {
-  if (is_identity(activation)) return(from)
-  emit(graph, "phi", from, shape, phi = activation, scale = parameter, loop = loop)
+lower_activation <- function(graph, from, shape, activation, parameter = activation_default_parameter(activation),
+  loop = 0L) {
+  if (is_activation_identity(activation)) return(from)
+  lower_emit(graph, "phi", from, shape, phi = activation, scale = parameter, loop = loop)
 }

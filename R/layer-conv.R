@@ -38,13 +38,13 @@
 layer_conv <- function(network, filters, kernel, stride = 1, dilation = 1,
                        padding = c("valid", "same", "causal"), groups = 1, bias = FALSE) {
   check_network(network)
-  slide <- check_slide(network, kernel, stride, dilation, padding)
+  slide <- check_window_slide(network, kernel, stride, dilation, padding)
   filters <- check_count(filters)
-  groups <- check_groups(groups, network, filters)
+  groups <- check_conv_groups(groups, network, filters)
   check_flag(bias)
   params <- list(kernel = c(filters, output_shape(network)[[1L]] %/% groups, slide$kernel))
   if (bias) params$bias <- filters
-  add_layer(network, slide_layer("conv", network, filters, slide, params, groups = groups))
+  add_network_layer(network, window_slide_layer("conv", network, filters, slide, params, groups = groups))
 }
 
 #' @rdname layer_conv
@@ -52,17 +52,17 @@ layer_conv <- function(network, filters, kernel, stride = 1, dilation = 1,
 layer_local <- function(network, filters, kernel, stride = 1, dilation = 1,
                         padding = c("valid", "same", "causal"), groups = 1, bias = FALSE) {
   check_network(network)
-  slide <- check_slide(network, kernel, stride, dilation, padding)
+  slide <- check_window_slide(network, kernel, stride, dilation, padding)
   filters <- check_count(filters)
-  groups <- check_groups(groups, network, filters)
+  groups <- check_conv_groups(groups, network, filters)
   check_flag(bias)
   places <- slide$outputs
   params <- list(kernel = c(filters, output_shape(network)[[1L]] %/% groups, slide$kernel, places))
   if (bias) params$bias <- c(filters, places)
-  add_layer(network, slide_layer("local", network, filters, slide, params, groups = groups))
+  add_network_layer(network, window_slide_layer("local", network, filters, slide, params, groups = groups))
 }
 
-check_groups <- function(groups, network, filters, call = rlang::caller_env()) {
+check_conv_groups <- function(groups, network, filters, call = rlang::caller_env()) {
   groups <- check_count(groups, call = call)
   channels <- output_shape(network)[[1L]]
   if (channels %% groups == 0L && filters %% groups == 0L) return(groups)
@@ -75,9 +75,9 @@ check_groups <- function(groups, network, filters, call = rlang::caller_env()) {
 #' @export
 describe_layer.ca_layer_conv <- function(layer) {
   paste0(
-    layer$kind, ", kernel ", extent_text(layer$kernel),
-    if (any(layer$stride > 1L)) paste(", stride", extent_text(layer$stride)),
-    if (any(layer$dilation > 1L)) paste(", dilation", extent_text(layer$dilation)),
+    layer$kind, ", kernel ", format_extent(layer$kernel),
+    if (any(layer$stride > 1L)) paste(", stride", format_extent(layer$stride)),
+    if (any(layer$dilation > 1L)) paste(", dilation", format_extent(layer$dilation)),
     if (layer$padding != "valid") paste0(", ", layer$padding),
     if (layer$groups > 1L) paste(", groups", layer$groups),
     if (!is.null(layer$params$bias)) " + bias"
@@ -103,7 +103,7 @@ draw_layer.ca_layer_local <- function(layer, scheme) {
   places <- prod(layer$out_shape[2:3])
   dim <- layer$params$kernel[seq_len(2L + length(layer$kernel))]
   list(
-    draw_weights(prod(dim) * places, prod(dim[-1L]), fan_out(layer, dim), scheme),
+    initialise_weights(prod(dim) * places, prod(dim[-1L]), initialise_fan_out(layer, dim), scheme),
     if (!is.null(layer$params$bias)) numeric(prod(layer$params$bias))
   )
 }

@@ -17,9 +17,9 @@ layer_dense <- function(network, units, bias = FALSE) {
   check_network(network)
   units <- check_count(units)
   check_flag(bias)
-  params <- list(weight = c(units, output_size(network)))
+  params <- list(weight = c(units, shape_output_size(network)))
   if (bias) params$bias <- units
-  add_layer(network, new_layer("dense", network, c(units, 1L, 1L), "vector", params))
+  add_network_layer(network, new_network_layer("dense", network, c(units, 1L, 1L), "vector", params))
 }
 
 #' @export

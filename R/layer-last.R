@@ -12,16 +12,16 @@
 #' @export
 layer_last <- function(network) {
   check_network(network)
-  check_sequence(network)
+  check_window_sequence(network)
   channels <- output_shape(network)[[1L]]
-  add_layer(network, new_layer("last", network, c(channels, 1L, 1L), "sequence"))
+  add_network_layer(network, new_network_layer("last", network, c(channels, 1L, 1L), "sequence"))
 }
 
 #' @rdname layer_last
 #' @export
 layer_flatten <- function(network) {
   check_network(network)
-  add_layer(network, new_layer("flatten", network, c(output_size(network), 1L, 1L), "vector"))
+  add_network_layer(network, new_network_layer("flatten", network, c(shape_output_size(network), 1L, 1L), "vector"))
 }
 
 #' @export
@@ -37,18 +37,18 @@ lower_layer.ca_layer_last <- function(layer, graph, from) {
 
 #' @export
 lower_layer.ca_layer_flatten <- function(layer, graph, from) {
-  emit(graph, "flatten", from, layer$out_shape)
+  lower_emit(graph, "flatten", from, layer$out_shape)
 }
 
 # Returns a network whose output is one position of the output of `network`, with the same coefficients. This internal
 # layer is used where results are computed for a single position of a sequence or grid.
 layer_at <- function(network, row, column) {
-  layer <- new_layer("at", network, c(output_shape(network)[[1L]], 1L, 1L), output_kind(network),
+  layer <- new_network_layer("at", network, c(output_shape(network)[[1L]], 1L, 1L), shape_output_kind(network),
     pad = c(1L - row, 1L - column))
   new_network(network$input, c(network$layers, list(layer)), network$coef)
 }
 
 #' @export
 lower_layer.ca_layer_at <- function(layer, graph, from) {
-  emit(graph, "fixed", from, layer$out_shape, window = new_window(pad = layer$pad))
+  lower_emit(graph, "fixed", from, layer$out_shape, window = new_window(pad = layer$pad))
 }

@@ -20,22 +20,22 @@
 layer_pool <- function(network, size, stride = size, type = c("average", "max")) {
   check_network(network)
   type <- check_choice(type, c("average", "max"))
-  slide <- check_slide(network, size, stride, arg = "size")
-  add_layer(network, slide_layer("pool", network, output_shape(network)[[1L]], slide, type = type))
+  slide <- check_window_slide(network, size, stride, arg = "size")
+  add_network_layer(network, window_slide_layer("pool", network, output_shape(network)[[1L]], slide, type = type))
 }
 
 #' @export
 describe_layer.ca_layer_pool <- function(layer) {
   paste0(
-    layer$type, " pool, size ", extent_text(layer$kernel),
-    if (any(layer$stride != layer$kernel)) paste(", stride", extent_text(layer$stride))
+    layer$type, " pool, size ", format_extent(layer$kernel),
+    if (any(layer$stride != layer$kernel)) paste(", stride", format_extent(layer$stride))
   )
 }
 
 #' @export
 lower_layer.ca_layer_pool <- function(layer, graph, from) {
-  if (layer$type == "max") return(emit(graph, "max", from, layer$out_shape, window = layer$window))
-  emit(graph, "fixed", from, layer$out_shape, window = layer$window, scale = 1 / prod(layer$kernel))
+  if (layer$type == "max") return(lower_emit(graph, "max", from, layer$out_shape, window = layer$window))
+  lower_emit(graph, "fixed", from, layer$out_shape, window = layer$window, scale = 1 / prod(layer$kernel))
 }
 
 #' @export
@@ -45,33 +45,33 @@ is_linear_layer.ca_layer_pool <- function(layer) layer$type == "average"
 #' @export
 layer_upsample <- function(network, factor, size = NULL) {
   check_network(network)
-  check_spatial(network)
-  factor <- check_extent(factor, network)
-  whole <- extent_of(network) * as.double(factor)
+  check_window_spatial(network)
+  factor <- check_window_extent(factor, network)
+  whole <- window_extent_of(network) * as.double(factor)
   if (any(whole > .Machine$integer.max)) {
     abort(c(
       "{.arg factor} gives too many positions.",
-      x = "The extent of the output would be {extent_text(whole)}."
+      x = "The extent of the output would be {format_extent(whole)}."
     ), "size")
   }
   if (is.null(size)) size <- whole
-  size <- check_extent(size, network)
+  size <- check_window_extent(size, network)
   if (any(size > whole)) {
     abort(c(
-      "{.arg size} must be at most {extent_text(whole)}, the extent after upsampling by {.arg factor}.",
-      x = "It is {extent_text(size)}."
+      "{.arg size} must be at most {format_extent(whole)}, the extent after upsampling by {.arg factor}.",
+      x = "It is {format_extent(size)}."
     ), "shape")
   }
   window <- new_window(pad = as.integer(size - whole), expand = factor)
-  add_layer(network, new_layer("upsample", network, c(output_shape(network)[[1L]], two(size)),
-    output_kind(network), factor = factor, window = window
+  add_network_layer(network, new_network_layer("upsample", network, c(output_shape(network)[[1L]], format_two(size)),
+    shape_output_kind(network), factor = factor, window = window
   ))
 }
 
 #' @export
-describe_layer.ca_layer_upsample <- function(layer) paste("upsample by", extent_text(layer$factor))
+describe_layer.ca_layer_upsample <- function(layer) paste("upsample by", format_extent(layer$factor))
 
 #' @export
 lower_layer.ca_layer_upsample <- function(layer, graph, from) {
-  emit(graph, "fixed", from, layer$out_shape, window = layer$window)
+  lower_emit(graph, "fixed", from, layer$out_shape, window = layer$window)
 }

@@ -37,7 +37,7 @@
 layer_recurrent <- function(network, units, cell = c("elman", "diagonal", "lstm", "gru"), activation = "linear",
                             output = c("last", "sequence"), bias = FALSE) {
   check_network(network)
-  check_sequence(network)
+  check_window_sequence(network)
   units <- check_count(units)
   cell <- check_choice(cell, c("elman", "diagonal", "lstm", "gru"))
   if (missing(activation) && cell %in% c("lstm", "gru")) activation <- "tanh"
@@ -52,7 +52,7 @@ layer_recurrent <- function(network, units, cell = c("elman", "diagonal", "lstm"
   )
   if (bias) params$bias <- c(units, gates)
   positions <- if (output == "last") 1L else shape[[3L]]
-  add_layer(network, new_layer("recurrent", network, c(units, 1L, positions), "sequence", params,
+  add_network_layer(network, new_network_layer("recurrent", network, c(units, 1L, positions), "sequence", params,
     cell = cell, activation = activation, output = output
   ))
 }
@@ -68,90 +68,92 @@ describe_layer.ca_layer_recurrent <- function(layer) {
 
 #' @export
 is_linear_layer.ca_layer_recurrent <- function(layer) {
-  layer$cell %in% c("elman", "diagonal") && is_identity(layer$activation)
+  layer$cell %in% c("elman", "diagonal") && is_activation_identity(layer$activation)
 }
 
 # The state at each position depends on the state before it. A delay is a window of one tap with one position of padding
 # at the old end, and the operations of the loop are evaluated position by position.
 #' @export
 lower_layer.ca_layer_recurrent <- function(layer, graph, from) {
-  cell <- new_cell(layer, graph, from)
-  state <- switch(layer$cell, lstm = lower_lstm(cell), gru = lower_gru(cell), lower_elman(cell))
+  cell <- new_recurrent_cell(layer, graph, from)
+  state <- switch(layer$cell, lstm = lower_recurrent_lstm(cell), gru = lower_recurrent_gru(cell),
+    lower_recurrent_elman(cell))
   if (layer$output == "last") lower_last(graph, state, cell$shape) else state
 }
 
 # Returns the parts that all kinds of cells share, as a list: the graph; `drives`, for each gate the node of its linear
 # map of the input, with the bias; `recurrent`, for each gate the offset of its recurrent weights in theta; `loop`, the
 # number of the recurrence; `shape`, `groups` and `activation` of the operations.
-new_cell <- function(layer, graph, from) {
+new_recurrent_cell <- function(layer, graph, from) {
   dim <- layer$params$input
   gates <- if (length(dim) == 3L) dim[[3L]] else 1L
   shape <- c(dim[[1L]], 1L, layer$in_shape[[3L]])
   slices <- function(dim) {
     if (is.null(dim)) return(NULL)
-    take(graph, dim) + (seq_len(gates) - 1) * prod(dim) / gates
+    lower_take(graph, dim) + (seq_len(gates) - 1) * prod(dim) / gates
   }
   input <- slices(dim)
   recurrent <- slices(layer$params$recurrent)
   bias <- slices(layer$params$bias)
   drives <- vapply(seq_len(gates), function(g) {
-    drive <- emit(graph, "linear", from, shape, theta = input[[g]])
-    if (is.null(bias)) drive else emit(graph, "bias", drive, shape, theta = bias[[g]])
+    drive <- lower_emit(graph, "linear", from, shape, theta = input[[g]])
+    if (is.null(bias)) drive else lower_emit(graph, "bias", drive, shape, theta = bias[[g]])
   }, 0L)
   list(
-    graph = graph, shape = shape, drives = drives, recurrent = recurrent, loop = new_loop(graph),
+    graph = graph, shape = shape, drives = drives, recurrent = recurrent, loop = new_lower_loop(graph),
     groups = if (layer$cell == "diagonal") dim[[1L]] else 1L, activation = layer$activation
   )
 }
 
 # Emits an operation of a cell's loop and returns its node.
-emit_cell <- function(cell, kind, from, ...) emit(cell$graph, kind, from, cell$shape, ..., loop = cell$loop)
+emit_recurrent_cell <- function(cell, kind, from, ...) lower_emit(cell$graph, kind, from, cell$shape, ...,
+  loop = cell$loop)
 
 # Emits f(drive + A past) for gate g and returns its node. `past` is a node of the loop, read `pad` positions back.
-emit_gate <- function(cell, g, past, activation, pad = 1L) {
-  memory <- emit_cell(cell, "linear", past,
+emit_recurrent_gate <- function(cell, g, past, activation, pad = 1L) {
+  memory <- emit_recurrent_cell(cell, "linear", past,
     window = new_window(pad = pad), groups = cell$groups, theta = cell$recurrent[[g]])
-  sum <- emit_cell(cell, "add", c(cell$drives[[g]], memory), scale = c(1, 1))
+  sum <- emit_recurrent_cell(cell, "add", c(cell$drives[[g]], memory), scale = c(1, 1))
   lower_activation(cell$graph, sum, cell$shape, activation, loop = cell$loop)
 }
 
-lower_elman <- function(cell) {
-  ahead <- if (is_identity(cell$activation)) 1L else 2L
-  emit_gate(cell, 1L, next_node(cell$graph, ahead), cell$activation)
+lower_recurrent_elman <- function(cell) {
+  ahead <- if (is_activation_identity(cell$activation)) 1L else 2L
+  emit_recurrent_gate(cell, 1L, lower_next_node(cell$graph, ahead), cell$activation)
 }
 
 # Nodes of the cell in order: three for each gate, the past memory, two products, the memory, its activation and the
 # state. The candidate and the memory have no node for a linear activation.
-lower_lstm <- function(cell) {
-  linear <- is_identity(cell$activation)
-  first <- next_node(cell$graph)
+lower_recurrent_lstm <- function(cell) {
+  linear <- is_activation_identity(cell$activation)
+  first <- lower_next_node(cell$graph)
   memory <- first + 12L - linear + 3L
   state <- memory + 2L - linear
-  input <- emit_gate(cell, 1L, state, "sigmoid")
-  forget <- emit_gate(cell, 2L, state, "sigmoid")
-  candidate <- emit_gate(cell, 3L, state, cell$activation)
-  output <- emit_gate(cell, 4L, state, "sigmoid")
-  past <- emit_cell(cell, "fixed", memory, window = new_window(pad = 1L))
-  kept <- emit_cell(cell, "product", c(forget, past))
-  new <- emit_cell(cell, "product", c(input, candidate))
-  sum <- emit_cell(cell, "add", c(kept, new), scale = c(1, 1))
+  input <- emit_recurrent_gate(cell, 1L, state, "sigmoid")
+  forget <- emit_recurrent_gate(cell, 2L, state, "sigmoid")
+  candidate <- emit_recurrent_gate(cell, 3L, state, cell$activation)
+  output <- emit_recurrent_gate(cell, 4L, state, "sigmoid")
+  past <- emit_recurrent_cell(cell, "fixed", memory, window = new_window(pad = 1L))
+  kept <- emit_recurrent_cell(cell, "product", c(forget, past))
+  new <- emit_recurrent_cell(cell, "product", c(input, candidate))
+  sum <- emit_recurrent_cell(cell, "add", c(kept, new), scale = c(1, 1))
   shown <- lower_activation(cell$graph, sum, cell$shape, cell$activation, loop = cell$loop)
-  emit_cell(cell, "product", c(output, shown))
+  emit_recurrent_cell(cell, "product", c(output, shown))
 }
 
 # Nodes of the cell in order: three for each of two gates, the past state h, its product with the reset gate, three for
 # the candidate n (two for a linear activation), and three for n + z (h - n).
-lower_gru <- function(cell) {
-  linear <- is_identity(cell$activation)
-  state <- next_node(cell$graph) + 6L + 2L + 3L - linear + 2L
-  reset <- emit_gate(cell, 1L, state, "sigmoid")
-  update <- emit_gate(cell, 2L, state, "sigmoid")
-  past <- emit_cell(cell, "fixed", state, window = new_window(pad = 1L))
-  seen <- emit_cell(cell, "product", c(reset, past))
-  candidate <- emit_gate(cell, 3L, seen, cell$activation, pad = 0L)
-  step <- emit_cell(cell, "add", c(past, candidate), scale = c(1, -1))
-  moved <- emit_cell(cell, "product", c(update, step))
-  emit_cell(cell, "add", c(candidate, moved), scale = c(1, 1))
+lower_recurrent_gru <- function(cell) {
+  linear <- is_activation_identity(cell$activation)
+  state <- lower_next_node(cell$graph) + 6L + 2L + 3L - linear + 2L
+  reset <- emit_recurrent_gate(cell, 1L, state, "sigmoid")
+  update <- emit_recurrent_gate(cell, 2L, state, "sigmoid")
+  past <- emit_recurrent_cell(cell, "fixed", state, window = new_window(pad = 1L))
+  seen <- emit_recurrent_cell(cell, "product", c(reset, past))
+  candidate <- emit_recurrent_gate(cell, 3L, seen, cell$activation, pad = 0L)
+  step <- emit_recurrent_cell(cell, "add", c(past, candidate), scale = c(1, -1))
+  moved <- emit_recurrent_cell(cell, "product", c(update, step))
+  emit_recurrent_cell(cell, "add", c(candidate, moved), scale = c(1, 1))
 }
 
 # The spectral radius r of an elman cell must be below 1: with a larger radius the state grows exponentially over the
@@ -165,19 +167,19 @@ draw_layer.ca_layer_recurrent <- function(layer, scheme) {
   units <- dim[[1L]]
   recurrent <- layer$params$recurrent
   list(
-    draw_weights(prod(dim), fan_in = dim[[2L]], fan_out = units, scheme),
+    initialise_weights(prod(dim), fan_in = dim[[2L]], fan_out = units, scheme),
     if (layer$cell == "diagonal") {
       exp(-exp(-stats::runif(units, 0, log(max(2, layer$in_shape[[3L]])))))
     } else {
       A <- stats::rnorm(prod(recurrent), sd = 0.9 / sqrt(units))
-      if (layer$cell == "elman") contract(matrix(A, units)) else A
+      if (layer$cell == "elman") recurrent_contract(matrix(A, units)) else A
     },
     if (!is.null(layer$params$bias)) c(outer(rep(1, units), if (layer$cell == "lstm") c(0, 1, 0, 0) else
       numeric(prod(layer$params$bias) / units)))
   )
 }
 
-contract <- function(A) {
+recurrent_contract <- function(A) {
   radius <- max(Mod(eigen(A, only.values = TRUE)$values))
   if (radius > 0.9) A * (1 - 0.09 / radius) / radius else A
 }

@@ -21,15 +21,15 @@
 layer_residual <- function(network, block, scale = 1) {
   check_network(network)
   scale <- check_number(scale)
-  inner <- run_block(block, network, "block")
-  if (!identical(output_shape(inner), output_shape(network)) || output_kind(inner) != output_kind(network)) {
+  inner <- residual_run_block(block, network, "block")
+  if (!identical(output_shape(inner), output_shape(network)) || shape_output_kind(inner) != shape_output_kind(network)) {
     abort(c(
       "{.arg block} must keep the shape of its input, since its output is added to the input.",
-      x = "Its input is {describe_shape(output_shape(network), output_kind(network))}, its output
-        {describe_shape(output_shape(inner), output_kind(inner))}."
+      x = "Its input is {describe_shape(output_shape(network), shape_output_kind(network))}, its output
+        {describe_shape(output_shape(inner), shape_output_kind(inner))}."
     ), "shape")
   }
-  add_layer(network, new_layer("residual", network, output_shape(network), output_kind(network),
+  add_network_layer(network, new_network_layer("residual", network, output_shape(network), shape_output_kind(network),
     blocks = list(inner$layers), scale = scale
   ))
 }
@@ -43,10 +43,10 @@ layer_parallel <- function(network, ..., merge = c("sum", "concat")) {
   if (length(blocks) < 2L) {
     abort(c("{.arg ...} must be two blocks or more.", x = "There {?is/are} {length(blocks)}."), "value")
   }
-  inner <- Map(function(block, i) run_block(block, network, paste0("...", i), parent.frame(3L)),
+  inner <- Map(function(block, i) residual_run_block(block, network, paste0("...", i), parent.frame(3L)),
     unname(blocks), seq_along(blocks))
   shapes <- lapply(inner, output_shape)
-  kinds <- vapply(inner, output_kind, "")
+  kinds <- vapply(inner, shape_output_kind, "")
   compared <- if (merge == "sum") shapes else lapply(shapes, function(shape) shape[-1L])
   for (i in seq_along(inner)[-1L]) {
     if (!identical(compared[[i]], compared[[1L]]) || kinds[[i]] != kinds[[1L]]) {
@@ -59,17 +59,17 @@ layer_parallel <- function(network, ..., merge = c("sum", "concat")) {
     }
   }
   shape <- shapes[[1L]]
-  if (merge == "concat") shape[[1L]] <- all_channels(shapes)
-  add_layer(network, new_layer("parallel", network, shape, kinds[[1L]],
+  if (merge == "concat") shape[[1L]] <- residual_all_channels(shapes)
+  add_network_layer(network, new_network_layer("parallel", network, shape, kinds[[1L]],
     blocks = lapply(inner, function(x) x$layers), merge = merge
   ))
 }
 
-all_channels <- function(shapes, call = rlang::caller_env()) {
+residual_all_channels <- function(shapes, call = rlang::caller_env()) {
   channels <- sum(vapply(shapes, function(shape) as.double(shape[[1L]]), 0))
   if (channels > .Machine$integer.max) {
     abort(c(
-      "The outputs of the blocks have too many channels.", x = "Together they have {extent_text(channels)}."
+      "The outputs of the blocks have too many channels.", x = "Together they have {format_extent(channels)}."
     ), "size", call = call)
   }
   as.integer(channels)
@@ -77,7 +77,7 @@ all_channels <- function(shapes, call = rlang::caller_env()) {
 
 # Applies a block to an input with the shape of the network's output, and returns the resulting network. Its layers are
 # those of the block.
-run_block <- function(block, network, arg, call = rlang::caller_env()) {
+residual_run_block <- function(block, network, arg, call = rlang::caller_env()) {
   if (!is.function(block)) {
     abort(c(
       "{.arg {arg}} must be a function of a network, such as {.code \\(x) x |> layer_conv(1, 3)}.",
@@ -85,7 +85,7 @@ run_block <- function(block, network, arg, call = rlang::caller_env()) {
     ), "type", call = call)
   }
   shape <- output_shape(network)
-  start <- new_network(new_input(output_kind(network), shape[[1L]], shape[[2L]], shape[[3L]]))
+  start <- new_network(new_input(shape_output_kind(network), shape[[1L]], shape[[2L]], shape[[3L]]))
   inner <- block(start)
   if (!inherits(inner, "ca_network") || !identical(inner$input, start$input)) {
     abort(c(
@@ -109,12 +109,12 @@ describe_layer.ca_layer_parallel <- function(layer) {
 #' @export
 lower_layer.ca_layer_residual <- function(layer, graph, from) {
   inner <- lower_layers(layer$blocks[[1L]], graph, from)
-  emit(graph, "add", c(from, inner), layer$out_shape, scale = c(1, layer$scale))
+  lower_emit(graph, "add", c(from, inner), layer$out_shape, scale = c(1, layer$scale))
 }
 
 #' @export
 lower_layer.ca_layer_parallel <- function(layer, graph, from) {
   inner <- vapply(layer$blocks, function(block) lower_layers(block, graph, from), 0L)
-  if (layer$merge == "concat") return(emit(graph, "concat", inner, layer$out_shape))
-  emit(graph, "add", inner, layer$out_shape, scale = rep(1, length(inner)))
+  if (layer$merge == "concat") return(lower_emit(graph, "concat", inner, layer$out_shape))
+  lower_emit(graph, "add", inner, layer$out_shape, scale = rep(1, length(inner)))
 }

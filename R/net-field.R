@@ -35,10 +35,10 @@ receptive_field <- function(network) {
 # Returns a list with one number for each dimension of the input: `size`, `from` and `to` describe the receptive field
 # of the newest output, and `stride` is the number of input positions between neighbouring outputs.
 layer_field <- function(network) {
-  reach <- .Call(ffi_reach, lower(network))
+  reach <- .Call(ffi_reach, lower_network(network))
   if (network$input$kind == "vector") reach[3:4, ] <- c(1L, as.integer(input_size(network$input)))
   grid <- network$input$kind == "grid"
-  outputs <- if (output_kind(network) == "grid") output_shape(network)[2:3] else c(1L, ncol(reach))
+  outputs <- if (shape_output_kind(network) == "grid") output_shape(network)[2:3] else c(1L, ncol(reach))
   # along each dimension, the outputs of the last row or column of the other dimension
   last <- list(row = seq_len(outputs[[1L]]) + ncol(reach) - outputs[[1L]],
     column = seq(outputs[[1L]], ncol(reach), by = outputs[[1L]]))
@@ -46,13 +46,13 @@ layer_field <- function(network) {
   along <- if (grid) along else along["column"]
   from <- vapply(along, function(x) x[1L, ncol(x)], 0L, USE.NAMES = FALSE)
   to <- vapply(along, function(x) x[2L, ncol(x)], 0L, USE.NAMES = FALSE)
-  list(size = to - from + 1L, stride = vapply(along, reach_stride, 0L, USE.NAMES = FALSE), from = from, to = to)
+  list(size = to - from + 1L, stride = vapply(along, field_reach_stride, 0L, USE.NAMES = FALSE), from = from, to = to)
 }
 
 # Returns the number of input positions between neighbouring outputs, or NA for a single output. `reach` (2 x outputs)
 # has the first and the last position of each receptive field. Padding narrows the fields at the borders, so the largest
 # distance over all pairs of neighbours is used.
-reach_stride <- function(reach) {
+field_reach_stride <- function(reach) {
   steps <- reach[, -1L] - reach[, -ncol(reach)]
   if (all(is.na(steps))) NA_integer_ else max(steps, na.rm = TRUE)
 }

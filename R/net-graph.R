@@ -17,7 +17,7 @@
 #           position and may read later nodes of their own loop at earlier positions.
 # The size of a graph does not depend on the length of a sequence.
 
-lower <- function(network) lower_with_rows(network)$graph
+lower_network <- function(network) lower_with_rows(network)$graph
 
 # Returns a list: `graph`; `from`, the node that each layer reads, in the order of network_rows(); `row`, the index of
 # the layer that each operation belongs to, in the same order.
@@ -47,19 +47,19 @@ lower_layers <- function(layers, graph, from) {
 
 lower_layer <- function(layer, graph, from) UseMethod("lower_layer")
 
-node_channels <- function(graph, node) {
+lower_node_channels <- function(graph, node) {
   if (node == 0L) graph$input[[1L]] else graph$ops[[node]]$shape[[1L]]
 }
 
 # Whether a network f is positively homogeneous: f(c x) = c f(x) for all c > 0.
 is_homogeneous <- function(network) {
-  ops <- lower(network)$ops
-  phi <- vapply(ops[ops_are(ops, "activation")], function(op) op$phi, "")
+  ops <- lower_network(network)$ops
+  phi <- vapply(ops[operations_are(ops, "activation")], function(op) op$phi, "")
   known <- activations()
-  all(ops_are(ops, "homogeneous"), known$homogeneous[match(phi, known$activation)])
+  all(operations_are(ops, "homogeneous"), known$homogeneous[match(phi, known$activation)])
 }
 
-emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, shared = TRUE, theta = 0,
+lower_emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, shared = TRUE, theta = 0,
                  scale = 1, loop = 0L, phi = NULL) {
   op <- list(
     kind = kind, from = from, shape = shape, window = window, groups = groups, shared = shared,
@@ -72,15 +72,15 @@ emit <- function(graph, kind, from, shape, window = new_window(), groups = 1L, s
 }
 
 # Returns the node that will be emitted after `ahead` others.
-next_node <- function(graph, ahead = 0L) length(graph$ops) + 1L + ahead
+lower_next_node <- function(graph, ahead = 0L) length(graph$ops) + 1L + ahead
 
-new_loop <- function(graph) {
+new_lower_loop <- function(graph) {
   graph$loops <- graph$loops + 1L
   graph$loops
 }
 
 # Reserves the next slice of theta for an array of dimensions `dim` and returns its offset.
-take <- function(graph, dim) {
+lower_take <- function(graph, dim) {
   first <- graph$theta
   graph$theta <- first + prod(dim)
   first
@@ -88,11 +88,11 @@ take <- function(graph, dim) {
 
 # Emits a linear operation and the layer's bias, if it has one. Returns the last node.
 lower_linear <- function(layer, graph, from, dim, window, groups = 1L, shared = TRUE) {
-  node <- emit(graph, "linear", from, layer$out_shape, window, groups, shared, take(graph, dim))
+  node <- lower_emit(graph, "linear", from, layer$out_shape, window, groups, shared, lower_take(graph, dim))
   if (is.null(layer$params$bias)) return(node)
-  emit(graph, "bias", node, layer$out_shape, shared = shared, theta = take(graph, layer$params$bias))
+  lower_emit(graph, "bias", node, layer$out_shape, shared = shared, theta = lower_take(graph, layer$params$bias))
 }
 
 lower_last <- function(graph, from, shape) {
-  emit(graph, "fixed", from, c(shape[[1L]], 1L, 1L), window = new_window(pad = 1L - shape[[3L]]))
+  lower_emit(graph, "fixed", from, c(shape[[1L]], 1L, 1L), window = new_window(pad = 1L - shape[[3L]]))
 }

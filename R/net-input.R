@@ -36,7 +36,7 @@ input_frame <- function(input, intercept = FALSE) {
     columns$row <- (position - 1L) %% input$shape[[2L]] + 1L
     columns$column <- (position - 1L) %/% input$shape[[2L]] + 1L
   }
-  if (is.null(input$labels)) columns$input <- coordinate_labels(columns, channels)
+  if (is.null(input$labels)) columns$input <- input_coordinate_labels(columns, channels)
   if (intercept) {
     columns <- lapply(columns, function(x) c(x, NA))
     columns$input[[length(columns$input)]] <- "(Intercept)"
@@ -45,7 +45,7 @@ input_frame <- function(input, intercept = FALSE) {
 }
 
 # Returns labels such as "x[3]", on a grid "x[2,5]" (row, column). The channel is the last index if there are several.
-coordinate_labels <- function(columns, channels) {
+input_coordinate_labels <- function(columns, channels) {
   place <- if (is.null(columns$row)) columns["position"] else columns[c("row", "column")]
   if (channels > 1L) place$channel <- columns$channel
   paste0("x[", do.call(paste, c(unname(place), sep = ",")), "]")

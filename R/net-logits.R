@@ -9,7 +9,7 @@ all_logits <- function(yhat) {
 }
 
 # Returns the probabilities of the levels (rows x levels).
-class_probabilities <- function(yhat) {
+logits_probabilities <- function(yhat) {
   p <- exp(all_logits(yhat))
   p / rowSums(p)
 }

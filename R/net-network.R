@@ -8,10 +8,10 @@ new_network <- function(input, layers = list(), coef = NULL) {
   structure(list(input = input, layers = layers, coef = coef), class = "ca_network")
 }
 
-new_layer <- function(kind, network, out_shape, out_kind, params = list(), ...) {
+new_network_layer <- function(kind, network, out_shape, out_kind, params = list(), ...) {
   structure(
     list(
-      kind = kind, in_shape = output_shape(network), in_kind = output_kind(network),
+      kind = kind, in_shape = output_shape(network), in_kind = shape_output_kind(network),
       out_shape = as.integer(out_shape), out_kind = out_kind, params = params, ...
     ),
     class = c(paste0("ca_layer_", kind), "ca_layer")
@@ -19,7 +19,7 @@ new_layer <- function(kind, network, out_shape, out_kind, params = list(), ...) 
 }
 
 # Returns the network with one more layer. It drops the coefficients, which do not fit the longer network.
-add_layer <- function(network, layer) {
+add_network_layer <- function(network, layer) {
   new_network(network$input, c(network$layers, list(layer)))
 }
 
@@ -40,7 +40,7 @@ check_network <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_en
 }
 
 # Checks that x is a network with coefficients.
-check_coefficients <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+check_network_coefficients <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   check_network(x, arg, call)
   if (is.null(x$coef)) {
     abort(c(
@@ -55,7 +55,7 @@ check_coefficients <- function(x, arg = rlang::caller_arg(x), call = rlang::call
 # Returns the network of a fit, or x itself when it is a network with coefficients.
 network_of <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (inherits(x, "ca_fit")) return(x$network)
-  if (inherits(x, "ca_network")) return(check_coefficients(x, arg, call))
+  if (inherits(x, "ca_network")) return(check_network_coefficients(x, arg, call))
   abort(c(
     "{.arg {arg}} must be a network with coefficients, or a fit.",
     x = "It is {show_value(x)} of class {.cls {class(x)}}."
@@ -75,7 +75,7 @@ network_rows <- function(network) {
       counts[[layer$kind]] <<- count
       at <- length(rows) + 1L
       rows[[at]] <<- list(name = paste0(layer$kind, count), depth = depth, layer = layer, first = p + 1)
-      p <<- p + own_params(layer)
+      p <<- p + network_own_params(layer)
       for (block in layer$blocks) walk(block, depth + 1L)
       rows[[at]]$last <<- p
     }
@@ -85,7 +85,7 @@ network_rows <- function(network) {
 }
 
 # Number of parameters of one layer, without those of its blocks.
-own_params <- function(layer) {
+network_own_params <- function(layer) {
   n <- 0
   for (dim in layer$params) n <- n + prod(dim)
   n
@@ -94,7 +94,7 @@ own_params <- function(layer) {
 layers_params <- function(layers) {
   n <- 0
   for (layer in layers) {
-    n <- n + own_params(layer)
+    n <- n + network_own_params(layer)
     for (block in layer$blocks) n <- n + layers_params(block)
   }
   n
@@ -103,8 +103,8 @@ layers_params <- function(layers) {
 # Number of parameters of every layer, each without those of its blocks, depth first.
 params_by_layer <- function(layers) {
   as.numeric(unlist(lapply(layers, function(layer) {
-    if (is.null(layer$blocks)) return(own_params(layer))
-    c(own_params(layer), unlist(lapply(layer$blocks, params_by_layer)))
+    if (is.null(layer$blocks)) return(network_own_params(layer))
+    c(network_own_params(layer), unlist(lapply(layer$blocks, params_by_layer)))
   })))
 }
 
@@ -145,14 +145,14 @@ layers_have_bias <- function(layers) {
 coef_names <- function(network) {
   unlist(lapply(network_rows(network), function(row) {
     lapply(names(row$layer$params), function(array) {
-      array_labels(paste0(row$name, ".", array), row$layer$params[[array]])
+      coef_array_labels(paste0(row$name, ".", array), row$layer$params[[array]])
     })
   }), use.names = FALSE)
 }
 
 # Returns the labels "name[1,1]", "name[2,1]", .. of an array with dimensions `dim`, first index fastest. Building
 # strings dominates the cost, so each label is made once, from few pieces.
-array_labels <- function(name, dim) {
+coef_array_labels <- function(name, dim) {
   ends <- c(rep("", length(dim) - 1L), "]")
   labels <- paste0(name, "[", seq_len(dim[[1L]]), ends[[1L]])
   for (i in seq_along(dim)[-1L]) {
@@ -192,20 +192,20 @@ initialise <- function(network, scheme = c("glorot", "lecun", "he"), seed = NULL
   check_network(network)
   scheme <- check_choice(scheme, c("glorot", "lecun", "he"))
   network <- forget_training(network)
-  network$coef <- draw_coef(network, scheme, draw_seed(seed))
+  network$coef <- initialise_coef(network, scheme, draw_seed(seed))
   network$drawn <- TRUE
   network
 }
 
-draw_coef <- function(network, scheme, seed) {
-  with_seed(seed, as.double(draw_layers(network$layers, scheme)))
+initialise_coef <- function(network, scheme, seed) {
+  with_seed(seed, as.double(initialise_layers(network$layers, scheme)))
 }
 
 # Returns the starting weights of all layers and their blocks, depth first.
-draw_layers <- function(layers, scheme) {
+initialise_layers <- function(layers, scheme) {
   unlist(lapply(layers, function(layer) {
     own <- draw_layer(layer, scheme)
-    if (is.null(layer$blocks)) own else list(own, lapply(layer$blocks, draw_layers, scheme))
+    if (is.null(layer$blocks)) own else list(own, lapply(layer$blocks, initialise_layers, scheme))
   }))
 }
 
@@ -217,18 +217,18 @@ draw_layer.default <- function(layer, scheme) {
   lapply(names(layer$params), function(array) {
     dim <- layer$params[[array]]
     if (array == "bias") return(numeric(prod(dim)))
-    draw_weights(prod(dim), fan_in = prod(dim[-1L]), fan_out = fan_out(layer, dim), scheme)
+    initialise_weights(prod(dim), fan_in = prod(dim[-1L]), fan_out = initialise_fan_out(layer, dim), scheme)
   })
 }
 
 # Fan-out: number of units that one input channel contributes to, which is the filters of its group times the taps.
-fan_out <- function(layer, dim) {
+initialise_fan_out <- function(layer, dim) {
   groups <- if (is.null(layer$groups)) 1L else layer$groups
   taps <- if (length(dim) > 2L) prod(dim[-(1:2)]) else 1
   dim[[1L]] / groups * taps
 }
 
-draw_weights <- function(n, fan_in, fan_out, scheme) {
+initialise_weights <- function(n, fan_in, fan_out, scheme) {
   variance <- switch(scheme, glorot = 2 / (fan_in + fan_out), lecun = 1 / fan_in, he = 2 / fan_in)
   stats::rnorm(n, sd = sqrt(variance))
 }
@@ -257,7 +257,7 @@ set_coef <- function(network, values) {
 #' @export
 coef.ca_network <- function(object, ...) {
   check_dots(...)
-  check_coefficients(object)
+  check_network_coefficients(object)
   stats::setNames(object$coef, coef_names(object))
 }
 
@@ -292,14 +292,14 @@ summary.ca_network <- function(object, ...) {
     layer = vapply(rows, function(row) row$name, ""),
     kind = vapply(rows, function(row) describe_layer(row$layer), ""),
     output = vapply(rows, function(row) shape_text(row$layer), ""),
-    parameters = vapply(rows, function(row) own_params(row$layer), 0),
+    parameters = vapply(rows, function(row) network_own_params(row$layer), 0),
     depth = vapply(rows, function(row) row$depth, 0L)
   ))
 }
 
 # Returns the shape of a layer's output as text: channels x positions, on a grid channels x rows x columns.
 shape_text <- function(layer) {
-  extent_text(if (layer$out_kind == "grid") layer$out_shape else layer$out_shape[c(1, 3)])
+  format_extent(if (layer$out_kind == "grid") layer$out_shape else layer$out_shape[c(1, 3)])
 }
 
 # Returns a one-line description of a layer, without its name.
@@ -308,7 +308,7 @@ describe_layer <- function(layer) UseMethod("describe_layer")
 #' @rdname summary.ca_network
 #' @export
 print.ca_network <- function(x, ...) {
-  cat("<network> on ", describe_input(x$input), ", ", count_text(n_params(x), "parameter"),
+  cat("<network> on ", describe_input_shape(x$input), ", ", format_count(n_params(x), "parameter"),
     if (is.null(x$coef)) ", no coefficients yet" else "", "\n", sep = "")
   rows <- summary(x)
   if (nrow(rows) > 0L) {

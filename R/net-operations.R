@@ -18,25 +18,26 @@ operation_table <- function() {
   known_operations$table
 }
 
-# Return a column of the table: kinds_are() for a vector of kinds, ops_are() for the operations of a graph.
-kinds_are <- function(kinds, column) {
+# Return a column of the table: operation_kinds_are() for a vector of kinds, operations_are() for the operations of a
+# graph.
+operation_kinds_are <- function(kinds, column) {
   table <- operation_table()
   table[[column]][match(kinds, table$name)]
 }
 
-ops_are <- function(ops, column) kinds_are(vapply(ops, function(op) op$kind, ""), column)
+operations_are <- function(ops, column) operation_kinds_are(vapply(ops, function(op) op$kind, ""), column)
 
 # Returns the number of terms in the sum (or maximum, or product) that gives one unit of an operation's output.
-op_terms <- function(graph, op) {
-  taps <- if (kinds_are(op$kind, "windowed")) prod(op$window[1:2]) else length(op$from)
-  if (!kinds_are(op$kind, "mixes")) return(taps)
+operation_terms <- function(graph, op) {
+  taps <- if (operation_kinds_are(op$kind, "windowed")) prod(op$window[1:2]) else length(op$from)
+  if (!operation_kinds_are(op$kind, "mixes")) return(taps)
   from <- op$from[[1L]]
   shape <- if (from == 0L) graph$input else graph$ops[[from]]$shape
   taps * shape[[1L]] / op$groups
 }
 
 # Whether each operation is one of `nodes`, or one that they depend on. Operations of a recurrence may read later ones.
-nodes_below <- function(graph, nodes) {
+operation_nodes_below <- function(graph, nodes) {
   found <- seq_along(graph$ops) %in% nodes
   repeat {
     read <- unlist(lapply(graph$ops[found], function(op) op$from))

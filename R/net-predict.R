@@ -2,7 +2,7 @@
 
 # Returns rows of inputs as a matrix (N x n) without dimnames. A vector of length n is one row, and for a sequence so is
 # one window, positions x channels. Named columns are matched to the names of the inputs.
-check_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+check_predict_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   force(arg)
   n <- input_size(input)
   if (is.numeric(x) && is.null(dim(x))) {
@@ -14,22 +14,22 @@ check_inputs <- function(x, input, arg = rlang::caller_arg(x), call = rlang::cal
     }
     x <- matrix(as.double(x), nrow = 1L)
   }
-  if (is_window(x, input)) x <- matrix(as.double(t(as.matrix(x))), nrow = 1L)
-  x <- match_columns(x, input$labels, arg, call)
+  if (is_predict_window(x, input)) x <- matrix(as.double(t(as.matrix(x))), nrow = 1L)
+  x <- predict_match_columns(x, input$labels, arg, call)
   x <- check_matrix(x, ncol = n, arg = arg, call = call)
   dimnames(x) <- NULL
   x
 }
 
 # Whether x is one window of a sequence, positions x channels, rather than rows of inputs.
-is_window <- function(x, input) {
+is_predict_window <- function(x, input) {
   window <- input$shape[c(3L, 1L)]
   input$kind == "sequence" && identical(dim(x), window) && window[[2L]] != input_size(input)
 }
 
 # Returns the columns of x in the order of the labels. Columns without names are taken in order; others than the inputs
 # are left out.
-match_columns <- function(x, labels, arg, call) {
+predict_match_columns <- function(x, labels, arg, call) {
   names <- if (is.data.frame(x)) names(x) else colnames(x)
   if (is.null(labels) || is.null(names)) return(x)
   at <- match(labels, names)
@@ -46,15 +46,15 @@ match_columns <- function(x, labels, arg, call) {
 }
 
 # Returns the new data that are given under one of two names: `newdata` of stats and broom, or `new_data` of tidymodels.
-one_newdata <- function(newdata, new_data, call = rlang::caller_env()) {
+predict_one_newdata <- function(newdata, new_data, call = rlang::caller_env()) {
   if (is.null(new_data)) return(newdata)
   if (is.null(newdata)) return(new_data)
   abort("Only one of {.arg newdata} and {.arg new_data} can be given.", "value", call = call)
 }
 
 # Returns the outputs of a network (N x m) for rows x (N x n), both in data units.
-network_outputs <- function(network, x) {
-  units_out(.Call(ffi_predict, lower(network), network$coef, units_in(x, network$units)), network$units)
+predict_network_outputs <- function(network, x) {
+  units_out(.Call(ffi_predict, lower_network(network), network$coef, units_in(x, network$units)), network$units)
 }
 
 #' Predict
@@ -79,22 +79,22 @@ network_outputs <- function(network, x) {
 #' @export
 predict.ca_network <- function(object, newdata = NULL, type = c("response", "link"), ..., new_data = NULL) {
   check_dots(...)
-  newdata <- one_newdata(newdata, new_data)
+  newdata <- predict_one_newdata(newdata, new_data)
   if (is.null(newdata)) {
     abort(c("{.arg newdata} is missing.", i = "Give rows of inputs, with one column for each of
       {input_size(object$input)} inputs."), "type")
   }
-  check_coefficients(object)
+  check_network_coefficients(object)
   type <- check_choice(type, c("response", "link"))
-  x <- check_inputs(newdata, object$input, arg = "newdata")
-  yhat <- network_outputs(object, x)
+  x <- check_predict_inputs(newdata, object$input, arg = "newdata")
+  yhat <- predict_network_outputs(object, x)
   if (type == "link" || is.null(object$output)) return(yhat)
-  class_probabilities(if (object$output == "baseline") cbind(0, yhat) else yhat)
+  logits_probabilities(if (object$output == "baseline") cbind(0, yhat) else yhat)
 }
 
 # Returns the argument `data` as a matrix of inputs (N x n) with at least one row.
-some_inputs <- function(data, network, call) {
-  rows <- check_inputs(data, network$input, arg = "data", call = call)
+predict_some_inputs <- function(data, network, call) {
+  rows <- check_predict_inputs(data, network$input, arg = "data", call = call)
   if (nrow(rows) == 0L) {
     abort(c("{.arg data} must have at least one row.", x = "It has none."), "shape", call = call)
   }

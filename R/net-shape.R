@@ -5,15 +5,15 @@ output_shape <- function(network) {
   if (n == 0L) network$input$shape else network$layers[[n]]$out_shape
 }
 
-output_kind <- function(network) {
+shape_output_kind <- function(network) {
   n <- length(network$layers)
   if (n == 0L) network$input$kind else network$layers[[n]]$out_kind
 }
 
-output_size <- function(network) prod(output_shape(network))
+shape_output_size <- function(network) prod(output_shape(network))
 
 # Returns text such as "a sequence of 64", for messages and printing.
-describe_input <- function(input) {
+describe_input_shape <- function(input) {
   describe_shape(input$shape, input$kind)
 }
 

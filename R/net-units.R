@@ -19,7 +19,7 @@ units_in <- function(x, units) {
 }
 
 # Returns rows of responses (N x m) in standardised coordinates, those of the layers' outputs.
-response_in <- function(y, units) {
+units_response_in <- function(y, units) {
   if (is.null(units)) return(y)
   (y - rep(units$centre_y, each = nrow(y))) / rep(units$scale_y, each = nrow(y))
 }
@@ -32,7 +32,7 @@ units_out <- function(yhat, units) {
 
 # Returns an affine map W of the layers (m x n, or m x (n + 1) with the constant last) in data units. The result is
 # m x (n + 1) whenever the network has units.
-weights_out <- function(W, units) {
+units_weights_out <- function(W, units) {
   if (is.null(units)) return(W)
   n <- length(units$centre_x)
   constant <- if (ncol(W) > n) W[, n + 1L] else 0
@@ -53,16 +53,16 @@ unit_groups <- function(input) {
 # `spread` is the standard deviation, or the root mean square where `centred` is FALSE. Columns that vary by no more
 # than rounding error have spread 0 and scale 1. Elsewhere the scale equals the spread.
 column_units <- function(x, group, centred = TRUE) {
-  centre <- if (centred) group_means(colMeans(x), group) else numeric(ncol(x))
+  centre <- if (centred) units_group_means(colMeans(x), group) else numeric(ncol(x))
   # a second pass, since the mean of large values has a rounding error that is large compared with their differences
-  if (centred) centre <- centre + group_means(colMeans(x - rep(centre, each = nrow(x))), group)
-  spread <- sqrt(group_means(colMeans((x - rep(centre, each = nrow(x)))^2), group))
-  largest <- group_most(apply(abs(x), 2L, max), group)
+  if (centred) centre <- centre + units_group_means(colMeans(x - rep(centre, each = nrow(x))), group)
+  spread <- sqrt(units_group_means(colMeans((x - rep(centre, each = nrow(x)))^2), group))
+  largest <- units_group_most(apply(abs(x), 2L, max), group)
   spread[!(spread > 4 * .Machine$double.eps * largest)] <- 0
   list(centre = centre, scale = ifelse(spread == 0, 1, spread), spread = spread)
 }
 
 # Mean and maximum over each group, repeated for each of its members. Groups are numbered from 1.
-group_means <- function(x, group) as.double(rowsum(x, group) / tabulate(group))[group]
+units_group_means <- function(x, group) as.double(rowsum(x, group) / tabulate(group))[group]
 
-group_most <- function(x, group) vapply(split(x, group), max, 0, USE.NAMES = FALSE)[group]
+units_group_most <- function(x, group) vapply(split(x, group), max, 0, USE.NAMES = FALSE)[group]

@@ -39,7 +39,7 @@ heat_limits <- function(heat) {
 
 # Width of a tile: the least distance between two values of x. Where inputs were thinned out it is above 1, so that
 # neighbouring tiles still touch.
-tile_size <- function(x) {
+heat_tile_size <- function(x) {
   if (is.factor(x)) return(1)
   at <- sort(unique(x))
   if (length(at) > 1L) min(diff(at)) else 1
@@ -50,7 +50,7 @@ heat_ggplot <- function(heat) {
   limits <- heat_limits(heat)
   rows$value <- pmin(pmax(rows$value, limits[[1L]]), limits[[2L]])
   ggplot2::ggplot(rows, ggplot2::aes(x = .data$x, y = .data$y, fill = .data$value)) +
-    ggplot2::geom_tile(width = tile_size(rows$x), height = tile_size(rows$y)) +
+    ggplot2::geom_tile(width = heat_tile_size(rows$x), height = heat_tile_size(rows$y)) +
     ggplot2::scale_fill_gradientn(heat$what,
       colours = if (heat$signed) signs else depths, limits = limits,
       guide = ggplot2::guide_colourbar(
@@ -72,11 +72,11 @@ heat_ggplot <- function(heat) {
 
 heat_scale <- function(x, discrete, continuous) {
   if (is.factor(x)) return(discrete(expand = c(0, 0), guide = ggplot2::guide_axis(check.overlap = TRUE)))
-  continuous(expand = c(0, 0), breaks = whole_breaks)
+  continuous(expand = c(0, 0), breaks = heat_whole_breaks)
 }
 
 # Ticks at integers only, since lags, positions, rows and columns are integers.
-whole_breaks <- function(limits) {
+heat_whole_breaks <- function(limits) {
   at <- pretty(limits)
   at[at == floor(at) & at >= min(limits) & at <= max(limits)]
 }
@@ -104,8 +104,8 @@ heat_plot <- function(heat) {
 
 # Draws one panel by rect(), since image() would stretch the tiles of inputs that are not evenly spaced.
 heat_panel <- function(heat, rows, title) {
-  x <- as_axis(rows$x)
-  y <- as_axis(rows$y, heat$flip_y)
+  x <- picture_as_axis(rows$x)
+  y <- picture_as_axis(rows$y, heat$flip_y)
   graphics::plot.new()
   graphics::plot.window(x$limits, y$limits, xaxs = "i", yaxs = "i", asp = if (heat$square) 1 else NA)
   limits <- heat_limits(heat)
@@ -123,17 +123,17 @@ heat_panel <- function(heat, rows, title) {
 }
 
 # Returns a list: `at` and `labels` of the ticks, `limits` of the axis, and `half` the width of a tile.
-as_axis <- function(x, flip = FALSE) {
-  half <- tile_size(x) / 2
+picture_as_axis <- function(x, flip = FALSE) {
+  half <- heat_tile_size(x) / 2
   ends <- if (is.factor(x)) c(1, nlevels(x)) else if (length(x) > 0L) range(x) else c(1, 1)
   limits <- ends + c(-half, half)
-  at <- if (is.factor(x)) seq_len(nlevels(x)) else whole_breaks(limits)
+  at <- if (is.factor(x)) seq_len(nlevels(x)) else heat_whole_breaks(limits)
   list(at = at, labels = if (is.factor(x)) levels(x) else at, limits = if (flip) rev(limits) else limits, half = half)
 }
 
 # Axis of a picture of single coordinates. Returns a list: `at`, the lag of each coordinate of a sequence with one
 # channel, else `number`, and `label` of the axis.
-input_axis <- function(rows, kind, number) {
+picture_input_axis <- function(rows, kind, number) {
   if (kind == "sequence" && max(rows$channel, 1, na.rm = TRUE) == 1) {
     return(list(at = rows$lag, label = "lag (1 is the newest input)"))
   }

@@ -44,34 +44,34 @@ NULL
 autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), conf.int = FALSE, ...) {
   if (!check_flag(conf.int)) check_dots(...)
   type <- check_choice(type, c("profile", "spectrum"))
-  if (type == "spectrum") return(spectrum_ggplot(object))
+  if (type == "spectrum") return(capacity_spectrum_ggplot(object))
   if (conf.int) {
     object[c("conf.low", "conf.high")] <- tidy.ca_capacity(object, conf.int = TRUE, ...)[c("conf.low", "conf.high")]
   }
-  if (is_grid_profile(object)) return(heat_ggplot(grid_heat(object)))
-  profile_ggplot(object) + ggplot2::labs(title = total_title(object))
+  if (is_capacity_grid_profile(object)) return(heat_ggplot(capacity_grid_heat(object)))
+  profile_ggplot(object) + ggplot2::labs(title = picture_profile_total_title(object))
 }
 
 #' @rdname autoplot.ca_capacity
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_capacities <- function(object, ...) {
   check_dots(...)
-  if (is_grid_profile(object)) return(heat_ggplot(grid_heat(object)))
+  if (is_capacity_grid_profile(object)) return(heat_ggplot(capacity_grid_heat(object)))
   profile_ggplot(object) +
-    ggplot2::facet_wrap(ggplot2::vars(.data$network), ncol = 1, labeller = totals_labeller(object))
+    ggplot2::facet_wrap(ggplot2::vars(.data$network), ncol = 1, labeller = capacity_totals_labeller(object))
 }
 
 # Titles of the panels, such as "dilated: total 7".
-totals_labeller <- function(object) {
+capacity_totals_labeller <- function(object) {
   totals <- attr(object, "totals")
   ggplot2::as_labeller(function(names) paste0(names, ": total ", format(totals[names], digits = 4, trim = TRUE)))
 }
 
 # Whether the rows are coordinates of a grid. Parts of its input space have no column `row`.
-is_grid_profile <- function(object) attr(object, "input_kind") == "grid" && !is.null(object$row)
+is_capacity_grid_profile <- function(object) attr(object, "input_kind") == "grid" && !is.null(object$row)
 
 # A heat map with row 1 at the top, as in an image, and one panel for each network and channel.
-grid_heat <- function(object) {
+capacity_grid_heat <- function(object) {
   rows <- plain_frame(object)
   constant <- is.na(rows$position)
   shown <- rows[!constant, , drop = FALSE]
@@ -84,13 +84,13 @@ grid_heat <- function(object) {
   tiles <- list(x = shown$column, y = shown$row, value = shown$capacity)
   if (!is.null(panel)) tiles$panel <- factor(panel, levels = unique(panel))
   new_heat(light_frame(tiles), "column", "row", "capacity (effective parameters)",
-    square = TRUE, flip_y = TRUE, note = constant_note(rows[constant, , drop = FALSE]),
-    title = if (is.null(totals)) total_title(object)
+    square = TRUE, flip_y = TRUE, note = picture_profile_constant_note(rows[constant, , drop = FALSE]),
+    title = if (is.null(totals)) picture_profile_total_title(object)
   )
 }
 
-spectrum_ggplot <- function(object) {
-  shown <- spectrum_data(object)
+capacity_spectrum_ggplot <- function(object) {
+  shown <- picture_capacity_spectrum(object)
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$index, y = .data$value)) +
     ggplot2::geom_hline(yintercept = shown$tol, colour = grey, linetype = "dashed") +
     ggplot2::geom_point(ggplot2::aes(shape = .data$counted), colour = ink) +
@@ -105,7 +105,7 @@ spectrum_ggplot <- function(object) {
 
 # Returns a list: `rows` with the singular values relative to the largest, `tol` and `rank`. Zeros are drawn at the
 # square of the machine epsilon, since the scale is logarithmic.
-spectrum_data <- function(object) {
+picture_capacity_spectrum <- function(object) {
   s <- attr(object, "spectrum")
   evidence <- attr(object, "evidence")
   largest <- if (length(s) > 0L && s[[1L]] > 0) s[[1L]] else 1
@@ -123,8 +123,8 @@ spectrum_data <- function(object) {
 autoplot.ca_fit <- function(object, type = c("loss", "allocation"), ...) {
   check_dots(...)
   type <- check_choice(type, c("loss", "allocation"))
-  if (type == "allocation") return(allocation_ggplot(object))
-  rows <- history_data(object)
+  if (type == "allocation") return(profile_allocation_ggplot(object))
+  rows <- picture_capacity_history(object)
   ggplot2::ggplot(rows, ggplot2::aes(
     x = .data$iteration, y = .data$excess, group = paste(.data$restart, .data$set), linetype = .data$set
   )) +
@@ -142,7 +142,7 @@ autoplot.ca_fit <- function(object, type = c("loss", "allocation"), ...) {
 }
 
 # Losses above the lowest one. The lowest itself is left out, since the scale is logarithmic.
-history_data <- function(object) {
+picture_capacity_history <- function(object) {
   rows <- object$history
   rows$excess <- rows$loss - min(rows$loss)
   rows[rows$excess > 0, , drop = FALSE]
@@ -154,16 +154,16 @@ plot.ca_capacity <- function(x, type = c("profile", "spectrum"), ...) {
   check_dots(...)
   type <- check_choice(type, c("profile", "spectrum"))
   if (type == "spectrum") {
-    shown <- spectrum_data(x)
+    shown <- picture_capacity_spectrum(x)
     plot(shown$rows$index, shown$rows$value,
       log = "y", col = ink, pch = ifelse(shown$rows$counted == "TRUE", 16, 1),
       xlab = "index", ylab = "singular value / largest", main = paste("Rank", shown$rank)
     )
     graphics::abline(h = shown$tol, lty = 2, col = grey)
-  } else if (is_grid_profile(x)) {
-    heat_plot(grid_heat(x))
+  } else if (is_capacity_grid_profile(x)) {
+    heat_plot(capacity_grid_heat(x))
   } else {
-    base_profile(profile_data(x), total_title(x))
+    base_profile(picture_profile_data(x), picture_profile_total_title(x))
   }
   invisible(x)
 }
@@ -172,16 +172,16 @@ plot.ca_capacity <- function(x, type = c("profile", "spectrum"), ...) {
 #' @export
 plot.ca_capacities <- function(x, ...) {
   check_dots(...)
-  if (is_grid_profile(x)) {
-    heat_plot(grid_heat(x))
+  if (is_capacity_grid_profile(x)) {
+    heat_plot(capacity_grid_heat(x))
     return(invisible(x))
   }
-  shown <- profile_data(x)
+  shown <- picture_profile_data(x)
   totals <- attr(x, "totals")
   old <- graphics::par(mfrow = c(length(totals), 1L), mar = c(5, 4, 2, 1))
   on.exit(graphics::par(old))
   panels <- split(shown$rows, shown$rows$network)
-  highest <- max(vapply(panels, function(rows) max(stacked(rows, shown$x)), 0), shown$most)
+  highest <- max(vapply(panels, function(rows) max(picture_profile_stacked(rows, shown$x)), 0), shown$most)
   for (name in names(totals)) {
     panel <- shown
     panel$rows <- panels[[name]]
@@ -196,10 +196,10 @@ plot.ca_fit <- function(x, type = c("loss", "allocation"), ...) {
   check_dots(...)
   type <- check_choice(type, c("loss", "allocation"))
   if (type == "allocation") {
-    allocation_plot(x)
+    profile_allocation_plot(x)
     return(invisible(x))
   }
-  rows <- history_data(x)
+  rows <- picture_capacity_history(x)
   any <- nrow(rows) > 0L
   plot(
     if (any) range(rows$iteration) else 0:1, if (any) range(rows$excess) else c(0.1, 1),

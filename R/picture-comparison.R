@@ -47,24 +47,24 @@ autoplot.ca_comparison <- function(object, type = c("profile", "loss", "rank", "
     ), "value")
   }
   switch(type,
-    profile = comparison_profile(object),
-    loss = comparison_loss(object),
+    profile = picture_comparison_profile(object),
+    loss = picture_comparison_loss(object),
     rank = autoplot.ca_ranks(rank_results(object, metric)),
-    cd = comparison_cd(object, metric, level, control),
-    frontier = comparison_frontier(object, check_number(level, min = 0, max = 1, open = TRUE)),
-    difference = comparison_difference(object, a, b, level, seed)
+    cd = picture_comparison_cd(object, metric, level, control),
+    frontier = picture_comparison_frontier(object, check_number(level, min = 0, max = 1, open = TRUE)),
+    difference = picture_comparison_difference(object, a, b, level, seed)
   )
 }
 
-comparison_difference <- function(object, a, b, level, seed) {
-  noted <- with_notes(capacity_difference(object, a, b, level = level, seed = seed))
+picture_comparison_difference <- function(object, a, b, level, seed) {
+  noted <- picture_with_notes(capacity_difference(object, a, b, level = level, seed = seed))
   plot <- autoplot.ca_difference(noted$value)
   plot + ggplot2::labs(caption = paste(c(plot$labels$caption, noted$notes), collapse = "\n"))
 }
 
 # Evaluates code and replaces its warnings about comparability and pairing of runs by short notes. Returns a list: the
 # `value` of the code and its `notes`.
-with_notes <- function(code) {
+picture_with_notes <- function(code) {
   notes <- character()
   note <- function(text) function(w) {
     notes <<- c(notes, text)
@@ -78,23 +78,23 @@ with_notes <- function(code) {
   list(value = value, notes = notes)
 }
 
-comparison_cd <- function(object, metric, level, control) {
-  noted <- with_notes(contrast_architectures(object, metric, "friedman", control = control, level = level,
+picture_comparison_cd <- function(object, metric, level, control) {
+  noted <- picture_with_notes(contrast_architectures(object, metric, "friedman", control = control, level = level,
     adjust = if (!is.null(control)) "bonferroni"))
-  shown <- cd_data(noted$value)
+  shown <- picture_contrast_cd_data(noted$value)
   shown$note <- paste(c(shown$note, noted$notes), collapse = "\n")
-  cd_ggplot(shown)
+  contrast_cd_ggplot(shown)
 }
 
 # Mean excess loss against mean total capacity with intervals, a panel for each task. A line joins the architectures on
 # the frontier.
-comparison_frontier <- function(object, level) {
-  means <- in_order(plain_frame(summary(object, level = level)), object)
+picture_comparison_frontier <- function(object, level) {
+  means <- picture_in_order(plain_frame(summary(object, level = level)), object)
   means <- means[means$runs > 0 & !is.na(means$excess_loss), , drop = FALSE]
   # excess losses at rounding level would stretch the axis of a task that all architectures fit exactly
   ends <- c("excess_loss", "excess_low", "excess_high")
-  means[ends] <- lapply(means[ends], without_rounding)
-  edge <- means[on_frontier(means$total_capacity, means$excess_loss, means$task), , drop = FALSE]
+  means[ends] <- lapply(means[ends], format_without_rounding)
+  edge <- means[picture_on_frontier(means$total_capacity, means$excess_loss, means$task), , drop = FALSE]
   edge <- edge[order(edge$task, edge$total_capacity), , drop = FALSE]
   # a frontier of one architecture has no line
   edge <- edge[edge$task %in% edge$task[duplicated(edge$task)], , drop = FALSE]
@@ -118,7 +118,7 @@ comparison_frontier <- function(object, level) {
 network_shapes <- c(16, 17, 15, 18, 1, 2, 0, 5, 6, 8)
 
 # Whether no other architecture dominates this one on its task: at most as much capacity and loss, and less of one.
-on_frontier <- function(capacity, loss, task) {
+picture_on_frontier <- function(capacity, loss, task) {
   vapply(seq_along(loss), function(i) {
     same <- task == task[[i]]
     !any(same & capacity <= capacity[[i]] & loss <= loss[[i]] & (capacity < capacity[[i]] | loss < loss[[i]]))
@@ -127,7 +127,7 @@ on_frontier <- function(capacity, loss, task) {
 
 # One row for each task, network and position: demand of the task, scaled so that its largest is 1. Positions are those
 # of the network's input, since a network may have a sequence where the task has a vector.
-scaled_demands <- function(object) {
+picture_scaled_demands <- function(object) {
   per_network <- lapply(names(object$networks), function(name) {
     places <- input_frame(object$networks[[name]]$input)
     per_task <- lapply(split(object$demand$demand, factor(object$demand$task, names(object$tasks))), function(demand) {
@@ -143,21 +143,21 @@ scaled_demands <- function(object) {
 }
 
 # Makes network and task factors, so that panels have the order of the comparison.
-in_order <- function(rows, object) {
+picture_in_order <- function(rows, object) {
   rows$network <- factor(rows$network, levels = names(object$networks))
   rows$task <- factor(rows$task, levels = names(object$tasks))
   rows
 }
 
-comparison_profile <- function(object) {
-  if (has_grids(object)) return(comparison_maps(object))
-  profiles <- in_order(mean_profiles(object), object)
-  demands <- in_order(scaled_demands(object), object)
+picture_comparison_profile <- function(object) {
+  if (has_picture_grids(object)) return(picture_comparison_maps(object))
+  profiles <- picture_in_order(compare_mean_profiles(object), object)
+  demands <- picture_in_order(picture_scaled_demands(object), object)
   x <- if (anyNA(profiles$lag) || anyNA(demands$lag)) "position" else "lag"
   ggplot2::ggplot(profiles, ggplot2::aes(x = .data[[x]], y = .data$capacity)) +
     ggplot2::geom_col(fill = pale, width = 1) +
     ggplot2::geom_line(ggplot2::aes(y = .data$demand), data = demands, colour = orange, linewidth = 0.5) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
     ggplot2::facet_grid(ggplot2::vars(.data$task), ggplot2::vars(.data$network)) +
     ggplot2::labs(
       x = if (x == "lag") "lag (1 is the newest input)" else "input",
@@ -167,8 +167,8 @@ comparison_profile <- function(object) {
 }
 
 # For grids: one heat map for each network and task, summed over channels.
-comparison_maps <- function(object) {
-  profiles <- in_order(mean_profiles(object), object)
+picture_comparison_maps <- function(object) {
+  profiles <- picture_in_order(compare_mean_profiles(object), object)
   pixel <- paste(profiles$network, profiles$task, profiles$position, sep = "\r")
   sums <- rowsum(profiles$capacity, pixel, reorder = FALSE)
   first <- profiles[!duplicated(pixel), , drop = FALSE]
@@ -179,15 +179,15 @@ comparison_maps <- function(object) {
     ggplot2::facet_grid(ggplot2::vars(.data$task), ggplot2::vars(.data$network))
 }
 
-comparison_loss <- function(object) {
-  runs <- in_order(object$runs[!is.na(object$runs$loss), , drop = FALSE], object)
-  means <- in_order(plain_frame(summary(object)), object)
+picture_comparison_loss <- function(object) {
+  runs <- picture_in_order(object$runs[!is.na(object$runs$loss), , drop = FALSE], object)
+  means <- picture_in_order(plain_frame(summary(object)), object)
   means <- means[means$runs > 0, , drop = FALSE]
   shapes <- rep_len(network_shapes, length(object$networks))
-  worst <- task_null_losses(object$tasks)[as.character(runs$task)]
+  worst <- metric_task_null_losses(object$tasks)[as.character(runs$task)]
   worst[is.na(worst)] <- Inf
-  scale <- on_log_scale(runs$excess_loss, worst = worst)
-  means$excess_loss <- on_log_scale(means$excess_loss, runs$excess_loss, worst)$values
+  scale <- picture_on_log_scale(runs$excess_loss, worst = worst)
+  means$excess_loss <- picture_on_log_scale(means$excess_loss, runs$excess_loss, worst)$values
   runs$excess_loss <- scale$values
   ggplot2::ggplot(runs, ggplot2::aes(
     x = .data$total_capacity, y = .data$excess_loss, colour = .data$network, shape = .data$network
@@ -206,7 +206,7 @@ comparison_loss <- function(object) {
 # below 1e-6 of the largest, zeros among them, are raised to that number; the largest is found after losses above
 # `worst` (the null loss) are lowered to it. The scale stays linear when a value is clearly negative or all are at
 # rounding level.
-on_log_scale <- function(excess, all = excess, worst = Inf) {
+picture_on_log_scale <- function(excess, all = excess, worst = Inf) {
   floor <- 1e-6 * max(pmin(all, worst), 0, na.rm = TRUE)
   # excess losses that are rounding errors relative to the null loss would show meaningless orders of magnitude
   least_worst <- min(worst[is.finite(worst)], Inf)
@@ -220,6 +220,6 @@ on_log_scale <- function(excess, all = excess, worst = Inf) {
 }
 
 # Whether every network is on a grid.
-has_grids <- function(object) {
+has_picture_grids <- function(object) {
   all(vapply(object$networks, function(network) network$input$kind == "grid", NA))
 }

@@ -31,18 +31,18 @@ NULL
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_contrast <- function(object, type = NULL, ...) {
   check_dots(...)
-  if (contrast_type(object, type) == "cd") cd_ggplot(cd_data(object)) else interval_ggplot(interval_data(object))
+  if (picture_contrast_type(object, type) == "cd") contrast_cd_ggplot(picture_contrast_cd_data(object)) else contrast_interval_ggplot(picture_contrast_intervals(object))
 }
 
 #' @rdname autoplot.ca_contrast
 #' @export
 plot.ca_contrast <- function(x, type = NULL, ...) {
   check_dots(...)
-  if (contrast_type(x, type) == "cd") cd_plot(cd_data(x)) else interval_plot(interval_data(x))
+  if (picture_contrast_type(x, type) == "cd") contrast_cd_plot(picture_contrast_cd_data(x)) else contrast_interval_plot(picture_contrast_intervals(x))
   invisible(x)
 }
 
-contrast_type <- function(object, type, call = rlang::caller_env()) {
+picture_contrast_type <- function(object, type, call = rlang::caller_env()) {
   ranked <- attr(object, "setting")$test == "friedman"
   one <- length(attr(object, "tasks")) == 1L
   if (is.null(type)) return(if (ranked && one) "cd" else "interval")
@@ -59,11 +59,11 @@ contrast_type <- function(object, type, call = rlang::caller_env()) {
 # Data of a picture of intervals: `rows`, a data frame with the columns pair, estimate, low, high, found (whether a
 # difference was found at the level of the test) and optionally panel; the texts `xlab`, `title`, `subtitle` and `note`;
 # and `rope`, half the width of the region of practical equivalence, or NULL.
-new_interval_picture <- function(rows, xlab, title, subtitle, note, rope) {
+new_contrast_interval_picture <- function(rows, xlab, title, subtitle, note, rope) {
   list(rows = rows, xlab = xlab, title = title, subtitle = subtitle, note = note, rope = rope)
 }
 
-interval_data <- function(object) {
+picture_contrast_intervals <- function(object) {
   setting <- attr(object, "setting")
   rows <- plain_frame(object)
   pair <- paste(rows$group1, "-", rows$group2)
@@ -75,16 +75,17 @@ interval_data <- function(object) {
   )
   if (!is.null(rows$task)) shown$panel <- factor(rows$task, levels = unique(rows$task))
   what <- if (setting$test == "friedman") "difference of mean ranks" else paste("difference of", attr(object, "metric"))
-  new_interval_picture(
+  new_contrast_interval_picture(
     rows = light_frame(shown)[!is.na(rows$estimate), , drop = FALSE], xlab = what,
     title = metric_text(attr(object, "metric"), setting$direction),
     subtitle = sub("^.*?: ", "", contrast_headline(object), perl = TRUE),
     rope = if (setting$test == "bayes") setting$rope,
-    note = paste0(interval_note(setting), if (any(!is.na(rows$reason))) "; points without interval have no test")
+    note = paste0(picture_contrast_interval_note(setting),
+      if (any(!is.na(rows$reason))) "; points without interval have no test")
   )
 }
 
-interval_note <- function(setting) {
+picture_contrast_interval_note <- function(setting) {
   if (setting$test == "bayes") {
     return(paste0(100 * setting$level, "% posterior intervals; filled: P(beyond the rope) at least ", setting$level))
   }
@@ -92,7 +93,7 @@ interval_note <- function(setting) {
     "; filled: adjusted p at most ", format(1 - setting$level), " (", setting$adjust, ")")
 }
 
-interval_ggplot <- function(shown) {
+contrast_interval_ggplot <- function(shown) {
   rows <- shown$rows
   has <- rows[!is.na(rows$low), , drop = FALSE]
   ggplot2::ggplot(rows, ggplot2::aes(x = .data$estimate, y = .data$pair)) +
@@ -112,7 +113,7 @@ interval_ggplot <- function(shown) {
     picture_theme()
 }
 
-interval_plot <- function(shown) {
+contrast_interval_plot <- function(shown) {
   panels <- if (is.null(shown$rows$panel)) list(shown$rows) else split(shown$rows, shown$rows$panel)
   columns <- ceiling(sqrt(length(panels)))
   widest <- max(nchar(levels(shown$rows$pair)))
@@ -121,12 +122,12 @@ interval_plot <- function(shown) {
     mar = c(4, min(2 + 0.5 * widest, 14), 2, 1)
   )
   on.exit(graphics::par(old))
-  for (i in seq_along(panels)) interval_panel(shown, panels[[i]], names(panels)[i])
+  for (i in seq_along(panels)) contrast_interval_panel(shown, panels[[i]], names(panels)[i])
   graphics::mtext(paste0(shown$title, ": ", shown$subtitle), side = 3, outer = TRUE)
   graphics::mtext(shown$note, side = 1, outer = TRUE, cex = 0.7)
 }
 
-interval_panel <- function(shown, rows, title) {
+contrast_interval_panel <- function(shown, rows, title) {
   y <- as.integer(rows$pair)
   ends <- c(rows$estimate, rows$low, rows$high, 0)
   plot(rows$estimate, y,
@@ -144,19 +145,19 @@ interval_panel <- function(shown, rows, title) {
 # Data of a diagram of critical differences: `lines`, a data frame with the columns x, y, xend, yend and width;
 # `texts` with x, y, label and side (horizontal justification: 0 begins at x, 1 ends at x); `limits`, a list of those of
 # x and y; `title` and `note`.
-new_cd_picture <- function(lines, texts, limits, title, note) {
+new_contrast_cd_picture <- function(lines, texts, limits, title, note) {
   list(lines = lines, texts = texts, limits = limits, title = title, note = note)
 }
 
 # The axis of mean ranks is at y = 0, the best rank on the left. The bars are below it. A line leads down from each mean
 # rank to the name of its network; the names of the better half are on the left.
-cd_data <- function(object) {
+picture_contrast_cd_data <- function(object) {
   setting <- attr(object, "setting")
   ranks <- sort(attr(object, "ranks")[[1L]])
   global <- attr(object, "global")[[1L]]
   cd <- global$critical_difference
   k <- length(ranks)
-  bars <- cd_bars(ranks, cd, setting$control)
+  bars <- picture_contrast_cd_bars(ranks, cd, setting$control)
   depth <- 0.5 + 0.35 * nrow(bars) # below the bars
   left <- seq_len(ceiling(k / 2))
   level <- -(depth + ifelse(seq_along(ranks) %in% left, seq_along(ranks), rev(seq_along(ranks))) * 0.6)
@@ -187,25 +188,25 @@ cd_data <- function(object) {
     if (!is.na(cd)) data.frame(x = 1 + cd / 2, y = 1.5, label = paste("CD =", format(cd, digits = 3)), side = 0.5)
   )
   room <- (k - 1) * (0.1 + 0.028 * max(nchar(texts$label)))
-  new_cd_picture(
+  new_contrast_cd_picture(
     lines = light_frame(as.list(lines)), texts = light_frame(as.list(texts)),
     limits = list(x = c(1 - room, max(k + room, 1 + if (is.na(cd)) 0 else cd)), y = c(min(level) - 0.3, 1.8)),
     title = paste0("Mean ranks of ", metric_text(attr(object, "metric"), setting$direction), " over ",
-      count_text(global$n, attr(object, "of"))),
-    note = cd_note(setting, global)
+      format_count(global$n, attr(object, "of"))),
+    note = picture_contrast_cd_note(setting, global)
   )
 }
 
 # Data frame with the ends of each bar, `from` and `to`: groups of ranks that do not differ, or the ranks within the
 # critical difference of the control.
-cd_bars <- function(ranks, cd, control) {
-  if (is.na(cd)) return(rank_cliques(ranks, 0))
-  if (is.null(control)) return(rank_cliques(ranks, cd))
+picture_contrast_cd_bars <- function(ranks, cd, control) {
+  if (is.na(cd)) return(friedman_cliques(ranks, 0))
+  if (is.null(control)) return(friedman_cliques(ranks, cd))
   at <- ranks[[control]]
   light_frame(list(from = max(1, at - cd), to = min(length(ranks), at + cd)))
 }
 
-cd_note <- function(setting, global) {
+picture_contrast_cd_note <- function(setting, global) {
   if (!is.na(global$reason)) return(paste("no test:", global$reason))
   paste0(
     if (is.null(setting$control)) "joined: not significantly different" else
@@ -216,7 +217,7 @@ cd_note <- function(setting, global) {
   )
 }
 
-cd_ggplot <- function(shown) {
+contrast_cd_ggplot <- function(shown) {
   ggplot2::ggplot(shown$lines) +
     ggplot2::geom_segment(
       ggplot2::aes(x = .data$x, y = .data$y, xend = .data$xend, yend = .data$yend),
@@ -232,7 +233,7 @@ cd_ggplot <- function(shown) {
     )
 }
 
-cd_plot <- function(shown) {
+contrast_cd_plot <- function(shown) {
   old <- graphics::par(mar = c(3, 1, 3, 1))
   on.exit(graphics::par(old))
   graphics::plot.new()

@@ -15,10 +15,10 @@ NULL
 autoplot.ca_demand <- function(object, ...) {
   check_dots(...)
   if (!is.null(object$row)) return(heat_ggplot(demand_heat(object)))
-  shown <- demand_data(object)
+  shown <- picture_profile_demand_data(object)
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$x, y = .data$demand)) +
     ggplot2::geom_col(fill = orange, width = 0.9) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
     ggplot2::labs(x = shown$label, y = demand_label) +
     picture_theme()
 }
@@ -30,12 +30,12 @@ plot.ca_demand <- function(x, ...) {
   if (!is.null(x$row)) {
     heat_plot(demand_heat(x))
   } else {
-    shown <- demand_data(x)
+    shown <- picture_profile_demand_data(x)
     plot(shown$rows$x, shown$rows$demand,
       type = "h", lwd = 3, lend = 1, col = orange, bty = "n", xlab = shown$label, ylab = demand_label,
-      ylim = c(0, highest(shown$rows$demand)), xaxt = "n"
+      ylim = c(0, picture_profile_highest(shown$rows$demand)), xaxt = "n"
     )
-    graphics::axis(1, whole_breaks(range(shown$rows$x)))
+    graphics::axis(1, heat_whole_breaks(range(shown$rows$x)))
   }
   invisible(x)
 }

@@ -19,8 +19,8 @@ NULL
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_difference <- function(object, ...) {
   check_dots(...)
-  if (is_grid_difference(object)) return(heat_ggplot(difference_heat(object)))
-  shown <- difference_data(object)
+  if (is_picture_difference_grid(object)) return(heat_ggplot(difference_heat(object)))
+  shown <- picture_difference_data(object)
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$x, y = .data$estimate)) +
     ggplot2::geom_ribbon(ggplot2::aes(ymin = .data$band.low, ymax = .data$band.high), fill = pale, alpha = 0.45,
       na.rm = TRUE) +
@@ -28,7 +28,7 @@ autoplot.ca_difference <- function(object, ...) {
     ggplot2::geom_hline(yintercept = 0, colour = grey, linetype = "dashed") +
     ggplot2::geom_line(colour = ink) +
     ggplot2::geom_point(colour = ink, size = 0.8) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
     (if (nlevels(shown$rows$panel) > 1L) ggplot2::facet_wrap(ggplot2::vars(.data$panel))) +
     ggplot2::labs(x = shown$label, y = shown$what, title = shown$title, caption = shown$note) +
     picture_theme()
@@ -38,11 +38,11 @@ autoplot.ca_difference <- function(object, ...) {
 #' @export
 plot.ca_difference <- function(x, ...) {
   check_dots(...)
-  if (is_grid_difference(x)) {
+  if (is_picture_difference_grid(x)) {
     heat_plot(difference_heat(x))
     return(invisible(x))
   }
-  shown <- difference_data(x)
+  shown <- picture_difference_data(x)
   panels <- split(shown$rows, shown$rows$panel)
   columns <- ceiling(sqrt(length(panels)))
   old <- graphics::par(
@@ -62,7 +62,7 @@ difference_panel <- function(rows, shown, ylim, title) {
   rows <- rows[order(rows$x), , drop = FALSE]
   plot(rows$x, rows$estimate, type = "n", ylim = ylim, bty = "n", xaxt = "n", xlab = shown$label, ylab = shown$what,
     main = title, font.main = 1)
-  graphics::axis(1, whole_breaks(range(rows$x)))
+  graphics::axis(1, heat_whole_breaks(range(rows$x)))
   band <- function(low, high, colour) {
     if (!anyNA(low)) graphics::polygon(c(rows$x, rev(rows$x)), c(low, rev(high)), col = colour, border = NA)
   }
@@ -72,7 +72,7 @@ difference_panel <- function(rows, shown, ylim, title) {
   graphics::lines(rows$x, rows$estimate, col = ink)
 }
 
-is_grid_difference <- function(object) attr(object, "input_kind") == "grid"
+is_picture_difference_grid <- function(object) attr(object, "input_kind") == "grid"
 
 # Data of the picture of a difference: `rows` with the columns x and panel, `label` of the x axis, `what` of the y
 # axis, `title` and `note`.
@@ -80,7 +80,7 @@ new_difference_picture <- function(rows, label, what, title, note) {
   list(rows = rows, label = label, what = what, title = title, note = note)
 }
 
-difference_data <- function(object) {
+picture_difference_data <- function(object) {
   rows <- plain_frame(object)
   constant <- is.na(rows$position)
   channels <- length(unique(rows$channel[!constant]))

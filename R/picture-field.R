@@ -26,7 +26,7 @@ autoplot.ca_field <- function(object, type = c("region", "width"), ...) {
   check_dots(...)
   type <- check_choice(type, c("region", "width"))
   panels <- if (!is.null(object$dimension)) ggplot2::facet_wrap(ggplot2::vars(.data$dimension), scales = "free_x")
-  if (type == "width") return(width_ggplot(object) + panels)
+  if (type == "width") return(field_width_ggplot(object) + panels)
   shown <- field_picture(object)
   strip <- function(from, to, colour, half) {
     ggplot2::geom_rect(ggplot2::aes(xmin = .data[[from]], xmax = .data[[to]], ymin = .data$y - half,
@@ -37,26 +37,26 @@ autoplot.ca_field <- function(object, type = c("region", "width"), ...) {
     strip("region_left", "region_right", ink, 0.25) +
     ggplot2::geom_point(ggplot2::aes(x = .data$at, y = .data$y), colour = orange, size = 1.5, na.rm = TRUE) +
     ggplot2::scale_y_continuous(breaks = shown$ticks$y, labels = shown$ticks$label) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
     panels +
     ggplot2::labs(x = shown$label, y = NULL, title = shown$title, caption = shown$note) +
     picture_theme()
 }
 
-width_ggplot <- function(object) {
-  rows <- width_rows(object)
+field_width_ggplot <- function(object) {
+  rows <- picture_field_width_rows(object)
   ggplot2::ggplot(rows, ggplot2::aes(x = .data$depth)) +
     ggplot2::geom_line(ggplot2::aes(y = .data$law), colour = "grey30", linetype = "dashed", na.rm = TRUE) +
     ggplot2::geom_point(ggplot2::aes(y = .data$sd), colour = ink, na.rm = TRUE) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
     ggplot2::expand_limits(y = 0) +
     ggplot2::labs(x = "depth (layers that widen the field)", y = "standard deviation (positions)",
-      title = field_title(object), caption = "dashed: the square root of depth") +
+      title = picture_field_title(object), caption = "dashed: the square root of depth") +
     picture_theme()
 }
 
 # Rows of two kinds: `sd` at the depth of each layer, and `law`, c sqrt(depth), on a fine grid of depths from 0.
-width_rows <- function(object) {
+picture_field_width_rows <- function(object) {
   rows <- plain_frame(object)
   if (is.null(rows$dimension)) rows$dimension <- "position"
   parts <- lapply(split(rows, factor(rows$dimension, unique(rows$dimension))), function(part) {
@@ -79,36 +79,36 @@ plot.ca_field <- function(x, type = c("region", "width"), ...) {
   check_dots(...)
   type <- check_choice(type, c("region", "width"))
   shown <- field_picture(x)
-  rows <- if (type == "width") width_rows(x) else shown$rows
+  rows <- if (type == "width") picture_field_width_rows(x) else shown$rows
   parts <- split(rows, rows$dimension)
   widest <- if (type == "width") 4 else min(2 + 0.45 * max(nchar(shown$ticks$label)), 12)
   old <- graphics::par(mfrow = c(1L, length(parts)), mar = c(5.5, widest, 2.5, 1))
   on.exit(graphics::par(old))
   for (name in names(parts)) {
     title <- if (length(parts) > 1L) paste0(name, "s") else shown$title
-    if (type == "width") width_panel(parts[[name]], title) else region_panel(parts[[name]], shown, title)
+    if (type == "width") field_width_panel(parts[[name]], title) else field_region_panel(parts[[name]], shown, title)
   }
   invisible(x)
 }
 
-region_panel <- function(rows, shown, title) {
+field_region_panel <- function(rows, shown, title) {
   graphics::plot.new()
   graphics::plot.window(range(rows$left, rows$right, na.rm = TRUE), range(rows$y) + c(-0.5, 0.5))
   graphics::rect(rows$left, rows$y - 0.4, rows$right, rows$y + 0.4, col = pale, border = NA)
   graphics::rect(rows$region_left, rows$y - 0.25, rows$region_right, rows$y + 0.25, col = ink, border = NA)
   graphics::points(rows$at, rows$y, pch = 16, col = orange)
-  graphics::axis(1, whole_breaks(range(rows$left, rows$right, na.rm = TRUE)))
+  graphics::axis(1, heat_whole_breaks(range(rows$left, rows$right, na.rm = TRUE)))
   graphics::axis(2, shown$ticks$y, shown$ticks$label, lwd = 0, lwd.ticks = 1, las = 1, cex.axis = 0.8)
   graphics::title(main = title, xlab = shown$label, font.main = 1)
   graphics::mtext(shown$note, side = 1, line = 4, cex = 0.7, adj = 1)
 }
 
-width_panel <- function(rows, title) {
+field_width_panel <- function(rows, title) {
   graphics::plot.new()
   graphics::plot.window(c(0, max(rows$depth, 1)), c(0, max(rows$sd, rows$law, 1e-12, na.rm = TRUE)))
   graphics::lines(rows$depth[!is.na(rows$law)], rows$law[!is.na(rows$law)], lty = 2, col = "grey30")
   graphics::points(rows$depth, rows$sd, pch = 16, col = ink)
-  graphics::axis(1, whole_breaks(c(0, max(rows$depth, 1))))
+  graphics::axis(1, heat_whole_breaks(c(0, max(rows$depth, 1))))
   graphics::axis(2, las = 1)
   graphics::title(main = title, xlab = "depth (layers that widen the field)", font.main = 1,
     ylab = "standard deviation (positions)")
@@ -141,12 +141,12 @@ field_picture <- function(object) {
       dimension = factor(rows$dimension, levels = unique(rows$dimension))
     )),
     ticks = light_frame(list(y = few, label = levels[kept][few])),
-    label = if (sequence) "lag (1 is the newest input)" else "row or column", title = field_title(object),
+    label = if (sequence) "lag (1 is the newest input)" else "row or column", title = picture_field_title(object),
     note = paste0("pale: theoretical field, blue: window with ", format(100 * attr(object, "level")),
       "% of the capacity, orange: mean")
   )
 }
 
-field_title <- function(object) {
+picture_field_title <- function(object) {
   paste0("Effective receptive field, ", attr(object, "output"), " output, method ", attr(object, "method"))
 }

@@ -35,14 +35,14 @@ plot.ca_kernel <- function(x, ...) {
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_table <- function(object, ...) {
   check_dots(...)
-  heat_ggplot(table_heat(object))
+  heat_ggplot(kernel_table_heat(object))
 }
 
 #' @rdname autoplot.ca_kernel
 #' @export
 plot.ca_table <- function(x, ...) {
   check_dots(...)
-  heat_plot(table_heat(x))
+  heat_plot(kernel_table_heat(x))
   invisible(x)
 }
 
@@ -50,7 +50,7 @@ kernel_heat <- function(object) {
   n <- as.integer(round(sqrt(nrow(object))))
   own <- plain_frame(object)[seq_len(n), , drop = FALSE]
   inputs <- light_frame(list(lag = own$lag1, position = own$position1, channel = own$channel1))
-  axis <- input_axis(inputs, attr(object, "input_kind"), attr(object, "at"))
+  axis <- picture_input_axis(inputs, attr(object, "input_kind"), attr(object, "at"))
   constant <- is.na(inputs$position)
   at <- axis$at
   at[constant] <- NA
@@ -61,18 +61,19 @@ kernel_heat <- function(object) {
   )
 }
 
-table_heat <- function(object) {
+kernel_table_heat <- function(object) {
   rows <- plain_frame(object)
   group <- rows[[1L]]
   constant <- is.na(rows$position)
-  note <- constant_note(data.frame(capacity = sum(rows$capacity[constant]))[any(constant), , drop = FALSE])
+  note <- picture_profile_constant_note(data.frame(capacity = sum(rows$capacity[constant]))[any(constant), ,
+    drop = FALSE])
   rows <- rows[!constant, , drop = FALSE]
   group <- group[!constant]
   sums <- rowsum(rows$capacity, paste(group, rows$position, sep = "\r"), reorder = FALSE)
   first <- !duplicated(paste(group, rows$position, sep = "\r"))
   rows <- rows[first, , drop = FALSE]
   what <- "capacity (effective parameters)"
-  title <- total_title(object)
+  title <- picture_profile_total_title(object)
   if (attr(object, "input_kind") == "grid") {
     tiles <- list(x = rows$column, y = rows$row, value = c(sums), panel = group[first])
     return(new_heat(light_frame(tiles), "column", "row", what,

@@ -3,20 +3,20 @@
 # Returns a list: `boxes`, a data frame with one row for each layer, from the input at the bottom; `arrows` between the
 # boxes of outer layers (from, to); and `title`. Layers inside a residual or parallel layer are drawn above it, indented
 # and tinted.
-diagram_data <- function(network) {
+picture_network_data <- function(network) {
   rows <- summary(network)
   n <- nrow(rows) + 1L
   depth <- c(0L, rows$depth)
   boxes <- light_frame(list(
     y = seq_len(n), left = 0.04 + 0.04 * depth, inside = depth > 0L, label = c("input", rows$layer),
-    what = c(describe_input(network$input), rows$kind),
-    shape = c("", rows$output), parameters = c("", format_each(rows$parameters))
+    what = c(describe_input_shape(network$input), rows$kind),
+    shape = c("", rows$output), parameters = c("", partition_format_each(rows$parameters))
   ))
   own <- which(depth == 0L)
   list(
     boxes = boxes,
     arrows = light_frame(list(from = own[-length(own)], to = own[-1L])),
-    title = count_text(n_params(network), "parameter")
+    title = format_count(n_params(network), "parameter")
   )
 }
 
@@ -24,7 +24,7 @@ diagram_data <- function(network) {
 #' @export
 plot.ca_network <- function(x, ...) {
   check_dots(...)
-  shown <- diagram_data(x)
+  shown <- picture_network_data(x)
   boxes <- shown$boxes
   n <- nrow(boxes)
   old <- graphics::par(mar = c(0.5, 0.5, 2, 0.5))
@@ -50,7 +50,7 @@ plot.ca_network <- function(x, ...) {
 #' @rdname summary.ca_network
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_network <- function(object, ...) {
-  shown <- diagram_data(object)
+  shown <- picture_network_data(object)
   n <- nrow(shown$boxes)
   heads <- light_frame(list(x = c(0.82, 0.96), y = c(n, n) + 0.75, label = c("output", "parameters")))
   words <- function(x, column, hjust, ...) {

@@ -9,7 +9,7 @@ new_profile_picture <- function(rows, x, label, note, most) {
 
 # The constant is not drawn; the note states its capacity. Inputs of a vector that have names are labelled by name,
 # unless `named` is FALSE.
-profile_data <- function(object, named = TRUE) {
+picture_profile_data <- function(object, named = TRUE) {
   rows <- plain_frame(object)
   if (!is.null(rows$part)) {
     return(new_profile_picture(rows, "part", "part of the input space", note = NULL, most = NULL))
@@ -23,13 +23,13 @@ profile_data <- function(object, named = TRUE) {
     shown$input <- factor(shown$input, levels = unique(shown$input))
   }
   new_profile_picture(
-    rows = shown, x = x, note = constant_note(rows[constant, , drop = FALSE]),
+    rows = shown, x = x, note = picture_profile_constant_note(rows[constant, , drop = FALSE]),
     label = if (x == "lag") "lag (1 is the newest input)" else "input",
     most = if (!isFALSE(attr(object, "linear"))) attr(object, "n_outputs") * max(rows$channel, 1, na.rm = TRUE)
   )
 }
 
-constant_note <- function(rows) {
+picture_profile_constant_note <- function(rows) {
   if (nrow(rows) == 0L) return(NULL)
   of <- if (is.null(rows$network)) rows$group else rows$network
   what <- if (is.null(of)) "" else paste0(of, " ")
@@ -37,27 +37,27 @@ constant_note <- function(rows) {
 }
 
 # Height of each stack of bars: capacity of each x, summed over channels, in order of appearance.
-stacked <- function(rows, x) {
+picture_profile_stacked <- function(rows, x) {
   height <- tapply(rows$capacity, factor(rows[[x]], unique(rows[[x]])), sum)
   as.double(height)
 }
 
-total_title <- function(object) paste("Total capacity", format(attr(object, "total"), digits = 4))
+picture_profile_total_title <- function(object) paste("Total capacity", format(attr(object, "total"), digits = 4))
 
-allocation_ggplot <- function(object) {
-  shown <- allocation_data(object)
+profile_allocation_ggplot <- function(object) {
+  shown <- picture_profile_allocation_data(object)
   if (object$network$input$kind == "grid") return(heat_ggplot(shown))
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$x, y = .data$height, fill = .data$panel)) +
     ggplot2::geom_col(width = 0.9) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
     ggplot2::scale_fill_manual(values = c(ink, orange), guide = "none") +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
     ggplot2::labs(x = shown$label, y = NULL, caption = shown$note, title = shown$title) +
     picture_theme()
 }
 
-allocation_plot <- function(object) {
-  shown <- allocation_data(object)
+profile_allocation_plot <- function(object) {
+  shown <- picture_profile_allocation_data(object)
   if (object$network$input$kind == "grid") return(heat_plot(shown))
   old <- graphics::par(mfrow = c(2L, 1L), mar = c(2.5, 4, 2, 1), oma = c(3, 0, 0, 0))
   on.exit(graphics::par(old))
@@ -66,10 +66,10 @@ allocation_plot <- function(object) {
     x <- panels[[i]]$x
     plot(x, panels[[i]]$height,
       type = "h", lwd = 3, lend = 1, col = c(ink, orange)[[i]], bty = "n", xaxt = "n", xlab = "",
-      ylab = c("capacity", "demand")[[i]], ylim = c(0, highest(panels[[i]]$height)),
+      ylab = c("capacity", "demand")[[i]], ylim = c(0, picture_profile_highest(panels[[i]]$height)),
       main = if (i == 1L) shown$title, font.main = 1
     )
-    graphics::axis(1, whole_breaks(range(x)))
+    graphics::axis(1, heat_whole_breaks(range(x)))
   }
   graphics::mtext(shown$label, side = 1, line = 0.5, outer = TRUE)
   graphics::mtext(shown$note, side = 1, line = 1.7, outer = TRUE, cex = 0.8)
@@ -77,7 +77,7 @@ allocation_plot <- function(object) {
 
 #' @importFrom rlang .data
 profile_ggplot <- function(object) {
-  shown <- profile_data(object)
+  shown <- picture_profile_data(object)
   discrete <- is.factor(shown$rows[[shown$x]])
   width <- if (discrete) 0.7 else 0.9
   channels <- length(unique(shown$rows$channel))
@@ -95,48 +95,48 @@ profile_ggplot <- function(object) {
     (if (channels > 1L) ggplot2::scale_fill_manual("channel", values = rep_len(palette, channels))) +
     (if (!is.null(shown$rows$group)) ggplot2::facet_wrap(ggplot2::vars(.data$group))) +
     (if (discrete) ggplot2::scale_x_discrete(guide = ggplot2::guide_axis(check.overlap = TRUE)) else
-      ggplot2::scale_x_continuous(breaks = whole_breaks)) +
+      ggplot2::scale_x_continuous(breaks = heat_whole_breaks)) +
     ggplot2::labs(x = shown$label, y = "capacity (effective parameters)", caption = shown$note) +
     picture_theme()
 }
 
-base_profile <- function(shown, title, highest = max(stacked(shown$rows, shown$x), shown$most)) {
+base_profile <- function(shown, title, highest = max(picture_profile_stacked(shown$rows, shown$x), shown$most)) {
   x <- unique(shown$rows[[shown$x]])
   at <- if (is.factor(x)) as.integer(x) else x
-  plot(at, stacked(shown$rows, shown$x),
+  plot(at, picture_profile_stacked(shown$rows, shown$x),
     type = "h", lwd = if (is.factor(x)) max(2, min(12, 240 / length(x))) else 3, lend = 1, col = ink,
     ylim = c(0, if (highest > 0) highest else 1), bty = "n", xaxt = "n", xlab = shown$label, ylab = "capacity",
     main = title, sub = shown$note, font.main = 1
   )
-  if (is.factor(x)) graphics::axis(1, at, as.character(x)) else graphics::axis(1, whole_breaks(range(at)))
+  if (is.factor(x)) graphics::axis(1, at, as.character(x)) else graphics::axis(1, heat_whole_breaks(range(at)))
   if (!is.null(shown$most)) graphics::abline(h = shown$most, lty = 2, col = grey)
 }
 
-highest <- function(heights) if (max(heights) > 0) max(heights) else 1
+picture_profile_highest <- function(heights) if (max(heights) > 0) max(heights) else 1
 
 # On a sequence or vector, returns a list: `rows`, a data frame with the columns x, height and panel (capacity above,
 # demand below, each in its own unit), `label`, `note` and `title`. On a grid, returns a heat map of shares of the
 # largest.
-allocation_data <- function(object) {
+picture_profile_allocation_data <- function(object) {
   input <- object$network$input
   allocated <- capacity(object)
   # positions are those of the network's input: it may be a sequence or a grid where the task has a vector
   demanded <- light_frame(c(as.list(input_frame(input)), list(demand = task_demand(object$task)$demand)))
-  if (input$kind == "grid") return(beside_heat(allocated, demanded))
-  shown <- profile_data(allocated, named = FALSE)
-  demand <- demand_data(demanded)
-  heights <- stacked(shown$rows, shown$x)
+  if (input$kind == "grid") return(profile_beside_heat(allocated, demanded))
+  shown <- picture_profile_data(allocated, named = FALSE)
+  demand <- picture_profile_demand_data(demanded)
+  heights <- picture_profile_stacked(shown$rows, shown$x)
   panels <- c("capacity (effective parameters)", demand_label)
   list(
     rows = light_frame(list(
       x = c(unique(shown$rows[[shown$x]]), demand$rows$x), height = c(heights, demand$rows$demand),
       panel = factor(rep(panels, c(length(heights), nrow(demand$rows))), levels = panels)
     )),
-    label = shown$label, note = shown$note, title = total_title(allocated)
+    label = shown$label, note = shown$note, title = picture_profile_total_title(allocated)
   )
 }
 
-beside_heat <- function(allocated, demanded) {
+profile_beside_heat <- function(allocated, demanded) {
   rows <- plain_frame(allocated)
   rows <- rows[!is.na(rows$position), , drop = FALSE]
   pixel <- function(value) {
@@ -150,12 +150,12 @@ beside_heat <- function(allocated, demanded) {
     panel = factor(rep(panels, each = nrow(first)), levels = panels)
   ))
   new_heat(tiles, "column", "row", "share of the largest", square = TRUE, flip_y = TRUE,
-    note = constant_note(plain_frame(allocated)[is.na(allocated$position), , drop = FALSE]),
-    title = total_title(allocated))
+    note = picture_profile_constant_note(plain_frame(allocated)[is.na(allocated$position), , drop = FALSE]),
+    title = picture_profile_total_title(allocated))
 }
 
 # Returns a list: `rows` (x, demand), one for each position, summed over channels, and `label` of the axis.
-demand_data <- function(object) {
+picture_profile_demand_data <- function(object) {
   rows <- plain_frame(object)
   lag <- !anyNA(rows$lag)
   x <- if (lag) rows$lag else rows$position

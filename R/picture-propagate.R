@@ -27,17 +27,17 @@ NULL
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_propagation <- function(object, ...) {
   check_dots(...)
-  if (attr(object, "input_kind") == "grid") return(heat_ggplot(flow_heat(object)))
-  shown <- flow_picture(object)
+  if (attr(object, "input_kind") == "grid") return(heat_ggplot(propagate_heat(object)))
+  shown <- propagate_picture(object)
   ggplot2::ggplot(shown$rows) +
     ggplot2::geom_rect(ggplot2::aes(
       xmin = .data$left, xmax = .data$right, ymin = .data$y - 0.5, ymax = .data$y + 0.5, fill = .data$value
     )) +
     ggplot2::scale_fill_gradientn("capacity per input position",
-      colours = depths, limits = c(0, shown$most), trans = "sqrt", breaks = flow_breaks(shown$most),
+      colours = depths, limits = c(0, shown$most), trans = "sqrt", breaks = picture_propagate_breaks(shown$most),
       guide = ggplot2::guide_colourbar(title.position = "top", barwidth = 10, barheight = 0.6, frame.colour = "grey70")
     ) +
-    ggplot2::scale_x_continuous(expand = c(0, 0), breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(expand = c(0, 0), breaks = heat_whole_breaks) +
     ggplot2::scale_y_continuous(expand = c(0, 0), breaks = shown$ticks$y, labels = shown$ticks$label) +
     ggplot2::labs(x = shown$label, y = NULL, title = shown$title, caption = shown$note) +
     picture_theme() +
@@ -51,10 +51,10 @@ autoplot.ca_propagation <- function(object, ...) {
 plot.ca_propagation <- function(x, ...) {
   check_dots(...)
   if (attr(x, "input_kind") == "grid") {
-    heat_plot(flow_heat(x))
+    heat_plot(propagate_heat(x))
     return(invisible(x))
   }
-  shown <- flow_picture(x)
+  shown <- propagate_picture(x)
   rows <- shown$rows
   old <- graphics::par(mar = c(5, min(2 + 0.45 * max(nchar(shown$ticks$label)), 12), 2.5, 1), oma = c(1, 0, 0, 0))
   on.exit(graphics::par(old))
@@ -64,7 +64,7 @@ plot.ca_propagation <- function(x, ...) {
   graphics::rect(rows$left, rows$y - 0.5, rows$right, rows$y + 0.5,
     col = colours[1 + round(100 * sqrt(rows$value / shown$most))], border = NA)
   graphics::box(col = "grey70")
-  graphics::axis(1, whole_breaks(range(rows$left, rows$right)), lwd = 0, lwd.ticks = 1)
+  graphics::axis(1, heat_whole_breaks(range(rows$left, rows$right)), lwd = 0, lwd.ticks = 1)
   graphics::axis(2, shown$ticks$y, shown$ticks$label, lwd = 0, lwd.ticks = 1, las = 1, cex.axis = 0.8)
   graphics::title(main = shown$title, xlab = shown$label, font.main = 1)
   graphics::mtext(paste0(
@@ -79,7 +79,7 @@ most_levels <- 120
 # Returns a list: `rows`, a data frame of tiles from `left` to `right`, in input positions, with the level `y` and
 # `value`, the capacity per input position; `most`, the largest value; `ticks` of the levels (y, label); `label` of the
 # x axis, `title` and `note`. At most `most_levels` levels are drawn.
-flow_picture <- function(object) {
+propagate_picture <- function(object) {
   rows <- plain_frame(object)
   levels <- levels(rows$layer)
   shown <- unique(round(seq(1, length(levels), length.out = min(length(levels), most_levels))))
@@ -101,29 +101,30 @@ flow_picture <- function(object) {
       value = as.double(value)
     )),
     most = if (most > 0) most else 1, ticks = light_frame(list(y = few, label = levels[shown][few])),
-    label = if (lag) "lag (1 is the newest input)" else "input", title = flow_title(object),
-    note = flow_note(rows)
+    label = if (lag) "lag (1 is the newest input)" else "input", title = picture_propagate_title(object),
+    note = picture_propagate_note(rows)
   )
 }
 
 # Breaks with two digits, rounded down so that the largest lies within the limits of the scale.
-flow_breaks <- function(most) {
+picture_propagate_breaks <- function(most) {
   at <- most * c(0.1, 0.4, 1)
   unit <- 10^(floor(log10(at)) - 1)
   c(0, pmin(floor(at / unit + 1e-9) * unit, most))
 }
 
-flow_title <- function(object) paste0("Capacity from ", attr(object, "from"), ", mode ", attr(object, "mode"))
+picture_propagate_title <- function(object) paste0("Capacity from ", attr(object, "from"), ", mode ", attr(object,
+  "mode"))
 
 # States the capacity that does not reach the input, by part, such as `lost` and `(Intercept)`.
-flow_note <- function(rows) {
+picture_propagate_note <- function(rows) {
   away <- rows[as.integer(rows$layer) == 1L & rows$part != "unit" & rows$capacity > 0, , drop = FALSE]
   if (nrow(away) == 0L) return(NULL)
   paste0("not drawn: ", paste(away$part, format(away$capacity, digits = 2, trim = TRUE), collapse = ", "))
 }
 
 # Heat maps of the levels that are grids, at most 12.
-flow_heat <- function(object) {
+propagate_heat <- function(object) {
   rows <- plain_frame(object)
   units <- rows[rows$part == "unit" & !is.na(rows$row), , drop = FALSE]
   levels <- levels(droplevels(units$layer))
@@ -133,7 +134,7 @@ flow_heat <- function(object) {
   sums <- stats::aggregate(units["capacity"], units[c("column", "row", "layer")], sum)
   tiles <- list(x = sums$column, y = sums$row, value = pmax(sums$capacity, 0), panel = sums$layer)
   new_heat(light_frame(tiles), "column", "row", "capacity (effective parameters)", square = TRUE, flip_y = TRUE,
-    note = flow_note(rows), title = flow_title(object))
+    note = picture_propagate_note(rows), title = picture_propagate_title(object))
 }
 
 #' @rdname autoplot.ca_propagation

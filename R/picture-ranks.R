@@ -20,7 +20,7 @@ NULL
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_ranks <- function(object, ...) {
   check_dots(...)
-  shown <- rank_data(object)
+  shown <- picture_ranks_data(object)
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$x, y = .data$y)) +
     ggplot2::geom_tile(ggplot2::aes(fill = .data$rank), width = 0.96, height = 0.92, na.rm = TRUE) +
     ggplot2::geom_text(ggplot2::aes(label = .data$label), colour = shown$rows$ink, size = 3) +
@@ -37,7 +37,7 @@ autoplot.ca_ranks <- function(object, ...) {
 #' @export
 plot.ca_ranks <- function(x, ...) {
   check_dots(...)
-  shown <- rank_data(x)
+  shown <- picture_ranks_data(x)
   rows <- shown$rows
   old <- graphics::par(mar = c(2, min(2 + 0.5 * max(nchar(levels(rows$y))), 12), 4, 1))
   on.exit(graphics::par(old))
@@ -60,13 +60,13 @@ rank_shades <- c("#0072B2", "#A6D5F2", "#FFFFFF") # from the best rank to the wo
 
 # Returns a list: `rows`, a data frame with the columns x (task, or "mean rank"), y (network), rank, label and ink (the
 # colour of the label); `worst`, the number of networks; `title` and `note`.
-rank_data <- function(object) {
+picture_ranks_data <- function(object) {
   rows <- plain_frame(object)
   networks <- unique(rows$network)
   k <- length(networks)
   means <- rows$mean_rank[match(networks, rows$network)]
   tasks <- attr(object, "tasks")
-  label <- with_interval(rows$mean, NA, NA)
+  label <- format_with_interval(rows$mean, NA, NA)
   columns <- c(tasks, "mean rank")
   list(
     rows = light_frame(list(

@@ -58,12 +58,12 @@ plot.ca_scaling_study <- function(x, type = c("spread", "survival", "decoupling"
     graphics::points(own$depth, own$value, col = colour, pch = 16)
   }
   graphics::title(main = shown$title, xlab = shown$xlab, ylab = shown$ylab, font.main = 1)
-  bottom_legend(shown$colours)
+  picture_scaling_legend(shown$colours)
   invisible(x)
 }
 
 # A legend below the picture: names in their colours, two on each line.
-bottom_legend <- function(colours) {
+picture_scaling_legend <- function(colours) {
   at <- seq_along(colours) - 1L
   lines <- ceiling(length(colours) / 2)
   graphics::mtext(names(colours), side = 1, line = at %/% 2 - 0.8 - (lines == 1), at = 0.28 + 0.46 * (at %% 2),
@@ -77,10 +77,10 @@ scaling_picture <- function(object, type) {
   slopes <- glance(object)
   log <- type == "spread"
   name <- paste("a =", format(slopes$exponent, digits = 3, trim = TRUE))
-  if (log) name <- paste0(name, ": slope ", slope_text(slopes))
+  if (log) name <- paste0(name, ": slope ", picture_scaling_slope_text(slopes))
   rows$name <- factor(name[match(rows$exponent, slopes$exponent)], levels = name)
   rows$value <- if (log) rows$growth else rows[[type]]
-  if (log) rows <- cbind(rows, growth_ends(object, rows, slopes))
+  if (log) rows <- cbind(rows, picture_scaling_growth_ends(object, rows, slopes))
   rows <- rows[!is.na(rows$value), , drop = FALSE]
   if (nrow(rows) == 0L) {
     abort(c(
@@ -91,15 +91,16 @@ scaling_picture <- function(object, type) {
   mode <- attr(object, "mode")
   sigma <- attr(object, "sigma")
   list(
-    rows = rows, log = log, colours = stats::setNames(many_colours(length(name)), name),
+    rows = rows, log = log, colours = stats::setNames(picture_scaling_many_colours(length(name)), name),
     xlab = if (mode == "recurrent") "memory length" else "depth L",
-    ylab = if (!log) type else paste0(if (is_diffusive(mode)) "V / (1 - V / L), " else "V, ", "V the spread in steps"),
+    ylab = if (!log) type else paste0(if (is_scaling_diffusive(mode)) "V / (1 - V / L), " else "V, ",
+      "V the spread in steps"),
     title = paste0("Scale ", if (sigma != 1) paste0(format(sigma, digits = 3), " "),
       if (mode == "recurrent") "tau" else "L", "^-a: ", scaling_modes[[mode]])
   )
 }
 
-slope_text <- function(slopes) {
+picture_scaling_slope_text <- function(slopes) {
   number <- function(x) formatC(x + 0, digits = 2, format = "f") |> sub(pattern = "^-(0\\.00)$", replacement = "\\1")
   exact <- is.na(slopes$conf.low) | slopes$conf.high - slopes$conf.low < 1e-6
   ifelse(exact, number(slopes$slope),
@@ -108,7 +109,7 @@ slope_text <- function(slopes) {
 
 # For each point of a picture of growth: `fitted`, the regression line on log scales, and `low` and `high`, the
 # confidence interval of the geometric mean over draws.
-growth_ends <- function(object, rows, slopes) {
+picture_scaling_growth_ends <- function(object, rows, slopes) {
   level <- attr(object, "level")
   all <- plain_frame(object)
   half <- vapply(seq_len(nrow(rows)), function(i) {
@@ -125,7 +126,8 @@ growth_ends <- function(object, rows, slopes) {
   ))
 }
 
-many_colours <- function(n) if (n <= length(palette)) palette[seq_len(n)] else grDevices::hcl.colors(n, "Dark 3")
+picture_scaling_many_colours <- function(n) if (n <= length(palette)) palette[seq_len(n)] else grDevices::hcl.colors(n,
+  "Dark 3")
 
 #' @rdname autoplot.ca_scaling_study
 #' @exportS3Method ggplot2::autoplot
@@ -137,7 +139,7 @@ autoplot.ca_variance_study <- function(object, ...) {
     ggplot2::geom_line() +
     ggplot2::geom_point(size = 1) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel)) +
-    ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
     ggplot2::scale_y_continuous(trans = "log10") +
     ggplot2::scale_colour_manual(NULL, values = shown$colours) +
     ggplot2::labs(x = shown$xlab, y = shown$ylab, title = shown$title) +
@@ -155,7 +157,7 @@ plot.ca_variance_study <- function(x, ...) {
     rows <- shown$rows[shown$rows$panel == panel, , drop = FALSE]
     graphics::plot.new()
     graphics::plot.window(range(rows$layer), range(shown$rows$value, 1), log = "y")
-    graphics::axis(1, whole_breaks(range(rows$layer)))
+    graphics::axis(1, heat_whole_breaks(range(rows$layer)))
     graphics::axis(2, las = 1)
     graphics::abline(h = 1, lty = 2, col = grey)
     for (scheme in levels(rows$scheme)) {
@@ -189,7 +191,7 @@ variance_picture <- function(object) {
   ))
   list(
     rows = light[light$value > 0, , drop = FALSE], xlab = "layer (0 is the input)", ylab = "multiple of its start",
-    colours = stats::setNames(many_colours(nlevels(rows$scheme)), levels(rows$scheme)),
+    colours = stats::setNames(picture_scaling_many_colours(nlevels(rows$scheme)), levels(rows$scheme)),
     title = paste0("Variance of weights, ", attr(object, "activation"), " layers of ",
       paste(range(rows$units), collapse = " to "), " units")
   )

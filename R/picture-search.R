@@ -33,9 +33,9 @@ autoplot.ca_search <- function(object, type = c("frontier", "demand", "rank"), c
   check_dots(...)
   type <- check_choice(type, c("frontier", "demand", "rank"))
   switch(type,
-    frontier = search_frontier(frontier_data(object)),
-    demand = search_demand(object, shown_candidates(object, candidates, 4)),
-    rank = search_ranks(rank_points(object, shown_candidates(object, candidates, 20)))
+    frontier = picture_search_frontier(picture_search_frontier_data(object)),
+    demand = picture_search_demand(object, picture_search_candidates(object, candidates, 4)),
+    rank = picture_search_ranks(picture_search_rank_points(object, picture_search_candidates(object, candidates, 20)))
   )
 }
 
@@ -45,16 +45,16 @@ plot.ca_search <- function(x, type = c("frontier", "demand", "rank"), candidates
   check_dots(...)
   type <- check_choice(type, c("frontier", "demand", "rank"))
   switch(type,
-    frontier = frontier_plot(frontier_data(x)),
-    demand = demand_plot(x, shown_candidates(x, candidates, 4)),
-    rank = ranks_plot(rank_points(x, shown_candidates(x, candidates, 20)))
+    frontier = search_frontier_plot(picture_search_frontier_data(x)),
+    demand = search_demand_plot(x, picture_search_candidates(x, candidates, 4)),
+    rank = search_ranks_plot(picture_search_rank_points(x, picture_search_candidates(x, candidates, 20)))
   )
   invisible(x)
 }
 
 # Names of the ranked candidates to draw, the best first: those in `candidates`, or as many as it or `most` states.
-shown_candidates <- function(object, candidates, most, call = rlang::caller_env()) {
-  ranked <- ranked_candidates(object, call)$candidate
+picture_search_candidates <- function(object, candidates, most, call = rlang::caller_env()) {
+  ranked <- picture_search_ranked(object, call)$candidate
   if (is.null(candidates)) candidates <- most
   if (!is.character(candidates)) {
     return(ranked[seq_len(min(check_count(candidates, call = call), length(ranked)))])
@@ -69,7 +69,7 @@ shown_candidates <- function(object, candidates, most, call = rlang::caller_env(
   intersect(ranked, candidates)
 }
 
-ranked_candidates <- function(object, call = rlang::caller_env()) {
+picture_search_ranked <- function(object, call = rlang::caller_env()) {
   rows <- object$candidates[!is.na(object$candidates$rank), , drop = FALSE]
   if (nrow(rows) > 0L) return(rows)
   abort(c("The search must have runs to draw.", x = "None of its {nrow(object$candidates)} candidate{?s} has a loss."),
@@ -81,13 +81,13 @@ ranked_candidates <- function(object, call = rlang::caller_env()) {
 # Data of a picture of a frontier: `rows`, a data frame with the columns capacity, excess, rank, frontier and family;
 # `edge`, the rows on the frontier in order of increasing capacity, with a label (the ranks of all candidates with this
 # capacity); `logarithmic`, whether the axis of excess losses is; and `note`.
-new_frontier_picture <- function(rows, edge, logarithmic, note) {
+new_search_frontier_picture <- function(rows, edge, logarithmic, note) {
   list(rows = rows, edge = edge, logarithmic = logarithmic, note = note)
 }
 
-frontier_data <- function(object) {
-  rows <- ranked_candidates(object)
-  excess <- on_log_scale(rows$excess_loss)
+picture_search_frontier_data <- function(object) {
+  rows <- picture_search_ranked(object)
+  excess <- picture_on_log_scale(rows$excess_loss)
   family <- ifelse(is.na(rows$family), "network", rows$family)
   given <- family[match(names(object$comparison$networks), rows$candidate)]
   rows <- light_frame(list(
@@ -98,17 +98,17 @@ frontier_data <- function(object) {
   edge <- edge[order(edge$capacity, edge$rank), , drop = FALSE]
   edge$label <- stats::ave(as.character(edge$rank), edge$capacity, FUN = function(x) paste(x, collapse = ", "))
   edge$label[duplicated(edge$capacity)] <- ""
-  new_frontier_picture(
+  new_search_frontier_picture(
     rows = rows, edge = edge, logarithmic = excess$logarithmic,
     note = paste(c(
-      paste0("filled: on the frontier, with their ranks; ", best_key(object)), excess$note
+      paste0("filled: on the frontier, with their ranks; ", picture_search_best_key(object)), excess$note
     ), collapse = "\n")
   )
 }
 
-best_key <- function(object) paste("1 is", object$candidates$candidate[[1L]])
+picture_search_best_key <- function(object) paste("1 is", object$candidates$candidate[[1L]])
 
-search_frontier <- function(shown) {
+picture_search_frontier <- function(shown) {
   families <- nlevels(shown$rows$family)
   shapes <- rep_len(c(21, 24, 22, 23, 25), families)
   colours <- rep_len(palette, families)
@@ -129,7 +129,7 @@ search_frontier <- function(shown) {
     (if (families == 1L) ggplot2::theme(legend.position = "none"))
 }
 
-frontier_plot <- function(shown) {
+search_frontier_plot <- function(shown) {
   rows <- shown$rows
   at <- as.integer(rows$family)
   shapes <- rep_len(c(21, 24, 22, 23, 25), max(at))[at]
@@ -154,12 +154,12 @@ frontier_plot <- function(shown) {
 
 # The comparison restricted to these candidates. Their new names state rank, name, excess loss and capacity; on grids,
 # where panels are small, only rank and capacity.
-labelled_comparison <- function(object, names) {
+picture_search_comparison <- function(object, names) {
   cmp <- object$comparison
   rows <- object$candidates[match(names, object$candidates$candidate), , drop = FALSE]
   spent <- paste("capacity", vapply(rows$total_capacity, format, "", digits = 3))
-  labels <- if (has_grids(cmp)) paste0(rows$rank, ": ", spent) else vapply(seq_along(names), function(i) {
-    excess <- paste0("excess ", format(without_rounding(rows$excess_loss[[i]]), digits = 2), ", ")
+  labels <- if (has_picture_grids(cmp)) paste0(rows$rank, ": ", spent) else vapply(seq_along(names), function(i) {
+    excess <- paste0("excess ", format(format_without_rounding(rows$excess_loss[[i]]), digits = 2), ", ")
     paste(strwrap(c(paste0(rows$rank[[i]], ": ", names[[i]]), paste0(excess, spent[[i]])),
       if (length(names) <= 4L) 48 else 28), collapse = "\n")
   }, "")
@@ -172,21 +172,21 @@ labelled_comparison <- function(object, names) {
   cmp
 }
 
-search_demand <- function(object, names) {
-  cmp <- labelled_comparison(object, names)
-  if (has_grids(cmp)) return(heat_ggplot(demand_maps(cmp, best_key(object))))
-  comparison_profile(cmp) +
+picture_search_demand <- function(object, names) {
+  cmp <- picture_search_comparison(object, names)
+  if (has_picture_grids(cmp)) return(heat_ggplot(picture_search_demand_maps(cmp, picture_search_best_key(object))))
+  picture_comparison_profile(cmp) +
     ggplot2::facet_wrap(ggplot2::vars(.data$network)) +
-    ggplot2::labs(title = object$task$label, caption = demand_note(object))
+    ggplot2::labs(title = object$task$label, caption = picture_search_demand_note(object))
 }
 
-demand_note <- function(object) {
+picture_search_demand_note <- function(object) {
   if (!any(object$comparison$demand$demand > 0)) return("the demand is zero at every input")
   "orange: demand of the task, scaled to 1"
 }
 
 # For grids: heat maps of shares of the largest capacity, one panel for each candidate, and of the demand in the last.
-demand_maps <- function(cmp, note) {
+picture_search_demand_maps <- function(cmp, note) {
   input <- cmp$networks[[1L]]$input
   pixels <- input_frame(input)
   first <- pixels[!duplicated(pixels$position), , drop = FALSE]
@@ -194,7 +194,7 @@ demand_maps <- function(cmp, note) {
     sums <- as.double(tapply(value, factor(position, first$position), sum))
     sums / max(sums, 1e-300)
   }
-  profiles <- mean_profiles(cmp)
+  profiles <- compare_mean_profiles(cmp)
   panels <- c(names(cmp$networks), "demand")
   values <- c(
     lapply(names(cmp$networks), function(name) {
@@ -209,11 +209,11 @@ demand_maps <- function(cmp, note) {
   )), "column", "row", "share of the largest", square = TRUE, flip_y = TRUE, note = note)
 }
 
-demand_plot <- function(object, names) {
-  cmp <- labelled_comparison(object, names)
-  if (has_grids(cmp)) return(heat_plot(demand_maps(cmp, best_key(object))))
-  profiles <- mean_profiles(cmp)
-  demands <- scaled_demands(cmp)
+search_demand_plot <- function(object, names) {
+  cmp <- picture_search_comparison(object, names)
+  if (has_picture_grids(cmp)) return(heat_plot(picture_search_demand_maps(cmp, picture_search_best_key(object))))
+  profiles <- compare_mean_profiles(cmp)
+  demands <- picture_scaled_demands(cmp)
   x <- if (anyNA(profiles$lag) || anyNA(demands$lag)) "position" else "lag"
   k <- length(cmp$networks)
   columns <- ceiling(sqrt(k))
@@ -222,19 +222,19 @@ demand_plot <- function(object, names) {
   bars <- lapply(split(profiles, factor(profiles$network, names(cmp$networks))), function(rows) {
     list(x = unique(rows[[x]]), height = as.double(tapply(rows$capacity, factor(rows[[x]], unique(rows[[x]])), sum)))
   })
-  most <- highest(unlist(lapply(bars, function(bar) bar$height)))
+  most <- picture_profile_highest(unlist(lapply(bars, function(bar) bar$height)))
   for (name in names(bars)) {
     plot(bars[[name]]$x, bars[[name]]$height,
       type = "h", lwd = 3, lend = 1, col = pale, bty = "n", xlab = "", ylab = "", xaxt = "n",
       ylim = c(0, max(most, 1)), main = name, font.main = 1, cex.main = 0.9
     )
-    graphics::axis(1, whole_breaks(range(bars[[name]]$x)))
+    graphics::axis(1, heat_whole_breaks(range(bars[[name]]$x)))
     rows <- demands[demands$network == name, , drop = FALSE]
     rows <- rows[order(rows[[x]]), , drop = FALSE]
     graphics::lines(rows[[x]], rows$demand, col = orange)
   }
   graphics::mtext(paste0(if (x == "lag") "lag (1 is the newest input)" else "input",
-    "; bars: mean capacity; ", demand_note(object)), side = 1, outer = TRUE, line = 1, cex = 0.8)
+    "; bars: mean capacity; ", picture_search_demand_note(object)), side = 1, outer = TRUE, line = 1, cex = 0.8)
 }
 
 # ---- the ranking ---------------------------------------------------------------------------------
@@ -242,20 +242,20 @@ demand_plot <- function(object, names) {
 # Data of a picture of the ranking: `rows` of runs and `means` of candidates, data frames with the columns x (excess
 # loss) and y (the candidate, a factor with the best as its last level), and for means frontier; `logarithmic`, whether
 # the axis of x is; and `note`.
-new_ranking_picture <- function(rows, means, logarithmic, note) {
+new_search_ranking_picture <- function(rows, means, logarithmic, note) {
   list(rows = rows, means = means, logarithmic = logarithmic, note = note)
 }
 
-rank_points <- function(object, names) {
+picture_search_rank_points <- function(object, names) {
   runs <- object$comparison$runs
   runs <- runs[runs$network %in% names & !is.na(runs$excess_loss), , drop = FALSE]
   means <- object$candidates[match(names, object$candidates$candidate), , drop = FALSE]
   all <- c(runs$excess_loss, means$excess_loss)
-  scaled <- function(x) on_log_scale(x, all)$values
+  scaled <- function(x) picture_on_log_scale(x, all)$values
   labels <- paste0(means$rank, ": ", names)
   place <- function(network) factor(labels[match(network, names)], levels = rev(labels))
-  scale <- on_log_scale(all)
-  new_ranking_picture(
+  scale <- picture_on_log_scale(all)
+  new_search_ranking_picture(
     rows = light_frame(list(x = scaled(runs$excess_loss), y = place(runs$network))),
     means = light_frame(list(x = scaled(means$excess_loss), y = place(names), frontier = means$frontier)),
     logarithmic = scale$logarithmic,
@@ -263,7 +263,7 @@ rank_points <- function(object, names) {
   )
 }
 
-search_ranks <- function(shown) {
+picture_search_ranks <- function(shown) {
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$x, y = .data$y)) +
     ggplot2::geom_point(size = 0.8, alpha = 0.5, colour = ink) +
     ggplot2::geom_point(ggplot2::aes(fill = .data$frontier), data = shown$means, size = 2.6, shape = 21, colour = ink) +
@@ -274,7 +274,7 @@ search_ranks <- function(shown) {
     picture_theme()
 }
 
-ranks_plot <- function(shown) {
+search_ranks_plot <- function(shown) {
   labels <- levels(shown$means$y)
   old <- graphics::par(mar = c(6, min(2 + 0.45 * max(nchar(labels)), 18), 1, 1))
   on.exit(graphics::par(old))

@@ -30,12 +30,12 @@ classical_tasks <- function(length) {
     fgn = task_fgn(length, hurst = 0.8),
     multiscale = task_multiscale(length, scales = length^(0:3 / 3)),
     periodic = task_periodic(length, period = max(length / 4, 4), noise = 0.2),
-    sparse = sparse_task(length)
+    sparse = classical_sparse_task(length)
   )
 }
 
 # Three equal weights w = 0.5 and noise of standard deviation 0.5: the output variance is 3 w^2 + 0.5^2 = 1.
-sparse_task <- function(length) {
+classical_sparse_task <- function(length) {
   weights <- numeric(length)
   lags <- c(1L, length %/% 2L, length)
   weights[length + 1L - lags] <- 0.5

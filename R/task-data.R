@@ -7,11 +7,11 @@ new_data_task <- function(kind, label, input, x, y, held_out, output_labels = NU
     x = x[train, , drop = FALSE], y = y[train, , drop = FALSE],
     x_test = x[held_out, , drop = FALSE], y_test = y[held_out, , drop = FALSE]
   )
-  new_task(kind, label, input, row_moments(data$x, data$y), data, output_labels, ...)
+  new_task(kind, label, input, task_row_moments(data$x, data$y), data, output_labels, ...)
 }
 
 # Returns the number of rows that the share `test` of `rows` rows holds out. At least one row must be left for training.
-count_held_out <- function(test, rows, call = rlang::caller_env()) {
+data_count_held_out <- function(test, rows, call = rlang::caller_env()) {
   test <- check_number(test, min = 0, max = 1, call = call)
   held_out <- round(test * rows)
   if (held_out >= rows) {
@@ -85,9 +85,9 @@ task_data <- function(x, ...) {
 task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, standardise = TRUE,
                               split = c("random", "last", "stratified"), na.action = NULL, ...) {
   check_dots(...)
-  standardise <- check_standardise(standardise)
-  split <- check_split(split, test)
-  na.action <- check_na_action(na.action)
+  standardise <- check_data_standardise(standardise)
+  split <- check_data_split(split, test)
+  na.action <- check_data_na_action(na.action)
   if (missing(y)) {
     abort(c(
       "{.arg y} is missing.",
@@ -96,21 +96,21 @@ task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, stand
   }
   rows <- seq_len(NROW(x))
   if (!is.null(na.action)) {
-    rows <- complete_rows(x, y)
-    x <- take_rows(x, rows)
-    y <- take_rows(y, rows)
+    rows <- data_complete_rows(x, y)
+    x <- data_take_rows(x, rows)
+    y <- data_take_rows(y, rows)
   }
-  x <- with_na_hint(check_matrix(x, arg = "x"))
-  check_column_names(colnames(x), "x")
+  x <- data_with_na_hint(check_matrix(x, arg = "x"))
+  check_index_columns(colnames(x), "x")
   levels <- NULL
-  if (is_class_response(y)) {
-    y <- with_na_hint(one_hot(y, "y"))
+  if (is_data_class_response(y)) {
+    y <- data_with_na_hint(data_one_hot(y, "y"))
     levels <- colnames(y)
   }
-  check_numeric_response(y, "y")
-  y <- with_na_hint(check_matrix(y, nrow = nrow(x), arg = "y"))
-  check_column_names(colnames(y), "y")
-  new_rows(x, y, new_split(test, seed, split, rows), input, standardise, levels = levels)
+  check_data_numeric_response(y, "y")
+  y <- data_with_na_hint(check_matrix(y, nrow = nrow(x), arg = "y"))
+  check_index_columns(colnames(y), "y")
+  new_data_rows(x, y, new_data_split(test, seed, split, rows), input, standardise, levels = levels)
 }
 
 #' @rdname task_data
@@ -118,28 +118,28 @@ task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, stand
 task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NULL, standardise = TRUE,
                               split = c("random", "last", "stratified"), na.action = NULL, ...) {
   check_dots(...)
-  standardise <- check_standardise(standardise)
-  split <- check_split(split, test)
-  na.action <- check_na_action(na.action)
+  standardise <- check_data_standardise(standardise)
+  split <- check_data_split(split, test)
+  na.action <- check_data_na_action(na.action)
   if (missing(data) || !is.data.frame(data)) {
     shown <- if (missing(data)) "missing" else show_value(data)
     abort(c("{.arg data} must be a data frame.", x = "It is {shown}."), "type")
   }
-  frame <- formula_frame(formula, data)
+  frame <- data_formula_frame(formula, data)
   terms <- attr(frame, "terms")
   rows <- seq_len(nrow(frame))
   if (!is.null(na.action)) {
     rows <- which(stats::complete.cases(frame))
     frame <- frame[rows, , drop = FALSE]
   }
-  check_complete(frame, rlang::current_env())
-  inform_ordered(frame)
+  check_data_complete(frame, rlang::current_env())
+  inform_data_ordered(frame)
   x <- stats::model.matrix(terms, frame)
   x <- x[, colnames(x) != "(Intercept)", drop = FALSE]
   y <- stats::model.response(frame)
   levels <- NULL
-  if (is_class_response(y)) {
-    y <- one_hot(y, names(frame)[[1L]])
+  if (is_data_class_response(y)) {
+    y <- data_one_hot(y, names(frame)[[1L]])
     levels <- colnames(y)
   }
   y <- as.matrix(y)
@@ -147,7 +147,7 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
   if (ncol(x) == 0L) {
     abort(c(
       "{.arg formula} must have at least one predictor.",
-      x = "It is {.code {formula_text(formula)}}."
+      x = "It is {.code {data_formula_text(formula)}}."
     ), "value")
   }
   x <- check_finite(x, "data")
@@ -155,7 +155,8 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
   reading <- list(
     terms = stats::delete.response(terms), xlev = stats::.getXlevels(terms, frame), contrasts = attr(x, "contrasts")
   )
-  new_rows(x, y, new_split(test, seed, split, rows), input, standardise, formula_text(formula), levels, reading)
+  new_data_rows(x, y, new_data_split(test, seed, split, rows), input, standardise, data_formula_text(formula), levels,
+    reading)
 }
 
 # How rows are held out:
@@ -163,10 +164,10 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
 #   seed   of a draw
 #   split  "random", "last" or "stratified", for a share
 #   rows   of the rows that are used, their numbers as the user counts them
-new_split <- function(test, seed, split, rows) list(test = test, seed = seed, split = split, rows = rows)
+new_data_split <- function(test, seed, split, rows) list(test = test, seed = seed, split = split, rows = rows)
 
 # `reading`: how a formula reads new data, see predict().
-new_rows <- function(x, y, split, input, standardise, label = NULL, levels = NULL, reading = NULL,
+new_data_rows <- function(x, y, split, input, standardise, label = NULL, levels = NULL, reading = NULL,
                      call = rlang::caller_env()) {
   if (length(x) == 0L || length(y) == 0L) {
     abort(c(
@@ -175,24 +176,24 @@ new_rows <- function(x, y, split, input, standardise, label = NULL, levels = NUL
     ), "shape", call = call)
   }
   if (is.null(levels)) { # training on classes does not use moments
-    check_squares(x, if (is.null(label)) "x" else "data", call)
-    check_squares(y, if (is.null(label)) "y" else "data", call)
+    check_task_squares(x, if (is.null(label)) "x" else "data", call)
+    check_task_squares(y, if (is.null(label)) "y" else "data", call)
   }
   input <- task_input(input, ncol(x), colnames(x), call = call)
-  held <- hold_out(split, nrow(x), if (!is.null(levels)) max.col(y, "first"), call)
+  held <- data_hold_out(split, nrow(x), if (!is.null(levels)) max.col(y, "first"), call)
   if (is.null(label)) label <- paste0(ncol(x), " input", if (ncol(x) > 1L) "s")
   new_data_task(
-    "data", paste0("data, ", label), input, plain_matrix(x), plain_matrix(y), held$rows,
+    "data", paste0("data, ", label), input, task_plain_matrix(x), task_plain_matrix(y), held$rows,
     output_labels = colnames(y), seed = held$seed, levels = levels, standardise = standardise, reading = reading
   )
 }
 
 # Returns list(rows, seed): the rows of n to hold out, in increasing order, and the seed if they are drawn. `class` is
 # the number of the class of every row, NULL without classes.
-hold_out <- function(split, n, class, call) {
-  if (is_row_numbers(split$test)) return(list(rows = numbered_rows(split, n, call), seed = split$seed))
+data_hold_out <- function(split, n, class, call) {
+  if (is_data_row_numbers(split$test)) return(list(rows = data_numbered_rows(split, n, call), seed = split$seed))
   test <- if (identical(split$test, "last")) 0.2 else split$test
-  size <- count_held_out(test, n, call = call)
+  size <- data_count_held_out(test, n, call = call)
   drawn <- split$split != "last"
   seed <- if ((size > 0L && drawn) || !is.null(split$seed)) draw_seed(split$seed, call = call)
   if (split$split == "stratified" && is.null(class)) {
@@ -201,13 +202,13 @@ hold_out <- function(split, n, class, call) {
   rows <- switch(split$split,
     last = n - size + seq_len(size),
     random = if (size > 0L) with_seed(seed, sort(sample.int(n, size))) else integer(),
-    stratified = with_seed(seed, stratified_rows(class, size, call))
+    stratified = with_seed(seed, data_stratified_rows(class, size, call))
   )
   list(rows = rows, seed = seed)
 }
 
 # Draws `size` rows so that every class has its share, rounded; classes with the largest remainders get one more.
-stratified_rows <- function(class, size, call) {
+data_stratified_rows <- function(class, size, call) {
   count <- tabulate(class)
   exact <- size * count / length(class)
   own <- floor(exact)
@@ -224,10 +225,10 @@ stratified_rows <- function(class, size, call) {
 }
 
 # A share is one number up to 1.
-is_row_numbers <- function(test) is.numeric(test) && (length(test) > 1L || (length(test) == 1L && isTRUE(test > 1)))
+is_data_row_numbers <- function(test) is.numeric(test) && (length(test) > 1L || (length(test) == 1L && isTRUE(test > 1)))
 
 # Returns row numbers of the user as numbers of the rows that are used. Rows with missing values are left out.
-numbered_rows <- function(split, n, call) {
+data_numbered_rows <- function(split, n, call) {
   test <- split$test
   most <- max(split$rows)
   ok <- all(is.finite(test)) && all(test == floor(test), test >= 1, test <= most) && anyDuplicated(test) == 0L
@@ -243,10 +244,10 @@ numbered_rows <- function(split, n, call) {
   rows
 }
 
-check_split <- function(split, test, call = rlang::caller_env()) {
+check_data_split <- function(split, test, call = rlang::caller_env()) {
   if (identical(test, "last")) return("last")
   split <- check_choice(split, c("random", "last", "stratified"), call = call)
-  if (split != "random" && is_row_numbers(test)) {
+  if (split != "random" && is_data_row_numbers(test)) {
     abort(c("{.arg split} is for a share of the rows.", x = "{.arg test} has row numbers."), "value", call = call)
   }
   split
@@ -255,7 +256,7 @@ check_split <- function(split, test, call = rlang::caller_env()) {
 # ---- missing values and names ------------------------------------------------------------------------
 
 # NULL refuses missing values; stats::na.omit leaves out their rows.
-check_na_action <- function(na.action, call = rlang::caller_env()) {
+check_data_na_action <- function(na.action, call = rlang::caller_env()) {
   if (is.null(na.action) || identical(na.action, stats::na.fail) || identical(na.action, "na.fail")) return(NULL)
   if (identical(na.action, stats::na.omit) || identical(na.action, "na.omit")) return("na.omit")
   abort(c("{.arg na.action} must be {.code NULL} or {.code na.omit}.", x = "It is {show_value(na.action)}."), "value",
@@ -263,15 +264,15 @@ check_na_action <- function(na.action, call = rlang::caller_env()) {
 }
 
 # Rows without missing values in x and y. Objects of different length are refused later, by name.
-complete_rows <- function(x, y) {
+data_complete_rows <- function(x, y) {
   if (NROW(x) != NROW(y)) return(seq_len(NROW(x)))
   which(stats::complete.cases(as.data.frame(x), as.data.frame(y)))
 }
 
-take_rows <- function(x, rows) if (is.null(dim(x))) x[rows] else x[rows, , drop = FALSE]
+data_take_rows <- function(x, rows) if (is.null(dim(x))) x[rows] else x[rows, , drop = FALSE]
 
 # Adds the way out to an error about missing values.
-with_na_hint <- function(code) {
+data_with_na_hint <- function(code) {
   rlang::try_fetch(code, capalloc_error_value = function(e) {
     message <- conditionMessage(e)
     if (grepl("missing", message, fixed = TRUE) && !grepl("is -?Inf at", message)) e$body <- c(e$body, i = na_hint)
@@ -282,7 +283,7 @@ with_na_hint <- function(code) {
 na_hint <- "Leave out such rows with `na.action = na.omit` if the rows are independent."
 
 # Contrasts of an ordered factor are polynomial in lm(), whose order a network does not use.
-inform_ordered <- function(frame) {
+inform_data_ordered <- function(frame) {
   ordered <- names(frame)[vapply(frame, is.ordered, NA)]
   if (length(ordered) == 0L) return(invisible())
   cli::cli_inform(
@@ -293,7 +294,7 @@ inform_ordered <- function(frame) {
 }
 
 # Returns `standardise`, which must be TRUE, FALSE, "each" or "scale".
-check_standardise <- function(standardise, call = rlang::caller_env()) {
+check_data_standardise <- function(standardise, call = rlang::caller_env()) {
   if (isTRUE(standardise) || isFALSE(standardise)) return(standardise)
   if (identical(standardise, "each") || identical(standardise, "scale")) return(standardise)
   abort(c(
@@ -302,10 +303,10 @@ check_standardise <- function(standardise, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-is_class_response <- function(y) is.factor(y) || is.character(y) || is.logical(y)
+is_data_class_response <- function(y) is.factor(y) || is.character(y) || is.logical(y)
 
 # Returns a matrix of zeros and ones with one column per level that occurs.
-one_hot <- function(y, arg, call = rlang::caller_env()) {
+data_one_hot <- function(y, arg, call = rlang::caller_env()) {
   if (NCOL(y) > 1L) {
     abort(c("The response {.arg {arg}} must be one factor.", x = "It is {show_value(y)}."), "type", call = call)
   }
@@ -323,16 +324,16 @@ one_hot <- function(y, arg, call = rlang::caller_env()) {
       x = if (length(y) == 0L) "It is empty." else "Only {.val {levels(y)}} occurs."
     ), "value", call = call)
   }
-  outer(as.integer(y), seq_len(nlevels(y)), `==`) |> plain_matrix() |> `colnames<-`(levels(y))
+  outer(as.integer(y), seq_len(nlevels(y)), `==`) |> task_plain_matrix() |> `colnames<-`(levels(y))
 }
 
 # Returns the model frame of a formula with all rows. Raises an error for an offset, or a response that is neither
 # numeric nor classes.
-formula_frame <- function(formula, data, call = rlang::caller_env()) {
+data_formula_frame <- function(formula, data, call = rlang::caller_env()) {
   if (length(formula) != 3L) {
     abort(c(
       "{.arg formula} must have a response on its left.",
-      x = "It is {.code {formula_text(formula)}}."
+      x = "It is {.code {data_formula_text(formula)}}."
     ), "value", call = call)
   }
   frame <- tryCatch(
@@ -347,18 +348,18 @@ formula_frame <- function(formula, data, call = rlang::caller_env()) {
   if (!is.null(stats::model.offset(frame))) {
     abort(c(
       "{.arg formula} must not have an offset.",
-      x = "It is {.code {formula_text(formula)}}.",
+      x = "It is {.code {data_formula_text(formula)}}.",
       i = "Subtract it from the response."
     ), "value", call = call)
   }
   y <- stats::model.response(frame)
-  if (!is_class_response(y)) check_numeric_response(y, names(frame)[[1L]], call)
+  if (!is_data_class_response(y)) check_data_numeric_response(y, names(frame)[[1L]], call)
   frame
 }
 
 # Returns the inputs of new data: for a task of a formula, from the variables of the formula, with the levels and
 # contrasts of the factors in the task's data.
-read_newdata <- function(task, newdata, call = rlang::caller_env()) {
+data_read_newdata <- function(task, newdata, call = rlang::caller_env()) {
   reading <- task$reading
   if (is.null(reading) || !is.data.frame(newdata) || all(task$input$labels %in% names(newdata))) return(newdata)
   lacks <- setdiff(all.vars(reading$terms), names(newdata))
@@ -379,7 +380,7 @@ read_newdata <- function(task, newdata, call = rlang::caller_env()) {
   x[, colnames(x) != "(Intercept)", drop = FALSE]
 }
 
-check_numeric_response <- function(y, arg, call = rlang::caller_env()) {
+check_data_numeric_response <- function(y, arg, call = rlang::caller_env()) {
   if (is.numeric(y) || is.data.frame(y)) return(y)
   abort(c(
     "The response {.arg {arg}} must be numeric (a vector, or a matrix of several outputs), or a factor.",
@@ -389,7 +390,7 @@ check_numeric_response <- function(y, arg, call = rlang::caller_env()) {
 
 # Raises an error for missing values. It is called before model.matrix(), so that the message names the variable and not
 # a dummy column of a factor.
-check_complete <- function(frame, call) {
+check_data_complete <- function(frame, call) {
   missing <- vapply(frame, function(v) sum(!stats::complete.cases(v)), integer(1))
   if (all(missing == 0L)) return(frame)
   column <- names(frame)[missing > 0L][[1L]]
@@ -401,7 +402,7 @@ check_complete <- function(frame, call) {
   ), "value", call = call)
 }
 
-formula_text <- function(formula) {
+data_formula_text <- function(formula) {
   text <- paste(trimws(deparse(formula, width.cutoff = 500L)), collapse = " ")
   if (nchar(text) > 60L) paste0(substr(text, 1L, 57L), "...") else text
 }

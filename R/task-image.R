@@ -47,30 +47,31 @@ task_image <- function(height, width, range, target = c("centre", "corner"), noi
   height <- check_count(height)
   width <- check_count(width)
   range <- check_number(range, min = 0, open = TRUE)
-  target <- check_target(target, height, width)
+  target <- check_image_target(target, height, width)
   noise <- check_number(noise, min = 0)
-  smoothness <- check_smoothness(smoothness)
-  field <- field_covariance(height, width, range, smoothness)
+  smoothness <- check_process_smoothness(smoothness)
+  field <- image_covariance(height, width, range, smoothness)
   at <- target[, 1L] + height * (target[, 2L] - 1L)
   sigma <- field
   diag(sigma) <- diag(field) + noise^2
   pixels <- paste0("[", target[, 1L], ",", target[, 2L], "]")
   label <- paste0(
-    "image ", height, " x ", width, " (range = ", label_numbers(range), ", smoothness = ", label_numbers(smoothness),
-    ", noise = ", label_numbers(noise), "), pixel", if (length(at) > 1L) "s", " ", shorten(pixels, 4L)
+    "image ", height, " x ", width, " (range = ", task_label_numbers(range), ", smoothness = ",
+      task_label_numbers(smoothness),
+    ", noise = ", task_label_numbers(noise), "), pixel", if (length(at) > 1L) "s", " ", task_shorten(pixels, 4L)
   )
   new_task(
     "image", label, new_input("grid", 1L, height, width),
-    new_moments(sigma, field[, at], field[at, at]),
+    new_task_moments(sigma, field[, at], field[at, at]),
     output_labels = if (length(at) > 1L) paste0("f", pixels)
   )
 }
 
 # Returns the covariance matrix of the field (pixels x pixels). A covariance depends only on the differences in row and
 # in column, so height x width distinct values are computed.
-field_covariance <- function(height, width, range, smoothness) {
+image_covariance <- function(height, width, range, smoothness) {
   distance <- sqrt(outer((seq_len(height) - 1)^2, (seq_len(width) - 1)^2, `+`))
-  correlation <- matern_acf(distance, range, smoothness)
+  correlation <- process_matern_acf(distance, range, smoothness)
   rows <- rep(seq_len(height), times = width)
   columns <- rep(seq_len(width), each = height)
   apart <- 1 + abs(outer(rows, rows, `-`)) + height * abs(outer(columns, columns, `-`))
@@ -78,7 +79,7 @@ field_covariance <- function(height, width, range, smoothness) {
 }
 
 # Returns the targets as an integer matrix with the columns row and column.
-check_target <- function(target, height, width, call = rlang::caller_env()) {
+check_image_target <- function(target, height, width, call = rlang::caller_env()) {
   if (is.character(target)) {
     target <- check_choice(target, c("centre", "corner"), call = call)
     return(switch(target,
@@ -93,17 +94,17 @@ check_target <- function(target, height, width, call = rlang::caller_env()) {
     ), "type", call = call)
   }
   pixels <- if (length(dim(target)) < 2L) matrix(target, nrow = 1L) else target
-  pixels <- plain_matrix(check_matrix(pixels, arg = "target", call = call))
+  pixels <- task_plain_matrix(check_matrix(pixels, arg = "target", call = call))
   if (ncol(pixels) != 2L || nrow(pixels) == 0L) {
     abort(c(
       "{.arg target} must be {.code c(row, column)}, or a matrix with these two columns.",
       x = "It is {show_value(target)}."
     ), "shape", call = call)
   }
-  check_pixels(pixels, height, width, call)
+  check_image_pixels(pixels, height, width, call)
 }
 
-check_pixels <- function(target, height, width, call) {
+check_image_pixels <- function(target, height, width, call) {
   outside <- target != floor(target) | target < 1 | target[, 1L] > height | target[, 2L] > width
   if (any(outside)) {
     first <- target[which(rowSums(outside) > 0L)[[1L]], ]

@@ -2,27 +2,27 @@
 
 # Returns list(values, index, period): values (times x channels) with the names of the columns, the time of each row
 # (NULL for plain numbers), and the length of the season, 1 without one.
-read_series <- function(series, call = rlang::caller_env()) {
+index_read_series <- function(series, call = rlang::caller_env()) {
   read <- if (inherits(series, "tbl_ts")) {
-    tsibble_series(series, call)
+    index_tsibble_series(series, call)
   } else if (is.data.frame(series)) {
-    frame_series(series, call)
+    index_frame_series(series, call)
   } else if (inherits(series, "zoo")) { # xts, too
     index <- attr(series, "index")
-    list(values = zoo_values(series), index = if (inherits(series, "xts")) xts_index(index) else index)
+    list(values = index_zoo_values(series), index = if (inherits(series, "xts")) xts_index(index) else index)
   } else {
     list(values = series, index = if (stats::is.ts(series)) as.double(stats::time(series)))
   }
   period <- if (stats::is.ts(series)) stats::frequency(series) else 1
-  values <- check_series(read$values, call)
-  check_column_names(colnames(values), "series", call)
+  values <- check_index_series(read$values, call)
+  check_index_columns(colnames(values), "series", call)
   check_index(read$index, nrow(values), call)
   whole <- period >= 2 && period == floor(period)
   list(values = values, index = read$index, period = if (whole) as.integer(period) else 1L)
 }
 
 # The data of a zoo or xts object, read from its fields so that neither package is needed.
-zoo_values <- function(series) {
+index_zoo_values <- function(series) {
   values <- unclass(series)
   attributes(values) <- attributes(values)[intersect(c("dim", "dimnames"), names(attributes(values)))]
   if (length(dim(values)) == 2L) dimnames(values) <- list(NULL, colnames(values))
@@ -36,7 +36,7 @@ xts_index <- function(index) {
 }
 
 # Columns of a tsibble. Several series in one table are refused: their rows are not one sequence.
-tsibble_series <- function(series, call) {
+index_tsibble_series <- function(series, call) {
   keys <- attr(series, "key")
   if (!is.null(keys) && nrow(keys) > 1L) {
     abort(c(
@@ -48,24 +48,25 @@ tsibble_series <- function(series, call) {
   index <- as.character(attr(series, "index"))
   keys <- setdiff(names(keys), ".rows")
   list(
-    values = numeric_columns(as.list(series)[setdiff(names(series), c(index, keys))], call), index = series[[index]]
+    values = index_numeric_columns(as.list(series)[setdiff(names(series), c(index, keys))], call),
+      index = series[[index]]
   )
 }
 
 # Columns of a data frame; a column of dates or times is the index.
-frame_series <- function(series, call) {
+index_frame_series <- function(series, call) {
   columns <- as.list(series)
-  timed <- vapply(columns, is_time, NA)
+  timed <- vapply(columns, is_index_time, NA)
   if (sum(timed) > 1L) {
     abort(c(
       "{.arg series} must have at most one column of dates or times.",
       x = "It has {.val {names(columns)[timed]}}."
     ), "value", call = call)
   }
-  list(values = numeric_columns(columns[!timed], call), index = if (any(timed)) columns[[which(timed)]])
+  list(values = index_numeric_columns(columns[!timed], call), index = if (any(timed)) columns[[which(timed)]])
 }
 
-numeric_columns <- function(columns, call) {
+index_numeric_columns <- function(columns, call) {
   numeric <- vapply(columns, is.numeric, NA)
   if (length(columns) == 0L || !all(numeric)) {
     column <- names(columns)[!numeric]
@@ -80,12 +81,12 @@ numeric_columns <- function(columns, call) {
 }
 
 # Dates, times, and the months, quarters and weeks of zoo and tsibble.
-is_time <- function(x) {
+is_index_time <- function(x) {
   inherits(x, c("Date", "POSIXt", "yearmon", "yearqtr", "yearmonth", "yearquarter", "yearweek"))
 }
 
 # Names of columns must tell them apart.
-check_column_names <- function(names, arg, call = rlang::caller_env()) {
+check_index_columns <- function(names, arg, call = rlang::caller_env()) {
   if (is.null(names)) return(invisible())
   if (anyNA(names) || any(names == "")) {
     abort(c("Every column of {.arg {arg}} must have a name, or none.",
@@ -110,7 +111,7 @@ check_index <- function(index, n, call) {
   if (any(steps <= 0)) {
     at <- which(steps <= 0)[[1L]]
     abort(c("The index of {.arg series} must increase.",
-      x = "{time_text(index, at + 1L)} comes after {time_text(index, at)}."), "value", call = call)
+      x = "{index_time_text(index, at + 1L)} comes after {index_time_text(index, at)}."), "value", call = call)
   }
   step <- stats::median(steps)
   rounding <- if (is.list(index)) 0 else 8 * .Machine$double.eps * max(abs(as.double(unclass(index))))
@@ -119,7 +120,7 @@ check_index <- function(index, n, call) {
   at <- irregular[[1L]]
   abort(c(
     "The index of {.arg series} must be regular.",
-    x = "From {time_text(index, at)} to {time_text(index, at + 1L)} it moves by {format(steps[[at]] / step, digits = 3)}
+    x = "From {index_time_text(index, at)} to {index_time_text(index, at + 1L)} it moves by {format(steps[[at]] / step, digits = 3)}
       times its usual step; steps that differ: {length(irregular)} of {length(steps)}.",
     i = "Fill the gap with values, or drop the index, for instance by {.fn as.matrix}, if the rows are consecutive."
   ), "value", call = call)
@@ -145,13 +146,13 @@ index_steps <- function(index) {
   diff(as.double(unclass(index)))
 }
 
-time_text <- function(index, at) {
+index_time_text <- function(index, at) {
   if (inherits(index, "POSIXlt")) index <- as.POSIXct(index)
-  if (is.numeric(index) && !is_time(index)) format(index[[at]], digits = 7) else trimws(format(index[at]))
+  if (is.numeric(index) && !is_index_time(index)) format(index[[at]], digits = 7) else trimws(format(index[at]))
 }
 
 # Returns the values of a series as a matrix (times x channels).
-check_series <- function(series, call = rlang::caller_env()) {
+check_index_series <- function(series, call = rlang::caller_env()) {
   if (!is.numeric(series)) {
     hint <- if (is.character(series) && length(series) == 1L) {
       "Give the values themselves, such as {.code data[[\"{series}\"]]}."

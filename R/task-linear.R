@@ -5,7 +5,7 @@ new_linear <- function(kind, label, input, weights, noise, sigma, output_labels 
   cross <- tcrossprod(sigma, weights)
   target <- weights %*% cross
   target <- (target + t(target)) / 2 + diag(noise^2, nrow(weights))
-  new_task(kind, label, input, new_moments(sigma, cross, target), output_labels = output_labels)
+  new_task(kind, label, input, new_task_moments(sigma, cross, target), output_labels = output_labels)
 }
 
 #' Tasks with known weights
@@ -41,13 +41,13 @@ task_linear <- function(weights, noise, sigma = NULL, channels = 1) {
     check_matrix(weights, arg = "weights")
   }
   names_x <- colnames(weights)
-  weights <- plain_matrix(weights)
+  weights <- task_plain_matrix(weights)
   n <- ncol(weights)
   if (length(weights) == 0L) {
     abort(c("{.arg weights} must not be empty.", x = "It is {show_value(weights)}."), "shape")
   }
-  noise <- check_noise(noise, nrow(weights))
-  sigma <- if (is.null(sigma)) diag(n) else check_covariance(sigma, size = n)
+  noise <- check_linear_noise(noise, nrow(weights))
+  sigma <- if (is.null(sigma)) diag(n) else check_moments_covariance(sigma, size = n)
   channels <- check_count(channels)
   if (n %% channels != 0L) {
     abort(c(
@@ -56,11 +56,11 @@ task_linear <- function(weights, noise, sigma = NULL, channels = 1) {
     ), "shape")
   }
   input <- new_input("sequence", channels, 1L, n %/% channels, labels = names_x)
-  label <- paste0("linear task (noise = ", label_numbers(noise), "), ", n, " inputs")
+  label <- paste0("linear task (noise = ", task_label_numbers(noise), "), ", n, " inputs")
   new_linear("linear", label, input, weights, noise, sigma, names_y)
 }
 
-check_noise <- function(noise, outputs, call = rlang::caller_env()) {
+check_linear_noise <- function(noise, outputs, call = rlang::caller_env()) {
   noise <- check_vector(noise, arg = "noise", call = call)
   if (!length(noise) %in% c(1L, outputs)) {
     abort(c(
@@ -88,10 +88,10 @@ task_copy <- function(length, lag, noise = 0) {
       x = "It is {show_value(lag)}."
     ), "value")
   }
-  noise <- check_noise(noise, length(lag))
+  noise <- check_linear_noise(noise, length(lag))
   weights <- matrix(0, length(lag), length)
   weights[cbind(seq_along(lag), length + 1L - lag)] <- 1
-  label <- paste0("copy of lag ", label_numbers(lag), ", length ", length)
+  label <- paste0("copy of lag ", task_label_numbers(lag), ", length ", length)
   input <- new_input("sequence", 1L, 1L, length)
   new_linear("copy", label, input, weights, noise, diag(length), paste("lag", lag))
 }

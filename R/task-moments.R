@@ -5,10 +5,10 @@
 moments_tol <- sqrt(.Machine$double.eps)
 
 # Returns a covariance matrix, made exactly symmetric.
-check_covariance <- function(x, size = NULL, arg = rlang::caller_arg(x),
+check_moments_covariance <- function(x, size = NULL, arg = rlang::caller_arg(x),
                              call = rlang::caller_env()) {
   force(arg) # evaluated before `x` is assigned, since its default is the expression of `x`
-  x <- plain_matrix(check_matrix(x, arg = arg, call = call))
+  x <- task_plain_matrix(check_matrix(x, arg = arg, call = call))
   if (nrow(x) != ncol(x) || !is.null(size) && nrow(x) != size) {
     want <- if (is.null(size)) "square" else paste(size, "x", size)
     abort(c(
@@ -26,13 +26,13 @@ check_covariance <- function(x, size = NULL, arg = rlang::caller_arg(x),
     ), "value", call = call)
   }
   x <- (x + t(x)) / 2
-  check_psd(x, "{.arg {arg}} must be positive semi-definite.", call = call, arg = arg)
+  check_moments_psd(x, "{.arg {arg}} must be positive semi-definite.", call = call, arg = arg)
   x
 }
 
 # Raises an error when x is not positive semi-definite. `message` states the violated condition and may contain {arg}.
-check_psd <- function(x, message, call, arg = NULL, scale = unit_scale(x)) {
-  smallest <- smallest_eigenvalue(x / tcrossprod(scale))
+check_moments_psd <- function(x, message, call, arg = NULL, scale = root_unit_scale(x)) {
+  smallest <- moments_smallest_eigenvalue(x / tcrossprod(scale))
   if (smallest >= 0) return(invisible(x))
   abort(c(
     message,
@@ -42,7 +42,7 @@ check_psd <- function(x, message, call, arg = NULL, scale = unit_scale(x)) {
 
 # Returns the smallest eigenvalue, or 0 when no eigenvalue is negative beyond rounding error. Cholesky is tried first,
 # since it is faster.
-smallest_eigenvalue <- function(a) {
+moments_smallest_eigenvalue <- function(a) {
   if (!is.null(tryCatch(chol(a), error = function(e) NULL))) return(0)
   values <- eigen(a, symmetric = TRUE, only.values = TRUE)$values
   if (min(values) < -moments_tol * max(abs(values))) min(values) else 0
@@ -74,15 +74,15 @@ smallest_eigenvalue <- function(a) {
 task_moments <- function(sigma, cross, target, mean_x = NULL, mean_y = NULL, input = NULL) {
   names_x <- colnames(sigma)
   names_y <- colnames(cross)
-  sigma <- check_covariance(sigma)
+  sigma <- check_moments_covariance(sigma)
   n <- nrow(sigma)
   cross <- check_matrix(cross, nrow = n, arg = "cross")
   m <- ncol(cross)
-  target <- check_covariance(target, size = m)
+  target <- check_moments_covariance(target, size = m)
   if (!is.null(mean_x)) mean_x <- check_vector(mean_x, length = n, arg = "mean_x")
   if (!is.null(mean_y)) mean_y <- check_vector(mean_y, length = m, arg = "mean_y")
-  moments <- new_moments(sigma, cross, target, mean_x, mean_y)
-  check_joint(moments)
+  moments <- new_task_moments(sigma, cross, target, mean_x, mean_y)
+  check_moments_joint(moments)
   input <- task_input(input, n, names_x)
   label <- paste0("stated moments, ", n, " input", if (n > 1L) "s")
   new_task("moments", label, input, moments, output_labels = names_y)
@@ -90,19 +90,19 @@ task_moments <- function(sigma, cross, target, mean_x = NULL, mean_y = NULL, inp
 
 # Checks the joint moments. The tolerance is relative to the scale of the uncentred moments, since subtracting large
 # means leaves rounding errors of that size.
-check_joint <- function(moments, call = rlang::caller_env()) {
-  scale <- unit_scale(joint_moments(moments))
+check_moments_joint <- function(moments, call = rlang::caller_env()) {
+  scale <- root_unit_scale(task_joint_moments(moments))
   arguments <- "{.arg sigma}, {.arg cross} and {.arg target}"
   if (any(moments$mean_x != 0, moments$mean_y != 0)) {
-    check_psd(
-      subtract_means(moments)$sigma,
+    check_moments_psd(
+      root_subtract_means(moments)$sigma,
       "{.arg sigma} minus {.code mean_x mean_x'} must be positive semi-definite.",
-      call = call, scale = unit_scale(moments$sigma)
+      call = call, scale = root_unit_scale(moments$sigma)
     )
     arguments <- paste0(arguments, ", after subtracting {.arg mean_x} and {.arg mean_y},")
   }
-  check_psd(
-    joint_moments(subtract_means(moments)),
+  check_moments_psd(
+    task_joint_moments(root_subtract_means(moments)),
     paste(
       "No distribution has these moments:", arguments,
       "must form a positive semi-definite matrix {.code [[sigma, cross], [cross', target]]}."

@@ -9,25 +9,25 @@ new_process <- function(kind, name, length, horizon, acf) {
   target <- matrix(acf[abs(outer(horizon, horizon, `-`)) + 1L], length(horizon))
   label <- process_label(name, length, horizon)
   input <- new_input("sequence", 1L, 1L, length)
-  new_task(kind, label, input, new_moments(sigma, cross, target), output_labels = horizon_labels(horizon))
+  new_task(kind, label, input, new_task_moments(sigma, cross, target), output_labels = process_horizon_labels(horizon))
 }
 
 process_label <- function(name, length, horizon) {
-  steps <- shorten(sprintf("%d", horizon), 4L)
+  steps <- task_shorten(sprintf("%d", horizon), 4L)
   ahead <- if (length(horizon) > 1L) paste("horizons", steps) else paste(steps, "steps ahead")
   if (identical(horizon, 1L)) ahead <- "next value"
   paste0(name, ", length ", length, ", ", ahead)
 }
 
 # Returns the names of the outputs. With one horizon they are the names of the channels, or NULL.
-horizon_labels <- function(horizon, channels = NULL) {
+process_horizon_labels <- function(horizon, channels = NULL) {
   if (length(horizon) == 1L) return(channels)
   labels <- sprintf("h = %d", horizon)
   if (is.null(channels)) labels else paste(channels, "at", rep(labels, each = length(channels)))
 }
 
 # Returns the horizons, in steps ahead, as integers. Each horizon is an output.
-check_horizon <- function(horizon, call = rlang::caller_env()) {
+check_process_horizon <- function(horizon, call = rlang::caller_env()) {
   ok <- is.numeric(horizon) && length(horizon) > 0L && all(is.finite(horizon)) &&
     all(horizon == floor(horizon), horizon >= 1, horizon <= .Machine$integer.max, diff(horizon) > 0)
   if (!ok) {
@@ -45,7 +45,7 @@ named_process <- function(kind, name, length, variance, horizon, acf,
                           call = rlang::caller_env()) {
   length <- check_count(length, call = call)
   variance <- check_number(variance, min = 0, open = TRUE, call = call)
-  horizon <- check_horizon(horizon, call = call)
+  horizon <- check_process_horizon(horizon, call = call)
   lags <- seq(0, as.numeric(length) + max(horizon) - 1)
   new_process(kind, name, length, horizon, variance * acf(lags))
 }
@@ -117,11 +117,11 @@ named_process <- function(kind, name, length, variance, horizon, acf,
 #' @export
 task_process <- function(length, acf, horizon = 1) {
   length <- check_count(length)
-  horizon <- check_horizon(horizon)
+  horizon <- check_process_horizon(horizon)
   acf <- process_acf(acf, as.numeric(length) + max(horizon))
   task <- new_process("process", "stationary process", length, horizon, acf)
-  check_psd(
-    joint_moments(task$moments),
+  check_moments_psd(
+    task_joint_moments(task$moments),
     paste(
       "{.arg acf} must be the autocovariance of a stationary process:",
       "its Toeplitz matrix must be positive semi-definite."
@@ -134,7 +134,7 @@ task_process <- function(length, acf, horizon = 1) {
 # Returns the first `needed` autocovariances, for lags from 0.
 process_acf <- function(acf, needed, call = rlang::caller_env()) {
   if (is.function(acf)) {
-    acf <- vapply(seq(0, needed - 1), acf_at, numeric(1), acf = acf, call = call)
+    acf <- vapply(seq(0, needed - 1), process_acf_at, numeric(1), acf = acf, call = call)
   } else {
     acf <- check_vector(acf, arg = "acf", call = call)
   }
@@ -153,7 +153,7 @@ process_acf <- function(acf, needed, call = rlang::caller_env()) {
   acf[seq_len(needed)]
 }
 
-acf_at <- function(lag, acf, call) {
+process_acf_at <- function(lag, acf, call) {
   value <- acf(lag)
   if (!is.numeric(value) || length(value) != 1L || !is.finite(value)) {
     abort(c(
@@ -167,37 +167,37 @@ acf_at <- function(lag, acf, call) {
 #' @rdname task_process
 #' @export
 task_ar <- function(length, ar, variance = 1, horizon = 1) {
-  ar <- check_stationary(ar)
+  ar <- check_process_stationary(ar)
   if (length(ar) == 0L) {
     abort(c("{.arg ar} must have at least one coefficient.", x = "It has none."), "shape")
   }
-  name <- paste0("AR(", length(ar), ") process (ar = ", label_numbers(ar), ")")
-  named_process("ar", name, length, variance, horizon, \(lag) arma_acf(lag, ar, numeric()))
+  name <- paste0("AR(", length(ar), ") process (ar = ", task_label_numbers(ar), ")")
+  named_process("ar", name, length, variance, horizon, \(lag) process_arma_acf(lag, ar, numeric()))
 }
 
 #' @rdname task_process
 #' @export
 task_arma <- function(length, ar, ma, variance = 1, horizon = 1) {
-  ar <- check_stationary(ar)
+  ar <- check_process_stationary(ar)
   ma <- check_vector(ma, arg = "ma")
   parts <- c(
-    if (length(ar) > 0L) paste("ar =", label_numbers(ar)),
-    if (length(ma) > 0L) paste("ma =", label_numbers(ma))
+    if (length(ar) > 0L) paste("ar =", task_label_numbers(ar)),
+    if (length(ma) > 0L) paste("ma =", task_label_numbers(ma))
   )
   name <- paste0("ARMA(", length(ar), ", ", length(ma), ") process")
   if (!is.null(parts)) name <- paste0(name, " (", paste(parts, collapse = "; "), ")")
-  named_process("arma", name, length, variance, horizon, \(lag) arma_acf(lag, ar, ma))
+  named_process("arma", name, length, variance, horizon, \(lag) process_arma_acf(lag, ar, ma))
 }
 
 # Returns autocorrelations. A zero coefficient is appended, since ARMAacf() raises an error for a model without any.
-arma_acf <- function(lags, ar, ma) {
+process_arma_acf <- function(lags, ar, ma) {
   acf <- stats::ARMAacf(ar = c(ar, 0), ma = ma, lag.max = max(lags, 1))
   unname(acf[lags + 1])
 }
 
 # Returns the coefficients of a stationary autoregression. Roots count as on the unit circle when they are closer to it
 # than the accuracy of polyroot().
-check_stationary <- function(ar, call = rlang::caller_env()) {
+check_process_stationary <- function(ar, call = rlang::caller_env()) {
   ar <- check_vector(ar, arg = "ar", call = call)
   modulus <- min(Mod(polyroot(c(1, -ar))), Inf)
   if (modulus <= 1 + sqrt(.Machine$double.eps)) {
@@ -214,13 +214,13 @@ check_stationary <- function(ar, call = rlang::caller_env()) {
 #' @export
 task_fgn <- function(length, hurst, variance = 1, horizon = 1) {
   hurst <- check_number(hurst, min = 0, max = 1, open = TRUE)
-  name <- paste0("fractional Gaussian noise (H = ", label_numbers(hurst), ")")
-  named_process("fgn", name, length, variance, horizon, \(lag) fgn_acf(lag, hurst))
+  name <- paste0("fractional Gaussian noise (H = ", task_label_numbers(hurst), ")")
+  named_process("fgn", name, length, variance, horizon, \(lag) process_fgn_acf(lag, hurst))
 }
 
 # Computes (1 +- 1/k)^(2H) - 1 by expm1(). The second difference of k^(2H) would lose two digits to cancellation for
 # each factor of ten in the lag.
-fgn_acf <- function(lags, hurst) {
+process_fgn_acf <- function(lags, hurst) {
   k <- lags[lags > 0]
   h <- 2 * hurst
   acf <- rep(1, length(lags))
@@ -232,7 +232,7 @@ fgn_acf <- function(lags, hurst) {
 #' @export
 task_ou <- function(length, rate, variance = 1, horizon = 1) {
   rate <- check_number(rate, min = 0, open = TRUE)
-  name <- paste0("Ornstein-Uhlenbeck process (rate = ", label_numbers(rate), ")")
+  name <- paste0("Ornstein-Uhlenbeck process (rate = ", task_label_numbers(rate), ")")
   named_process("ou", name, length, variance, horizon, \(lag) exp(-rate * lag))
 }
 
@@ -240,19 +240,20 @@ task_ou <- function(length, rate, variance = 1, horizon = 1) {
 #' @export
 task_matern <- function(length, range, smoothness = 1.5, variance = 1, horizon = 1) {
   range <- check_number(range, min = 0, open = TRUE)
-  smoothness <- check_smoothness(smoothness)
-  name <- paste0("Matern process (range = ", label_numbers(range), ", smoothness = ", label_numbers(smoothness), ")")
-  named_process("matern", name, length, variance, horizon, \(lag) matern_acf(lag, range, smoothness))
+  smoothness <- check_process_smoothness(smoothness)
+  name <- paste0("Matern process (range = ", task_label_numbers(range), ", smoothness = ",
+    task_label_numbers(smoothness), ")")
+  named_process("matern", name, length, variance, horizon, \(lag) process_matern_acf(lag, range, smoothness))
 }
 
-check_smoothness <- function(smoothness, call = rlang::caller_env()) {
+check_process_smoothness <- function(smoothness, call = rlang::caller_env()) {
   smoothness <- check_number(smoothness, min = 0, open = TRUE, call = call)
   check_number(smoothness, max = 50, call = call)
 }
 
 # The exponentially scaled Bessel function and logarithms avoid underflow at large lags. The Bessel function overflows
 # where z is small and the smoothness far above 1. There, the first terms of the series are exact to rounding error.
-matern_acf <- function(lag, range, smoothness) {
+process_matern_acf <- function(lag, range, smoothness) {
   z <- sqrt(2 * smoothness) * lag / range
   bessel <- besselK(z, smoothness, expon.scaled = TRUE)
   log_acf <- (1 - smoothness) * log(2) - lgamma(smoothness) + smoothness * log(z) - z +
@@ -264,7 +265,7 @@ matern_acf <- function(lag, range, smoothness) {
 #' @export
 task_powerlaw <- function(length, exponent, variance = 1, horizon = 1) {
   exponent <- check_number(exponent, min = 0, open = TRUE)
-  name <- paste0("power-law memory (exponent = ", label_numbers(exponent), ")")
+  name <- paste0("power-law memory (exponent = ", task_label_numbers(exponent), ")")
   named_process("powerlaw", name, length, variance, horizon, \(lag) (1 + lag)^-exponent)
 }
 
@@ -279,14 +280,14 @@ task_multiscale <- function(length, scales, weights = NULL, variance = 1, horizo
     ), "value")
   }
   if (is.null(weights)) weights <- rep(1, length(scales))
-  weights <- check_weights(weights, length(scales))
-  name <- paste0("multiscale process (scales = ", label_numbers(scales), ")")
+  weights <- check_process_weights(weights, length(scales))
+  name <- paste0("multiscale process (scales = ", task_label_numbers(scales), ")")
   named_process("multiscale", name, length, variance, horizon, function(lag) {
     drop(exp(-outer(lag, scales, "/")) %*% (weights / sum(weights)))
   })
 }
 
-check_weights <- function(weights, length, call = rlang::caller_env()) {
+check_process_weights <- function(weights, length, call = rlang::caller_env()) {
   weights <- check_vector(weights, length = length, arg = "weights", call = call)
   if (any(weights < 0) || sum(weights) == 0) {
     abort(c(
@@ -303,7 +304,7 @@ task_periodic <- function(length, period, damping = 0.98, noise = 0.1, variance 
   period <- check_number(period, min = 2)
   damping <- check_number(damping, min = 0, max = 1)
   noise <- check_number(noise, min = 0, max = 1)
-  name <- paste0("stochastic cycle (period = ", label_numbers(period), ")")
+  name <- paste0("stochastic cycle (period = ", task_label_numbers(period), ")")
   named_process("periodic", name, length, variance, horizon, function(lag) {
     ifelse(lag == 0, 1, (1 - noise) * damping^lag * cos(2 * pi * lag / period))
   })

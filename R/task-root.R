@@ -11,8 +11,8 @@
 # Returns the root of rows x (N x n), y (N x m), by QR with column pivoting.
 row_root <- function(x, y, intercept) {
   N <- nrow(x)
-  mean_x <- if (intercept) centre_of(x)
-  mean_y <- if (intercept) centre_of(y)
+  mean_x <- if (intercept) root_centre_of(x)
+  mean_y <- if (intercept) root_centre_of(y)
   if (intercept) {
     x <- x - rep(mean_x, each = N)
     y <- y - rep(mean_y, each = N)
@@ -31,7 +31,7 @@ row_root <- function(x, y, intercept) {
 }
 
 # Returns column means. A second pass corrects the rounding error of means that are far from zero.
-centre_of <- function(x) {
+root_centre_of <- function(x) {
   centre <- colMeans(x)
   centre + colMeans(x - rep(centre, each = nrow(x)))
 }
@@ -39,9 +39,9 @@ centre_of <- function(x) {
 # Returns the root of stated moments, by pivoted Cholesky of the correlations. The rank is decided by LAPACK's default
 # tolerance, since a threshold of 10 n eps on eigenvalues would drop directions that smooth processes need.
 moment_root <- function(moments, intercept) {
-  centred <- if (intercept) centre_moments(moments) else moments
-  scale <- unit_scale(centred$sigma)
-  triangle <- pivoted_chol(centred$sigma / tcrossprod(scale))
+  centred <- if (intercept) root_centre_moments(moments) else moments
+  scale <- root_unit_scale(centred$sigma)
+  triangle <- root_pivoted_chol(centred$sigma / tcrossprod(scale))
   rank <- attr(triangle, "rank")
   pivot <- attr(triangle, "pivot")
   R <- matrix(0, rank, length(scale))
@@ -55,7 +55,7 @@ moment_root <- function(moments, intercept) {
 }
 
 # chol() warns about matrices that do not have full rank, which are expected here.
-pivoted_chol <- function(sigma, call = rlang::caller_env(2L)) {
+root_pivoted_chol <- function(sigma, call = rlang::caller_env(2L)) {
   tryCatch(
     suppressWarnings(chol(sigma, pivot = TRUE, tol = -1)),
     error = function(e) {
@@ -96,19 +96,19 @@ root_weights <- function(factored) {
 root_excess <- function(W, factored) sum((tcrossprod(factored$root, W) - factored$target)^2)
 
 # Returns stated moments after subtraction of the means.
-centre_moments <- function(moments) {
+root_centre_moments <- function(moments) {
   if (all(moments$mean_x == 0) && all(moments$mean_y == 0)) return(moments)
-  clear_constants(subtract_means(moments), moments, 100 * .Machine$double.eps)
+  root_clear_constants(root_subtract_means(moments), moments, 100 * .Machine$double.eps)
 }
 
 # Returns the square roots of the diagonal, with 1 in place of 0.
-unit_scale <- function(sigma) {
+root_unit_scale <- function(sigma) {
   scale <- sqrt(pmax(diag(sigma), 0))
   scale[scale == 0] <- 1
   scale
 }
 
-clear_constants <- function(centred, moments, rounding) {
+root_clear_constants <- function(centred, moments, rounding) {
   constant <- diag(centred$sigma) <= rounding * diag(moments$sigma)
   centred$sigma[constant, ] <- 0
   centred$sigma[, constant] <- 0
@@ -116,7 +116,7 @@ clear_constants <- function(centred, moments, rounding) {
   centred
 }
 
-subtract_means <- function(moments) {
+root_subtract_means <- function(moments) {
   list(
     sigma = moments$sigma - tcrossprod(moments$mean_x),
     cross = moments$cross - tcrossprod(moments$mean_x, moments$mean_y),

@@ -59,15 +59,15 @@
 #' @export
 task_series <- function(series, length = NULL, horizon = 1, test = 0.2, standardise = TRUE, target = NULL, lags = NULL,
                         known = NULL) {
-  standardise <- check_standardise(standardise)
-  read <- read_series(series)
+  standardise <- check_data_standardise(standardise)
+  read <- index_read_series(series)
   series <- read$values
-  check_squares(series, "series")
-  horizon <- check_horizon(horizon)
-  lags <- check_lags(lags, length)
+  check_task_squares(series, "series")
+  horizon <- check_process_horizon(horizon)
+  lags <- check_series_lags(lags, length)
   length <- if (is.null(lags)) check_count(length) else max(lags)
-  known <- check_columns(known, series)
-  target <- check_targets(target, known, series)
+  known <- check_series_columns(known, series)
+  target <- check_series_targets(target, known, series)
   if (length(known) > 0L && is.null(lags)) {
     abort(c("{.arg known} needs {.arg lags}: columns that are known ahead have no place in a window.",
       i = "Use {.code lags = 1:{length}} for all values of the window."), "value")
@@ -81,35 +81,36 @@ task_series <- function(series, length = NULL, horizon = 1, test = 0.2, standard
     ), "shape")
   }
   held_out <- count_series_held_out(test, rows, length + min(horizon), read)
-  train <- count_training(rows, held_out, horizon, test)
+  train <- series_count_training(rows, held_out, horizon, test)
   # Row i is the window that begins at time i.
   begins <- c(seq_len(train), rows - held_out + seq_len(held_out))
   names <- colnames(series)
-  plain <- plain_matrix(series)
+  plain <- task_plain_matrix(series)
   of_target <- names[target]
   if (is.null(names) && ncol(series) > 1L && length(horizon) > 1L) of_target <- paste("channel", target)
-  window <- if (is.null(lags)) window_inputs(plain, names, length, begins) else
-    lag_inputs(plain, names, lags, known, horizon, begins)
+  window <- if (is.null(lags)) series_window_inputs(plain, names, length, begins) else
+    series_lag_inputs(plain, names, lags, known, horizon, begins)
   y <- lapply(horizon, function(h) plain[begins + length + h - 1L, target, drop = FALSE])
   trained <- plain[seq_len(train + needed - 1), target, drop = FALSE]
   new_data_task(
     "series", series_label(nrow(series), length, lags, horizon), window$input, window$x, do.call(cbind, y),
-    held_out = train + seq_len(held_out), output_labels = horizon_labels(horizon, of_target), standardise = standardise,
+    held_out = train + seq_len(held_out), output_labels = process_horizon_labels(horizon, of_target),
+      standardise = standardise,
     channel = if (is.null(lags)) rep(target, times = length(horizon)), horizon = horizon,
-    naive = rep(naive_errors(trained, read$period), times = length(horizon))
+    naive = rep(series_naive_errors(trained, read$period), times = length(horizon))
   )
 }
 
 # Returns list(input, x): the sequence of full windows, and its rows.
-window_inputs <- function(series, names, length, begins) {
+series_window_inputs <- function(series, names, length, begins) {
   list(
-    input = new_input("sequence", ncol(series), 1L, length, labels = window_labels(names, length)),
-    x = sliding_windows(series, length, begins)
+    input = new_input("sequence", ncol(series), 1L, length, labels = series_window_labels(names, length)),
+    x = series_sliding_windows(series, length, begins)
   )
 }
 
 # Returns list(input, x): the vector of lags, oldest first and columns fastest, then the known columns at each horizon.
-lag_inputs <- function(series, names, lags, known, horizon, begins) {
+series_lag_inputs <- function(series, names, lags, known, horizon, begins) {
   lags <- rev(lags)
   lagged <- setdiff(seq_len(ncol(series)), known)
   newest <- begins + lags[[1L]] - 1L # times of lag 1
@@ -128,16 +129,16 @@ lag_inputs <- function(series, names, lags, known, horizon, begins) {
 series_label <- function(n, length, lags, horizon) {
   label <- process_label(paste("series of", n, "values"), length, horizon)
   if (is.null(lags)) return(label)
-  sub(paste0("length ", length), paste("lags", shorten(sprintf("%d", lags), 6L)), label, fixed = TRUE)
+  sub(paste0("length ", length), paste("lags", task_shorten(sprintf("%d", lags), 6L)), label, fixed = TRUE)
 }
 
 # Mean absolute error of the seasonal naive forecast s_(t - period) of each column, NA for series that are too short.
-naive_errors <- function(series, period) {
+series_naive_errors <- function(series, period) {
   if (nrow(series) <= period) return(rep(NA_real_, ncol(series)))
   colMeans(abs(diff(series, lag = period)))
 }
 
-check_lags <- function(lags, length, call = rlang::caller_env()) {
+check_series_lags <- function(lags, length, call = rlang::caller_env()) {
   if (is.null(lags) && is.null(length)) {
     abort(c("{.arg length} is missing.", i = "Give the number of past values, or {.arg lags} = a set of them."),
       "type", call = call)
@@ -157,7 +158,7 @@ check_lags <- function(lags, length, call = rlang::caller_env()) {
 }
 
 # Returns the numbers of columns that are given by name or number.
-check_columns <- function(columns, series, arg = rlang::caller_arg(columns), call = rlang::caller_env()) {
+check_series_columns <- function(columns, series, arg = rlang::caller_arg(columns), call = rlang::caller_env()) {
   force(arg)
   if (is.null(columns)) return(integer())
   all <- colnames(series)
@@ -173,9 +174,9 @@ check_columns <- function(columns, series, arg = rlang::caller_arg(columns), cal
   at
 }
 
-check_targets <- function(target, known, series, call = rlang::caller_env()) {
+check_series_targets <- function(target, known, series, call = rlang::caller_env()) {
   if (is.null(target)) target <- setdiff(seq_len(ncol(series)), known) else {
-    target <- check_columns(target, series, arg = "target", call = call)
+    target <- check_series_columns(target, series, arg = "target", call = call)
   }
   if (length(target) == 0L) abort("{.arg known} must leave a column to predict.", "value", call = call)
   both <- intersect(target, known)
@@ -191,11 +192,11 @@ check_targets <- function(target, known, series, call = rlang::caller_env()) {
 count_series_held_out <- function(test, rows, ahead, read, call = rlang::caller_env()) {
   if (identical(test, "last")) test <- 0.2
   share <- is.numeric(test) && length(test) == 1L && !is.na(test) && test <= 1
-  if (share || !(is.numeric(test) || is_time(test) || is.character(test))) {
-    return(count_held_out(test, rows, call = call))
+  if (share || !(is.numeric(test) || is_index_time(test) || is.character(test))) {
+    return(data_count_held_out(test, rows, call = call))
   }
   n <- nrow(read$values)
-  from <- if (is.numeric(test) && length(test) > 1L) first_of_last(test, n, call) else first_from(test, read, call)
+  from <- if (is.numeric(test) && length(test) > 1L) series_first_of_last(test, n, call) else series_first_from(test, read, call)
   held_out <- sum(seq_len(rows) + ahead - 1 >= from)
   if (held_out == 0L || held_out >= rows) {
     abort(c(
@@ -207,13 +208,13 @@ count_series_held_out <- function(test, rows, ahead, read, call = rlang::caller_
 }
 
 # The first day of the months or quarters of zoo, which are years and their fractions.
-first_day <- function(index) {
+series_first_day <- function(index) {
   months <- round(12 * as.double(unclass(index)))
   as.Date(sprintf("%d-%02d-01", months %/% 12, months %% 12 + 1))
 }
 
 # Numbers of times must be the last ones, since training rows lie before all held-out values.
-first_of_last <- function(test, n, call) {
+series_first_of_last <- function(test, n, call) {
   test <- sort(unique(test))
   if (anyNA(test) || !identical(as.double(test), as.double(seq(n - length(test) + 1, n)))) {
     abort(c("The times in {.arg test} must be the last ones of the series, such as {.code {max(n - 9, 1)}:{n}}.",
@@ -223,7 +224,7 @@ first_of_last <- function(test, n, call) {
 }
 
 # Number of the first time that is not before a date or time.
-first_from <- function(test, read, call) {
+series_first_from <- function(test, read, call) {
   if (is.null(read$index) || length(test) != 1L) {
     abort(c(
       "{.arg test} must be a share of the rows, {.val last}, the numbers of the last times, or the first time that is
@@ -237,25 +238,25 @@ first_from <- function(test, read, call) {
     test <- tryCatch(as.Date(test), error = function(e) NULL)
     if (is.null(test)) abort(c("{.arg test} must be a date, such as {.val 2020-01-31}."), "value", call = call)
   }
-  if (is_time(index) && !is_time(test)) {
+  if (is_index_time(index) && !is_index_time(test)) {
     abort(c("{.arg test} must be a date or time, as the index of {.arg series}.", x = "It is {show_value(test)}."),
       "value", call = call)
   }
   if (inherits(index, "POSIXt") && inherits(test, "Date")) {
     test <- as.POSIXct(format(test), tz = format(index[1L], "%Z"))
   }
-  if (inherits(index, c("yearmon", "yearqtr")) && inherits(test, "Date")) index <- first_day(index)
+  if (inherits(index, c("yearmon", "yearqtr")) && inherits(test, "Date")) index <- series_first_day(index)
   from <- which(as.double(unclass(index)) >= as.double(unclass(test)) - 1e-9)
   if (length(from) == 0L) {
     abort(c("{.arg test} must lie within the index of {.arg series}.",
-      x = "The last time is {time_text(index, length(index))}."), "value", call = call)
+      x = "The last time is {index_time_text(index, length(index))}."), "value", call = call)
   }
   from[[1L]]
 }
 
 # Returns the number of training rows, which are the first ones. The latest output of the last training row lies before
 # the earliest output of the first held-out row.
-count_training <- function(rows, held_out, horizon, test, call = rlang::caller_env()) {
+series_count_training <- function(rows, held_out, horizon, test, call = rlang::caller_env()) {
   if (held_out == 0L) return(rows)
   between <- max(horizon) - min(horizon)
   if (rows - held_out - between < 1) {
@@ -271,7 +272,7 @@ count_training <- function(rows, held_out, horizon, test, call = rlang::caller_e
 
 # Returns the windows of a series (windows x (channels length)), channel-fastest. The window that begins at time i has
 # the rows i, .., i + length - 1 of the series.
-sliding_windows <- function(series, length, begins) {
+series_sliding_windows <- function(series, length, begins) {
   windows <- array(0, c(length(begins), ncol(series), length))
   for (position in seq_len(length)) {
     windows[, , position] <- series[begins + position - 1L, ]
@@ -280,7 +281,7 @@ sliding_windows <- function(series, length, begins) {
 }
 
 # Returns names of the inputs made from the names of the columns: level[1], rate[1], level[2], ..
-window_labels <- function(names, length) {
+series_window_labels <- function(names, length) {
   if (is.null(names)) return(NULL)
   paste0(names, "[", rep(seq_len(length), each = length(names)), "]")
 }

@@ -42,19 +42,19 @@
 #' task_teacher(teacher, sigma = task_ou(length = 8, rate = 0.5))
 #' @export
 task_teacher <- function(network, noise = 0, sigma = NULL) {
-  check_coefficients(network)
+  check_network_coefficients(network)
   weights <- unname(effective_weights(network))
   if (!has_bias(network)) weights <- cbind(weights, 0)
-  noise <- check_noise(noise, nrow(weights))
+  noise <- check_linear_noise(noise, nrow(weights))
   inputs <- teacher_inputs(network$input, sigma)
   shown <- if (length(unique(noise)) == 1L) noise[[1L]] else noise
   label <- paste0(
-    "teacher network (", count_text(n_params(network), "parameter"), ", noise = ", label_numbers(shown), "), ",
-    count_text(input_size(network$input), "input")
+    "teacher network (", format_count(n_params(network), "parameter"), ", noise = ", task_label_numbers(shown), "), ",
+    format_count(input_size(network$input), "input")
   )
   # the constant is treated as one more input with weights b, and then removed
   task <- new_linear("teacher", label, inputs$input, weights, noise, inputs$sigma)
-  task$moments <- drop_constant(task$moments)
+  task$moments <- teacher_drop_constant(task$moments)
   task
 }
 
@@ -68,7 +68,7 @@ teacher_inputs <- function(input, sigma, call = rlang::caller_env()) {
     mean <- sigma$moments$mean_x
     sigma <- sigma$moments$sigma
   } else {
-    sigma <- if (is.null(sigma)) diag(length(mean)) else check_covariance(sigma, length(mean), call = call)
+    sigma <- if (is.null(sigma)) diag(length(mean)) else check_moments_covariance(sigma, length(mean), call = call)
   }
   list(input = input, sigma = rbind(cbind(sigma, mean, deparse.level = 0), c(mean, 1)))
 }
@@ -77,16 +77,16 @@ check_teacher_input <- function(input, task, call) {
   if (!same_input(input, task$input)) {
     abort(c(
       "{.arg sigma} must be a task on the input of {.arg network}.",
-      x = "The input of the network is {describe_input(input)}, that of the task {describe_input(task$input)}."
+      x = "The input of the network is {describe_input_shape(input)}, that of the task {describe_input_shape(task$input)}."
     ), "shape", call = call)
   }
   invisible()
 }
 
 # Returns the moments without the constant. Its products with inputs and outputs give the means.
-drop_constant <- function(moments) {
+teacher_drop_constant <- function(moments) {
   last <- nrow(moments$sigma)
-  new_moments(
+  new_task_moments(
     moments$sigma[-last, -last], moments$cross[-last, , drop = FALSE], moments$target,
     mean_x = moments$sigma[last, -last], mean_y = moments$cross[last, ]
   )

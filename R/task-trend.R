@@ -53,8 +53,8 @@ task_seasonal <- function(length, period, trend = 1, seasonal = 1, noise = 0.1, 
     trend = check_number(trend, min = 0), seasonal = check_number(seasonal, min = 0),
     noise = check_number(noise, min = 0), level = check_number(level, min = 0)
   )
-  harmonics <- check_harmonics(harmonics, period)
-  horizon <- check_horizon(horizon)
+  harmonics <- check_seasonal_harmonics(harmonics, period)
+  horizon <- check_process_horizon(horizon)
   if (all(variances == 0)) {
     abort(c(
       "{.arg trend}, {.arg seasonal}, {.arg noise} and {.arg level} must not all be zero.",
@@ -63,14 +63,14 @@ task_seasonal <- function(length, period, trend = 1, seasonal = 1, noise = 0.1, 
   }
   time <- c(seq_len(length), as.numeric(length) + horizon)
   covariance <- seasonal_covariance(time, (length + 1) / 2, length, period, harmonics, variances)
-  name <- paste0("trend and season (period = ", label_numbers(period), ")")
+  name <- paste0("trend and season (period = ", task_label_numbers(period), ")")
   new_task(
     "seasonal", process_label(name, length, horizon), new_input("sequence", 1L, 1L, length),
-    split_moments(covariance, length), output_labels = horizon_labels(horizon)
+    seasonal_split_moments(covariance, length), output_labels = process_horizon_labels(horizon)
   )
 }
 
-check_harmonics <- function(harmonics, period, call = rlang::caller_env()) {
+check_seasonal_harmonics <- function(harmonics, period, call = rlang::caller_env()) {
   harmonics <- check_count(harmonics, call = call)
   if (harmonics > period / 2) {
     abort(c(
@@ -92,7 +92,7 @@ seasonal_covariance <- function(time, middle, scale, period, harmonics, variance
 }
 
 # Splits joint second moments of inputs and outputs, the n inputs first, into the moments of a task.
-split_moments <- function(covariance, n) {
+seasonal_split_moments <- function(covariance, n) {
   x <- seq_len(n)
-  new_moments(covariance[x, x], covariance[x, -x, drop = FALSE], covariance[-x, -x])
+  new_task_moments(covariance[x, x], covariance[x, -x, drop = FALSE], covariance[-x, -x])
 }

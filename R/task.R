@@ -8,7 +8,7 @@
 #   W* = C' Sigma^+,  Bayes loss = tr(V - C' Sigma^+ C),
 #   demand_j = |w_j|^2 / (Sigma^-1)_jj for one input j.
 # Sigma is scaled to unit diagonal before it is factorised, so that the numerical rank does not depend on the units of
-# the inputs. W* and demand use factor_covariance(), the Bayes loss moment_root().
+# the inputs. W* and demand use task_factor_covariance(), the Bayes loss moment_root().
 
 # `data` is NULL or list(x, y, x_test, y_test); `...` are further fields.
 new_task <- function(kind, label, input, moments, data = NULL, output_labels = NULL, ...) {
@@ -23,17 +23,17 @@ new_task <- function(kind, label, input, moments, data = NULL, output_labels = N
 
 # Returns the moments of a task as a list: `sigma` (n x n), `cross` (n x m), `target` (m x m), `mean_x` (n) and
 # `mean_y` (m). The means are zero unless given.
-new_moments <- function(sigma, cross, target, mean_x = NULL, mean_y = NULL) {
-  cross <- plain_matrix(cross)
+new_task_moments <- function(sigma, cross, target, mean_x = NULL, mean_y = NULL) {
+  cross <- task_plain_matrix(cross)
   list(
-    sigma = plain_matrix(sigma), cross = cross, target = plain_matrix(target),
+    sigma = task_plain_matrix(sigma), cross = cross, target = task_plain_matrix(target),
     mean_x = if (is.null(mean_x)) numeric(nrow(cross)) else as.double(mean_x),
     mean_y = if (is.null(mean_y)) numeric(ncol(cross)) else as.double(mean_y)
   )
 }
 
 # Returns a double matrix without names and without the attributes of a time series.
-plain_matrix <- function(x) {
+task_plain_matrix <- function(x) {
   matrix(as.double(x), NROW(x), NCOL(x))
 }
 
@@ -62,7 +62,7 @@ task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
   if (input_size(space) != n) {
     abort(c(
       "{.arg input} must have one coordinate for each input ({n}).",
-      x = "It is {describe_input(space)}, whose number of coordinates is {input_size(space)}."
+      x = "It is {describe_input_shape(space)}, whose number of coordinates is {input_size(space)}."
     ), "shape", call = call)
   }
   if (!is.null(labels)) space$labels <- labels
@@ -72,20 +72,20 @@ task_input <- function(input, n, labels = NULL, call = rlang::caller_env()) {
 is_data_task <- function(task) !is.null(task$data)
 
 # Whether predictions have an intercept by default: for data, and for means that are not all zero.
-has_intercept <- function(task) {
+has_task_intercept <- function(task) {
   is_data_task(task) || any(task$moments$mean_x != 0, task$moments$mean_y != 0)
 }
 
-output_names <- function(task) {
+task_output_names <- function(task) {
   if (is.null(task$output_labels)) paste0("y[", seq_len(task$outputs), "]") else task$output_labels
 }
 
 # Returns numbers as text for a label, at most four of them.
-label_numbers <- function(x) {
-  shorten(as.character(signif(x, 4L)), 4L)
+task_label_numbers <- function(x) {
+  task_shorten(as.character(signif(x, 4L)), 4L)
 }
 
-shorten <- function(words, most) {
+task_shorten <- function(words, most) {
   paste(c(words[seq_along(words) <= most], if (length(words) > most) "..."), collapse = ", ")
 }
 
@@ -93,25 +93,25 @@ shorten <- function(words, most) {
 
 # Returns the covariances of a task. Rows are centred before they are multiplied, since subtracting moments would lose
 # digits to cancellation. The covariances of a constant input are rounding error and are set to zero.
-centred_moments <- function(task) {
+task_centred_moments <- function(task) {
   moments <- task$moments
-  if (!is_data_task(task)) return(centre_moments(moments))
+  if (!is_data_task(task)) return(root_centre_moments(moments))
   x <- sweep(task$data$x, 2L, moments$mean_x)
   y <- sweep(task$data$y, 2L, moments$mean_y)
-  clear_constants(row_moments(x, y), moments, (100 * .Machine$double.eps)^2)
+  root_clear_constants(task_row_moments(x, y), moments, (100 * .Machine$double.eps)^2)
 }
 
 # Returns the moments of N rows: sums of products divided by N, and column means.
-row_moments <- function(x, y) {
+task_row_moments <- function(x, y) {
   n_rows <- nrow(x)
-  new_moments(
+  new_task_moments(
     crossprod(x) / n_rows, crossprod(x, y) / n_rows, crossprod(y) / n_rows,
     colMeans(x), colMeans(y)
   )
 }
 
 # Squares of entries above 1e154 overflow, and those of very small entries underflow and lose digits.
-check_squares <- function(rows, arg, call = rlang::caller_env()) {
+check_task_squares <- function(rows, arg, call = rlang::caller_env()) {
   size <- apply(abs(rows), 2L, max, 0)
   size <- size[size > 0]
   bad <- size[size > 1e152 | size < 1e-152]
@@ -124,18 +124,18 @@ check_squares <- function(rows, arg, call = rlang::caller_env()) {
 }
 
 # Returns [[Sigma, C], [C', V]] ((n + m) x (n + m)).
-joint_moments <- function(moments) {
+task_joint_moments <- function(moments) {
   rbind(cbind(moments$sigma, moments$cross), cbind(t(moments$cross), moments$target))
 }
 
 # Returns a list, with A = Sigma scaled to unit diagonal: `scale` (n), the standard deviations; `root` (n x r) with
 # A^+ = root root'; `null` (n x (n - r)), an orthonormal basis of the null space of A. For an input of zero variance,
 # `null` contains exactly its unit vector.
-factor_covariance <- function(sigma) {
-  scale <- unit_scale(sigma)
+task_factor_covariance <- function(sigma) {
+  scale <- root_unit_scale(sigma)
   n <- length(scale)
   varies <- diag(sigma) > 0
-  f <- factor_correlation((sigma / tcrossprod(scale))[varies, varies, drop = FALSE])
+  f <- task_factor_correlation((sigma / tcrossprod(scale))[varies, varies, drop = FALSE])
   root <- matrix(0, n, ncol(f$root))
   root[varies, ] <- f$root
   null <- matrix(0, n, ncol(f$null))
@@ -147,7 +147,7 @@ factor_covariance <- function(sigma) {
 # LAPACK's default tolerance n eps, since a threshold of 10 n eps would drop directions that smooth processes need.
 # Otherwise eigenvalues are used. Those below `tol` times the largest count as zero, and so do those of at most ten
 # times the size of the most negative one, which are rounding error.
-factor_correlation <- function(a) {
+task_factor_correlation <- function(a) {
   n <- nrow(a)
   if (n == 0L) return(list(root = a, null = a))
   tol <- 10 * n * .Machine$double.eps
@@ -166,8 +166,8 @@ factor_correlation <- function(a) {
 # Returns the best linear prediction of y from x as a list: `weights` W* = C' Sigma^+ (m x n); `loss`; `precision`, the
 # n diagonal entries of Sigma^-1. The precision of an input is one over its variance given all other inputs, and Inf
 # where they determine it.
-best_linear <- function(moments) {
-  f <- factor_covariance(moments$sigma)
+task_best_linear <- function(moments) {
+  f <- task_factor_covariance(moments$sigma)
   explained <- crossprod(f$root, moments$cross / f$scale)
   weights <- t((f$root %*% explained) / f$scale)
   precision <- rowSums(f$root^2) / f$scale^2
@@ -229,12 +229,12 @@ bayes_loss <- function(task) {
 #' @export
 oracle_weights <- function(task, intercept = NULL) {
   check_task(task)
-  if (is.null(intercept)) intercept <- has_intercept(task)
+  if (is.null(intercept)) intercept <- has_task_intercept(task)
   check_flag(intercept)
   moments <- task$moments
-  weights <- best_linear(if (intercept) centred_moments(task) else moments)$weights
+  weights <- task_best_linear(if (intercept) task_centred_moments(task) else moments)$weights
   if (intercept) weights <- cbind(weights, moments$mean_y - drop(weights %*% moments$mean_x))
-  dimnames(weights) <- list(output_names(task), input_frame(task$input, intercept)$input)
+  dimnames(weights) <- list(task_output_names(task), input_frame(task$input, intercept)$input)
   weights
 }
 
@@ -259,7 +259,7 @@ oracle_weights <- function(task, intercept = NULL) {
 #' @export
 task_demand <- function(task) {
   check_task(task)
-  best <- best_linear(centred_moments(task))
+  best <- task_best_linear(task_centred_moments(task))
   columns <- as.list(input_frame(task$input))
   columns$demand <- colSums(best$weights^2) / best$precision
   new_frame(columns, "ca_demand")
@@ -290,13 +290,13 @@ simulate.ca_task <- function(object, nsim = 1, seed = NULL, ...) {
   check_dots(...)
   nsim <- check_count(nsim)
   seed <- draw_seed(seed)
-  draw <- if (is_data_task(object)) draw_rows else draw_gaussian
+  draw <- if (is_data_task(object)) task_draw_rows else task_draw_gaussian
   drawn <- draw(object, nsim, seed)
   attr(drawn, "seed") <- seed
   drawn
 }
 
-draw_rows <- function(task, nsim, seed) {
+task_draw_rows <- function(task, nsim, seed) {
   rows <- with_seed(seed, sample.int(nrow(task$data$x), nsim, replace = TRUE))
   list(x = task$data$x[rows, , drop = FALSE], y = task$data$y[rows, , drop = FALSE])
 }
@@ -304,10 +304,10 @@ draw_rows <- function(task, nsim, seed) {
 # Draws by the symmetric root of the covariance matrix, scaled to unit diagonal. This root does not depend on the signs
 # of eigenvectors. Eigenvalues at the level of rounding error are set to zero, so that the draws satisfy the exact
 # linear relations of a singular distribution.
-draw_gaussian <- function(task, nsim, seed) {
+task_draw_gaussian <- function(task, nsim, seed) {
   n <- length(task$moments$mean_x)
-  joint <- joint_moments(centred_moments(task))
-  scale <- unit_scale(joint)
+  joint <- task_joint_moments(task_centred_moments(task))
+  scale <- root_unit_scale(joint)
   e <- eigen(joint / tcrossprod(scale), symmetric = TRUE)
   noise <- 10 * length(scale) * .Machine$double.eps * e$values[[1L]]
   gain <- ifelse(e$values > noise, sqrt(abs(e$values)), 0)
@@ -318,7 +318,7 @@ draw_gaussian <- function(task, nsim, seed) {
   list(x = drawn[, seq_len(n), drop = FALSE], y = drawn[, -seq_len(n), drop = FALSE])
 }
 
-standardise_text <- function(task) {
+task_standardise_text <- function(task) {
   how <- task$standardise
   if (is.null(how) || identical(how, FALSE)) return("on the columns as they are")
   what <- if (task$kind == "series") "channels" else "columns"
@@ -346,15 +346,15 @@ print.ca_task <- function(x, ...) {
 #' @export
 format.ca_task <- function(x, ...) {
   labels <- x$output_labels
-  outputs <- paste0(x$outputs, if (!is.null(labels)) paste0(" (", shorten(labels, 6L), ")"))
+  outputs <- paste0(x$outputs, if (!is.null(labels)) paste0(" (", task_shorten(labels, 6L), ")"))
   c(
     paste0("<task> ", x$label),
-    paste0("Input: ", describe_input(x$input)),
+    paste0("Input: ", describe_input_shape(x$input)),
     paste0("Outputs: ", outputs),
     if (is_data_task(x)) {
       c(
         paste0("Rows: ", nrow(x$data$x), " training, ", nrow(x$data$x_test), " held out"),
-        paste0("Training: ", standardise_text(x))
+        paste0("Training: ", task_standardise_text(x))
       )
     } else {
       paste0("Bayes loss: ", format(bayes_loss(x), digits = 6L))
@@ -362,6 +362,6 @@ format.ca_task <- function(x, ...) {
   )
 }
 
-has_classes <- function(task) !is.null(task$levels)
+has_task_classes <- function(task) !is.null(task$levels)
 
-loss_of <- function(task) if (has_classes(task)) "cross_entropy" else "squared"
+task_loss_of <- function(task) if (has_task_classes(task)) "cross_entropy" else "squared"

@@ -30,9 +30,9 @@ tidy.ca_fit <- function(x, ...) {
   allocation <- read_allocation(x, "identity", ridge = 0, tol = NULL, data = NULL, layers = NULL, block = NULL)
   light_frame(list(
     term = coef_names(x$network),
-    layer = rep(names, vapply(rows, function(row) own_params(row$layer), 0)),
+    layer = rep(names, vapply(rows, function(row) network_own_params(row$layer), 0)),
     estimate = x$network$coef,
-    capacity = allocate(allocation, "capacity", list(), want_low = FALSE)$parameters
+    capacity = allocate_capacity(allocation, "capacity", list(), want_low = FALSE)$parameters
   ))
 }
 
@@ -44,7 +44,7 @@ glance.ca_capacity <- function(x, ...) {
   stationarity <- attr(x, "stationarity")
   light_frame(c(
     list(total = attr(x, "total"), n_params = attr(x, "n_params"), n_inputs = attr(x, "n_inputs")),
-    rank_columns(evidence),
+    capacity_rank_columns(evidence),
     list(
       gradient_norm = stationarity$gradient_norm, converged = stationarity$converged, metric = attr(x, "metric"),
       ridge = attr(x, "ridge")
@@ -53,7 +53,7 @@ glance.ca_capacity <- function(x, ...) {
   ))
 }
 
-rank_columns <- function(evidence) {
+capacity_rank_columns <- function(evidence) {
   evidence[c("tol", "gap", "rank_low", "rank_high", "undecided")]
 }
 
@@ -70,18 +70,18 @@ augment.ca_capacity <- function(x, ...) {
 #' @export
 glance.ca_kernel <- function(x, ...) {
   check_dots(...)
-  glance_rank(x)
+  glance_capacity_rank(x)
 }
 
 #' @export
 glance.ca_table <- function(x, ...) {
   check_dots(...)
-  glance_rank(x)
+  glance_capacity_rank(x)
 }
 
-glance_rank <- function(x) {
+glance_capacity_rank <- function(x) {
   light_frame(c(
-    list(total = attr(x, "total"), n_inputs = attr(x, "n_inputs")), rank_columns(attr(x, "evidence")),
+    list(total = attr(x, "total"), n_inputs = attr(x, "n_inputs")), capacity_rank_columns(attr(x, "evidence")),
     list(metric = attr(x, "metric"), ridge = attr(x, "ridge"))
   ))
 }
@@ -94,7 +94,8 @@ tidy.ca_network <- function(x, ...) {
   names <- vapply(rows, function(row) row$name, "")
   estimate <- if (is.null(x$coef)) rep(NA_real_, n_params(x)) else unname(x$coef)
   light_frame(list(
-    term = coef_names(x), layer = rep(names, vapply(rows, function(row) own_params(row$layer), 0)), estimate = estimate
+    term = coef_names(x), layer = rep(names, vapply(rows, function(row) network_own_params(row$layer), 0)),
+      estimate = estimate
   ))
 }
 
@@ -104,7 +105,7 @@ glance.ca_network <- function(x, ...) {
   check_dots(...)
   light_frame(list(
     n_params = as.integer(n_params(x)), layers = length(network_rows(x)), n_inputs = as.integer(input_size(x$input)),
-    n_outputs = as.integer(output_size(x)), linear = is_linear(x)
+    n_outputs = as.integer(shape_output_size(x)), linear = is_linear(x)
   ))
 }
 
@@ -126,15 +127,15 @@ glance.ca_demand <- function(x, ...) {
 #' @export
 augment.ca_fit <- function(x, newdata = NULL, ..., new_data = NULL) {
   check_dots(...)
-  newdata <- one_newdata(newdata, new_data)
+  newdata <- predict_one_newdata(newdata, new_data)
   if (!is.null(newdata)) {
     yhat <- stats::predict(x, newdata)
     row <- rep(seq_len(nrow(yhat)), ncol(yhat))
-    return(light_frame(list(row = row, output = rep(output_names(x$task), each = nrow(yhat)), .fitted = c(yhat))))
+    return(light_frame(list(row = row, output = rep(task_output_names(x$task), each = nrow(yhat)), .fitted = c(yhat))))
   }
   yhat <- fitted(x)
   left <- residuals(x)
-  names <- output_names(x$task)
+  names <- task_output_names(x$task)
   N <- nrow(yhat)
   light_frame(list(
     row = rep(seq_len(N), ncol(yhat)), output = rep(names, each = N), .observed = c(yhat + left), .fitted = c(yhat),
@@ -147,7 +148,7 @@ augment.ca_fit <- function(x, newdata = NULL, ..., new_data = NULL) {
 augment.ca_comparison <- function(x, ...) {
   check_dots(...)
   rows <- plain_frame(x$runs)
-  rows$efficiency <- run_efficiency(x)
+  rows$efficiency <- metric_run_efficiency(x)
   rows
 }
 

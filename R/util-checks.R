@@ -121,8 +121,8 @@ check_matrix <- function(x, nrow = NULL, ncol = NULL, arg = rlang::caller_arg(x)
   }
   if (length(dim(x)) != 2L) x <- matrix(as.double(x), ncol = 1L)
   if ((!is.null(nrow) && nrow(x) != nrow) || (!is.null(ncol) && ncol(x) != ncol)) {
-    wanted <- if (is.null(nrow)) count_text(ncol, "column") else if (is.null(ncol)) count_text(nrow, "row") else
-      paste(count_text(nrow, "row"), "and", count_text(ncol, "column"))
+    wanted <- if (is.null(nrow)) format_count(ncol, "column") else if (is.null(ncol)) format_count(nrow, "row") else
+      paste(format_count(nrow, "row"), "and", format_count(ncol, "column"))
     abort(c(
       "{.arg {arg}} must have {wanted}.",
       x = "It is {nrow(x)} x {ncol(x)}."

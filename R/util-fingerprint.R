@@ -9,11 +9,11 @@ fingerprint <- function(x) {
   path <- tempfile("fingerprint")
   on.exit(unlink(path))
   out <- file(path, "wb")
-  tryCatch(value_writer(out)(x), finally = close(out))
+  tryCatch(fingerprint_value_writer(out)(x), finally = close(out))
   unname(tools::md5sum(path))
 }
 
-text_sum <- function(lines) {
+fingerprint_text_sum <- function(lines) {
   path <- tempfile("sum")
   on.exit(unlink(path))
   writeBin(charToRaw(paste0(paste0(lines, "\n"), collapse = "")), path)
@@ -22,7 +22,7 @@ text_sum <- function(lines) {
 
 # Returns a function that writes a value and then its attributes to the connection `out`. The kind and the length of
 # each part precede it, so that different structures give different bytes.
-value_writer <- function(out) {
+fingerprint_value_writer <- function(out) {
   seen <- list() # environments written so far, since environments may refer to each other
   tag <- function(kind, n) writeBin(paste(kind, sprintf("%.0f", n)), out)
   texts <- function(x) {
@@ -39,11 +39,11 @@ value_writer <- function(out) {
   }
   parts <- function(kind, x) {
     tag(kind, length(x))
-    for (i in seq_along(x)) if (is_no_value(x[[i]])) tag("no value", 0L) else value(x[[i]])
+    for (i in seq_along(x)) if (is_fingerprint_no_value(x[[i]])) tag("no value", 0L) else value(x[[i]])
   }
   scope <- function(env) {
     known <- match(TRUE, vapply(seen, identical, NA, env), 0L)
-    if (known > 0L || is_named_scope(env)) return(texts(paste(environmentName(env), known)))
+    if (known > 0L || is_fingerprint_named_scope(env)) return(texts(paste(environmentName(env), known)))
     seen <<- c(seen, list(env))
     names <- sort(ls(env, all.names = TRUE), method = "radix")
     texts(names)
@@ -70,7 +70,7 @@ value_writer <- function(out) {
       },
       language = {
         tag("call", 1L)
-        value(code_parts(x))
+        value(fingerprint_code_parts(x))
       },
       builtin = , special = texts(deparse(x)),
       texts(typeof(x))
@@ -86,18 +86,18 @@ value_writer <- function(out) {
 }
 
 # Whether x is the empty symbol, the default of an argument without one. It cannot be passed to a function as a value.
-is_no_value <- function(x) identical(x, quote(expr = )) # nolint: spaces_inside_linter.
+is_fingerprint_no_value <- function(x) identical(x, quote(expr = )) # nolint: spaces_inside_linter.
 
 # Returns the function and the arguments of a call as a list. For `function(x) x` it omits the fourth element, which is
 # a reference to the source.
-code_parts <- function(x) {
+fingerprint_code_parts <- function(x) {
   parts <- as.list(x)
   if (identical(parts[[1L]], quote(`function`))) parts[1:3] else parts
 }
 
 # Whether an environment exists in every session (global environment, packages, namespaces). The contents of such an
 # environment are not part of a value.
-is_named_scope <- function(env) {
+is_fingerprint_named_scope <- function(env) {
   identical(env, globalenv()) || identical(env, emptyenv()) || identical(env, baseenv()) || isNamespace(env) ||
     nzchar(environmentName(env))
 }

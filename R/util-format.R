@@ -1,14 +1,14 @@
 # Numbers and text for print methods.
 
-count_text <- function(n, noun) paste0(format(n, big.mark = ","), " ", noun, if (n == 1) "" else "s")
+format_count <- function(n, noun) paste0(format(n, big.mark = ","), " ", noun, if (n == 1) "" else "s")
 
 format_p <- function(p) {
   ifelse(is.na(p), "", ifelse(p < 0.001, "<0.001", formatC(p, digits = 3, format = "f")))
 }
 
 # Returns texts such as "0.012 [0.01, 0.014]": the number alone where the interval is NA, "" where the estimate is NA.
-with_interval <- function(estimate, low, high, digits = 3) {
-  number <- function(x) vapply(x, function(v) format(signif(without_rounding(v), digits)), "")
+format_with_interval <- function(estimate, low, high, digits = 3) {
+  number <- function(x) vapply(x, function(v) format(signif(format_without_rounding(v), digits)), "")
   out <- number(estimate)
   has <- !is.na(low) & !is.na(high)
   out[has] <- paste0(out[has], " [", number(low[has]), ", ", number(high[has]), "]")
@@ -17,7 +17,7 @@ with_interval <- function(estimate, low, high, digits = 3) {
 }
 
 # Returns texts such as "16 (13 to 19)": the number alone where `low` and `high` are equal, "" where it is NA.
-with_range <- function(middle, low, high, digits = 4) {
+format_with_range <- function(middle, low, high, digits = 4) {
   number <- function(x) vapply(x, function(v) format(v, digits = digits), "")
   out <- number(middle)
   wide <- which(low < high)
@@ -27,11 +27,11 @@ with_range <- function(middle, low, high, digits = 4) {
 }
 
 # Replaces numbers below 1e-13 in absolute value by 0 for printing: an excess loss of 1e-16 is rounding error.
-without_rounding <- function(x) if (is.numeric(x)) ifelse(abs(x) < 1e-13, 0, x) else x
+format_without_rounding <- function(x) if (is.numeric(x)) ifelse(abs(x) < 1e-13, 0, x) else x
 
-extent_text <- function(extent) paste(format(extent, scientific = FALSE, trim = TRUE), collapse = " x ")
+format_extent <- function(extent) paste(format(extent, scientific = FALSE, trim = TRUE), collapse = " x ")
 
 # Returns extents as (height, width). A sequence has a single extent, its width; its height is `height`.
-two <- function(extent, height = 1L) {
+format_two <- function(extent, height = 1L) {
   if (length(extent) == 1L) c(height, extent) else extent
 }

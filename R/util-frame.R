@@ -57,4 +57,4 @@ light_frame <- function(columns, class = NULL) {
 
 # Returns the field `name` of a result, or `default` for results of versions without this field. `default` is evaluated
 # only when it is needed.
-field_or <- function(x, name, default) if (is.null(x[[name]])) default else x[[name]]
+frame_field_or <- function(x, name, default) if (is.null(x[[name]])) default else x[[name]]

@@ -6,9 +6,9 @@
 with_progress <- function(steps, body, before = 0) {
   shown <- isTRUE(getOption("capalloc.progress", interactive() && !isTRUE(getOption("knitr.in.progress")) &&
     !nzchar(Sys.getenv("CI"))))
-  left <- time_left(steps, before)
+  left <- progress_time_left(steps, before)
   if (!has_package("progressr")) {
-    return(if (shown) with_bar(steps, before, left, body) else body(function(n) NULL))
+    return(if (shown) with_progress_bar(steps, before, left, body) else body(function(n) NULL))
   }
   report <- function() {
     step <- progressr::progressor(steps = steps)
@@ -27,7 +27,7 @@ progress_handlers <- function() {
 
 bar_format <- "{cli::pb_bar} {cli::pb_current}/{cli::pb_total} {cli::pb_status}"
 
-with_bar <- function(steps, before, left, body) {
+with_progress_bar <- function(steps, before, left, body) {
   bar <- cli::cli_progress_bar(total = steps, format = bar_format)
   cli::cli_progress_update(set = before, id = bar)
   out <- body(function(n) cli::cli_progress_update(n, status = left(n), id = bar))
@@ -37,17 +37,17 @@ with_bar <- function(steps, before, left, body) {
 
 # Returns a function of the number of steps done since its last call. That function returns text with the expected
 # remaining time at the rate so far.
-time_left <- function(steps, before) {
+progress_time_left <- function(steps, before) {
   begun <- proc.time()[["elapsed"]]
   done <- 0
   function(n) {
     done <<- done + n
     seconds <- (proc.time()[["elapsed"]] - begun) / done * (steps - before - done)
-    paste(show_seconds(seconds), "left")
+    paste(progress_seconds(seconds), "left")
   }
 }
 
-show_seconds <- function(seconds) {
+progress_seconds <- function(seconds) {
   units <- c(d = 86400, h = 3600, min = 60, s = 1)
   unit <- which(seconds >= units | units == 1)[[1L]]
   if (unit == 4L) return(paste(round(seconds), "s"))

@@ -19,14 +19,14 @@ with_seed <- function(seed, code) {
   force(seed) # evaluated before the state is saved, since drawing a seed advances the user's generator
   old <- globalenv()$.Random.seed
   kinds <- if (is.null(old)) RNGkind() # otherwise .Random.seed contains the kinds
-  on.exit(restore_stream(old, kinds))
+  on.exit(restore_seed_stream(old, kinds))
   set.seed(seed, kind = generators[[1L]], normal.kind = generators[[2L]], sample.kind = generators[[3L]])
   force(code)
 }
 
 generators <- c("Mersenne-Twister", "Inversion", "Rejection")
 
-restore_stream <- function(old, kinds) {
+restore_seed_stream <- function(old, kinds) {
   if (!is.null(old)) return(assign(".Random.seed", old, envir = globalenv()))
   # setting the sampler of R before 3.6 raises a warning, also when it is restored
   if (!identical(kinds, generators)) suppressWarnings(RNGkind(kinds[[1L]], kinds[[2L]], kinds[[3L]]))

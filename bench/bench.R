@@ -110,10 +110,10 @@ matrix_question <- function(J) {
   net <- set_coef(input_vector(ncol(J)) |> layer_dense(1), numeric(ncol(J)))
   allocation <- capalloc:::read_allocation(net, "identity", 0, NULL, NULL, NULL, NULL)
   list(
-    graph = capalloc:::lower(net), theta = net$coef, tol = 10 * max(dim(J)) * .Machine$double.eps,
+    graph = capalloc:::lower_network(net), theta = net$coef, tol = 10 * max(dim(J)) * .Machine$double.eps,
     setting = list(
       array = allocation$array, left_out = NULL, x = NULL, rows = J, tol = 10 * max(dim(J)) * .Machine$double.eps,
-      ridge = 0, decay = 0, block = as.double(capalloc:::block_size(1, nrow(J), ncol(J)))
+      ridge = 0, decay = 0, block = as.double(capalloc:::allocation_block_size(1, nrow(J), ncol(J)))
     )
   )
 }

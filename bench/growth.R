@@ -18,7 +18,7 @@ allocation <- function(n, p) {
 }
 tangent_of <- function(net) {
   net <- initialise(net, seed = 1)
-  graph <- capalloc:::lower(net)
+  graph <- capalloc:::lower_network(net)
   seconds(.Call(capalloc:::ffi_tangent, graph, net$coef))
 }
 pooled <- function(n, filters) {

@@ -34,7 +34,7 @@ networks <- list(
 
 frames <- lapply(names(networks), function(name) {
   net <- initialise(networks[[name]], seed = 1)
-  graph <- capalloc:::lower(net)
+  graph <- capalloc:::lower_network(net)
   theta <- net$coef
   took <- seconds_each(whole = tangent(net), call = .Call(capalloc:::ffi_tangent, graph, theta))
   J <- tangent(net)

@@ -16,10 +16,10 @@ whole <- function() {
 }
 
 # The arguments of the .Calls of fit() and capacity().
-graph <- capalloc:::lower(net)
+graph <- capalloc:::lower_network(net)
 root <- capalloc:::moment_root(task$moments, capalloc:::has_bias(net))
 control <- capalloc:::fit_control(list(), "lm")
-start <- capalloc:::draw_coef(net, "glorot", capalloc:::derive_seeds(1L, 2L)[[2L]])
+start <- capalloc:::initialise_coef(net, "glorot", capalloc:::derive_seeds(1L, 2L)[[2L]])
 trained <- fit(net, task, seed = 1)
 theta <- trained$network$coef
 allocation <- capalloc:::read_allocation(trained, "identity", 0, NULL, NULL, NULL, NULL)

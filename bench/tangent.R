@@ -30,14 +30,14 @@ peak_over_size <- function(length) {
 lengths <- if (quick) c(64, 256) else c(64, 256, 1024, 4096)
 frames <- lapply(lengths, function(length) {
   net <- stack(length)
-  graph <- capalloc:::lower(net)
+  graph <- capalloc:::lower_network(net)
   theta <- net$coef
   took <- seconds_each(
     whole = tangent(net), call = .Call(capalloc:::ffi_tangent, graph, theta),
     fixed = {
-      capalloc:::check_coefficients(net)
-      capalloc:::check_linear(net)
-      capalloc:::lower(net)
+      capalloc:::check_network_coefficients(net)
+      capalloc:::check_tangent_linear(net)
+      capalloc:::lower_network(net)
       capalloc:::coef_names(net)
     }
   )

@@ -28,7 +28,7 @@ reach <- function(start, task, loss) {
   if (is.na(at)) return(c(NA, NA))
   control <- capalloc:::fit_control(list(max_iterations = long$history$iteration[[at]]), "lm")
   took <- seconds_each(
-    run = capalloc:::train_on_moments(start, capalloc:::moment_root(task$moments, FALSE), "lm", control, 1L),
+    run = capalloc:::fit_on_moments(start, capalloc:::moment_root(task$moments, FALSE), "lm", control, 1L),
     rest = fit(start, task, control = list(tol = 1))
   )
   c(sum(took), control$max_iterations)
@@ -43,7 +43,7 @@ compare <- function(length, filters, seed, most) {
     write_matrix(moments$cross), drop(moments$target), length, filters, most, out)
   if (is.null(peer)) return(NULL)
   # the loss at PyTorch's weights, computed by capalloc
-  end <- .Call(capalloc:::ffi_gradient, capalloc:::lower(start), read_doubles(out),
+  end <- .Call(capalloc:::ffi_gradient, capalloc:::lower_network(start), read_doubles(out),
     capalloc:::moment_root(moments, FALSE))
   own <- reach(start, task, end$loss)
   data.frame(

@@ -32,7 +32,7 @@ operation <- function(op) {
 
 # The bytes that describe a network, without faults, with values of sort `sort`. `i` selects the other options.
 seed_of <- function(network, i, sort) {
-  graph <- capalloc:::lower(network)
+  graph <- capalloc:::lower_network(network)
   options <- c(4L * (i %% 2L), sort, i %% 7L, i %% 5L, i %% 8L, 0L, i, 7L * sort)
   c(
     byte(options), numbers(graph$input), number(graph$output), number(graph$n_params),

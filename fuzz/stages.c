@@ -197,10 +197,10 @@ static const long *all_columns(const struct ca_graph *g) {
 static double *weights(const struct fuzz_subject *s) {
     double *W = ca_doubles(s->graph.n_outputs * ca_coordinates(&s->graph));
     struct ca_pass back = ca_pass_new(&s->graph);
-    ca_plan_outputs(&back);
+    ca_pass_plan_outputs(&back);
     back.value = ca_doubles(back.size);
-    ca_backward(&back, s->theta);
-    ca_weights(&back, s->theta, W);
+    ca_pass_backward(&back, s->theta);
+    ca_tangent_weights(&back, s->theta, W);
     return W;
 }
 
@@ -511,7 +511,7 @@ static void stage_samples(struct fuzz_subject *s) {
             objective.normal.bend(objective.context, s->theta, s->theta, gradient);
             digest(s, gradient, p);
         }
-        minimise(s, ca_normal, &objective);
+        minimise(s, ca_lm_normal, &objective);
         minimise(s, ca_lbfgs, &objective);
         minimise(s, ca_adam, &objective);
     }
@@ -575,7 +575,7 @@ static void take_kernel(struct fuzz_subject *s, struct ca_projector *projector, 
     double *K = ca_doubles(n_places * n_places);
     if (n_places == 0)
         return;
-    ca_kernel(projector, m, place, n_places, K);
+    ca_allocation_kernel(projector, m, place, n_places, K);
     digest(s, K, n_places * n_places);
     for (size_t j = 0; j < n && honest; j++)
         if (place[j] >= 0)
@@ -593,8 +593,8 @@ static void take_leverage(struct fuzz_subject *s, struct ca_projector *projector
     int *group = ca_ints(p);
     for (size_t k = 0; k < p; k++)
         group[k] = (int)(k % 3);
-    ca_leverage(projector, add_leverage, leverage);
-    ca_two_way(projector, n, group, 3, T);
+    ca_allocation_leverage(projector, add_leverage, leverage);
+    ca_allocation_two_way(projector, n, group, 3, T);
     digest(s, leverage, n_rows);
     digest(s, T, n * 3);
     for (size_t i = 0; i < n_rows && honest; i++)
@@ -613,7 +613,7 @@ static void allocate(struct fuzz_subject *s, struct rows_of *rows, size_t n_rows
                      size_t p, size_t block) {
     const double tol = s->options.tol, ridge = s->options.ridge;
     const struct ca_rows_source source = {rows, fill, coordinate, n_rows};
-    const struct ca_tall tall = ca_tall_new(source, p, block);
+    const struct ca_tall tall = ca_allocation_tall_new(source, p, block);
     struct ca_spectrum spectrum;
     struct ca_projector projector;
     int *array = ca_ints(p), *left_out = ca_ints(p);
@@ -622,14 +622,14 @@ static void allocate(struct fuzz_subject *s, struct rows_of *rows, size_t n_rows
         left_out[k] = s->options.seed % 5 == 1 && k % 4 == 2;
     }
     const struct ca_columns columns = {.array = array, .n_arrays = 2, .left_out = left_out};
-    if (ca_spectrum(&tall, &columns, ridge > 0 ? INFINITY : tol, &spectrum) != CA_OK)
+    if (ca_allocation_spectrum(&tall, &columns, ridge > 0 ? INFINITY : tol, &spectrum) != CA_OK)
         return;
-    const size_t rank = ca_rank(&spectrum, tol);
+    const size_t rank = ca_allocation_rank(&spectrum, tol);
     double *parameters = ca_doubles(p);
     digest(s, spectrum.values, spectrum.n_values);
-    ca_parameters(&spectrum, rank, ridge, parameters);
+    ca_allocation_parameters(&spectrum, rank, ridge, parameters);
     digest(s, parameters, p);
-    if (ca_projector_new(tall, &spectrum, rank, ridge, &projector) == CA_OK)
+    if (ca_allocation_projector_new(tall, &spectrum, rank, ridge, &projector) == CA_OK)
         take_leverage(s, &projector, n, is_honest(s, &spectrum, rank));
 }
 
@@ -786,11 +786,11 @@ static void any_gates(struct fuzz_subject *s, const struct ca_flow_plan *plan,
     for (int l = 0; l < levels; l++) {
         int *gate = ca_ints(n_gates), n = 0;
         for (int b = 0; b < stages->n; b++) {
-            if (ca_stage_is_linear(stages, b) || stages->tier[b] != l + 1)
+            if (ca_cut_stage_is_linear(stages, b) || stages->tier[b] != l + 1)
                 continue;
-            const struct ca_step step = ca_stage_step(stages, b);
+            const struct ca_step step = ca_cut_stage_step(stages, b);
             const int each =
-                ca_stage_op(stages, b)->n_taps * ca_stage_op(stages, b)->shape.channels;
+                ca_cut_stage_op(stages, b)->n_taps * ca_cut_stage_op(stages, b)->shape.channels;
             for (int z = each * step.begin; z < each * step.end; z++)
                 gate[n++] = (int)first[step.node] + z;
         }

@@ -23,7 +23,8 @@ static void keep_triangle(double *stack, size_t ld, size_t rows, size_t p) {
             stack[i + k * ld] = 0;
 }
 
-struct ca_tall ca_tall_new(struct ca_rows_source rows, size_t n_columns, size_t block) {
+struct ca_tall ca_allocation_tall_new(struct ca_rows_source rows, size_t n_columns,
+                                      size_t block) {
     /* room for a triangle above a block */
     const size_t ld = min_size(block, rows.n_rows) + (block < rows.n_rows ? n_columns : 0);
     return (struct ca_tall){.rows = rows,
@@ -204,8 +205,9 @@ static int by_gram(const struct ca_tall *tall, const struct ca_columns *columns,
     return twice(tall, spectrum);
 }
 
-enum ca_status ca_spectrum(const struct ca_tall *tall, const struct ca_columns *columns,
-                           double tol, struct ca_spectrum *spectrum) {
+enum ca_status ca_allocation_spectrum(const struct ca_tall *tall,
+                                      const struct ca_columns *columns, double tol,
+                                      struct ca_spectrum *spectrum) {
     const size_t p = tall->n_columns, n = tall->rows.n_rows, k = min_size(n, p);
     *spectrum = (struct ca_spectrum){.n_columns = p, .n_values = k};
     spectrum->norm = ca_doubles(p);
@@ -222,7 +224,7 @@ enum ca_status ca_spectrum(const struct ca_tall *tall, const struct ca_columns *
     return by_qr(tall, columns, spectrum);
 }
 
-size_t ca_rank(const struct ca_spectrum *spectrum, double tol) {
+size_t ca_allocation_rank(const struct ca_spectrum *spectrum, double tol) {
     size_t rank = 0;
     while (rank < spectrum->n_values && spectrum->values[rank] > tol * spectrum->values[0])
         rank++;
@@ -240,8 +242,8 @@ static size_t n_directions(const struct ca_spectrum *spectrum, size_t rank, doub
     return ridge > 0 && rank > 0 ? spectrum->n_values : rank;
 }
 
-void ca_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge,
-                   double *capacity) {
+void ca_allocation_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge,
+                              double *capacity) {
     const size_t k = spectrum->n_values, r = n_directions(spectrum, rank, ridge);
     for (size_t j = 0; j < spectrum->n_columns; j++) {
         capacity[j] = spectrum->Vt == NULL; /* full rank: 1 for each column */
@@ -311,8 +313,9 @@ static enum ca_status restore(struct ca_projector *projector) {
     return CA_OK;
 }
 
-enum ca_status ca_projector_new(struct ca_tall tall, const struct ca_spectrum *spectrum,
-                                size_t rank, double ridge, struct ca_projector *projector) {
+enum ca_status ca_allocation_projector_new(struct ca_tall tall,
+                                           const struct ca_spectrum *spectrum, size_t rank,
+                                           double ridge, struct ca_projector *projector) {
     const size_t r = n_directions(spectrum, rank, ridge);
     *projector = (struct ca_projector){.tall = tall, .r = r, .scale = spectrum->scale};
     if (r == 0)
@@ -337,9 +340,10 @@ static size_t next_rows(struct ca_projector *projector, size_t begin) {
     return end;
 }
 
-void ca_leverage(struct ca_projector *projector,
-                 void (*take)(void *context, size_t begin, size_t end, const double *leverage),
-                 void *context) {
+void ca_allocation_leverage(struct ca_projector *projector,
+                            void (*take)(void *context, size_t begin, size_t end,
+                                         const double *leverage),
+                            void *context) {
     const struct ca_tall *tall = &projector->tall;
     const size_t n_rows = tall->rows.n_rows;
     double *leverage = ca_doubles(min_size(tall->block, n_rows));
@@ -356,8 +360,8 @@ void ca_leverage(struct ca_projector *projector,
     }
 }
 
-void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_t n_places,
-               double *K) {
+void ca_allocation_kernel(struct ca_projector *projector, size_t m, const int *place,
+                          size_t n_places, double *K) {
     const struct ca_tall *tall = &projector->tall;
     const size_t n_rows = tall->rows.n_rows, r = projector->r;
     double *U = ca_doubles(n_places * m * r); /* m matrices n_places x r, one for each output */
@@ -382,8 +386,8 @@ void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_
 /* K[i, j] = sum over (s, o) and l of Q_((s,o,i),l) Q_((s,o,j),l). For each block of samples and
  * each l this is the product A'A of a matrix A ((b m) x n_places). Its columns are contiguous
  * in tall.two if every coordinate has a place, and are copied otherwise. */
-void ca_kernel_samples(struct ca_projector *projector, size_t n_coordinates, const int *place,
-                       size_t n_places, double *K) {
+void ca_allocation_kernel_samples(struct ca_projector *projector, size_t n_coordinates,
+                                  const int *place, size_t n_places, double *K) {
     const struct ca_tall *tall = &projector->tall;
     const size_t n_rows = tall->rows.n_rows;
     const int whole = n_places == n_coordinates;
@@ -427,8 +431,8 @@ static void two_way_blocks(struct ca_projector *projector, const double *W,
     }
 }
 
-void ca_two_way(struct ca_projector *projector, size_t n_coordinates, const int *group,
-                size_t n_groups, double *T) {
+void ca_allocation_two_way(struct ca_projector *projector, size_t n_coordinates,
+                           const int *group, size_t n_groups, double *T) {
     const size_t p = projector->tall.n_columns, r = projector->r;
     memset(T, 0, sizeof(double) * n_coordinates * n_groups);
     if (r == 0)

@@ -50,7 +50,8 @@ struct ca_tall {
     double *one, *two; /* ld x n_columns */
 };
 
-struct ca_tall ca_tall_new(struct ca_rows_source rows, size_t n_columns, size_t block);
+struct ca_tall ca_allocation_tall_new(struct ca_rows_source rows, size_t n_columns,
+                                      size_t block);
 
 struct ca_spectrum {
     size_t n_columns, n_values; /* p, k = min(n_rows, p) */
@@ -76,16 +77,17 @@ struct ca_columns {
 
 /* The first pass. The faster way is tried for a tolerance tol below 1; INFINITY if single
  * directions are needed. */
-enum ca_status ca_spectrum(const struct ca_tall *tall, const struct ca_columns *columns,
-                           double tol, struct ca_spectrum *spectrum);
+enum ca_status ca_allocation_spectrum(const struct ca_tall *tall,
+                                      const struct ca_columns *columns, double tol,
+                                      struct ca_spectrum *spectrum);
 
 /* Returns the number of singular values above tol s_1. */
-size_t ca_rank(const struct ca_spectrum *spectrum, double tol);
+size_t ca_allocation_rank(const struct ca_spectrum *spectrum, double tol);
 
 /* Effective capacity of every column: sum_l w_l V_kl^2, which equals the column sums of the
  * two-way table. */
-void ca_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge,
-                   double *capacity);
+void ca_allocation_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge,
+                              double *capacity);
 
 /* The second pass: the basis Q of the columns of J, block by block. */
 struct ca_projector {
@@ -98,27 +100,29 @@ struct ca_projector {
 
 /* Computes the basis: for ridge 0 that of the given rank, otherwise that of the soft capacity.
  * tall: J in any orthogonal basis of its rows. */
-enum ca_status ca_projector_new(struct ca_tall tall, const struct ca_spectrum *spectrum,
-                                size_t rank, double ridge, struct ca_projector *projector);
+enum ca_status ca_allocation_projector_new(struct ca_tall tall,
+                                           const struct ca_spectrum *spectrum, size_t rank,
+                                           double ridge, struct ca_projector *projector);
 
 /* Passes the leverages P_ii of all rows to `take`, block by block. */
-void ca_leverage(struct ca_projector *projector,
-                 void (*take)(void *context, size_t begin, size_t end, const double *leverage),
-                 void *context);
+void ca_allocation_leverage(struct ca_projector *projector,
+                            void (*take)(void *context, size_t begin, size_t end,
+                                         const double *leverage),
+                            void *context);
 
 /* K (n_places x n_places): sum over outputs o of P_(o,i),(o,j), with rows o + m j. place[j] is
  * the place of coordinate j in K, different for each j, or -1 to leave it out. */
-void ca_kernel(struct ca_projector *projector, size_t m, const int *place, size_t n_places,
-               double *K);
+void ca_allocation_kernel(struct ca_projector *projector, size_t m, const int *place,
+                          size_t n_places, double *K);
 
 /* The same if each block of rows has all coordinates of b samples, with row (s, o, j) at s + b
  * (o + m j). K is summed over samples and outputs. */
-void ca_kernel_samples(struct ca_projector *projector, size_t n_coordinates, const int *place,
-                       size_t n_places, double *K);
+void ca_allocation_kernel_samples(struct ca_projector *projector, size_t n_coordinates,
+                                  const int *place, size_t n_places, double *K);
 
 /* T (n_coordinates x n_groups): J_(row,k) (J^+)_(k,row), summed over the rows of a coordinate
  * and the columns k of a group. group (n_columns): the group of each column, from 0. */
-void ca_two_way(struct ca_projector *projector, size_t n_coordinates, const int *group,
-                size_t n_groups, double *T);
+void ca_allocation_two_way(struct ca_projector *projector, size_t n_coordinates,
+                           const int *group, size_t n_groups, double *T);
 
 #endif

@@ -81,8 +81,8 @@ static void add_gradient(const struct owned *w, const double *x, int ld_x, doubl
                    x + (size_t)g * (size_t)cg * (size_t)ld_x, ld_x, grad + g * fg, filters);
 }
 
-void ca_gradient(const struct ca_pass *back, const struct ca_pass *value, const double *one,
-                 double *grad) {
+void ca_contract_gradient(const struct ca_pass *back, const struct ca_pass *value,
+                          const double *one, double *grad) {
     for (struct owned w = owned_taps(back, NULL); next_owned(&w);) {
         const double *x = matrix_at(value, w.tap.site, one);
         const int ld = w.tap.site == CA_CONSTANT ? 0 : ca_rows(value, w.tap.site);

@@ -8,7 +8,7 @@
  * output with respect to entry (f, i) of the block of theta of such a tap is B_f x_i, with B
  * the sensitivities at the site and x the values that the tap reads, or the constant. One
  * iterator visits these taps, and three functions use the products of rows of B and rows of x:
- *   ca_gradient          sums them over rows; B and x have the same rows,
+ *   ca_contract_gradient          sums them over rows; B and x have the same rows,
  *   ca_contract_rows     returns them row by row; B and x have the same rows,
  *   ca_contract_outputs  combines each row of B (an output) with each row of x.
  */
@@ -17,8 +17,8 @@
 
 /* grad[k] += the sum over rows of B . X, from a backward pass and a forward pass that has all
  * rows at every site. `one` (rows) is the constant, or NULL for 0. */
-void ca_gradient(const struct ca_pass *back, const struct ca_pass *value, const double *one,
-                 double *grad);
+void ca_contract_gradient(const struct ca_pass *back, const struct ca_pass *value,
+                          const double *one, double *grad);
 
 /* A change along a direction: dX of the values, dB of the sensitivities and d_one (rows) of the
  * constant; NULL: no change. If `site` is an input position, only channel `channel` of that

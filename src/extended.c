@@ -28,8 +28,8 @@ struct ca_extended ca_extended_new(const struct ca_graph *graph, const double *t
     return extended;
 }
 
-void ca_contract(const long *column, const struct ca_jet *jet, const struct ca_pass *B,
-                 double *out, int ld) {
+void ca_extended_contract(const long *column, const struct ca_jet *jet, const struct ca_pass *B,
+                          double *out, int ld) {
     const struct ca_change value = {.dX = &jet->X, .d_one = jet->one, .site = -1};
     ca_contract_rows(column, B, &jet->X, jet->one, value, out, ld);
 }
@@ -90,7 +90,7 @@ static struct ca_change general(struct ca_extended *extended, const double *v, s
     for (int s = 0; s < rows; s++)
         extended->d_one[s] = v0;
     change.d_one = extended->d_one;
-    ca_plan_batch(shifted, rows);
+    ca_pass_plan_batch(shifted, rows);
     for (size_t i = 0; i < X->size; i++)
         shifted->value[i] = v0 * X->value[i];
     for (int node = 0; node < graph->n_nodes; node++)

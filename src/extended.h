@@ -47,7 +47,7 @@ void ca_extended_linearise(struct ca_extended *extended, size_t begin, size_t en
 
 /* out (rows x columns) += contract(B, X) at the current values of the jet: the gradients with
  * respect to theta of the output whose sensitivities are B. */
-void ca_contract(const long *column, const struct ca_jet *jet, const struct ca_pass *B,
-                 double *out, int ld);
+void ca_extended_contract(const long *column, const struct ca_jet *jet, const struct ca_pass *B,
+                          double *out, int ld);
 
 #endif

@@ -246,14 +246,14 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
             ca_doubles(g->n_outputs * (problem->x == NULL ? 1 : problem->asked));
     }
     point_source(problem, rows, n_rows);
-    problem->tall = ca_tall_new(problem->tall.rows, problem->n_columns, block);
+    problem->tall = ca_allocation_tall_new(problem->tall.rows, problem->n_columns, block);
     const int by_itself = problem->ridge > 0 || decay > 0;
-    const enum ca_status status =
-        ca_spectrum(&problem->tall, &columns, by_itself ? INFINITY : tol, &problem->spectrum);
+    const enum ca_status status = ca_allocation_spectrum(
+        &problem->tall, &columns, by_itself ? INFINITY : tol, &problem->spectrum);
     if (status != CA_OK)
         ffi_stop(status,
                  status == CA_NONFINITE ? "the tangent" : "computing the rank of the tangent");
-    problem->rank = ca_rank(&problem->spectrum, tol);
+    problem->rank = ca_allocation_rank(&problem->spectrum, tol);
     if (decay > 0 && problem->rank > 0) {
         const double s = problem->spectrum.values[0];
         problem->ridge = decay / s / s;
@@ -262,8 +262,8 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
 
 static struct ca_projector project(const struct problem *problem) {
     struct ca_projector projector;
-    const enum ca_status status = ca_projector_new(problem->tall, &problem->spectrum,
-                                                   problem->rank, problem->ridge, &projector);
+    const enum ca_status status = ca_allocation_projector_new(
+        problem->tall, &problem->spectrum, problem->rank, problem->ridge, &projector);
     if (status != CA_OK)
         ffi_stop(status, "computing an orthonormal basis of the tangent");
     return projector;
@@ -283,7 +283,7 @@ static SEXP result(const struct problem *problem, SEXP answer) {
         REAL(values)[i] = spectrum->values[i];
     for (size_t k = 0; k < problem->n_columns; k++)
         REAL(norm)[k] = spectrum->scale[k] > 0 ? spectrum->norm[k] : 0;
-    ca_parameters(spectrum, problem->rank, problem->ridge, REAL(parameters));
+    ca_allocation_parameters(spectrum, problem->rank, problem->ridge, REAL(parameters));
     SET_VECTOR_ELT(out, 0, answer);
     SET_VECTOR_ELT(out, 1, values);
     SET_VECTOR_ELT(out, 2, Rf_ScalarInteger((int)problem->rank));
@@ -361,7 +361,7 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what) {
     sums.sum = REAL(leverage);
     memset(sums.sum, 0, sizeof(double) * (size_t)size * (size_t)n_groups);
     struct ca_projector projector = project(&problem);
-    ca_leverage(&projector, take, &sums);
+    ca_allocation_leverage(&projector, take, &sums);
     SEXP out = PROTECT(result(&problem, leverage));
     UNPROTECT(2); /* leverage, out */
     return out;
@@ -391,9 +391,9 @@ SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
     SEXP K = PROTECT(Rf_allocMatrix(REALSXP, (int)n_places, (int)n_places));
     struct ca_projector projector = project(&problem);
     if (problem.x == NULL)
-        ca_kernel(&projector, m, place, n_places, REAL(K));
+        ca_allocation_kernel(&projector, m, place, n_places, REAL(K));
     else
-        ca_kernel_samples(&projector, n, place, n_places, REAL(K));
+        ca_allocation_kernel_samples(&projector, n, place, n_places, REAL(K));
     SEXP out = PROTECT(result(&problem, K));
     UNPROTECT(2); /* K, out */
     return out;
@@ -413,7 +413,7 @@ SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group) {
     ffi_product(n, (size_t)n_groups, "a table beyond what R can index");
     SEXP T = PROTECT(Rf_allocMatrix(REALSXP, (int)n, n_groups));
     struct ca_projector projector = project(&problem);
-    ca_two_way(&projector, n, of, (size_t)n_groups, REAL(T));
+    ca_allocation_two_way(&projector, n, of, (size_t)n_groups, REAL(T));
     SEXP out = PROTECT(result(&problem, T));
     UNPROTECT(2); /* T, out */
     return out;

@@ -224,7 +224,7 @@ SEXP ffi_fit_samples(SEXP graph, SEXP theta, SEXP data, SEXP held_out, SEXP loss
                      SEXP control) {
     const struct ca_graph g = ffi_graph(graph);
     const double *start = ffi_theta(theta, &g);
-    minimiser *minimise = read_method(method, ca_normal);
+    minimiser *minimise = read_method(method, ca_lm_normal);
     const struct ca_control options = read_control(control);
     const enum ca_loss_kind kind = read_loss(loss);
     const double patience = control_value(control, "patience");

@@ -419,7 +419,7 @@ static void read_sets(SEXP list, const struct ca_graph *graph, struct ca_gate_se
 static void sets_of_tiers(const struct ca_flow_plan *plan, enum ca_carried what,
                           struct ca_gate_sets *sets) {
     const struct ca_stages *stages = &plan->stages;
-    bool *passed = ca_stages_none(stages);
+    bool *passed = ca_cut_stages_none(stages);
     ca_flow_plan_gates(plan, what, passed);
     int tiers = 0;
     for (int b = 0; b < stages->n; b++)
@@ -429,8 +429,8 @@ static void sets_of_tiers(const struct ca_flow_plan *plan, enum ca_carried what,
     memset(n, 0, sizeof *n * (size_t)tiers);
     for (int b = 0; b < stages->n; b++)
         if (passed[b])
-            n[stages->tier[b]] +=
-                (size_t)ca_stage_units(stages, b) * (size_t)ca_stage_op(stages, b)->n_taps;
+            n[stages->tier[b]] += (size_t)ca_cut_stage_units(stages, b) *
+                                  (size_t)ca_cut_stage_op(stages, b)->n_taps;
     struct ca_gate_set *set = ca_bytes((size_t)tiers, sizeof *set);
     int **gate = ca_bytes((size_t)tiers, sizeof *gate);
     for (int l = 0; l < tiers; l++) {
@@ -444,8 +444,8 @@ static void sets_of_tiers(const struct ca_flow_plan *plan, enum ca_carried what,
     for (int b = 0; b < stages->n; b++) {
         if (!passed[b])
             continue;
-        const struct ca_step step = ca_stage_step(stages, b);
-        const struct ca_op *op = ca_stage_op(stages, b);
+        const struct ca_step step = ca_cut_stage_step(stages, b);
+        const struct ca_op *op = ca_cut_stage_op(stages, b);
         const size_t each = (size_t)(op->n_taps * op->shape.channels);
         const size_t from = first[step.node] + (size_t)step.begin * each;
         for (size_t z = 0; z < each * (size_t)(step.end - step.begin); z++)

@@ -219,12 +219,12 @@ SEXP ffi_weights(SEXP graph, SEXP theta) {
     const struct ca_graph g = ffi_linear_graph(graph);
     const double *th = ffi_theta(theta, &g);
     struct ca_pass back = ca_pass_new(&g);
-    ca_plan_outputs(&back);
+    ca_pass_plan_outputs(&back);
     back.value = ca_doubles(back.size);
-    ca_backward(&back, th);
+    ca_pass_backward(&back, th);
     ffi_product(g.n_outputs, ca_coordinates(&g), "effective weights beyond what R can index");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)g.n_outputs, (int)ca_coordinates(&g)));
-    ca_weights(&back, th, REAL(out));
+    ca_tangent_weights(&back, th, REAL(out));
     UNPROTECT(1); /* out */
     return out;
 }

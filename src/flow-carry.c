@@ -95,8 +95,8 @@ static void apply_rows(const struct ca_carry *carry, const struct ca_op *op, int
 
 void ca_carry_stage(const struct ca_carry *carry, int stage, double *S) {
     const struct ca_stages *stages = carry->cut->stages;
-    const struct ca_step step = ca_stage_step(stages, stage);
-    const struct ca_op *op = ca_stage_op(stages, stage);
+    const struct ca_step step = ca_cut_stage_step(stages, stage);
+    const struct ca_op *op = ca_cut_stage_op(stages, stage);
     for (int side = 0; side <= carry->two_sided; side++)
         for (int u = step.begin; u < step.end; u++) {
             const int place = carry->cut->at[stage] + (u - step.begin) * op->shape.channels;
@@ -168,7 +168,7 @@ void ca_carry_gates(const struct ca_carry *carry, const struct ca_gates *gates, 
 }
 
 void ca_carry_clear(const struct ca_carry *carry, int stage, double *S) {
-    const size_t n = (size_t)ca_stage_units(carry->cut->stages, stage);
+    const size_t n = (size_t)ca_cut_stage_units(carry->cut->stages, stage);
     const size_t at = (size_t)carry->cut->at[stage], ld = (size_t)carry->rows;
     memset(S + at * ld, 0, sizeof(double) * n * ld);
     for (size_t j = 0; carry->two_sided && j < (size_t)carry->size; j++)

@@ -7,25 +7,25 @@
 
 /* --- stages ------------------------------------------------------------------------------ */
 
-struct ca_step ca_stage_step(const struct ca_stages *stages, int b) {
+struct ca_step ca_cut_stage_step(const struct ca_stages *stages, int b) {
     const struct ca_step input = {0, 0, stages->graph->op[0].positions};
     return b > 0 ? stages->graph->step[b - 1] : input;
 }
 
-const struct ca_op *ca_stage_op(const struct ca_stages *stages, int b) {
-    return &stages->graph->op[ca_stage_step(stages, b).node];
+const struct ca_op *ca_cut_stage_op(const struct ca_stages *stages, int b) {
+    return &stages->graph->op[ca_cut_stage_step(stages, b).node];
 }
 
-int ca_stage_units(const struct ca_stages *stages, int b) {
-    const struct ca_step step = ca_stage_step(stages, b);
-    return (step.end - step.begin) * ca_stage_op(stages, b)->shape.channels;
+int ca_cut_stage_units(const struct ca_stages *stages, int b) {
+    const struct ca_step step = ca_cut_stage_step(stages, b);
+    return (step.end - step.begin) * ca_cut_stage_op(stages, b)->shape.channels;
 }
 
-bool ca_stage_is_linear(const struct ca_stages *stages, int b) {
-    return b == 0 || ca_op_is_linear(ca_op_row(ca_stage_op(stages, b)->kind));
+bool ca_cut_stage_is_linear(const struct ca_stages *stages, int b) {
+    return b == 0 || ca_op_is_linear(ca_op_row(ca_cut_stage_op(stages, b)->kind));
 }
 
-bool *ca_stages_none(const struct ca_stages *stages) {
+bool *ca_cut_stages_none(const struct ca_stages *stages) {
     bool *found = ca_bytes((size_t)stages->n, sizeof(bool));
     memset(found, 0, sizeof(bool) * (size_t)stages->n);
     return found;
@@ -80,19 +80,19 @@ static void list_reads(struct ca_stages *stages) {
     stages->reads = r.reads;
 }
 
-struct ca_stages ca_stages_new(const struct ca_graph *graph) {
+struct ca_stages ca_cut_stages_new(const struct ca_graph *graph) {
     struct ca_stages stages = {
         .graph = graph, .n = (int)graph->n_steps + 1, .of = stages_of_sites(graph)};
     list_reads(&stages);
     int *tier = ca_ints((size_t)stages.n);
     bool *live = ca_bytes((size_t)stages.n, sizeof(bool));
     for (int b = 0; b < stages.n; b++) {
-        const struct ca_step step = ca_stage_step(&stages, b);
+        const struct ca_step step = ca_cut_stage_step(&stages, b);
         tier[b] = 0;
         for (int i = stages.first_read[b]; i < stages.first_read[b + 1]; i++)
             if (tier[stages.reads[i]] > tier[b])
                 tier[b] = tier[stages.reads[i]];
-        tier[b] += !ca_stage_is_linear(&stages, b);
+        tier[b] += !ca_cut_stage_is_linear(&stages, b);
         live[b] = false;
         for (int u = step.begin; u < step.end; u++)
             live[b] = live[b] || graph->live[graph->first[step.node] + (size_t)u];
@@ -102,13 +102,13 @@ struct ca_stages ca_stages_new(const struct ca_graph *graph) {
     return stages;
 }
 
-void ca_stages_below(const struct ca_stages *stages, bool *found) {
+void ca_cut_stages_below(const struct ca_stages *stages, bool *found) {
     for (int b = stages->n - 1; b > 0; b--)
         for (int i = stages->first_read[b]; found[b] && i < stages->first_read[b + 1]; i++)
             found[stages->reads[i]] = true;
 }
 
-void ca_stages_above(const struct ca_stages *stages, bool *found) {
+void ca_cut_stages_above(const struct ca_stages *stages, bool *found) {
     for (int b = 1; b < stages->n; b++)
         for (int i = stages->first_read[b]; !found[b] && i < stages->first_read[b + 1]; i++)
             found[b] = found[stages->reads[i]];
@@ -139,7 +139,7 @@ static struct ca_lists order_items(const struct ca_stages *stages, const bool *w
     int *key = ca_ints((size_t)n), tiers = 0, n_items = 0;
     for (int b = 0; b < n; b++) {
         key[b] =
-            b == 0 || !wanted[b] ? -1 : 2 * stages->tier[b] + ca_stage_is_linear(stages, b);
+            b == 0 || !wanted[b] ? -1 : 2 * stages->tier[b] + ca_cut_stage_is_linear(stages, b);
         tiers = stages->tier[b] >= tiers ? stages->tier[b] + 1 : tiers;
     }
     const struct ca_lists sorted = by_key(n, key, 2 * tiers);
@@ -204,7 +204,7 @@ static enum ca_status place_stages(struct ca_cut *cut, struct times t) {
     }
     const struct ca_lists opening = by_key(n, key, n_items + 2);
     for (int i = 0; i < opening.first[opening.n]; i++) {
-        const int b = opening.stage[i], units = ca_stage_units(cut->stages, b);
+        const int b = opening.stage[i], units = ca_cut_stage_units(cut->stages, b);
         int still = 0, gap = -1;
         long long end = 0, begin = 0;
         for (int j = 0; j < n_open; j++) {
@@ -214,7 +214,7 @@ static enum ca_status place_stages(struct ca_cut *cut, struct times t) {
                 gap = still;
                 begin = end;
             }
-            end = (long long)at[open[j]] + ca_stage_units(cut->stages, open[j]);
+            end = (long long)at[open[j]] + ca_cut_stage_units(cut->stages, open[j]);
             open[still++] = open[j];
         }
         if (gap < 0) {
@@ -253,20 +253,21 @@ double ca_cut_terms(const struct ca_cut *cut) {
     double terms = 0;
     for (int i = 0; i < cut->items.first[cut->items.n]; i++) {
         const int b = cut->items.stage[i];
-        terms += ca_stage_units(cut->stages, b) * ca_op_terms(ca_stage_op(cut->stages, b));
+        terms +=
+            ca_cut_stage_units(cut->stages, b) * ca_op_terms(ca_cut_stage_op(cut->stages, b));
     }
     return terms;
 }
 
-bool ca_item_is_linear(const struct ca_cut *cut, int item) {
-    return ca_stage_is_linear(cut->stages, cut->items.stage[cut->items.first[item]]);
+bool ca_cut_item_is_linear(const struct ca_cut *cut, int item) {
+    return ca_cut_stage_is_linear(cut->stages, cut->items.stage[cut->items.first[item]]);
 }
 
 int ca_cut_place(const struct ca_cut *cut, size_t site) {
     const int b = cut->stages->of[site];
     if (cut->at[b] < 0)
         return -1;
-    const struct ca_step step = ca_stage_step(cut->stages, b);
+    const struct ca_step step = ca_cut_stage_step(cut->stages, b);
     const size_t skip = site - cut->stages->graph->first[step.node] - (size_t)step.begin;
     return cut->at[b] + (int)skip * cut->stages->graph->op[step.node].shape.channels;
 }

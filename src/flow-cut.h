@@ -26,20 +26,20 @@ struct ca_stages {
     const int *first_read, *reads; /* n + 1; first_read[n] */
 };
 
-struct ca_stages ca_stages_new(const struct ca_graph *graph);
+struct ca_stages ca_cut_stages_new(const struct ca_graph *graph);
 
 /* Node and positions of a stage, its operation, and its number of units. */
-struct ca_step ca_stage_step(const struct ca_stages *stages, int b);
-const struct ca_op *ca_stage_op(const struct ca_stages *stages, int b);
-int ca_stage_units(const struct ca_stages *stages, int b);
-bool ca_stage_is_linear(const struct ca_stages *stages, int b);
+struct ca_step ca_cut_stage_step(const struct ca_stages *stages, int b);
+const struct ca_op *ca_cut_stage_op(const struct ca_stages *stages, int b);
+int ca_cut_stage_units(const struct ca_stages *stages, int b);
+bool ca_cut_stage_is_linear(const struct ca_stages *stages, int b);
 
 /* n flags, all false. */
-bool *ca_stages_none(const struct ca_stages *stages);
+bool *ca_cut_stages_none(const struct ca_stages *stages);
 /* Adds to `found` (n) the stages that those in it depend on, or the stages that depend on them.
  */
-void ca_stages_below(const struct ca_stages *stages, bool *found);
-void ca_stages_above(const struct ca_stages *stages, bool *found);
+void ca_cut_stages_below(const struct ca_stages *stages, bool *found);
+void ca_cut_stages_above(const struct ca_stages *stages, bool *found);
 
 /* Lists of stages: list i is stage[first[i]] .. stage[first[i + 1] - 1]. */
 struct ca_lists {
@@ -65,7 +65,7 @@ enum ca_status ca_cut_new(const struct ca_stages *stages, const bool *wanted, bo
 
 /* Multiply-add operations that one row takes through the whole cut. */
 double ca_cut_terms(const struct ca_cut *cut);
-bool ca_item_is_linear(const struct ca_cut *cut, int item);
+bool ca_cut_item_is_linear(const struct ca_cut *cut, int item);
 /* Place of the first unit of a site, -1 for none. */
 int ca_cut_place(const struct ca_cut *cut, size_t site);
 

@@ -6,27 +6,27 @@
 #include "workspace.h"
 
 static bool is_activation(const struct ca_stages *stages, int b) {
-    return b > 0 && ca_op_row(ca_stage_op(stages, b)->kind)->activation;
+    return b > 0 && ca_op_row(ca_cut_stage_op(stages, b)->kind)->activation;
 }
 
 enum ca_status ca_joint_new(const struct ca_graph *graph, int n_whole, const int *whole,
                             struct ca_joint *joint) {
-    *joint =
-        (struct ca_joint){.stages = ca_stages_new(graph), .n_whole = n_whole, .whole = whole};
+    *joint = (struct ca_joint){
+        .stages = ca_cut_stages_new(graph), .n_whole = n_whole, .whole = whole};
     const struct ca_stages *stages = &joint->stages;
-    bool *wanted = ca_stages_none(stages), *keep = ca_stages_none(stages),
-         *read = ca_stages_none(stages);
+    bool *wanted = ca_cut_stages_none(stages), *keep = ca_cut_stages_none(stages),
+         *read = ca_cut_stages_none(stages);
     for (int i = 0; i < stages->first_read[stages->n]; i++)
         read[stages->reads[i]] = true;
     joint->is_read = read;
     for (int b = 0; b < stages->n; b++) {
         wanted[b] = is_activation(stages, b);
         for (int i = 0; i < n_whole; i++)
-            if (b > 0 && ca_stage_step(stages, b).node == whole[i])
+            if (b > 0 && ca_cut_stage_step(stages, b).node == whole[i])
                 for (int r = stages->first_read[b]; r < stages->first_read[b + 1]; r++)
                     keep[stages->reads[r]] = true;
     }
-    ca_stages_below(stages, wanted);
+    ca_cut_stages_below(stages, wanted);
     return ca_cut_new(stages, wanted, false, keep, &joint->cut);
 }
 
@@ -41,7 +41,7 @@ static struct tier_stages stages_of_item(const struct ca_joint *joint, int item)
     struct tier_stages tier = {.n = items->first[item + 1] - items->first[item],
                                .stage = items->stage + items->first[item]};
     for (int i = 0; i < tier.n; i++)
-        tier.n_units += ca_stage_units(&joint->stages, tier.stage[i]);
+        tier.n_units += ca_cut_stage_units(&joint->stages, tier.stage[i]);
     return tier;
 }
 
@@ -50,9 +50,9 @@ static struct tier_stages stages_of_node(const struct ca_joint *joint, int node)
     int *stage = ca_ints((size_t)stages->n);
     struct tier_stages tier = {.stage = stage};
     for (int b = 1; b < stages->n; b++)
-        if (ca_stage_step(stages, b).node == node) {
+        if (ca_cut_stage_step(stages, b).node == node) {
             stage[tier.n++] = b;
-            tier.n_units += ca_stage_units(stages, b);
+            tier.n_units += ca_cut_stage_units(stages, b);
         }
     return tier;
 }
@@ -60,7 +60,7 @@ static struct tier_stages stages_of_node(const struct ca_joint *joint, int node)
 double ca_joint_pairs(const struct ca_joint *joint) {
     double pairs = 0;
     for (int i = 0; i < joint->cut.items.n; i++)
-        if (!ca_item_is_linear(&joint->cut, i)) {
+        if (!ca_cut_item_is_linear(&joint->cut, i)) {
             const double n = stages_of_item(joint, i).n_units;
             pairs += n * n;
         }
@@ -107,7 +107,7 @@ static enum ca_status find_units(const struct ca_joint *joint, struct tier_stage
     *units = (struct tier_units){ca_ints(n), ca_ints(n), ca_ints(n), ca_ints(n)};
     size_t z = 0;
     for (int i = 0; i < tier.n; i++) {
-        const struct ca_step step = ca_stage_step(&joint->stages, tier.stage[i]);
+        const struct ca_step step = ca_cut_stage_step(&joint->stages, tier.stage[i]);
         const struct ca_op *op = &graph->op[step.node];
         if (!is_activation(&joint->stages, tier.stage[i]))
             return CA_BAD_GRAPH;
@@ -208,7 +208,7 @@ enum ca_status ca_joint_run(const struct ca_joint *joint, const double *theta,
     size_t n_gates;
     const size_t *first = ca_gate_first(joint->stages.graph, &n_gates);
     for (int item = 0; item < cut->items.n; item++) {
-        if (!ca_item_is_linear(cut, item)) {
+        if (!ca_cut_item_is_linear(cut, item)) {
             const enum ca_status status = visit_tier(
                 joint, &state, first, stages_of_item(joint, item), true, visit, context);
             if (status != CA_OK)

@@ -10,7 +10,7 @@
 
 /* Whether a stage has parameters of the slice. */
 static bool begins_at(const struct ca_flow_plan *plan, int b) {
-    const struct ca_op *op = ca_stage_op(&plan->stages, b);
+    const struct ca_op *op = ca_cut_stage_op(&plan->stages, b);
     return b > 0 && plan->stages.live[b] && op->n_theta > 0 && op->theta < plan->end &&
            op->theta + op->n_theta > plan->begin;
 }
@@ -20,7 +20,7 @@ static bool begins_at(const struct ca_flow_plan *plan, int b) {
 static int single_stage(const struct ca_flow_plan *plan) {
     int single = -1, found = 0;
     for (int b = 1; b < plan->stages.n; b++) {
-        const struct ca_op *op = ca_stage_op(&plan->stages, b);
+        const struct ca_op *op = ca_cut_stage_op(&plan->stages, b);
         if (!begins_at(plan, b) || ca_op_row(op->kind)->constant)
             continue;
         found++;
@@ -40,12 +40,13 @@ static enum ca_status live_cut(const struct ca_flow_plan *plan, bool *wanted, co
 /* All stages; with a slice only those that depend on its parameters, and those that these
  * depend on. */
 static enum ca_status plan_whole(struct ca_flow_plan *plan, const bool *outputs) {
-    bool *wanted = ca_stages_none(&plan->stages), *above = ca_stages_none(&plan->stages);
+    bool *wanted = ca_cut_stages_none(&plan->stages),
+         *above = ca_cut_stages_none(&plan->stages);
     const int n = plan->stages.n;
     for (int b = 0; b < n; b++)
         wanted[b] = above[b] = plan->end == plan->begin || begins_at(plan, b);
-    ca_stages_below(&plan->stages, wanted);
-    ca_stages_above(&plan->stages, above);
+    ca_cut_stages_below(&plan->stages, wanted);
+    ca_cut_stages_above(&plan->stages, above);
     for (int b = 0; b < n; b++)
         wanted[b] = wanted[b] || above[b];
     return live_cut(plan, wanted, outputs, &plan->whole);
@@ -54,25 +55,26 @@ static enum ca_status plan_whole(struct ca_flow_plan *plan, const bool *outputs)
 static enum ca_status plan_single(struct ca_flow_plan *plan, const bool *outputs) {
     const struct ca_stages *stages = &plan->stages;
     const int b = plan->single;
-    bool *above = ca_stages_none(stages), *below = ca_stages_none(stages),
-         *edge = ca_stages_none(stages);
+    bool *above = ca_cut_stages_none(stages), *below = ca_cut_stages_none(stages),
+         *edge = ca_cut_stages_none(stages);
     above[b] = true;
-    ca_stages_above(stages, above);
+    ca_cut_stages_above(stages, above);
     for (int i = stages->first_read[b]; i < stages->first_read[b + 1]; i++)
         edge[stages->reads[i]] = below[stages->reads[i]] = true;
-    ca_stages_below(stages, below);
+    ca_cut_stages_below(stages, below);
     const enum ca_status status = live_cut(plan, above, outputs, &plan->above);
     return status != CA_OK ? status : live_cut(plan, below, edge, &plan->below);
 }
 
 enum ca_status ca_flow_plan_new(const struct ca_graph *graph, size_t begin, size_t end,
                                 struct ca_flow_plan *plan) {
-    *plan = (struct ca_flow_plan){.stages = ca_stages_new(graph), .begin = begin, .end = end};
-    bool *outputs = ca_stages_none(&plan->stages);
+    *plan =
+        (struct ca_flow_plan){.stages = ca_cut_stages_new(graph), .begin = begin, .end = end};
+    bool *outputs = ca_cut_stages_none(&plan->stages);
     for (int b = 0; b < plan->stages.n; b++) {
-        outputs[b] = ca_stage_step(&plan->stages, b).node == graph->output;
-        plan->has_gates =
-            plan->has_gates || (plan->stages.live[b] && !ca_stage_is_linear(&plan->stages, b));
+        outputs[b] = ca_cut_stage_step(&plan->stages, b).node == graph->output;
+        plan->has_gates = plan->has_gates ||
+                          (plan->stages.live[b] && !ca_cut_stage_is_linear(&plan->stages, b));
     }
     plan->single = end > begin ? single_stage(plan) : -1;
     const enum ca_status status = plan_whole(plan, outputs);
@@ -82,7 +84,7 @@ enum ca_status ca_flow_plan_new(const struct ca_graph *graph, size_t begin, size
 static void cut_gates(const struct ca_cut *cut, bool *found) {
     for (int i = 0; i < cut->items.n; i++)
         for (int j = cut->items.first[i]; j < cut->items.first[i + 1]; j++)
-            if (!ca_item_is_linear(cut, i))
+            if (!ca_cut_item_is_linear(cut, i))
                 found[cut->items.stage[j]] = true;
 }
 
@@ -140,7 +142,7 @@ static void tie_tap(struct tie_list *t, const struct ca_op *op, const struct ca_
 }
 
 static void tie_stage(struct tie_list *t, int b) {
-    const struct ca_step step = ca_stage_step(&t->plan->stages, b);
+    const struct ca_step step = ca_cut_stage_step(&t->plan->stages, b);
     const struct ca_graph *graph = t->plan->stages.graph;
     const struct ca_op *op = &graph->op[step.node];
     t->n = 0;

@@ -11,7 +11,7 @@
  */
 static void stage_gates(const struct ca_cut *cut, const struct ca_gate_sets *sets, int b,
                         int *gate, int *from, int *to) {
-    const struct ca_step step = ca_stage_step(cut->stages, b);
+    const struct ca_step step = ca_cut_stage_step(cut->stages, b);
     const struct ca_graph *graph = cut->stages->graph;
     const struct ca_op *op = &graph->op[step.node];
     const int C = op->shape.channels;
@@ -75,8 +75,8 @@ static enum ca_status item_gates(const struct ca_cut *cut, int item, bool two_si
     const struct ca_lists *items = &cut->items;
     size_t n = 0;
     for (int i = items->first[item]; i < items->first[item + 1]; i++)
-        n += (size_t)ca_stage_units(cut->stages, items->stage[i]) *
-             (size_t)ca_stage_op(cut->stages, items->stage[i])->n_taps;
+        n += (size_t)ca_cut_stage_units(cut->stages, items->stage[i]) *
+             (size_t)ca_cut_stage_op(cut->stages, items->stage[i])->n_taps;
     int *gate = ca_ints(n), *from = ca_ints(n), *to = ca_ints(n);
     *gates = (struct ca_gates){.n = (int)n, .from = from, .to = to};
     size_t z = 0;
@@ -85,8 +85,8 @@ static enum ca_status item_gates(const struct ca_cut *cut, int item, bool two_si
         if (cut->at[b] < 0)
             return CA_BAD_GRAPH;
         stage_gates(cut, &source->sets, b, gate + z, from + z, to + z);
-        z += (size_t)ca_stage_units(cut->stages, b) *
-             (size_t)ca_stage_op(cut->stages, b)->n_taps;
+        z += (size_t)ca_cut_stage_units(cut->stages, b) *
+             (size_t)ca_cut_stage_op(cut->stages, b)->n_taps;
     }
     return gate_moments(source, (int)n, gate, two_sided, gates);
 }
@@ -103,7 +103,7 @@ enum ca_status ca_program_new(const struct ca_cut *cut, const double *theta, boo
     program->carry = ca_carry_new(cut, theta, two_sided, rows, constant);
     size_t most = 0;
     for (int i = 0; i < cut->items.n; i++) {
-        if (ca_item_is_linear(cut, i))
+        if (ca_cut_item_is_linear(cut, i))
             continue;
         const enum ca_status status = item_gates(cut, i, two_sided, source, &gates[i]);
         if (status != CA_OK)
@@ -122,7 +122,7 @@ static int record_time(const struct ca_cut *cut, int node) {
     const struct ca_op *op = cut->stages->graph->op;
     int when = -1;
     for (int b = 0; b < cut->stages->n; b++) {
-        const int other = ca_stage_step(cut->stages, b).node;
+        const int other = ca_cut_stage_step(cut->stages, b).node;
         const bool own =
             other == node || (op[node].loop > 0 && op[other].loop == op[node].loop);
         if (own && cut->at[b] >= 0 && (when < 0 || cut->item[b] < when))
@@ -195,7 +195,7 @@ static void apply_item(const struct ca_program *program, int item, double *S) {
     const struct ca_carry *carry = &program->carry;
     const struct ca_lists *items = &carry->cut->items, *closing = &carry->cut->closing;
     const int first = items->stage[items->first[item]];
-    if (!ca_item_is_linear(carry->cut, item))
+    if (!ca_cut_item_is_linear(carry->cut, item))
         ca_carry_gates(carry, &program->gates[item], S, program->work);
     else if (carry->cut->at[first] >= 0)
         ca_carry_stage(carry, first, S);

@@ -161,7 +161,7 @@ static enum ca_status check_op(struct problem problem, struct ca_graph *graph, i
         op->n_taps = op->n_from;
     }
     const char *why = "";
-    status = (row->check != NULL ? row->check : ca_check_alike)(op, graph->op, &why);
+    status = (row->check != NULL ? row->check : ca_op_check_alike)(op, graph->op, &why);
     if (status != CA_OK)
         return fail(problem, node, why, status);
     return row->block == NULL ? CA_OK : check_theta(problem, graph, node, row->block(op));

@@ -22,12 +22,12 @@ static void plan_derivatives(struct ca_pass *pass, int rows) {
             const int kept = !is_linear(graph, node) && graph->live[site];
             pass->span[site] = (struct ca_span){0, kept ? rows : 0, 0};
         }
-    ca_plan_spans(pass);
+    ca_pass_plan_spans(pass);
 }
 
 static void plan(struct ca_jet *jet, int rows) {
     jet->rows = rows;
-    ca_plan_batch(&jet->X, rows);
+    ca_pass_plan_batch(&jet->X, rows);
     plan_derivatives(&jet->slope, rows);
     plan_derivatives(&jet->curve, rows);
 }
@@ -60,7 +60,7 @@ struct ca_jet ca_jet_new(const struct ca_graph *graph, int rows) {
 
 struct ca_pass ca_jet_pass(const struct ca_jet *jet) {
     struct ca_pass pass = ca_pass_new(jet->graph);
-    ca_plan_batch(&pass, jet->rows);
+    ca_pass_plan_batch(&pass, jet->rows);
     pass.value = ca_doubles(pass.size);
     return pass;
 }
@@ -109,7 +109,7 @@ void ca_jet_at(struct ca_jet *jet, const double *theta, const double *x, size_t 
             continue;
         }
         clear(&jet->X, w.site, w.op->shape.channels);
-        ca_push_taps(&jet->X, theta, w.node, w.u, out);
+        ca_pass_push_taps(&jet->X, theta, w.node, w.u, out);
         ca_op_add_constant(w.op, w.u, theta, rows, jet->one, out);
     }
 }
@@ -128,7 +128,7 @@ void ca_jet_plan_tangent(const struct ca_jet *jet, struct ca_pass *dX, int only)
         for (struct ca_taps t = ca_taps_of(w.op, w.u); span->hi == 0 && ca_next_tap(&t);)
             span->hi = dX->span[t.tap.site].hi;
     }
-    ca_plan_spans(dX);
+    ca_pass_plan_spans(dX);
 }
 
 void ca_jet_tangent(const struct ca_jet *jet, struct ca_pass *dX) {
@@ -139,7 +139,7 @@ void ca_jet_tangent(const struct ca_jet *jet, struct ca_pass *dX) {
             continue;
         clear(dX, w.site, w.op->shape.channels);
         if (is_linear(graph, w.node)) {
-            ca_push_taps(dX, jet->theta, w.node, w.u, ca_at(dX, w.site));
+            ca_pass_push_taps(dX, jet->theta, w.node, w.u, ca_at(dX, w.site));
             continue;
         }
         gather(&jet->X, w.node, w.u, jet->in);
@@ -154,7 +154,7 @@ void ca_jet_tangent(const struct ca_jet *jet, struct ca_pass *dX) {
 }
 
 void ca_jet_plan_zero(const struct ca_jet *jet, struct ca_pass *pass) {
-    ca_plan_batch(pass, jet->rows);
+    ca_pass_plan_batch(pass, jet->rows);
     memset(pass->value, 0, sizeof(double) * pass->size);
 }
 
@@ -179,7 +179,7 @@ void ca_jet_back(const struct ca_jet *jet, struct ca_pass *B) {
         if (!graph->live[w.site])
             continue;
         if (is_linear(graph, w.node))
-            ca_pull_taps(B, B, jet->theta, w.node, w.u);
+            ca_pass_pull_taps(B, B, jet->theta, w.node, w.u);
         else
             pull_gains(jet, w.node, w.u, B, B);
     }
@@ -211,7 +211,7 @@ static void plan_back_tangent(const struct ca_jet *jet, const struct ca_pass *dX
         for (struct ca_taps t = ca_taps_of(w.op, w.u); ca_next_tap(&t);)
             dB->span[t.tap.site].hi = jet->rows;
     }
-    ca_plan_spans(dB);
+    ca_pass_plan_spans(dB);
 }
 
 void ca_jet_back_tangent(const struct ca_jet *jet, const struct ca_pass *B,
@@ -224,7 +224,7 @@ void ca_jet_back_tangent(const struct ca_jet *jet, const struct ca_pass *B,
             continue;
         if (ca_rows(dB, w.site) > 0) {
             if (is_linear(graph, w.node))
-                ca_pull_taps(dB, dB, jet->theta, w.node, w.u);
+                ca_pass_pull_taps(dB, dB, jet->theta, w.node, w.u);
             else
                 pull_gains(jet, w.node, w.u, dB, dB);
         }
@@ -247,13 +247,13 @@ static void along_linear(const struct ca_jet *jet, int node, int u, const double
                          const double *twice, struct ca_pass *first, struct ca_pass *second) {
     const struct ca_op *op = &jet->graph->op[node];
     const size_t site = jet->graph->first[node] + (size_t)u;
-    ca_push_taps(first, jet->theta, node, u, ca_at(first, site));
-    ca_push_taps(second, jet->theta, node, u, ca_at(second, site));
+    ca_pass_push_taps(first, jet->theta, node, u, ca_at(first, site));
+    ca_pass_push_taps(second, jet->theta, node, u, ca_at(second, site));
     ca_op_add_constant(op, u, v, jet->rows, jet->one, ca_at(first, site));
     if (!row_of(jet->graph, node)->multiplies)
         return;
-    ca_push_taps(&jet->X, v, node, u, ca_at(first, site));
-    ca_push_taps(first, twice, node, u, ca_at(second, site));
+    ca_pass_push_taps(&jet->X, v, node, u, ca_at(first, site));
+    ca_pass_push_taps(first, twice, node, u, ca_at(second, site));
 }
 
 /* One site of a nonlinear operation: y' = sum over taps of gain x', y'' = sum over taps of gain

@@ -13,7 +13,7 @@ struct ca_loss ca_loss_new(const struct ca_graph *graph, const struct ca_moments
     struct ca_loss loss = {.moments = *moments};
     loss.tangent = ca_tangent_new(graph, moments->R, rank, column, graph->n_params, rank);
     loss.value = ca_pass_new(graph);
-    ca_plan_batch(&loss.value, (int)m);
+    ca_pass_plan_batch(&loss.value, (int)m);
     loss.value.value = ca_doubles(loss.value.size);
     loss.back_change = ca_pass_like(&loss.tangent.back);
     loss.back_bend = ca_pass_like(&loss.tangent.back);
@@ -29,7 +29,7 @@ static void residuals(void *context, const double *theta, double *r) {
     const struct ca_moments *moments = &loss->moments;
     const size_t m = moments->m, rank = moments->rank;
     ca_tangent_at(&loss->tangent, theta);
-    ca_weights(&loss->tangent.back, theta, loss->W);
+    ca_tangent_weights(&loss->tangent.back, theta, loss->W);
     for (size_t i = 0; i < rank; i++)
         for (size_t o = 0; o < m; o++)
             r[o + m * i] = -moments->T[i + o * rank];
@@ -56,9 +56,9 @@ static double gradient(void *context, const double *theta, double *g) {
     ca_gemm_nn((int)m, (int)n, (int)rank, loss->r, (int)m, moments->R, (int)rank, loss->eps,
                (int)m);
     const double *one = graph->has_bias ? loss->eps + m * graph->n_inputs : NULL;
-    ca_forward_batch(&loss->value, theta, loss->eps, (int)m, one);
+    ca_pass_forward_batch(&loss->value, theta, loss->eps, (int)m, one);
     memset(g, 0, sizeof(double) * p);
-    ca_gradient(&loss->tangent.back, &loss->value, one, g);
+    ca_contract_gradient(&loss->tangent.back, &loss->value, one, g);
     for (size_t k = 0; k < p; k++)
         g[k] *= 2;
     return ca_dot(m * rank, loss->r, loss->r);
@@ -75,11 +75,11 @@ static void bend(void *context, const double *v, double *bent) {
     const double *theta = loss->tangent.theta;
     for (size_t k = 0; k < p; k++)
         loss->twice[k] = 2 * v[k];
-    ca_backward_along(&loss->back_change, &loss->tangent.back, theta, v);
-    ca_backward_along(&loss->back_bend, &loss->back_change, theta, loss->twice);
-    ca_weights(&loss->back_bend, theta, loss->W);
+    ca_pass_backward_along(&loss->back_change, &loss->tangent.back, theta, v);
+    ca_pass_backward_along(&loss->back_bend, &loss->back_change, theta, loss->twice);
+    ca_tangent_weights(&loss->back_bend, theta, loss->W);
     if (graph->has_bias)
-        ca_add_intercept(&loss->back_change, loss->twice, loss->W);
+        ca_tangent_add_intercept(&loss->back_change, loss->twice, loss->W);
     memset(bent, 0, sizeof(double) * m * rank);
     ca_gemm_nt((int)m, (int)rank, (int)moments->n, loss->W, (int)m, moments->R, (int)rank, bent,
                (int)m);
@@ -92,7 +92,7 @@ static double number(void *context, const double *theta, double *f) {
     residuals(context, theta, loss->r);
     jacobian(context, J);
     *f = ca_dot(objective.squares.q, loss->r, loss->r);
-    return ca_convergence(&objective, loss->r, J);
+    return ca_optim_convergence(&objective, loss->r, J);
 }
 
 /* The resolution of the decrement: the tolerance of the rank of J. Smooth processes need small

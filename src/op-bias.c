@@ -29,8 +29,8 @@ const struct ca_op_row ca_row_bias = {.name = "bias",
                                       .inhomogeneous = true,
                                       .block = block,
                                       .tap = tap,
-                                      .push = ca_push_copy,
-                                      .pull = ca_pull_copy,
+                                      .push = ca_op_push_copy,
+                                      .pull = ca_op_pull_copy,
                                       .own = own};
 
 void ca_op_add_constant(const struct ca_op *op, int u, const double *theta, int rows,

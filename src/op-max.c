@@ -47,7 +47,7 @@ const struct ca_op_row ca_row_max = {.name = "max",
                                      .min_from = 1,
                                      .max_from = 1,
                                      .windowed = true,
-                                     .check = ca_check_channels,
+                                     .check = ca_op_check_channels,
                                      .tap = tap,
                                      .value = value,
                                      .gain = gain};

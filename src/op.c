@@ -45,16 +45,16 @@ static void add_scaled(int rows, int columns, double scale, const double *restri
             to[i] += scale * from[i];
 }
 
-void ca_push_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
-                  int rows, const double *in, int ld_in, double *out, int ld_out) {
+void ca_op_push_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                     int rows, const double *in, int ld_in, double *out, int ld_out) {
     (void)op;
     (void)theta;
     add_scaled(rows, tap->channels, tap->scale, in, ld_in,
                out + (size_t)tap->to * (size_t)ld_out, ld_out);
 }
 
-void ca_pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
-                  int rows, const double *out, int ld_out, double *in, int ld_in) {
+void ca_op_pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                     int rows, const double *out, int ld_out, double *in, int ld_in) {
     (void)op;
     (void)theta;
     add_scaled(rows, tap->channels, tap->scale, out + (size_t)tap->to * (size_t)ld_out, ld_out,
@@ -71,12 +71,13 @@ static enum ca_status check_positions(const struct ca_op *op, const struct ca_op
     return CA_BAD_GRAPH;
 }
 
-enum ca_status ca_check_channels(struct ca_op *op, const struct ca_op *ops, const char **why) {
+enum ca_status ca_op_check_channels(struct ca_op *op, const struct ca_op *ops,
+                                    const char **why) {
     *why = "inputs with a different number of channels";
     return ops[op->from[0]].shape.channels == op->shape.channels ? CA_OK : CA_BAD_GRAPH;
 }
 
-enum ca_status ca_check_alike(struct ca_op *op, const struct ca_op *ops, const char **why) {
+enum ca_status ca_op_check_alike(struct ca_op *op, const struct ca_op *ops, const char **why) {
     for (int i = 0; i < op->n_from; i++) {
         const struct ca_op *in = &ops[op->from[i]];
         const enum ca_status status = check_positions(op, in, why);
@@ -133,34 +134,34 @@ const struct ca_op_row ca_row_fixed = {.name = "fixed",
                                        .min_from = 1,
                                        .max_from = 1,
                                        .windowed = true,
-                                       .check = ca_check_channels,
+                                       .check = ca_op_check_channels,
                                        .tap = tap_fixed,
-                                       .push = ca_push_copy,
-                                       .pull = ca_pull_copy};
+                                       .push = ca_op_push_copy,
+                                       .pull = ca_op_pull_copy};
 
 const struct ca_op_row ca_row_add = {.name = "add",
                                      .min_from = 1,
                                      .max_from = 65536,
                                      .sums = true,
                                      .tap = tap_add,
-                                     .push = ca_push_copy,
-                                     .pull = ca_pull_copy};
+                                     .push = ca_op_push_copy,
+                                     .pull = ca_op_pull_copy};
 
 const struct ca_op_row ca_row_concat = {.name = "concat",
                                         .min_from = 1,
                                         .max_from = 65536,
                                         .check = check_concat,
                                         .tap = tap_concat,
-                                        .push = ca_push_copy,
-                                        .pull = ca_pull_copy};
+                                        .push = ca_op_push_copy,
+                                        .pull = ca_op_pull_copy};
 
 const struct ca_op_row ca_row_flatten = {.name = "flatten",
                                          .min_from = 1,
                                          .max_from = 1,
                                          .check = check_flatten,
                                          .tap = tap_flatten,
-                                         .push = ca_push_copy,
-                                         .pull = ca_pull_copy};
+                                         .push = ca_op_push_copy,
+                                         .pull = ca_op_pull_copy};
 
 #define ENTRY(kind, row) [CA_OP_##kind] = &ca_row_##row,
 static const struct ca_op_row *const table[] = {CA_OPERATIONS(ENTRY)};

@@ -107,7 +107,7 @@ struct ca_op_row {
     bool inhomogeneous; /* f(c x) = c f(x) does not hold for c > 0 */
     /* Checks the shape. Sets `offset` (concat) and n_taps (flatten), which has been set to the
      * number of inputs or to the size of the window. `ops` are all operations of the graph.
-     * NULL: ca_check_alike(). */
+     * NULL: ca_op_check_alike(). */
     enum ca_status (*check)(struct ca_op *op, const struct ca_op *ops, const char **why);
     /* Returns the number of parameters of one position. NULL: there are none. */
     double (*block)(const struct ca_op *op);
@@ -175,16 +175,17 @@ void ca_op_pull_constant(const struct ca_op *op, int u, const double *theta, int
                          const double *out, double *one);
 
 /* push and pull of the operations that scale and copy the channels that their taps read. */
-void ca_push_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
-                  int rows, const double *in, int ld_in, double *out, int ld_out);
-void ca_pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
-                  int rows, const double *out, int ld_out, double *in, int ld_in);
+void ca_op_push_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                     int rows, const double *in, int ld_in, double *out, int ld_out);
+void ca_op_pull_copy(const struct ca_op *op, const struct ca_tap *tap, const double *theta,
+                     int rows, const double *out, int ld_out, double *in, int ld_in);
 
-/* Checks of shapes. ca_check_alike(): every input has the positions and channels of the output.
- * ca_check_channels(): the first input has the channels of the output; for operations with a
- * window. */
-enum ca_status ca_check_alike(struct ca_op *op, const struct ca_op *ops, const char **why);
-enum ca_status ca_check_channels(struct ca_op *op, const struct ca_op *ops, const char **why);
+/* Checks of shapes. ca_op_check_alike(): every input has the positions and channels of the
+ * output. ca_op_check_channels(): the first input has the channels of the output; for
+ * operations with a window. */
+enum ca_status ca_op_check_alike(struct ca_op *op, const struct ca_op *ops, const char **why);
+enum ca_status ca_op_check_channels(struct ca_op *op, const struct ca_op *ops,
+                                    const char **why);
 
 #define CA_ROW(kind, row) extern const struct ca_op_row ca_row_##row;
 CA_OPERATIONS(CA_ROW)

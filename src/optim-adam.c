@@ -90,7 +90,8 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
             move(&adam, rate, theta);
     }
     memcpy(theta, outcome == CA_DIVERGED ? adam.finite : best, bytes);
-    const struct ca_result result = ca_finish(objective, control, theta, iteration, outcome);
+    const struct ca_result result =
+        ca_optim_finish(objective, control, theta, iteration, outcome);
     if (result.outcome == CA_DIVERGED)
         memcpy(theta, adam.finite, bytes);
     return result;

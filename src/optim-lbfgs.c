@@ -103,8 +103,8 @@ struct ca_result ca_lbfgs(const struct ca_objective *objective,
            &run, 0, 0, &n_value, &n_gradient, INT_MAX, message, 0, 10);
     memcpy(theta, run.best, bytes);
     const int exhausted = run.iteration >= control->max_iterations;
-    return ca_finish(objective, control, theta, run.iteration,
-                     run.stopped ? CA_STOPPED
-                     : exhausted ? CA_EXHAUSTED
-                                 : CA_STALLED);
+    return ca_optim_finish(objective, control, theta, run.iteration,
+                           run.stopped ? CA_STOPPED
+                           : exhausted ? CA_EXHAUSTED
+                                       : CA_STALLED);
 }

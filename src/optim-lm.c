@@ -58,7 +58,7 @@ static int report(const struct lm *lm) {
 }
 
 static int is_small(const struct lm *lm, double decrement) {
-    return ca_is_small(lm->objective, lm->control, now(lm)->f, decrement);
+    return ca_optim_is_small(lm->objective, lm->control, now(lm)->f, decrement);
 }
 
 /* Takes up to POLISH more steps, each with at most `tries` dampings. A step that moves the
@@ -136,9 +136,9 @@ struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_con
     return run(ca_tangent_system(objective), objective, control, trace, theta);
 }
 
-struct ca_result ca_normal(const struct ca_objective *objective,
-                           const struct ca_control *control, const struct ca_trace *trace,
-                           double *theta) {
+struct ca_result ca_lm_normal(const struct ca_objective *objective,
+                              const struct ca_control *control, const struct ca_trace *trace,
+                              double *theta) {
     return run(ca_normal_system(objective), objective, control, trace, theta);
 }
 

@@ -130,7 +130,8 @@ static double judge(void *context, double mu, double predicted) {
 
 static double decrement(void *context) {
     const struct normal_system *s = context;
-    return ca_normal_decrement(s->objective, s->now.G, s->now.g, s->factor, s->work, s->pivot);
+    return ca_optim_normal_decrement(s->objective, s->now.G, s->now.g, s->factor, s->work,
+                                     s->pivot);
 }
 
 /* ---- the system ------------------------------------------------------------------------- */

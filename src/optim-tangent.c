@@ -97,7 +97,7 @@ static void linearise(const struct tangent_system *s, struct point *at) {
     const size_t p = s->objective->p, q = s->objective->squares.q;
     double largest = 0;
     s->objective->squares.jacobian(s->objective->context, at->J);
-    at->at.number = ca_convergence(s->objective, at->r, at->J);
+    at->at.number = ca_optim_convergence(s->objective, at->r, at->J);
     for (size_t k = 0; k < p; k++) {
         at->scale[k] = ca_norm((int)q, at->J + k * q);
         largest = fmax(largest, at->scale[k]);
@@ -215,7 +215,8 @@ static double decrement(void *context) {
         return NAN;
     const double least = k > 0 ? s->objective->resolution * fabs(s->qr[0]) : 0;
     while (s->rank < k && fabs(s->qr[s->rank + s->rank * q]) > least) {
-        sum += ca_promise(s->objective, s->y[s->rank], fabs(s->qr[s->rank + s->rank * q]));
+        sum +=
+            ca_optim_promise(s->objective, s->y[s->rank], fabs(s->qr[s->rank + s->rank * q]));
         s->rank++;
     }
     return sum;

@@ -7,7 +7,8 @@
 #include "linalg.h"
 #include "workspace.h"
 
-double ca_convergence(const struct ca_objective *objective, const double *r, const double *J) {
+double ca_optim_convergence(const struct ca_objective *objective, const double *r,
+                            const double *J) {
     double worst = -1;
     for (size_t k = 0; k < objective->p; k++) {
         const double *column = J + k * objective->squares.q;
@@ -25,8 +26,8 @@ double ca_convergence(const struct ca_objective *objective, const double *r, con
 /* A loss below this share of `total` counts as 0. */
 static const double NEGLIGIBLE = 1e-14;
 
-int ca_is_small(const struct ca_objective *objective, const struct ca_control *control,
-                double f, double decrement) {
+int ca_optim_is_small(const struct ca_objective *objective, const struct ca_control *control,
+                      double f, double decrement) {
     const double loss = objective->floor + f;
     return isnan(decrement) || loss <= NEGLIGIBLE * objective->total ||
            decrement <= control->decrement * loss;
@@ -36,14 +37,14 @@ int ca_is_small(const struct ca_objective *objective, const struct ca_control *c
  * which the columns of J have unit norm. */
 static const double REACH = 1e3;
 
-double ca_promise(const struct ca_objective *objective, double c, double s) {
+double ca_optim_promise(const struct ca_objective *objective, double c, double s) {
     return fmin(c * c, 2 * fabs(c) * s * REACH * sqrt(objective->total));
 }
 
 /* Pivoted Cholesky factorisation of the scaled matrix, which stops at the square of the
  * resolution: the remaining directions have smaller singular values. */
-double ca_normal_decrement(const struct ca_objective *objective, const double *G,
-                           const double *g, double *A, double *work, int *pivot) {
+double ca_optim_normal_decrement(const struct ca_objective *objective, const double *G,
+                                 const double *g, double *A, double *work, int *pivot) {
     const size_t p = objective->p;
     const double resolution = objective->resolution;
     double *x = work, *scale = work + p, sum = 0;
@@ -60,14 +61,14 @@ double ca_normal_decrement(const struct ca_objective *objective, const double *G
     for (size_t k = 0; k < (size_t)rank; k++) {
         const size_t from = (size_t)pivot[k] - 1;
         x[k] = (scale[from] * g[from] - ca_dot(k, A + k * p, x)) / A[k + k * p];
-        sum += ca_promise(objective, x[k], A[k + k * p]);
+        sum += ca_optim_promise(objective, x[k], A[k + k * p]);
     }
     return sum;
 }
 
-struct ca_result ca_finish(const struct ca_objective *objective,
-                           const struct ca_control *control, const double *theta,
-                           int iterations, enum ca_outcome outcome) {
+struct ca_result ca_optim_finish(const struct ca_objective *objective,
+                                 const struct ca_control *control, const double *theta,
+                                 int iterations, enum ca_outcome outcome) {
     double f;
     const double number = objective->number(objective->context, theta, &f);
     if (!isfinite(f))
@@ -83,10 +84,10 @@ struct ca_result ca_finish(const struct ca_objective *objective,
         const size_t p = objective->p;
         double *G = ca_doubles(p * p), *g = ca_doubles(p), same;
         objective->normal.evaluate(objective->context, theta, G, g, &same);
-        decrement = ca_normal_decrement(objective, G, g, ca_doubles(p * p), ca_doubles(4 * p),
-                                        ca_ints(p));
+        decrement = ca_optim_normal_decrement(objective, G, g, ca_doubles(p * p),
+                                              ca_doubles(4 * p), ca_ints(p));
     }
-    if (outcome == CA_CONVERGED && !ca_is_small(objective, control, f, decrement))
+    if (outcome == CA_CONVERGED && !ca_optim_is_small(objective, control, f, decrement))
         outcome = CA_STALLED;
     return (struct ca_result){.outcome = outcome,
                               .iterations = iterations,

@@ -15,8 +15,9 @@
  * 2. The Newton decrement |P r|^2, the decrease that one Gauss-Newton step still predicts, is
  * at most control->decrement times the loss. P projects on the directions of J (with columns of
  * unit norm) whose singular values exceed `resolution` times the largest. The contribution of a
- * direction is bounded by that of a step of length REACH sqrt(total) along it (ca_promise()). A
- * loss below NEGLIGIBLE times `total` counts as 0, and then only the first condition is tested.
+ * direction is bounded by that of a step of length REACH sqrt(total) along it
+ * (ca_optim_promise()). A loss below NEGLIGIBLE times `total` counts as 0, and then only the
+ * first condition is tested.
  *
  * The convergence number alone would accept points far above the minimum when columns of J are
  * nearly parallel: the difference of two such columns may still have a large cosine with r.
@@ -37,7 +38,7 @@ struct ca_squares {
     void (*bend)(void *context, const double *v, double *bent);
 };
 
-/* Any sum of losses: for ca_normal(). */
+/* Any sum of losses: for ca_lm_normal(). */
 struct ca_normal_equations {
     double (*value)(void *context, const double *theta); /* f alone */
     /* Returns f, and computes half its gradient g, half its Gauss-Newton matrix G (upper
@@ -112,9 +113,9 @@ struct ca_result ca_lm(const struct ca_objective *objective, const struct ca_con
 struct ca_result ca_lm_polish(const struct ca_objective *objective,
                               const struct ca_control *control, const struct ca_trace *trace,
                               double *theta, const struct ca_result *ended);
-struct ca_result ca_normal(const struct ca_objective *objective,
-                           const struct ca_control *control, const struct ca_trace *trace,
-                           double *theta);
+struct ca_result ca_lm_normal(const struct ca_objective *objective,
+                              const struct ca_control *control, const struct ca_trace *trace,
+                              double *theta);
 struct ca_result ca_lbfgs(const struct ca_objective *objective,
                           const struct ca_control *control, const struct ca_trace *trace,
                           double *theta);
@@ -122,28 +123,29 @@ struct ca_result ca_adam(const struct ca_objective *objective, const struct ca_c
                          const struct ca_trace *trace, double *theta);
 
 /* Returns the convergence number from r and J, or -1 if every column of J is zero. */
-double ca_convergence(const struct ca_objective *objective, const double *r, const double *J);
+double ca_optim_convergence(const struct ca_objective *objective, const double *r,
+                            const double *J);
 
 /* Whether a decrement satisfies the second condition. NAN (not known) does. */
-int ca_is_small(const struct ca_objective *objective, const struct ca_control *control,
-                double f, double decrement);
+int ca_optim_is_small(const struct ca_objective *objective, const struct ca_control *control,
+                      double f, double decrement);
 
 /* Returns the decrease of |r|^2 that one direction predicts. Along a unit vector at which J has
  * the singular value s and r the coordinate c, the decrease is c^2 for a step of length c / s,
  * and at most 2 |c| s L for a step of length L. The result is the smaller of c^2 and this bound
  * with L = REACH sqrt(total). */
-double ca_promise(const struct ca_objective *objective, double c, double s);
+double ca_optim_promise(const struct ca_objective *objective, double c, double s);
 
 /* Returns the decrement g' G^+ g from half the gradient g and half the Gauss-Newton matrix G (p
  * x p, upper triangle), with columns scaled to unit norm. NAN if it cannot be computed.
  * Scratch: A p x p, work 4 p, pivot p. */
-double ca_normal_decrement(const struct ca_objective *objective, const double *G,
-                           const double *g, double *A, double *work, int *pivot);
+double ca_optim_normal_decrement(const struct ca_objective *objective, const double *G,
+                                 const double *g, double *A, double *work, int *pivot);
 
 /* Returns the result of an optimiser that computes no tangent: number and decrement at the
  * theta where it ended. */
-struct ca_result ca_finish(const struct ca_objective *objective,
-                           const struct ca_control *control, const double *theta,
-                           int iterations, enum ca_outcome outcome);
+struct ca_result ca_optim_finish(const struct ca_objective *objective,
+                                 const struct ca_control *control, const double *theta,
+                                 int iterations, enum ca_outcome outcome);
 
 #endif

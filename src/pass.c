@@ -21,7 +21,7 @@ struct ca_pass ca_pass_like(const struct ca_pass *pass) {
     return other;
 }
 
-void ca_plan_spans(struct ca_pass *pass) {
+void ca_pass_plan_spans(struct ca_pass *pass) {
     const struct ca_graph *graph = pass->graph;
     pass->size = 0;
     for (int node = 0; node < graph->n_nodes; node++)
@@ -40,13 +40,13 @@ static void clear_spans(struct ca_pass *pass) {
     memset(pass->span, 0, pass->graph->n_sites * sizeof(struct ca_span));
 }
 
-void ca_plan_batch(struct ca_pass *pass, int rows) {
+void ca_pass_plan_batch(struct ca_pass *pass, int rows) {
     for (size_t site = 0; site < pass->graph->n_sites; site++) {
         pass->span[site] = (struct ca_span){0, pass->graph->live[site] ? rows : 0, 0};
         pass->same[site] = site;
     }
     pass->stride = INT_MAX;
-    ca_plan_spans(pass);
+    ca_pass_plan_spans(pass);
 }
 
 static int is_empty(struct ca_span span) {
@@ -179,7 +179,7 @@ static void plan_inputs(struct ca_pass *pass, size_t begin, size_t end) {
     }
 }
 
-void ca_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end) {
+void ca_pass_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end) {
     const struct ca_graph *graph = pass->graph;
     const struct ca_shape input = graph->op[0].shape;
     pass->stride = input.height > 1 ? input.height * input.channels : INT_MAX;
@@ -196,10 +196,10 @@ void ca_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end) {
         if (!is_empty(pass->span[w.site]))
             pass->same[w.site] = find_same(pass, w.node, w.u);
     }
-    ca_plan_spans(pass);
+    ca_pass_plan_spans(pass);
 }
 
-void ca_plan_outputs(struct ca_pass *pass) {
+void ca_pass_plan_outputs(struct ca_pass *pass) {
     const struct ca_graph *graph = pass->graph;
     const struct ca_op *output = &graph->op[graph->output];
     const int channels = output->shape.channels;
@@ -214,7 +214,7 @@ void ca_plan_outputs(struct ca_pass *pass) {
             pass->span[t.tap.site] =
                 hull(pass->span[t.tap.site], pass->span[w.site], pass->stride);
     }
-    ca_plan_spans(pass);
+    ca_pass_plan_spans(pass);
 }
 
 /* Applies one tap. The rows of the matrix that it reads are a subset of the rows of `out`. They
@@ -232,7 +232,8 @@ static void push_tap(const struct ca_pass *in, const struct ca_op *op,
         row->push(op, tap, theta, step, value, rows, out, ld_out);
 }
 
-void ca_push_taps(const struct ca_pass *in, const double *theta, int node, int u, double *out) {
+void ca_pass_push_taps(const struct ca_pass *in, const double *theta, int node, int u,
+                       double *out) {
     const struct ca_graph *graph = in->graph;
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -242,8 +243,8 @@ void ca_push_taps(const struct ca_pass *in, const double *theta, int node, int u
             push_tap(in, op, row, &t.tap, theta, in->span[site], out, ca_rows(in, site));
 }
 
-void ca_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta, int node,
-                  int u) {
+void ca_pass_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta,
+                       int node, int u) {
     const struct ca_graph *graph = from->graph;
     const struct ca_op *op = &graph->op[node];
     const struct ca_op_row *row = ca_op_row(op->kind);
@@ -264,14 +265,14 @@ static void forward(struct ca_pass *pass, const double *theta, const double *one
             continue;
         double *out = ca_at(pass, w.site);
         memset(out, 0, sizeof(double) * (size_t)rows * (size_t)w.op->shape.channels);
-        ca_push_taps(pass, theta, w.node, w.u, out);
+        ca_pass_push_taps(pass, theta, w.node, w.u, out);
         if (one != NULL)
             ca_op_add_constant(w.op, w.u, theta, rows, one, out);
     }
 }
 
-void ca_forward_batch(struct ca_pass *pass, const double *theta, const double *x, int rows,
-                      const double *one) {
+void ca_pass_forward_batch(struct ca_pass *pass, const double *theta, const double *x, int rows,
+                           const double *one) {
     const struct ca_op *input = &pass->graph->op[0];
     const size_t block = (size_t)rows * (size_t)input->shape.channels;
     for (int u = 0; u < input->positions; u++)
@@ -280,7 +281,7 @@ void ca_forward_batch(struct ca_pass *pass, const double *theta, const double *x
     forward(pass, theta, one);
 }
 
-void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin) {
+void ca_pass_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin) {
     const struct ca_op *input = &pass->graph->op[0];
     const int channels = input->shape.channels;
     for (int u = 0; u < input->positions; u++) {
@@ -314,24 +315,24 @@ static void seed_outputs(struct ca_pass *pass) {
     }
 }
 
-void ca_backward(struct ca_pass *pass, const double *theta) {
+void ca_pass_backward(struct ca_pass *pass, const double *theta) {
     const struct ca_graph *graph = pass->graph;
     memset(pass->value, 0, pass->size * sizeof(double));
     seed_outputs(pass);
     for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);)
         if (ca_rows(pass, w.site) > 0)
-            ca_pull_taps(pass, pass, theta, w.node, w.u);
+            ca_pass_pull_taps(pass, pass, theta, w.node, w.u);
 }
 
-void ca_backward_along(struct ca_pass *change, const struct ca_pass *base, const double *theta,
-                       const double *v) {
+void ca_pass_backward_along(struct ca_pass *change, const struct ca_pass *base,
+                            const double *theta, const double *v) {
     const struct ca_graph *graph = change->graph;
     memset(change->value, 0, change->size * sizeof(double));
     for (struct ca_walk w = ca_backwards(graph); ca_next_site(&w);) {
         if (ca_rows(change, w.site) == 0)
             continue;
-        ca_pull_taps(change, change, theta, w.node, w.u);
+        ca_pass_pull_taps(change, change, theta, w.node, w.u);
         if (ca_op_row(w.op->kind)->multiplies)
-            ca_pull_taps(change, base, v, w.node, w.u);
+            ca_pass_pull_taps(change, base, v, w.node, w.u);
     }
 }

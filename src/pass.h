@@ -42,36 +42,37 @@ struct ca_pass ca_pass_new(const struct ca_graph *graph);
 struct ca_pass ca_pass_like(const struct ca_pass *pass);
 
 /* Plans all live sites with `rows` rows. */
-void ca_plan_batch(struct ca_pass *pass, int rows);
+void ca_pass_plan_batch(struct ca_pass *pass, int rows);
 /* Sets `at` and `size` for the current spans. */
-void ca_plan_spans(struct ca_pass *pass);
+void ca_pass_plan_spans(struct ca_pass *pass);
 /* Plans the input coordinates begin <= j < end as rows 0, 1, ...; on a grid these must be whole
  * columns. */
-void ca_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end);
+void ca_pass_plan_one_hot(struct ca_pass *pass, size_t begin, size_t end);
 /* Plans a backward pass with all outputs as rows. */
-void ca_plan_outputs(struct ca_pass *pass);
+void ca_pass_plan_outputs(struct ca_pass *pass);
 
 /* Forward pass of the inputs x (rows x n_inputs). `one` (rows): value of the constant, or
  * NULL. */
-void ca_forward_batch(struct ca_pass *pass, const double *theta, const double *x, int rows,
-                      const double *one);
+void ca_pass_forward_batch(struct ca_pass *pass, const double *theta, const double *x, int rows,
+                           const double *one);
 /* Forward pass of the one-hot rows that have been planned from coordinate `begin` on. */
-void ca_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin);
-/* Backward pass: the sensitivities of all outputs, planned by ca_plan_outputs(). */
-void ca_backward(struct ca_pass *pass, const double *theta);
+void ca_pass_forward_one_hot(struct ca_pass *pass, const double *theta, size_t begin);
+/* Backward pass: the sensitivities of all outputs, planned by ca_pass_plan_outputs(). */
+void ca_pass_backward(struct ca_pass *pass, const double *theta);
 
 /* The derivative of a backward pass `base` along a change v of theta. `change` has the plan of
  * base. The identity at the output sites does not depend on theta, so its derivative is
  * zero. */
-void ca_backward_along(struct ca_pass *change, const struct ca_pass *base, const double *theta,
-                       const double *v);
+void ca_pass_backward_along(struct ca_pass *change, const struct ca_pass *base,
+                            const double *theta, const double *v);
 
 /* out, the matrix of position u of a linear operation, += the taps applied to `in`. */
-void ca_push_taps(const struct ca_pass *in, const double *theta, int node, int u, double *out);
+void ca_pass_push_taps(const struct ca_pass *in, const double *theta, int node, int u,
+                       double *out);
 /* The matrices in `to` of the sites that position u reads += the adjoint of its taps applied to
  * its matrix in `from`. Both passes have the same plan. */
-void ca_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta, int node,
-                  int u);
+void ca_pass_pull_taps(struct ca_pass *to, const struct ca_pass *from, const double *theta,
+                       int node, int u);
 
 /* Number of rows of the matrix of a site. */
 static inline int ca_rows(const struct ca_pass *pass, size_t site) {

@@ -178,7 +178,7 @@ static double gradient_of(struct ca_sample *sample, const double *theta, size_t 
             for (size_t s = 0; s < b; s++)
                 output_of(&sample->B, o)[s] = -share(sample) / n * sample->r[s + b * o];
         ca_jet_back(&sample->jet, &sample->B);
-        ca_gradient(&sample->B, &sample->jet.X, sample->jet.one, g);
+        ca_contract_gradient(&sample->B, &sample->jet.X, sample->jet.one, g);
     }
     return loss / n + add_decay(sample, theta, g);
 }
@@ -228,7 +228,8 @@ static void gradients(struct ca_sample *sample, size_t b) {
         for (size_t s = 0; s < b; s++)
             output_of(&sample->B, o)[s] = 1;
         ca_jet_back(&sample->jet, &sample->B);
-        ca_contract(sample->column, &sample->jet, &sample->B, sample->J + b * o, (int)(b * m));
+        ca_extended_contract(sample->column, &sample->jet, &sample->B, sample->J + b * o,
+                             (int)(b * m));
     }
 }
 
@@ -327,7 +328,7 @@ static void bend_gradient(void *context, const double *theta, const double *v, d
             for (size_t s = 0; s < b; s++)
                 output_of(&sample->B, o)[s] = output_of(&sample->second, o)[s] / (double)N;
         ca_jet_back(&sample->jet, &sample->B);
-        ca_gradient(&sample->B, &sample->jet.X, sample->jet.one, out);
+        ca_contract_gradient(&sample->B, &sample->jet.X, sample->jet.one, out);
     }
 }
 

@@ -7,7 +7,7 @@
 #include "contract.h"
 #include "workspace.h"
 
-void ca_weights(const struct ca_pass *back, const double *theta, double *W) {
+void ca_tangent_weights(const struct ca_pass *back, const double *theta, double *W) {
     const struct ca_graph *graph = back->graph;
     const size_t m = graph->n_outputs;
     const int channels = graph->op[0].shape.channels;
@@ -19,10 +19,10 @@ void ca_weights(const struct ca_pass *back, const double *theta, double *W) {
                 W[(size_t)(back->span[u].lo + o) + m * (size_t)(u * channels + c)] =
                     ca_at(back, (size_t)u)[(size_t)o + (size_t)c * (size_t)rows];
     }
-    ca_add_intercept(back, theta, W);
+    ca_tangent_add_intercept(back, theta, W);
 }
 
-void ca_add_intercept(const struct ca_pass *back, const double *theta, double *W) {
+void ca_tangent_add_intercept(const struct ca_pass *back, const double *theta, double *W) {
     const struct ca_graph *graph = back->graph;
     double *intercept = W + graph->n_outputs * graph->n_inputs;
     for (struct ca_walk w = ca_forwards(graph); ca_next_site(&w);)
@@ -48,8 +48,8 @@ static void fill_seeds(struct ca_tangent *tangent, size_t begin, size_t end, dou
     const double *one = NULL;
     if (graph->has_bias)
         one = tangent->seeds + begin + graph->n_inputs * tangent->n_rows;
-    ca_plan_batch(&tangent->value, rows);
-    ca_forward_batch(&tangent->value, tangent->theta, tangent->x, rows, one);
+    ca_pass_plan_batch(&tangent->value, rows);
+    ca_pass_forward_batch(&tangent->value, tangent->theta, tangent->x, rows, one);
     contract(tangent, one, (struct ca_target){out, ld, (int)graph->n_outputs, rows, 0});
 }
 
@@ -63,8 +63,8 @@ static const size_t NOWHERE = SIZE_MAX;
 static void plan_window(struct ca_tangent *tangent, size_t begin) {
     if (tangent->begin == begin)
         return;
-    ca_plan_one_hot(&tangent->value, begin,
-                    min_size(begin + tangent->window, tangent->graph->n_inputs));
+    ca_pass_plan_one_hot(&tangent->value, begin,
+                         min_size(begin + tangent->window, tangent->graph->n_inputs));
     tangent->begin = begin;
     tangent->is_ready = 0;
 }
@@ -75,7 +75,7 @@ static void evaluate_window(struct ca_tangent *tangent, size_t begin) {
     plan_window(tangent, begin);
     if (tangent->is_ready)
         return;
-    ca_forward_one_hot(&tangent->value, tangent->theta, begin);
+    ca_pass_forward_one_hot(&tangent->value, tangent->theta, begin);
     tangent->is_ready = 1;
 }
 
@@ -95,8 +95,8 @@ static void fill_constant(struct ca_tangent *tangent, double *out, int ld) {
     const double one = 1;
     memset(tangent->x, 0, sizeof(double) * tangent->graph->n_inputs);
     tangent->begin = NOWHERE;
-    ca_plan_batch(&tangent->value, 1);
-    ca_forward_batch(&tangent->value, tangent->theta, tangent->x, 1, &one);
+    ca_pass_plan_batch(&tangent->value, 1);
+    ca_pass_forward_batch(&tangent->value, tangent->theta, tangent->x, 1, &one);
     contract(tangent, &one, (struct ca_target){out, ld, (int)tangent->graph->n_outputs, 1, 0});
 }
 
@@ -137,7 +137,7 @@ static size_t choose_window(struct ca_tangent *tangent) {
     const struct ca_shape input = tangent->graph->op[0].shape;
     const size_t unit = input.height > 1 ? (size_t)input.height * (size_t)input.channels : 1;
     size_t units = tangent->graph->n_inputs / unit, size;
-    ca_plan_batch(&tangent->value, 1); /* for the constant */
+    ca_pass_plan_batch(&tangent->value, 1); /* for the constant */
     const size_t constant = tangent->value.size;
     tangent->window = units * unit;
     while ((size = window_size(tangent, unit)) > CA_WINDOW_VALUES && units > 1) {
@@ -158,13 +158,13 @@ struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *see
     size_t size;
     tangent.block = block < tangent.n_rows ? block : tangent.n_rows;
     tangent.back = ca_pass_new(graph);
-    ca_plan_outputs(&tangent.back);
+    ca_pass_plan_outputs(&tangent.back);
     tangent.back.value = ca_doubles(tangent.back.size);
     tangent.value = ca_pass_new(graph);
     if (seeds == NULL) {
         size = choose_window(&tangent);
     } else {
-        ca_plan_batch(&tangent.value, (int)tangent.block);
+        ca_pass_plan_batch(&tangent.value, (int)tangent.block);
         size = tangent.value.size;
     }
     tangent.value.value = ca_doubles(size);
@@ -175,5 +175,5 @@ struct ca_tangent ca_tangent_new(const struct ca_graph *graph, const double *see
 void ca_tangent_at(struct ca_tangent *tangent, const double *theta) {
     tangent->theta = theta;
     tangent->is_ready = 0;
-    ca_backward(&tangent->back, theta);
+    ca_pass_backward(&tangent->back, theta);
 }

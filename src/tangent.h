@@ -42,10 +42,10 @@ void ca_tangent_at(struct ca_tangent *tangent, const double *theta);
 void ca_tangent_fill(struct ca_tangent *tangent, size_t begin, size_t end, double *out, int ld);
 
 /* Writes the effective weights W (m x (n_inputs + has_bias)) of a linear network. */
-void ca_weights(const struct ca_pass *back, const double *theta, double *W);
+void ca_tangent_weights(const struct ca_pass *back, const double *theta, double *W);
 
 /* The last column of W, that of the constant, += the sum over biases of B theta. */
-void ca_add_intercept(const struct ca_pass *back, const double *theta, double *W);
+void ca_tangent_add_intercept(const struct ca_pass *back, const double *theta, double *W);
 
 /* Number of input coordinates: n_inputs, and 1 for the constant if the network has a bias. */
 static inline size_t ca_coordinates(const struct ca_graph *graph) {

@@ -25,7 +25,8 @@ small_networks <- function() {
 }
 
 calls_of <- function(network) {
-  linear <- !any(vapply(capalloc:::lower(network)$ops, function(op) op$kind %in% c("phi", "product", "max"), NA))
+  linear <- !any(vapply(capalloc:::lower_network(network)$ops, function(op) op$kind %in% c("phi", "product", "max"),
+    NA))
   calls <- house$with_ffi_seed(1, if (linear) house$ffi_calls(network) else house$ffi_curved_calls(network))
   c(calls, list(ffi_activations = list(), ffi_operations = list(), ffi_threads = list(0)))
 }

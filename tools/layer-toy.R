@@ -10,7 +10,8 @@
 layer_toy <- function(network) {
   check_network(network)
   shape <- output_shape(network)
-  add_layer(network, new_layer("toy", network, shape, output_kind(network), params = list(weight = c(shape[[1L]], 1L))))
+  add_network_layer(network, new_network_layer("toy", network, shape, shape_output_kind(network),
+    params = list(weight = c(shape[[1L]], 1L))))
 }
 
 #' @export

@@ -112,7 +112,7 @@ quick_cases <- function() {
       x <- test_inputs(net, 5)
       c(
         case(name, \() predict(net, x), twin_predict(net, x)),
-        case(name, \() .Call(ffi_extended, lower(net), net$coef, x), twin_extended(net, x), 1e-8)
+        case(name, \() .Call(ffi_extended, lower_network(net), net$coef, x), twin_extended(net, x), 1e-8)
       )
     }
     # more rows than one block, and not a multiple of its size

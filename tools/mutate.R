@@ -136,7 +136,7 @@ r_kinds <- c("'+'", "'-'", "'*'", "'/'", "'^'", "'!'", "LT", "LE", "GT", "GE", "
   "NUM_CONST", "SYMBOL_FUNCTION_CALL", "SPECIAL")
 # Functions whose arguments are text, and a pattern of functions that produce text.
 r_words <- c("abort", "warn", "cli_inform", "cli_abort", "sprintf", "paste", "paste0", "format", "cat", "signif",
-  "inform_cost")
+  "inform_allocation_cost")
 r_printers <- "^(print|format|autoplot)[.]|_(text|headline|notes?|label|reason)$|^(format|show|inform|warn)_"
 
 r_sites <- function(file) {

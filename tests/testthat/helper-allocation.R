@@ -106,7 +106,7 @@ allocate_rows <- function(J, block = nrow(J), tol = 10 * max(dim(J)) * .Machine$
     array = rep(1L, ncol(J)), left_out = NULL, x = NULL, rows = J, contrast = NULL, tol = tol, ridge = 0, decay = 0,
     block = as.double(block)
   )
-  .Call(what, lower(net), net$coef, setting, list(turned = NULL, group = NULL))
+  .Call(what, lower_network(net), net$coef, setting, list(turned = NULL, group = NULL))
 }
 
 # Returns a random n x p matrix with these singular values.

@@ -1,5 +1,5 @@
 # Returns a chain of L residual layers with scale s and one convolution each.
-residual_chain <- function(n, L, scale, taps = c(1, 1) / sqrt(2), dilation = 2, padding = "same") {
+measure_residual_chain <- function(n, L, scale, taps = c(1, 1) / sqrt(2), dilation = 2, padding = "same") {
   net <- input_sequence(n)
   for (l in seq_len(L)) {
     block <- \(x) layer_conv(x, 1, length(taps), dilation = dilation, padding = padding)

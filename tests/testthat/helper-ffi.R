@@ -38,7 +38,7 @@ ffi_curved_networks <- function() {
 
 # Returns a list of valid arguments for every registered routine.
 ffi_calls <- function(network) {
-  graph <- capalloc:::lower(network)
+  graph <- capalloc:::lower_network(network)
   p <- graph$n_params
   n <- prod(graph$input) + capalloc:::has_bias(network)
   m <- prod(graph$ops[[graph$output]]$shape)
@@ -95,7 +95,7 @@ ffi_sample_calls <- function(graph, theta, x, m) {
 
 ffi_curved_calls <- function(network) {
   x <- matrix(cos(seq_len(5 * prod(network$input$shape))), 5)
-  graph <- capalloc:::lower(network)
+  graph <- capalloc:::lower_network(network)
   theta <- with_test_coef(network, 1)$coef
   calls <- c(
     ffi_sample_calls(graph, theta, x, prod(graph$ops[[graph$output]]$shape)), ffi_flow_calls(graph, theta, x)

@@ -119,7 +119,7 @@ row_convergence <- function(f, theta, x, y, loss, decay = 0) { # for networks wi
 }
 
 core_row_gradient <- function(net, theta, x, y, loss, decay = 0, along = NULL) {
-  .Call(capalloc:::ffi_sample_gradient, capalloc:::lower(net), theta, list(x = x, y = y), loss, decay, along)
+  .Call(capalloc:::ffi_sample_gradient, capalloc:::lower_network(net), theta, list(x = x, y = y), loss, decay, along)
 }
 
 # Returns inputs and outputs for the loss: numbers, 0 or 1, or one-hot rows.
@@ -139,7 +139,7 @@ random_rows <- function(N, n, m, loss, seed) {
 
 # Returns D' eps: D from the core (rows s + N (o + m j), the constant last), eps_soj = r_so x_sj and r_so.
 dependencies_left <- function(net, f, theta, rows, loss) {
-  D <- .Call(capalloc:::ffi_extended, capalloc:::lower(net), theta, rows$x)
+  D <- .Call(capalloc:::ffi_extended, capalloc:::lower_network(net), theta, rows$x)
   r <- rows$y - plain_mean(f(theta, rows$x), loss)
   inputs <- cbind(rows$x, 1)
   eps <- array(0, c(dim(r), ncol(inputs)))

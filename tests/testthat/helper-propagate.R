@@ -16,7 +16,7 @@ twin_slices <- function(layers, theta) {
     own <- theta[at + seq_len(n)]
     at <<- at + n
     if (is.null(layer$blocks)) return(list(layer = layer, theta = own))
-    begin <- own_params(layer)
+    begin <- network_own_params(layer)
     blocks <- lapply(layer$blocks, function(block) {
       p <- layers_params(block)
       begin <<- begin + p
@@ -46,7 +46,7 @@ twin_cell <- function(layer, theta) {
   list(
     B = matrix(theta[seq_len(n_B)], u), A = if (layer$cell == "diagonal") diag(A, u) else matrix(A, u),
     b = if (is.null(layer$params$bias)) numeric(u) else theta[n_B + n_A + seq_len(u)],
-    q = if (is_identity(layer$activation)) 1 else twin_q(list(activation = layer$activation, parameter = 1))
+    q = if (is_activation_identity(layer$activation)) 1 else twin_q(list(activation = layer$activation, parameter = 1))
   )
 }
 

@@ -132,16 +132,16 @@ test_that("results per parameter do not depend on the scale of layers", {
 })
 
 test_that("long computations report their cost first", {
-  expect_message(inform_cost(1e5, 1e4, 1e4), class = "capalloc_message_cost")
-  expect_message(inform_cost(1000, 100, 1000), NA)
+  expect_message(inform_allocation_cost(1e5, 1e4, 1e4), class = "capalloc_message_cost")
+  expect_message(inform_allocation_cost(1000, 100, 1000), NA)
 })
 
 test_that("blocks hold about 64 MB and at most all rows", {
-  expect_identical(block_size(1, 10, 5), 10L)
-  expect_lte(block_size(1, 1e6, 1000) * 1000 * 8, 2^26)
+  expect_identical(allocation_block_size(1, 10, 5), 10L)
+  expect_lte(allocation_block_size(1, 1e6, 1000) * 1000 * 8, 2^26)
   # A block has at least as many rows as parameters, otherwise copying the triangle would dominate the cost.
-  expect_gte(block_size(1, 1e6, 5000), 5000)
-  expect_identical(block_size(3, 1e6, 1), as.integer(ceiling(512 / 3)))
+  expect_gte(allocation_block_size(1, 1e6, 5000), 5000)
+  expect_identical(allocation_block_size(3, 1e6, 1), as.integer(ceiling(512 / 3)))
 })
 
 # The Gram matrix is used up to a condition number of 1e2, twice

@@ -43,7 +43,7 @@ test_that("for deep and nonlinear networks ridge = \"decay\" uses D~ (D~'D~ + N 
       D <- kronecker(T, diag(2)) %*% twin_tangent(net)
       weight <- 0.02
     } else {
-      D <- kronecker(T, diag(2 * N)) %*% .Call(ffi_extended, lower(net), net$coef, x)
+      D <- kronecker(T, diag(2 * N)) %*% .Call(ffi_extended, lower_network(net), net$coef, x)
       weight <- N * 0.02
     }
     inverse <- solve(crossprod(D) + weight * diag(ncol(D)))

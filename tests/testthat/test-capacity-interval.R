@@ -124,21 +124,22 @@ test_that("refits use the metric, partition and ridge of the capacity", {
   expect_named(got, c("part", "capacity", "std.error", "conf.low", "conf.high"))
   source <- attr(k, "source")
   seed <- capalloc:::derive_seeds(1, 5)[[1L]]
-  one <- capalloc:::refit_once(source, "rows", 1L, seed)
-  again <- capalloc:::refit(trained, capalloc:::drawn_sample(trained, 1L, capalloc:::derive_seeds(seed, 1)), 1L)
+  one <- capalloc:::interval_refit_once(source, "rows", 1L, seed)
+  again <- capalloc:::interval_refit(trained, capalloc:::interval_drawn_sample(trained, 1L,
+    capalloc:::derive_seeds(seed, 1)), 1L)
   expect_identical(one$capacity,
     capacity(again, metric = "covariance", partition = partition_octaves(), ridge = 0.01)$capacity)
 })
 
 test_that("resampled blocks are consecutive rows, and are used for series in time order only", {
-  at <- withr::with_seed(1, capalloc:::draw_blocks(100, 8))
+  at <- withr::with_seed(1, capalloc:::interval_draw_blocks(100, 8))
   expect_length(at, 100)
   steps <- matrix(diff(c(at, NA))[1:96], 8)[1:7, ]
   expect_true(all(steps == 1))
   expect_true(all(at >= 1 & at <= 100))
-  expect_setequal(withr::with_seed(1, capalloc:::draw_blocks(5, 5)), 1:5)
+  expect_setequal(withr::with_seed(1, capalloc:::interval_draw_blocks(5, 5)), 1:5)
   series <- quiet(fit(arch_conv(12, 2, 3, bias = TRUE), task_series(lynx, 12), seed = 1))
-  block <- function(fit, ...) capalloc:::check_block_length(..., fit = fit, over = "rows")
+  block <- function(fit, ...) capalloc:::check_interval_block_length(..., fit = fit, over = "rows")
   # The default is the window; a given length is used; many rows give their cube root.
   expect_identical(block(series, NULL), 12L)
   expect_identical(block(series, 3), 3L)
@@ -175,8 +176,8 @@ test_that("nonlinear networks, classes and early stopping are refitted on rows",
 
 test_that("the warning counts refits that failed or did not converge", {
   expect_snapshot(writeLines(conditionMessage(
-    expect_warning(capalloc:::warn_refits(2, 3, 100), class = "capalloc_warning_refits"))))
-  expect_warning(capalloc:::warn_refits(0, 0, 100), NA)
+    expect_warning(capalloc:::warn_interval_refits(2, 3, 100), class = "capalloc_warning_refits"))))
+  expect_warning(capalloc:::warn_interval_refits(0, 0, 100), NA)
   trained <- sampled()
   expect_true(trained$converged)
   trained$control$max_iterations <- 0

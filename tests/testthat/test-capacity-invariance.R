@@ -10,8 +10,8 @@ marked <- function(network, tag) {
 
 # keep: rows, columns and channels are unchanged, as a residual block requires.
 random_pair <- function(start, keep) {
-  spatial <- output_kind(start) != "vector"
-  line <- output_kind(start) == "sequence"
+  spatial <- shape_output_kind(start) != "vector"
+  line <- shape_output_kind(start) == "sequence"
   channels <- output_shape(start)[[1L]]
   first <- if (keep && spatial) random_placed("same", 1) else random_first(start, line, spatial, keep)
   between <- if (keep || !spatial) identity else pick(list(identity, identity, random_pause(start)))
@@ -21,9 +21,9 @@ random_pair <- function(start, keep) {
   second <- if (dense) \(x, filters) layer_dense(x, filters, bias = bias) else random_placed("same", 1)
   function(x, units) {
     x <- marked(first(x, units), "first")
-    if (output_kind(x) != "vector") x <- between(x)
+    if (shape_output_kind(x) != "vector") x <- between(x)
     # After a dense layer there are no positions.
-    last <- if (output_kind(x) == "vector") \(x, filters) layer_dense(x, filters, bias = bias) else second
+    last <- if (shape_output_kind(x) == "vector") \(x, filters) layer_dense(x, filters, bias = bias) else second
     marked(last(x, filters), "second")
   }
 }
@@ -86,7 +86,7 @@ random_builder <- function() {
 }
 
 random_any <- function(network) {
-  switch(output_kind(network),
+  switch(shape_output_kind(network),
     vector = layer_dense(network, pick(1:3), bias = random_flag()),
     sequence = random_wide_layer(network, random_layer),
     grid = random_wide_layer(network, random_grid_layer)

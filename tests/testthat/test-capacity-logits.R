@@ -36,7 +36,7 @@ test_that("capacities, kernels and tables are those of the projected tangent", {
       expect_near(unname(as.matrix(capacity_kernel(linear, metric = metric, data = data))), kernel, 1e-10)
       expect_near(unname(rowSums(as.matrix(capacity_table(linear, metric = metric, data = data)))), diag(kernel), 1e-9)
       # rows (s, o, j) of D
-      D <- kronecker(T, kronecker(C, diag(12))) %*% .Call(ffi_extended, lower(curved), curved$coef, x)
+      D <- kronecker(T, kronecker(C, diag(12))) %*% .Call(ffi_extended, lower_network(curved), curved$coef, x)
       s <- svd(twin_unit_columns(D, twin_theta_array(curved)))
       U <- s$u[, s$d > 1e-10 * s$d[[1L]], drop = FALSE]
       own <- capacity(curved, metric, data = x, block = 5)

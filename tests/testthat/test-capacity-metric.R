@@ -93,7 +93,7 @@ test_that("capacity in the covariance metric equals the twin's, from rows and fr
 test_that("constant and repeated columns have eigenvalues of exactly zero", {
   x <- metric_rows()
   x <- cbind(x[, 1], x[, 1], 3)
-  parts <- correlation_parts(new_metric_inputs(x), TRUE)
+  parts <- metric_correlation(new_metric_inputs(x), TRUE)
   expect_identical(sum(parts$values == 0), 2L)
   expect_identical(parts$sd[[3L]], 0)
   dense <- input_vector(3) |> layer_dense(1, bias = TRUE) |> set_coef(1:4)
@@ -182,5 +182,5 @@ test_that("capacities in different metrics cannot be combined", {
 
 test_that("records of inputs and of their correlations have the fields of their constructors", {
   expect_constructor(new_metric_inputs)
-  expect_constructor(new_correlation_parts)
+  expect_constructor(new_metric_correlation)
 })

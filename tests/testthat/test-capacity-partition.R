@@ -274,5 +274,5 @@ test_that("bad partitions are refused", {
 })
 
 test_that("what a partition divides has the fields of its constructor", {
-  expect_constructor(new_cut)
+  expect_constructor(new_partition_cut)
 })

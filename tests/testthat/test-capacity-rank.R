@@ -130,8 +130,8 @@ test_that("closed forms have rank_low = rank_high at trained coefficients", {
     rep(2 * (6 + 4 - 2), 3))
 })
 
-test_that("direct_arrays() finds arrays that read the input with no trained parameter between them and the output", {
-  direct <- function(net) direct_arrays(lower(net), parameter_arrays(net)$array)
+test_that("rank_direct_arrays() finds arrays that read the input with no trained parameter between them and the output", {
+  direct <- function(net) rank_direct_arrays(lower_network(net), allocation_arrays(net)$array)
   x <- input_vector(3)
   expect_equal(direct(x |> layer_dense(2, bias = TRUE)), 1)
   expect_equal(direct(x |> layer_dense(2, bias = TRUE) |> layer_dense(1)), integer())
@@ -172,7 +172,7 @@ test_that("for nonlinear networks the T-rule uses D and the tangent maps at the 
     small <- switch(name, tanh = c(3, 6, 9, 12, 15), relu = c(3, 6, 9, 14, 15), skip = which(array > 1))
     net$coef[small] <- residue * net$coef[small]
     net <- as_trained(net, 1e-6)
-    D <- .Call(ffi_extended, lower(net), net$coef, x)
+    D <- .Call(ffi_extended, lower_network(net), net$coef, x)
     W <- do.call(rbind, lapply(seq_len(nrow(x)), function(i) linearise(net, x[i, ])))
     direct <- if (name == "skip") 1L else integer()
     twin <- twin_trained_rank(net, D, W, direct)
@@ -199,7 +199,7 @@ test_that("tangent maps of many samples equal those of each sample", {
     if (is.null(net)) next
     for (N in c(1, 5, 300)) {
       x <- test_inputs(net, N)
-      W <- .Call(ffi_linearise, lower(net), net$coef, x)
+      W <- .Call(ffi_linearise, lower_network(net), net$coef, x)
       W <- array(W, c(nrow(W), ncol(x) + 1, N))
       for (s in unique(c(1, 2, N))[unique(c(1, 2, N)) <= N]) {
         expect_equal(matrix(W[, , s], dim(W)[[1L]]), unname(linearise(net, x[s, ])), tolerance = 1e-14)

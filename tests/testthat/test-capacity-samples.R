@@ -4,7 +4,7 @@
 # coordinates). Ranks at a tolerance near rounding error require derivatives with only rounding
 # error, so D is the package's own; test-tangent-samples.R compares it with the twin's.
 sample_capacity <- function(network, x, ..., layers = NULL, sigma = NULL,
-                            D = .Call(ffi_extended, lower(network), network$coef, x)) {
+                            D = .Call(ffi_extended, lower_network(network), network$coef, x)) {
   array <- twin_theta_array(network)
   keep <- if (is.null(layers)) rep(TRUE, ncol(D)) else twin_theta_layer(network) %in% layers
   m <- nrow(D) / nrow(x) / (ncol(x) + 1)
@@ -171,7 +171,7 @@ test_that("parts of a partition are traces of the projector, and sum to the tota
   # The trace on v v' with v the mean over positions: P in a basis rotated by hand.
   turn <- qr.Q(qr(cbind(rep(1, 8), diag(8)[, -1])))
   turned <- kronecker(rbind(cbind(t(turn), 0), c(numeric(8), 1)), diag(100))
-  D <- .Call(ffi_extended, lower(net), net$coef, x)
+  D <- .Call(ffi_extended, lower_network(net), net$coef, x)
   s <- svd(twin_unit_columns(D, twin_theta_array(net)))
   u <- turned %*% s$u[, s$d > 1e-10 * s$d[[1L]]]
   subspaces <- capacity(net, data = x, partition = partition_subspaces(list(mean = rep(1, 8))))
@@ -254,7 +254,7 @@ test_that("the extended tangent of linear operations is exact", {
   for (seed in 1:12) {
     net <- random_network(seed)
     x <- test_inputs(net, 3, seed)
-    graph <- lower(net)
+    graph <- lower_network(net)
     layer <- twin_theta_layer(net)
     about <- list(array = match(layer, unique(layer)), x = x, rows = NULL, tol = 1e-12, ridge = 0, decay = 0, block = 2)
     core <- .Call(ffi_capacity, graph, net$coef, about, list(turned = NULL, group = NULL))
@@ -344,7 +344,7 @@ test_that("row sums of a table are the capacities, and its sum is the total", {
 test_that("entries of a table are those of the pseudo-inverse", {
   net <- curved_networks()$tanh
   x <- test_inputs(net, 30)
-  D <- twin_unit_columns(.Call(ffi_extended, lower(net), net$coef, x), twin_theta_array(net))
+  D <- twin_unit_columns(.Call(ffi_extended, lower_network(net), net$coef, x), twin_theta_array(net))
   s <- svd(D)
   for (ridge in c(0, 0.05)) {
     expect_true(min(s$d) > 1e-6)

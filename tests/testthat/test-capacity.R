@@ -328,5 +328,5 @@ test_that("a network without parameters has no capacity", {
 })
 
 test_that("the source of a capacity has the fields of its constructor", {
-  expect_constructor(new_source)
+  expect_constructor(new_capacity_source)
 })

@@ -8,7 +8,7 @@ compare <- function(dir = NULL, ..., networks = nets, of = tasks, replicates = 2
 alone <- compare()
 
 manifest <- "capalloc-manifest.txt"
-run_file <- function(dir, rows, of = alone) file.path(dir, capalloc:::run_name(of$runs[rows, ]))
+run_file <- function(dir, rows, of = alone) file.path(dir, capalloc:::checkpoint_run_name(of$runs[rows, ]))
 
 # Returns the path of a finished checkpoint of the comparison `alone`.
 local_checkpoint <- function(env = parent.frame()) {
@@ -20,7 +20,7 @@ local_checkpoint <- function(env = parent.frame()) {
 # ---- numbers and texts ---------------------------------------------------------------------------
 
 test_that("doubles are read back to the last bit", {
-  there_and_back <- function(x) capalloc:::read_number(capalloc:::write_number(x))
+  there_and_back <- function(x) capalloc:::read_checkpoint_number(capalloc:::write_checkpoint_number(x))
   x <- withr::with_seed(1, c(stats::rnorm(1000) * 10^sample(-300:300, 1000, TRUE), stats::runif(1000)))
   x <- c(x, -x, 2^(-1074:1023), 1 + .Machine$double.eps, .Machine$double.xmax, 1e-310, Inf, -Inf, 2^31, 2^53 + 2)
   expect_identical(there_and_back(x), x)
@@ -34,18 +34,19 @@ test_that("doubles are read back to the last bit", {
 test_that("texts that are not numbers in the written form are not read", {
   for (text in c("", " 1", "1 ", "0x", "0x2p+0", "0x1.8", "1e5", "1.5", "TRUE", "Inf ", "nan", "c(1)", "1L",
     "0x1p+99999", "0x1.Fp+0", "--1", "99999999999")) {
-    expect_null(capalloc:::read_number(text))
-    expect_null(capalloc:::read_number(c("1", text)))
+    expect_null(capalloc:::read_checkpoint_number(text))
+    expect_null(capalloc:::read_checkpoint_number(c("1", text)))
   }
 })
 
 test_that("any text is written on one line and read back unchanged", {
   texts <- c("", "NA", "a b", "a\nb\r\nc", "\\n", "\\\\n\n", "\"quoted\" \"", "caf\u00e9 \u4e2d", "{x} %s", "\t", "\\")
-  written <- vapply(texts, capalloc:::write_text, "")
+  written <- vapply(texts, capalloc:::write_checkpoint_text, "")
   expect_false(any(grepl("[\r\n]", written)))
-  expect_identical(vapply(written, capalloc:::read_text, "", USE.NAMES = FALSE), texts)
-  expect_identical(capalloc:::read_text(capalloc:::write_text(NA_character_)), NA_character_)
-  for (text in c("", "a", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"a\\\"")) expect_null(capalloc:::read_text(text))
+  expect_identical(vapply(written, capalloc:::read_checkpoint_text, "", USE.NAMES = FALSE), texts)
+  expect_identical(capalloc:::read_checkpoint_text(capalloc:::write_checkpoint_text(NA_character_)), NA_character_)
+  for (text in c("", "a", "\"", "\"a", "\"\\\"", "\"\\x\"",
+    "\"a\\\"")) expect_null(capalloc:::read_checkpoint_text(text))
 })
 
 # ---- written files --------------------------------------------------------------------------------
@@ -106,10 +107,10 @@ test_that("files are plain text, each with its checksum", {
 test_that("runs are written to a temporary file and then moved into place", {
   dir <- withr::local_tempdir()
   moved <- NULL
-  put <- capalloc:::put_in_place
-  local_internal("put_in_place", function(beside, path, replace) {
+  put <- capalloc:::checkpoint_put_in_place
+  local_internal("checkpoint_put_in_place", function(beside, path, replace) {
     moved <<- rbind(moved, data.frame(from = dirname(beside), to = dirname(path),
-      whole = is.null(capalloc:::read_checked(beside)$damage), before = file.exists(path)))
+      whole = is.null(capalloc:::read_checkpoint_checked(beside)$damage), before = file.exists(path)))
     put(beside, path, replace)
   })
   compare(dir)
@@ -213,10 +214,10 @@ test_that("runs are identified by values, not by labels or options", {
 
 test_that("two sessions that extend a checkpoint at the same time keep each other's names", {
   dir <- local_checkpoint()
-  write <- capalloc:::write_checked
-  local_internal("write_checked", function(path, ...) {
+  write <- capalloc:::write_checkpoint_checked
+  local_internal("write_checkpoint_checked", function(path, ...) {
     if (basename(path) == manifest) {
-      local_internal("write_checked", write)
+      local_internal("write_checkpoint_checked", write)
       # Another session writes between this session's read and its write.
       compare(dir, networks = list(theirs = nets$dense), replicates = 1)
     }
@@ -249,11 +250,11 @@ test_that("files of another format version are refused, and runs of another pack
   dir <- local_checkpoint()
   path <- run_file(dir, 3)
   lines <- readLines(path)
-  capalloc:::write_checked(path, replace(lines[-length(lines)], 2, "made with capalloc 0.0.1"))
+  capalloc:::write_checkpoint_checked(path, replace(lines[-length(lines)], 2, "made with capalloc 0.0.1"))
   expect_warning(compare(dir), "made with capalloc 0.0.1", class = "capalloc_warning_checkpoint")
   path <- file.path(dir, manifest)
   lines <- readLines(path)
-  capalloc:::write_checked(path, replace(lines[-length(lines)], 1, "capalloc checkpoint 1"))
+  capalloc:::write_checkpoint_checked(path, replace(lines[-length(lines)], 1, "capalloc checkpoint 1"))
   expect_snapshot(writeLines(said(compare(dir), dir)))
 })
 
@@ -316,7 +317,7 @@ test_that("invalid lines are rejected even with a correct checksum", {
   lines <- readLines(file)
   lines <- lines[-length(lines)]
   with <- function(lines) {
-    capalloc:::write_checked(file, lines)
+    capalloc:::write_checkpoint_checked(file, lines)
     w <- expect_warning(again <- compare(dir), class = "capalloc_warning_checkpoint")
     expect_identical(w$damaged, basename(file))
     expect_identical(timeless(again), timeless(alone))
@@ -424,9 +425,9 @@ test_that("two sessions can use the same directory at the same time", {
 
 test_that("of two manifests written at the same time one is kept, and the other session is refused", {
   dir <- withr::local_tempdir()
-  write <- capalloc:::write_manifest
-  local_internal("write_manifest", function(...) {
-    local_internal("write_manifest", write)
+  write <- capalloc:::write_checkpoint_manifest
+  local_internal("write_checkpoint_manifest", function(...) {
+    local_internal("write_checkpoint_manifest", write)
     compare(dir, seed = 2) # another session writes between this session's check and its write
     write(...)
   })
@@ -448,7 +449,7 @@ test_that("values of a manifest that are not numbers are shown as they are", {
   dir <- local_checkpoint()
   path <- file.path(dir, manifest)
   lines <- readLines(path)
-  capalloc:::write_checked(path, sub("^n_obs .*", "n_obs many", lines[-length(lines)]))
+  capalloc:::write_checkpoint_checked(path, sub("^n_obs .*", "n_obs many", lines[-length(lines)]))
   expect_match(said(compare(dir), dir), "`n_obs`: many there, 30 here", fixed = TRUE)
 })
 
@@ -468,5 +469,5 @@ test_that("files that are very large or in another encoding count as damaged and
 })
 
 test_that("the fields of a store are the formals of its constructor", {
-  expect_constructor(capalloc:::new_store)
+  expect_constructor(capalloc:::new_checkpoint_store)
 })

@@ -33,15 +33,15 @@ test_that("the simultaneous quantile is that of the studentised bootstrap, compu
     drawn <- d[rows, ]
     max(abs(colMeans(drawn) - colMeans(d)) / (apply(drawn, 2, sd) / sqrt(30)))
   }, 0)
-  expect_equal(capalloc:::bootstrap_largest(d, times, 5), largest, tolerance = 1e-9)
+  expect_equal(capalloc:::difference_bootstrap_largest(d, times, 5), largest, tolerance = 1e-9)
   # ceiling(0.95 300) = 285
-  expect_identical(capalloc:::upper_quantile(largest, 0.95), sort(largest)[[285]])
+  expect_identical(capalloc:::difference_upper_quantile(largest, 0.95), sort(largest)[[285]])
 })
 
 test_that("simultaneous bands are at least as wide as pointwise ones", {
   profiles <- withr::with_seed(3, list(list(d = matrix(rnorm(6), 6)), list(d = matrix(rnorm(9), 9))))
   # With one draw the largest value is that draw.
-  drawn <- vapply(1:20, function(seed) capalloc:::band_quantile(profiles, 0.95, 1, seed), 0)
+  drawn <- vapply(1:20, function(seed) capalloc:::difference_band_quantile(profiles, 0.95, 1, seed), 0)
   expect_true(all(drawn >= qt(0.975, 8)))
   expect_true(qt(0.975, 8) %in% drawn)
 })
@@ -110,8 +110,8 @@ test_that("with several tasks bands and the global test are joint, and the summa
   expect_equal(s$p.value, rep(twin_flips(p$a - p$b)[[2L]], 2), tolerance = 1e-12)
   expect_equal(s$adj.p.value, p.adjust(s$p.value, "holm"))
   seeds <- capalloc:::derive_seeds(capalloc:::derive_seeds(1, 1), 2)
-  largest <- pmax(capalloc:::bootstrap_largest(p$a - p$b, 1999, seeds[[1L]]),
-    capalloc:::bootstrap_largest(p$a - p$b, 1999, seeds[[2L]]))
+  largest <- pmax(capalloc:::difference_bootstrap_largest(p$a - p$b, 1999, seeds[[1L]]),
+    capalloc:::difference_bootstrap_largest(p$a - p$b, 1999, seeds[[2L]]))
   expect_equal(glance(d)$quantile, min(sort(largest)[[1900]], qt(1 - 0.025 / 8, 7)), tolerance = 1e-12)
   # The maximum of two independent statistics: within four standard errors.
   exact <- 1 - (1 - s$p.value[[1L]])^2
@@ -156,10 +156,10 @@ test_that("a task without any difference does not affect the joint test", {
 })
 
 test_that("draws are processed in chunks of a few million numbers", {
-  sizes <- function(...) unname(lengths(capalloc:::chunks_of(...)))
+  sizes <- function(...) unname(lengths(capalloc:::difference_chunks(...)))
   expect_identical(sizes(10, 1e6), c(4L, 4L, 2L))
   expect_identical(sizes(3, 5e6), rep(1L, 3))
-  expect_identical(unlist(capalloc:::chunks_of(10, 1e6), use.names = FALSE), 1:10)
+  expect_identical(unlist(capalloc:::difference_chunks(10, 1e6), use.names = FALSE), 1:10)
 })
 
 test_that("an allocation with zero total has no shares and no distance", {
@@ -263,5 +263,5 @@ test_that("differences print, and bad arguments are refused by class", {
 
 test_that("the fields of settings and pairs of profiles are the formals of their constructors", {
   expect_constructor(capalloc:::new_difference_setting)
-  expect_constructor(capalloc:::new_profile_pair)
+  expect_constructor(capalloc:::new_difference_pair)
 })

@@ -2,7 +2,7 @@
 
 test_that("critical values equal published ones", {
   # Demsar (2006), table 5: Nemenyi at 0.05 and 0.10, k = 2 .. 10; three decimals, truncated or rounded.
-  nemenyi <- capalloc:::nemenyi_quantile
+  nemenyi <- capalloc:::friedman_nemenyi_quantile
   expect_equal(nemenyi(3, 0.95), 2.3437, tolerance = 2e-5)
   published <- c(1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164)
   expect_lt(max(abs(vapply(2:10, nemenyi, 0, level = 0.95) - published)), 1.1e-3)
@@ -10,7 +10,7 @@ test_that("critical values equal published ones", {
   expect_lt(max(abs(vapply(2:10, nemenyi, 0, level = 0.9) - published)), 1.1e-3)
   # Dunn at 0.05, k - 1 pairs.
   published <- c(1.960, 2.241, 2.394, 2.498, 2.576, 2.638, 2.690)
-  expect_lt(max(abs(vapply(1:7, capalloc:::dunn_quantile, 0, level = 0.95) - published)), 1.1e-3)
+  expect_lt(max(abs(vapply(1:7, capalloc:::friedman_dunn_quantile, 0, level = 0.95) - published)), 1.1e-3)
 })
 
 # Demsar's example, table 6: AUC of four classifiers on fourteen data sets.
@@ -140,9 +140,9 @@ test_that("groups are the maximal ones within the critical difference", {
   for (seed in 1:20) {
     ranks <- withr::with_seed(seed, runif(7, 1, 7))
     for (cd in c(0, 0.3, 1, 2, 9)) {
-      expect_equal(capalloc:::rank_cliques(ranks, cd), twin_cliques(ranks, cd), ignore_attr = "row.names")
+      expect_equal(capalloc:::friedman_cliques(ranks, cd), twin_cliques(ranks, cd), ignore_attr = "row.names")
     }
   }
   # A difference of exactly the critical difference is significant.
-  expect_identical(nrow(capalloc:::rank_cliques(c(1, 2), 1)), 0L)
+  expect_identical(nrow(capalloc:::friedman_cliques(c(1, 2), 1)), 0L)
 })

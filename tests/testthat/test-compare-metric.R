@@ -37,7 +37,7 @@ test_that("efficiency is the share of the null loss explained per effective para
   none <- task_data(mpg ~ wt, mtcars, test = 0)
   for (task in list(constant, none)) {
     cmp <- random_comparison(2, 1, 2, tasks = list(t = task))
-    expect_true(all(is.na(capalloc:::run_efficiency(cmp))))
+    expect_true(all(is.na(capalloc:::metric_run_efficiency(cmp))))
   }
 })
 
@@ -127,11 +127,11 @@ test_that("held-out losses tie within the uncertainty given by their decrements"
 
 test_that("one warning lists the reasons why runs are not comparable", {
   cmp <- random_comparison(2, 2, 2)
-  expect_warning(capalloc:::warn_not_comparable(cmp, "excess_loss"), NA)
+  expect_warning(capalloc:::warn_metric_not_comparable(cmp, "excess_loss"), NA)
   cmp$runs$converged[[1L]] <- FALSE
   cmp$runs[2L, c("loss", "train_loss", "excess_loss")] <- NA
   cmp$runs$n_params <- rep(c(4L, 8L), each = 4)
-  said <- function(cmp, ...) conditionMessage(expect_warning(capalloc:::warn_not_comparable(cmp, ...),
+  said <- function(cmp, ...) conditionMessage(expect_warning(capalloc:::warn_metric_not_comparable(cmp, ...),
     class = "capalloc_warning_not_comparable"))
   expect_false(grepl("Budgets", said(cmp, "excess_loss"))) # all of one total capacity
   cmp$runs$total_capacity <- rep(c(4, 8), each = 4)

@@ -34,7 +34,7 @@ deaths <- function(task) length(readLines(task$log))
 test_that("chunks contain every run once, at most 50 each, and the last ones are single runs", {
   for (case in list(c(1, 1), c(7, 2), c(16, 2), c(17, 2), c(1000, 2), c(10000, 4), c(30, Inf), c(10000, Inf))) {
     rows <- 5L + seq_len(case[[1]])
-    chunks <- capalloc:::run_chunks(rows, case[[2]])
+    chunks <- capalloc:::schedule_run_chunks(rows, case[[2]])
     size <- lengths(chunks)
     expect_identical(unlist(chunks), rows)
     expect_lte(max(size), 50)
@@ -42,17 +42,17 @@ test_that("chunks contain every run once, at most 50 each, and the last ones are
     left <- length(rows) - c(0L, cumsum(size)[-length(size)])
     expect_true(all(size == pmin(50, ceiling(left / (8 * case[[2]])))))
   }
-  expect_identical(lengths(capalloc:::run_chunks(1:18, 2)), rep(2:1, c(1, 16)))
-  expect_length(capalloc:::run_chunks(1:10000, Inf), 770) # as for a hundred workers: 13 runs per chunk
-  expect_length(capalloc:::run_chunks(integer(), 2), 0)
+  expect_identical(lengths(capalloc:::schedule_run_chunks(1:18, 2)), rep(2:1, c(1, 16)))
+  expect_length(capalloc:::schedule_run_chunks(1:10000, Inf), 770) # as for a hundred workers: 13 runs per chunk
+  expect_length(capalloc:::schedule_run_chunks(integer(), 2), 0)
 })
 
 test_that("a chunk contains each of its networks and tasks once", {
   work <- list(design = alone$runs[1:4], networks = nets, tasks = tasks, n_obs = 30, fitting = list(), store = NULL)
-  chunk <- capalloc:::work_chunk(work, 2:4)
+  chunk <- capalloc:::schedule_work_chunk(work, 2:4)
   expect_identical(chunk[c("networks", "tasks")], list(networks = nets["dense"], tasks = tasks["ar"]))
-  expect_length(capalloc:::work_chunk(work, 1:16)$networks, 2)
-  runs <- capalloc:::run_chunk(capalloc:::work_chunk(work, c(16L, 3L)))
+  expect_length(capalloc:::schedule_work_chunk(work, 1:16)$networks, 2)
+  runs <- capalloc:::schedule_run_chunk(capalloc:::schedule_work_chunk(work, c(16L, 3L)))
   expect_identical(vapply(runs, function(run) run$row$loss, 1), alone$runs$loss[c(16, 3)])
 })
 
@@ -117,7 +117,8 @@ test_that("with a checkpoint the finished runs of a chunk are not repeated after
   # Each draw writes a line first: 48, and one for the second attempt of the third run.
   expect_length(readLines(task$threads), 49)
   # That run is not stored, and can still be computed.
-  expect_identical(setdiff(capalloc:::run_name(many$runs), list.files(dir)), capalloc:::run_name(many$runs[3, ]))
+  expect_identical(setdiff(capalloc:::checkpoint_run_name(many$runs), list.files(dir)),
+    capalloc:::checkpoint_run_name(many$runs[3, ]))
 })
 
 test_that("lost nodes of the user's own cluster are replaced during the comparison", {
@@ -151,7 +152,7 @@ test_that("when the last node, on another machine, is lost, the remaining runs f
 
 test_that("error messages of a worker are stored in the rows", {
   local_workers()
-  local_internal("run_chunk", function(...) stop("no such {thing}\nhere"))
+  local_internal("schedule_run_chunk", function(...) stop("no such {thing}\nhere"))
   cmp <- compare_architectures(nets, tasks, replicates = 1)
   expect_identical(cmp$runs$error, rep("no such {thing} here", 4))
 })
@@ -160,7 +161,7 @@ test_that("a finished comparison starts no worker", {
   dir <- withr::local_tempdir()
   first <- compare_architectures(nets, tasks, replicates = 2, n_obs = 30, checkpoint = dir)
   local_workers()
-  local_internal("start_chunk", function(...) stop("a worker"))
+  local_internal("schedule_start_chunk", function(...) stop("a worker"))
   expect_identical(compare_architectures(nets, tasks, replicates = 2, n_obs = 30, checkpoint = dir), first)
 })
 
@@ -170,12 +171,12 @@ test_that("runs that a worker cannot write to the checkpoint are written by the 
   skip_if_not(future::supportsMulticore(), "No forked processes here")
   local_workers("multicore", workers = 2)
   dir <- withr::local_tempdir()
-  write <- capalloc:::write_run
+  write <- capalloc:::write_checkpoint_run
   here <- Sys.getpid()
-  local_internal("write_run", function(...) if (Sys.getpid() == here) write(...))
+  local_internal("write_checkpoint_run", function(...) if (Sys.getpid() == here) write(...))
   cmp <- compare_architectures(nets, tasks, replicates = 4, n_obs = 30, checkpoint = dir)
   expect_same_runs(cmp, alone)
-  expect_setequal(list.files(dir, "^run-"), capalloc:::run_name(alone$runs))
+  expect_setequal(list.files(dir, "^run-"), capalloc:::checkpoint_run_name(alone$runs))
   expect_identical(timeless(compare_architectures(nets, tasks, replicates = 4, n_obs = 30, checkpoint = dir)),
     timeless(cmp))
 })
@@ -183,13 +184,13 @@ test_that("runs that a worker cannot write to the checkpoint are written by the 
 # Nodes as in an MPI cluster, which tests cannot start.
 test_that("a node without a connection is never regarded as lost", {
   node <- structure(list(rank = 1L, host = "localhost"), class = "MPInode")
-  expect_false(capalloc:::is_lost(node))
-  expect_false(capalloc:::is_here(node))
+  expect_false(capalloc:::is_schedule_lost(node))
+  expect_false(capalloc:::is_schedule_here(node))
 })
 
 test_that("when no worker can be started the runs fail with this reason", {
   local_workers()
-  local_internal("start_chunk", function(...) simpleError("no {such} template"))
+  local_internal("schedule_start_chunk", function(...) simpleError("no {such} template"))
   cmp <- compare_architectures(nets, tasks, replicates = 1)
   expect_identical(cmp$runs$error, rep("no worker could be started: no {such} template", 4))
   expect_identical(cmp$runs$n_params, c(8L, 7L, 8L, 7L))
@@ -197,8 +198,8 @@ test_that("when no worker can be started the runs fail with this reason", {
 
 test_that("the run in progress is found from the journal, or assumed to be the first without one", {
   journal <- withr::local_tempfile()
-  under_way <- function(left) capalloc:::under_way(list(journal = journal), left)
-  note <- function(row) capalloc:::note_start(journal, row)
+  under_way <- function(left) capalloc:::schedule_under_way(list(journal = journal), left)
+  note <- function(row) capalloc:::schedule_note_start(journal, row)
   note(4L)
   expect_false(file.exists(journal)) # no journal is created here if it is on another machine
   file.create(journal)
@@ -207,13 +208,13 @@ test_that("the run in progress is found from the journal, or assumed to be the f
   note(5L)
   expect_identical(under_way(4:6), 5L)
   expect_identical(under_way(c(4L, 6L)), c(4L, 6L))
-  expect_identical(capalloc:::under_way(list(), 5:6), 5L)
-  expect_identical(capalloc:::under_way(list(), integer()), integer())
+  expect_identical(capalloc:::schedule_under_way(list(), 5:6), 5L)
+  expect_identical(capalloc:::schedule_under_way(list(), integer()), integer())
 })
 
 test_that("the fields of work, chunks and the schedule are the formals of their constructors", {
-  expect_constructor(capalloc:::new_work)
-  expect_constructor(capalloc:::new_chunk)
-  expect_constructor(capalloc:::new_running)
+  expect_constructor(capalloc:::new_schedule_work)
+  expect_constructor(capalloc:::new_schedule_chunk)
+  expect_constructor(capalloc:::new_schedule_running)
   expect_constructor(capalloc:::new_schedule)
 })

@@ -94,7 +94,7 @@ test_that("the null loss is that of the best constant, and relative losses are d
   # A constant response, and data without held-out rows.
   flat <- list(flat = task_data(matrix(sin(1:40), 20), rep(0.1, 20), seed = 1))
   expect_identical(capalloc:::null_loss(flat$flat), 0)
-  expect_identical(capalloc:::against(c(0, 2, 1), c(0, 4, NA)), c(NA, 0.5, NA))
+  expect_identical(capalloc:::scores_against(c(0, 2, 1), c(0, 4, NA)), c(NA, 0.5, NA))
   runs <- compare_architectures(list(a = arch_dense(input_vector(2), bias = TRUE)), flat, replicates = 1)$runs
   expect_match(runs$error, "outputs that vary")
   all_rows <- list(mtcars = task_data(mpg ~ wt + hp, mtcars, test = 0))
@@ -137,7 +137,7 @@ test_that("the best linear model does not depend on units and offsets", {
   y <- x[, 1] - x[, 2] + withr::with_seed(2, stats::rnorm(50))
   loss_of <- function(x, y) {
     task <- task_data(x, y, seed = 1)
-    capalloc:::linear_row_loss(task, task$data[c("x", "y")])
+    capalloc:::scores_linear_row_loss(task, task$data[c("x", "y")])
   }
   expect_equal(loss_of(x, y), {
     task <- task_data(x, y, seed = 1)

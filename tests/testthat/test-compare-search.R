@@ -185,7 +185,7 @@ test_that("halving keeps the best candidates of each round by the runs of the gr
 })
 
 test_that("overlapping ranges of capacity are tied, also through chains of overlaps", {
-  ranks <- capalloc:::range_ranks
+  ranks <- capalloc:::search_range_ranks
   expect_identical(ranks(c(4, 1, 2, 8), c(4, 1, 3, 9)), c(3L, 1L, 2L, 4L))
   expect_identical(ranks(c(1, 2, 4, 7), c(3, 5, 6, 7)), c(1L, 1L, 1L, 2L))
   expect_identical(ranks(c(5, NA, 5), c(5, NA, 9)), c(1L, NA, 1L))
@@ -199,8 +199,8 @@ test_that("overlapping ranges of capacity are tied, also through chains of overl
   scores <- data.frame(loss_rank = 1, total_capacity = c(5, 7), total_low = c(5, 5), total_high = c(7, 9),
     n_params = c(9, 8))
   scores$capacity_rank <- ranks(scores$total_low, scores$total_high)
-  expect_identical(capalloc:::best_first(scores), 2:1)
-  expect_identical(capalloc:::is_frontier(scores), c(FALSE, TRUE))
+  expect_identical(capalloc:::search_best_first(scores), 2:1)
+  expect_identical(capalloc:::is_search_frontier(scores), c(FALSE, TRUE))
   # Ranges and undecided runs are shown.
   shown <- plain
   shown$candidates$total_low[[1]] <- 2

@@ -25,7 +25,8 @@ test_that("one warning reports starts of one network on one population that end 
   expect_warning(compare_architectures(diagonal, tasks, replicates = 4, n_obs = 40), NA)
   expect_warning(compare_architectures(nets["dense"], tasks, 2, control = list(max_iterations = 1)), NA)
   many <- cmp$runs[rep(1, 6), c("network", "task")]
-  expect_identical(capalloc:::pair_text(many), paste0(paste(rep("dense on ar", 4), collapse = ", "), " and 2 more"))
+  expect_identical(capalloc:::starts_pair_text(many), paste0(paste(rep("dense on ar", 4), collapse = ", "),
+    " and 2 more"))
 })
 
 test_that("networks with a single linear layer are convex", {

@@ -332,8 +332,8 @@ test_that("an interrupt returns the runs that workers have finished", {
   full <- compare_architectures(nets, tasks, replicates = 3)
   local_workers()
   collected <- 0
-  collect <- capalloc:::collect_chunk
-  local_internal("collect_chunk", function(...) {
+  collect <- capalloc:::schedule_collect_chunk
+  local_internal("schedule_collect_chunk", function(...) {
     collected <<- collected + 1
     if (collected == 3) rlang::interrupt()
     collect(...)
@@ -494,9 +494,10 @@ test_that("summary() has the generic rank of each architecture", {
     dilated = arch_dilated(8, filters = 1), low = input_vector(8) |> layer_dense(2) |> layer_dense(3),
     diagonal = diagonal$diagonal, tanh = arch_dense(8) |> layer_activation("tanh")
   )
-  expect_identical(vapply(shared, capalloc:::generic_rank, 0L), c(dilated = 4L, low = 18L, diagonal = 4L, tanh = NA))
+  expect_identical(vapply(shared, capalloc:::compare_generic_rank, 0L), c(dilated = 4L, low = 18L, diagonal = 4L,
+    tanh = NA))
   started <- set_coef(shared$dilated, numeric(7))
-  expect_identical(capalloc:::generic_rank(started), 4L)
+  expect_identical(capalloc:::compare_generic_rank(started), 4L)
   cmp <- quiet(compare_architectures(shared[c("dilated", "diagonal")], tasks["sparse"], replicates = 1))
   expect_identical(summary(cmp)$generic_rank, c(4L, 4L))
 })

@@ -27,7 +27,7 @@ test_that("gates are computed from a task or from data", {
 })
 
 test_that("networks that are no such stack are refused with the reason", {
-  chain <- residual_chain(9, 2, 1)
+  chain <- measure_residual_chain(9, 2, 1)
   conv <- input_sequence(9) |> layer_conv(1, 3, padding = "same")
   drawn <- function(net) initialise(net, seed = 1)
   expect_snapshot({
@@ -55,16 +55,16 @@ test_that("networks that are no such stack are refused with the reason", {
     cat(bad(diffusion_limit(drawn(conv), depth = 2), "value"))
     cat(bad(diffusion_limit(chain, tol = 0), "value"))
     cat(bad(diffusion_limit(chain, limit = 10), "cost"))
-    cat(bad(diffusion_limit(residual_chain(9, 1, 0)), "value"))
+    cat(bad(diffusion_limit(measure_residual_chain(9, 1, 0)), "value"))
     cat(bad(diffusion_limit(set_coef(conv, c(0, 1, 0))), "value"))
     cat(bad(diffusion_limit(set_coef(conv, c(0, 0, 0))), "value"))
   })
 })
 
 test_that("moves, chains and their moments have the fields of their constructors", {
-  expect_constructor(capalloc:::new_move)
+  expect_constructor(capalloc:::new_chain_move)
   expect_constructor(capalloc:::new_chain)
   expect_constructor(capalloc:::new_chain_limit)
   expect_constructor(capalloc:::new_chain_moments)
-  expect_constructor(capalloc:::new_step_rates)
+  expect_constructor(capalloc:::new_chain_step_rates)
 })

@@ -5,7 +5,7 @@ profile_of <- function(d, kind, depth = NULL) {
 }
 
 test_that("the residual chain has the predicted variances and distances", {
-  net <- residual_chain(401, 1, 1)
+  net <- measure_residual_chain(401, 1, 1)
   d <- diffusion_limit(net, depth = c(10, 100, 1000))
   g <- glance(d)
   expect_identical(g$depth, c(10, 100, 1000))
@@ -27,7 +27,7 @@ test_that("the residual chain has the predicted variances and distances", {
   near <- abs(x) <= 30
   expect_near(profile_of(d, "limit")[near], besselI(1, abs(x[near]), expon.scaled = TRUE), 1e-13)
   # Layers cut into parts equal those of a deep network, and propagate_capacity() agrees.
-  deep <- residual_chain(401, 10, 1 / sqrt(10))
+  deep <- measure_residual_chain(401, 10, 1 / sqrt(10))
   own <- diffusion_limit(deep, from = list(position = 201))
   expect_near(own$capacity, d$capacity[d$depth %in% c(10, Inf)], 1e-14)
   expect_near(profile_of(own, "finite"), units_at(propagate_capacity(deep, list(position = 201)), "residual1"), 1e-14)
@@ -35,7 +35,8 @@ test_that("the residual chain has the predicted variances and distances", {
 })
 
 test_that("the distance between limit and continuum decreases as sigma grows", {
-  distance <- vapply(c(1, 2, 4), function(s) glance(diffusion_limit(residual_chain(201, 1, s)))$limit_continuum, 0)
+  distance <- vapply(c(1, 2, 4), function(s) glance(diffusion_limit(measure_residual_chain(201, 1,
+    s)))$limit_continuum, 0)
   expect_true(all(diff(distance) < 0))
   # A lattice walk differs from its normal limit by the order of 1 / variance.
   expect_equal(distance[[2]] / distance[[3]], 4, tolerance = 0.12)
@@ -74,7 +75,7 @@ test_that("moments of the continuum equal those of the limit, with channels", {
   expect_equal(g$mean_continuum, g$mean_limit, tolerance = 1e-9)
   expect_equal(g$variance_continuum, g$variance_limit, tolerance = 1e-9)
   # One channel: the rate is sigma^2, mu and m2 are the moments of a step.
-  net <- residual_chain(101, 4, 0.5, taps = c(2, 1), dilation = 1, padding = "causal")
+  net <- measure_residual_chain(101, 4, 0.5, taps = c(2, 1), dilation = 1, padding = "causal")
   g <- glance(diffusion_limit(net))
   expect_equal(c(g$sigma^2, g$drift, g$second_moment), c(4 * 0.25 * 5, -0.8, 0.8))
   expect_equal(c(g$mean_continuum, g$variance_continuum), 5 * c(-0.8, 0.8))
@@ -82,13 +83,13 @@ test_that("moments of the continuum equal those of the limit, with channels", {
 
 test_that("with borders in reach the continuum has zero flux", {
   # A width far beyond the sequence: with symmetric steps finite chain, limit and continuum are uniform.
-  wide <- residual_chain(12, 1, 20, taps = c(1, 1, 1), dilation = 1)
+  wide <- measure_residual_chain(12, 1, 20, taps = c(1, 1, 1), dilation = 1)
   d <- diffusion_limit(wide, list(position = 2), depth = 4000)
   for (kind in c("limit", "continuum")) expect_near(profile_of(d, kind), rep(1 / 12, 12), 1e-12)
   # A layer of rate 0.3 stays at a border slightly less often than in the limit.
   expect_near(profile_of(d, "finite"), rep(1 / 12, 12), 0.01)
   # At an intermediate width, from a border.
-  half <- diffusion_limit(residual_chain(40, 1, 10, taps = c(1, 1, 1), dilation = 1), list(position = 1))
+  half <- diffusion_limit(measure_residual_chain(40, 1, 10, taps = c(1, 1, 1), dilation = 1), list(position = 1))
   expect_lt(glance(half)$limit_continuum, 2e-3)
   expect_equal(sum(profile_of(half, "continuum")), 1, tolerance = 1e-4)
 })
@@ -136,7 +137,7 @@ test_that("a plain stack has the mean and the variance of its steps", {
 })
 
 test_that("frames, prints and the default start are as documented", {
-  net <- residual_chain(31, 2, 0.5)
+  net <- measure_residual_chain(31, 2, 0.5)
   d <- diffusion_limit(net)
   expect_s3_class(d, c("ca_diffusion", "ca_frame", "data.frame"), exact = TRUE)
   expect_named(d, c("kind", "depth", "position", "lag", "capacity"))
@@ -146,7 +147,7 @@ test_that("frames, prints and the default start are as documented", {
   expect_identical(d$capacity, diffusion_limit(net, list(position = 16))$capacity)
   expect_lte(glance(diffusion_limit(net, tol = 1e-3))$error, 1e-3)
   expect_gt(glance(diffusion_limit(net, tol = 1e-3))$error, 1e-9)
-  trained <- fit(residual_chain(8, 1, 1) |> set_coef(c(1, 0.5)), task_linear(diag(8), 0.1), seed = 1)
+  trained <- fit(measure_residual_chain(8, 1, 1) |> set_coef(c(1, 0.5)), task_linear(diag(8), 0.1), seed = 1)
   expect_identical(diffusion_limit(trained)$capacity, diffusion_limit(trained$network)$capacity)
   expect_snapshot({
     diffusion_limit(net, depth = c(2, 20))

@@ -91,11 +91,11 @@ test_that("windows are the shortest, and the heaviest of these", {
   for (i in 1:200) {
     w <- rexp(sample(12, 1)) * rbinom(1, 3, 0.7)
     level <- runif(1)
-    found <- smallest_window(w, level)
+    found <- field_smallest_window(w, level)
     if (sum(w) == 0) expect_identical(found, c(NA_integer_, NA_integer_)) else
       expect_equal(found, slow(w, level))
   }
-  expect_identical(smallest_window(c(0, 1, 1, 0), 1 - 1e-9), 2:3)
+  expect_identical(field_smallest_window(c(0, 1, 1, 0), 1 - 1e-9), 2:3)
 })
 
 test_that("on grids rows and columns have separate marginals", {

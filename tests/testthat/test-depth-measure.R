@@ -14,7 +14,7 @@ test_that("a random measure uses the twin's gradient, and its gates equal those 
   chain <- list(activation = "tanh", channels = 2L, mixing = TRUE)
   about <- list(mode = "independent", sigma = 1, draws = 3, chain = chain)
   for (i in seq_len(nrow(study))) {
-    case <- capalloc:::study_case(about, study$depth[[i]], 0.5)
+    case <- capalloc:::measure_study_case(about, study$depth[[i]], 0.5)
     n <- prod(case$network$input$shape)
     drawn <- capalloc:::with_seed(study$seed[[i]], list(theta = case$draw(), x = rnorm(n), w = rnorm(2)))
     middle <- n / 2 + 0:1
@@ -32,7 +32,7 @@ test_that("a random measure uses the twin's gradient, and its gates equal those 
   expect_equal(c(glance(study)$conf.low, glance(study)$conf.high), c(test$conf.int), tolerance = 1e-10)
   expect_equal(glance(study)$critical.high, 0.5 + test$conf.int[[2]] / 2, tolerance = 1e-10)
   # Gates of one activation, averaged over positions and inputs.
-  case <- capalloc:::study_case(about, 1, 0.5)
+  case <- capalloc:::measure_study_case(about, 1, 0.5)
   theta <- capalloc:::with_seed(1, case$draw())
   n <- prod(case$network$input$shape)
   x <- capalloc:::with_seed(2, matrix(rnorm(ceiling(100 / n) * n), ncol = n))
@@ -41,14 +41,14 @@ test_that("a random measure uses the twin's gradient, and its gates equal those 
   one <- c(gates[, seq(1, n, by = 2)])
   two <- c(gates[, seq(2, n, by = 2)])
   expected <- 1 - sum(one * two)^2 / sum(one^2) / sum(two^2)
-  expect_equal(capalloc:::gate_decoupling(case, theta, 2), expected, tolerance = 1e-9)
+  expect_equal(capalloc:::measure_gate_decoupling(case, theta, 2), expected, tolerance = 1e-9)
 })
 
 test_that("borders of the random chain are not reached", {
   for (mode in c("independent", "shared")) {
     for (a in c(0.25, 0.5)) {
       about <- list(mode = mode, sigma = 1, draws = 1, chain = list(activation = "abs", channels = 8L, mixing = TRUE))
-      case <- capalloc:::study_case(about, 256, a)
+      case <- capalloc:::measure_study_case(about, 256, a)
       n <- prod(case$network$input$shape)
       drawn <- capalloc:::with_seed(1, list(theta = case$draw(), x = rnorm(n), w = rnorm(8)))
       g <- .Call(capalloc:::ffi_linearise, case$read, c(drawn$theta, drawn$w), matrix(drawn$x, 1))[seq_len(n)]
@@ -96,7 +96,7 @@ test_that("gradients that overflow are NA", {
 })
 
 test_that("cases and measurements have the fields of their constructors", {
-  expect_constructor(capalloc:::new_case)
-  expect_constructor(capalloc:::new_middle)
+  expect_constructor(capalloc:::new_measure_case)
+  expect_constructor(capalloc:::new_measure_middle)
   expect_constructor(capalloc:::new_measures)
 })

@@ -121,7 +121,7 @@ test_that("given architectures without coefficients get random ones, shared wher
   expect_identical(nrow(study), 15L)
   expect_true(all(study$survival > 0 & study$survival < 1) && !anyNA(study$seed))
   about <- list(mode = "shared", architecture = bare)
-  theta <- capalloc:::with_seed(1, capalloc:::study_draw(about, bare(3, 1))())
+  theta <- capalloc:::with_seed(1, capalloc:::measure_study_draw(about, bare(3, 1))())
   expect_identical(theta, rep(theta[1:3], 3))
   biased <- function(depth, scale) residual_network(depth, scale, input_sequence(9), filters = 2, kernel = 1,
     bias = TRUE) |> layer_conv(1, 2)
@@ -133,7 +133,7 @@ test_that("given architectures without coefficients get random ones, shared wher
     layer_dense(net, 1)
   }
   about <- list(mode = "recurrent", architecture = wide)
-  theta <- capalloc:::with_seed(1, capalloc:::study_draw(about, wide(3, 1))())
+  theta <- capalloc:::with_seed(1, capalloc:::measure_study_draw(about, wide(3, 1))())
   blocks <- matrix(theta[2 + 1:42], 14)
   expect_identical(blocks[1:12, 1], blocks[1:12, 3])
   expect_false(any(blocks[13:14, 1] == blocks[13:14, 2]) || any(blocks[13:14, ] == 0))
@@ -184,6 +184,6 @@ test_that("bad arguments are refused", {
 })
 
 test_that("a study and its default chain have the fields of their constructors", {
-  expect_constructor(capalloc:::new_study)
-  expect_constructor(capalloc:::new_default_chain)
+  expect_constructor(capalloc:::new_scaling_study)
+  expect_constructor(capalloc:::new_scaling_chain)
 })

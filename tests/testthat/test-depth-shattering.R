@@ -132,10 +132,10 @@ test_that("inputs without gradients are counted and left out", {
   expect_identical(glance(zero)$dead, 3L)
 })
 
-test_that("half_distance() is where the line through the bins falls to 1/2", {
-  expect_equal(half_distance(c(1, 2, 3), c(0.8, 0.6, 0.4)), 2.5)
-  expect_equal(half_distance(2, 0), 1)
-  expect_true(is.na(half_distance(c(1, 2), c(0.9, 0.6))))
+test_that("shattering_half_distance() is where the line through the bins falls to 1/2", {
+  expect_equal(shattering_half_distance(c(1, 2, 3), c(0.8, 0.6, 0.4)), 2.5)
+  expect_equal(shattering_half_distance(2, 0), 1)
+  expect_true(is.na(shattering_half_distance(c(1, 2), c(0.9, 0.6))))
 })
 
 test_that("lists, fits and tasks are accepted", {
@@ -182,5 +182,5 @@ test_that("results print, and bad arguments are refused by name", {
 })
 
 test_that("pairs of rows have the fields of their constructor", {
-  expect_constructor(capalloc:::new_pairs)
+  expect_constructor(capalloc:::new_shattering_pairs)
 })

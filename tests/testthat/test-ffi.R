@@ -33,7 +33,7 @@ test_that("valid calls for nonlinear networks return a value", {
 
 test_that("routines for linear networks refuse nonlinear ones, and routines for samples require rows", {
   network <- ffi_curved_networks()$deep
-  graph <- capalloc:::lower(network)
+  graph <- capalloc:::lower_network(network)
   theta <- with_test_coef(network, 1)$coef
   p <- length(theta)
   refused <- function(routine, ...) {
@@ -63,7 +63,7 @@ test_that("routines for linear networks refuse nonlinear ones, and routines for 
 
 test_that("invalid activations, products and maxima are refused", {
   edit <- function(network, kind, ..., which = 1L) {
-    graph <- capalloc:::lower(ffi_curved_networks()[[network]])
+    graph <- capalloc:::lower_network(ffi_curved_networks()[[network]])
     at <- which(vapply(graph$ops, function(op) op$kind == kind, NA))[[which]]
     graph$ops[[at]] <- utils::modifyList(graph$ops[[at]], list(...), keep.null = TRUE)
     call_core("ffi_reach", list(graph))
@@ -93,7 +93,7 @@ test_that("invalid activations, products and maxima are refused", {
 
 test_that("activations and products of a loop cannot read later positions", {
   for (network in c("lstm", "gru")) {
-    graph <- capalloc:::lower(ffi_curved_networks()[[network]])
+    graph <- capalloc:::lower_network(ffi_curved_networks()[[network]])
     for (kind in c("phi", "product")) {
       members <- which(vapply(graph$ops, function(op) op$loop == 1L && op$kind == kind, NA))
       for (at in members) for (later in c(at, at + 1L)) {
@@ -118,7 +118,7 @@ test_that("activations and products of a loop cannot read later positions", {
 })
 
 test_that("a maximum over an empty window is zero and has zero derivative", {
-  graph <- capalloc:::lower(input_sequence(3) |> layer_pool(2, type = "max") |> layer_conv(1, 1))
+  graph <- capalloc:::lower_network(input_sequence(3) |> layer_pool(2, type = "max") |> layer_conv(1, 1))
   graph$ops[[1L]]$window[[8L]] <- 9L # all before the sequence
   theta <- 2
   x <- matrix(c(1, 2, 3), 1)
@@ -142,7 +142,7 @@ test_that("tampered calls never crash, and fail with the package's own errors on
 test_that("errors of the core are classed conditions with the text of the fault", {
   found <- ffi_storm(4, 100)
   expect_no_surprise(found, 4, 100)
-  graph <- capalloc:::lower(ffi_networks()$dense)
+  graph <- capalloc:::lower_network(ffi_networks()$dense)
   with <- function(...) utils::modifyList(graph, list(...))
   fault <- function(graph) call_core("ffi_reach", list(graph))
   op <- function(i, ...) {
@@ -182,7 +182,7 @@ test_that("errors of the core are classed conditions with the text of the fault"
 })
 
 test_that("a loop cannot read its own later positions", {
-  graph <- capalloc:::lower(ffi_networks()$elman)
+  graph <- capalloc:::lower_network(ffi_networks()$elman)
   memory <- which(vapply(graph$ops, function(op) op$loop == 1L && op$kind == "linear", NA))
   loop <- function(...) {
     graph$ops[[memory]] <- utils::modifyList(graph$ops[[memory]], list(...))
@@ -204,7 +204,7 @@ test_that("a loop cannot read its own later positions", {
 })
 
 test_that("an operation that does not share theta needs a slice of it for every position", {
-  graph <- capalloc:::lower(input_sequence(5) |> layer_conv(2, 2, bias = TRUE))
+  graph <- capalloc:::lower_network(input_sequence(5) |> layer_conv(2, 2, bias = TRUE))
   fault <- function(i, n_params) {
     graph$ops[[i]]$shared <- FALSE
     graph$n_params <- n_params
@@ -215,14 +215,14 @@ test_that("an operation that does not share theta needs a slice of it for every 
   expect_equal(dim(fault(1L, 16)), c(4, 4))
   expect_error(fault(2L, 11), "a slice of theta out of range", class = "capalloc_error_internal")
   expect_equal(dim(fault(2L, 12)), c(4, 4))
-  huge <- capalloc:::lower(input_sequence(2^20) |> layer_conv(50, 50))
+  huge <- capalloc:::lower_network(input_sequence(2^20) |> layer_conv(50, 50))
   huge$ops[[1L]]$shared <- FALSE
   huge$n_params <- 2^31 - 1
   expect_error(call_core("ffi_reach", list(huge)), "too many parameters", class = "capalloc_error_size")
 })
 
 test_that("ffi_reach returns rows and columns numbered from one, and NA without receptive field", {
-  reach <- function(network) call_core("ffi_reach", list(capalloc:::lower(network)))
+  reach <- function(network) call_core("ffi_reach", list(capalloc:::lower_network(network)))
   expect_equal(reach(input_grid(3, 4) |> layer_conv(1, c(2, 3))), rbind(
     c(1, 2, 1, 2), c(2, 3, 2, 3), c(1, 1, 2, 2), c(3, 3, 4, 4)
   ))
@@ -287,7 +287,7 @@ test_that("a network without parameters is stationary: its tangent is zero", {
   x <- matrix(c(1, 2, 3, 4), 2)
   control <- list(max_iterations = 3, tol = 1e-6, learning_rate = 0.01, memory = 3, decay = 0, batch = 0, patience = 2)
   for (network in list(input_vector(2), input_vector(2) |> layer_activation("tanh"))) {
-    graph <- capalloc:::lower(network)
+    graph <- capalloc:::lower_network(network)
     y <- call_core("ffi_predict", list(graph, numeric(), x)) + 1 # each output is off by one
     for (method in c("lm", "lbfgs", "adam")) {
       data <- list(x = x, y = y)

@@ -40,7 +40,7 @@ test_that("with weight decay task_number() is that of the loss without penalty",
   expect_lt(trained$gradient_norm, 1e-9)
   units <- trained$network$units
   x <- capalloc:::units_in(task$data$x, units)
-  y <- capalloc:::response_in(task$data$y, units)
+  y <- capalloc:::units_response_in(task$data$y, units)
   expected <- number_by_definition(tangent(trained$network), x, y - cbind(x, 1) %*% coef(trained), y, TRUE)
   expect_equal(trained$network$trained$gradient_norm, expected, tolerance = 1e-8)
   expect_gt(expected, 0.01)

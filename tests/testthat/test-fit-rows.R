@@ -659,7 +659,7 @@ test_that("the capacity of a fit is evaluated at its training rows", {
   other <- capacity(trained, data = trained$task$data$x_test)
   expect_false(isTRUE(all.equal(other$capacity, own$capacity)))
   # The trace of the projector on the columns of D, for each input.
-  D <- .Call(capalloc:::ffi_extended, capalloc:::lower(trained$network), unname(coef(trained)), trained$rows$x)
+  D <- .Call(capalloc:::ffi_extended, capalloc:::lower_network(trained$network), unname(coef(trained)), trained$rows$x)
   Q <- qr.Q(qr(D %*% diag(1 / sqrt(colSums(D^2)))))
   by_hand <- rowSums(matrix(rowSums(Q^2), 4, byrow = TRUE))
   expect_equal(own$capacity, by_hand, tolerance = 1e-8)

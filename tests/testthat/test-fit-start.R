@@ -13,7 +13,7 @@ test_that("a start that ends above the null loss is redrawn and counted", {
       list(coef = start, loss = loss + decay * sum(start^2), outcome = "converged")
     }
     if (!is.null(given)) network <- set_coef(network, given)
-    run <- capalloc:::train_each(network, 5L, null = 1, decay = decay, train = train)[[1L]]
+    run <- capalloc:::train_each_start(network, 5L, null = 1, decay = decay, train = train)[[1L]]
     list(run = run, calls = calls, starts = starts)
   }
   good <- trained(0)
@@ -54,7 +54,7 @@ test_that("recurrent starts are stable and have distinct poles", {
     expect_true(all(a < 1))
     expect_false(a[[1]] == a[[2]])
   }
-  contract <- capalloc:::contract
+  contract <- capalloc:::recurrent_contract
   expect_identical(contract(matrix(0.5)), matrix(0.5))
   expect_equal(contract(matrix(0.9)), matrix(0.9))
   radius <- function(A) max(Mod(eigen(A)$values))
@@ -114,5 +114,5 @@ test_that("given coefficients are refused by class where the conversion is not e
 })
 
 test_that("a change of units has the fields of its constructor", {
-  expect_constructor(new_units_change)
+  expect_constructor(new_start_units_change)
 })

@@ -66,7 +66,7 @@ core_gradient <- function(network, task) {
   root <- chol(moments$sigma)
   target <- solve(t(root), moments$cross)
   floor <- max(0, sum(diag(moments$target)) - sum(target^2))
-  .Call(capalloc:::ffi_gradient, capalloc:::lower(network), network$coef,
+  .Call(capalloc:::ffi_gradient, capalloc:::lower_network(network), network$coef,
     list(root = root, target = target, floor = floor, total = 1))
 }
 
@@ -639,6 +639,6 @@ test_that("training can be interrupted, and repeating the call gives the same fi
 })
 
 test_that("samples and records of training have the fields of their constructors", {
-  expect_constructor(new_sample)
-  expect_constructor(new_trained_record)
+  expect_constructor(new_fit_sample)
+  expect_constructor(new_fit_trained_record)
 })

@@ -23,7 +23,7 @@ test_that("closed forms are those of theory, and of numerical integration", {
   z <- seq(-9, 9, length.out = 3601)
   density <- dnorm(z) * diff(z[1:2])
   for (phi in c("gelu", "silu", "softplus", "sigmoid", "tanh", "erf", "sin")) {
-    slope <- function(u) c(capalloc:::phi_at(phi, 1, u)$slope)
+    slope <- function(u) c(capalloc:::gate_phi_at(phi, 1, u)$slope)
     for (r in c(-0.7, 0.4)) {
       y <- seq(-9, 9, length.out = 301)
       w <- dnorm(y) * diff(y[1:2])

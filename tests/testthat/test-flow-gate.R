@@ -3,7 +3,7 @@
 test_that("gates that vary in a thousandth of a deviation are integrated, wherever that is", {
   for (phi in c("sigmoid", "tanh", "erf", "gelu")) for (s in c(0.01, 3000)) for (centre in c(0, -0.4, 2.5)) {
     found <- capalloc:::gate_moments(phi, 1, -centre * s, s)
-    slope <- function(z) capalloc:::phi_at(phi, 1, s * (z - centre))$slope
+    slope <- function(z) capalloc:::gate_phi_at(phi, 1, s * (z - centre))$slope
     ends <- panel_ends(centre, 1 / s)
     # u / s is rounded: 3000 * 12 * 2e-16 of its width; integrate() has a tolerance of 1e-12.
     expect_near(found$mean / expect_over(slope, ends), 1, 1e-11, paste(phi, s, centre))

@@ -16,7 +16,7 @@ test_that("the first activations of Gaussian inputs are exact, biases and means 
   at <- cbind(d$i, d$j)
   expect_near(d$correlation, cov2cor(C)[at], 1e-12)
   h <- mean / sqrt(diag(C))
-  both <- capalloc:::orthant(h[d$i], h[d$j], d$correlation)
+  both <- capalloc:::pair_orthant(h[d$i], h[d$j], d$correlation)
   expect_near(d$gate_correlation, both / sqrt(pnorm(h[d$i]) * pnorm(h[d$j])), 1e-12)
   expect_equal(glance(d)$decoupling, 1 - mean(d$gate_correlation^2))
   expect_identical(summary(d), glance(d))

@@ -37,7 +37,7 @@ test_that("moments of pairs are those of numerical integration, means and unequa
     classes[[2]]$at <- 2L
     found <- capalloc:::pair_moments(c(law, list(classes = classes)), values = TRUE)
     for (what in c("slope", "value")) {
-      f <- lapply(classes, function(class) function(u) capalloc:::phi_at(class$phi, class$parameter, u)[[what]])
+      f <- lapply(classes, function(class) function(u) capalloc:::gate_phi_at(class$phi, class$parameter, u)[[what]])
       own <- if (what == "slope") found$second else found$moment
       # integrate() has a tolerance of 1e-10.
       expect_near(own[1, 2], integrate_pair(f[[1]], f[[2]], law$mean, law$cov), 1e-9, paste(pair[[1]], pair[[2]], what))
@@ -45,7 +45,7 @@ test_that("moments of pairs are those of numerical integration, means and unequa
     }
     for (i in 1:2) {
       s <- sqrt(law$cov[i, i])
-      slope <- function(z) capalloc:::phi_at(pair[[i]], classes[[i]]$parameter, law$mean[[i]] + s * z)$slope
+      slope <- function(z) capalloc:::gate_phi_at(pair[[i]], classes[[i]]$parameter, law$mean[[i]] + s * z)$slope
       zero <- -law$mean[[i]] / s
       E <- function(h) integrate(h, -12, zero, rel.tol = 1e-10)$value + integrate(h, zero, 12, rel.tol = 1e-10)$value
       expect_near(found$mean[[i]], E(function(z) slope(z) * dnorm(z)), 1e-8)
@@ -56,7 +56,7 @@ test_that("moments of pairs are those of numerical integration, means and unequa
 
 test_that("units that are equal, opposite or fixed have the moments that they must have", {
   for (phi in activations()$activation) {
-    parameter <- capalloc:::default_parameter(phi)
+    parameter <- capalloc:::activation_default_parameter(phi)
     class <- list(phi = phi, parameter = parameter, at = 1:4)
     for (m in c(0, 0.7)) {
       # Two equal units, one with opposite sign, and a constant one.
@@ -64,9 +64,9 @@ test_that("units that are equal, opposite or fixed have the moments that they mu
       law <- list(mean = c(m, m, -m, 0.3), cov = cov, classes = list(class))
       found <- capalloc:::pair_moments(law, values = TRUE)
       expect_near(found$second[1, 2], found$square[[1]], 1e-10, phi)
-      panels <- capalloc:::normal_panels(m, sqrt(2), 0.2)
+      panels <- capalloc:::gate_normal_panels(m, sqrt(2), 0.2)
       u <- m + sqrt(2) * panels$z
-      at <- function(u) capalloc:::phi_at(phi, parameter, u)
+      at <- function(u) capalloc:::gate_phi_at(phi, parameter, u)
       expect_near(found$second[1, 3], sum(panels$w * at(u)$slope * at(-u)$slope), 1e-9, phi)
       expect_near(found$moment[1, 3], sum(panels$w * at(u)$value * at(-u)$value), 1e-9, phi)
       expect_near(found$second[1, 4], found$mean[[1]] * at(0.3)$slope, 1e-10, phi)
@@ -80,8 +80,8 @@ test_that("orthant probabilities are right near one and far out", {
   # P(X > -h, Y > -k) is the smaller marginal at correlation 1, and the excess of their sum over 1 at correlation -1.
   h <- c(-3, 0, 0.5, 2)
   k <- c(1, 0, 0.4, -1)
-  expect_near(capalloc:::orthant(h, k, rep(1, 4)), pnorm(pmin(h, k)), 1e-14)
-  expect_near(capalloc:::orthant(h, k, rep(-1, 4)), pmax(pnorm(h) + pnorm(k) - 1, 0), 1e-14)
+  expect_near(capalloc:::pair_orthant(h, k, rep(1, 4)), pnorm(pmin(h, k)), 1e-14)
+  expect_near(capalloc:::pair_orthant(h, k, rep(-1, 4)), pmax(pnorm(h) + pnorm(k) - 1, 0), 1e-14)
   for (rho in c(0.999999, 0.99, -0.9999, -0.5)) {
     wanted <- mapply(function(h, k) {
       f <- function(x) dnorm(x) * pnorm((k + rho * x) / sqrt(1 - rho^2))
@@ -90,9 +90,9 @@ test_that("orthant probabilities are right near one and far out", {
       ends <- sort(ends)
       sum(mapply(function(a, b) integrate(f, a, b, rel.tol = 1e-12)$value, ends[-length(ends)], ends[-1]))
     }, h, k)
-    expect_near(capalloc:::orthant(h, k, rep(rho, 4)), wanted, 1e-12)
+    expect_near(capalloc:::pair_orthant(h, k, rep(rho, 4)), wanted, 1e-12)
   }
-  expect_identical(capalloc:::orthant(c(Inf, -Inf), c(1, 1), c(0, 0)), c(pnorm(1), 0))
+  expect_identical(capalloc:::pair_orthant(c(Inf, -Inf), c(1, 1), c(0, 0)), c(pnorm(1), 0))
 })
 
 test_that("large variances are integrated too", {
@@ -100,13 +100,13 @@ test_that("large variances are integrated too", {
     class <- list(phi = phi, parameter = 1, at = 1:2)
     law <- list(mean = c(0, 0), cov = 100 * matrix(c(1, 0.5, 0.5, 1), 2), classes = list(class))
     found <- capalloc:::pair_moments(law)
-    f <- function(u) capalloc:::phi_at(phi, 1, u)$slope
+    f <- function(u) capalloc:::gate_phi_at(phi, 1, u)$slope
     expect_near(found$second[1, 2], integrate_pair(f, f, c(0, 0), 100 * matrix(c(1, 0.5, 0.5, 1), 2)), 1e-8, phi)
   }
 })
 
 test_that("values of large variance beside a leaky relu that is nearly one with them are integrated", {
-  value_of <- function(phi, parameter) function(u) capalloc:::phi_at(phi, parameter, u)$value
+  value_of <- function(phi, parameter) function(u) capalloc:::gate_phi_at(phi, parameter, u)$value
   for (phi in c("sigmoid", "tanh", "erf")) for (rho in c(0.99, 0.9999, -0.999)) {
     classes <- list(list(phi = phi, parameter = 1, at = 1L), list(phi = "leaky_relu", parameter = -0.4, at = 2L))
     law <- list(mean = c(0.3, -0.2), cov = outer(c(20, 2), c(20, 2)) * matrix(c(1, rho, rho, 1), 2), classes = classes)
@@ -126,7 +126,7 @@ test_that("kinks of units that are one are found on both sides, of any deviation
     found <- capalloc:::pair_moments(law, values = TRUE)
     ends <- panel_ends(kinks * c(1, sign), 1 / s)
     for (what in c("slope", "value")) {
-      at <- function(i, z) capalloc:::phi_at("elu", classes[[i]]$parameter, z)[[what]]
+      at <- function(i, z) capalloc:::gate_phi_at("elu", classes[[i]]$parameter, z)[[what]]
       wanted <- expect_over(\(z) at(1, s[[1]] * (z - kinks[[1]])) * at(2, s[[2]] * (sign * z - kinks[[2]])), ends)
       own <- if (what == "slope") found$second else found$moment
       # integrate() has a tolerance of 1e-12 on each panel.
@@ -142,7 +142,7 @@ test_that("kinks of units that are nearly one are told apart", {
   for (rho in c(0.965, -0.9995, 1 - 2^-30)) for (kink in c(0.4, -0.3 * sign(rho))) {
     law <- list(mean = -c(-0.3, kink) * s, cov = s %o% s * c(1, rho, rho, 1), classes = classes)
     r <- sqrt((1 - rho) * (1 + rho))
-    slope <- function(z) capalloc:::phi_at("elu", 0.5, s[[1]] * (z + 0.3))$slope
+    slope <- function(z) capalloc:::gate_phi_at("elu", 0.5, s[[1]] * (z + 0.3))$slope
     ends <- panel_ends(c(-0.3, kink / rho), c(1 / s[[1]], r))
     wanted <- expect_over(\(z) slope(z) * pnorm((rho * z - kink) / r), ends)
     expect_near(capalloc:::pair_moments(law)$second[1, 2], wanted, 1e-12, paste(rho, kink))
@@ -174,7 +174,7 @@ test_that("a fast sine is resolved beside the slope of erf", {
 # Returns E[f(u) g(w)] by the trapezoidal rule in u and in w given u. For smooth f and g its error is rounding error if
 # the steps are small relative to the scales of both.
 trapezoid_pair <- function(p, q, mean, sd, rho, what) {
-  at <- function(phi, u) capalloc:::phi_at(phi, 1, u)[[what]]
+  at <- function(phi, u) capalloc:::gate_phi_at(phi, 1, u)[[what]]
   z <- seq(-9.5, 9.5, by = 0.1 / sd[[1L]])
   tau <- sd[[2L]] * sqrt(1 - rho^2)
   y <- seq(-9, 9, by = min(0.05, 0.15 / tau))

@@ -2,7 +2,7 @@
 
 test_that("a plan has the sizes of cuts, the first gate of every operation, and pairs of pre-activations", {
   net <- input_vector(3) |> layer_dense(4) |> layer_activation("tanh") |> layer_dense(2)
-  plan <- capalloc:::flow_plan(capalloc:::lower(net))
+  plan <- capalloc:::flow_plan(capalloc:::lower_network(net))
   expect_true(plan$has_gates)
   expect_identical(plan$first, c(0L, 0L, 4L))
   # Weights, and one multiplication for each gate.
@@ -13,18 +13,18 @@ test_that("a plan has the sizes of cuts, the first gate of every operation, and 
   expect_identical(plan$size[["joint"]], 3 + 4 + 4)
   expect_identical(plan$pairs, 16)
   expect_false(plan$single)
-  expect_true(capalloc:::flow_plan(capalloc:::lower(net), c(0, 12))$single)
-  expect_false(capalloc:::flow_plan(capalloc:::lower(input_vector(3) |> layer_dense(1)))$has_gates)
+  expect_true(capalloc:::flow_plan(capalloc:::lower_network(net), c(0, 12))$single)
+  expect_false(capalloc:::flow_plan(capalloc:::lower_network(input_vector(3) |> layer_dense(1)))$has_gates)
 })
 
 test_that("places of blocks that are closed are used again", {
   chain <- input_sequence(64) |> layer_recurrent(1)
-  plan <- capalloc:::flow_plan(capalloc:::lower(chain))
+  plan <- capalloc:::flow_plan(capalloc:::lower_network(chain))
   # The input stays open; of the states only a few are open at a time.
   expect_lte(plan$size[["whole"]], 64 + 130)
   deep <- input_vector(5)
   for (i in 1:10) deep <- deep |> layer_dense(5)
-  expect_identical(capalloc:::flow_plan(capalloc:::lower(deep))$size[["whole"]], 10)
+  expect_identical(capalloc:::flow_plan(capalloc:::lower_network(deep))$size[["whole"]], 10)
 })
 
 # Returns the number of calls of core routines by an expression, without evaluations of activations. All functions that

@@ -1,6 +1,6 @@
 # Range checks of products of weights; tests/testthat/test-numbers.R tests what users see.
 
-gains_of <- function(network, coef, ...) capalloc:::node_gains(capalloc:::lower(network), coef, ...)
+gains_of <- function(network, coef, ...) capalloc:::range_node_gains(capalloc:::lower_network(network), coef, ...)
 
 test_that("gains are the largest weights on the way, and the roots of how many are summed", {
   chain <- input_vector(4) |> layer_dense(1) |> layer_dense(4) |> layer_dense(1)

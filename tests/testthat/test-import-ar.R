@@ -220,5 +220,5 @@ test_that("subclasses of Arima are imported like Arima", {
 
 test_that("coefficients and innovations have the fields of their constructors", {
   expect_constructor(capalloc:::new_arima)
-  expect_constructor(capalloc:::new_innovations)
+  expect_constructor(capalloc:::new_ar_innovations)
 })

@@ -92,5 +92,5 @@ test_that("objects that cannot be imported are refused by class", {
 })
 
 test_that("a dense layer has the fields of its constructor", {
-  expect_constructor(capalloc:::new_dense)
+  expect_constructor(capalloc:::new_import_dense)
 })

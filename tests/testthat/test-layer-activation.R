@@ -18,7 +18,7 @@ test_that("slopes are accurate where a unit is saturated", {
   # d2 yhat / dx dw of f(w x) at w = 1 is f' + x f''.
   mixed <- function(activation, u) {
     net <- input_vector(1) |> layer_dense(1) |> layer_activation(activation) |> set_coef(1)
-    c(.Call(ffi_extended, lower(net), net$coef, matrix(u)))[seq_along(u)]
+    c(.Call(ffi_extended, lower_network(net), net$coef, matrix(u)))[seq_along(u)]
   }
   u <- c(-40, -20, -3, 3, 20, 40)
   expect_equal(mixed("sigmoid", u) / (dlogis(u) * (1 - u * tanh(u / 2))), rep(1, 6), tolerance = 1e-14)
@@ -65,8 +65,8 @@ test_that("the layer keeps shapes, has no parameters and describes its activatio
   expect_equal(summary(net)$parameters, numeric(4))
   expect_equal(summary(net)$layer, paste0("activation", 1:4))
   grid <- input_grid(2, 3) |> layer_activation("relu")
-  expect_equal(output_kind(grid), "grid")
-  expect_equal(output_kind(input_vector(2) |> layer_activation("relu")), "vector")
+  expect_equal(shape_output_kind(grid), "grid")
+  expect_equal(shape_output_kind(input_vector(2) |> layer_activation("relu")), "vector")
   expect_equal(receptive_field(net)$size, rep(1, 4))
   expect_output(print(net), "leaky_relu \\(0.01\\)")
 })

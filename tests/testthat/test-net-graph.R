@@ -84,7 +84,7 @@ linear_at <- function(op, x, u, theta, shape) {
 expect_same_graph <- function(network, label) {
   n <- prod(network$input$shape)
   x <- rbind(diag(n), 0)
-  found <- run_graph(lower(network), x, network$coef)
+  found <- run_graph(lower_network(network), x, network$coef)
   wanted <- twin_predict(network, x)
   # Both compute the same sums in a different order.
   expect_lt(max(abs(found - wanted)), 1e-13 * max(1, abs(wanted)), label = label)
@@ -110,7 +110,7 @@ theta_of <- function(graph, op) {
 
 test_that("slices of theta cover it exactly once, and nodes read only earlier nodes or their own loop", {
   for (network in c(named_networks(), lapply(1:60, random_network))) {
-    graph <- lower(network)
+    graph <- lower_network(network)
     slices <- unlist(lapply(graph$ops, theta_of, graph = graph))
     expect_equal(sort(slices), as.numeric(seq_along(network$coef)))
     expect_equal(graph$n_params, length(network$coef))
@@ -125,13 +125,13 @@ test_that("slices of theta cover it exactly once, and nodes read only earlier no
 })
 
 test_that("the graph of a recurrence does not grow with its length", {
-  ops <- function(n) length(lower(input_sequence(n) |> layer_recurrent(2, bias = TRUE))$ops)
+  ops <- function(n) length(lower_network(input_sequence(n) |> layer_recurrent(2, bias = TRUE))$ops)
   expect_equal(ops(4), ops(4000))
 })
 
 test_that("padding is part of the index map and adds no operation", {
   ops <- function(padding) {
-    lower(input_sequence(9) |> layer_conv(1, 3, stride = 2, padding = padding))$ops
+    lower_network(input_sequence(9) |> layer_conv(1, 3, stride = 2, padding = padding))$ops
   }
   expect_equal(lengths(list(ops("valid"), ops("same"), ops("causal"))), c(1, 1, 1))
   expect_equal(vapply(list(ops("valid"), ops("same"), ops("causal")), function(op) {
@@ -140,13 +140,13 @@ test_that("padding is part of the index map and adds no operation", {
 })
 
 test_that("a network without layers is its input", {
-  graph <- lower(input_sequence(5))
+  graph <- lower_network(input_sequence(5))
   expect_equal(graph$output, 0)
   expect_length(graph$ops, 0)
 })
 
 test_that("a window is ten whole numbers, (height, width) for each setting", {
-  ops <- function(network) lower(network)$ops
+  ops <- function(network) lower_network(network)$ops
   grid <- ops(input_grid(7, 9) |> layer_conv(2, c(2, 3), stride = c(3, 1), dilation = c(1, 2), padding = "same"))
   # Outputs 3 x 9: the 3 x 3 rows read fit without padding, four columns are padded.
   expect_equal(grid[[1L]]$window, c(2, 3, 3, 1, 1, 2, 1, 2, 1, 1))
@@ -164,7 +164,7 @@ test_that("a window is ten whole numbers, (height, width) for each setting", {
 })
 
 test_that("only kernels and biases of local layers are not shared over positions", {
-  shared <- function(network) vapply(lower(network)$ops, function(op) op$shared, NA)
+  shared <- function(network) vapply(lower_network(network)$ops, function(op) op$shared, NA)
   expect_equal(shared(input_sequence(4) |> layer_local(1, 2, bias = TRUE)), c(FALSE, FALSE))
   expect_equal(shared(input_grid(4, 4) |> layer_conv(1, 2, bias = TRUE)), c(TRUE, TRUE))
   for (network in named_networks()) {

@@ -5,7 +5,7 @@ inputs <- list(
   sequence = input_sequence(6, channels = 2), grid = input_grid(4, 3, channels = 2), vector = input_vector(6)
 )
 
-keep <- function(x, ...) switch(output_kind(x),
+keep <- function(x, ...) switch(shape_output_kind(x),
   vector = layer_dense(x, prod(output_shape(x)), ...),
   layer_conv(x, 2, 1, ...)
 )

@@ -5,7 +5,7 @@ run_op <- function(kind, x, theta = numeric(), ...) {
   shape <- c(nrow(x), 1, ncol(x))
   n_from <- if (kind == "product") 2L else 1L
   out <- if (kind == "flatten") c(length(x), 1, 1) else shape
-  node <- capalloc:::emit(graph, kind, integer(n_from), out, ...)
+  node <- capalloc:::lower_emit(graph, kind, integer(n_from), out, ...)
   whole <- list(input = shape, ops = graph$ops, output = node, n_params = as.double(length(theta)))
   as.vector(call_core("ffi_predict", list(whole, theta, matrix(x, 1L))))
 }
@@ -43,24 +43,24 @@ test_that("the properties in the table agree with what the operations compute", 
   }
 })
 
-test_that("op_terms() counts the terms of a unit of an operation", {
+test_that("operation_terms() counts the terms of a unit of an operation", {
   net <- input_sequence(5, channels = 4) |> layer_conv(6, 3, groups = 2, bias = TRUE) |> layer_pool(2, type = "max")
-  graph <- capalloc:::lower(net)
-  terms <- vapply(graph$ops, function(op) capalloc:::op_terms(graph, op), 0)
-  expect_equal(terms[capalloc:::ops_are(graph$ops, "mixes")], 3 * 2)
-  expect_equal(terms[capalloc:::ops_are(graph$ops, "constant")], 1)
-  expect_equal(terms[capalloc:::ops_are(graph$ops, "gate")], 2)
+  graph <- capalloc:::lower_network(net)
+  terms <- vapply(graph$ops, function(op) capalloc:::operation_terms(graph, op), 0)
+  expect_equal(terms[capalloc:::operations_are(graph$ops, "mixes")], 3 * 2)
+  expect_equal(terms[capalloc:::operations_are(graph$ops, "constant")], 1)
+  expect_equal(terms[capalloc:::operations_are(graph$ops, "gate")], 2)
 })
 
-test_that("nodes_below() finds all operations that an operation depends on, also through recurrences", {
+test_that("operation_nodes_below() finds all operations that an operation depends on, also through recurrences", {
   net <- input_sequence(4) |> layer_recurrent(2, activation = "tanh", output = "sequence") |> layer_activation("relu")
-  graph <- capalloc:::lower(net)
+  graph <- capalloc:::lower_network(net)
   n <- length(graph$ops)
-  expect_true(all(capalloc:::nodes_below(graph, n)))
+  expect_true(all(capalloc:::operation_nodes_below(graph, n)))
   # Every operation of a recurrence depends on all the others.
   loop <- vapply(graph$ops, function(op) op$loop > 0L, NA)
-  tanh <- which(loop & capalloc:::ops_are(graph$ops, "activation"))
-  expect_identical(which(capalloc:::nodes_below(graph, tanh)), seq_len(n - 1L))
-  plain <- capalloc:::lower(input_vector(3) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1))
-  expect_identical(capalloc:::nodes_below(plain, 1L), c(TRUE, FALSE, FALSE))
+  tanh <- which(loop & capalloc:::operations_are(graph$ops, "activation"))
+  expect_identical(which(capalloc:::operation_nodes_below(graph, tanh)), seq_len(n - 1L))
+  plain <- capalloc:::lower_network(input_vector(3) |> layer_dense(2) |> layer_activation("relu") |> layer_dense(1))
+  expect_identical(capalloc:::operation_nodes_below(plain, 1L), c(TRUE, FALSE, FALSE))
 })

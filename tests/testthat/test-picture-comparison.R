@@ -175,11 +175,12 @@ test_that("a frontier has means with intervals and a line through the networks o
     any(means$task == means$task[[i]] & means$total_capacity <= means$total_capacity[[i]] &
       means$excess_loss < means$excess_loss[[i]])
   }, NA)
-  free <- capalloc:::on_frontier(means$total_capacity, means$excess_loss, means$task)
+  free <- capalloc:::picture_on_frontier(means$total_capacity, means$excess_loss, means$task)
   expect_identical(free, !beaten)
   # A point equal in one value is dominated by less of the other; equal points do not dominate each other.
-  expect_identical(capalloc:::on_frontier(c(1, 1, 2, 2), c(3, 2, 2, 1), rep("t", 4)), c(FALSE, TRUE, FALSE, TRUE))
-  expect_identical(capalloc:::on_frontier(c(1, 1), c(2, 2), c("t", "t")), c(TRUE, TRUE))
+  expect_identical(capalloc:::picture_on_frontier(c(1, 1, 2, 2), c(3, 2, 2, 1), rep("t", 4)), c(FALSE, TRUE, FALSE,
+    TRUE))
+  expect_identical(capalloc:::picture_on_frontier(c(1, 1), c(2, 2), c("t", "t")), c(TRUE, TRUE))
 })
 
 # SVGs depend on the versions of ggplot2, vdiffr and R's graphics engine.

@@ -43,7 +43,7 @@ test_that("a critical-difference diagram has names at mean ranks, the best on th
   skip_if_not_installed("ggplot2")
   f <- contrast_architectures(cmp, test = "friedman")
   ranks <- sort(attr(f, "ranks")[[1L]])
-  data <- capalloc:::cd_data(f)
+  data <- capalloc:::picture_contrast_cd_data(f)
   down <- data$lines[data$lines$x == data$lines$xend & data$lines$yend < 0, ]
   expect_equal(down$x, unname(ranks))
   texts <- data$texts[grepl("\\(", data$texts$label), ]
@@ -59,7 +59,7 @@ test_that("a critical-difference diagram has names at mean ranks, the best on th
   # Bars are the groups without significant difference, the ruler is the critical difference.
   cd <- glance(f)$critical_difference
   bars <- data$lines[data$lines$width > 1, ]
-  cliques <- capalloc:::rank_cliques(ranks, cd)
+  cliques <- capalloc:::friedman_cliques(ranks, cd)
   expect_equal(c(bars$x, bars$xend), c(cliques$from, cliques$to))
   ruler <- data$lines[data$lines$y == data$lines$yend & data$lines$y > 1, ]
   expect_equal(ruler$xend - ruler$x, cd)
@@ -72,7 +72,7 @@ test_that("a critical-difference diagram has names at mean ranks, the best on th
 test_that("the order of ranks respects the direction of the metric", {
   skip_if_not_installed("ggplot2")
   order <- function(...) {
-    texts <- capalloc:::cd_data(contrast_architectures(cmp, test = "friedman", ...))$texts
+    texts <- capalloc:::picture_contrast_cd_data(contrast_architectures(cmp, test = "friedman", ...))$texts
     sub(" \\(.*", "", texts$label[grepl("\\(", texts$label)])
   }
   # These comparisons have one total capacity, so the least loss has the highest efficiency.
@@ -101,7 +101,7 @@ test_that("the diagram is drawn, with a note, where the global test is not signi
 test_that("with a control the bar spans its critical difference", {
   skip_if_not_installed("ggplot2")
   f <- contrast_architectures(cmp, test = "friedman", control = "b", adjust = "bonferroni")
-  bar <- subset(capalloc:::cd_data(f)$lines, width > 1)
+  bar <- subset(capalloc:::picture_contrast_cd_data(f)$lines, width > 1)
   at <- attr(f, "ranks")[[1L]][["b"]]
   cd <- glance(f)$critical_difference
   expect_equal(c(bar$x, bar$xend), c(max(1, at - cd), min(5, at + cd)))
@@ -125,6 +125,6 @@ test_that("the critical-difference diagram matches its SVG snapshot", {
 })
 
 test_that("the data of pictures have the fields of their constructors", {
-  expect_constructor(capalloc:::new_interval_picture)
-  expect_constructor(capalloc:::new_cd_picture)
+  expect_constructor(capalloc:::new_contrast_interval_picture)
+  expect_constructor(capalloc:::new_contrast_cd_picture)
 })

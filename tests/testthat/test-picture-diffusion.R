@@ -8,7 +8,7 @@ pictured <- local({
   for (i in 1:3) curve <- curve |> layer_dense(8) |> layer_activation("relu")
   nets <- list(plain = initialise(curve, "he", seed = 1), wide = initialise(curve, "he", seed = 2))
   list(
-    chain = diffusion_limit(residual_chain(61, 1, 1), depth = c(1, 4)),
+    chain = diffusion_limit(measure_residual_chain(61, 1, 1), depth = c(1, 4)),
     plain = diffusion_limit(set_coef(stack, rep(c(1, 2, 1), 4))),
     field = effective_receptive_field(set_coef(stack, rep(1, 12)), output = "middle"),
     maps = effective_receptive_field(set_coef(grid, rep(1, 12))),

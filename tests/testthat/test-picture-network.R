@@ -19,13 +19,13 @@ test_that("the diagram has a box for the input and for each layer, from the bott
     expect_equal(boxes$xmin, 0.04 + 0.04 * c(0, rows$depth))
     expect_identical(boxes$fill == "white", c(0, rows$depth) == 0)
     texts <- unlist(lapply(data[4:7], `[[`, "label"))
-    expect_setequal(texts, c("input", rows$layer, describe_input(network$input), rows$kind, "", rows$output,
+    expect_setequal(texts, c("input", rows$layer, describe_input_shape(network$input), rows$kind, "", rows$output,
       as.character(rows$parameters)))
     # Arrows join the layers at depth 0.
     own <- which(c(0, rows$depth) == 0)
     expect_equal(as.numeric(data[[2]]$y), own[-length(own)])
     told <- drawn(plot(network))
-    expect_identical(told$texts, c("input", rows$layer, describe_input(network$input), rows$kind, "", rows$output,
+    expect_identical(told$texts, c("input", rows$layer, describe_input_shape(network$input), rows$kind, "", rows$output,
       "", as.character(rows$parameters), "output", "parameters"))
     expect_equal(told$tiles[[1]]$left, boxes$xmin)
     expect_equal(told$tiles[[1]]$bottom, boxes$ymin)

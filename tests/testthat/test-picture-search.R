@@ -95,6 +95,6 @@ test_that("pictures of searches match their SVG snapshots", {
 })
 
 test_that("the data of pictures have the fields of their constructors", {
-  expect_constructor(capalloc:::new_frontier_picture)
-  expect_constructor(capalloc:::new_ranking_picture)
+  expect_constructor(capalloc:::new_search_frontier_picture)
+  expect_constructor(capalloc:::new_search_ranking_picture)
 })

@@ -1,6 +1,6 @@
 # The extended tangent D of nonlinear networks: rows s + N (o + m j), the constant last.
 
-core_extended <- function(network, x) .Call(ffi_extended, lower(network), network$coef, x)
+core_extended <- function(network, x) .Call(ffi_extended, lower_network(network), network$coef, x)
 
 # Returns random rows, and D both as a matrix and as samples x outputs x coordinates x parameters.
 extended_at <- function(network, n = 4, seed = 1) {

@@ -13,7 +13,7 @@ test_that("fractional Gaussian noise is the increments of fractional Brownian mo
   # White noise at H = 1/2, where the terms cancel up to rounding error.
   expect_lt(max(abs(task_fgn(40, 0.5)$moments$cross)), 1e-15)
   # Asymptotic covariance at long lags: H (2H - 1) k^(2H - 2); the next term is smaller by a factor of order k^-2.
-  far <- fgn_acf(1e5, 0.8)
+  far <- process_fgn_acf(1e5, 0.8)
   expect_equal(far, 0.8 * 0.6 * 1e5^(-0.4), tolerance = 1e-9)
 })
 
@@ -273,14 +273,14 @@ test_that("Matern correlations equal their closed forms at half-integer smoothne
   a <- sqrt(3) * lag / 4
   b <- sqrt(5) * lag / 4
   # Bessel functions of half-integer order are elementary, so only rounding error remains.
-  expect_equal(matern_acf(lag, 4, 1.5), (1 + a) * exp(-a), tolerance = 1e-12)
-  expect_equal(matern_acf(lag, 4, 2.5), (1 + b + b^2 / 3) * exp(-b), tolerance = 1e-12)
+  expect_equal(process_matern_acf(lag, 4, 1.5), (1 + a) * exp(-a), tolerance = 1e-12)
+  expect_equal(process_matern_acf(lag, 4, 2.5), (1 + b + b^2 / 3) * exp(-b), tolerance = 1e-12)
   expect_equal(task_matern(6, range = 3, smoothness = 0.5)$moments, task_ou(6, rate = 1 / 3)$moments,
     tolerance = 1e-12)
-  expect_true(all(is.finite(matern_acf(c(1e-8, 1, 1e4), 1, 40))))
+  expect_true(all(is.finite(process_matern_acf(c(1e-8, 1, 1e4), 1, 40))))
   # Lags where the Bessel function overflows, next to lags where it does not. The error is the next term of the series,
   # z^4 / 3e4 with z near 1e-5.
-  near <- matern_acf(c(4e-6, 6e-6, 8e-6), 1, 50)
+  near <- process_matern_acf(c(4e-6, 6e-6, 8e-6), 1, 50)
   expect_equal(1 - near, 100 * c(4e-6, 6e-6, 8e-6)^2 / 196, tolerance = 1e-3)
   expect_error(task_matern(6, range = 0), class = "capalloc_error_value")
   expect_error(task_matern(6, range = 2, smoothness = 60), class = "capalloc_error_value")

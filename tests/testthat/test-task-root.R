@@ -36,7 +36,7 @@ test_that("the floor is the loss of least squares, and the root gives the loss o
 
 test_that("stated moments give the root of rows with these moments", {
   rows <- root_cases()$plain
-  moments <- capalloc:::row_moments(rows$x, rows$y)
+  moments <- capalloc:::task_row_moments(rows$x, rows$y)
   for (intercept in c(TRUE, FALSE)) {
     of_rows <- capalloc:::row_root(rows$x, rows$y, intercept)
     stated <- capalloc:::moment_root(moments, intercept)

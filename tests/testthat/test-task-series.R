@@ -224,7 +224,7 @@ test_that("validation rows are separated from training rows as held-out rows are
   task <- task_series(1:60 + 0, 4, horizon = c(1, 5), test = 0)
   net <- input_sequence(4) |> layer_dense(2) |> layer_activation("tanh") |> layer_dense(2)
   sample <- list(rows = list(x = task$data$x, y = task$data$y))
-  split <- capalloc:::split_sample(sample, task, list(validation = 0.25), 1)
+  split <- capalloc:::rows_split_sample(sample, task, list(validation = 0.25), 1)
   expect_identical(nrow(split$validation$x), as.integer(round(0.25 * nrow(task$data$x))))
   expect_lt(max(split$rows$x, split$rows$y), min(split$validation$y))
   expect_identical(split$nobs, nrow(split$rows$x))

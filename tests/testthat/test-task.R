@@ -110,7 +110,7 @@ test_that("simulate() has the moments of the task", {
   for (task in synthetic_tasks()) {
     drawn <- simulate(task, nsim, seed = 1)
     z <- cbind(drawn$x, drawn$y)
-    moments <- joint_moments(task$moments)
+    moments <- task_joint_moments(task$moments)
     expect_equal(dim(drawn$y), c(nsim, task$outputs))
     # E[(z_i z_j - E z_i z_j)^2] <= 3 E z_i^2 E z_j^2 / nsim: the bound is five standard errors.
     error <- abs(crossprod(z) / nsim - moments) / sqrt(outer(diag(moments), diag(moments)))

@@ -43,10 +43,10 @@ local_checkpoint <- function(env = parent.frame()) {
 # Rewrites a file with a valid checksum.
 rewrite <- function(file, change) {
   lines <- readLines(file)
-  capalloc:::write_checked(file, change(lines[-length(lines)]))
+  capalloc:::write_checkpoint_checked(file, change(lines[-length(lines)]))
 }
 run_1 <- function(dir) {
-  file.path(dir, capalloc:::run_name(data.frame(network = "dense", task = "ar", replicate = 1L)))
+  file.path(dir, capalloc:::checkpoint_run_name(data.frame(network = "dense", task = "ar", replicate = 1L)))
 }
 manifest <- function(dir) file.path(dir, "capalloc-manifest.txt")
 
@@ -96,9 +96,10 @@ test_that("the functions that read a checkpoint call nothing that evaluates code
     for (called in all.names(body(house[[name]]), unique = TRUE)) if (is.function(house[[called]])) reach(called)
   }
   reach("open_checkpoint")
-  reach("read_run")
-  reach("stored_seed")
-  expect_true(all(c("read_checked", "read_number", "read_text", "check_manifest", "warn_damage") %in% reached))
+  reach("read_checkpoint_run")
+  reach("checkpoint_seed")
+  expect_true(all(c("read_checkpoint_checked", "read_checkpoint_number", "read_checkpoint_text",
+    "check_checkpoint_manifest", "warn_checkpoint_damage") %in% reached))
   called <- unique(unlist(lapply(reached, \(name) all.names(body(house[[name]])))))
   evaluate <- c("eval", "evalq", "parse", "str2lang", "str2expression", "source", "sys.source", "readRDS", "load",
     "unserialize", "dget", "do.call", "match.fun", "get", "system", "system2", "shell", "pipe", "url", "library.dynam")

@@ -3,7 +3,8 @@
 sum_of <- function(...) capalloc:::fingerprint(...)
 
 test_that("fingerprints do not depend on the session, the platform or the way a value was made", {
-  # Hash of the bytes that value_writer() describes. If it changes, no checkpoint written before matches its comparison.
+  # Hash of the bytes that fingerprint_value_writer() describes. If it changes, no checkpoint written before matches its
+  # comparison.
   expect_identical(sum_of(list(a = 1:3, b = c("x", NA), c = NULL, d = TRUE)), "e07cc4ffc0e6ef8cf13ca160205c0a50")
   expect_identical(sum_of(3L), sum_of(3))
   expect_identical(sum_of(c(1, NaN)), sum_of(c(1, 0 / 0 * -1)))

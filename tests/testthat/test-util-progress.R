@@ -1,7 +1,7 @@
 test_that("the remaining time is extrapolated from the mean time of the runs done so far", {
-  expect_identical(vapply(c(0.2, 59, 61, 3700, 90000), capalloc:::show_seconds, ""),
+  expect_identical(vapply(c(0.2, 59, 61, 3700, 90000), capalloc:::progress_seconds, ""),
     c("0 s", "59 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"))
-  left <- capalloc:::time_left(steps = 10, before = 4)
+  left <- capalloc:::progress_time_left(steps = 10, before = 4)
   Sys.sleep(0.3)
   expect_match(left(3), "^0 s left$")
   expect_identical(left(3), "0 s left")
@@ -35,7 +35,7 @@ test_that("without progressr the result is the same, and cli shows progress wher
 
 test_that("without progressr progress is a bar of cli", {
   done <- 0
-  out <- capalloc:::with_bar(5, 2, function(n) "1 s left", function(advance) {
+  out <- capalloc:::with_progress_bar(5, 2, function(n) "1 s left", function(advance) {
     for (i in 1:3) advance(1)
     done <<- done + 3
     "result"
