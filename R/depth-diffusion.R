@@ -117,7 +117,8 @@ check_depth <- function(depth, chain, call) {
 check_diffusion_stack <- function(network, call) {
   kinds <- vapply(network$layers, function(layer) layer$kind, "")
   if (network$input$kind != "sequence") {
-    diffusion_stop_stack("Its input is {describe_input_shape(network$input)}: the depth limit is defined on sequences only.", call,
+    diffusion_stop_stack(
+      "Its input is {describe_input_shape(network$input)}: the depth limit is defined on sequences only.", call,
       network = network)
   }
   rows <- network_rows(network)
@@ -145,7 +146,9 @@ check_diffusion_plain <- function(rows, call) {
   keeps <- vapply(convs, function(row) row$layer$in_shape[[3L]] == row$layer$out_shape[[3L]], NA)
   padded <- vapply(convs, function(row) row$layer$padding != "valid", NA)
   if (any(!keeps) && any(padded & vapply(convs, function(row) row$layer$kernel > 1L, NA))) {
-    diffusion_stop_stack("It mixes convolutions with and without padding: the boundaries of the diffusion are undefined.", call)
+    diffusion_stop_stack(
+      "It mixes convolutions with and without padding: the boundaries of the diffusion are undefined.", call
+    )
   }
   invisible()
 }

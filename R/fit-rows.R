@@ -1,7 +1,8 @@
 # Training on rows, for nonlinear networks, classes, weight decay, mini-batches and early stopping.
 
 needs_rows <- function(network, task, control) {
-  !is_linear(network) || has_task_classes(task) || control$decay > 0 || is.finite(control$batch) || control$validation > 0
+  !is_linear(network) || has_task_classes(task) || control$decay > 0 || is.finite(control$batch) ||
+    control$validation > 0
 }
 
 # The sample with control$validation of its rows set aside for early stopping: the last ones of a series, others at

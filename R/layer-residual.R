@@ -22,7 +22,8 @@ layer_residual <- function(network, block, scale = 1) {
   check_network(network)
   scale <- check_number(scale)
   inner <- residual_run_block(block, network, "block")
-  if (!identical(output_shape(inner), output_shape(network)) || shape_output_kind(inner) != shape_output_kind(network)) {
+  same_kind <- shape_output_kind(inner) == shape_output_kind(network)
+  if (!identical(output_shape(inner), output_shape(network)) || !same_kind) {
     abort(c(
       "{.arg block} must keep the shape of its input, since its output is added to the input.",
       x = "Its input is {describe_shape(output_shape(network), shape_output_kind(network))}, its output

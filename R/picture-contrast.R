@@ -31,14 +31,16 @@ NULL
 #' @exportS3Method ggplot2::autoplot
 autoplot.ca_contrast <- function(object, type = NULL, ...) {
   check_dots(...)
-  if (picture_contrast_type(object, type) == "cd") contrast_cd_ggplot(picture_contrast_cd_data(object)) else contrast_interval_ggplot(picture_contrast_intervals(object))
+  if (picture_contrast_type(object, type) == "cd") return(contrast_cd_ggplot(picture_contrast_cd_data(object)))
+  contrast_interval_ggplot(picture_contrast_intervals(object))
 }
 
 #' @rdname autoplot.ca_contrast
 #' @export
 plot.ca_contrast <- function(x, type = NULL, ...) {
   check_dots(...)
-  if (picture_contrast_type(x, type) == "cd") contrast_cd_plot(picture_contrast_cd_data(x)) else contrast_interval_plot(picture_contrast_intervals(x))
+  is_cd <- picture_contrast_type(x, type) == "cd"
+  if (is_cd) contrast_cd_plot(picture_contrast_cd_data(x)) else contrast_interval_plot(picture_contrast_intervals(x))
   invisible(x)
 }
 

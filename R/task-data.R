@@ -225,7 +225,9 @@ data_stratified_rows <- function(class, size, call) {
 }
 
 # A share is one number up to 1.
-is_data_row_numbers <- function(test) is.numeric(test) && (length(test) > 1L || (length(test) == 1L && isTRUE(test > 1)))
+is_data_row_numbers <- function(test) {
+  is.numeric(test) && (length(test) > 1L || (length(test) == 1L && isTRUE(test > 1)))
+}
 
 # Returns row numbers of the user as numbers of the rows that are used. Rows with missing values are left out.
 data_numbered_rows <- function(split, n, call) {

@@ -120,8 +120,8 @@ check_index <- function(index, n, call) {
   at <- irregular[[1L]]
   abort(c(
     "The index of {.arg series} must be regular.",
-    x = "From {index_time_text(index, at)} to {index_time_text(index, at + 1L)} it moves by {format(steps[[at]] / step, digits = 3)}
-      times its usual step; steps that differ: {length(irregular)} of {length(steps)}.",
+    x = "From {index_time_text(index, at)} to {index_time_text(index, at + 1L)} it moves by
+      {format(steps[[at]] / step, digits = 3)} times its usual step; steps that differ: {length(irregular)} of {length(steps)}.",
     i = "Fill the gap with values, or drop the index, for instance by {.fn as.matrix}, if the rows are consecutive."
   ), "value", call = call)
 }

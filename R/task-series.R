@@ -196,7 +196,8 @@ count_series_held_out <- function(test, rows, ahead, read, call = rlang::caller_
     return(data_count_held_out(test, rows, call = call))
   }
   n <- nrow(read$values)
-  from <- if (is.numeric(test) && length(test) > 1L) series_first_of_last(test, n, call) else series_first_from(test, read, call)
+  is_rows <- is.numeric(test) && length(test) > 1L
+  from <- if (is_rows) series_first_of_last(test, n, call) else series_first_from(test, read, call)
   held_out <- sum(seq_len(rows) + ahead - 1 >= from)
   if (held_out == 0L || held_out >= rows) {
     abort(c(

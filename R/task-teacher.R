@@ -77,7 +77,8 @@ check_teacher_input <- function(input, task, call) {
   if (!same_input(input, task$input)) {
     abort(c(
       "{.arg sigma} must be a task on the input of {.arg network}.",
-      x = "The input of the network is {describe_input_shape(input)}, that of the task {describe_input_shape(task$input)}."
+      x = "The input of the network is {describe_input_shape(input)},
+        that of the task {describe_input_shape(task$input)}."
     ), "shape", call = call)
   }
   invisible()

@@ -130,7 +130,7 @@ test_that("closed forms have rank_low = rank_high at trained coefficients", {
     rep(2 * (6 + 4 - 2), 3))
 })
 
-test_that("rank_direct_arrays() finds arrays that read the input with no trained parameter between them and the output", {
+test_that("rank_direct_arrays() finds arrays that read the input without a trained parameter in between", {
   direct <- function(net) rank_direct_arrays(lower_network(net), allocation_arrays(net)$array)
   x <- input_vector(3)
   expect_equal(direct(x |> layer_dense(2, bias = TRUE)), 1)
