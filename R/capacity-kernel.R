@@ -121,3 +121,10 @@ tidy.ca_kernel <- function(x, ...) {
   check_dots(...)
   plain_frame(x)
 }
+
+# For kernels and tables: the total and the evidence for the rank.
+#' @export
+glance.ca_kernel <- function(x, ...) {
+  check_dots(...)
+  glance_rank(x)
+}

@@ -183,3 +183,14 @@ rank_soft <- function(allocation) allocation$ridge > 0 || allocation$decay > 0
 
 # The ridge that results show: with ridge = "decay" the weight decay of the fit.
 rank_reported_ridge <- function(allocation) if (allocation$decay > 0) allocation$lambda else allocation$ridge
+
+rank_columns <- function(evidence) {
+  evidence[c("tol", "gap", "rank_low", "rank_high", "undecided")]
+}
+
+glance_rank <- function(x) {
+  light_frame(c(
+    list(total = attr(x, "total"), n_inputs = attr(x, "n_inputs")), rank_columns(attr(x, "evidence")),
+    list(metric = attr(x, "metric"), ridge = attr(x, "ridge"))
+  ))
+}

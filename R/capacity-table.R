@@ -95,3 +95,9 @@ tidy.ca_table <- function(x, ...) {
   check_dots(...)
   plain_frame(x)
 }
+
+#' @export
+glance.ca_table <- function(x, ...) {
+  check_dots(...)
+  glance_rank(x)
+}

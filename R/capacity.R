@@ -355,3 +355,37 @@ c.ca_capacity <- function(...) {
 
 # Differences between capacities that are not above this are numerical error and count as zero.
 same_capacity <- 1e-6
+
+#' @rdname ca_capacity
+#' @export
+glance.ca_capacity <- function(x, ...) {
+  check_dots(...)
+  evidence <- attr(x, "evidence")
+  stationarity <- attr(x, "stationarity")
+  light_frame(c(
+    list(total = attr(x, "total"), n_params = attr(x, "n_params"), n_inputs = attr(x, "n_inputs")),
+    rank_columns(evidence),
+    list(
+      gradient_norm = stationarity$gradient_norm, converged = stationarity$converged, metric = attr(x, "metric"),
+      ridge = attr(x, "ridge")
+    ),
+    if (evidence$is_imported) list(rank_trained = evidence$rank_trained)
+  ))
+}
+
+#' @rdname ca_capacity
+#' @export
+augment.ca_capacity <- function(x, ...) {
+  check_dots(...)
+  rows <- plain_frame(x)
+  rows$.share <- rows$capacity / attr(x, "total")
+  rows
+}
+
+# One row for each network.
+#' @export
+glance.ca_capacities <- function(x, ...) {
+  check_dots(...)
+  totals <- attr(x, "totals")
+  light_frame(list(network = names(totals), total = unname(totals)))
+}

@@ -20,3 +20,15 @@
 
 # Returns the version of the package, which is stored in results.
 own_version <- function() getNamespaceVersion("capalloc")[[1L]]
+
+#' @importFrom generics tidy
+#' @export
+generics::tidy
+
+#' @importFrom generics glance
+#' @export
+generics::glance
+
+#' @importFrom generics augment
+#' @export
+generics::augment

@@ -458,3 +458,12 @@ compare_mean_profiles <- function(object) {
   first$capacity <- as.double(tapply(rows$capacity, factor(key, unique(key)), mean))
   first
 }
+
+#' @rdname ca_comparison
+#' @export
+augment.ca_comparison <- function(x, ...) {
+  check_dots(...)
+  rows <- plain_frame(x$runs)
+  rows$efficiency <- metric_run_efficiency(x)
+  rows
+}

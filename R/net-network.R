@@ -39,19 +39,6 @@ check_network <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_en
   ), "type", call = call)
 }
 
-# Checks that x is a network with coefficients.
-check_network_coefficients <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
-  check_network(x, arg, call)
-  if (is.null(x$coef)) {
-    abort(c(
-      "{.arg {arg}} must have coefficients.",
-      x = "This network has none yet.",
-      i = "Draw them with {.fn initialise}, set them with {.fn set_coef} or train it with {.fn fit}."
-    ), "no_coefficients", call = call)
-  }
-  x
-}
-
 # Returns the network of a fit, or x itself when it is a network with coefficients.
 network_of <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (inherits(x, "ca_fit")) return(x$network)
@@ -84,32 +71,6 @@ network_rows <- function(network) {
   rows
 }
 
-# Number of parameters of one layer, without those of its blocks.
-network_own_params <- function(layer) {
-  n <- 0
-  for (dim in layer$params) n <- n + prod(dim)
-  n
-}
-
-layers_params <- function(layers) {
-  n <- 0
-  for (layer in layers) {
-    n <- n + network_own_params(layer)
-    for (block in layer$blocks) n <- n + layers_params(block)
-  }
-  n
-}
-
-# Number of parameters of every layer, each without those of its blocks, depth first.
-params_by_layer <- function(layers) {
-  as.numeric(unlist(lapply(layers, function(layer) {
-    if (is.null(layer$blocks)) return(network_own_params(layer))
-    c(network_own_params(layer), unlist(lapply(layer$blocks, params_by_layer)))
-  })))
-}
-
-n_params <- function(network) layers_params(network$layers)
-
 # Whether any layer has a bias. The tangent of a linear network then has an (Intercept) coordinate.
 has_bias <- function(network) layers_have_bias(network$layers)
 
@@ -139,126 +100,6 @@ layers_have_bias <- function(layers) {
     for (block in layer$blocks) if (layers_have_bias(block)) return(TRUE)
   }
   FALSE
-}
-
-# Returns the names of all entries of theta, such as "conv1.kernel[2,1,1]".
-coef_names <- function(network) {
-  unlist(lapply(network_rows(network), function(row) {
-    lapply(names(row$layer$params), function(array) {
-      coef_array_labels(paste0(row$name, ".", array), row$layer$params[[array]])
-    })
-  }), use.names = FALSE)
-}
-
-# Returns the labels "name[1,1]", "name[2,1]", .. of an array with dimensions `dim`, first index fastest. Building
-# strings dominates the cost, so each label is made once, from few pieces.
-coef_array_labels <- function(name, dim) {
-  ends <- c(rep("", length(dim) - 1L), "]")
-  labels <- paste0(name, "[", seq_len(dim[[1L]]), ends[[1L]])
-  for (i in seq_along(dim)[-1L]) {
-    labels <- if (length(labels) == 1L) paste0(labels, ",", seq_len(dim[[i]]), ends[[i]]) else {
-      paste0(labels, rep(paste0(",", seq_len(dim[[i]]), ends[[i]]), each = length(labels)))
-    }
-  }
-  labels
-}
-
-#' Coefficients of a network
-#'
-#' `initialise()` draws starting weights, `set_coef()` sets them, `coef()` reads
-#' them. They run in layer order (depth first), within a layer kernel or weight,
-#' input, recurrent, bias; arrays are stored first index fastest, and names say
-#' where each one sits: `conv1.kernel[2,1,1]` is filter 2, channel 1, tap 1 (tap 1
-#' meets the oldest input), `dense1.weight[1,7]` unit 1, input 7.
-#'
-#' @param network A network.
-#' @param scheme Variance of the weights: `"glorot"` is 2 / (fan_in + fan_out)
-#'   (Glorot and Bengio 2010), `"lecun"` 1 / fan_in, `"he"` 2 / fan_in. All draws
-#'   are Gaussian and biases start at zero. Recurrent weights are drawn with
-#'   spectral radius at most 0.9 (`elman`), or as `exp(-1 / tau)` with memory times
-#'   `tau` log-uniform between 1 and the length of the sequence (`diagonal`).
-#' @param seed A whole number that fixes the draw, or `NULL` to draw it from R's
-#'   own stream. The generator kinds are fixed inside and restored.
-#' @param values Numeric vector with one finite value per parameter.
-#' @param object A network.
-#' @param ... Not used.
-#' @returns `initialise()` and `set_coef()`: the network with coefficients.
-#'   `coef()`: a named numeric vector.
-#' @examples
-#' net <- input_sequence(8) |> layer_conv(2, kernel = 3) |> layer_dense(1)
-#' coef(initialise(net, seed = 1))[1:3]
-#' @export
-initialise <- function(network, scheme = c("glorot", "lecun", "he"), seed = NULL) {
-  check_network(network)
-  scheme <- check_choice(scheme, c("glorot", "lecun", "he"))
-  network <- forget_training(network)
-  network$coef <- initialise_coef(network, scheme, draw_seed(seed))
-  network$drawn <- TRUE
-  network
-}
-
-initialise_coef <- function(network, scheme, seed) {
-  with_seed(seed, as.double(initialise_layers(network$layers, scheme)))
-}
-
-# Returns the starting weights of all layers and their blocks, depth first.
-initialise_layers <- function(layers, scheme) {
-  unlist(lapply(layers, function(layer) {
-    own <- draw_layer(layer, scheme)
-    if (is.null(layer$blocks)) own else list(own, lapply(layer$blocks, initialise_layers, scheme))
-  }))
-}
-
-# Returns the starting weights of one layer (without its blocks) as a list of arrays, in theta order.
-draw_layer <- function(layer, scheme) UseMethod("draw_layer")
-
-#' @export
-draw_layer.default <- function(layer, scheme) {
-  lapply(names(layer$params), function(array) {
-    dim <- layer$params[[array]]
-    if (array == "bias") return(numeric(prod(dim)))
-    initialise_weights(prod(dim), fan_in = prod(dim[-1L]), fan_out = initialise_fan_out(layer, dim), scheme)
-  })
-}
-
-# Fan-out: number of units that one input channel contributes to, which is the filters of its group times the taps.
-initialise_fan_out <- function(layer, dim) {
-  groups <- if (is.null(layer$groups)) 1L else layer$groups
-  taps <- if (length(dim) > 2L) prod(dim[-(1:2)]) else 1
-  dim[[1L]] / groups * taps
-}
-
-initialise_weights <- function(n, fan_in, fan_out, scheme) {
-  variance <- switch(scheme, glorot = 2 / (fan_in + fan_out), lecun = 1 / fan_in, he = 2 / fan_in)
-  stats::rnorm(n, sd = sqrt(variance))
-}
-
-#' @rdname initialise
-#' @export
-set_coef <- function(network, values) {
-  check_network(network)
-  if (!is.numeric(values)) {
-    abort(c("{.arg values} must be a numeric vector.", x = "It is {show_value(values)}."), "type")
-  }
-  p <- n_params(network)
-  if (length(values) != p) {
-    abort(c(
-      "{.arg values} must have one value per parameter of the network: {p}.",
-      x = "It has {length(values)}."
-    ), "shape")
-  }
-  network <- forget_training(network)
-  network$coef <- as.double(check_vector(values))
-  network
-}
-
-#' @rdname initialise
-#' @importFrom stats coef
-#' @export
-coef.ca_network <- function(object, ...) {
-  check_dots(...)
-  check_network_coefficients(object)
-  stats::setNames(object$coef, coef_names(object))
 }
 
 #' Look at a network
@@ -330,4 +171,43 @@ is_convex <- function(network) is_linear(network) && sum(params_by_layer(network
 forget_training <- function(network) {
   network[c("trained", "drawn", "imported")] <- NULL
   network
+}
+
+# Number of parameters of one layer, without those of its blocks.
+network_own_params <- function(layer) {
+  n <- 0
+  for (dim in layer$params) n <- n + prod(dim)
+  n
+}
+
+layers_params <- function(layers) {
+  n <- 0
+  for (layer in layers) {
+    n <- n + network_own_params(layer)
+    for (block in layer$blocks) n <- n + layers_params(block)
+  }
+  n
+}
+
+# Number of parameters of every layer, each without those of its blocks, depth first.
+params_by_layer <- function(layers) {
+  as.numeric(unlist(lapply(layers, function(layer) {
+    if (is.null(layer$blocks)) return(network_own_params(layer))
+    c(network_own_params(layer), unlist(lapply(layer$blocks, params_by_layer)))
+  })))
+}
+
+n_params <- function(network) layers_params(network$layers)
+
+# Checks that x is a network with coefficients.
+check_network_coefficients <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  check_network(x, arg, call)
+  if (is.null(x$coef)) {
+    abort(c(
+      "{.arg {arg}} must have coefficients.",
+      x = "This network has none yet.",
+      i = "Draw them with {.fn initialise}, set them with {.fn set_coef} or train it with {.fn fit}."
+    ), "no_coefficients", call = call)
+  }
+  x
 }

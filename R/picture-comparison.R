@@ -157,7 +157,7 @@ picture_comparison_profile <- function(object) {
   ggplot2::ggplot(profiles, ggplot2::aes(x = .data[[x]], y = .data$capacity)) +
     ggplot2::geom_col(fill = pale, width = 1) +
     ggplot2::geom_line(ggplot2::aes(y = .data$demand), data = demands, colour = orange, linewidth = 0.5) +
-    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = picture_whole_breaks) +
     ggplot2::facet_grid(ggplot2::vars(.data$task), ggplot2::vars(.data$network)) +
     ggplot2::labs(
       x = if (x == "lag") "lag (1 is the newest input)" else "input",

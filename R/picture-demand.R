@@ -18,7 +18,7 @@ autoplot.ca_demand <- function(object, ...) {
   shown <- picture_profile_demand_data(object)
   ggplot2::ggplot(shown$rows, ggplot2::aes(x = .data$x, y = .data$demand)) +
     ggplot2::geom_col(fill = orange, width = 0.9) +
-    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = picture_whole_breaks) +
     ggplot2::labs(x = shown$label, y = demand_label) +
     picture_theme()
 }
@@ -35,7 +35,7 @@ plot.ca_demand <- function(x, ...) {
       type = "h", lwd = 3, lend = 1, col = orange, bty = "n", xlab = shown$label, ylab = demand_label,
       ylim = c(0, picture_profile_highest(shown$rows$demand)), xaxt = "n"
     )
-    graphics::axis(1, heat_whole_breaks(range(shown$rows$x)))
+    graphics::axis(1, picture_whole_breaks(range(shown$rows$x)))
   }
   invisible(x)
 }

@@ -28,7 +28,7 @@ autoplot.ca_difference <- function(object, ...) {
     ggplot2::geom_hline(yintercept = 0, colour = grey, linetype = "dashed") +
     ggplot2::geom_line(colour = ink) +
     ggplot2::geom_point(colour = ink, size = 0.8) +
-    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = picture_whole_breaks) +
     (if (nlevels(shown$rows$panel) > 1L) ggplot2::facet_wrap(ggplot2::vars(.data$panel))) +
     ggplot2::labs(x = shown$label, y = shown$what, title = shown$title, caption = shown$note) +
     picture_theme()
@@ -62,7 +62,7 @@ difference_panel <- function(rows, shown, ylim, title) {
   rows <- rows[order(rows$x), , drop = FALSE]
   plot(rows$x, rows$estimate, type = "n", ylim = ylim, bty = "n", xaxt = "n", xlab = shown$label, ylab = shown$what,
     main = title, font.main = 1)
-  graphics::axis(1, heat_whole_breaks(range(rows$x)))
+  graphics::axis(1, picture_whole_breaks(range(rows$x)))
   band <- function(low, high, colour) {
     if (!anyNA(low)) graphics::polygon(c(rows$x, rev(rows$x)), c(low, rev(high)), col = colour, border = NA)
   }

@@ -26,7 +26,7 @@ autoplot.ca_diffusion <- function(object, ...) {
     ggplot2::geom_line(data = shown$continuum, colour = "grey30", linetype = "dashed") +
     ggplot2::geom_point(ggplot2::aes(colour = .data$stack), size = 1.5) +
     ggplot2::scale_colour_manual(NULL, values = rep_len(diffusion_colours, n)) +
-    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = picture_whole_breaks) +
     ggplot2::labs(x = "lag (1 is the newest input)", y = "capacity (of 1)", title = shown$title, caption = shown$note) +
     picture_theme()
 }
@@ -47,7 +47,7 @@ plot.ca_diffusion <- function(x, ...) {
   graphics::lines(shown$continuum$lag, shown$continuum$capacity, lty = 2, col = "grey30")
   colours <- rep_len(diffusion_colours, nlevels(shown$finite$stack))
   graphics::points(shown$finite$lag, shown$finite$capacity, pch = 16, col = colours[as.integer(shown$finite$stack)])
-  graphics::axis(1, heat_whole_breaks(range(all$lag)))
+  graphics::axis(1, picture_whole_breaks(range(all$lag)))
   graphics::axis(2, las = 1)
   graphics::title(main = shown$title, xlab = "lag (1 is the newest input)", ylab = "capacity (of 1)", font.main = 1)
   graphics::mtext(shown$note, side = 1, line = 4, cex = 0.7, adj = 1)

@@ -37,7 +37,7 @@ autoplot.ca_field <- function(object, type = c("region", "width"), ...) {
     strip("region_left", "region_right", ink, 0.25) +
     ggplot2::geom_point(ggplot2::aes(x = .data$at, y = .data$y), colour = orange, size = 1.5, na.rm = TRUE) +
     ggplot2::scale_y_continuous(breaks = shown$ticks$y, labels = shown$ticks$label) +
-    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = picture_whole_breaks) +
     panels +
     ggplot2::labs(x = shown$label, y = NULL, title = shown$title, caption = shown$note) +
     picture_theme()
@@ -48,7 +48,7 @@ field_width_ggplot <- function(object) {
   ggplot2::ggplot(rows, ggplot2::aes(x = .data$depth)) +
     ggplot2::geom_line(ggplot2::aes(y = .data$law), colour = "grey30", linetype = "dashed", na.rm = TRUE) +
     ggplot2::geom_point(ggplot2::aes(y = .data$sd), colour = ink, na.rm = TRUE) +
-    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = picture_whole_breaks) +
     ggplot2::expand_limits(y = 0) +
     ggplot2::labs(x = "depth (layers that widen the field)", y = "standard deviation (positions)",
       title = picture_field_title(object), caption = "dashed: the square root of depth") +
@@ -97,7 +97,7 @@ field_region_panel <- function(rows, shown, title) {
   graphics::rect(rows$left, rows$y - 0.4, rows$right, rows$y + 0.4, col = pale, border = NA)
   graphics::rect(rows$region_left, rows$y - 0.25, rows$region_right, rows$y + 0.25, col = ink, border = NA)
   graphics::points(rows$at, rows$y, pch = 16, col = orange)
-  graphics::axis(1, heat_whole_breaks(range(rows$left, rows$right, na.rm = TRUE)))
+  graphics::axis(1, picture_whole_breaks(range(rows$left, rows$right, na.rm = TRUE)))
   graphics::axis(2, shown$ticks$y, shown$ticks$label, lwd = 0, lwd.ticks = 1, las = 1, cex.axis = 0.8)
   graphics::title(main = title, xlab = shown$label, font.main = 1)
   graphics::mtext(shown$note, side = 1, line = 4, cex = 0.7, adj = 1)
@@ -108,7 +108,7 @@ field_width_panel <- function(rows, title) {
   graphics::plot.window(c(0, max(rows$depth, 1)), c(0, max(rows$sd, rows$law, 1e-12, na.rm = TRUE)))
   graphics::lines(rows$depth[!is.na(rows$law)], rows$law[!is.na(rows$law)], lty = 2, col = "grey30")
   graphics::points(rows$depth, rows$sd, pch = 16, col = ink)
-  graphics::axis(1, heat_whole_breaks(c(0, max(rows$depth, 1))))
+  graphics::axis(1, picture_whole_breaks(c(0, max(rows$depth, 1))))
   graphics::axis(2, las = 1)
   graphics::title(main = title, xlab = "depth (layers that widen the field)", font.main = 1,
     ylab = "standard deviation (positions)")

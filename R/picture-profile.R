@@ -51,7 +51,7 @@ profile_allocation_ggplot <- function(object) {
     ggplot2::geom_col(width = 0.9) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
     ggplot2::scale_fill_manual(values = c(ink, orange), guide = "none") +
-    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = picture_whole_breaks) +
     ggplot2::labs(x = shown$label, y = NULL, caption = shown$note, title = shown$title) +
     picture_theme()
 }
@@ -69,7 +69,7 @@ profile_allocation_plot <- function(object) {
       ylab = c("capacity", "demand")[[i]], ylim = c(0, picture_profile_highest(panels[[i]]$height)),
       main = if (i == 1L) shown$title, font.main = 1
     )
-    graphics::axis(1, heat_whole_breaks(range(x)))
+    graphics::axis(1, picture_whole_breaks(range(x)))
   }
   graphics::mtext(shown$label, side = 1, line = 0.5, outer = TRUE)
   graphics::mtext(shown$note, side = 1, line = 1.7, outer = TRUE, cex = 0.8)
@@ -95,7 +95,7 @@ profile_ggplot <- function(object) {
     (if (channels > 1L) ggplot2::scale_fill_manual("channel", values = rep_len(palette, channels))) +
     (if (!is.null(shown$rows$group)) ggplot2::facet_wrap(ggplot2::vars(.data$group))) +
     (if (discrete) ggplot2::scale_x_discrete(guide = ggplot2::guide_axis(check.overlap = TRUE)) else
-      ggplot2::scale_x_continuous(breaks = heat_whole_breaks)) +
+      ggplot2::scale_x_continuous(breaks = picture_whole_breaks)) +
     ggplot2::labs(x = shown$label, y = "capacity (effective parameters)", caption = shown$note) +
     picture_theme()
 }
@@ -108,7 +108,7 @@ base_profile <- function(shown, title, highest = max(picture_profile_stacked(sho
     ylim = c(0, if (highest > 0) highest else 1), bty = "n", xaxt = "n", xlab = shown$label, ylab = "capacity",
     main = title, sub = shown$note, font.main = 1
   )
-  if (is.factor(x)) graphics::axis(1, at, as.character(x)) else graphics::axis(1, heat_whole_breaks(range(at)))
+  if (is.factor(x)) graphics::axis(1, at, as.character(x)) else graphics::axis(1, picture_whole_breaks(range(at)))
   if (!is.null(shown$most)) graphics::abline(h = shown$most, lty = 2, col = grey)
 }
 

@@ -37,7 +37,7 @@ autoplot.ca_propagation <- function(object, ...) {
       colours = depths, limits = c(0, shown$most), trans = "sqrt", breaks = picture_propagate_breaks(shown$most),
       guide = ggplot2::guide_colourbar(title.position = "top", barwidth = 10, barheight = 0.6, frame.colour = "grey70")
     ) +
-    ggplot2::scale_x_continuous(expand = c(0, 0), breaks = heat_whole_breaks) +
+    ggplot2::scale_x_continuous(expand = c(0, 0), breaks = picture_whole_breaks) +
     ggplot2::scale_y_continuous(expand = c(0, 0), breaks = shown$ticks$y, labels = shown$ticks$label) +
     ggplot2::labs(x = shown$label, y = NULL, title = shown$title, caption = shown$note) +
     picture_theme() +
@@ -64,7 +64,7 @@ plot.ca_propagation <- function(x, ...) {
   graphics::rect(rows$left, rows$y - 0.5, rows$right, rows$y + 0.5,
     col = colours[1 + round(100 * sqrt(rows$value / shown$most))], border = NA)
   graphics::box(col = "grey70")
-  graphics::axis(1, heat_whole_breaks(range(rows$left, rows$right)), lwd = 0, lwd.ticks = 1)
+  graphics::axis(1, picture_whole_breaks(range(rows$left, rows$right)), lwd = 0, lwd.ticks = 1)
   graphics::axis(2, shown$ticks$y, shown$ticks$label, lwd = 0, lwd.ticks = 1, las = 1, cex.axis = 0.8)
   graphics::title(main = shown$title, xlab = shown$label, font.main = 1)
   graphics::mtext(paste0(

@@ -139,7 +139,7 @@ autoplot.ca_variance_study <- function(object, ...) {
     ggplot2::geom_line() +
     ggplot2::geom_point(size = 1) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel)) +
-    ggplot2::scale_x_continuous(breaks = heat_whole_breaks) +
+    ggplot2::scale_x_continuous(breaks = picture_whole_breaks) +
     ggplot2::scale_y_continuous(trans = "log10") +
     ggplot2::scale_colour_manual(NULL, values = shown$colours) +
     ggplot2::labs(x = shown$xlab, y = shown$ylab, title = shown$title) +
@@ -157,7 +157,7 @@ plot.ca_variance_study <- function(x, ...) {
     rows <- shown$rows[shown$rows$panel == panel, , drop = FALSE]
     graphics::plot.new()
     graphics::plot.window(range(rows$layer), range(shown$rows$value, 1), log = "y")
-    graphics::axis(1, heat_whole_breaks(range(rows$layer)))
+    graphics::axis(1, picture_whole_breaks(range(rows$layer)))
     graphics::axis(2, las = 1)
     graphics::abline(h = 1, lty = 2, col = grey)
     for (scheme in levels(rows$scheme)) {

@@ -228,7 +228,7 @@ search_demand_plot <- function(object, names) {
       type = "h", lwd = 3, lend = 1, col = pale, bty = "n", xlab = "", ylab = "", xaxt = "n",
       ylim = c(0, max(most, 1)), main = name, font.main = 1, cex.main = 0.9
     )
-    graphics::axis(1, heat_whole_breaks(range(bars[[name]]$x)))
+    graphics::axis(1, picture_whole_breaks(range(bars[[name]]$x)))
     rows <- demands[demands$network == name, , drop = FALSE]
     rows <- rows[order(rows[[x]]), , drop = FALSE]
     graphics::lines(rows[[x]], rows$demand, col = orange)

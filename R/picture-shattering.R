@@ -26,7 +26,8 @@ autoplot.ca_shattering <- function(object, ...) {
     ggplot2::geom_hline(yintercept = c(0, 1), colour = grey, linetype = "dashed") +
     ggplot2::geom_line(linewidth = 0.7) +
     ggplot2::geom_point(size = 1) +
-    ggplot2::scale_colour_gradientn("depth", colours = depth_shades, limits = shown$depths, breaks = heat_whole_breaks,
+    ggplot2::scale_colour_gradientn("depth", colours = depth_shades, limits = shown$depths,
+      breaks = picture_whole_breaks,
       guide = ggplot2::guide_colourbar(title.position = "top", barwidth = 10, barheight = 0.6)) +
     (if (shown$named) ggplot2::facet_wrap(ggplot2::vars(.data$network))) +
     ggplot2::coord_cartesian(xlim = c(0, max(shown$rows$distance, 0)), ylim = shown$limits) +

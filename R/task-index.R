@@ -121,7 +121,8 @@ check_index <- function(index, n, call) {
   abort(c(
     "The index of {.arg series} must be regular.",
     x = "From {index_time_text(index, at)} to {index_time_text(index, at + 1L)} it moves by
-      {format(steps[[at]] / step, digits = 3)} times its usual step; steps that differ: {length(irregular)} of {length(steps)}.",
+      {format(steps[[at]] / step, digits = 3)} times its usual step; steps that differ: {length(irregular)}
+      of {length(steps)}.",
     i = "Fill the gap with values, or drop the index, for instance by {.fn as.matrix}, if the rows are consecutive."
   ), "value", call = call)
 }

@@ -365,3 +365,9 @@ format.ca_task <- function(x, ...) {
 has_task_classes <- function(task) !is.null(task$levels)
 
 task_loss_of <- function(task) if (has_task_classes(task)) "cross_entropy" else "squared"
+
+#' @export
+glance.ca_demand <- function(x, ...) {
+  check_dots(...)
+  light_frame(list(inputs = nrow(x), largest = max(x$demand), at = x$input[[which.max(x$demand)]]))
+}

@@ -58,3 +58,7 @@ light_frame <- function(columns, class = NULL) {
 # Returns the field `name` of a result, or `default` for results of versions without this field. `default` is evaluated
 # only when it is needed.
 frame_field_or <- function(x, name, default) if (is.null(x[[name]])) default else x[[name]]
+
+# The rows of any result as a plain data frame.
+#' @export
+tidy.ca_frame <- function(x, ...) plain_frame(x)

@@ -4,7 +4,7 @@
 /*
  * The border between R and the core. Its functions have R objects as arguments and results, and
  * may raise errors. All .Call prototypes are here; init.c and each ffi-*.c include this file,
- * so the compiler checks them. A network is passed as the plain list that R/net-graph.R
+ * so the compiler checks them. A network is passed as the plain list that R/net-lower.R
  * describes, with theta as a separate vector. Both are checked completely at every call.
  */
 

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/setup.sh"
 
 # These test files call every routine. The slow files repeat the same calls on more networks.
-core="ffi|capacity-tangent|tangent-samples|capacity-linearise|net-graph|layer-.*|fit|fit-rows|optim|capacity"
+core="ffi|capacity-tangent|tangent-samples|capacity-linearise|net-lower|layer-.*|fit|fit-rows|optim|capacity"
 core="^($core|capacity-kernel|capacity-table|flow-.*)\$"
 flags="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 

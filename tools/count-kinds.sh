@@ -9,7 +9,7 @@
 most_c=0
 most_r=0
 # Lowering creates operations, so it names them.
-lowering='R/(lower|net-graph|layer-[^/]*)[.]R'
+lowering='R/(lower|net-lower|layer-[^/]*)[.]R'
 
 kinds='"(input|linear|fixed|bias|add|concat|flatten|phi|product|max)"'
 asked="(op|ops\[\[[^]]*\]\]|blocks)[$]kind(\[[^]]*\])? *(==|!=|%in%)"

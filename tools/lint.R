@@ -1,8 +1,9 @@
-# Checks the structure of the R code: families of files, circular dependencies, test files, line lengths.
+# Checks the structure of the R code: families of files, circular dependencies, test files, names of functions, line
+# lengths.
 # Call: Rscript tools/lint.R, from the checkout. Prints one line for each finding; the exit code is 1 if there are any.
 
 families <- c(
-  "util", "net", "layer", "arch", "task", "fit", "capacity", "flow", "depth", "import", "tidy", "compare", "picture"
+  "util", "net", "layer", "arch", "task", "fit", "capacity", "flow", "depth", "import", "compare", "picture"
 )
 longest_line <- 120L
 
@@ -23,6 +24,13 @@ for (file in stems[!family %in% families & stems != "capalloc-package"]) report(
 tests <- sub("^test-", "", stem(list.files("tests/testthat", "^test-.*[.]R$")))
 for (file in setdiff(stems, tests)) report("R/", file, ".R has no test file")
 
+# ---- names of functions --------------------------------------------------------------------------
+
+# A reader finds a function by a word that its name shares with the name of its file.
+least_share <- 0.9
+words <- function(name) sub("s$", "", strsplit(name, "[^[:alpha:]]+")[[1L]])
+shares_word <- function(name, file) length(intersect(words(name), words(file))) > 0L
+
 # ---- circular dependencies -----------------------------------------------------------------------
 
 # If two files defined the same name, the result would depend on the order of the files.
@@ -38,6 +46,12 @@ for (file in sources) {
     value <- tryCatch(eval(expression[[3L]], code), error = function(e) NULL)
     if (!is.null(value)) assign(name, value, code)
   }
+}
+
+functions <- Filter(function(name) is.function(get0(name, code, inherits = FALSE)), names(home))
+share <- mean(mapply(shares_word, functions, home[functions]))
+if (share < least_share) {
+  report(sprintf("Only %.1f%% of functions share a word with their file (at least %.0f%%)", 100 * share, 100 * least_share))
 }
 
 # For each file, the functions that it uses by the file of their definition. Methods are called through their generics,

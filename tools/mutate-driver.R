@@ -29,10 +29,10 @@ tests_of_c <- list(
 
 # These run after the test file of the same name, if it exists.
 tests_of_r <- list(
-  "capacity(-allocation|-tangent|-linearise|-rank|-metric)?|net-graph" = c("capacity", "capacity-allocation",
+  "capacity(-allocation|-tangent|-linearise|-rank|-metric)?|net-lower" = c("capacity", "capacity-allocation",
     "capacity-samples-invariance", "capacity-samples"),
   "flow-range" = "numbers",
-  "net-graph" = "tangent-samples",
+  "net-lower" = "tangent-samples",
   "capacity-(partition|basis)" = c("capacity-partition", "capacity-basis"),
   "compare-contrast|compare-friedman|compare-metric" = c("compare-contrast", "compare-friedman", "compare-ranks"),
   "flow-(joint|pair)" = c("flow-gate", "flow-pair", "flow-joint", "flow-decoupling"),
@@ -41,7 +41,7 @@ tests_of_r <- list(
   "depth-chain|depth-reflected" = c("depth-diffusion", "depth-field"),
   "depth-measure" = "depth-scaling",
   "task.*" = c("task", "task-process", "task-classical", "task-linear", "task-moments", "task-data", "task-series",
-    "task-trend", "task-image"),
+    "task-seasonal", "task-image"),
   "net-window" = c("layer-conv", "layer-local", "layer-pool"),
   "compare-metric|compare-ranks|compare-difference" = "compare-difference"
 )

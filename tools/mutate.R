@@ -28,9 +28,9 @@ r_files <- function() {
     "compare-metric", "compare-ranks", "compare-run", "compare-scores", "depth-chain", "depth-diffusion",
     "depth-field", "depth-measure", "depth-reflected", "depth-shattering", "depth-variance", "fit-loss",
     "fit-number", "fit-start", "fit-units", "flow-decoupling", "flow-gate", "flow-joint", "flow-moments",
-    "flow-pair", "flow-plan", "flow-propagate", "flow-range", "net-graph", "net-units", "net-window", "task",
+    "flow-pair", "flow-plan", "flow-propagate", "flow-range", "net-lower", "net-units", "net-window", "task",
     "task-data", "task-image", "task-linear", "task-moments", "task-process", "task-root", "task-series",
-    "task-trend", "task-units"
+    "task-seasonal", "task-units"
   )
   file.path("capalloc/R", paste0(stems, ".R"))
 }

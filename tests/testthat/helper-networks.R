@@ -542,3 +542,16 @@ activation_after <- function(layer) {
   start <- new_network(new_input(layer$out_kind, shape[[1L]], shape[[2L]], shape[[3L]]))
   layer_activation(start, pick(all_activations))$layers[[1L]]
 }
+
+# One network with layers inside blocks.
+nested_network <- function() {
+  input_sequence(8, channels = 2) |>
+    layer_conv(2, kernel = 3, bias = TRUE) |>
+    layer_parallel(
+      \(x) layer_residual(x, \(y) layer_conv(y, 2, 1)),
+      \(x) layer_recurrent(x, 1, "diagonal", output = "sequence", bias = TRUE),
+      merge = "concat"
+    ) |>
+    layer_recurrent(2) |>
+    layer_dense(1)
+}
