@@ -51,7 +51,7 @@ for (file in sources) {
 functions <- Filter(function(name) is.function(get0(name, code, inherits = FALSE)), names(home))
 share <- mean(mapply(shares_word, functions, home[functions]))
 if (share < least_share) {
-  report(sprintf("Only %.1f%% of functions share a word with their file (at least %.0f%%)", 100 * share, 100 * least_share))
+  report(sprintf("Only %.1f%% of functions share a word with their file", 100 * share))
 }
 
 # For each file, the functions that it uses by the file of their definition. Methods are called through their generics,
