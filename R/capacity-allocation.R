@@ -23,13 +23,15 @@
 #   intercept    whether the constant is a coordinate
 #   samples      inputs of a nonlinear network in its units (samples x inputs), NULL for a linear network
 #   block        number of coordinates, or of samples, in a block
+#   columns      number of columns in a block, where the tangent has fewer rows than columns
 new_allocation <- function(network, graph, x, data, units, metric, root, augmented, contrast, ridge, lambda, decay, tol,
-                           array, all_arrays, array_layer, n_kept, m, n, n_rows, intercept, samples, block) {
+                           array, all_arrays, array_layer, n_kept, m, n, n_rows, intercept, samples, block,
+                           columns) {
   list(
     network = network, graph = graph, x = x, data = data, units = units, metric = metric, root = root,
     augmented = augmented, contrast = contrast, ridge = ridge, lambda = lambda, decay = decay, tol = tol, array = array,
     all_arrays = all_arrays, array_layer = array_layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows,
-    intercept = intercept, samples = samples, block = block
+    intercept = intercept, samples = samples, block = block, columns = columns
   )
 }
 
@@ -69,7 +71,7 @@ read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = r
     contrast = logits_contrast(network), ridge = ridge, lambda = decay, decay = decay * n_samples,
     tol = check_number(tol, min = 0, arg = "tol", call = call), array = array, all_arrays = arrays$array,
     array_layer = arrays$layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows, intercept = intercept,
-    samples = samples, block = block
+    samples = samples, block = block, columns = allocation_block_columns(n_rows, n_kept)
   )
   allocation["root"] <- list(metric_root(allocation, call))
   allocation
@@ -101,18 +103,21 @@ allocation_sample_inputs <- function(x, network, data, call) {
 #   answer      capacities (outputs and coordinates, or basis vectors, x groups of samples), kernel, or two-way table
 #   values      singular values
 #   rank        number of those above the tolerance
-#   parameters  capacity of each parameter
+#   total       sum of the weights of all directions: the rank, or the total of a soft capacity
+#   parameters  capacity of each parameter, NULL unless want_parameters is TRUE
 #   norm        norm of each column of J that is not left out, 0 for dropped columns
 #   evidence    record of new_rank_evidence()
 #   low         for trained networks `answer` for a projector of rank rank_low; absent where that is `answer` itself or
 #               want_low is FALSE
-allocate_capacity <- function(allocation, question, what, want_low = question == "capacity") {
-  own <- if (is.null(allocation$samples)) allocation$m else allocation$m * allocation$n
-  inform_allocation_cost(allocation$n_rows, allocation$n_kept, own * allocation$block)
+allocate_capacity <- function(allocation, question, what, want_low = question == "capacity", want_parameters = FALSE,
+                              call = rlang::caller_env()) {
+  check_allocation_size(allocation, call)
+  inform_allocation_cost(allocation)
   setting <- list(
     array = allocation$array, left_out = NULL, x = allocation$samples, rows = allocation$root,
     contrast = allocation$contrast, tol = allocation$tol, ridge = allocation$ridge,
-    decay = as.double(allocation$decay), block = as.double(allocation$block)
+    decay = as.double(allocation$decay), block = as.double(allocation$block), columns = as.double(allocation$columns),
+    parameters = want_parameters
   )
   graph <- allocation$graph
   theta <- allocation$network$coef
@@ -183,14 +188,49 @@ allocation_block_size <- function(m, n, p) {
   as.integer(min(ceiling(rows / m), n))
 }
 
-# Informs about the operations and the memory of a long computation before it begins. `block`: rows in a block.
-inform_allocation_cost <- function(rows, p, block) {
-  flops <- 2 * rows * p^2 * (1 + p / block) + 2 * rows * p * min(rows, p)
-  if (flops < 2e11) return(invisible())
-  megabytes <- 8 * p * (2 * block + 6 * p) / 2^20
+# The number of columns in a block of a tangent with fewer rows than columns: as many as make up 64 MB, at least as many
+# as there are rows.
+allocation_block_columns <- function(n_rows, p) min(max(floor(block_entries / n_rows), n_rows, 1), max(p, 1))
+
+# Refuses a tangent whose smaller side, the order of the triangle, is beyond what LAPACK can index.
+check_allocation_size <- function(allocation, call) {
+  order <- min(allocation$n_rows, allocation$n_kept)
+  if (order <= most_order) return(invisible())
+  abort(c(
+    "The exact allocation needs a triangle of order {format(order, big.mark = ',')}, at most
+      {format(most_order, big.mark = ',')} is possible.",
+    x = "The tangent has {format(allocation$n_rows, big.mark = ',')} rows and
+      {format(allocation$n_kept, big.mark = ',')} columns.",
+    i = "Pass fewer rows as {.arg data}, or select layers by {.arg layers}."
+  ), "size", call = call)
+}
+
+# Operations and bytes of an allocation: at most, since a tangent of full rank needs half of the operations.
+allocation_cost <- function(allocation) {
+  rows <- allocation$n_rows
+  p <- allocation$n_kept
+  if (rows < p) {
+    widest <- max(allocation$columns, tabulate(allocation$array))
+    return(list(
+      flops = 2 * p * rows^2 * (1 + rows / allocation$columns) + 20 * rows^3,
+      bytes = 8 * rows * (widest + 2 * (allocation$columns + rows) + 6 * rows)
+    ))
+  }
+  block <- allocation$block * allocation$m * if (is.null(allocation$samples)) 1 else allocation$n
+  list(
+    flops = 2 * rows * p^2 * (1 + p / block) + 2 * rows * p^2 + 20 * p^3,
+    bytes = 8 * p * (2 * (block + p) + 6 * p)
+  )
+}
+
+# Informs about the operations and the memory of a long computation before it begins.
+inform_allocation_cost <- function(allocation) {
+  cost <- allocation_cost(allocation)
+  if (cost$flops < 2e11) return(invisible())
   cli::cli_inform(c(
-    "Allocating a tangent of {format(rows, big.mark = ',')} x {format(p, big.mark = ',')} in blocks of
-      {format(block, big.mark = ',')} rows.",
-    i = "At most {signif(flops / 1e9, 2)} billion operations and {signif(megabytes, 2)} MB."
+    "Allocating a tangent of {format(allocation$n_rows, big.mark = ',')} x
+      {format(allocation$n_kept, big.mark = ',')}.",
+    i = "At most {signif(cost$flops / 1e9, 2)} billion operations and {signif(cost$bytes / 2^20, 2)} MB. Fewer rows in
+      {.arg data}, or {.arg layers}, make it smaller."
   ), class = "capalloc_message_cost")
 }

@@ -41,7 +41,7 @@ capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "standardis
   names(first) <- paste0(names(rows), "1")
   names(second) <- paste0(names(rows), "2")
   new_frame(c(first, second, list(kernel = c(core$answer))), "ca_kernel",
-    evidence = core$evidence, total = if (rank_soft(allocation)) sum(core$parameters) else as.double(core$rank),
+    evidence = core$evidence, total = if (rank_soft(allocation)) core$total else as.double(core$rank),
     metric = allocation$metric, ridge = rank_reported_ridge(allocation), decay = allocation$decay > 0, at = at,
     n_inputs = allocation$n, n_outputs = allocation$m,
     input_kind = allocation$network$input$kind

@@ -106,7 +106,8 @@
 #' @param by For nonlinear networks: `"sample"`, or a group for each row of `data`. The
 #'   result has one row for each group and input; over groups capacities sum to those of all samples.
 #' @param block Number of input coordinates (for nonlinear networks: of samples) that are
-#'   worked on at a time, which bounds memory: about 8 p (6 p + 2 rows of a block) bytes. `NULL` chooses it.
+#'   worked on at a time, which bounds memory: about 8 p (8 p + 2 rows of a block) bytes. `NULL` chooses it. With fewer
+#'   rows R than parameters p, time grows with p R^2 and memory with R^2 + R times the parameters of the largest layer.
 #' @returns A data frame of class `ca_capacity`. Without a partition one row per
 #'   input coordinate: `input` (its name), `position` (1 is the oldest), `lag` (`NA`
 #'   for vectors), `channel`, `capacity` (effective parameters). With one: `part` (a

@@ -25,7 +25,7 @@ tidy.ca_fit <- function(x, ...) {
     term = coef_names(x$network),
     layer = rep(names, vapply(rows, function(row) network_own_params(row$layer), 0)),
     estimate = x$network$coef,
-    capacity = allocate_capacity(allocation, "capacity", list(), want_low = FALSE)$parameters
+    capacity = allocate_capacity(allocation, "capacity", list(), want_low = FALSE, want_parameters = TRUE)$parameters
   ))
 }
 

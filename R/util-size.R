@@ -4,6 +4,9 @@
 block_entries <- 2^23
 least_block_rows <- 512
 
+# Order of the triangle of an exact allocation: the work space of LAPACK's SVD, 4 times its square, has a 32-bit index.
+most_order <- 23000
+
 # Pairs of gates integrated together: each has a column of quadrature points.
 integrated_pairs <- 2000
 

@@ -113,7 +113,8 @@ matrix_question <- function(J) {
     graph = capalloc:::lower_network(net), theta = net$coef, tol = 10 * max(dim(J)) * .Machine$double.eps,
     setting = list(
       array = allocation$array, left_out = NULL, x = NULL, rows = J, tol = 10 * max(dim(J)) * .Machine$double.eps,
-      ridge = 0, decay = 0, block = as.double(capalloc:::allocation_block_size(1, nrow(J), ncol(J)))
+      ridge = 0, decay = 0, block = as.double(capalloc:::allocation_block_size(1, nrow(J), ncol(J))),
+      columns = 1, parameters = FALSE
     )
   )
 }

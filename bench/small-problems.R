@@ -25,7 +25,7 @@ theta <- trained$network$coef
 allocation <- capalloc:::read_allocation(trained, "identity", 0, NULL, NULL, NULL, NULL)
 setting <- list(
   array = allocation$array, left_out = NULL, x = NULL, rows = NULL, tol = allocation$tol, ridge = 0, decay = 0,
-  block = as.double(allocation$block)
+  block = as.double(allocation$block), columns = as.double(allocation$columns), parameters = FALSE
 )
 call_fit <- function() .Call(capalloc:::ffi_fit, graph, start, root, "lm", control)
 call_capacity <- function() .Call(capalloc:::ffi_capacity, graph, theta, setting, list(turned = NULL, group = NULL))

@@ -67,23 +67,18 @@ static void gram(struct ca_rows_source source, size_t p, size_t block, double *r
     }
 }
 
-/* Computes the scales of columns from their norms: 1 / norm, or 1 if unscaled. The scale is 0
- * for zero columns, for columns within rounding error of zero relative to the largest of their
- * array, and for columns that are left out. Returns whether any scale is 0. */
-static int column_scales(const struct ca_columns *columns, size_t n_rows,
-                         struct ca_spectrum *spectrum) {
-    const size_t p = spectrum->n_columns;
+int ca_allocation_scales(const struct ca_columns *columns, size_t n_rows, size_t p,
+                         const double *norm, double *scale) {
     const double floor = 10 * (double)max_size(n_rows, p) * DBL_EPSILON;
     double *largest = ca_doubles((size_t)columns->n_arrays);
     int dropped = 0;
     memset(largest, 0, sizeof(double) * (size_t)columns->n_arrays);
     for (size_t j = 0; j < p; j++)
-        largest[columns->array[j]] = fmax(largest[columns->array[j]], spectrum->norm[j]);
+        largest[columns->array[j]] = fmax(largest[columns->array[j]], norm[j]);
     for (size_t j = 0; j < p; j++) {
-        const double norm = spectrum->norm[j];
-        const int kept = norm > floor * largest[columns->array[j]] &&
+        const int kept = norm[j] > floor * largest[columns->array[j]] &&
                          (columns->left_out == NULL || !columns->left_out[j]);
-        spectrum->scale[j] = !kept ? 0 : columns->unscaled ? 1 : 1 / norm;
+        scale[j] = !kept ? 0 : columns->unscaled ? 1 : 1 / norm[j];
         dropped |= !kept;
     }
     return dropped;
@@ -110,7 +105,7 @@ static enum ca_status by_qr(const struct ca_tall *tall, const struct ca_columns 
         return CA_NONFINITE;
     for (size_t j = 0; j < p; j++)
         spectrum->norm[j] = ca_norm((int)k, T + j * k);
-    column_scales(columns, tall->rows.n_rows, spectrum);
+    ca_allocation_scales(columns, tall->rows.n_rows, p, spectrum->norm, spectrum->scale);
     for (size_t j = 0; j < p; j++)
         for (size_t i = 0; i < k; i++)
             T[i + j * k] *= spectrum->scale[j];
@@ -140,7 +135,7 @@ static int scale_gram(const struct ca_columns *columns, size_t n_rows, double *G
             return 0;
         spectrum->norm[j] = sqrt(square);
     }
-    if (column_scales(columns, n_rows, spectrum))
+    if (ca_allocation_scales(columns, n_rows, p, spectrum->norm, spectrum->scale))
         return 0;
     for (size_t j = 0; j < p; j++)
         for (size_t i = 0; i <= j; i++)
@@ -252,6 +247,13 @@ void ca_allocation_parameters(const struct ca_spectrum *spectrum, size_t rank, d
             capacity[j] += weight(spectrum, l, ridge) * v * v;
         }
     }
+}
+
+double ca_allocation_total(const struct ca_spectrum *spectrum, size_t rank, double ridge) {
+    double total = 0;
+    for (size_t l = 0; l < n_directions(spectrum, rank, ridge); l++)
+        total += weight(spectrum, l, ridge);
+    return total;
 }
 
 /* The scaled right singular vectors (p x r): column l divided by s_l, or by sqrt(s_l^2 + ridge
@@ -383,6 +385,13 @@ void ca_allocation_kernel(struct ca_projector *projector, size_t m, const int *p
     }
 }
 
+/* Copies the upper triangle of K (n x n) to the lower one. */
+static void mirror(double *K, size_t n) {
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = j + 1; i < n; i++)
+            K[i + j * n] = K[j + i * n];
+}
+
 /* K[i, j] = sum over (s, o) and l of Q_((s,o,i),l) Q_((s,o,j),l). For each block of samples and
  * each l this is the product A'A of a matrix A ((b m) x n_places). Its columns are contiguous
  * in tall.two if every coordinate has a place, and are copied otherwise. */
@@ -404,9 +413,39 @@ void ca_allocation_kernel_samples(struct ca_projector *projector, size_t n_coord
             ca_gram_add((int)n_places, (int)rows, whole ? Q : own, (int)rows, K);
         }
     }
-    for (size_t j = 0; j < n_places; j++) /* ca_gram_add() computes the upper triangle */
-        for (size_t i = j + 1; i < n_places; i++)
-            K[i + j * n_places] = K[j + i * n_places];
+    mirror(K, n_places); /* ca_gram_add() computes the upper triangle */
+}
+
+/* Returns sqrt(w_l) V_jl (k x p). */
+static double *weighted_vectors(const struct ca_spectrum *spectrum, size_t rank, double ridge) {
+    const size_t k = spectrum->n_values, p = spectrum->n_columns;
+    const size_t r = n_directions(spectrum, rank, ridge);
+    double *Q = ca_doubles(k * p);
+    for (size_t j = 0; j < p; j++)
+        for (size_t l = 0; l < k; l++)
+            Q[l + j * k] =
+                l < r ? sqrt(weight(spectrum, l, ridge)) * spectrum->Vt[l + j * k] : 0;
+    return Q;
+}
+
+void ca_allocation_kernel_columns(const struct ca_spectrum *spectrum, size_t rank, double ridge,
+                                  const int *coordinate, size_t n_coordinates, const int *place,
+                                  size_t n_places, double *K) {
+    const size_t k = spectrum->n_values, p = spectrum->n_columns, of_each = p / n_coordinates;
+    const double *Q = weighted_vectors(spectrum, rank, ridge);
+    double *own = ca_doubles(k * n_places * of_each); /* for each output k x n_places */
+    size_t *seen = ca_sizes(n_coordinates);
+    memset(seen, 0, sizeof(size_t) * n_coordinates);
+    for (size_t j = 0; j < p; j++) {
+        const size_t output = seen[coordinate[j]]++;
+        if (place[coordinate[j]] >= 0)
+            memcpy(own + k * ((size_t)place[coordinate[j]] + n_places * output), Q + k * j,
+                   sizeof(double) * k);
+    }
+    memset(K, 0, sizeof(double) * n_places * n_places);
+    for (size_t output = 0; output < of_each; output++)
+        ca_gram_add((int)n_places, (int)k, own + k * n_places * output, (int)k, K);
+    mirror(K, n_places);
 }
 
 /* T[coordinate, group] += J_(row,k) (J^+)_(k,row), with J^+ = W Q', in blocks of rows. */

@@ -75,6 +75,12 @@ struct ca_columns {
     int unscaled;        /* nonzero: columns keep their norms, for a penalty on theta itself */
 };
 
+/* Computes the scales of p columns from their norms: 1 / norm, or 1 if unscaled. The scale is 0
+ * for zero columns, for columns within rounding error of zero relative to the largest of their
+ * array, and for columns that are left out. Returns whether any scale is 0. */
+int ca_allocation_scales(const struct ca_columns *columns, size_t n_rows, size_t p,
+                         const double *norm, double *scale);
+
 /* The first pass. The faster way is tried for a tolerance tol below 1; INFINITY if single
  * directions are needed. */
 enum ca_status ca_allocation_spectrum(const struct ca_tall *tall,
@@ -88,6 +94,9 @@ size_t ca_allocation_rank(const struct ca_spectrum *spectrum, double tol);
  * two-way table. */
 void ca_allocation_parameters(const struct ca_spectrum *spectrum, size_t rank, double ridge,
                               double *capacity);
+
+/* Returns the sum of the weights of all directions: the rank, or the soft total. */
+double ca_allocation_total(const struct ca_spectrum *spectrum, size_t rank, double ridge);
 
 /* The second pass: the basis Q of the columns of J, block by block. */
 struct ca_projector {
@@ -119,6 +128,14 @@ void ca_allocation_kernel(struct ca_projector *projector, size_t m, const int *p
  * (o + m j). K is summed over samples and outputs. */
 void ca_allocation_kernel_samples(struct ca_projector *projector, size_t n_coordinates,
                                   const int *place, size_t n_places, double *K);
+
+/* The kernel of the columns of J instead of its rows, for a spectrum with singular vectors:
+ * K (n_places x n_places) is the sum over l and over outputs of w_l V_il V_jl. coordinate: that
+ * of each column. The columns of an output are those of the same rank among the columns of
+ * their coordinate. */
+void ca_allocation_kernel_columns(const struct ca_spectrum *spectrum, size_t rank, double ridge,
+                                  const int *coordinate, size_t n_coordinates, const int *place,
+                                  size_t n_places, double *K);
 
 /* T (n_coordinates x n_groups): J_(row,k) (J^+)_(k,row), summed over the rows of a coordinate
  * and the columns k of a group. group (n_columns): the group of each column, from 0. */

@@ -28,6 +28,9 @@ enum ca_bounds {
      * linearised together */
     CA_PREDICTED_ROWS = 512,
     CA_LINEARISED_SAMPLES = 256,
+    /* ffi-capacity.c: entries of a block of columns of a tangent with fewer rows than columns
+     */
+    CA_WIDE_ENTRIES = 1 << 23,
     /* flow-moments.c, flow-joint.c: entries of all matrices that are stored at the same time */
     CA_FLOW_ENTRIES = 1 << 30,
     /* ffi-flow.c: values of all units for the samples whose gates are computed together, and

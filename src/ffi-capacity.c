@@ -9,6 +9,7 @@
 #include "allocation.h"
 #include "bounds.h"
 #include "extended.h"
+#include "transposed.h"
 #include "workspace.h"
 
 /* The source of the rows of an allocation: one of the two tangents, and a map of the
@@ -150,6 +151,26 @@ const double *ffi_samples(SEXP x, const struct ca_graph *graph, size_t *n_sample
     return ffi_matrix(x, *n_samples, graph->n_inputs, "the samples of an allocation");
 }
 
+/* Reads the group of each of n items, numbered from 1, and returns it numbered from 0; NULL for
+ * no groups. Sets *n_groups. */
+static const int *read_groups(SEXP group, size_t n, const char *what, int *n_groups) {
+    *n_groups = 1;
+    if (group == R_NilValue)
+        return NULL;
+    if (TYPEOF(group) != INTSXP || (size_t)XLENGTH(group) != n)
+        ffi_bug(what);
+    int *of = ca_ints(n);
+    for (size_t k = 0; k < n; k++) {
+        const int own = INTEGER(group)[k];
+        if (own < 1 || (size_t)own > n)
+            ffi_bug(what);
+        of[k] = own - 1;
+        if (own > *n_groups)
+            *n_groups = own;
+    }
+    return of;
+}
+
 /* The tangent of a network (linear, or extended at samples), its spectrum and its rank, from
  * which every allocation starts. */
 struct problem {
@@ -164,6 +185,16 @@ struct problem {
     size_t n_columns, rank;
     size_t asked; /* coordinates or samples in a block */
     double ridge;
+    int wants_parameters;
+    /* Where J has fewer rows than columns its transpose is allocated: `tall` and `spectrum` are
+     * those of the transpose. */
+    int is_wide;
+    size_t n_rows;     /* of J */
+    size_t block;      /* rows of J in a block */
+    size_t n_together; /* columns of J in a block, of the transpose */
+    struct ca_transposed transposed;
+    size_t *first;  /* first column of each block of columns */
+    long *selected; /* n_nodes: `column` for the current block of columns */
 };
 
 /* Makes the rows of a metric or partition the source of the allocation. rows: NULL for the
@@ -186,6 +217,79 @@ static void point_source(struct problem *problem, const double *rows, size_t n_r
                                                  problem->n_samples * n_rows * g->n_outputs};
 }
 
+/* --- fewer rows than columns -------------------------------------------------------------- */
+
+/* Makes the columns of block b those that the source computes. */
+static void select_columns(void *context, size_t b) {
+    struct problem *problem = context;
+    struct source *source = &problem->source;
+    const long begin = (long)problem->first[b], end = (long)problem->first[b + 1];
+    for (int node = 0; node < problem->graph.n_nodes; node++) {
+        const long at = problem->column[node];
+        problem->selected[node] = at >= begin && at < end ? at - begin : -1;
+    }
+    source->n_columns = (size_t)(end - begin);
+    source->tangent.n_columns = source->extended.n_columns = source->n_columns;
+    source->tangent.column = source->extended.column = problem->selected;
+}
+
+/* Divides the columns into blocks of at most `most` columns, or of one slice of theta where
+ * that has more. Slices of theta are not divided, and operations that share a slice are in the
+ * same block. Sets `first` and returns the number of blocks. */
+static size_t divide_columns(struct problem *problem, size_t most) {
+    const struct ca_graph *graph = &problem->graph;
+    const size_t p = problem->n_columns;
+    int *inside = ca_ints(p + 1); /* changes of the number of slices around a boundary */
+    memset(inside, 0, sizeof(int) * (p + 1));
+    for (int node = 0; node < graph->n_nodes; node++)
+        if (problem->column[node] >= 0) {
+            inside[problem->column[node] + 1]++;
+            inside[(size_t)problem->column[node] + graph->op[node].n_theta]--;
+        }
+    problem->first = ca_sizes(p + 1);
+    size_t n_blocks = 0, last = 0; /* last: the last boundary that was seen */
+    int around = 0;
+    problem->first[0] = 0;
+    for (size_t k = 1; k <= p; k++) {
+        around += inside[k];
+        if (around > 0)
+            continue;
+        if (k - problem->first[n_blocks] > most && last > problem->first[n_blocks])
+            problem->first[++n_blocks] = last;
+        last = k;
+    }
+    problem->first[++n_blocks] = p;
+    return n_blocks;
+}
+
+/* Computes the spectrum of the transpose. The rows of J keep their norms, and none is dropped
+ * unless it is zero. group: see struct ca_transposed. */
+static enum ca_status solve_wide(struct problem *problem, const struct ca_columns *columns,
+                                 const int *group) {
+    const size_t n = problem->n_rows, p = problem->n_columns;
+    const size_t most = problem->n_together;
+    const size_t block = most < p ? most : p; /* columns of J, rows of the transpose */
+    ffi_product(block + n, n + 1, "a tangent with more rows than LAPACK can index");
+    problem->selected = ca_bytes((size_t)problem->graph.n_nodes, sizeof(long));
+    const struct ca_column_blocks blocks = {.n_blocks = divide_columns(problem, most),
+                                            .first = problem->first,
+                                            .select = select_columns,
+                                            .context = problem};
+    problem->transposed = ca_transposed_new(problem->tall.rows, blocks, problem->block, group);
+    const enum ca_status status = ca_transposed_scale(&problem->transposed, columns);
+    if (status != CA_OK)
+        return status;
+    problem->tall = ca_allocation_tall_new(ca_transposed_rows(&problem->transposed), n, block);
+    struct ca_columns rows = {.n_arrays = (int)n, .unscaled = 1};
+    int *each = ca_ints(n);
+    for (size_t i = 0; i < n; i++)
+        each[i] = (int)i;
+    rows.array = each;
+    return ca_allocation_spectrum(&problem->tall, &rows, INFINITY, &problem->spectrum);
+}
+
+/* --- every allocation --------------------------------------------------------------------- */
+
 /* Reads a logical vector with TRUE for each kept column that is dropped; NULL for none. */
 static const int *read_left_out(SEXP left_out, size_t n_columns) {
     if (left_out == R_NilValue)
@@ -193,6 +297,26 @@ static const int *read_left_out(SEXP left_out, size_t n_columns) {
     if (TYPEOF(left_out) != LGLSXP || (size_t)XLENGTH(left_out) != n_columns)
         ffi_bug("the columns that are left out");
     return LOGICAL(left_out);
+}
+
+static enum ca_status solve_tall(struct problem *problem, const struct ca_columns *columns,
+                                 double tol, double decay) {
+    const int by_itself = problem->ridge > 0 || decay > 0;
+    ffi_product(problem->block + problem->n_columns, problem->n_columns + 1,
+                "a block of rows beyond what LAPACK can index");
+    problem->tall =
+        ca_allocation_tall_new(problem->tall.rows, problem->n_columns, problem->block);
+    return ca_allocation_spectrum(&problem->tall, columns, by_itself ? INFINITY : tol,
+                                  &problem->spectrum);
+}
+
+/* Reads the rows of a partition, as many as those of the metric. */
+static const double *read_turned(SEXP turned, const struct problem *problem, size_t n_rows) {
+    size_t n_turned;
+    const double *rows = read_rows(turned, problem->n_coordinates, &n_turned);
+    if (n_turned != n_rows)
+        ffi_bug("the rows of a partition");
+    return rows;
 }
 
 /* Computes the spectrum and the rank of the tangent. about is a list:
@@ -204,8 +328,13 @@ static const int *read_left_out(SEXP left_out, size_t n_columns) {
  *   tol       tolerance of the rank
  *   ridge     ridge relative to s_1^2
  *   decay     weight of |theta|^2, or 0; with it columns are not scaled
- *   block     number of coordinates, or samples, in a block */
-static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
+ *   block     number of coordinates, or samples, in a block
+ *   parameters  whether the capacity of each parameter is returned
+ *   columns   number of columns in a block, where J has fewer rows than columns
+ * turned: rows of a partition, or NULL, which replace those of the metric if the transpose is
+ * allocated. group: see struct ca_transposed. */
+static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about, SEXP turned,
+                  const int *group) {
     *problem = (struct problem){.graph = ffi_graph(graph)};
     const struct ca_graph *g = &problem->graph;
     problem->theta = ffi_theta(theta, g);
@@ -213,10 +342,16 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     const double tol = ffi_number(ffi_element(about, "tol"), "tol");
     const double decay = ffi_number(ffi_element(about, "decay"), "decay");
     const double asked = ffi_number(ffi_element(about, "block"), "block");
+    const double together = ffi_number(ffi_element(about, "columns"), "columns");
     problem->ridge = ffi_number(ffi_element(about, "ridge"), "ridge");
     if (!(tol >= 0) || !(problem->ridge >= 0) || !(decay >= 0) ||
-        !(asked >= 1 && asked <= INT_MAX))
+        !(asked >= 1 && asked <= INT_MAX) || !(together >= 1 && together <= INT_MAX))
         ffi_bug("the options of an allocation");
+    problem->n_together = (size_t)together;
+    SEXP wanted = ffi_element(about, "parameters");
+    if (TYPEOF(wanted) != LGLSXP || XLENGTH(wanted) != 1)
+        ffi_bug("the options of an allocation");
+    problem->wants_parameters = LOGICAL(wanted)[0] == TRUE;
     size_t n_rows;
     problem->n_coordinates = ca_coordinates(g);
     if (ffi_element(about, "x") != R_NilValue) {
@@ -234,9 +369,9 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     const size_t most = problem->x == NULL ? n_rows : problem->n_samples;
     const size_t own = problem->x == NULL ? g->n_outputs : g->n_outputs * n_rows;
     problem->asked = (size_t)asked < most ? (size_t)asked : most;
-    const size_t block = (size_t)ffi_product(problem->asked, own, "a block of rows");
-    ffi_product(block + problem->n_columns, problem->n_columns + 1,
-                "a block of rows beyond what LAPACK can index");
+    problem->block = (size_t)ffi_product(problem->asked, own, "a block of rows");
+    problem->n_rows = (problem->x == NULL ? 1 : problem->n_samples) * g->n_outputs * n_rows;
+    problem->is_wide = problem->n_rows > 0 && problem->n_rows < problem->n_columns;
     problem->source.m = g->n_outputs;
     problem->source.n_columns = problem->n_columns;
     if (ffi_element(about, "contrast") != R_NilValue) {
@@ -245,11 +380,11 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
         problem->source.outputs =
             ca_doubles(g->n_outputs * (problem->x == NULL ? 1 : problem->asked));
     }
+    if (problem->is_wide && turned != R_NilValue)
+        rows = read_turned(turned, problem, n_rows);
     point_source(problem, rows, n_rows);
-    problem->tall = ca_allocation_tall_new(problem->tall.rows, problem->n_columns, block);
-    const int by_itself = problem->ridge > 0 || decay > 0;
-    const enum ca_status status = ca_allocation_spectrum(
-        &problem->tall, &columns, by_itself ? INFINITY : tol, &problem->spectrum);
+    const enum ca_status status = problem->is_wide ? solve_wide(problem, &columns, group)
+                                                   : solve_tall(problem, &columns, tol, decay);
     if (status != CA_OK)
         ffi_stop(status,
                  status == CA_NONFINITE ? "the tangent" : "computing the rank of the tangent");
@@ -269,48 +404,55 @@ static struct ca_projector project(const struct problem *problem) {
     return projector;
 }
 
-/* Returns list(answer, values, rank, parameters, norm): the answer, the singular values, the
- * rank, and for each kept parameter its effective capacity and the norm of its column (0 if it
- * was dropped). */
-static SEXP result(const struct problem *problem, SEXP answer) {
-    const char *names[] = {"answer", "values", "rank", "parameters", "norm", ""};
-    const struct ca_spectrum *spectrum = &problem->spectrum;
-    SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-    SEXP values = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)spectrum->n_values));
-    SEXP parameters = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)problem->n_columns));
-    SEXP norm = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)problem->n_columns));
-    for (size_t i = 0; i < spectrum->n_values; i++)
-        REAL(values)[i] = spectrum->values[i];
-    for (size_t k = 0; k < problem->n_columns; k++)
-        REAL(norm)[k] = spectrum->scale[k] > 0 ? spectrum->norm[k] : 0;
-    ca_allocation_parameters(spectrum, problem->rank, problem->ridge, REAL(parameters));
-    SET_VECTOR_ELT(out, 0, answer);
-    SET_VECTOR_ELT(out, 1, values);
-    SET_VECTOR_ELT(out, 2, Rf_ScalarInteger((int)problem->rank));
-    SET_VECTOR_ELT(out, 3, parameters);
-    SET_VECTOR_ELT(out, 4, norm);
-    UNPROTECT(4); /* out, values, parameters, norm */
+static void take_parameters(void *context, size_t begin, size_t end, const double *leverage) {
+    memcpy((double *)context + begin, leverage, sizeof(double) * (end - begin));
+}
+
+/* The effective capacity of every kept parameter: those of the columns of J. */
+static SEXP parameters(const struct problem *problem) {
+    SEXP out = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)problem->n_columns));
+    if (problem->is_wide) {
+        struct ca_projector projector = project(problem);
+        ca_allocation_leverage(&projector, take_parameters, REAL(out));
+    } else {
+        ca_allocation_parameters(&problem->spectrum, problem->rank, problem->ridge, REAL(out));
+    }
+    UNPROTECT(1); /* out */
     return out;
 }
 
-/* Reads the group of each of n items, numbered from 1, and returns it numbered from 0; NULL for
- * no groups. Sets *n_groups. */
-static const int *read_groups(SEXP group, size_t n, const char *what, int *n_groups) {
-    *n_groups = 1;
-    if (group == R_NilValue)
-        return NULL;
-    if (TYPEOF(group) != INTSXP || (size_t)XLENGTH(group) != n)
-        ffi_bug(what);
-    int *of = ca_ints(n);
-    for (size_t k = 0; k < n; k++) {
-        const int own = INTEGER(group)[k];
-        if (own < 1 || (size_t)own > n)
-            ffi_bug(what);
-        of[k] = own - 1;
-        if (own > *n_groups)
-            *n_groups = own;
-    }
-    return of;
+/* The norm of the column of each kept parameter, 0 if it was dropped. */
+static SEXP column_norms(const struct problem *problem) {
+    const double *norm = problem->is_wide ? problem->transposed.norm : problem->spectrum.norm;
+    const double *scale =
+        problem->is_wide ? problem->transposed.scale : problem->spectrum.scale;
+    SEXP out = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)problem->n_columns));
+    for (size_t k = 0; k < problem->n_columns; k++)
+        REAL(out)[k] = scale[k] > 0 ? norm[k] : 0;
+    UNPROTECT(1); /* out */
+    return out;
+}
+
+/* Returns list(answer, values, rank, total, parameters, norm): the answer, the singular values,
+ * the rank, the sum of the weights of all directions, and the results of parameters(), NULL if
+ * they are not wanted, and of column_norms(). */
+static SEXP result(const struct problem *problem, SEXP answer) {
+    const char *names[] = {"answer", "values", "rank", "total", "parameters", "norm", ""};
+    const struct ca_spectrum *spectrum = &problem->spectrum;
+    SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+    SEXP values = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)spectrum->n_values));
+    for (size_t i = 0; i < spectrum->n_values; i++)
+        REAL(values)[i] = spectrum->values[i];
+    SET_VECTOR_ELT(out, 0, answer);
+    SET_VECTOR_ELT(out, 1, values);
+    SET_VECTOR_ELT(out, 2, Rf_ScalarInteger((int)problem->rank));
+    SET_VECTOR_ELT(out, 3,
+                   Rf_ScalarReal(ca_allocation_total(spectrum, problem->rank, problem->ridge)));
+    if (problem->wants_parameters)
+        SET_VECTOR_ELT(out, 4, parameters(problem));
+    SET_VECTOR_ELT(out, 5, column_norms(problem));
+    UNPROTECT(2); /* out, values */
+    return out;
 }
 
 /* Sums of leverages: outputs x rows x groups of samples. */
@@ -336,23 +478,30 @@ static void take(void *context, size_t begin, size_t end, const double *leverage
     }
 }
 
+/* Passes the leverages of the rows of J to take(), in its blocks: they are the capacities of
+ * the columns of the transpose. */
+static void take_rows(const struct problem *problem, struct sums *sums) {
+    const size_t n = problem->n_rows;
+    double *leverage = ca_doubles(n);
+    ca_allocation_parameters(&problem->spectrum, problem->rank, problem->ridge, leverage);
+    for (size_t begin = 0, end; begin < n; begin = end) {
+        end = begin + problem->block < n ? begin + problem->block : n;
+        take(sums, begin, end, leverage + begin);
+    }
+}
+
 /* Returns the list of result(), whose answer is the capacity of rows: (m n_rows) x groups of
  * samples, outputs fastest. what is a list: `turned` the rows to report, an orthogonal map of
  * the rows of the metric, or NULL for these, and `group` the group of each sample, or NULL. */
 SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what) {
     struct problem problem;
-    solve(&problem, graph, theta, about);
+    SEXP metric = ffi_element(about, "rows"), turned = ffi_element(what, "turned");
+    solve(&problem, graph, theta, about, turned, NULL);
     size_t n_rows;
     int n_groups;
-    SEXP metric = ffi_element(about, "rows"), turned = ffi_element(what, "turned");
     read_rows(metric, problem.n_coordinates, &n_rows);
-    if (turned != R_NilValue) {
-        size_t n_turned;
-        const double *rows = read_rows(turned, problem.n_coordinates, &n_turned);
-        if (n_turned != n_rows)
-            ffi_bug("the rows of a partition");
-        point_source(&problem, rows, n_rows);
-    }
+    if (turned != R_NilValue && !problem.is_wide)
+        point_source(&problem, read_turned(turned, &problem, n_rows), n_rows);
     struct sums sums = {.problem = &problem, .n_rows = n_rows};
     sums.group = read_groups(ffi_element(what, "group"), problem.n_samples,
                              "the groups of the samples", &n_groups);
@@ -360,21 +509,43 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what) {
     SEXP leverage = PROTECT(Rf_allocMatrix(REALSXP, size, n_groups));
     sums.sum = REAL(leverage);
     memset(sums.sum, 0, sizeof(double) * (size_t)size * (size_t)n_groups);
-    struct ca_projector projector = project(&problem);
-    ca_allocation_leverage(&projector, take, &sums);
+    if (problem.is_wide) {
+        take_rows(&problem, &sums);
+    } else {
+        struct ca_projector projector = project(&problem);
+        ca_allocation_leverage(&projector, take, &sums);
+    }
     SEXP out = PROTECT(result(&problem, leverage));
     UNPROTECT(2); /* leverage, out */
     return out;
+}
+
+/* Number of coordinates, or of rows of the metric, of each output and sample. */
+static size_t n_coordinate_rows(const struct problem *problem) {
+    return problem->x == NULL ? problem->source.tangent.n_rows
+                              : problem->source.extended.n_rows;
+}
+
+/* The coordinate of every row of J (n_rows). */
+static int *row_coordinates(const struct problem *problem) {
+    const struct ca_rows_source *rows = &problem->transposed.rows;
+    int *of = ca_ints(problem->n_rows);
+    for (size_t begin = 0, end; begin < problem->n_rows; begin = end) {
+        end =
+            begin + problem->block < problem->n_rows ? begin + problem->block : problem->n_rows;
+        for (size_t i = begin; i < end; i++)
+            of[i] = (int)rows->coordinate(rows->context, begin, end, i - begin);
+    }
+    return of;
 }
 
 /* Returns the list of result(), whose answer is the capacity kernel between the coordinates
  * `at` (from 1, increasing), summed over samples. */
 SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
     struct problem problem;
-    solve(&problem, graph, theta, about);
+    solve(&problem, graph, theta, about, R_NilValue, NULL);
     const size_t m = problem.graph.n_outputs;
-    const size_t n =
-        problem.x == NULL ? problem.source.tangent.n_rows : problem.source.extended.n_rows;
+    const size_t n = n_coordinate_rows(&problem);
     if (TYPEOF(at) != INTSXP || XLENGTH(at) < 1 || (size_t)XLENGTH(at) > n)
         ffi_bug("the inputs of a kernel");
     const size_t n_places = (size_t)XLENGTH(at);
@@ -389,11 +560,16 @@ SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
     }
     ffi_product(n_places, n_places, "a kernel beyond what R can index");
     SEXP K = PROTECT(Rf_allocMatrix(REALSXP, (int)n_places, (int)n_places));
-    struct ca_projector projector = project(&problem);
-    if (problem.x == NULL)
-        ca_allocation_kernel(&projector, m, place, n_places, REAL(K));
-    else
-        ca_allocation_kernel_samples(&projector, n, place, n_places, REAL(K));
+    if (problem.is_wide) {
+        ca_allocation_kernel_columns(&problem.spectrum, problem.rank, problem.ridge,
+                                     row_coordinates(&problem), n, place, n_places, REAL(K));
+    } else {
+        struct ca_projector projector = project(&problem);
+        if (problem.x == NULL)
+            ca_allocation_kernel(&projector, m, place, n_places, REAL(K));
+        else
+            ca_allocation_kernel_samples(&projector, n, place, n_places, REAL(K));
+    }
     SEXP out = PROTECT(result(&problem, K));
     UNPROTECT(2); /* K, out */
     return out;
@@ -403,17 +579,29 @@ SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at) {
  * the number of the group of each kept parameter. */
 SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group) {
     struct problem problem;
-    solve(&problem, graph, theta, about);
-    const size_t n =
-        problem.x == NULL ? problem.source.tangent.n_rows : problem.source.extended.n_rows;
     int n_groups;
-    if (group == R_NilValue)
+    if (TYPEOF(group) != INTSXP)
         ffi_bug("the groups of a table");
-    const int *of = read_groups(group, problem.n_columns, "the groups of a table", &n_groups);
+    const int *of =
+        read_groups(group, (size_t)XLENGTH(group), "the groups of a table", &n_groups);
+    solve(&problem, graph, theta, about, R_NilValue, of);
+    if ((size_t)XLENGTH(group) != problem.n_columns)
+        ffi_bug("the groups of a table");
+    const size_t n = n_coordinate_rows(&problem);
     ffi_product(n, (size_t)n_groups, "a table beyond what R can index");
     SEXP T = PROTECT(Rf_allocMatrix(REALSXP, (int)n, n_groups));
     struct ca_projector projector = project(&problem);
-    ca_allocation_two_way(&projector, n, of, (size_t)n_groups, REAL(T));
+    if (problem.is_wide) {
+        /* the table of the transpose is the transpose of the table */
+        double *turned = ca_doubles(n * (size_t)n_groups);
+        ca_allocation_two_way(&projector, (size_t)n_groups, row_coordinates(&problem), n,
+                              turned);
+        for (size_t j = 0; j < n; j++)
+            for (size_t g = 0; g < (size_t)n_groups; g++)
+                REAL(T)[j + n * g] = turned[g + (size_t)n_groups * j];
+    } else {
+        ca_allocation_two_way(&projector, n, of, (size_t)n_groups, REAL(T));
+    }
     SEXP out = PROTECT(result(&problem, T));
     UNPROTECT(2); /* T, out */
     return out;

@@ -8,7 +8,7 @@
 # ---- test files of a source ------------------------------------------------------------------------------------------
 
 tests_of_c <- list(
-  "allocation" = c("capacity", "capacity-samples-invariance", "capacity-allocation", "capacity-invariance",
+  "allocation|transposed" = c("capacity", "capacity-samples-invariance", "capacity-allocation", "capacity-invariance",
     "capacity-kernel", "capacity-table"),
   "linalg|workspace" = c("capacity", "capacity-allocation", "optim", "fit"),
   "extended|jet|op-(max|phi|product)|flow-gate" = c("layer-activation", "layer-recurrent", "layer-pool",

@@ -104,7 +104,7 @@ allocate_rows <- function(J, block = nrow(J), tol = 10 * max(dim(J)) * .Machine$
   net <- set_coef(input_vector(ncol(J)) |> layer_dense(1), numeric(ncol(J)))
   setting <- list(
     array = rep(1L, ncol(J)), left_out = NULL, x = NULL, rows = J, contrast = NULL, tol = tol, ridge = 0, decay = 0,
-    block = as.double(block)
+    block = as.double(block), columns = 1, parameters = TRUE
   )
   .Call(what, lower_network(net), net$coef, setting, list(turned = NULL, group = NULL))
 }

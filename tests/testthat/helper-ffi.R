@@ -48,7 +48,7 @@ ffi_calls <- function(network) {
   moments <- list(root = rows, target = matrix(cos(seq_len(3 * n * m)), 3 * n), floor = 0.1, total = 2)
   control <- list(max_iterations = 5, tol = 1e-10, learning_rate = 0.01, memory = 3)
   about <- list(array = rep(1L, p), x = NULL, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1, decay = 0,
-    block = 2)
+    block = 2, columns = 3, parameters = TRUE)
   what <- list(turned = pick(list(NULL, sigma)), group = NULL)
   x <- rows[, seq_len(prod(graph$input)), drop = FALSE]
   groups <- rep(1:2, length.out = p)
@@ -75,7 +75,7 @@ ffi_sample_calls <- function(graph, theta, x, m) {
   sigma <- matrix(sin(seq_len(n * n)), n)
   about <- list(array = rep(1L, length(theta)), x = x, rows = pick(list(NULL, sigma)), tol = 1e-12, ridge = 0.1,
     decay = 0,
-    block = 2)
+    block = 2, columns = 3, parameters = TRUE)
   what <- list(turned = pick(list(NULL, sigma)), group = pick(list(NULL, rep(1:3, length.out = nrow(x)))))
   data <- list(x = x, y = matrix(seq_len(nrow(x) * m) %% 2, nrow(x)))
   control <- list(max_iterations = 3, tol = 1e-6, learning_rate = 0.01, memory = 3, decay = 0.01,
@@ -289,7 +289,7 @@ is_answer <- function(x, routine) {
     ffi_sample_gradient = identical(names(x), c("loss", "gradient", "number", "bend")) && is.double(x$gradient),
     ffi_capacity = ,
     ffi_kernel = ,
-    ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$parameters),
+    ffi_two_way = is.list(x) && is.matrix(x$answer) && x$rank <= length(x$values) && is.double(x$norm),
     ffi_activations = is.character(x),
     ffi_operations = is.character(x$name) && all(vapply(x[-1L], is.logical, NA)),
     ffi_threads = is.integer(x) && length(x) == 1L,

@@ -131,9 +131,75 @@ test_that("results per parameter do not depend on the scale of layers", {
   }
 })
 
-test_that("long computations report their cost first", {
-  expect_message(inform_allocation_cost(1e5, 1e4, 1e4), class = "capalloc_message_cost")
-  expect_message(inform_allocation_cost(1000, 100, 1000), NA)
+test_that("long computations report their cost first, those of fewer rows than parameters theirs", {
+  cost <- function(n_rows, n_kept) {
+    list(n_rows = n_rows, n_kept = n_kept, m = 1, samples = NULL, block = allocation_block_size(1, n_rows, n_kept),
+      columns = allocation_block_columns(n_rows, n_kept), array = rep(1L, n_kept))
+  }
+  expect_message(inform_allocation_cost(cost(1e5, 1e4)), class = "capalloc_message_cost")
+  expect_message(inform_allocation_cost(cost(1000, 100)), NA)
+  expect_message(inform_allocation_cost(cost(22, 48001)), NA)
+  # 2 p n_rows^2, not 2 n_rows p^2
+  expect_lt(allocation_cost(cost(22, 48001))$flops, 1e8)
+  expect_lt(allocation_cost(cost(22, 48001))$bytes, 5e7)
+})
+
+test_that("a tangent that is too large on both sides is refused with the way out", {
+  expect_snapshot(cat(bad(
+    check_allocation_size(list(n_rows = 1e6, n_kept = 1e5), NULL), "size")))
+  expect_identical(check_allocation_size(list(n_rows = 100, n_kept = 1e6), NULL), NULL)
+})
+
+# With fewer rows than parameters the transpose is allocated, in blocks of columns.
+wide_cases <- function() {
+  list(
+    initialise(input_vector(3) |> layer_dense(20, bias = TRUE) |> layer_dense(15) |> layer_dense(2), seed = 1),
+    initialise(input_sequence(6, 2) |> layer_recurrent(9, bias = TRUE) |> layer_dense(1), seed = 3),
+    initialise(input_sequence(4) |> layer_recurrent(4, "gru", bias = TRUE) |> layer_dense(2), seed = 2)
+  )
+}
+
+test_that("with fewer rows than parameters all results equal those of the SVD, for any block of columns", {
+  for (net in wide_cases()) for (ridge in c(0, 0.01)) {
+    x <- if (!is_linear(net)) test_inputs(net, 3, 1)
+    N <- max(1, nrow(x))
+    D <- twin_tangent(net)
+    if (N > 1) D <- matrix(.Call(ffi_extended, lower_network(net), net$coef, x), ncol = length(net$coef))
+    expect_lt(nrow(D), ncol(D))
+    space <- twin_column_space(net, ridge, J = D)
+    allocation <- read_allocation(net, "identity", ridge, NULL, x, NULL, NULL)
+    for (columns in c(1, 7, 1000)) {
+      allocation$columns <- columns
+      core <- allocate_capacity(allocation, "capacity", list(turned = NULL, group = NULL), want_parameters = TRUE)
+      expect_near(core$values, space$s$d, 1e-12 * space$s$d[[1]])
+      expect_near(core$total, space$total, 1e-9)
+      expect_near(c(core$answer), colSums(matrix(diag(space$P), N)), 1e-9)
+      expect_near(core$parameters, rowSums(space$s$v^2 %*% diag(space$weight)), 1e-8)
+    }
+  }
+})
+
+test_that("with fewer rows than parameters kernels and tables equal the twin's", {
+  for (net in wide_cases()[1:2]) for (ridge in c(0, 0.01)) {
+    space <- twin_column_space(net, ridge)
+    expect_near(unname(as.matrix(capacity_kernel(net, ridge = ridge))), twin_kernel(space), 1e-9)
+    layers <- twin_theta_layer(net)
+    table <- t(rowsum(t(twin_table(space, ridge)), match(layers, unique(layers))))
+    expect_near(unname(as.matrix(capacity_table(net, ridge = ridge))), unname(table), 1e-8)
+  }
+})
+
+test_that("with fewer rows than parameters blocks of samples, groups and partitions change nothing", {
+  net <- wide_cases()[[3]]
+  x <- test_inputs(net, 3, 1)
+  whole <- quiet(capacity(net, data = x, ridge = 0.01))
+  expect_equal(quiet(capacity(net, data = x, ridge = 0.01, block = 1)), whole, tolerance = 1e-10)
+  by_sample <- quiet(capacity(net, data = x, ridge = 0.01, by = "sample"))
+  expect_near(rowsum(by_sample$capacity, by_sample$input, reorder = FALSE)[whole$input, ], whole$capacity, 1e-10)
+  parts <- quiet(capacity(net, data = x, ridge = 0.01, partition = partition_haar()))
+  expect_near(sum(parts$capacity), sum(whole$capacity), 1e-9)
+  kernel <- quiet(capacity_kernel(net, data = x, ridge = 0.01))
+  expect_near(unname(diag(as.matrix(kernel))), whole$capacity, 1e-10)
 })
 
 test_that("blocks hold about 64 MB and at most all rows", {

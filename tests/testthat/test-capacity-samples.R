@@ -256,7 +256,8 @@ test_that("the extended tangent of linear operations is exact", {
     x <- test_inputs(net, 3, seed)
     graph <- lower_network(net)
     layer <- twin_theta_layer(net)
-    about <- list(array = match(layer, unique(layer)), x = x, rows = NULL, tol = 1e-12, ridge = 0, decay = 0, block = 2)
+    about <- list(array = match(layer, unique(layer)), x = x, rows = NULL, tol = 1e-12, ridge = 0, decay = 0,
+      block = 2, columns = 3, parameters = TRUE)
     core <- .Call(ffi_capacity, graph, net$coef, about, list(turned = NULL, group = NULL))
     linear <- twin_network_capacity(net, tol = 1e-12)
     m <- prod(shape_of(net))

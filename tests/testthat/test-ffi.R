@@ -45,7 +45,8 @@ test_that("routines for linear networks refuse nonlinear ones, and routines for 
   moments <- list(root = diag(4), target = matrix(1, 4, 2), floor = 0, total = 2)
   refused("ffi_gradient", moments)
   refused("ffi_fit", moments, "lm", control)
-  about <- function(x) list(array = rep(1L, p), x = x, rows = NULL, tol = 1e-12, ridge = 0, decay = 0, block = 2)
+  about <- function(x) list(array = rep(1L, p), x = x, rows = NULL, tol = 1e-12, ridge = 0, decay = 0, block = 2,
+    columns = 3, parameters = TRUE)
   refused("ffi_capacity", about(NULL), list(turned = NULL, group = NULL))
   refused("ffi_two_way", about(NULL), rep(1L, p))
   refused("ffi_kernel", about(NULL), 1L)
