@@ -22,14 +22,16 @@
 #   n_rows       rows of the tangent: m n, for nonlinear networks times the number of samples
 #   intercept    whether the constant is a coordinate
 #   samples      inputs of a nonlinear network in its units (samples x inputs), NULL for a linear network
+#   weight       weights of the samples with mean 1 (samples x 1), or NULL
 #   block        number of coordinates, or of samples, in a block
 new_allocation <- function(network, graph, x, data, units, metric, root, augmented, contrast, ridge, lambda, decay, tol,
-                           array, all_arrays, array_layer, n_kept, m, n, n_rows, intercept, samples, block) {
+                           array, all_arrays, array_layer, n_kept, m, n, n_rows, intercept, samples, weight,
+                           block) {
   list(
     network = network, graph = graph, x = x, data = data, units = units, metric = metric, root = root,
     augmented = augmented, contrast = contrast, ridge = ridge, lambda = lambda, decay = decay, tol = tol, array = array,
     all_arrays = all_arrays, array_layer = array_layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows,
-    intercept = intercept, samples = samples, block = block
+    intercept = intercept, samples = samples, weight = weight, block = block
   )
 }
 
@@ -69,7 +71,7 @@ read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = r
     contrast = logits_contrast(network), ridge = ridge, lambda = decay, decay = decay * n_samples,
     tol = check_number(tol, min = 0, arg = "tol", call = call), array = array, all_arrays = arrays$array,
     array_layer = arrays$layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows, intercept = intercept,
-    samples = samples, block = block
+    samples = samples, weight = if (!is.null(samples)) sample_weights(x, data), block = block
   )
   allocation["root"] <- list(metric_root(allocation, call))
   allocation
@@ -96,6 +98,12 @@ allocation_sample_inputs <- function(x, network, data, call) {
   units_in(predict_some_inputs(data, network, call), network$units)
 }
 
+# The weights of the inputs that allocation_sample_inputs() returns: those of the fit's training rows, or of a task.
+sample_weights <- function(x, data) {
+  rows <- if (is.null(data)) x$rows else if (inherits(data, "ca_task")) data$data
+  unit_weights(rows$weight)
+}
+
 # Runs the core and decides the rank. question: "capacity", "kernel" or "table"; what: its own arguments, see the C
 # functions. Returns a list:
 #   answer      capacities (outputs and coordinates, or basis vectors, x groups of samples), kernel, or two-way table
@@ -110,8 +118,8 @@ allocate_capacity <- function(allocation, question, what, want_low = question ==
   own <- if (is.null(allocation$samples)) allocation$m else allocation$m * allocation$n
   inform_allocation_cost(allocation$n_rows, allocation$n_kept, own * allocation$block)
   setting <- list(
-    array = allocation$array, left_out = NULL, x = allocation$samples, rows = allocation$root,
-    contrast = allocation$contrast, tol = allocation$tol, ridge = allocation$ridge,
+    array = allocation$array, left_out = NULL, x = allocation$samples, weight = allocation$weight,
+    rows = allocation$root, contrast = allocation$contrast, tol = allocation$tol, ridge = allocation$ridge,
     decay = as.double(allocation$decay), block = as.double(allocation$block)
   )
   graph <- allocation$graph

@@ -132,10 +132,10 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
 }
 
 # A training sample. In data units:
-#   rows        list(x, y), NULL for a population
-#   validation  rows set aside for early stopping, list(x, y) or NULL
+#   rows        list(x, y), with weights list(x, y, weight); NULL for a population
+#   validation  rows set aside for early stopping, the same or NULL
 #   moments     of the rows, or of the population
-#   nobs        number of rows, Inf for a population
+#   nobs        number of rows, whatever their weights; Inf for a population
 # In the coordinates of the layers, added by fit_sample_in_units():
 #   units       of the fit, or NULL
 #   root        root of the moments, for a linear network that is trained on moments, else NULL
@@ -147,9 +147,9 @@ new_fit_sample <- function(rows, validation, moments, nobs, units = NULL, root =
     trained_on = trained_on, aside = aside)
 }
 
-# The sample of rows in data units, list(x, y).
+# The sample of rows in data units.
 fit_sample_of_rows <- function(rows, validation = NULL) {
-  new_fit_sample(rows, validation, task_row_moments(rows$x, rows$y), nrow(rows$x))
+  new_fit_sample(rows, validation, task_row_moments(rows$x, rows$y, rows$weight), nrow(rows$x))
 }
 
 # The sample with rows set aside for early stopping and with the fields in the coordinates of the layers.
@@ -171,7 +171,7 @@ fit_sample_in_units <- function(sample, network, task, by_rows, call = rlang::ca
     moment_root(sample$moments, has_bias(network))
   } else {
     rows <- layer_rows(sample$rows, network, task, sample$units)
-    row_root(rows$x, rows$y, has_bias(network))
+    row_root(rows$x, rows$y, has_bias(network), rows$weight)
   }
   check_fit_varies(sample$root, call)
   sample
@@ -204,7 +204,7 @@ generics::fit
 # moments of the task.
 fit_training_sample <- function(task, n_obs, seed, call = rlang::caller_env()) {
   if (identical(n_obs, Inf)) {
-    rows <- if (is.null(task$data)) NULL else task$data[c("x", "y")]
+    rows <- task_rows(task)
     return(new_fit_sample(rows, NULL, task$moments, if (is.null(rows)) Inf else nrow(rows$x)))
   }
   n_obs <- check_count(n_obs, call = call)

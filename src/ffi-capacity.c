@@ -155,7 +155,8 @@ const double *ffi_samples(SEXP x, const struct ca_graph *graph, size_t *n_sample
 struct problem {
     struct ca_graph graph;
     const double *theta;
-    const double *x; /* samples (N x n); NULL for the tangent of a linear network */
+    const double *x;      /* samples (N x n); NULL for the tangent of a linear network */
+    const double *weight; /* of the samples (N), or NULL */
     size_t n_samples, n_coordinates;
     struct source source;
     struct ca_tall tall;
@@ -182,6 +183,7 @@ static void point_source(struct problem *problem, const double *rows, size_t n_r
     source->extended =
         ca_extended_new(g, problem->theta, problem->x, problem->n_samples, rows, n_rows,
                         problem->column, problem->n_columns, problem->asked);
+    source->extended.weight = problem->weight;
     problem->tall.rows = (struct ca_rows_source){source, fill_extended, extended_coordinate,
                                                  problem->n_samples * n_rows * g->n_outputs};
 }
@@ -199,6 +201,7 @@ static const int *read_left_out(SEXP left_out, size_t n_columns) {
  *   array     number of the array of each parameter, 0 to leave it out
  *   left_out  which of the kept columns to drop, or NULL
  *   x         samples (N x n), or NULL for a linear network
+ *   weight    weights of the samples (N x 1), or NULL
  *   rows      rows of a metric, or NULL for the coordinates
  *   contrast  symmetric map of the outputs (m x m), or NULL
  *   tol       tolerance of the rank
@@ -221,6 +224,7 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about) {
     problem->n_coordinates = ca_coordinates(g);
     if (ffi_element(about, "x") != R_NilValue) {
         problem->x = ffi_samples(ffi_element(about, "x"), g, &problem->n_samples);
+        problem->weight = ffi_row_weights(ffi_element(about, "weight"), problem->n_samples);
         problem->n_coordinates = g->n_inputs + 1;
     } else if (!g->is_linear) {
         ffi_bug("a nonlinear network without samples");
