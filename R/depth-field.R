@@ -90,7 +90,9 @@ check_field_input <- function(network, call) {
 }
 
 field_gradient_inputs <- function(network, inputs, call) {
-  if (!is.null(inputs$task) && is_data_task(inputs$task)) inputs <- list(task = NULL, data = inputs$task$data$x)
+  if (!is.null(inputs$task) && is_data_task(inputs$task)) {
+    inputs <- list(task = NULL, data = rows_without_weights(inputs$task$data))
+  }
   if (is.null(inputs$data) && !is_linear(network)) {
     abort(c(
       "Method {.val gradient} needs {.arg data}: rows of inputs, at which the gradients are taken.",

@@ -56,7 +56,8 @@
 #' after L-BFGS and Adam too). They drive what is left of weights that training sends to zero towards rounding, so that
 #' [capacity()] does not count it.
 #'
-#' Early stopping and mini-batches never count as converged.
+#' Early stopping and mini-batches never count as converged. With weights of rows ([task_data()]) all sums over samples
+#' have them, and N is their sum.
 #'
 #' @section Warnings:
 #' `capalloc_warning_not_converged`: the fit stalled (no step improves any more), ran out of iterations, was stopped
@@ -400,7 +401,9 @@ warn_fit_not_converged <- function(object) {
 #' @param ... Not used.
 #' @returns `fitted()` and `residuals()`: matrices, observations x outputs, for the
 #'   rows that the fit was trained on (of a task with classes, probabilities and onehot - p); a fit
-#'   on population moments has none, which is an error. `nobs()`: their number, `Inf` for a population. `coef()`: the
+#'   on population moments has none, which is an error. `nobs()`: their number, `Inf` for a population; rows with
+#'   weights count once each, as in [stats::lm()], and rows of weight 0 are not counted. `weights()`: the weights of
+#'   these rows (times those of their classes), `NULL` without weights. Residuals have no weights. `coef()`: the
 #'   trained coefficients, named. `glance()`: a data frame with one row, columns
 #'   `n_params`, `loss`, `train_loss`, `bayes_loss`, `excess_loss` (`NA` for data), `converged`, `gradient_norm`,
 #'   `iterations`, `seconds`, `method`, `seed`, `nobs`, `decrement`, `redraws`, `null_loss`. `tidy()`: one row per
@@ -461,6 +464,14 @@ fit_rows <- function(object, call = rlang::caller_env()) {
 nobs.ca_fit <- function(object, ...) {
   check_dots(...)
   object$nobs
+}
+
+#' @rdname ca_fit
+#' @importFrom stats weights
+#' @export
+weights.ca_fit <- function(object, ...) {
+  check_dots(...)
+  if (!is.null(object$rows$weight)) as.double(object$rows$weight)
 }
 
 #' @rdname ca_fit

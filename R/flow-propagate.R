@@ -145,7 +145,7 @@ read_flow <- function(network, from, mode, task, data, limit = Inf, call = rlang
 propagate_fit_inputs <- function(fitted, sampled, call) {
   list(
     task = if (!sampled) fitted$task,
-    data = if (sampled && !is_linear(fitted$network)) fit_rows(fitted, call)$x
+    data = if (sampled && !is_linear(fitted$network)) rows_without_weights(fit_rows(fitted, call))
   )
 }
 
@@ -173,14 +173,16 @@ propagate_gate_inputs <- function(network, task, data, call) {
       ), "type", call = call)
     }
     check_pair_input(network, data, call)
-    data <- data$data$x
+    data <- rows_without_weights(data$data)
   }
   if (!is.null(data)) data <- units_in(predict_some_inputs(data, network, call), network$units)
   list(task = task_in(task, network$units), data = data)
 }
 
 propagate_empirical_inputs <- function(inputs, linear, call) {
-  if (!is.null(inputs$task) && is_data_task(inputs$task)) inputs <- list(task = NULL, data = inputs$task$data$x)
+  if (!is.null(inputs$task) && is_data_task(inputs$task)) {
+    inputs <- list(task = NULL, data = rows_without_weights(inputs$task$data))
+  }
   if (is.null(inputs$data) && !linear) {
     abort(c(
       "Mode {.val empirical} needs {.arg data}: rows of inputs, at which the gates are evaluated.",

@@ -110,3 +110,12 @@ without_class_weights <- function(task, y, weight) {
   if (is.null(task$class_weights) || is.null(weight)) return(weight)
   weight / (y %*% unname(task$class_weights))
 }
+
+# The inputs of rows, for results that do not use weights. Warns where rows have weights. rows: list(x, weight).
+rows_without_weights <- function(rows) {
+  if (!is.null(rows$weight)) {
+    warn(c("Weights of rows are not used here: all rows count alike.",
+      i = "Capacity through layers evaluates gates at rows without weights."), "weights")
+  }
+  rows$x
+}
