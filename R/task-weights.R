@@ -23,14 +23,14 @@ check_row_weights <- function(weights, n, hint, call = rlang::caller_env()) {
   }
   if (max(positive) / min(positive) < 1e150) return(weights)
   abort(c("{.arg weights} must not differ by a factor above 1e150.",
-    x = "They are between {min(positive)} and {max(positive)}."), "value", call = call)
+    x = "They are between {format(min(positive))} and {format(max(positive))}."), "value", call = call)
 }
 
 refuse_weight <- function(weights, bad, rule, call, hint = NULL) {
   if (length(bad) == 0L) return(invisible())
   abort(c(
     "{.arg weights} must {rule}.",
-    x = "{length(bad)} {?is/are}; the first is {weights[[bad[[1L]]]]} at row {bad[[1L]]}.",
+    x = "It has {length(bad)} such value{?s}; the first is {weights[[bad[[1L]]]]}, at row {bad[[1L]]}.",
     i = hint
   ), "value", call = call)
 }
