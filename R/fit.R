@@ -63,7 +63,10 @@
 #' `capalloc_warning_not_converged`: the fit stalled (no step improves any more), ran out of iterations, was stopped
 #' early, or is degenerate (the tangent is zero). It is returned all the same, with `converged = FALSE`.
 #' `capalloc_warning_starts`: the starts of a network that is not convex end at training losses that differ by more than
-#' 1%. `capalloc_warning_above_floor`: a converged linear network that can express the best weights has a loss above the
+#' 1%. `capalloc_warning_separation`: the classes are separated by the network, for all training rows or (for a single
+#' dense layer) for some, so that the cross-entropy has no minimum; the rows are the field `rows` of the condition. In
+#' contrast to [stats::glm()], probabilities close to 0 or 1 alone are no reason for it.
+#' `capalloc_warning_above_floor`: a converged linear network that can express the best weights has a loss above the
 #' least possible one by more than 1e-6 of it.
 #'
 #' @section Starts:
@@ -292,6 +295,7 @@ fit_output <- function(network, task) {
 warn_fit <- function(fit, sample, best) {
   if (!fit$converged) warn_fit_not_converged(fit)
   warn_fit_starts(fit)
+  if (has_task_classes(fit$task)) warn_separation(fit, is_fit_dense_only(fit$network))
   if (!is.null(sample$root)) warn_fit_above_floor(fit, sample$root, best)
 }
 

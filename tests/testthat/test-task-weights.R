@@ -138,8 +138,8 @@ test_that("capacities, kernels and tables are those of repeated rows, in every m
   of_task <- Map(function(net, task) capacity(net, "covariance", data = task)$capacity, bare, tasks)
   expect_equal(of_task[[1]], of_task[[2]], tolerance = 1e-8)
   expect_gt(max(abs(of_task[[1]] - capacity(bare[[1]], "covariance", data = tasks[[1]]$data$x)$capacity)), 1e-3)
-  linear <- both_fits(input_vector(3) |> layer_dense(2) |> layer_dense(2), both_tasks(cbind(y, w) ~ a + b + c,
-    test = 0))
+  two <- both_tasks(cbind(y, s) ~ a + b + c, test = 0)
+  linear <- both_fits(input_vector(3) |> layer_dense(2) |> layer_dense(2), two)
   of_linear <- lapply(linear, function(one) capacity(one, "covariance")$capacity)
   expect_equal(of_linear[[1]], of_linear[[2]], tolerance = 1e-8)
 })
