@@ -77,6 +77,16 @@ read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = r
   allocation
 }
 
+# Warns of `data` that a linear network does not use. uses: whether something else than the metric uses it, as do a
+# partition by principal components and the convergence number, which takes a task.
+warn_unused_allocation_data <- function(allocation, uses = FALSE) {
+  if (is.null(allocation$data) || !is.null(allocation$samples) || !is.null(allocation$root) || uses) {
+    return(invisible())
+  }
+  warn_unused("data", "The tangent of a linear network is the same at all inputs. {.arg data} is for the
+    standardised and the covariance metric, for {.fn partition_pca} and, as a task, for the convergence number.")
+}
+
 # The inputs at which a nonlinear network is linearised, in its units (samples x inputs): rows from the user, or those
 # that the fit was trained on.
 allocation_sample_inputs <- function(x, network, data, call) {

@@ -60,7 +60,11 @@ tidy.ca_capacity <- function(x, conf.int = FALSE, conf.level = 0.95, over = c("r
   check_dots(...)
   rows <- plain_frame(x)
   rows$capacity_low <- attr(x, "capacity_low")
-  if (!check_flag(conf.int)) return(rows)
+  if (!check_flag(conf.int)) {
+    warn_unused(unused_of(conf.level = missing(conf.level), over = missing(over), times = missing(times),
+      block_length = missing(block_length)), "It belongs to intervals: add {.code conf.int = TRUE}.")
+    return(rows)
+  }
   conf.level <- check_number(conf.level, min = 0, max = 1, open = TRUE)
   over <- check_interval_over(over)
   times <- check_count(times, min = 2L)

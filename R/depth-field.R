@@ -57,6 +57,7 @@ effective_receptive_field <- function(network, method = c("total", "linear", "ga
                                       limit = 1e11) {
   call <- rlang::current_env()
   fitted <- if (inherits(network, "ca_fit")) network
+  warn_unused_gates(network, task, data)
   network <- network_of(network)
   method <- check_choice(method, c("total", "linear", "gaussian", "empirical", "gradient"))
   output <- check_choice(output, c("newest", "middle"))

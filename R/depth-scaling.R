@@ -97,6 +97,9 @@ scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0
   draws <- check_count(draws)
   level <- check_number(level, min = 0, max = 1, open = TRUE)
   limit <- check_plan_limit(limit)
+  if (mode == "total" && is.null(architecture)) {
+    warn_unused(unused_of(draws = missing(draws)), "Mode {.val total} of the default chain draws nothing.")
+  }
   chain <- if (is.null(architecture)) check_scaling_chain(activation, channels, mixing, mode)
   if (!is.null(architecture)) check_scaling_architecture(architecture, activation, channels, mixing)
   study <- new_scaling_study(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, draw_seed(seed),

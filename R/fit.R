@@ -66,6 +66,7 @@
 #' 1%. `capalloc_warning_separation`: the classes are separated by the network, for all training rows or (for a single
 #' dense layer) for some, so that the cross-entropy has no minimum; the rows are the field `rows` of the condition. In
 #' contrast to [stats::glm()], probabilities close to 0 or 1 alone are no reason for it.
+#' `capalloc_warning_unused`: a setting in `control` that the method does not use.
 #' `capalloc_warning_above_floor`: a converged linear network that can express the best weights has a loss above the
 #' least possible one by more than 1e-6 of it.
 #'
@@ -85,7 +86,9 @@
 #' @param restarts Number of starts; the one with the least training loss is kept.
 #' @param seed A whole number that fixes the starting weights and the sample, or
 #'   `NULL` to draw one from R's own stream. It is kept in the result.
-#' @param n_obs Number of simulated observations to train on, or `Inf`.
+#' @param n_obs Number of simulated observations to train on, or `Inf`: population moments of a synthetic task, all
+#'   training rows of a task of data. A finite number for a task of data draws that many of its training rows with
+#'   replacement.
 #' @param control A named list: `max_iterations` (1000, 5000 for lbfgs and adam,
 #'   where each is one evaluation of the gradient; at most 1e6),
 #'   `tol` (the bound of the convergence number: 1e-10 for a linear network and squared error, otherwise 1e-6),

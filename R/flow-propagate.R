@@ -100,6 +100,7 @@ propagate_capacity <- function(network, from = NULL, mode = c("total", "linear",
                                task = NULL, data = NULL, limit = 1e11) {
   mode <- check_choice(mode, c("total", "linear", "gaussian", "empirical"))
   limit <- check_plan_limit(limit)
+  warn_unused_gates(network, task, data)
   flow <- read_flow(network, from, mode, task, data, limit, rlang::current_env())
   levels <- flow_through(flow)
   warn_propagate_rank_gaps(levels, flow$names)
@@ -139,6 +140,16 @@ read_flow <- function(network, from, mode, task, data, limit = Inf, call = rlang
   levels <- flow_levels(network, lowered, start)
   new_flow(network, lowered$graph, start, mode, inputs$task, inputs$data, levels$names, levels$nodes, levels$spaces,
     limit, call)
+}
+
+# Warns of `task` and `data` for a network without gates.
+warn_unused_gates <- function(network, task, data) {
+  if (is.null(task) && is.null(data)) return(invisible())
+  if (!inherits(network, c("ca_network", "ca_fit"))) return(invisible()) # an error later
+  graph <- lower_network(if (inherits(network, "ca_fit")) network$network else network)
+  if (any(operations_are(graph$ops, "gate"))) return(invisible())
+  warn_unused(unused_of(task = is.null(task), data = is.null(data)), "Gates are evaluated there, and this network is
+    linear: it has none.")
 }
 
 # Where the gates of a fit are evaluated by default: list(task, data).
