@@ -78,11 +78,13 @@ read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = r
 }
 
 # Warns of `data` that a linear network does not use. uses: whether something else than the metric uses it, as do a
-# partition by principal components and the convergence number, which takes a task.
-warn_unused_allocation_data <- function(allocation, uses = FALSE) {
+# partition by principal components and the convergence number, which takes a task. Data that are no inputs are an
+# error.
+warn_unused_allocation_data <- function(allocation, uses = FALSE, call = rlang::caller_env()) {
   if (is.null(allocation$data) || !is.null(allocation$samples) || !is.null(allocation$root) || uses) {
     return(invisible())
   }
+  if (!inherits(allocation$data, "ca_task")) predict_some_inputs(allocation$data, allocation$network, call)
   warn_unused("data", "The tangent of a linear network is the same at all inputs. {.arg data} is for the
     standardised and the covariance metric, for {.fn partition_pca} and, as a task, for the convergence number.")
 }

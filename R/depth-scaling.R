@@ -91,15 +91,15 @@ scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0
                           mode = c("total", "independent", "shared", "recurrent"), sigma = 1, activation = NULL,
                           channels = NULL, mixing = NULL, draws = 100, level = 0.99, seed = NULL, limit = 1e11) {
   mode <- check_choice(mode, c("total", "independent", "shared", "recurrent"))
+  if (mode == "total" && is.null(architecture)) {
+    warn_unused(unused_of(draws = missing(draws)), "Mode {.val total} of the default chain draws nothing.")
+  }
   depths <- check_depths(depths)
   exponents <- check_scaling_exponents(exponents)
   sigma <- check_number(sigma, min = 0, max = Inf, open = TRUE)
   draws <- check_count(draws)
   level <- check_number(level, min = 0, max = 1, open = TRUE)
   limit <- check_plan_limit(limit)
-  if (mode == "total" && is.null(architecture)) {
-    warn_unused(unused_of(draws = missing(draws)), "Mode {.val total} of the default chain draws nothing.")
-  }
   chain <- if (is.null(architecture)) check_scaling_chain(activation, channels, mixing, mode)
   if (!is.null(architecture)) check_scaling_architecture(architecture, activation, channels, mixing)
   study <- new_scaling_study(mode, depths, exponents, sigma, draws, level, limit, chain, architecture, draw_seed(seed),

@@ -20,7 +20,6 @@ fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env
       x = "It has {.val {unknown}}."
     ), "value", call = call)
   }
-  warn_unused_control(names(control), method, isTRUE(control$validation > 0))
   defaults[names(control)] <- control
   check_count(defaults$max_iterations, min = 0L, arg = "control$max_iterations", call = call)
   check_number(defaults$max_iterations, max = 1e6, arg = "control$max_iterations", call = call)
@@ -42,6 +41,7 @@ fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env
       ), "value", call = call)
     }
   }
+  warn_unused_control(names(control), method, defaults$validation > 0)
   lapply(defaults, as.double)
 }
 
@@ -49,8 +49,8 @@ fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env
 warn_unused_control <- function(given, method, stops_early) {
   of_method <- c(learning_rate = "adam", memory = "lbfgs")
   other <- intersect(given, names(of_method)[of_method != method])
-  warn_unused(sprintf("control$%s", other),
-    "The method is {.val {method}}; {.val {of_method[other]}} {?uses it/use them}.")
+  why <- "The method is {.val {method}}; {.val {of_method[other]}} {?uses it/use them}."
+  warn_unused(sprintf("control$%s", other), why)
   if (!stops_early) {
     warn_unused(sprintf("control$%s", intersect(given, "patience")), "It belongs to early stopping: set
       {.code control$validation}.")
