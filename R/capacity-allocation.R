@@ -22,16 +22,17 @@
 #   n_rows       rows of the tangent: m n, for nonlinear networks times the number of samples
 #   intercept    whether the constant is a coordinate
 #   samples      inputs of a nonlinear network in its units (samples x inputs), NULL for a linear network
+#   weight       weights of the samples with mean 1 (samples x 1), or NULL
 #   block        number of coordinates, or of samples, in a block
 #   columns      number of columns in a block, where the tangent has fewer rows than columns
 new_allocation <- function(network, graph, x, data, units, metric, root, augmented, contrast, ridge, lambda, decay, tol,
-                           array, all_arrays, array_layer, n_kept, m, n, n_rows, intercept, samples, block,
-                           columns) {
+                           array, all_arrays, array_layer, n_kept, m, n, n_rows, intercept, samples, weight,
+                           block, columns) {
   list(
     network = network, graph = graph, x = x, data = data, units = units, metric = metric, root = root,
     augmented = augmented, contrast = contrast, ridge = ridge, lambda = lambda, decay = decay, tol = tol, array = array,
     all_arrays = all_arrays, array_layer = array_layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows,
-    intercept = intercept, samples = samples, block = block, columns = columns
+    intercept = intercept, samples = samples, weight = weight, block = block, columns = columns
   )
 }
 
@@ -71,10 +72,23 @@ read_allocation <- function(x, metric, ridge, tol, data, layers, block, call = r
     contrast = logits_contrast(network), ridge = ridge, lambda = decay, decay = decay * n_samples,
     tol = check_number(tol, min = 0, arg = "tol", call = call), array = array, all_arrays = arrays$array,
     array_layer = arrays$layer, n_kept = n_kept, m = m, n = n, n_rows = n_rows, intercept = intercept,
-    samples = samples, block = block, columns = allocation_block_columns(n_rows, n_kept)
+    samples = samples, weight = if (!is.null(samples)) sample_weights(x, data), block = block,
+    columns = allocation_block_columns(n_rows, n_kept)
   )
   allocation["root"] <- list(metric_root(allocation, call))
   allocation
+}
+
+# Warns of `data` that a linear network does not use. uses: whether something else than the metric uses it, as do a
+# partition by principal components and the convergence number, which takes a task. Data that are no inputs are an
+# error.
+warn_unused_allocation_data <- function(allocation, uses = FALSE, call = rlang::caller_env()) {
+  if (is.null(allocation$data) || !is.null(allocation$samples) || !is.null(allocation$root) || uses) {
+    return(invisible())
+  }
+  if (!inherits(allocation$data, "ca_task")) predict_some_inputs(allocation$data, allocation$network, call)
+  warn_unused("data", "The tangent of a linear network is the same at all inputs. {.arg data} is for the
+    standardised and the covariance metric, for {.fn partition_pca} and, as a task, for the convergence number.")
 }
 
 # The inputs at which a nonlinear network is linearised, in its units (samples x inputs): rows from the user, or those
@@ -98,6 +112,12 @@ allocation_sample_inputs <- function(x, network, data, call) {
   units_in(predict_some_inputs(data, network, call), network$units)
 }
 
+# The weights of the inputs that allocation_sample_inputs() returns: those of the fit's training rows, or of a task.
+sample_weights <- function(x, data) {
+  rows <- if (is.null(data)) x$rows else if (inherits(data, "ca_task")) data$data
+  unit_weights(rows$weight)
+}
+
 # Runs the core and decides the rank. question: "capacity", "kernel" or "table"; what: its own arguments, see the C
 # functions. Returns a list:
 #   answer      capacities (outputs and coordinates, or basis vectors, x groups of samples), kernel, or two-way table
@@ -114,8 +134,8 @@ allocate_capacity <- function(allocation, question, what, want_low = question ==
   check_allocation_size(allocation, call)
   inform_allocation_cost(allocation)
   setting <- list(
-    array = allocation$array, left_out = NULL, x = allocation$samples, rows = allocation$root,
-    contrast = allocation$contrast, tol = allocation$tol, ridge = allocation$ridge,
+    array = allocation$array, left_out = NULL, x = allocation$samples, weight = allocation$weight,
+    rows = allocation$root, contrast = allocation$contrast, tol = allocation$tol, ridge = allocation$ridge,
     decay = as.double(allocation$decay), block = as.double(allocation$block), columns = as.double(allocation$columns),
     parameters = want_parameters
   )

@@ -60,7 +60,11 @@ tidy.ca_capacity <- function(x, conf.int = FALSE, conf.level = 0.95, over = c("r
   check_dots(...)
   rows <- plain_frame(x)
   rows$capacity_low <- attr(x, "capacity_low")
-  if (!check_flag(conf.int)) return(rows)
+  if (!check_flag(conf.int)) {
+    warn_unused(unused_of(conf.level = missing(conf.level), over = missing(over), times = missing(times),
+      block_length = missing(block_length)), "It belongs to intervals: add {.code conf.int = TRUE}.")
+    return(rows)
+  }
   conf.level <- check_number(conf.level, min = 0, max = 1, open = TRUE)
   over <- check_interval_over(over)
   times <- check_count(times, min = 2L)
@@ -229,7 +233,7 @@ interval_refit <- function(fit, sample, seeds, warm = TRUE) {
   # moments of a data task, which metrics use as well, are estimates and change with the rows
   if (is_data_task(fit$task)) {
     fit$task$moments <- sample$moments
-    fit$task$data[c("x", "y")] <- sample$rows[c("x", "y")]
+    fit$task <- put_task_rows(fit$task, sample$rows)
   }
   fit$converged <- best$outcome == "converged"
   fit
@@ -247,7 +251,7 @@ interval_fresh_sample <- function(fit, seed) {
   fit_sample_of_rows(part(seq_len(N)), if (aside > 0L) part(N + seq_len(aside)))
 }
 
-# A bootstrap sample of the training rows. Rows set aside remain as they are.
+# A bootstrap sample of the training rows, each with its weight. Rows set aside remain as they are.
 interval_drawn_sample <- function(fit, block_length, seed) {
   at <- with_seed(seed, interval_draw_blocks(nrow(fit$rows$x), block_length))
   fit_sample_of_rows(lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)

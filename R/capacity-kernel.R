@@ -32,6 +32,7 @@
 capacity_kernel <- function(x, inputs = NULL, metric = c("identity", "standardised", "covariance"), ridge = 0,
                             tol = NULL, data = NULL, layers = NULL, block = NULL) {
   allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
+  warn_unused_allocation_data(allocation)
   rows <- input_frame(allocation$network$input, allocation$intercept)
   at <- kernel_shown_inputs(inputs, rows)
   core <- allocate_capacity(allocation, "kernel", at)

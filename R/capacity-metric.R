@@ -33,14 +33,22 @@ metric_root <- function(allocation, call = rlang::caller_env()) {
 
 # Inputs of a network in its units, as rows or as moments:
 #   rows   (rows x inputs), NULL for a task that is stated by its moments
+#   weight of the rows (rows x 1), or NULL
 #   mean   means of the inputs, NULL for rows
 #   sigma  their centred second moments, NULL for rows
-new_metric_inputs <- function(rows = NULL, mean = NULL, sigma = NULL) list(rows = rows, mean = mean, sigma = sigma)
+new_metric_inputs <- function(rows = NULL, mean = NULL, sigma = NULL, weight = NULL) {
+  list(rows = rows, mean = mean, sigma = sigma, weight = weight)
+}
 
 # The inputs whose moments the metric uses.
 metric_inputs <- function(allocation, call) {
-  if (!is.null(allocation$samples)) return(new_metric_inputs(check_task_squares(allocation$samples, "data", call)))
-  if (allocation$decay > 0) return(new_metric_inputs(units_in(fit_rows(allocation$x, call)$x, allocation$units)))
+  if (!is.null(allocation$samples)) {
+    return(new_metric_inputs(check_task_squares(allocation$samples, "data", call), weight = allocation$weight))
+  }
+  if (allocation$decay > 0) {
+    rows <- fit_rows(allocation$x, call)
+    return(new_metric_inputs(units_in(rows$x, allocation$units), weight = rows$weight))
+  }
   data <- allocation$data
   if (is.null(data)) {
     if (!inherits(allocation$x, "ca_fit")) {
@@ -61,7 +69,7 @@ metric_inputs <- function(allocation, call) {
 
 # The inputs of a task, in `units`.
 metric_task_inputs <- function(task, units) {
-  if (is_data_task(task)) return(new_metric_inputs(units_in(task$data$x, units)))
+  if (is_data_task(task)) return(new_metric_inputs(units_in(task$data$x, units), weight = task$data$weight))
   mean <- task$moments$mean_x
   sigma <- task_centred_moments(task)$sigma
   if (is.null(units)) return(new_metric_inputs(mean = mean, sigma = sigma))
@@ -71,7 +79,7 @@ metric_task_inputs <- function(task, units) {
 # Centre and scale of each coordinate, common to the coordinates of a group: list(centre, scale). The scale of constants
 # is 1.
 metric_standard_units <- function(inputs, group) {
-  if (!is.null(inputs$rows)) return(column_units(inputs$rows, group))
+  if (!is.null(inputs$rows)) return(column_units(inputs$rows, group, weight = inputs$weight))
   centre <- units_group_means(inputs$mean, group)
   spread <- sqrt(units_group_means(diag(inputs$sigma) + (inputs$mean - centre)^2, group))
   list(centre = centre, scale = ifelse(spread > 0, spread, 1))
@@ -99,14 +107,16 @@ metric_correlation <- function(inputs, centred) {
   }
   x <- inputs$rows
   N <- nrow(x)
-  mean <- colMeans(x)
+  weight <- inputs$weight
+  mean <- weighted_means(x, weight)
   largest <- apply(abs(x), 2L, max)
   if (centred) {
     x <- x - rep(mean, each = N)
-    again <- colMeans(x) # a second pass, since the mean of large values has a rounding error
+    again <- weighted_means(x, weight) # a second pass, since the mean of large values has a rounding error
     x <- x - rep(again, each = N)
     mean <- mean + again
   }
+  x <- weighted_rows(x, weight)
   sd <- sqrt(colMeans(x^2))
   sd[!(sd > 4 * .Machine$double.eps * largest)] <- 0
   inverse <- ifelse(sd > 0, 1 / sd, 0)
@@ -146,8 +156,8 @@ metric_second_moments <- function(allocation, call) {
     check_pair_input(allocation$network, allocation$data, call)
     return(units_moments_in(allocation$data$moments, allocation$units)$sigma)
   }
-  rows <- metric_inputs(allocation, call)$rows
-  crossprod(rows) / nrow(rows)
+  inputs <- metric_inputs(allocation, call)
+  crossprod(weighted_rows(inputs$rows, inputs$weight)) / nrow(inputs$rows)
 }
 
 # svd() of a finite matrix. LAPACK's divide-and-conquer routine does not converge for some matrices. It then succeeds on

@@ -121,6 +121,8 @@ rank_map_norm <- function(allocation) {
     W <- .Call(ffi_weights, graph, theta)
   } else {
     W <- .Call(ffi_linearise, graph, theta, allocation$samples)
+    weight <- allocation$weight
+    if (!is.null(weight)) W <- W * rep(sqrt(as.double(weight)), each = m * allocation$n)
   }
   if (!is.null(allocation$contrast)) W <- allocation$contrast %*% W
   if (!is.null(allocation$root)) {

@@ -34,6 +34,7 @@ capacity_table <- function(x, groups = c("layer", "array", "parameter"),
                            metric = c("identity", "standardised", "covariance"), ridge = 0, tol = NULL, data = NULL,
                            layers = NULL, block = NULL) {
   allocation <- read_allocation(x, metric, ridge, tol, data, layers, block)
+  warn_unused_allocation_data(allocation)
   if (identical(groups, c("layer", "array", "parameter"))) groups <- "layer"
   group <- table_parameter_groups(allocation$network, groups)[allocation$array > 0L]
   group <- factor(group, levels = unique(group))

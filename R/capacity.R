@@ -120,7 +120,8 @@
 #'
 #' `capalloc_warning_rank_gap`: the rank is undecided. `capalloc_warning_rows_exhausted`: there are too few rows: P is
 #' the identity on the samples of a nonlinear network, so that all inputs have the same capacity, or a linear fit has
-#' fewer training rows x outputs than its total. `capalloc_warning_constant`: no parameter changes how the output of a
+#' fewer training rows x outputs than its total. `capalloc_warning_unused`: `data` of a linear network for which nothing
+#' uses it. `capalloc_warning_constant`: no parameter changes how the output of a
 #' nonlinear network depends on its inputs on these rows (units that are never active, for instance). Print repeats the
 #' last two.
 #' @references Donier, J. (2019). Capacity allocation analysis of neural
@@ -143,6 +144,7 @@ capacity <- function(x, metric = c("identity", "standardised", "covariance"), pa
   input <- allocation$network$input
   check_partition(partition, input)
   group <- capacity_sample_groups(by, allocation)
+  warn_unused_allocation_data(allocation, isTRUE(partition$needs_moments) || inherits(data, "ca_task"))
   cut <- partition_cut_inputs(partition, allocation)
   core <- allocate_capacity(allocation, "capacity", list(
     turned = partition_turned_rows(cut$Q, allocation), group = if (!is.null(group)) as.integer(group)

@@ -11,13 +11,24 @@ held_out_scores <- function(trained, loss) {
   if (!is_data_task(task) || nrow(task$data$x_test) == 0L) return(scores)
   if (has_task_classes(task)) {
     said <- stats::predict(trained, task$data$x_test, type = "class")
-    scores$accuracy <- mean(as.integer(said) == max.col(task$data$y_test, "first"))
-    scores$log_loss <- loss
+    scores[c("accuracy", "log_loss")] <- class_scores(trained, said, loss)
   } else if (task$kind == "series") {
     errors <- abs(stats::predict(trained, task$data$x_test) - task$data$y_test)
     scores$mase <- mean(scores_against(colMeans(errors), task$naive))
   }
   scores
+}
+
+# list(accuracy, log_loss) of the classes `said` for the held-out rows. Rows have their weights, classes have none.
+class_scores <- function(trained, said, loss) {
+  task <- trained$task
+  y <- task$data$y_test
+  weight <- without_class_weights(task, y, task$data$test_weight)
+  hit <- matrix(as.double(as.integer(said) == max.col(y, "first")))
+  if (!is.null(task$class_weights)) {
+    loss <- row_loss(predict_network_outputs(trained$network, task$data$x_test), y, "cross_entropy", weight)
+  }
+  list(accuracy = weighted_means(hit, weight), log_loss = loss)
 }
 
 # ---- the best linear model -----------------------------------------------------------------------
@@ -38,15 +49,15 @@ scores_linear_loss <- function(trained) {
 # columns change it. Where columns are collinear, the solution has the least norm. NA without held-out rows.
 scores_linear_row_loss <- function(task, rows, units) {
   if (nrow(task$data$x_test) == 0L) return(NA_real_)
-  columns <- column_units(rows$x, seq_len(ncol(rows$x)))
+  columns <- column_units(rows$x, seq_len(ncol(rows$x)), weight = rows$weight)
   of_columns <- new_units(columns$centre, columns$scale, numeric(task$outputs), rep(1, task$outputs))
-  W <- root_weights(row_root(units_in(rows$x, of_columns), rows$y, TRUE))
+  W <- root_weights(row_root(units_in(rows$x, of_columns), rows$y, TRUE, rows$weight))
   held_out_loss(task, tcrossprod(cbind(units_in(task$data$x_test, of_columns), 1), W), units)
 }
 
 # The loss of multinomial regression, trained on the same rows.
 scores_linear_class_loss <- function(task, rows, seed) {
-  task$data[c("x", "y")] <- rows
+  task <- put_task_rows(task, rows)
   network <- new_network(task$input) |> layer_dense(task$outputs, bias = TRUE)
   quietly_warned(fit(network, task, seed = seed))$loss
 }

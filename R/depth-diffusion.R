@@ -69,6 +69,7 @@
 diffusion_limit <- function(network, from = NULL, depth = NULL, task = NULL, data = NULL, limit = 1e11, tol = 1e-13) {
   call <- rlang::current_env()
   own <- network_of(network)
+  warn_unused_gates(own, task, data)
   check_diffusion_stack(own, call)
   tol <- check_number(tol, min = 0, max = 0.1, open = TRUE)
   limit <- check_plan_limit(limit)

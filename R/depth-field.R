@@ -57,6 +57,7 @@ effective_receptive_field <- function(network, method = c("total", "linear", "ga
                                       limit = 1e11) {
   call <- rlang::current_env()
   fitted <- if (inherits(network, "ca_fit")) network
+  warn_unused_gates(network, task, data)
   network <- network_of(network)
   method <- check_choice(method, c("total", "linear", "gaussian", "empirical", "gradient"))
   output <- check_choice(output, c("newest", "middle"))
@@ -90,7 +91,9 @@ check_field_input <- function(network, call) {
 }
 
 field_gradient_inputs <- function(network, inputs, call) {
-  if (!is.null(inputs$task) && is_data_task(inputs$task)) inputs <- list(task = NULL, data = inputs$task$data$x)
+  if (!is.null(inputs$task) && is_data_task(inputs$task)) {
+    inputs <- list(task = NULL, data = rows_without_weights(inputs$task$data))
+  }
   if (is.null(inputs$data) && !is_linear(network)) {
     abort(c(
       "Method {.val gradient} needs {.arg data}: rows of inputs, at which the gradients are taken.",

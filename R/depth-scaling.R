@@ -91,6 +91,9 @@ scaling_study <- function(architecture = NULL, depths = 2^(4:8), exponents = c(0
                           mode = c("total", "independent", "shared", "recurrent"), sigma = 1, activation = NULL,
                           channels = NULL, mixing = NULL, draws = 100, level = 0.99, seed = NULL, limit = 1e11) {
   mode <- check_choice(mode, c("total", "independent", "shared", "recurrent"))
+  if (mode == "total" && is.null(architecture)) {
+    warn_unused(unused_of(draws = missing(draws)), "Mode {.val total} of the default chain draws nothing.")
+  }
   depths <- check_depths(depths)
   exponents <- check_scaling_exponents(exponents)
   sigma <- check_number(sigma, min = 0, max = Inf, open = TRUE)

@@ -49,6 +49,7 @@
 shattering <- function(network, data = NULL, path = NULL, bins = 20) {
   call <- rlang::current_env()
   networks <- shattering_networks(network, call)
+  if (!is.null(path)) warn_unused(unused_of(bins = missing(bins)), "On a {.arg path} a bin is a number of steps.")
   bins <- check_count(bins)
   rows <- shattering_rows(networks, data, call)
   if (!is.null(path)) rows <- shattering_path_rows(rows, check_count(path, min = 2L), call)

@@ -41,5 +41,18 @@ fit_control <- function(control, method, linear = TRUE, call = rlang::caller_env
       ), "value", call = call)
     }
   }
+  warn_unused_control(names(control), method, defaults$validation > 0)
   lapply(defaults, as.double)
+}
+
+# Warns of settings that another optimiser uses, or early stopping alone.
+warn_unused_control <- function(given, method, stops_early) {
+  of_method <- c(learning_rate = "adam", memory = "lbfgs")
+  other <- intersect(given, names(of_method)[of_method != method])
+  why <- "The method is {.val {method}}; {.val {of_method[other]}} {?uses it/use them}."
+  warn_unused(sprintf("control$%s", other), why)
+  if (!stops_early) {
+    warn_unused(sprintf("control$%s", intersect(given, "patience")), "It belongs to early stopping: set
+      {.code control$validation}.")
+  }
 }

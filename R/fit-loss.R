@@ -50,12 +50,12 @@ loss_sampled_excess <- function(network, task, seed) {
 fresh_rows <- 10000L
 
 # The loss on the held-out rows, NA when there are none. yhat: their predictions (rows x m), for a task with classes
-# outputs of the network.
+# outputs of the network. With weights it is their weighted mean loss.
 held_out_loss <- function(task, yhat, units = NULL) {
   if (nrow(yhat) == 0L) return(NA_real_)
-  if (has_task_classes(task)) return(row_loss(yhat, task$data$y_test, "cross_entropy"))
+  if (has_task_classes(task)) return(row_loss(yhat, task$data$y_test, "cross_entropy", task$data$test_weight))
   scale <- rep(loss_output_scale(task, units), each = nrow(yhat))
-  row_loss(yhat / scale, task$data$y_test / scale, "squared")
+  row_loss(yhat / scale, task$data$y_test / scale, "squared", task$data$test_weight)
 }
 
 # The null loss: the loss of the best constant on the population, or of the training mean (for classes of their training
@@ -70,25 +70,28 @@ null_loss <- function(task, units = NULL) {
   }
   y <- task$data$y_test
   if (nrow(y) == 0L) return(NA_real_)
-  constant <- matrix(root_centre_of(task$data$y), nrow(y), ncol(y), byrow = TRUE)
-  if (has_task_classes(task)) return(-sum(log(constant[y > 0])) / nrow(y))
+  constant <- matrix(root_centre_of(task$data$y, task$data$weight), nrow(y), ncol(y), byrow = TRUE)
+  if (has_task_classes(task)) return(-weighted_means(matrix(log(rowSums(constant * y))), task$data$test_weight))
   left <- held_out_loss(task, constant, units)
   if (left <= eps^2 * held_out_loss(task, 0 * y, units)) 0 else left
 }
 
 # The mean loss of outputs yhat (N x m) for y: squared error summed over outputs, or cross-entropy of logits.
-row_loss <- function(yhat, y, loss) {
-  if (loss == "squared") return(mean(rowSums((y - yhat)^2)))
+row_loss <- function(yhat, y, loss, weight = NULL) {
+  if (loss == "squared") return(weighted_means(matrix(rowSums((y - yhat)^2)), weight))
   logits <- all_logits(yhat)
-  mean(log(rowSums(exp(logits))) - rowSums(y * logits))
+  weighted_means(matrix(log(rowSums(exp(logits))) - rowSums(y * logits)), weight)
 }
 
 # The mean loss of the best constant outputs for y (N x m), or with constant = FALSE, for networks without bias, that of
 # zero outputs.
-null_training_loss <- function(y, loss, constant) {
-  if (loss == "squared") return(sum((y - if (constant) rep(root_centre_of(y), each = nrow(y)) else 0)^2) / nrow(y))
+null_training_loss <- function(y, loss, constant, weight = NULL) {
+  if (loss == "squared") {
+    centre <- if (constant) rep(root_centre_of(y, weight), each = nrow(y)) else 0
+    return(sum(weighted_means((y - centre)^2, weight)))
+  }
   if (!constant) return(log(max(ncol(y), 2L)))
-  share <- colMeans(y)
+  share <- weighted_means(y, weight)
   if (length(share) == 1L) share <- c(1 - share, share)
   -sum(share[share > 0] * log(share[share > 0]))
 }

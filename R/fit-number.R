@@ -4,16 +4,16 @@
 # the task has no rows.
 task_number <- function(network, task) {
   if (!same_input(network$input, task$input) || !pair_same_outputs(network, task)) return(NA_real_)
-  if (is_data_task(task)) return(rows_number(network, task, task$data[c("x", "y")]))
+  if (is_data_task(task)) return(rows_number(network, task, task_rows(task)))
   if (!is_linear(network)) return(NA_real_)
   moments_number(network, moment_root(units_moments_in(task$moments, network$units), has_bias(network)))
 }
 
-# The convergence number on rows, list(x, y) in data units, for the loss without weight decay.
+# The convergence number on rows, list(x, y) or list(x, y, weight) in data units, for the loss without weight decay.
 rows_number <- function(network, task, rows) {
   rows <- layer_rows(rows, network, task, network$units)
   if (is_linear(network) && !has_task_classes(task)) {
-    return(moments_number(network, row_root(rows$x, rows$y, has_bias(network))))
+    return(moments_number(network, row_root(rows$x, rows$y, has_bias(network), rows$weight)))
   }
   proper_number(.Call(ffi_sample_gradient, lower_network(network), network$coef, rows, task_loss_of(task), 0,
     NULL)$number)

@@ -29,15 +29,15 @@ rows_split_sample <- function(sample, task, control, seed, call = rlang::caller_
   sample$validation <- lapply(sample$rows, function(z) z[held, , drop = FALSE])
   sample$rows <- lapply(sample$rows, function(z) z[keep, , drop = FALSE])
   sample$nobs <- length(keep)
-  sample$moments <- task_row_moments(sample$rows$x, sample$rows$y)
+  sample$moments <- task_row_moments(sample$rows$x, sample$rows$y, sample$rows$weight)
   sample
 }
 
-# Rows in the coordinates of the layers, list(x, y): inputs in the network's units, responses in those of its outputs.
-# For classes y is the indicator matrix.
+# Rows in the coordinates of the layers, list(x, y, weight): inputs in the network's units, responses in those of its
+# outputs, weights with mean 1 or NULL. For classes y is the indicator matrix.
 layer_rows <- function(rows, network, task, units) {
   y <- if (has_task_classes(task)) rows_network_response(rows$y, network, task) else units_response_in(rows$y, units)
-  list(x = units_in(rows$x, units), y = y)
+  list(x = units_in(rows$x, units), y = y, weight = unit_weights(rows$weight))
 }
 
 # `aside`, the number of rows to set aside of n, if it is at least one and leaves at least one.
@@ -57,7 +57,7 @@ rows_network_response <- function(y, network, task) {
 # Returns a list with one run for each seed, as fit_on_sample(), but with losses in the units of training.
 train_on_rows <- function(network, sample, loss, method, control, seeds, call = rlang::caller_env()) {
   graph <- lower_network(network)
-  null <- null_training_loss(sample$trained_on$y, loss, has_bias(network))
+  null <- null_training_loss(sample$trained_on$y, loss, has_bias(network), sample$trained_on$weight)
   if (loss == "squared") check_loss_outputs_vary(null, call)
   if (is.infinite(control$batch)) control$batch <- 0
   train_each_start(network, seeds, null, control$decay, train = function(start, seed) {

@@ -7,11 +7,11 @@
 fit_units <- function(task, rows, outputs = task$outputs) {
   how <- task$standardise
   if (is.null(how) || identical(how, FALSE)) return(NULL)
-  inputs <- column_units(rows$x, unit_groups(task$input), centred = how != "scale")
+  inputs <- column_units(rows$x, unit_groups(task$input), centred = how != "scale", weight = rows$weight)
   if (has_task_classes(task)) return(new_units(inputs$centre, inputs$scale, numeric(outputs), rep(1, outputs)))
   m <- task$outputs
   outputs <- if (is.null(task$channel)) {
-    column_units(rows$y, seq_len(m), centred = how != "scale")
+    column_units(rows$y, seq_len(m), centred = how != "scale", weight = rows$weight)
   } else {
     lapply(inputs, `[`, task$channel)
   }

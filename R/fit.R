@@ -56,13 +56,18 @@
 #' after L-BFGS and Adam too). They drive what is left of weights that training sends to zero towards rounding, so that
 #' [capacity()] does not count it.
 #'
-#' Early stopping and mini-batches never count as converged.
+#' Early stopping and mini-batches never count as converged. With weights of rows ([task_data()]) all sums over samples
+#' have them, and N is their sum.
 #'
 #' @section Warnings:
 #' `capalloc_warning_not_converged`: the fit stalled (no step improves any more), ran out of iterations, was stopped
 #' early, or is degenerate (the tangent is zero). It is returned all the same, with `converged = FALSE`.
 #' `capalloc_warning_starts`: the starts of a network that is not convex end at training losses that differ by more than
-#' 1%. `capalloc_warning_above_floor`: a converged linear network that can express the best weights has a loss above the
+#' 1%. `capalloc_warning_separation`: the classes are separated by the network, for all training rows or (for a single
+#' dense layer) for some, so that the cross-entropy has no minimum; the rows are the field `rows` of the condition. In
+#' contrast to [stats::glm()], probabilities close to 0 or 1 alone are no reason for it.
+#' `capalloc_warning_unused`: a setting in `control` that the method does not use.
+#' `capalloc_warning_above_floor`: a converged linear network that can express the best weights has a loss above the
 #' least possible one by more than 1e-6 of it.
 #'
 #' @section Starts:
@@ -81,7 +86,9 @@
 #' @param restarts Number of starts; the one with the least training loss is kept.
 #' @param seed A whole number that fixes the starting weights and the sample, or
 #'   `NULL` to draw one from R's own stream. It is kept in the result.
-#' @param n_obs Number of simulated observations to train on, or `Inf`.
+#' @param n_obs Number of simulated observations to train on, or `Inf`: population moments of a synthetic task, all
+#'   training rows of a task of data. A finite number for a task of data draws that many of its training rows with
+#'   replacement.
 #' @param control A named list: `max_iterations` (1000, 5000 for lbfgs and adam,
 #'   where each is one evaluation of the gradient; at most 1e6),
 #'   `tol` (the bound of the convergence number: 1e-10 for a linear network and squared error, otherwise 1e-6),
@@ -132,10 +139,10 @@ fit.ca_network <- function(object, task, method = c("lm", "lbfgs", "adam"), rest
 }
 
 # A training sample. In data units:
-#   rows        list(x, y), NULL for a population
-#   validation  rows set aside for early stopping, list(x, y) or NULL
+#   rows        list(x, y), with weights list(x, y, weight); NULL for a population
+#   validation  rows set aside for early stopping, the same or NULL
 #   moments     of the rows, or of the population
-#   nobs        number of rows, Inf for a population
+#   nobs        number of rows, whatever their weights; Inf for a population
 # In the coordinates of the layers, added by fit_sample_in_units():
 #   units       of the fit, or NULL
 #   root        root of the moments, for a linear network that is trained on moments, else NULL
@@ -147,9 +154,9 @@ new_fit_sample <- function(rows, validation, moments, nobs, units = NULL, root =
     trained_on = trained_on, aside = aside)
 }
 
-# The sample of rows in data units, list(x, y).
+# The sample of rows in data units.
 fit_sample_of_rows <- function(rows, validation = NULL) {
-  new_fit_sample(rows, validation, task_row_moments(rows$x, rows$y), nrow(rows$x))
+  new_fit_sample(rows, validation, task_row_moments(rows$x, rows$y, rows$weight), nrow(rows$x))
 }
 
 # The sample with rows set aside for early stopping and with the fields in the coordinates of the layers.
@@ -171,7 +178,7 @@ fit_sample_in_units <- function(sample, network, task, by_rows, call = rlang::ca
     moment_root(sample$moments, has_bias(network))
   } else {
     rows <- layer_rows(sample$rows, network, task, sample$units)
-    row_root(rows$x, rows$y, has_bias(network))
+    row_root(rows$x, rows$y, has_bias(network), rows$weight)
   }
   check_fit_varies(sample$root, call)
   sample
@@ -204,7 +211,7 @@ generics::fit
 # moments of the task.
 fit_training_sample <- function(task, n_obs, seed, call = rlang::caller_env()) {
   if (identical(n_obs, Inf)) {
-    rows <- if (is.null(task$data)) NULL else task$data[c("x", "y")]
+    rows <- task_rows(task)
     return(new_fit_sample(rows, NULL, task$moments, if (is.null(rows)) Inf else nrow(rows$x)))
   }
   n_obs <- check_count(n_obs, call = call)
@@ -291,6 +298,7 @@ fit_output <- function(network, task) {
 warn_fit <- function(fit, sample, best) {
   if (!fit$converged) warn_fit_not_converged(fit)
   warn_fit_starts(fit)
+  if (has_task_classes(fit$task)) warn_separation(fit, is_fit_dense_only(fit$network))
   if (!is.null(sample$root)) warn_fit_above_floor(fit, sample$root, best)
 }
 
@@ -400,7 +408,9 @@ warn_fit_not_converged <- function(object) {
 #' @param ... Not used.
 #' @returns `fitted()` and `residuals()`: matrices, observations x outputs, for the
 #'   rows that the fit was trained on (of a task with classes, probabilities and onehot - p); a fit
-#'   on population moments has none, which is an error. `nobs()`: their number, `Inf` for a population. `coef()`: the
+#'   on population moments has none, which is an error. `nobs()`: their number, `Inf` for a population; rows with
+#'   weights count once each, as in [stats::lm()], and rows of weight 0 are not counted. `weights()`: the weights of
+#'   these rows (times those of their classes), `NULL` without weights. Residuals have no weights. `coef()`: the
 #'   trained coefficients, named. `glance()`: a data frame with one row, columns
 #'   `n_params`, `loss`, `train_loss`, `bayes_loss`, `excess_loss` (`NA` for data), `converged`, `gradient_norm`,
 #'   `iterations`, `seconds`, `method`, `seed`, `nobs`, `decrement`, `redraws`, `null_loss`. `tidy()`: one row per
@@ -461,6 +471,14 @@ fit_rows <- function(object, call = rlang::caller_env()) {
 nobs.ca_fit <- function(object, ...) {
   check_dots(...)
   object$nobs
+}
+
+#' @rdname ca_fit
+#' @importFrom stats weights
+#' @export
+weights.ca_fit <- function(object, ...) {
+  check_dots(...)
+  if (!is.null(object$rows$weight)) as.double(object$rows$weight)
 }
 
 #' @rdname ca_fit

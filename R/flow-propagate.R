@@ -100,6 +100,7 @@ propagate_capacity <- function(network, from = NULL, mode = c("total", "linear",
                                task = NULL, data = NULL, limit = 1e11) {
   mode <- check_choice(mode, c("total", "linear", "gaussian", "empirical"))
   limit <- check_plan_limit(limit)
+  warn_unused_gates(network, task, data)
   flow <- read_flow(network, from, mode, task, data, limit, rlang::current_env())
   levels <- flow_through(flow)
   warn_propagate_rank_gaps(levels, flow$names)
@@ -141,11 +142,21 @@ read_flow <- function(network, from, mode, task, data, limit = Inf, call = rlang
     limit, call)
 }
 
+# Warns of `task` and `data` for a network without gates.
+warn_unused_gates <- function(network, task, data) {
+  if (is.null(task) && is.null(data)) return(invisible())
+  if (!inherits(network, c("ca_network", "ca_fit"))) return(invisible()) # an error later
+  graph <- lower_network(if (inherits(network, "ca_fit")) network$network else network)
+  if (any(operations_are(graph$ops, "gate"))) return(invisible())
+  warn_unused(unused_of(task = is.null(task), data = is.null(data)), "Gates are evaluated there, and this network is
+    linear: it has none.")
+}
+
 # Where the gates of a fit are evaluated by default: list(task, data).
 propagate_fit_inputs <- function(fitted, sampled, call) {
   list(
     task = if (!sampled) fitted$task,
-    data = if (sampled && !is_linear(fitted$network)) fit_rows(fitted, call)$x
+    data = if (sampled && !is_linear(fitted$network)) rows_without_weights(fit_rows(fitted, call))
   )
 }
 
@@ -173,14 +184,16 @@ propagate_gate_inputs <- function(network, task, data, call) {
       ), "type", call = call)
     }
     check_pair_input(network, data, call)
-    data <- data$data$x
+    data <- rows_without_weights(data$data)
   }
   if (!is.null(data)) data <- units_in(predict_some_inputs(data, network, call), network$units)
   list(task = task_in(task, network$units), data = data)
 }
 
 propagate_empirical_inputs <- function(inputs, linear, call) {
-  if (!is.null(inputs$task) && is_data_task(inputs$task)) inputs <- list(task = NULL, data = inputs$task$data$x)
+  if (!is.null(inputs$task) && is_data_task(inputs$task)) {
+    inputs <- list(task = NULL, data = rows_without_weights(inputs$task$data))
+  }
   if (is.null(inputs$data) && !linear) {
     abort(c(
       "Mode {.val empirical} needs {.arg data}: rows of inputs, at which the gates are evaluated.",

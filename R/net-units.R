@@ -50,13 +50,13 @@ unit_groups <- function(input) {
 }
 
 # Returns a list: `centre`, `scale` and `spread` (n each) of the columns of x (N x n), over all columns of a group.
-# `spread` is the standard deviation, or the root mean square where `centred` is FALSE. Columns that vary by no more
-# than rounding error have spread 0 and scale 1. Elsewhere the scale equals the spread.
-column_units <- function(x, group, centred = TRUE) {
-  centre <- if (centred) units_group_means(colMeans(x), group) else numeric(ncol(x))
+# `spread` is the standard deviation, or the root mean square where `centred` is FALSE. Rows may have weights. Columns
+# that vary by no more than rounding error have spread 0 and scale 1. Elsewhere the scale equals the spread.
+column_units <- function(x, group, centred = TRUE, weight = NULL) {
+  centre <- if (centred) units_group_means(weighted_means(x, weight), group) else numeric(ncol(x))
   # a second pass, since the mean of large values has a rounding error that is large compared with their differences
-  if (centred) centre <- centre + units_group_means(colMeans(x - rep(centre, each = nrow(x))), group)
-  spread <- sqrt(units_group_means(colMeans((x - rep(centre, each = nrow(x)))^2), group))
+  if (centred) centre <- centre + units_group_means(weighted_means(x - rep(centre, each = nrow(x)), weight), group)
+  spread <- sqrt(units_group_means(weighted_means((x - rep(centre, each = nrow(x)))^2, weight), group))
   largest <- units_group_most(apply(abs(x), 2L, max), group)
   spread[!(spread > 4 * .Machine$double.eps * largest)] <- 0
   list(centre = centre, scale = ifelse(spread == 0, 1, spread), spread = spread)

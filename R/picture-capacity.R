@@ -44,7 +44,10 @@ NULL
 autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), conf.int = FALSE, ...) {
   if (!check_flag(conf.int)) check_dots(...)
   type <- check_choice(type, c("profile", "spectrum"))
-  if (type == "spectrum") return(capacity_spectrum_ggplot(object))
+  if (type == "spectrum") {
+    if (conf.int) warn_unused("conf.int", "A spectrum has no intervals.")
+    return(capacity_spectrum_ggplot(object))
+  }
   if (conf.int) {
     object[c("conf.low", "conf.high")] <- tidy.ca_capacity(object, conf.int = TRUE, ...)[c("conf.low", "conf.high")]
   }

@@ -39,6 +39,11 @@ autoplot.ca_comparison <- function(object, type = c("profile", "loss", "rank", "
                                    seed = 1, ...) {
   check_dots(...)
   type <- check_choice(type, c("profile", "loss", "rank", "cd", "frontier", "difference"))
+  given <- unused_of(metric = missing(metric), level = missing(level), control = missing(control), a = missing(a),
+    b = missing(b))
+  used <- switch(type, rank = "metric", cd = c("metric", "level", "control"), frontier = "level",
+    difference = c("a", "b", "level"))
+  warn_unused(setdiff(given, used), "It belongs to other types than {.val {type}}.")
   drawn <- if (type %in% c("loss", "frontier")) object$runs$loss else object$runs$total_capacity
   if (all(is.na(drawn))) {
     abort(c(

@@ -32,6 +32,7 @@ NULL
 autoplot.ca_search <- function(object, type = c("frontier", "demand", "rank"), candidates = NULL, ...) {
   check_dots(...)
   type <- check_choice(type, c("frontier", "demand", "rank"))
+  warn_unused_candidates(type, candidates)
   switch(type,
     frontier = picture_search_frontier(picture_search_frontier_data(object)),
     demand = picture_search_demand(object, picture_search_candidates(object, candidates, 4)),
@@ -44,12 +45,17 @@ autoplot.ca_search <- function(object, type = c("frontier", "demand", "rank"), c
 plot.ca_search <- function(x, type = c("frontier", "demand", "rank"), candidates = NULL, ...) {
   check_dots(...)
   type <- check_choice(type, c("frontier", "demand", "rank"))
+  warn_unused_candidates(type, candidates)
   switch(type,
     frontier = search_frontier_plot(picture_search_frontier_data(x)),
     demand = search_demand_plot(x, picture_search_candidates(x, candidates, 4)),
     rank = search_ranks_plot(picture_search_rank_points(x, picture_search_candidates(x, candidates, 20)))
   )
   invisible(x)
+}
+
+warn_unused_candidates <- function(type, candidates) {
+  if (type == "frontier" && !is.null(candidates)) warn_unused("candidates", "A frontier shows all candidates.")
 }
 
 # Names of the ranked candidates to draw, the best first: those in `candidates`, or as many as it or `most` states.

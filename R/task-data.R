@@ -1,13 +1,29 @@
 # Tasks from rows of data. Rows are split once, when the task is made. Moments are means over the training rows.
 
-# `held_out`: indices of the rows of x (N x n) and y (N x m) that are not used for training.
-new_data_task <- function(kind, label, input, x, y, held_out, output_labels = NULL, ...) {
+# `held_out`: indices of the rows of x (N x n) and y (N x m) that are not used for training. `weight`: of the rows (N x
+# 1), NULL for none.
+new_data_task <- function(kind, label, input, x, y, held_out, output_labels = NULL, ..., weight = NULL) {
   train <- setdiff(seq_len(nrow(x)), held_out)
   data <- list(
     x = x[train, , drop = FALSE], y = y[train, , drop = FALSE],
     x_test = x[held_out, , drop = FALSE], y_test = y[held_out, , drop = FALSE]
   )
-  new_task(kind, label, input, task_row_moments(data$x, data$y), data, output_labels, ...)
+  if (!is.null(weight)) {
+    data$weight <- weight[train, , drop = FALSE]
+    data$test_weight <- weight[held_out, , drop = FALSE]
+  }
+  new_task(kind, label, input, task_row_moments(data$x, data$y, data$weight), data, output_labels, ...)
+}
+
+# The training rows of a task of data: list(x, y), with weights list(x, y, weight). NULL for other tasks.
+task_rows <- function(task) {
+  if (is_data_task(task)) task$data[intersect(c("x", "y", "weight"), names(task$data))]
+}
+
+# The task with other training rows. Its moments stay as they are.
+put_task_rows <- function(task, rows) {
+  for (part in c("x", "y", "weight")) task$data[[part]] <- rows[[part]]
+  task
 }
 
 # Returns the number of rows that the share `test` of `rows` rows holds out. At least one row must be left for training.
@@ -56,6 +72,9 @@ data_count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #'   `"stratified"`, drawn so that every class of the response has its share.
 #' @param na.action `NULL` refuses missing values; `na.omit` leaves out the rows that have some. That is for independent
 #'   rows: the rows that are left of a series are not consecutive.
+#' @param weights `NULL`, or a weight for each row, not negative: a vector, and with a formula also an expression in the
+#'   variables of `data`, as in [stats::lm()], or a one-sided formula.
+#' @param class_weights `NULL`, `"balanced"`, or a positive number for each class, named by the classes.
 #' @param formula A formula with the response on the left; `cbind(a, b)` for
 #'   several. Offsets are not supported.
 #' @param data A data frame with the variables of the formula.
@@ -67,6 +86,21 @@ data_count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #' A response that is a factor (or logical, or character) makes a task with classes: its outputs are one
 #' column per level, 1 where a row is of that level, in the field `levels` their names. Networks for it have
 #' one output per level, or a single one for two levels, and are trained on cross-entropy ([fit.ca_network()]).
+#' @section Weights:
+#' A row of weight 2 is the row twice: in the moments, the centres and scales, the loss that is minimised, the loss on
+#' the rows held out, `null_loss`, `linear_loss`, the accuracy, convergence and the samples of [capacity()]. Only ratios
+#' of weights matter. Rows of weight 0 are left out. Shares of `test` and of `control$validation`, rows of a mini-batch
+#' (`control$batch`) and [nobs()][nobs.ca_fit] count rows whatever their weights, and bootstrap intervals draw rows with
+#' their weights. The gradient of a mini-batch is divided by its number of rows times the mean weight of all rows. Modes
+#' of [propagate_capacity()] that evaluate gates at rows do not use weights, and warn
+#' (`capalloc_warning_weights`).
+#'
+#' `class_weights` multiply the weights of rows by a weight for the class of each: errors in a rare class then cost as
+#' much as in a frequent one. `"balanced"` is \eqn{W / (K W_k)}, with \eqn{W_k} the sum of weights of the training rows
+#' of class k of K classes and W that of all. The `loss` of a fit, on the rows held out too, and its `null_loss` use
+#' them, since they define the loss of the task. The accuracy and the log loss of a comparison do not, so
+#' that they are comparable between tasks with different class weights. Probabilities are those of a population in which
+#' the classes have the shares that the weights give them.
 #' @section Errors:
 #' Missing and infinite values are refused, by row and column, never dropped
 #' silently, and so are a factor of which only one level occurs, and columns with empty or equal names. An ordered
@@ -83,7 +117,8 @@ task_data <- function(x, ...) {
 #' @rdname task_data
 #' @export
 task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, standardise = TRUE,
-                              split = c("random", "last", "stratified"), na.action = NULL, ...) {
+                              split = c("random", "last", "stratified"), na.action = NULL, weights = NULL,
+                              class_weights = NULL, ...) {
   check_dots(...)
   standardise <- check_data_standardise(standardise)
   split <- check_data_split(split, test)
@@ -95,10 +130,12 @@ task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, stand
     ), "type")
   }
   rows <- seq_len(NROW(x))
+  weights <- check_row_weights(weights, length(rows), if (is.null(na.action)) na_hint)
   if (!is.null(na.action)) {
-    rows <- data_complete_rows(x, y)
+    rows <- data_complete_rows(x, y, weights)
     x <- data_take_rows(x, rows)
     y <- data_take_rows(y, rows)
+    weights <- weights[rows]
   }
   x <- data_with_na_hint(check_matrix(x, arg = "x"))
   check_index_columns(colnames(x), "x")
@@ -110,13 +147,15 @@ task_data.default <- function(x, y, test = 0.2, seed = NULL, input = NULL, stand
   check_data_numeric_response(y, "y")
   y <- data_with_na_hint(check_matrix(y, nrow = nrow(x), arg = "y"))
   check_index_columns(colnames(y), "y")
-  new_data_rows(x, y, new_data_split(test, seed, split, rows), input, standardise, levels = levels)
+  new_data_rows(x, y, new_data_split(test, seed, split, rows), input, standardise, levels = levels, weights = weights,
+    class_weights = class_weights)
 }
 
 #' @rdname task_data
 #' @export
 task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NULL, standardise = TRUE,
-                              split = c("random", "last", "stratified"), na.action = NULL, ...) {
+                              split = c("random", "last", "stratified"), na.action = NULL, weights = NULL,
+                              class_weights = NULL, ...) {
   check_dots(...)
   standardise <- check_data_standardise(standardise)
   split <- check_data_split(split, test)
@@ -128,9 +167,12 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
   frame <- data_formula_frame(formula, data)
   terms <- attr(frame, "terms")
   rows <- seq_len(nrow(frame))
+  weights <- check_row_weights(data_weights(rlang::enquo(weights), data), nrow(frame),
+    if (is.null(na.action)) na_hint)
   if (!is.null(na.action)) {
-    rows <- which(stats::complete.cases(frame))
+    rows <- which(stats::complete.cases(frame) & !is.na(if (is.null(weights)) rows else weights))
     frame <- frame[rows, , drop = FALSE]
+    weights <- weights[rows]
   }
   check_data_complete(frame, rlang::current_env())
   inform_data_ordered(frame)
@@ -156,7 +198,8 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
     terms = stats::delete.response(terms), xlev = stats::.getXlevels(terms, frame), contrasts = attr(x, "contrasts")
   )
   new_data_rows(x, y, new_data_split(test, seed, split, rows), input, standardise, data_formula_text(formula), levels,
-    reading)
+    reading,
+    weights, class_weights)
 }
 
 # How rows are held out:
@@ -164,11 +207,14 @@ task_data.formula <- function(formula, data, test = 0.2, seed = NULL, input = NU
 #   seed   of a draw
 #   split  "random", "last" or "stratified", for a share
 #   rows   of the rows that are used, their numbers as the user counts them
-new_data_split <- function(test, seed, split, rows) list(test = test, seed = seed, split = split, rows = rows)
+#   most   the largest of these numbers
+new_data_split <- function(test, seed, split, rows, most = max(rows, 0)) {
+  list(test = test, seed = seed, split = split, rows = rows, most = most)
+}
 
-# `reading`: how a formula reads new data, see predict().
-new_data_rows <- function(x, y, split, input, standardise, label = NULL, levels = NULL, reading = NULL,
-                     call = rlang::caller_env()) {
+# `reading`: how a formula reads new data, see predict(). `weights`: of the rows, or NULL.
+new_data_rows <- function(x, y, split, input, standardise, label = NULL, levels = NULL, reading = NULL, weights = NULL,
+                     class_weights = NULL, call = rlang::caller_env()) {
   if (length(x) == 0L || length(y) == 0L) {
     abort(c(
       "{.arg x} and {.arg y} must not be empty.",
@@ -180,12 +226,21 @@ new_data_rows <- function(x, y, split, input, standardise, label = NULL, levels 
     check_task_squares(y, if (is.null(label)) "y" else "data", call)
   }
   input <- task_input(input, ncol(x), colnames(x), call = call)
-  held <- data_hold_out(split, nrow(x), if (!is.null(levels)) max.col(y, "first"), call)
+  kept <- drop_zero_weights(list(x = x, y = y, weights = weights, split = split, levels = levels), call)
+  y <- kept$y
+  levels <- kept$levels
+  held <- data_hold_out(kept$split, nrow(y), if (!is.null(levels)) max.col(y, "first"), call)
+  weight <- if (!is.null(weights)) matrix(kept$weights)
+  train <- setdiff(seq_len(nrow(y)), held$rows)
+  class_weights <- read_class_weights(class_weights, levels, y[train, , drop = FALSE], weight[train], call)
   if (is.null(label)) label <- paste0(ncol(x), " input", if (ncol(x) > 1L) "s")
-  new_data_task(
-    "data", paste0("data, ", label), input, task_plain_matrix(x), task_plain_matrix(y), held$rows,
-    output_labels = colnames(y), seed = held$seed, levels = levels, standardise = standardise, reading = reading
+  task <- new_data_task(
+    "data", paste0("data, ", label), input, task_plain_matrix(kept$x), task_plain_matrix(y), held$rows,
+    output_labels = colnames(y), seed = held$seed, levels = levels, standardise = standardise, reading = reading,
+    weight = with_class_weights(class_weights, y, weight)
   )
+  task$class_weights <- class_weights
+  task
 }
 
 # Returns list(rows, seed): the rows of n to hold out, in increasing order, and the seed if they are drawn. `class` is
@@ -232,7 +287,7 @@ is_data_row_numbers <- function(test) {
 # Returns row numbers of the user as numbers of the rows that are used. Rows with missing values are left out.
 data_numbered_rows <- function(split, n, call) {
   test <- split$test
-  most <- max(split$rows)
+  most <- split$most
   ok <- all(is.finite(test)) && all(test == floor(test), test >= 1, test <= most) && anyDuplicated(test) == 0L
   if (!ok) {
     abort(c("Row numbers in {.arg test} must be different whole numbers from 1 to {most}.",
@@ -266,9 +321,10 @@ check_data_na_action <- function(na.action, call = rlang::caller_env()) {
 }
 
 # Rows without missing values in x and y. Objects of different length are refused later, by name.
-data_complete_rows <- function(x, y) {
-  if (NROW(x) != NROW(y)) return(seq_len(NROW(x)))
-  which(stats::complete.cases(as.data.frame(x), as.data.frame(y)))
+data_complete_rows <- function(x, y, weights = NULL) {
+  rows <- seq_len(NROW(x))
+  if (NROW(x) != NROW(y)) return(rows)
+  which(stats::complete.cases(as.data.frame(x), as.data.frame(y)) & !is.na(if (is.null(weights)) rows else weights))
 }
 
 data_take_rows <- function(x, rows) if (is.null(dim(x))) x[rows] else x[rows, , drop = FALSE]

@@ -8,15 +8,17 @@
 #   R = [[mu', 1], [R_c D, 0]],   T = [E y'; T_c],
 # with D the standard deviations, and R_c the factor of the standardised inputs.
 
-# Returns the root of rows x (N x n), y (N x m), by QR with column pivoting.
-row_root <- function(x, y, intercept) {
+# Returns the root of rows x (N x n), y (N x m), by QR with column pivoting. `weight`: of the rows, or NULL.
+row_root <- function(x, y, intercept, weight = NULL) {
   N <- nrow(x)
-  mean_x <- if (intercept) root_centre_of(x)
-  mean_y <- if (intercept) root_centre_of(y)
+  mean_x <- if (intercept) root_centre_of(x, weight)
+  mean_y <- if (intercept) root_centre_of(y, weight)
   if (intercept) {
     x <- x - rep(mean_x, each = N)
     y <- y - rep(mean_y, each = N)
   }
+  x <- weighted_rows(x, weight)
+  y <- weighted_rows(y, weight)
   scale <- sqrt(colMeans(x^2))
   scale[scale == 0] <- 1
   q <- qr(x / rep(scale, each = N), LAPACK = TRUE)
@@ -31,9 +33,9 @@ row_root <- function(x, y, intercept) {
 }
 
 # Returns column means. A second pass corrects the rounding error of means that are far from zero.
-root_centre_of <- function(x) {
-  centre <- colMeans(x)
-  centre + colMeans(x - rep(centre, each = nrow(x)))
+root_centre_of <- function(x, weight = NULL) {
+  centre <- weighted_means(x, weight)
+  centre + weighted_means(x - rep(centre, each = nrow(x)), weight)
 }
 
 # Returns the root of stated moments, by pivoted Cholesky of the correlations. The rank is decided by LAPACK's default

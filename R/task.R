@@ -98,16 +98,17 @@ task_centred_moments <- function(task) {
   if (!is_data_task(task)) return(root_centre_moments(moments))
   x <- sweep(task$data$x, 2L, moments$mean_x)
   y <- sweep(task$data$y, 2L, moments$mean_y)
-  root_clear_constants(task_row_moments(x, y), moments, (100 * .Machine$double.eps)^2)
+  root_clear_constants(task_row_moments(x, y, task$data$weight), moments, (100 * .Machine$double.eps)^2)
 }
 
-# Returns the moments of N rows: sums of products divided by N, and column means.
-task_row_moments <- function(x, y) {
+# Returns the moments of N rows: sums of products divided by N, and column means. With weights both are weighted means.
+task_row_moments <- function(x, y, weight = NULL) {
   n_rows <- nrow(x)
-  new_task_moments(
-    crossprod(x) / n_rows, crossprod(x, y) / n_rows, crossprod(y) / n_rows,
-    colMeans(x), colMeans(y)
-  )
+  mean_x <- weighted_means(x, weight)
+  mean_y <- weighted_means(y, weight)
+  x <- weighted_rows(x, weight)
+  y <- weighted_rows(y, weight)
+  new_task_moments(crossprod(x) / n_rows, crossprod(x, y) / n_rows, crossprod(y) / n_rows, mean_x, mean_y)
 }
 
 # Squares of entries above 1e154 overflow, and those of very small entries underflow and lose digits.
@@ -269,7 +270,7 @@ task_demand <- function(task) {
 #'
 #' Synthetic tasks draw independent rows from the joint Gaussian law of inputs
 #' and outputs that has the task's moments, singular ones included. Tasks made
-#' from data draw training rows with replacement.
+#' from data draw training rows with replacement, with probabilities proportional to their weights.
 #'
 #' @param object A task.
 #' @param nsim Number of rows.
@@ -297,7 +298,7 @@ simulate.ca_task <- function(object, nsim = 1, seed = NULL, ...) {
 }
 
 task_draw_rows <- function(task, nsim, seed) {
-  rows <- with_seed(seed, sample.int(nrow(task$data$x), nsim, replace = TRUE))
+  rows <- with_seed(seed, sample.int(nrow(task$data$x), nsim, replace = TRUE, prob = task$data$weight))
   list(x = task$data$x[rows, , drop = FALSE], y = task$data$y[rows, , drop = FALSE])
 }
 
@@ -329,6 +330,17 @@ task_standardise_text <- function(task) {
   )
 }
 
+# A line of text about the weights of a task, or NULL.
+weights_text <- function(task) {
+  weights <- task$class_weights
+  if (!is.null(weights)) {
+    return(paste0("Class weights: ", task_shorten(paste(names(weights), format(weights, digits = 3L, trim = TRUE)),
+      6L)))
+  }
+  if (is.null(task$data$weight)) return(NULL)
+  paste0("Weights: ", paste(format(range(task$data$weight), digits = 3L, trim = TRUE), collapse = " to "))
+}
+
 #' Print a task
 #'
 #' @param x A task.
@@ -354,7 +366,8 @@ format.ca_task <- function(x, ...) {
     if (is_data_task(x)) {
       c(
         paste0("Rows: ", nrow(x$data$x), " training, ", nrow(x$data$x_test), " held out"),
-        paste0("Training: ", task_standardise_text(x))
+        paste0("Training: ", task_standardise_text(x)),
+        weights_text(x)
       )
     } else {
       paste0("Bayes loss: ", format(bayes_loss(x), digits = 6L))

@@ -41,7 +41,8 @@ flat_message <- function(e) {
 # since formatting them takes longer than a small run.
 quietly_warned <- function(code) {
   old <- options(capalloc.muffled = c(
-    "not_converged", "starts", "above_floor", "rank_gap", "rows_exhausted", "constant"
+    "not_converged", "starts", "above_floor", "rank_gap", "rows_exhausted", "constant", "separation",
+    "unused"
   ))
   on.exit(options(old))
   code

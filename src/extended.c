@@ -1,5 +1,6 @@
 #include "extended.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "contract.h"
@@ -36,8 +37,9 @@ void ca_extended_contract(const long *column, const struct ca_jet *jet, const st
 
 /* --- directions --------------------------------------------------------------------------- */
 
-/* Computes the sensitivities of every output at the values of the jet. */
-static void sensitivities(struct ca_extended *extended) {
+/* Computes the sensitivities of every output at the values of the jet, times the square roots
+ * of the weights of its samples (NULL for weights of 1). All rows of D are linear in them. */
+static void sensitivities(struct ca_extended *extended, const double *weight) {
     const struct ca_graph *graph = extended->jet.graph;
     const int rows = extended->jet.rows, channels = graph->op[graph->output].shape.channels;
     for (size_t o = 0; o < graph->n_outputs; o++) {
@@ -46,7 +48,7 @@ static void sensitivities(struct ca_extended *extended) {
         double *seed = ca_at(B, graph->first[graph->output] + o / (size_t)channels) +
                        (o % (size_t)channels) * (size_t)rows;
         for (int s = 0; s < rows; s++)
-            seed[s] = 1;
+            seed[s] = weight == NULL ? 1 : sqrt(weight[s]);
         ca_jet_back(&extended->jet, B);
     }
 }
@@ -112,7 +114,7 @@ void ca_extended_fill(struct ca_extended *extended, size_t begin, size_t end, do
         memset(out + k * (size_t)ld, 0, sizeof(double) * b * m * extended->n_rows);
     ca_jet_at(&extended->jet, extended->theta, extended->x + begin, extended->n_samples,
               (int)b);
-    sensitivities(extended);
+    sensitivities(extended, extended->weight == NULL ? NULL : extended->weight + begin);
     for (size_t i = 0; i < extended->n_rows; i++) {
         const double *row = extended->rows == NULL ? NULL : extended->rows + i;
         const double v0 = row != NULL ? row[n * extended->n_rows] : i == n;
@@ -134,7 +136,7 @@ void ca_extended_linearise(struct ca_extended *extended, size_t begin, size_t en
     const size_t last = (size_t)graph->op[graph->output].shape.channels;
     ca_jet_at(&extended->jet, extended->theta, extended->x + begin, extended->n_samples,
               (int)b);
-    sensitivities(extended);
+    sensitivities(extended, NULL);
     memset(W, 0, sizeof(double) * m * (n + 1) * b);
     for (size_t o = 0; o < m; o++) {
         const double *yhat =

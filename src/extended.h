@@ -11,6 +11,9 @@
  * A change of basis of the coordinates, such as a metric, has a direction (v, v0) for each row:
  * the row is D along v - v0 x_s, plus v0 times the gradient of yhat with respect to theta.
  *
+ * Samples may have weights: the rows of sample s are then multiplied by sqrt(w_s), so that a
+ * sample of weight 2 counts as two equal samples. Tangent maps have no weights.
+ *
  * Rows are returned in blocks of samples. In a block of b samples, row (s, o, i) is
  *   s + b (o + m i).
  */
@@ -20,7 +23,8 @@
 struct ca_extended {
     struct ca_jet jet;
     const double *theta;
-    const double *x; /* N x n_inputs */
+    const double *x;      /* N x n_inputs */
+    const double *weight; /* N; NULL, as ca_extended_new() sets it, for weights of 1 */
     size_t n_samples, block;
     const double *rows; /* n_rows x (n_inputs + 1), or NULL for the coordinates */
     size_t n_rows;

@@ -176,7 +176,8 @@ static const int *read_groups(SEXP group, size_t n, const char *what, int *n_gro
 struct problem {
     struct ca_graph graph;
     const double *theta;
-    const double *x; /* samples (N x n); NULL for the tangent of a linear network */
+    const double *x;      /* samples (N x n); NULL for the tangent of a linear network */
+    const double *weight; /* of the samples (N), or NULL */
     size_t n_samples, n_coordinates;
     struct source source;
     struct ca_tall tall;
@@ -213,6 +214,7 @@ static void point_source(struct problem *problem, const double *rows, size_t n_r
     source->extended =
         ca_extended_new(g, problem->theta, problem->x, problem->n_samples, rows, n_rows,
                         problem->column, problem->n_columns, problem->asked);
+    source->extended.weight = problem->weight;
     problem->tall.rows = (struct ca_rows_source){source, fill_extended, extended_coordinate,
                                                  problem->n_samples * n_rows * g->n_outputs};
 }
@@ -323,6 +325,7 @@ static const double *read_turned(SEXP turned, const struct problem *problem, siz
  *   array     number of the array of each parameter, 0 to leave it out
  *   left_out  which of the kept columns to drop, or NULL
  *   x         samples (N x n), or NULL for a linear network
+ *   weight    weights of the samples (N x 1), or NULL
  *   rows      rows of a metric, or NULL for the coordinates
  *   contrast  symmetric map of the outputs (m x m), or NULL
  *   tol       tolerance of the rank
@@ -356,6 +359,7 @@ static void solve(struct problem *problem, SEXP graph, SEXP theta, SEXP about, S
     problem->n_coordinates = ca_coordinates(g);
     if (ffi_element(about, "x") != R_NilValue) {
         problem->x = ffi_samples(ffi_element(about, "x"), g, &problem->n_samples);
+        problem->weight = ffi_row_weights(ffi_element(about, "weight"), problem->n_samples);
         problem->n_coordinates = g->n_inputs + 1;
     } else if (!g->is_linear) {
         ffi_bug("a nonlinear network without samples");

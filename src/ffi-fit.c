@@ -198,8 +198,8 @@ static enum ca_loss_kind read_loss(SEXP loss) {
     return CA_SQUARED;
 }
 
-/* Samples from list(x, y), with x (N x n) and y (N x m). batch: size of mini-batches, 0 for all
- * samples. */
+/* Samples from list(x, y, weight), with x (N x n), y (N x m) and weight (N x 1) or NULL. batch:
+ * size of mini-batches, 0 for all samples. */
 static struct ca_sample read_sample(const struct ca_graph *graph, SEXP data,
                                     enum ca_loss_kind kind, double decay, double batch) {
     SEXP x = ffi_element(data, "x"), dim = Rf_getAttrib(x, R_DimSymbol);
@@ -209,12 +209,13 @@ static struct ca_sample read_sample(const struct ca_graph *graph, SEXP data,
     const double *inputs = ffi_matrix(x, n_samples, graph->n_inputs, "the samples of a fit");
     const double *outputs =
         ffi_matrix(ffi_element(data, "y"), n_samples, graph->n_outputs, "the samples of a fit");
+    const double *weight = ffi_row_weights(ffi_element(data, "weight"), n_samples);
     if (!(decay >= 0) || !(batch >= 0))
         ffi_bug("the control of a fit");
     ffi_product(graph->n_params, graph->n_params + 1, "more parameters than LAPACK can index");
     const size_t size = batch >= (double)n_samples ? 0 : (size_t)batch;
-    return ca_sample_new(graph, ffi_all_columns(graph), inputs, outputs, n_samples, kind, decay,
-                         size, unif_rand);
+    return ca_sample_new(graph, ffi_all_columns(graph), inputs, outputs, weight, n_samples,
+                         kind, decay, size, unif_rand);
 }
 
 /* Trains any network on samples, from theta. Returns the list of run(). held_out: samples for

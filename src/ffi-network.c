@@ -90,6 +90,16 @@ const double *ffi_matrix(SEXP x, size_t nrow, size_t ncol, const char *what) {
     return reals(x, XLENGTH(x), what);
 }
 
+const double *ffi_row_weights(SEXP x, size_t n) {
+    if (x == R_NilValue)
+        return NULL;
+    const double *weight = ffi_matrix(x, n, 1, "the weights of rows");
+    for (size_t i = 0; i < n; i++)
+        if (!(weight[i] > 0))
+            ffi_bug("the weights of rows");
+    return weight;
+}
+
 static struct ca_shape shape(SEXP x) {
     const int *d = integers(x, 3, "a shape");
     return (struct ca_shape){d[0], d[1], d[2]};

@@ -60,6 +60,9 @@ const double *ffi_theta(SEXP theta, const struct ca_graph *graph);
 const double *ffi_matrix(SEXP x, size_t nrow, size_t ncol, const char *what);
 /* A double vector of one finite number. */
 double ffi_number(SEXP x, const char *what);
+/* Weights of n rows: n positive numbers in a matrix with one column. NULL for R's NULL: all
+ * weights are 1. */
+const double *ffi_row_weights(SEXP x, size_t n);
 /* The element of a list with this name, or R's NULL if there is none. */
 SEXP ffi_element(SEXP list, const char *name);
 /* a * b as an int. Raises an error if it exceeds INT_MAX, the limit of R dimensions and of

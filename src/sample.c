@@ -20,27 +20,48 @@ static size_t block_of(const struct ca_graph *graph, size_t n_samples, size_t ba
     return block < n_samples ? block : n_samples;
 }
 
-/* sum_s |y_s|^2, centred if the network has a bias; N for cross-entropy. */
+static double weight_of(const struct ca_sample *sample, size_t s) {
+    return sample->root == NULL ? 1 : sample->root[s] * sample->root[s];
+}
+
+/* sum_s w_s |y_s|^2, centred if the network has a bias; N for cross-entropy. */
 static double total_of(const struct ca_sample *sample, size_t m, int has_bias) {
     const size_t N = sample->n_samples;
     double total = 0;
     if (sample->kind == CA_CROSS_ENTROPY)
-        return (double)N;
+        return sample->size;
     for (size_t o = 0; o < m; o++) {
         const double *y = sample->y + o * N;
-        double mean = 0;
-        for (size_t s = 0; s < N && has_bias; s++)
-            mean += (y[s] - mean) / (double)(s + 1);
+        double mean = 0, size = 0;
+        for (size_t s = 0; s < N && has_bias; s++) {
+            size += weight_of(sample, s);
+            mean += weight_of(sample, s) * (y[s] - mean) / size;
+        }
         for (size_t s = 0; s < N; s++)
-            total += (y[s] - mean) * (y[s] - mean);
+            total += weight_of(sample, s) * (y[s] - mean) * (y[s] - mean);
     }
     return total;
 }
 
+/* Sets the square roots of the weights and their sum. */
+static void set_weights(struct ca_sample *sample, const double *weight) {
+    const size_t N = sample->n_samples;
+    sample->size = (double)N;
+    if (weight == NULL)
+        return;
+    double *root = ca_doubles(N);
+    sample->size = 0;
+    for (size_t s = 0; s < N; s++) {
+        root[s] = sqrt(weight[s]);
+        sample->size += weight[s];
+    }
+    sample->root = root;
+}
+
 struct ca_sample ca_sample_new(const struct ca_graph *graph, const long *column,
-                               const double *x, const double *y, size_t n_samples,
-                               enum ca_loss_kind kind, double decay, size_t batch,
-                               double (*uniform)(void)) {
+                               const double *x, const double *y, const double *weight,
+                               size_t n_samples, enum ca_loss_kind kind, double decay,
+                               size_t batch, double (*uniform)(void)) {
     const size_t m = graph->n_outputs, p = graph->n_params;
     struct ca_sample sample = {.x = x,
                                .y = y,
@@ -52,6 +73,7 @@ struct ca_sample ca_sample_new(const struct ca_graph *graph, const long *column,
                                .column = column};
     const size_t block = block_of(graph, n_samples, sample.batch);
     sample.block = block;
+    set_weights(&sample, weight);
     sample.jet = ca_jet_new(graph, (int)block);
     sample.B = ca_jet_pass(&sample.jet);
     sample.first = ca_jet_pass(&sample.jet);
@@ -63,6 +85,7 @@ struct ca_sample ca_sample_new(const struct ca_graph *graph, const long *column,
     sample.xb = ca_doubles(block * graph->n_inputs);
     sample.yb = ca_doubles(block * m);
     sample.r = ca_doubles(block * m);
+    sample.rb = ca_doubles(block);
     sample.p = ca_doubles(block * m);
     sample.J = ca_doubles(block * m * p);
     sample.norm2 = ca_doubles(p);
@@ -106,8 +129,8 @@ static double cross_entropy(struct ca_sample *sample, size_t s, size_t b) {
     return loss;
 }
 
-/* Computes values and residuals of the samples order[begin .. begin + b). Returns the sum of
- * their losses. */
+/* Computes values and residuals of the samples order[begin .. begin + b), and the square roots
+ * of their weights. Returns the weighted sum of their losses. */
 static double at_block(struct ca_sample *sample, const double *theta, size_t begin, size_t b) {
     const struct ca_graph *graph = sample->jet.graph;
     const size_t n = graph->n_inputs, m = graph->n_outputs, N = sample->n_samples;
@@ -119,14 +142,16 @@ static double at_block(struct ca_sample *sample, const double *theta, size_t beg
         for (size_t s = 0; s < b; s++)
             sample->yb[s + b * o] = sample->y[sample->order[begin + s] + N * o];
     ca_jet_at(&sample->jet, theta, sample->xb, b, (int)b);
+    for (size_t s = 0; s < b; s++)
+        sample->rb[s] = sample->root == NULL ? 1 : sample->root[sample->order[begin + s]];
     if (sample->kind == CA_CROSS_ENTROPY)
         for (size_t s = 0; s < b; s++)
-            loss += cross_entropy(sample, s, b);
+            loss += sample->rb[s] * sample->rb[s] * cross_entropy(sample, s, b);
     for (size_t o = 0; o < m; o++) {
         const double *value =
             sample->kind == CA_CROSS_ENTROPY ? sample->p + b * o : output_of(&sample->jet.X, o);
         for (size_t s = 0; s < b; s++)
-            sample->r[s + b * o] = sample->yb[s + b * o] - value[s];
+            sample->r[s + b * o] = sample->rb[s] * (sample->yb[s + b * o] - value[s]);
     }
     return sample->kind == CA_CROSS_ENTROPY ? loss : ca_dot(b * m, sample->r, sample->r);
 }
@@ -153,7 +178,7 @@ double ca_sample_loss(struct ca_sample *sample, const double *theta) {
         b = N - begin < sample->block ? N - begin : sample->block;
         loss += at_block(sample, theta, begin, b);
     }
-    return loss / (double)N;
+    return loss / sample->size;
 }
 
 static double value(void *context, const double *theta) {
@@ -167,7 +192,8 @@ static double gradient_of(struct ca_sample *sample, const double *theta, size_t 
                           size_t end, double *g) {
     const struct ca_graph *graph = sample->jet.graph;
     const size_t m = graph->n_outputs;
-    const double n = (double)(end - begin);
+    /* the sum of the weights, for a mini-batch its expectation */
+    const double n = (double)(end - begin) * (sample->size / (double)sample->n_samples);
     double loss = 0;
     memset(g, 0, sizeof(double) * graph->n_params);
     for (size_t b; begin < end; begin += b) {
@@ -176,7 +202,8 @@ static double gradient_of(struct ca_sample *sample, const double *theta, size_t 
         ca_jet_plan_zero(&sample->jet, &sample->B);
         for (size_t o = 0; o < m; o++)
             for (size_t s = 0; s < b; s++)
-                output_of(&sample->B, o)[s] = -share(sample) / n * sample->r[s + b * o];
+                output_of(&sample->B, o)[s] =
+                    -share(sample) / n * sample->rb[s] * sample->r[s + b * o];
         ca_jet_back(&sample->jet, &sample->B);
         ca_contract_gradient(&sample->B, &sample->jet.X, sample->jet.one, g);
     }
@@ -218,7 +245,8 @@ static void shuffle(void *context) {
 
 /* --- normal equations --------------------------------------------------------------------- */
 
-/* Computes J = d yhat / d theta of all outputs of a block of b samples: rows s + b o. */
+/* Computes J = sqrt(w) d yhat / d theta of all outputs of a block of b samples: rows s + b o.
+ */
 static void gradients(struct ca_sample *sample, size_t b) {
     const struct ca_graph *graph = sample->jet.graph;
     const size_t m = graph->n_outputs;
@@ -226,7 +254,7 @@ static void gradients(struct ca_sample *sample, size_t b) {
     for (size_t o = 0; o < m; o++) {
         ca_jet_plan_zero(&sample->jet, &sample->B);
         for (size_t s = 0; s < b; s++)
-            output_of(&sample->B, o)[s] = 1;
+            output_of(&sample->B, o)[s] = sample->rb[s];
         ca_jet_back(&sample->jet, &sample->B);
         ca_extended_contract(sample->column, &sample->jet, &sample->B, sample->J + b * o,
                              (int)(b * m));
@@ -259,7 +287,7 @@ static void weigh(struct ca_sample *sample, size_t b) {
  * parameter and its column decay to zero together. */
 static double worst_cosine(const struct ca_sample *sample, const double *half_gradient) {
     const size_t p = sample->jet.graph->n_params;
-    const double scale = 2 / share(sample) * (double)sample->n_samples;
+    const double scale = 2 / share(sample) * sample->size;
     double worst = 0;
     int flat = 1;
     for (size_t k = 0; k < p; k++) {
@@ -302,12 +330,12 @@ static double normal(void *context, const double *theta, double *G, double *g, d
         }
     }
     for (size_t k = 0; k < p; k++) {
-        g[k] = share(sample) / 2 * g[k] / (double)N + sample->decay * theta[k];
+        g[k] = share(sample) / 2 * g[k] / sample->size + sample->decay * theta[k];
         for (size_t i = 0; G != NULL && i <= k; i++)
-            G[i + k * p] = G[i + k * p] / (double)N + (i == k ? sample->decay : 0);
+            G[i + k * p] = G[i + k * p] / sample->size + (i == k ? sample->decay : 0);
     }
     *number = worst_cosine(sample, g);
-    return loss / (double)N + add_decay(sample, theta, NULL);
+    return loss / sample->size + add_decay(sample, theta, NULL);
 }
 
 /* out = J' r'' / N with r'' the second derivative of the outputs along v, by the backward pass
@@ -326,7 +354,8 @@ static void bend_gradient(void *context, const double *theta, const double *v, d
         ca_jet_plan_zero(&sample->jet, &sample->B);
         for (size_t o = 0; o < graph->n_outputs; o++)
             for (size_t s = 0; s < b; s++)
-                output_of(&sample->B, o)[s] = output_of(&sample->second, o)[s] / (double)N;
+                output_of(&sample->B, o)[s] = sample->rb[s] * sample->rb[s] *
+                                              output_of(&sample->second, o)[s] / sample->size;
         ca_jet_back(&sample->jet, &sample->B);
         ca_contract_gradient(&sample->B, &sample->jet.X, sample->jet.one, out);
     }
@@ -353,7 +382,7 @@ static int affordable(const struct ca_sample *sample) {
 struct ca_objective ca_sample_objective(struct ca_sample *sample) {
     return (struct ca_objective){
         .p = sample->jet.graph->n_params,
-        .total = sample->total / (double)sample->n_samples,
+        .total = sample->total / sample->size,
         .resolution = RESOLUTION,
         .context = sample,
         .gradient = gradient,

@@ -12,6 +12,11 @@
  * or 2 N lambda (cross-entropy), the convergence number is
  *   max_k |sum_s r_s' d_sk - c theta_k| / sqrt((sum_s |d_sk|^2 + c) sum_s |y_s|^2),
  * where y_s is centred if the network has a bias. For cross-entropy N replaces sum_s |y_s|^2.
+ *
+ * Samples may have weights w_s > 0: a sample of weight 2 counts as two equal samples. Every sum
+ * over samples has the weights, and N is their sum. Residuals r_s and gradients d_sk are stored
+ * with the factor sqrt(w_s). The gradient of a mini-batch of b samples is divided by b times
+ * the mean weight of all samples, so that its expectation is the gradient of the loss.
  */
 
 #include "jet.h"
@@ -22,29 +27,33 @@ enum ca_loss_kind { CA_SQUARED, CA_CROSS_ENTROPY };
 struct ca_sample {
     struct ca_jet jet;
     const double *x, *y; /* N x n, N x m */
+    const double *root;  /* N: square roots of the weights; NULL: all weights are 1 */
     size_t n_samples, block;
+    double size; /* sum of the weights */
     enum ca_loss_kind kind;
     double decay;                    /* lambda */
     size_t batch;                    /* samples of a mini-batch; 0: all samples at once */
     double (*uniform)(void);         /* random numbers between 0 and 1 */
     size_t *order;                   /* N: order of the samples in mini-batches */
     double *xb, *yb;                 /* block x n, block x m: a block of samples */
-    double *r;                       /* block x m: residuals */
+    double *r;                       /* block x m: residuals, times sqrt(w) */
+    double *rb;                      /* block: sqrt(w) of a block of samples */
     double *p;                       /* block x m: probabilities */
     struct ca_pass B, first, second; /* sensitivities; derivatives of values along v */
     double *twice;                   /* p: 2 v */
     const long *column;
-    double *J;     /* (block m) x p */
-    double *norm2; /* p: sum_s |d_sk|^2 */
-    double total;  /* sum_s |y_s|^2, centred if the network has a bias; N for cross-entropy */
+    double *J;     /* (block m) x p, rows times sqrt(w) */
+    double *norm2; /* p: sum_s w_s |d_sk|^2 */
+    double
+        total; /* sum_s w_s |y_s|^2, centred if the network has a bias; N for cross-entropy */
 };
 
-/* Allocates the loss. `batch` 0: all samples at once, without mini-batches. `uniform` draws the
- * order of mini-batches. */
+/* Allocates the loss. `weight`: N positive weights, or NULL. `batch` 0: all samples at once,
+ * without mini-batches. `uniform` draws the order of mini-batches. */
 struct ca_sample ca_sample_new(const struct ca_graph *graph, const long *column,
-                               const double *x, const double *y, size_t n_samples,
-                               enum ca_loss_kind kind, double decay, size_t batch,
-                               double (*uniform)(void));
+                               const double *x, const double *y, const double *weight,
+                               size_t n_samples, enum ca_loss_kind kind, double decay,
+                               size_t batch, double (*uniform)(void));
 
 /* Returns the mean loss without decay. */
 double ca_sample_loss(struct ca_sample *sample, const double *theta);

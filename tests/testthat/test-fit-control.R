@@ -66,14 +66,17 @@ test_that("invalid settings of the optimiser are refused", {
   })
 })
 
-test_that("infinite batches and settings without effect are accepted", {
+test_that("infinite batches are accepted, and settings without effect with a warning", {
   x <- withr::with_seed(1, matrix(stats::rnorm(60), 20))
   task <- task_data(x, x[, 1], test = 0)
   net <- input_vector(3) |> layer_dense(1) |> layer_activation("tanh")
   same <- c("network", "history", "outcome")
   plain <- fit(net, task, seed = 1)
-  expect_identical(fit(net, task, seed = 1, control = list(batch = Inf, patience = 1e6, learning_rate = 5))[same],
-    plain[same])
+  expect_identical(fit(net, task, seed = 1, control = list(batch = Inf))[same], plain[same])
+  expect_warning(slow <- fit(net, task, seed = 1, control = list(learning_rate = 5)), class = "capalloc_warning_unused")
+  expect_warning(calm <- fit(net, task, seed = 1, control = list(patience = 1e6)), class = "capalloc_warning_unused")
+  expect_identical(slow[same], plain[same])
+  expect_identical(calm[same], plain[same])
 })
 
 test_that("larger decay gives smaller coefficients", {
