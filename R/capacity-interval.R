@@ -145,7 +145,7 @@ check_interval_block_length <- function(block_length, fit, over, call = rlang::c
   }
   N <- nrow(fit$rows$x)
   if (is.null(block_length)) {
-    return(max(1L, min(max(as.integer(ceiling(N^(1 / 3))), fit$task$input$shape[[3L]]), N %/% 2L)))
+    return(default_block_length(N, fit$task$input$shape[[3L]]))
   }
   block_length <- check_count(block_length, call = call)
   if (block_length <= N) return(block_length)
@@ -253,14 +253,6 @@ interval_fresh_sample <- function(fit, seed) {
 
 # A bootstrap sample of the training rows, each with its weight. Rows set aside remain as they are.
 interval_drawn_sample <- function(fit, block_length, seed) {
-  at <- with_seed(seed, interval_draw_blocks(nrow(fit$rows$x), block_length))
+  at <- with_seed(seed, draw_blocks(nrow(fit$rows$x), block_length))
   fit_sample_of_rows(lapply(fit$rows, function(z) z[at, , drop = FALSE]), fit$validation)
-}
-
-# Row numbers (length N) of a moving-block bootstrap. Each block begins at any row with equal probability such that it
-# ends within the N rows.
-interval_draw_blocks <- function(N, length) {
-  begins <- sample.int(N - length + 1L, ceiling(N / length), replace = TRUE)
-  at <- rep(begins, each = length) + seq_len(length) - 1L
-  at[seq_len(N)]
 }

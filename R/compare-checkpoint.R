@@ -85,11 +85,14 @@ open_checkpoint <- function(dir, work, call = rlang::caller_env()) {
 # A checkpoint that is open:
 #   dir     full path of its directory
 #   shared  the lines that the files of all runs share: n_obs and the arguments of fit()
-#   sums    list(network, task): fingerprints by name
+#   sums    list(network, task): fingerprints by name; resample: those of the resamples of each task, NULL without any
 new_checkpoint_store <- function(dir, shared, sums) list(dir = dir, shared = shared, sums = sums)
 
 checkpoint_store <- function(dir, work) {
   sums <- list(network = vapply(work$networks, fingerprint, ""), task = vapply(work$tasks, fingerprint, ""))
+  if (!is.null(work$resamples)) {
+    sums$resample <- lapply(work$resamples, vapply, function(r) fingerprint(r[c("train", "test")]), "")
+  }
   new_checkpoint_store(dir, checkpoint_shared_lines(work), sums)
 }
 
@@ -282,8 +285,9 @@ checkpoint_run_lines <- function(store, key, run) {
 # The lines of the values that determine a run.
 checkpoint_key_lines <- function(store, key) {
   c(
-    checkpoint_named_lines(store, key), paste("replicate", write_checkpoint_number(key$replicate)), paste("seed",
-      write_checkpoint_number(key$seed)),
+    checkpoint_named_lines(store, key), paste("replicate", write_checkpoint_number(key$replicate)),
+    paste("seed", write_checkpoint_number(key$seed)),
+    if (!is.null(store$sums$resample)) paste("resample", store$sums$resample[[key$task]][[key$replicate]]),
     store$shared
   )
 }

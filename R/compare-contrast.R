@@ -25,7 +25,8 @@
 #' nothing but the number of their starting weights: they are averaged, architectures are paired by task
 #' alone, and a warning of class `capalloc_warning_pairing` says so; within one task that leaves an estimate and
 #' no test. A data task draws its replicates' rows from the same data: they are not independent
-#' samples, `rho` can say how far not, and a warning of class `capalloc_warning_resampled` says so.
+#' samples, `rho` can say how far not, and a warning of class `capalloc_warning_resampled` says so. The resamples of
+#' `compare_architectures(resamples = )` are paired by resample, with `rho` the share of rows that they hold out.
 #'
 #' @section Tests:
 #' * `"t"`: paired t test of the mean difference, [stats::t.test()].
@@ -45,7 +46,8 @@
 #' `rho` is the correlation between the differences of two units. It is 0 for tasks, and for replicates that are
 #' fresh samples of a synthetic task. Where replicates resample one set of rows it is not: Nadeau and Bengio's
 #' heuristic is the share of rows that a replicate is not trained on, such as 1/10 in ten-fold cross-validation. With
-#' it the t test is their corrected one.
+#' it the t test is their corrected one. It is derived for random divisions; for rolling origins, whose training rows
+#' are nested, it is an approximation.
 #'
 #' Differences that do not vary (convex architectures on one population, or capacities that are counts) have no
 #' standard error: they give the estimate, `NA` for the rest, and a reason. A difference is none where it is within
@@ -63,7 +65,8 @@
 #'   and otherwise Holm's. The intervals of the t and the Wilcoxon test hold one by one and are not adjusted.
 #' @param level Level of the intervals.
 #' @param rope Half the width of the region of practical equivalence, in units of the metric.
-#' @param rho Correlation between units, from 0 to below 1, for `"t"` and `"bayes"`.
+#' @param rho Correlation between units, from 0 to below 1, for `"t"` and `"bayes"`. `NULL` is 0, and for resamples
+#'   within a task the mean share of rows that they hold out.
 #' @param direction `"lower"` or `"higher"`, for a metric whose direction is not known, or `NULL`.
 #' @param ... Not used.
 #' @returns A data frame of class `ca_contrast`, one row per pair (with `by = "task"`, per task and pair): `group1`,
@@ -92,7 +95,7 @@
 #' @export
 contrast_architectures <- function(cmp, metric = "excess_loss", test = c("t", "wilcoxon", "bayes", "friedman"),
                                    control = NULL, by = c("all", "task"), adjust = NULL, level = 0.95, rope = 0,
-                                   rho = 0, direction = NULL, ...) {
+                                   rho = NULL, direction = NULL, ...) {
   check_dots(...)
   check_metric_comparison(cmp)
   metric <- comparison_metric(cmp, metric, direction)
@@ -101,12 +104,12 @@ contrast_architectures <- function(cmp, metric = "excess_loss", test = c("t", "w
   control <- check_contrast_control(control, cmp)
   setting <- new_contrast_setting(
     test, control, check_contrast_adjust(adjust, test, control), check_number(level, min = 0, max = 1, open = TRUE),
-    check_number(rope, min = 0), check_contrast_rho(rho), metric$direction
+    check_number(rope, min = 0), check_contrast_rho(rho, cmp, by), metric$direction
   )
   paired <- metric_shares_samples(cmp)
   check_contrast_units(cmp, by, paired)
   warn_metric_not_comparable(cmp, metric$name)
-  warn_contrast_pairing(cmp, by, paired)
+  warn_contrast_pairing(cmp, by, paired, test)
   blocks <- contrast_blocks(metric, by, paired)
   made <- lapply(blocks, if (test == "friedman") friedman_contrast else paired_contrast, setting = setting)
   new_contrast(made, blocks, metric, by, setting)
@@ -144,7 +147,12 @@ check_contrast_adjust <- function(adjust, test, control, call = rlang::caller_en
   check_choice(adjust, c(stats::p.adjust.methods, if (nemenyi) "nemenyi"), arg = "adjust", call = call)
 }
 
-check_contrast_rho <- function(rho, call = rlang::caller_env()) {
+# NULL is the correlation of resamples where the units are resamples, else 0.
+check_contrast_rho <- function(rho, cmp, by, call = rlang::caller_env()) {
+  if (is.null(rho)) {
+    within <- by == "task" || length(cmp$tasks) == 1L
+    return(if (within && !is.null(cmp$resamples)) resamples_rho(cmp$resamples) else 0)
+  }
   rho <- check_number(rho, min = 0, max = 1, arg = "rho", call = call)
   if (rho < 1) return(rho)
   abort(c(
@@ -165,7 +173,7 @@ check_contrast_units <- function(cmp, by, paired, call = rlang::caller_env()) {
   ), "value", call = call)
 }
 
-warn_contrast_pairing <- function(cmp, by, paired) {
+warn_contrast_pairing <- function(cmp, by, paired, test) {
   within <- by == "task" || length(cmp$tasks) == 1L
   if (!paired) {
     warn(c(
@@ -174,6 +182,12 @@ warn_contrast_pairing <- function(cmp, by, paired) {
         "Their seeds differ within a replicate.",
       i = if (within) "Within one task there is then an estimate, but no test."
     ), "pairing")
+  } else if (within && !is.null(cmp$resamples)) {
+    if (test %in% c("t", "bayes")) return(invisible())
+    warn(c(
+      "Resamples share rows, and {.code test = {.val {test}}} takes them as independent: p-values are too small.",
+      i = "{.code test = {.val t}} and {.val bayes} use their correlation."
+    ), "resampled")
   } else if (within && length(run_data_tasks(cmp)) > 0L) {
     warn(c(
       "Replicates of {.val {run_data_tasks(cmp)}} resample the same rows: they are not independent samples.",

@@ -169,7 +169,9 @@ metric_task_means <- function(values, complete = FALSE) {
 # ---- whether runs can be compared --------------------------------------------------------------------
 
 # Whether the networks of a replicate share a sample: samples are finite and seeds do not differ between networks.
-metric_shares_samples <- function(cmp) is.finite(cmp$n_obs) && metric_seeds_agree(cmp$runs)
+metric_shares_samples <- function(cmp) {
+  (is.finite(cmp$n_obs) || !is.null(cmp$resamples)) && metric_seeds_agree(cmp$runs)
+}
 
 metric_seeds_agree <- function(runs) {
   replicate <- paste(runs$task, runs$replicate, sep = "\r")

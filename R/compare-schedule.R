@@ -10,11 +10,13 @@
 #   replicates       their number
 #   fitting          list of further arguments of fit()
 #   dir              path of the checkpoint, NULL without one
+#   resamples        by task a list with one resample for each replicate, NULL without any
 #   store            of the checkpoint once it is open, see new_checkpoint_store(), NULL without one
-new_schedule_work <- function(design, networks, tasks, n_obs, seed, replicates, fitting, dir, store = NULL) {
+new_schedule_work <- function(design, networks, tasks, n_obs, seed, replicates, fitting, dir, resamples = NULL,
+                              store = NULL) {
   list(
     design = design, networks = networks, tasks = tasks, n_obs = n_obs, seed = seed, replicates = replicates,
-    fitting = fitting, dir = dir, store = store
+    fitting = fitting, dir = dir, resamples = resamples, store = store
   )
 }
 
@@ -80,11 +82,12 @@ has_schedule_workers <- function() {
 #   rows             row numbers of the whole design
 #   design           these rows of it
 #   networks, tasks  each that occurs in them, once
-#   n_obs, fitting   as in new_schedule_work()
+#   n_obs, fitting, resamples  as in new_schedule_work()
 #   store            of the checkpoint, NULL without one
-new_schedule_chunk <- function(rows, design, networks, tasks, n_obs, fitting, store) {
+new_schedule_chunk <- function(rows, design, networks, tasks, n_obs, fitting, resamples, store) {
   list(
-    rows = rows, design = design, networks = networks, tasks = tasks, n_obs = n_obs, fitting = fitting, store = store
+    rows = rows, design = design, networks = networks, tasks = tasks, n_obs = n_obs, fitting = fitting,
+    resamples = resamples, store = store
   )
 }
 
@@ -92,7 +95,7 @@ new_schedule_chunk <- function(rows, design, networks, tasks, n_obs, fitting, st
 schedule_work_chunk <- function(work, rows) {
   design <- work$design[rows, , drop = FALSE]
   new_schedule_chunk(rows, design, work$networks[unique(design$network)], work$tasks[unique(design$task)], work$n_obs,
-    work$fitting, work$store)
+    work$fitting, work$resamples[unique(design$task)], work$store)
 }
 
 # The runs of a chunk, in order. Each run is written to the store when it is finished. Before it starts, its row number
@@ -102,9 +105,15 @@ schedule_run_chunk <- function(chunk, journal = NULL) {
     if (!is.null(journal)) schedule_note_start(journal, chunk$rows[[i]])
     key <- chunk$design[i, ]
     checkpoint_stored_run(chunk$store, key, run_one(
-      chunk$networks[[key$network]], chunk$tasks[[key$task]], key$seed, chunk$n_obs, chunk$fitting
+      chunk$networks[[key$network]], schedule_task(chunk, key), key$seed, chunk$n_obs, chunk$fitting
     ))
   })
+}
+
+# The task of the design's row `key`, with the rows of its resample.
+schedule_task <- function(chunk, key) {
+  task <- chunk$tasks[[key$task]]
+  if (is.null(chunk$resamples)) task else resample_task(task, chunk$resamples[[key$task]][[key$replicate]])
 }
 
 # Divides rows into chunks: a list of row numbers. Each chunk is an eighth of a worker's share of the remaining rows, at

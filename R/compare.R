@@ -53,6 +53,14 @@
 #' that is cut short, changed, of another run or of another comparison is named in a warning and made again. The
 #' sum finds damage, not forgery. Two sessions may use one directory at a time; they may do some runs twice.
 #'
+#' @section Resamples:
+#' With `resamples` replicate i of a task is trained on the rows of its resample i and its `loss` is that on the rows
+#' that the resample holds out; `linear_loss`, `null_loss`, `mase`, centres and scales are those of the same rows. The
+#' field `resamples` of the result has the rows, by task. Splits of rsample number the rows of their data, for a series
+#' its times: a row is trained on if all of its times are in the analysis, and tested on if all values that it predicts
+#' are in the assessment. Rows of a series are trained on only if they lie before the values that test rows predict.
+#' Resamples share rows, so they are not independent: [contrast_architectures()] uses their correlation.
+#'
 #' @section Warnings:
 #' `capalloc_warning_starts`: starts of one network on one population end at losses that differ by more than 1%. What
 #' the warnings of single fits say is in the columns of `runs`, and print counts it.
@@ -69,6 +77,10 @@
 #'   tasks all training rows).
 #' @param seed A whole number that fixes all seeds, or `NULL` to draw it.
 #' @param ... Passed on to [fit()][fit.ca_network()]: `method`, `restarts`, `control`.
+#' @param resamples `NULL`, or resamples of the rows of data tasks, which become the replicates: a number (of rolling
+#'   origins where the rows are in order of time, of folds elsewhere), [resample_folds()], [resample_rolling()], an
+#'   `rset` of rsample, or a list of these by task. Every network is trained and tested on the same resamples. They
+#'   divide all rows of a task, those that it holds out itself among them. See the section on resamples.
 #' @param checkpoint `NULL`, or the path of a directory to keep finished runs in, made where it does not exist.
 #' @returns A list of class `ca_comparison` with
 #'
@@ -85,7 +97,8 @@
 #'   * `allocation`, a data frame: `network`, `task`, `replicate`, `input`, `position`,
 #'     `lag`, `channel` (on grids `row`, `column`), `capacity`;
 #'   * `demand`, a data frame of [task_demand()] for each task;
-#'   * `networks`, `tasks`, `n_obs`, `seed`, `replicates`, `generic_rank` (of each network at random coefficients) and
+#'   * `networks`, `tasks`, `n_obs`, `seed`, `replicates`, `resamples`, `generic_rank` (of each network at random
+#'   coefficients) and
 #'     `version` of the package.
 #' @seealso [report()], [summary.ca_comparison()].
 #' @examples
@@ -100,24 +113,29 @@
 #' again <- compare_architectures(nets, tasks, replicates = 3, checkpoint = dir)
 #' identical(again, cmp)
 #' @export
-compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ..., checkpoint = NULL) {
-  work <- compare_work(networks, tasks, replicates, n_obs, seed, list(...), checkpoint)
+compare_architectures <- function(networks, tasks, replicates = 10, n_obs = Inf, seed = 1, ..., checkpoint = NULL,
+                                  resamples = NULL) {
+  if (!is.null(resamples) && missing(replicates)) replicates <- NULL
+  work <- compare_work(networks, tasks, replicates, n_obs, seed, list(...), checkpoint, resamples)
   new_comparison(work, schedule_run_design(work))
 }
 
 # The work of a comparison, from checked arguments.
-compare_work <- function(networks, tasks, replicates, n_obs, seed, fitting, checkpoint, call = rlang::caller_env()) {
+compare_work <- function(networks, tasks, replicates, n_obs, seed, fitting, checkpoint, resamples = NULL,
+                         call = rlang::caller_env()) {
   check_named(networks, check_network, call = call)
   check_named(tasks, check_task, call = call)
-  replicates <- check_count(replicates, call = call)
+  if (!is.null(replicates)) replicates <- check_count(replicates, call = call)
   if (!identical(n_obs, Inf)) n_obs <- check_count(n_obs, call = call)
   check_compare_pairs(networks, tasks, call)
   check_compare_fitting(fitting, call)
   if (!is.null(seed)) seed <- draw_seed(seed, call)
   dir <- check_checkpoint(checkpoint, call = call)
   seed <- draw_seed(if (is.null(seed)) checkpoint_seed(dir) else seed, call)
+  resamples <- read_resamples(resamples, tasks, replicates, n_obs, seed, call)
+  if (!is.null(resamples)) replicates <- length(resamples[[1L]])
   design <- compare_design(networks, tasks, replicates, seed)
-  new_schedule_work(design, networks, tasks, n_obs, seed, replicates, fitting, dir)
+  new_schedule_work(design, networks, tasks, n_obs, seed, replicates, fitting, dir, resamples)
 }
 
 # Raises an error before the first run unless every network has the inputs and outputs of every task. The error names
@@ -184,7 +202,8 @@ new_comparison <- function(work, done) {
     runs = compare_bind_runs(work, done), allocation = compare_bind_allocations(work$design, done, work$networks,
       work$tasks),
     demand = compare_bind_demands(work$tasks), networks = work$networks, tasks = work$tasks, n_obs = work$n_obs,
-    seed = work$seed, replicates = work$replicates, generic_rank = vapply(work$networks, compare_generic_rank, 0L),
+    seed = work$seed, replicates = work$replicates, resamples = work$resamples, generic_rank = vapply(work$networks,
+      compare_generic_rank, 0L),
     version = own_version()
   ), class = "ca_comparison")
   warn_starts_apart(cmp)
@@ -329,6 +348,7 @@ compare_mean_interval <- function(x, level) {
 
 # One line of text: what differs between replicates, and so what intervals describe.
 compare_what_varies <- function(object) {
+  if (!is.null(object$resamples)) return(resamples_text(object$resamples))
   if (is.infinite(object$n_obs)) {
     "Replicates vary only the starting weights: intervals describe variation from training, not from data."
   } else if (length(run_data_tasks(object)) > 0L) {

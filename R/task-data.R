@@ -1,18 +1,34 @@
 # Tasks from rows of data. Rows are split once, when the task is made. Moments are means over the training rows.
 
-# `held_out`: indices of the rows of x (N x n) and y (N x m) that are not used for training. `weight`: of the rows (N x
-# 1), NULL for none.
-new_data_task <- function(kind, label, input, x, y, held_out, output_labels = NULL, ..., weight = NULL) {
-  train <- setdiff(seq_len(nrow(x)), held_out)
-  data <- list(
-    x = x[train, , drop = FALSE], y = y[train, , drop = FALSE],
-    x_test = x[held_out, , drop = FALSE], y_test = y[held_out, , drop = FALSE]
-  )
-  if (!is.null(weight)) {
-    data$weight <- weight[train, , drop = FALSE]
-    data$test_weight <- weight[held_out, , drop = FALSE]
-  }
-  new_task(kind, label, input, task_row_moments(data$x, data$y, data$weight), data, output_labels, ...)
+# The rows of a task of data:
+#   of           number of rows, or of times of a series, that the user gave
+#   user         number of each row as the user counts them: rows with missing values or weight 0 are left out
+#   train, test  numbers of the rows that are trained on and held out
+#   between      list(x, y, weight): rows that are neither, set by new_data_task()
+#   ordered      whether the rows are in order of time
+#   values       of a series: the columns that are predicted (times x columns)
+#   window       of a series: number of times that a row sees
+#   period       of a series: the season
+new_task_division <- function(of, user, train, test, ordered, between = NULL, values = NULL, window = NULL,
+                              period = NULL) {
+  division <- list(of = of, user = user, train = train, test = test, ordered = ordered, between = between)
+  division[c("values", "window", "period")] <- list(values, window, period)
+  division
+}
+
+# `division`: which rows of x (N x n) and y (N x m) are trained on and held out, see new_task_division(). `weight`: of
+# the rows (N x 1), NULL for none.
+new_data_task <- function(kind, label, input, x, y, division, output_labels = NULL, ..., weight = NULL) {
+  all <- list(x = x, y = y)
+  all$weight <- weight
+  part <- function(rows) lapply(all, function(z) z[rows, , drop = FALSE])
+  train <- part(division$train)
+  test <- part(division$test)
+  division$between <- part(setdiff(seq_len(nrow(x)), c(division$train, division$test)))
+  data <- c(train[c("x", "y")], list(x_test = test$x, y_test = test$y))
+  if (!is.null(weight)) data[c("weight", "test_weight")] <- list(train$weight, test$weight)
+  moments <- task_row_moments(data$x, data$y, data$weight)
+  new_task(kind, label, input, moments, data, output_labels, division = division, ...)
 }
 
 # The training rows of a task of data: list(x, y), with weights list(x, y, weight). NULL for other tasks.
@@ -235,7 +251,8 @@ new_data_rows <- function(x, y, split, input, standardise, label = NULL, levels 
   class_weights <- read_class_weights(class_weights, levels, y[train, , drop = FALSE], weight[train], call)
   if (is.null(label)) label <- paste0(ncol(x), " input", if (ncol(x) > 1L) "s")
   task <- new_data_task(
-    "data", paste0("data, ", label), input, task_plain_matrix(kept$x), task_plain_matrix(y), held$rows,
+    "data", paste0("data, ", label), input, task_plain_matrix(kept$x), task_plain_matrix(y),
+    new_task_division(kept$split$most, kept$split$rows, train, held$rows, ordered = split$split == "last"),
     output_labels = colnames(y), seed = held$seed, levels = levels, standardise = standardise, reading = reading,
     weight = with_class_weights(class_weights, y, weight)
   )

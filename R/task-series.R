@@ -83,7 +83,7 @@ task_series <- function(series, length = NULL, horizon = 1, test = 0.2, standard
   held_out <- count_series_held_out(test, rows, length + min(horizon), read)
   train <- series_count_training(rows, held_out, horizon, test)
   # Row i is the window that begins at time i.
-  begins <- c(seq_len(train), rows - held_out + seq_len(held_out))
+  begins <- seq_len(rows)
   names <- colnames(series)
   plain <- task_plain_matrix(series)
   of_target <- names[target]
@@ -92,10 +92,13 @@ task_series <- function(series, length = NULL, horizon = 1, test = 0.2, standard
     series_lag_inputs(plain, names, lags, known, horizon, begins)
   y <- lapply(horizon, function(h) plain[begins + length + h - 1L, target, drop = FALSE])
   trained <- plain[seq_len(train + needed - 1), target, drop = FALSE]
+  division <- new_task_division(
+    nrow(series), begins, seq_len(train), rows - held_out + seq_len(held_out), ordered = TRUE,
+    values = plain[, target, drop = FALSE], window = length, period = read$period
+  )
   new_data_task(
     "series", series_label(nrow(series), length, lags, horizon), window$input, window$x, do.call(cbind, y),
-    held_out = train + seq_len(held_out), output_labels = process_horizon_labels(horizon, of_target),
-      standardise = standardise,
+    division, output_labels = process_horizon_labels(horizon, of_target), standardise = standardise,
     channel = if (is.null(lags)) rep(target, times = length(horizon)), horizon = horizon,
     naive = rep(series_naive_errors(trained, read$period), times = length(horizon))
   )

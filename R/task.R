@@ -297,8 +297,14 @@ simulate.ca_task <- function(object, nsim = 1, seed = NULL, ...) {
   drawn
 }
 
+# Rows of a series depend on their neighbours, so they are drawn in blocks.
 task_draw_rows <- function(task, nsim, seed) {
-  rows <- with_seed(seed, sample.int(nrow(task$data$x), nsim, replace = TRUE, prob = task$data$weight))
+  N <- nrow(task$data$x)
+  rows <- with_seed(seed, if (task$kind == "series") {
+    draw_blocks(N, default_block_length(N, task$input$shape[[3L]]), nsim)
+  } else {
+    sample.int(N, nsim, replace = TRUE, prob = task$data$weight)
+  })
   list(x = task$data$x[rows, , drop = FALSE], y = task$data$y[rows, , drop = FALSE])
 }
 

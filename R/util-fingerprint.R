@@ -1,11 +1,11 @@
 # Fingerprint of a network, a task or an option: the md5 sum of its values, which are written in the same form on every
 # platform. Objects built by the same call have the same sum, and a whole number has the same sum as an integer and as a
-# double. Bytecode, references to source files, and the labels and formulas of tasks are left out: the digits of labels
-# depend on options, and the environments of formulas on the session. Code is written as its syntax tree, since text
-# made by deparse() also depends on options such as `scipen`.
+# double. Bytecode, references to source files, labels, formulas and divisions of rows of tasks are left out: the digits
+# of labels depend on options, the environments of formulas on the session, and rows are in the data of a task. Code is
+# written as its syntax tree, since text made by deparse() also depends on options such as `scipen`.
 
 fingerprint <- function(x) {
-  if (inherits(x, "ca_task")) x[c("label", "reading")] <- NULL
+  if (inherits(x, "ca_task")) x[c("label", "reading", "division")] <- NULL
   path <- tempfile("fingerprint")
   on.exit(unlink(path))
   out <- file(path, "wb")

@@ -27,7 +27,8 @@ test_that("a comparison has the documented parts", {
   cmp <- compare_architectures(nets, tasks, replicates = 2)
   expect_s3_class(cmp, "ca_comparison")
   expect_named(cmp, c(
-    "runs", "allocation", "demand", "networks", "tasks", "n_obs", "seed", "replicates", "generic_rank", "version"
+    "runs", "allocation", "demand", "networks", "tasks", "n_obs", "seed", "replicates", "resamples",
+    "generic_rank", "version"
   ))
   expect_identical(class(cmp$runs), "data.frame")
   expect_identical(vapply(cmp$runs, typeof, ""), run_types)

@@ -89,7 +89,8 @@ test_that("a ts gives the same task as its values, except for the season", {
   series <- ts(c(3, 1, 4, 1, 5, 9), start = 2000, frequency = 12)
   plain <- task_series(c(3, 1, 4, 1, 5, 9), 2)
   expect_identical(task_series(ts(c(series)), 2), plain)
-  expect_identical(replace(task_series(series, 2), "naive", list(NULL)), replace(plain, "naive", list(NULL)))
+  but_season <- function(task) task[setdiff(names(task), c("naive", "division"))]
+  expect_identical(but_season(task_series(series, 2)), but_season(plain))
   expect_identical(task_series(matrix(series), 2), task_series(as.numeric(series), 2))
 })
 
