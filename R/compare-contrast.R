@@ -399,14 +399,14 @@ contrast_notes <- function(x) {
   setting <- attr(x, "setting")
   percent <- paste0(100 * setting$level, "%")
   if (setting$test == "bayes") {
-    return(paste0(percent, " intervals of the posterior; rope ", format(setting$rope), ", rho ", format(setting$rho)))
+    return(paste0(percent, " intervals of the posterior; rope ", format(setting$rope), ", rho ", format(setting$rho, digits = 3)))
   }
   p <- if (setting$adjust == "nemenyi") "p-values adjusted by Nemenyi" else
     paste0("p-values adjusted by ", setting$adjust, " over ", format_count(nrow(x), "row"))
   if (setting$test != "friedman") {
     return(paste0("estimate: ", if (setting$test == "t") "mean" else "pseudomedian",
       " of group1 - group2; ", percent, " intervals, not simultaneous; ", p,
-      if (setting$rho > 0) paste0("; rho ", format(setting$rho))))
+      if (setting$rho > 0) paste0("; rho ", format(setting$rho, digits = 3))))
   }
   c(paste0("estimate: difference of mean ranks; ", percent, " intervals, simultaneous; ", p), friedman_notes(x))
 }
