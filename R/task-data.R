@@ -91,9 +91,9 @@ data_count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #' the rows held out, `null_loss`, `linear_loss`, the accuracy, convergence and the samples of [capacity()]. Only ratios
 #' of weights matter. Rows of weight 0 are left out. Shares of `test` and of `control$validation`, rows of a mini-batch
 #' (`control$batch`) and [nobs()][nobs.ca_fit] count rows whatever their weights, and bootstrap intervals draw rows with
-#' their weights. The gradient of a mini-batch is divided by its number of rows times the mean weight of all rows. Modes
-#' of [propagate_capacity()] that evaluate gates at rows do not use weights, and warn
-#' (`capalloc_warning_weights`).
+#' their weights. The gradient of a mini-batch is divided by its number of rows times the mean weight of all rows.
+#' [propagate_capacity()] and the like, where they evaluate gates at rows, repeat rows by whole-number weights (up to
+#' 100 times as many rows) and use no others, with a warning (`capalloc_warning_weights`).
 #'
 #' `class_weights` multiply the weights of rows by a weight for the class of each: errors in a rare class then cost as
 #' much as in a frequent one. `"balanced"` is \eqn{W / (K W_k)}, with \eqn{W_k} the sum of weights of the training rows

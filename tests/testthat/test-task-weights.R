@@ -301,10 +301,19 @@ test_that("comparisons report weighted losses", {
   expect_equal(runs$linear_loss, rep(expected, 2), tolerance = 1e-9)
 })
 
-test_that("capacity through layers warns that gates have no weights", {
-  trained <- fit(tanh_net(), both_tasks(y ~ a + b + c, test = 0)$weighted, seed = 1)
-  expect_warning(propagate_capacity(trained, mode = "empirical"), class = "capalloc_warning_weights")
-  expect_no_warning(propagate_capacity(trained, task = trained$task), class = "capalloc_warning_weights")
+test_that("capacity through layers repeats rows, or warns that it uses no weights", {
+  fits <- both_fits(tanh_net(), both_tasks(y ~ a + b + c, test = 0), control = list(decay = 0.01))
+  for (mode in c("empirical", "gaussian")) {
+    levels <- lapply(fits, function(one) tidy(propagate_capacity(one, mode = mode))$capacity)
+    expect_equal(levels[[1]], levels[[2]], tolerance = 1e-7)
+    expect_silent(propagate_capacity(fits[[1]], mode = mode))
+  }
+  pairs <- lapply(fits, function(one) tidy(decoupling(one, data = one$task))$gate_correlation)
+  expect_equal(pairs[[1]], pairs[[2]], tolerance = 1e-7)
+  part <- fit(tanh_net(), task_data(y ~ a + b + c, weighted_frame(), weights = w + 0.5, test = 0), seed = 1) |>
+    suppressWarnings()
+  expect_warning(propagate_capacity(part, mode = "empirical"), class = "capalloc_warning_weights")
+  expect_no_warning(propagate_capacity(part, mode = "gaussian"), class = "capalloc_warning_weights")
 })
 
 test_that("weights that cannot be used are refused, by row", {
