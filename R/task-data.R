@@ -109,6 +109,9 @@ data_count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #' @examples
 #' task_data(mpg ~ wt + hp + factor(cyl), mtcars, seed = 1)
 #' task_data(as.matrix(mtcars[, -1]), mtcars$mpg, test = 0)
+#' # a column as weights of rows, and classes of equal total weight
+#' task_data(mpg ~ wt + hp, mtcars, weights = qsec, test = 0)
+#' task_data(factor(am) ~ wt + hp, mtcars, class_weights = "balanced", test = 0)
 #' @export
 task_data <- function(x, ...) {
   UseMethod("task_data")
@@ -300,7 +303,11 @@ data_numbered_rows <- function(split, n, call) {
 }
 
 check_data_split <- function(split, test, call = rlang::caller_env()) {
-  if (identical(test, "last")) return("last")
+  if (identical(test, "last")) {
+    if (identical(split, c("random", "last", "stratified")) || identical(split, "last")) return("last")
+    abort(c("{.arg split} must be {.val last} or left out with {.code test = \"last\"}.",
+      x = "It is {show_value(split)}."), "value", call = call)
+  }
   split <- check_choice(split, c("random", "last", "stratified"), call = call)
   if (split != "random" && is_data_row_numbers(test)) {
     abort(c("{.arg split} is for a share of the rows.", x = "{.arg test} has row numbers."), "value", call = call)
