@@ -427,8 +427,9 @@ test_that("cross-entropy does not overflow", {
   logit <- input_vector(1) |> layer_dense(1)
   still <- list(max_iterations = 0)
   # log(1 + exp(-1000)) + log(1 + exp(-2000)) is zero; with the opposite sign it is 1000 + 2000.
-  expect_warning(right <- quiet_fit(set_coef(logit, 1000), task, control = still),
-    class = "capalloc_warning_separation")
+  expect_warning(
+    right <- quiet_fit(set_coef(logit, 1000), task, control = still), class = "capalloc_warning_separation"
+  )
   wrong <- quiet_fit(set_coef(logit, -1000), task, control = still)
   expect_identical(right$train_loss, 0)
   expect_identical(wrong$train_loss, 1500)
