@@ -92,7 +92,7 @@ check_field_input <- function(network, call) {
 
 field_gradient_inputs <- function(network, inputs, call) {
   if (!is.null(inputs$task) && is_data_task(inputs$task)) {
-    inputs <- list(task = NULL, data = rows_without_weights(inputs$task$data))
+    inputs <- list(task = NULL, data = rows_by_weights(inputs$task$data))
   }
   if (is.null(inputs$data) && !is_linear(network)) {
     abort(c(

@@ -156,7 +156,7 @@ warn_unused_gates <- function(network, task, data) {
 propagate_fit_inputs <- function(fitted, sampled, call) {
   list(
     task = if (!sampled) fitted$task,
-    data = if (sampled && !is_linear(fitted$network)) rows_without_weights(fit_rows(fitted, call))
+    data = if (sampled && !is_linear(fitted$network)) rows_by_weights(fit_rows(fitted, call))
   )
 }
 
@@ -184,7 +184,7 @@ propagate_gate_inputs <- function(network, task, data, call) {
       ), "type", call = call)
     }
     check_pair_input(network, data, call)
-    data <- rows_without_weights(data$data)
+    data <- rows_by_weights(data$data)
   }
   if (!is.null(data)) data <- units_in(predict_some_inputs(data, network, call), network$units)
   list(task = task_in(task, network$units), data = data)
@@ -192,7 +192,7 @@ propagate_gate_inputs <- function(network, task, data, call) {
 
 propagate_empirical_inputs <- function(inputs, linear, call) {
   if (!is.null(inputs$task) && is_data_task(inputs$task)) {
-    inputs <- list(task = NULL, data = rows_without_weights(inputs$task$data))
+    inputs <- list(task = NULL, data = rows_by_weights(inputs$task$data))
   }
   if (is.null(inputs$data) && !linear) {
     abort(c(

@@ -107,9 +107,9 @@ data_count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #' the rows held out, `null_loss`, `linear_loss`, the accuracy, convergence and the samples of [capacity()]. Only ratios
 #' of weights matter. Rows of weight 0 are left out. Shares of `test` and of `control$validation`, rows of a mini-batch
 #' (`control$batch`) and [nobs()][nobs.ca_fit] count rows whatever their weights, and bootstrap intervals draw rows with
-#' their weights. The gradient of a mini-batch is divided by its number of rows times the mean weight of all rows. Modes
-#' of [propagate_capacity()] that evaluate gates at rows do not use weights, and warn
-#' (`capalloc_warning_weights`).
+#' their weights. The gradient of a mini-batch is divided by its number of rows times the mean weight of all rows.
+#' [propagate_capacity()] and the like, where they evaluate gates at rows, repeat rows by whole-number weights (up to
+#' 100 times as many rows) and use no others, with a warning (`capalloc_warning_weights`).
 #'
 #' `class_weights` multiply the weights of rows by a weight for the class of each: errors in a rare class then cost as
 #' much as in a frequent one. `"balanced"` is \eqn{W / (K W_k)}, with \eqn{W_k} the sum of weights of the training rows
@@ -125,6 +125,9 @@ data_count_held_out <- function(test, rows, call = rlang::caller_env()) {
 #' @examples
 #' task_data(mpg ~ wt + hp + factor(cyl), mtcars, seed = 1)
 #' task_data(as.matrix(mtcars[, -1]), mtcars$mpg, test = 0)
+#' # a column as weights of rows, and classes of equal total weight
+#' task_data(mpg ~ wt + hp, mtcars, weights = qsec, test = 0)
+#' task_data(factor(am) ~ wt + hp, mtcars, class_weights = "balanced", test = 0)
 #' @export
 task_data <- function(x, ...) {
   UseMethod("task_data")
@@ -319,7 +322,11 @@ data_numbered_rows <- function(split, n, call) {
 }
 
 check_data_split <- function(split, test, call = rlang::caller_env()) {
-  if (identical(test, "last")) return("last")
+  if (identical(test, "last")) {
+    if (identical(split, c("random", "last", "stratified")) || identical(split, "last")) return("last")
+    abort(c("{.arg split} must be {.val last} or left out with {.code test = \"last\"}.",
+      x = "It is {show_value(split)}."), "value", call = call)
+  }
   split <- check_choice(split, c("random", "last", "stratified"), call = call)
   if (split != "random" && is_data_row_numbers(test)) {
     abort(c("{.arg split} is for a share of the rows.", x = "{.arg test} has row numbers."), "value", call = call)

@@ -111,11 +111,18 @@ without_class_weights <- function(task, y, weight) {
   weight / (y %*% unname(task$class_weights))
 }
 
-# The inputs of rows, for results that do not use weights. Warns where rows have weights. rows: list(x, weight).
-rows_without_weights <- function(rows) {
-  if (!is.null(rows$weight)) {
-    warn(c("Weights of rows are not used here: all rows count alike.",
-      i = "Capacity through layers evaluates gates at rows without weights."), "weights")
+# The inputs of rows, for results that treat all rows alike: rows are repeated by weights that are whole numbers, if
+# that is at most `most_repeated` times as many rows. Otherwise weights are not used, with a warning. rows: list(x,
+# weight).
+rows_by_weights <- function(rows) {
+  weight <- rows$weight
+  if (is.null(weight)) return(rows$x)
+  if (all(weight == round(weight)) && sum(weight) <= most_repeated * nrow(rows$x)) {
+    return(rows$x[rep(seq_len(nrow(rows$x)), weight), , drop = FALSE])
   }
+  warn(c("Weights of rows are not used here: all rows count alike.",
+    i = "Only weights that are small whole numbers are, by repeated rows."), "weights")
   rows$x
 }
+
+most_repeated <- 100

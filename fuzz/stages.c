@@ -498,8 +498,14 @@ static void stage_samples(struct fuzz_subject *s) {
     const double decay = s->options.seed % 4 == 0 ? 0.25 : 0;
     for (int kind = CA_SQUARED; kind <= CA_CROSS_ENTROPY; kind++) {
         const size_t batch = s->options.block % 4;
+        double *weight = NULL;
+        if (kind == CA_CROSS_ENTROPY && s->options.seed % 2 == 0) {
+            weight = ca_doubles(N);
+            for (size_t i = 0; i < N; i++)
+                weight[i] = 1 + (double)(i % 3);
+        }
         struct ca_sample sample =
-            ca_sample_new(g, all_columns(g), s->x, s->y, NULL, N, (enum ca_loss_kind)kind,
+            ca_sample_new(g, all_columns(g), s->x, s->y, weight, N, (enum ca_loss_kind)kind,
                           decay, batch, no_random);
         const struct ca_objective objective = ca_sample_objective(&sample);
         double *gradient = ca_doubles(p), f;

@@ -77,7 +77,9 @@ ffi_sample_calls <- function(graph, theta, x, m) {
     decay = 0,
     block = 2, columns = 3, parameters = TRUE)
   what <- list(turned = pick(list(NULL, sigma)), group = pick(list(NULL, rep(1:3, length.out = nrow(x)))))
-  data <- list(x = x, y = matrix(seq_len(nrow(x) * m) %% 2, nrow(x)))
+  weight <- matrix(1 + seq_len(nrow(x)) %% 3)
+  data <- list(x = x, y = matrix(seq_len(nrow(x) * m) %% 2, nrow(x)), weight = pick(list(NULL, weight)))
+  about["weight"] <- pick(list(list(NULL), list(weight)))
   control <- list(max_iterations = 3, tol = 1e-6, learning_rate = 0.01, memory = 3, decay = 0.01,
     batch = pick(c(0, 2)), patience = 2)
   list(

@@ -92,6 +92,33 @@ test_that("every optimiser, decay and loss trains as on repeated rows", {
   expect_same_fit(both_fits(tanh_net(3), classes, control = list(decay = 0.01)))
 })
 
+test_that("the core's loss, derivatives and extended tangent are those of repeated samples", {
+  net <- initialise(tanh_net(2), seed = 1)
+  theta <- net$coef
+  times <- c(2, 1, 3, 1, 1, 4)
+  at <- rep(1:6, times)
+  graph <- lower_network(net)
+  for (loss in c("squared", "cross_entropy")) {
+    rows <- random_rows(6, 3, 2, loss, seed = 4)
+    of <- function(x, y, weight = NULL) {
+      .Call(ffi_sample_gradient, graph, theta, list(x = x, y = y, weight = weight), loss, 0.1, rev(theta))
+    }
+    # sums of 12 terms in another order
+    expect_equal(of(rows$x, rows$y, matrix(times)), of(rows$x[at, ], rows$y[at, ]), tolerance = 1e-13)
+    # central differences of the loss, in which the weights are explicit
+    mean_loss <- function(theta) {
+      yhat <- predict(set_coef(net, theta), rows$x)
+      one <- if (loss == "squared") rowSums((rows$y - yhat)^2) else log(rowSums(exp(yhat))) - rowSums(rows$y * yhat)
+      weighted.mean(one, times) + 0.1 * sum(theta^2)
+    }
+    slope <- vapply(seq_along(theta), function(k) {
+      e <- replace(numeric(length(theta)), k, 1e-5)
+      (mean_loss(theta + e) - mean_loss(theta - e)) / 2e-5
+    }, 0)
+    expect_equal(of(rows$x, rows$y, matrix(times))$gradient, slope, tolerance = 1e-8) # 1e-5^2, and eps / 1e-5
+  }
+})
+
 test_that("equal weights change nothing, with mini-batches and early stopping too", {
   d <- weighted_frame()
   tasks <- list(task_data(y ~ a + b + c, d, weights = rep(2, 40), seed = 1), task_data(y ~ a + b + c, d, seed = 1))
@@ -274,10 +301,19 @@ test_that("comparisons report weighted losses", {
   expect_equal(runs$linear_loss, rep(expected, 2), tolerance = 1e-9)
 })
 
-test_that("capacity through layers warns that gates have no weights", {
-  trained <- fit(tanh_net(), both_tasks(y ~ a + b + c, test = 0)$weighted, seed = 1)
-  expect_warning(propagate_capacity(trained, mode = "empirical"), class = "capalloc_warning_weights")
-  expect_no_warning(propagate_capacity(trained, task = trained$task), class = "capalloc_warning_weights")
+test_that("capacity through layers repeats rows, or warns that it uses no weights", {
+  fits <- both_fits(tanh_net(), both_tasks(y ~ a + b + c, test = 0), control = list(decay = 0.01))
+  for (mode in c("empirical", "gaussian")) {
+    levels <- lapply(fits, function(one) tidy(propagate_capacity(one, mode = mode))$capacity)
+    expect_equal(levels[[1]], levels[[2]], tolerance = 1e-7)
+    expect_silent(propagate_capacity(fits[[1]], mode = mode))
+  }
+  pairs <- lapply(fits, function(one) tidy(decoupling(one, data = one$task))$gate_correlation)
+  expect_equal(pairs[[1]], pairs[[2]], tolerance = 1e-7)
+  part <- fit(tanh_net(), task_data(y ~ a + b + c, weighted_frame(), weights = w + 0.5, test = 0), seed = 1) |>
+    suppressWarnings()
+  expect_warning(propagate_capacity(part, mode = "empirical"), class = "capalloc_warning_weights")
+  expect_no_warning(propagate_capacity(part, mode = "gaussian"), class = "capalloc_warning_weights")
 })
 
 test_that("weights that cannot be used are refused, by row", {

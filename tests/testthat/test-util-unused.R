@@ -42,6 +42,14 @@ test_that("settings of other optimisers and of early stopping are warned of", {
   expect_identical(once, "control$memory") # a second warning would be reported by testthat
 })
 
+test_that("a split that contradicts the rows to hold out is refused", {
+  for (split in c("random", "stratified")) {
+    expect_error(task_data(mpg ~ wt, mtcars, test = "last", split = split), class = "capalloc_error_value")
+    expect_error(task_data(factor(am) ~ wt, mtcars, test = 3:4, split = "stratified"), class = "capalloc_error_value")
+  }
+  expect_equal(nrow(task_data(mpg ~ wt, mtcars, test = "last", split = "last")$data$x_test), 6)
+})
+
 test_that("places of gates are warned of where a network has none", {
   linear <- initialise(input_sequence(8) |> layer_conv(2, 3) |> layer_dense(1), seed = 1)
   curved <- initialise(input_sequence(8) |> layer_conv(2, 3) |> layer_activation("tanh") |> layer_dense(1), seed = 1)
