@@ -115,7 +115,6 @@ test_that("a request for too much memory is R's own error, and the session conti
     asked <- list(
       tangent = said(tangent(big)),
       capacity = said(capacity(wide)),
-      samples = said(capacity(wide, data = matrix(0.5, 2, 30000))),
       fit = said(fit(wide, task_ar(30000, 0.5), seed = 1))
     )
     saveRDS(list(asked = asked, after = capacity(small)$capacity), '%s')", file), memory = 1.5e6)
