@@ -28,6 +28,14 @@
 #' network both definitions agree, for any samples. D is never stored: it is computed twice, in blocks of
 #' samples, by exact second-order derivatives.
 #'
+#' @section Capacity, degrees of freedom, importance:
+#' Three different questions. *Capacity* of an input: how many independent parameters act on it. *Degrees of freedom*
+#' ([summary()][summary.ca_fit]): how closely predictions can follow the responses at the training rows; for one dense
+#' layer without decay it is the total capacity, the constant included. *Importance* ([sensitivity_profile()]): how much
+#' the output changes with an input. For y = x1 + noise and one dense layer on x1 and x2, the capacity of both is 1,
+#' since each has a free weight; with the constant there are 3 degrees of freedom; the sensitivities are about 1 and 0.
+#' A parameter is spent on x2 although nothing depends on it.
+#'
 #' @section Logits:
 #' Cross-entropy depends on differences of logits only. Where the outputs of a network are K logits, J and D
 #' are projected on their contrasts, \eqn{(I_K - 11'/K) D}, before anything else; K - 1 logits against a first

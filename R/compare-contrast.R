@@ -399,7 +399,8 @@ contrast_notes <- function(x) {
   setting <- attr(x, "setting")
   percent <- paste0(100 * setting$level, "%")
   if (setting$test == "bayes") {
-    return(paste0(percent, " intervals of the posterior; rope ", format(setting$rope), ", rho ", format(setting$rho, digits = 3)))
+    return(paste0(percent, " intervals of the posterior; rope ", format(setting$rope), ", rho ", format(setting$rho,
+      digits = 3)))
   }
   p <- if (setting$adjust == "nemenyi") "p-values adjusted by Nemenyi" else
     paste0("p-values adjusted by ", setting$adjust, " over ", format_count(nrow(x), "row"))

@@ -23,6 +23,9 @@
 #'   on grids).
 #' @param ... With `conf.int`: `conf.level`, `over`, `times`, `block_length` and `seed` of [tidy.ca_capacity()].
 #'   Otherwise not used.
+#' @param sensitivity For a capacity by input, `NULL` or the [sensitivity_profile()] of the same network, drawn below
+#' it:
+#'   where parameters are spent, and what the output depends on.
 #' @returns `autoplot()`: a ggplot. `plot()`: its argument, invisibly.
 #' @name autoplot.ca_capacity
 #' @aliases autoplot
@@ -41,12 +44,16 @@ NULL
 
 #' @rdname autoplot.ca_capacity
 #' @exportS3Method ggplot2::autoplot
-autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), conf.int = FALSE, ...) {
+autoplot.ca_capacity <- function(object, type = c("profile", "spectrum"), conf.int = FALSE, ..., sensitivity = NULL) {
   if (!check_flag(conf.int)) check_dots(...)
   type <- check_choice(type, c("profile", "spectrum"))
   if (type == "spectrum") {
     if (conf.int) warn_unused("conf.int", "A spectrum has no intervals.")
     return(capacity_spectrum_ggplot(object))
+  }
+  if (!is.null(sensitivity)) {
+    if (conf.int) warn_unused("conf.int", "The picture with {.arg sensitivity} has no intervals.")
+    return(capacity_sensitivity_ggplot(object, sensitivity))
   }
   if (conf.int) {
     object[c("conf.low", "conf.high")] <- tidy.ca_capacity(object, conf.int = TRUE, ...)[c("conf.low", "conf.high")]

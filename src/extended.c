@@ -129,6 +129,19 @@ void ca_extended_fill(struct ca_extended *extended, size_t begin, size_t end, do
     }
 }
 
+void ca_extended_gradients(struct ca_extended *extended, size_t begin, size_t end, double *out,
+                           int ld) {
+    const size_t m = extended->jet.graph->n_outputs, b = end - begin;
+    for (size_t k = 0; k < extended->n_columns; k++)
+        memset(out + k * (size_t)ld, 0, sizeof(double) * b * m);
+    ca_jet_at(&extended->jet, extended->theta, extended->x + begin, extended->n_samples,
+              (int)b);
+    sensitivities(extended, NULL);
+    for (size_t o = 0; o < m; o++)
+        ca_extended_contract(extended->column, &extended->jet, &extended->B[o], out + b * o,
+                             ld);
+}
+
 void ca_extended_linearise(struct ca_extended *extended, size_t begin, size_t end, double *W) {
     const struct ca_graph *graph = extended->jet.graph;
     const size_t n = graph->n_inputs, m = graph->n_outputs, b = end - begin;

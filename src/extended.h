@@ -49,6 +49,11 @@ void ca_extended_fill(struct ca_extended *extended, size_t begin, size_t end, do
  * one block): m x (n_inputs + 1) for each sample, the constant last. */
 void ca_extended_linearise(struct ca_extended *extended, size_t begin, size_t end, double *W);
 
+/* Writes d yhat / d theta at the samples begin <= s < end (at most one block) into out, leading
+ * dimension ld: row s + b o in a block of b samples. */
+void ca_extended_gradients(struct ca_extended *extended, size_t begin, size_t end, double *out,
+                           int ld);
+
 /* out (rows x columns) += contract(B, X) at the current values of the jet: the gradients with
  * respect to theta of the output whose sensitivities are B. */
 void ca_extended_contract(const long *column, const struct ca_jet *jet, const struct ca_pass *B,

@@ -633,3 +633,31 @@ SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x) {
     UNPROTECT(1); /* out */
     return out;
 }
+
+/* Returns d yhat / d theta at samples x (N x n): (m N) x p, row o + m s. */
+SEXP ffi_gradients(SEXP graph, SEXP theta, SEXP x) {
+    const struct ca_graph g = ffi_graph(graph);
+    const double *th = ffi_theta(theta, &g);
+    size_t n_samples;
+    const double *samples = ffi_samples(x, &g, &n_samples);
+    const size_t m = g.n_outputs, p = g.n_params;
+    const int rows = ffi_product(m, n_samples, "a tangent beyond what R can index");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, rows, (int)p));
+    const size_t most = n_samples < CA_LINEARISED_SAMPLES ? n_samples : CA_LINEARISED_SAMPLES;
+    double *block = ca_doubles(most * m * p);
+    struct ca_extended extended =
+        ca_extended_new(&g, th, samples, n_samples, NULL, 0, ffi_all_columns(&g), p, most);
+    for (size_t begin = 0, end; begin < n_samples; begin = end) {
+        end = begin + most < n_samples ? begin + most : n_samples;
+        const size_t b = end - begin;
+        ca_extended_gradients(&extended, begin, end, block, (int)(b * m));
+        for (size_t k = 0; k < p; k++)
+            for (size_t o = 0; o < m; o++)
+                for (size_t s = 0; s < b; s++)
+                    REAL(out)
+                    [o + m * (begin + s) + (size_t)rows * k] = block[s + b * o + b * m * k];
+        R_CheckUserInterrupt();
+    }
+    UNPROTECT(1); /* out */
+    return out;
+}

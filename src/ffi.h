@@ -28,6 +28,7 @@ SEXP ffi_capacity(SEXP graph, SEXP theta, SEXP about, SEXP what);
 SEXP ffi_kernel(SEXP graph, SEXP theta, SEXP about, SEXP at);
 SEXP ffi_two_way(SEXP graph, SEXP theta, SEXP about, SEXP group);
 SEXP ffi_linearise(SEXP graph, SEXP theta, SEXP x);
+SEXP ffi_gradients(SEXP graph, SEXP theta, SEXP x);
 SEXP ffi_operations(void);
 SEXP ffi_threads(SEXP n);
 SEXP ffi_flow(SEXP graph, SEXP theta, SEXP gate, SEXP start, SEXP levels);

@@ -18,6 +18,7 @@ static const R_CallMethodDef calls[] = {
     CALLDEF(ffi_kernel, 4),
     CALLDEF(ffi_two_way, 4),
     CALLDEF(ffi_linearise, 3),
+    CALLDEF(ffi_gradients, 3),
     CALLDEF(ffi_operations, 0),
     CALLDEF(ffi_fit_samples, 7),
     CALLDEF(ffi_sample_gradient, 6),

@@ -63,7 +63,8 @@ ffi_calls <- function(network) {
       ffi_two_way = list(graph, theta, about, groups)
     ),
     ffi_sample_calls(graph, theta, x, m)[c(
-      "ffi_predict", "ffi_reach", "ffi_extended", "ffi_linearise", "ffi_fit_samples", "ffi_sample_gradient"
+      "ffi_predict", "ffi_reach", "ffi_extended", "ffi_linearise", "ffi_gradients", "ffi_fit_samples",
+        "ffi_sample_gradient"
     )],
     ffi_flow_calls(graph, theta, x)
   )
@@ -91,7 +92,7 @@ ffi_sample_calls <- function(graph, theta, x, m) {
       pick(c("lm", "lbfgs", "adam")), control),
     ffi_sample_gradient = list(graph, theta, data, "squared", 0.1, pick(list(NULL, rev(theta)))),
     ffi_extended = list(graph, theta, x),
-    ffi_linearise = list(graph, theta, x[1L, , drop = FALSE])
+    ffi_linearise = list(graph, theta, x[1L, , drop = FALSE]), ffi_gradients = list(graph, theta, x)
   )
 }
 

@@ -58,7 +58,7 @@ test_that("away from kinks the tangent map of a homogeneous network has no const
   }
 })
 
-test_that("inputs that are not exactly one row are refused", {
+test_that("inputs that are no rows of the network are refused", {
   net <- input_vector(3) |> layer_dense(2) |> layer_activation("tanh")
   known <- with_test_coef(net, 1)
   expect_error(linearise(net, 1:3), class = "capalloc_error_no_coefficients")
@@ -66,7 +66,6 @@ test_that("inputs that are not exactly one row are refused", {
   expect_snapshot({
     writeLines(bad(linearise(net, 1:3), "no_coefficients"))
     writeLines(bad(linearise("net", 1:3), "type"))
-    writeLines(bad(linearise(known, matrix(1, 2, 3)), "shape"))
     writeLines(bad(linearise(known, matrix(1, 0, 3)), "shape"))
     writeLines(bad(linearise(known, 1:4), "shape"))
     writeLines(bad(linearise(known, c(1, NA, 2)), "value"))
