@@ -41,7 +41,10 @@
 #'   all pairs `adj.p.value` is Nemenyi's, from the studentised range; against a control
 #'   Holm's, or with `adjust = "bonferroni"` Dunn's. Intervals are simultaneous: +- the critical
 #'   difference, Nemenyi's q sqrt(k (k + 1) / (6 N)) with q = `qtukey(level, k, Inf) / sqrt(2)`, otherwise Dunn's.
-#'   [glance()] gives the global test, also in Iman and Davenport's form, and the critical difference.
+#'   [glance()] gives the global test, also in Iman and Davenport's form, and the critical difference. Its
+#'   `p.value` is exact, from all orders of the ranks within units, where these are few enough (six architectures or
+#'   fewer), else the chi-squared approximation; `p_method` says which. `f_p.value` is always the approximation, which
+#'   is for more than about 10 units and 5 architectures.
 #'
 #' `rho` is the correlation between the differences of two units. It is 0 for tasks, and for replicates that are
 #' fresh samples of a synthetic task. Where replicates resample one set of rows it is not: Nadeau and Bengio's
@@ -53,7 +56,9 @@
 #' standard error: they give the estimate, `NA` for the rest, and a reason. A difference is none where it is within
 #' what a metric is known to (a loss: 1e-8 of the least loss of its task, or 1e-12 of tr V).
 #'
-#' @param cmp A comparison, from [compare_architectures()].
+#' @param cmp A comparison, from [compare_architectures()], or a table of scores that were computed elsewhere: a matrix
+#'   (tasks x models) or a data frame with a column for each model and at most one of names of tasks; or a data frame
+#'   with the columns `task`, `model`, optionally `replicate` (a fold or repeat), and one numeric column.
 #' @param metric A numeric column of `cmp$runs`, or `"efficiency"`, (tr V - loss) / total_capacity. Lower is better for
 #'   `loss`, `train_loss`, `excess_loss`, `gradient_norm`, `iterations` and `seconds`, higher for `efficiency`; others
 #'   have no direction.
@@ -67,17 +72,22 @@
 #' @param rope Half the width of the region of practical equivalence, in units of the metric.
 #' @param rho Correlation between units, from 0 to below 1, for `"t"` and `"bayes"`. `NULL` is 0, and for resamples
 #'   within a task the mean share of rows that they hold out.
-#' @param direction `"lower"` or `"higher"`, for a metric whose direction is not known, or `NULL`.
+#' @param direction `"lower"` or `"higher"`, for a metric whose direction is not known, or `NULL`. A table of scores
+#'   needs it.
 #' @param ... Not used.
+#' @section Tables of scores:
+#' Equal scores are ties, as they are printed. `metric` is then `"score"`. Scores of folds are no independent samples of
+#' a task: `rho` accounts for that.
 #' @returns A data frame of class `ca_contrast`, one row per pair (with `by = "task"`, per task and pair): `group1`,
 #'   `group2`, `estimate` (group1 - group2), `conf.low`, `conf.high`, `statistic`, `p.value`, `adj.p.value`,
 #'   for `"bayes"` `prob_less`, `prob_rope`, `prob_greater`, then `n` (units), `better` (the
 #'   better group by the sign of the estimate, `NA` where there is no direction), `method`, `alternative`
 #'   (`"two.sided"`), and `reason` (`NA`, or why a number is missing). `tidy()` gives it as a plain data
 #'   frame, `glance()` what was asked (`metric`, `direction`, `test`, `by`, `adjust`, `level`, `contrasts`, `n`) and
-#'   for Friedman's test `statistic`, `parameter`, `p.value`, `f_statistic`, `f_p.value`, `critical_difference`,
-#'   `reason`, with a row for each task if by task; `augment()` the differences of each unit: `group1`, `group2`,
-#'   `unit`, `value1`, `value2`, `difference`; `format()` a data frame of texts for [knitr::kable()].
+#'   for Friedman's test `statistic`, `parameter`, `p.value`, `f_statistic`, `f_p.value`, `p_method`,
+#'   `critical_difference`, `reason`, with a row for each task if by task; `augment()` the differences of each unit:
+#'   `group1`, `group2`, `unit`, `value1`, `value2`, `difference`; `format()` a data frame of texts for
+#'   [knitr::kable()].
 #' @section Warnings and errors:
 #' `capalloc_warning_not_comparable`: runs failed or did not converge, budgets differ by more than a tenth either way
 #' (in parameters and in total capacity, for a loss), or seeds differ within a replicate. `capalloc_error_value`: an
@@ -97,7 +107,8 @@ contrast_architectures <- function(cmp, metric = "excess_loss", test = c("t", "w
                                    control = NULL, by = c("all", "task"), adjust = NULL, level = 0.95, rope = 0,
                                    rho = NULL, direction = NULL, ...) {
   check_dots(...)
-  check_metric_comparison(cmp)
+  cmp <- read_comparison(cmp, direction)
+  if (inherits(cmp, "ca_score_table")) metric <- "score"
   metric <- comparison_metric(cmp, metric, direction)
   test <- check_choice(test, c("t", "wilcoxon", "bayes", "friedman"))
   by <- check_choice(by, c("all", "task"))
@@ -108,7 +119,7 @@ contrast_architectures <- function(cmp, metric = "excess_loss", test = c("t", "w
   )
   paired <- metric_shares_samples(cmp)
   check_contrast_units(cmp, by, paired)
-  warn_metric_not_comparable(cmp, metric$name)
+  if (!inherits(cmp, "ca_score_table")) warn_metric_not_comparable(cmp, metric$name)
   warn_contrast_pairing(cmp, by, paired, test)
   blocks <- contrast_blocks(metric, by, paired)
   made <- lapply(blocks, if (test == "friedman") friedman_contrast else paired_contrast, setting = setting)

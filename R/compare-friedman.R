@@ -77,16 +77,60 @@ friedman_global_test <- function(ranks, reason) {
   k <- ncol(ranks)
   N <- nrow(ranks)
   out <- list(
-    n = N, statistic = NA_real_, parameter = k - 1, p.value = NA_real_, f_statistic = NA_real_, f_p.value = NA_real_
+    n = N, statistic = NA_real_, parameter = k - 1, p.value = NA_real_, f_statistic = NA_real_, f_p.value = NA_real_,
+    p_method = NA_character_
   )
   if (!is.na(reason)) return(light_frame(out))
   test <- stats::friedman.test(ranks)
-  out[c("statistic", "p.value")] <- list(unname(test$statistic), test$p.value)
+  out$statistic <- unname(test$statistic)
+  exact <- friedman_exact_p(ranks)
+  out$p.value <- if (is.na(exact)) test$p.value else exact
+  out$p_method <- if (is.na(exact)) "chi-squared" else "exact"
   # if all units have the same ranks, the denominator of F is zero up to rounding error, which can be negative
   left <- N * (k - 1) - out$statistic
   out$f_statistic <- if (left > 1e-9 * N) (N - 1) * out$statistic / left else Inf
   out$f_p.value <- stats::pf(out$f_statistic, k - 1, (k - 1) * (N - 1), lower.tail = FALSE)
   light_frame(out)
+}
+
+# Largest number of rows of a step of friedman_exact_p().
+friedman_most_states <- 1e6
+
+# The probability, if all orders of the ranks within a unit are equally likely, of a statistic at least as large as that
+# of these ranks (units x networks). NA where the number of states is too large. The statistic increases with the sum of
+# squares of the rank sums, which does not depend on their order: a state is the sorted vector of rank sums.
+friedman_exact_p <- function(ranks) {
+  k <- ncol(ranks)
+  if (k > 6L) return(NA_real_)
+  ranks <- round(2 * ranks) # ties have halves
+  base <- (sum(ranks[, 1L] >= 0) * 2 * k + 1)^(seq_len(k) - 1)
+  orders <- friedman_permutations(k)
+  state <- matrix(0, 1L, k)
+  probability <- 1
+  for (i in seq_len(nrow(ranks))) {
+    if (nrow(state) * nrow(orders) > friedman_most_states) return(NA_real_)
+    moves <- matrix(ranks[i, ][orders], ncol = k)
+    moved <- state[rep(seq_len(nrow(state)), each = nrow(moves)), , drop = FALSE] +
+      moves[rep(seq_len(nrow(moves)), nrow(state)), , drop = FALSE]
+    moved <- matrix(moved[order(row(moved), moved)], ncol = k, byrow = TRUE)
+    key <- drop(moved %*% base)
+    kept <- !duplicated(key)
+    state <- moved[kept, , drop = FALSE]
+    each <- rep(probability / nrow(moves), each = nrow(moves))
+    probability <- as.double(rowsum(each, match(key, key[kept])))
+  }
+  observed <- sum(colSums(ranks)^2)
+  min(1, sum(probability[rowSums(state^2) >= observed - 1e-9]))
+}
+
+# All orders of 1, .., k as the rows of a matrix.
+friedman_permutations <- function(k) {
+  if (k == 1L) return(matrix(1L))
+  before <- friedman_permutations(k - 1L)
+  do.call(rbind, lapply(seq_len(k), function(first) {
+    others <- setdiff(seq_len(k), first)
+    cbind(first, matrix(others[before], nrow(before)), deparse.level = 0L)
+  }))
 }
 
 # Lines of text with the results of Friedman's test, one per block.
@@ -95,7 +139,8 @@ friedman_notes <- function(x) {
   where <- if (is.null(tests$task)) "" else paste0(tests$task, ": ")
   said <- paste0(
     where, "Friedman chi-squared ", format(tests$statistic, digits = 3), ", p ", format_p(tests$p.value),
-    "; critical difference ", format(tests$critical_difference, digits = 3)
+    ifelse(tests$p_method %in% "exact", " (exact)", " (approximate)"), "; critical difference ",
+      format(tests$critical_difference, digits = 3)
   )
   said[is.na(tests$statistic)] <- paste0(where, "no global test: ", tests$reason)[is.na(tests$statistic)]
   said

@@ -12,8 +12,8 @@ generics::rank_results
 #' within what the metric is known to (see [contrast_architectures()]) share their mean rank, so that rounding decides
 #' nothing. The mean rank is over the tasks on which an architecture has runs.
 #'
-#' @param x A comparison, from [compare_architectures()].
-#' @param metric,direction As in [contrast_architectures()].
+#' @param x A comparison, from [compare_architectures()], or a table of scores, see [contrast_architectures()].
+#' @param metric,direction As in [contrast_architectures()]. A table of scores needs `direction`.
 #' @param ... Not used.
 #' @returns A data frame of class `ca_ranks`, one row per architecture and task, the best mean rank first: `network`,
 #'   `task`, `metric`, `mean` (over runs), `std_err` (`NA` for a single run), `n` (runs with a value), `rank`,
@@ -30,7 +30,22 @@ generics::rank_results
 #' @export
 rank_results.ca_comparison <- function(x, metric = "excess_loss", direction = NULL, ...) {
   check_dots(...)
-  metric <- comparison_metric(x, metric, direction)
+  rank_comparison(x, metric, direction)
+}
+
+#' @rdname rank_results.ca_comparison
+#' @export
+rank_results.data.frame <- function(x, direction = NULL, ...) {
+  check_dots(...)
+  rank_comparison(read_comparison(x, direction), "score", direction)
+}
+
+#' @rdname rank_results.ca_comparison
+#' @export
+rank_results.matrix <- rank_results.data.frame
+
+rank_comparison <- function(x, metric, direction, call = rlang::caller_env()) {
+  metric <- comparison_metric(x, metric, direction, call)
   rows <- ranks_metric_means(metric)
   order <- order(rows$mean_rank, match(rows$network, names(x$networks)), match(rows$task, names(x$tasks)))
   new_frame(lapply(rows, function(column) column[order]), "ca_ranks", direction = metric$direction,

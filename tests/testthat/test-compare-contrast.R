@@ -222,7 +222,7 @@ test_that("bad arguments are refused by class", {
   cmp <- random_comparison(2, 2, 2)
   one <- random_comparison(1, 1, 2)
   texts <- c(
-    bad(contrast_architectures(cmp$runs), "type"),
+    bad(contrast_architectures(cmp$runs), "value"),
     bad(contrast_architectures(cmp, "accuracy"), "value"),
     bad(contrast_architectures(cmp, "seed"), "value"),
     bad(contrast_architectures(cmp, test = "anova"), "value"),
