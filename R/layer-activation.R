@@ -4,15 +4,20 @@
 #' those that there are; they also serve as the `activation` of [layer_recurrent()].
 #'
 #' @inheritParams layer_dense
-#' @param activation A name, as in `activations()`.
+#' @param activation A name, as in `activations()`. `"swish"` is another name of `"silu"`.
 #' @param parameter A number for those that have one (the slope of `"leaky_relu"` below zero, alpha of
 #'   `"elu"`, the frequency of `"sin"`), or `NULL` for its default.
 #' @returns `layer_activation()`: the network with one more layer, of the same shape and without
 #'   parameters. `activations()`: a data frame with one row per activation: `activation` (its name),
 #'   `formula` (of u), `parameter` (its default, `NA` where there is none), `homogeneous` (whether
 #'   f(c u) = c f(u) for all c > 0).
+#' @section Values outside the domain:
+#' `"rsqrt"` is NaN below zero, and `"reciprocal"` and `"rsqrt"` are infinite at zero. Their gates have no moments
+#' under Gaussian pre-activations, so capacity through layers refuses them unless `data` is given.
 #' @references Hendrycks and Gimpel (2016) \doi{10.48550/arXiv.1606.08415} for gelu; Clevert, Unterthiner
-#'   and Hochreiter (2015) \doi{10.48550/arXiv.1511.07289} for elu.
+#'   and Hochreiter (2015) \doi{10.48550/arXiv.1511.07289} for elu; Klambauer et al. (2017)
+#'   \doi{10.48550/arXiv.1706.02515} for selu; Howard et al. (2019) \doi{10.48550/arXiv.1905.02244} for hard_swish;
+#'   Misra (2019) \doi{10.48550/arXiv.1908.08681} for mish.
 #' @examples
 #' activations()
 #' input_vector(4) |> layer_dense(8, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1)
@@ -26,8 +31,10 @@ layer_activation <- function(network, activation, parameter = NULL) {
 }
 
 check_activation <- function(activation, also = NULL, call = rlang::caller_env()) {
+  activation <- activation_alias(activation)
   known <- c(also, activations()$activation)
   if (is.character(activation) && length(activation) == 1L && activation %in% known) return(activation)
+  known <- cli::cli_vec(known, list("vec-trunc" = 100))
   abort(c(
     "{.arg activation} must be one of {.or {.val {known}}}.",
     x = "It is {show_value(activation)}."

@@ -190,6 +190,19 @@ twin_activate <- function(name, u, parameter = 1) {
     erf = twin_erf(u),
     sin = sin(parameter * u),
     abs = u * (positive - !positive),
+    exp = exp(u),
+    square = u^2,
+    reciprocal = 1 / u,
+    rsqrt = u^-0.5,
+    selu = 1.0507009873554804934 * twin_activate("elu", u, 1.6732632423543772848),
+    softsign = u / (1 + u * (positive - !positive)),
+    relu6 = ifelse_like(Re(u) > 6, 6 + 0 * u, u * positive),
+    hard_sigmoid = twin_activate("relu6", u + 3) / 6,
+    hard_swish = u * twin_activate("relu6", u + 3) / 6,
+    mish = {
+      up <- (1 + exp(u))^2
+      u * (up - 1) / (up + 1)
+    },
     stop("The twin does not know the activation ", name)
   )
 }
