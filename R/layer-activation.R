@@ -41,6 +41,17 @@ check_activation <- function(activation, also = NULL, call = rlang::caller_env()
   ), "value", call = call)
 }
 
+# The argument `activation` of other layers: NULL, or the name of an activation with its default parameter.
+check_layer_activation <- function(activation, call = rlang::caller_env()) {
+  if (is.null(activation)) NULL else check_activation(activation, also = "linear", call = call)
+}
+
+# Adds an activation as a layer of its own. NULL and the identity add none.
+import_add_activation <- function(network, activation) {
+  if (is.null(activation) || is_activation_identity(activation)) return(network)
+  layer_activation(network, activation)
+}
+
 check_activation_parameter <- function(parameter, activation, call = rlang::caller_env()) {
   if (is.null(parameter)) return(activation_default_parameter(activation))
   if (is.na(activations()$parameter[activations()$activation == activation])) {

@@ -7,7 +7,8 @@
 #   from    nodes that it reads
 #   shape   of its output
 #   window  kernel, stride, dilation, pad, expand, each (height, width): tap k of output u reads the position
-#           floor((u stride + k dilation - pad) / expand), or nothing where that lies outside the input
+#           floor((u stride + k dilation - pad) / expand), or nothing where that lies outside the input; a negative
+#           expand reads only where |expand| divides exactly, and stride -1 reverses the order
 #   groups  number of groups of channels (linear)
 #   shared  whether all positions use one block of theta, or each its own (linear, bias)
 #   theta   offset of its slice of theta, from 0 (linear, bias)

@@ -67,7 +67,15 @@ twin_dense <- function(layer, x, tape) {
 
 # Returns the position that tap k of output u reads (outputs x taps), which may lie outside 1..n. Positions are counted
 # backwards from the newest tap of the newest output, which reads position n, or a padded one after it.
-twin_windows <- function(n, kernel, stride, dilation, padding) {
+twin_windows <- function(n, kernel, stride, dilation, padding, align = "newest") {
+  if (is.numeric(padding)) { # windows on the padded positions, then without the padding
+    whole <- twin_windows(n + sum(padding), kernel, stride, dilation, "valid", align)
+    return(whole - padding[[1L]])
+  }
+  if (identical(align, "oldest")) { # the mirror image
+    mirror <- twin_windows(n, kernel, stride, dilation, padding)
+    return(n + 1 - mirror[rev(seq_len(nrow(mirror))), rev(seq_len(ncol(mirror))), drop = FALSE])
+  }
   span <- (kernel - 1) * dilation + 1
   outputs <- if (padding == "valid") floor((n - span) / stride) + 1 else ceiling(n / stride)
   total <- max((outputs - 1) * stride + span - n, 0)
@@ -85,9 +93,10 @@ twin_layer_windows <- function(layer, x, padding = layer$padding) {
   kernel <- twin_both(layer$kernel)
   stride <- twin_both(layer$stride)
   dilation <- twin_both(layer$dilation)
+  pads <- if (!is.list(padding)) list(padding, padding) else if (length(padding) == 1L) c("valid", padding) else padding
   list(
-    rows = twin_windows(dim(x)[[3L]], kernel[[1L]], stride[[1L]], dilation[[1L]], padding),
-    columns = twin_windows(dim(x)[[4L]], kernel[[2L]], stride[[2L]], dilation[[2L]], padding)
+    rows = twin_windows(dim(x)[[3L]], kernel[[1L]], stride[[1L]], dilation[[1L]], pads[[1L]], layer$align),
+    columns = twin_windows(dim(x)[[4L]], kernel[[2L]], stride[[2L]], dilation[[2L]], pads[[2L]], layer$align)
   )
 }
 
@@ -231,20 +240,28 @@ twin_recurrent <- function(layer, x, tape) {
   }
   bias <- twin_take_bias(layer, tape)
   bias <- if (is.null(bias)) matrix(0, units, gates) else matrix(bias, units, gates)
+  hidden <- if (is.null(layer$params$recurrent_bias)) NULL else tape$take(layer$params$recurrent_bias)
+  hidden <- if (is.null(hidden)) matrix(0, units, gates) else matrix(hidden, units, gates)
+  if (identical(layer$direction, "backward")) x <- x[, , , rev(seq_len(dim(x)[[4L]])), drop = FALSE]
   # A_g h + B_g x_t + b_g (observations x units)
   at <- function(g, h, now) {
     by <- function(weights, v) v %*% t(matrix(weights[, , g], units))
-    by(recurrent, h) + by(input, now) + rep(bias[, g], each = nrow(h))
+    after <- identical(layer$reset, "after")
+    input_part <- by(input, now) + rep(bias[, g], each = nrow(now))
+    if (!after) return(by(recurrent, h) + input_part)
+    if (is.list(h)) return(input_part + h$reset * (by(recurrent, h$state) + rep(hidden[, g], each = nrow(h$state))))
+    input_part + by(recurrent, h) + rep(hidden[, g], each = nrow(h))
   }
   f <- function(u) twin_activate(layer$activation, u, if (layer$activation == "leaky_relu") 0.01 else 1)
-  step <- switch(layer$cell, lstm = twin_lstm, gru = twin_gru, twin_elman)
+  step <- switch(layer$cell, lstm = twin_lstm, gru = if (identical(layer$reset, "after")) twin_gru_after else twin_gru, twin_elman)
   state <- list(h = matrix(0, dim(x)[[1L]], units), c = matrix(0, dim(x)[[1L]], units))
   y <- array(input[[1L]] * x[[1L]] * 0, c(dim(state$h), 1L, dim(x)[[4L]]))
   for (position in seq_len(dim(x)[[4L]])) {
     state <- step(state, at, twin_at(x, 1L, position), f)
     y[, , 1L, position] <- state$h
   }
-  if (layer$output == "last") y[, , , dim(x)[[4L]], drop = FALSE] else y
+  if (layer$output == "last") return(y[, , , dim(x)[[4L]], drop = FALSE])
+  if (identical(layer$direction, "backward")) y[, , , rev(seq_len(dim(x)[[4L]])), drop = FALSE] else y
 }
 
 twin_elman <- function(state, at, now, f) list(h = f(at(1, state$h, now)))
@@ -261,9 +278,16 @@ twin_gru <- function(state, at, now, f) {
   list(h = (1 - gate(2)) * n + gate(2) * state$h)
 }
 
+twin_gru_after <- function(state, at, now, f) {
+  gate <- function(g) twin_activate("sigmoid", at(g, state$h, now))
+  n <- f(at(3, list(state = state$h, reset = gate(1)), now))
+  list(h = (1 - gate(2)) * n + gate(2) * state$h)
+}
+
 twin_parallel <- function(layer, x, tape) {
   outputs <- lapply(layer$blocks, function(block) twin_run(block, x, tape))
   if (layer$merge == "sum") return(Reduce(`+`, outputs))
+  if (layer$merge == "product") return(Reduce(`*`, outputs))
   channels <- vapply(outputs, function(y) dim(y)[[2L]], 0L)
   places <- dim(outputs[[1L]])[3:4]
   y <- array(outputs[[1L]][[1L]] * 0, c(dim(x)[[1L]], sum(channels), places))
