@@ -4,7 +4,8 @@
 #' those that there are; they also serve as the `activation` of [layer_recurrent()].
 #'
 #' @inheritParams layer_dense
-#' @param activation A name, as in `activations()`. `"swish"` is another name of `"silu"`.
+#' @param activation A name, as in `activations()`. `"swish"` is another name of `"silu"`, and `"prelu"` adds
+#'   a [layer_prelu()], whose slopes are parameters.
 #' @param parameter A number for those that have one (the slope of `"leaky_relu"` below zero, alpha of
 #'   `"elu"`, the frequency of `"sin"`), or `NULL` for its default.
 #' @returns `layer_activation()`: the network with one more layer, of the same shape and without
@@ -24,6 +25,7 @@
 #' @export
 layer_activation <- function(network, activation, parameter = NULL) {
   check_network(network)
+  if (identical(activation, "prelu") && is.null(parameter)) return(layer_prelu(network))
   activation <- check_activation(activation)
   add_network_layer(network, new_network_layer("activation", network, output_shape(network), shape_output_kind(network),
     activation = activation, parameter = check_activation_parameter(parameter, activation)

@@ -32,8 +32,8 @@ static enum ca_status check_window(struct problem problem, int node,
                                    const struct ca_window *w) {
     for (int d = 0; d < 2; d++)
         if (w->kernel[d] < 1 || w->stride[d] == 0 || w->stride[d] == INT_MIN ||
-            w->dilation[d] < 1 || w->pad[d] < -INT_MAX || w->expand[d] == 0 ||
-            w->expand[d] == INT_MIN)
+            w->dilation[d] == 0 || w->dilation[d] == INT_MIN || w->pad[d] < -INT_MAX ||
+            w->expand[d] == 0 || w->expand[d] == INT_MIN)
             return fail(problem, node, "a window that is not positive", CA_BAD_GRAPH);
     return CA_OK;
 }

@@ -5,11 +5,19 @@
 # Returns a reader that returns consecutive entries of theta as arrays.
 twin_tape <- function(theta) {
   used <- 0
+  marks <- list()
   list(
     take = function(dim) {
       values <- theta[used + seq_len(prod(dim))]
       used <<- used + prod(dim)
       array(values, dim)
+    },
+    mark = function(name) marks[[name]] <<- used,
+    replay = function(name, run) {
+      after <- used
+      used <<- marks[[name]]
+      on.exit(used <<- after)
+      run()
     },
     is_spent = function() used == length(theta)
   )
@@ -42,10 +50,64 @@ twin_layer <- function(layer, x, tape) {
     recurrent = twin_recurrent(layer, x, tape),
     residual = x + layer$scale * twin_run(layer$blocks[[1L]], x, tape),
     parallel = twin_parallel(layer, x, tape),
+    affine = twin_affine(layer, x, tape),
+    prelu = {
+      slope <- rep(tape$take(layer$params$slope), each = dim(x)[[1L]])
+      x * ifelse_like(Re(x) > 0, 1 + 0 * x, array(slope, dim(x)))
+    },
+    crop = twin_crop(x, lapply(layer$ends, `-`)),
+    pad = twin_crop(x, layer$ends),
+    conv_transpose = twin_conv_transpose(layer, x, tape),
+    shared = twin_shared(layer, x, tape),
     last = x[, , , dim(x)[[4L]], drop = FALSE],
     flatten = array(x, c(dim(x)[[1L]], prod(dim(x)[-1L]), 1L, 1L)),
     stop("The twin does not know the layer ", layer$kind)
   )
+}
+
+twin_affine <- function(layer, x, tape) {
+  y <- x * rep(tape$take(layer$params$scale), each = dim(x)[[1L]])
+  bias <- twin_take_bias(layer, tape)
+  if (is.null(bias)) y else y + rep(bias, each = dim(x)[[1L]])
+}
+
+# Adds positions (or drops them, where negative) at both ends of rows and columns.
+twin_crop <- function(x, ends) {
+  if (length(ends) == 1L) ends <- c(list(c(0, 0)), ends)
+  place <- function(n, pair) seq(1 - pair[[1L]], n + pair[[2L]])
+  rows <- place(dim(x)[[3L]], ends[[1L]])
+  columns <- place(dim(x)[[4L]], ends[[2L]])
+  y <- array(0 * x[[1L]], c(dim(x)[1:2], length(rows), length(columns)))
+  r <- rows >= 1 & rows <= dim(x)[[3L]]
+  c <- columns >= 1 & columns <= dim(x)[[4L]]
+  y[, , r, c] <- x[, , rows[r], columns[c]]
+  y
+}
+
+# Adds the contribution of each input position and tap to the uncropped output.
+twin_conv_transpose <- function(layer, x, tape) {
+  kernel <- twin_full_kernel(tape$take(layer$params$kernel), dim(x)[[2L]], layer$groups)
+  kernel <- array(kernel, c(dim(kernel)[1:2], twin_both(layer$kernel)))
+  bias <- twin_take_bias(layer, tape)
+  s <- twin_both(layer$stride)
+  d <- twin_both(layer$dilation)
+  size <- (dim(x)[3:4] - 1) * s + (dim(kernel)[3:4] - 1) * d + 1
+  y <- array(kernel[[1L]] * x[[1L]] * 0, c(dim(x)[[1L]], dim(kernel)[[1L]], size))
+  for (i in seq_len(dim(x)[[3L]])) for (j in seq_len(dim(x)[[4L]])) {
+    for (k in seq_len(dim(kernel)[[3L]])) for (l in seq_len(dim(kernel)[[4L]])) {
+      at <- c((i - 1) * s[[1L]] + (k - 1) * d[[1L]], (j - 1) * s[[2L]] + (l - 1) * d[[2L]]) + 1
+      taps <- matrix(kernel[, , k, l], dim(kernel)[[1L]])
+      y[, , at[[1L]], at[[2L]]] <- y[, , at[[1L]], at[[2L]]] + twin_at(x, i, j) %*% t(taps)
+    }
+  }
+  if (!is.null(bias)) y <- y + rep(bias, each = dim(x)[[1L]])
+  twin_crop(y, lapply(layer$crop, `-`))
+}
+
+twin_shared <- function(layer, x, tape) {
+  if (!is.null(layer$reuse)) return(tape$replay(layer$name, function() twin_run(layer$reuse, x, tape)))
+  tape$mark(layer$name)
+  twin_run(layer$blocks[[1L]], x, tape)
 }
 
 # Returns one position of a tensor (observations x channels).
