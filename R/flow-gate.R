@@ -15,7 +15,8 @@ gate_legendre <- function(n) {
 
 # For units of mean m and standard deviation s > 0, nodes z of the standard normal distribution and weights that include
 # its density, each units x nodes. `step` is the largest width of a panel, and `kinks` are pre-activations at which
-# panels also end. Truncation at 12 standard deviations leaves out a probability of 1e-32.
+# panels
+# also end. Truncation at 12 standard deviations leaves out a probability of 1e-32.
 gate_normal_panels <- function(m, s, step = 0.75, kinks = numeric()) {
   kink <- -m / s
   around <- outer(1 / s, c(0, 2^(1:6)))

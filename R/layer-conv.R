@@ -26,7 +26,8 @@
 #' @param bias Whether each filter has a constant.
 #' @param align Where windows are aligned when the stride leaves positions over: `"newest"` drops them at the old
 #'   end, `"oldest"` at the new end, as PyTorch, Keras and ONNX do. With `"same"` padding `"oldest"` puts the odd zero
-#'   at the new end, as Keras does.
+#'   at
+#'   the new end, as Keras does.
 #' @param activation `NULL`, or one of [activations()], which is added as a layer of its own.
 #' @returns The network with one more layer, without coefficients; its output is
 #'   a sequence or grid of `filters` channels. The kernel is an array of filters x
@@ -52,7 +53,7 @@ layer_conv <- function(network, filters, kernel, stride = 1, dilation = 1,
   params <- list(kernel = c(filters, output_shape(network)[[1L]] %/% groups, slide$kernel))
   if (bias) params$bias <- filters
   add_network_layer(network, window_slide_layer("conv", network, filters, slide, params, groups = groups)) |>
-    import_add_activation(activation)
+    follow_activation(activation)
 }
 
 #' @rdname layer_conv
@@ -70,7 +71,7 @@ layer_local <- function(network, filters, kernel, stride = 1, dilation = 1,
   params <- list(kernel = c(filters, output_shape(network)[[1L]] %/% groups, slide$kernel, places))
   if (bias) params$bias <- c(filters, places)
   add_network_layer(network, window_slide_layer("local", network, filters, slide, params, groups = groups)) |>
-    import_add_activation(activation)
+    follow_activation(activation)
 }
 
 check_conv_groups <- function(groups, network, filters, call = rlang::caller_env()) {

@@ -22,7 +22,7 @@ layer_dense <- function(network, units, bias = FALSE, activation = NULL) {
   if (bias) params$bias <- units
   activation <- check_layer_activation(activation)
   add_network_layer(network, new_network_layer("dense", network, c(units, 1L, 1L), "vector", params)) |>
-    import_add_activation(activation)
+    follow_activation(activation)
 }
 
 #' @export

@@ -85,7 +85,8 @@ resets_after <- function(layer) identical(layer$reset, "after")
 describe_layer.ca_layer_recurrent <- function(layer) {
   usual <- if (layer$cell %in% c("lstm", "gru")) "tanh" else "linear"
   paste0(
-    if (is_backward(layer)) "backward ", layer$cell, " recurrence, ", if (resets_after(layer)) "reset after, ",
+    if (is_backward(layer)) "backward ",
+    layer$cell, " recurrence, ", if (resets_after(layer)) "reset after, ",
       if (layer$activation != usual) paste0(layer$activation, ", "),
     layer$output, if (!is.null(layer$params$bias)) " + bias"
   )

@@ -2,7 +2,8 @@
 #'
 #' The adjoint of a strided convolution, which lengthens its input: position i of the input adds
 #' \eqn{K_k x_i} to position \eqn{(i - 1) s + (k - 1) d + 1} of the output, for each tap k of the kernel K, with stride
-#' s and dilation d. The output has \eqn{(n - 1) s + (taps - 1) d + 1} positions, less those that `crop` drops.
+#' s
+#' and dilation d. The output has \eqn{(n - 1) s + (taps - 1) d + 1} positions, less those that `crop` drops.
 #'
 #' @inheritParams layer_conv
 #' @param stride Distance of the contributions of neighbouring positions, as `kernel`.
@@ -36,7 +37,7 @@ layer_conv_transpose <- function(network, filters, kernel, stride = 1, dilation 
   add_network_layer(network, new_network_layer("conv_transpose", network, c(filters, format_two(size)),
     shape_output_kind(network), params,
     kernel = kernel, stride = stride, dilation = dilation, crop = crop, groups = groups, window = window
-  )) |> import_add_activation(activation)
+  )) |> follow_activation(activation)
 }
 
 transpose_size <- function(network, kernel, stride, dilation, crop, call = rlang::caller_env()) {

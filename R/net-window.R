@@ -38,7 +38,8 @@ window_slide_layer <- function(kind, network, channels, slide, params = list(), 
 # Returns a list for a window of `kernel` taps that slides over n positions: `outputs`, the number of output positions,
 # and `pad`, the number of positions that are missing at the old end (negative: dropped there). Tap k of output u reads
 # position u stride + k dilation - pad, all counted from 0. `padding` may also be two numbers, the zeros at the old and
-# at the new end.
+# at
+# the new end.
 window_slide_along <- function(n, kernel, stride, dilation, padding, what, arg, call, align = "newest") {
   span <- (kernel - 1) * as.double(dilation) + 1
   if (is.numeric(padding)) return(slide_padded(n, kernel, stride, dilation, padding, what, arg, call, align))

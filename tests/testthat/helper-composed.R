@@ -13,17 +13,17 @@ composed_networks <- function() {
     padded = input_sequence(6) |> layer_conv(2, 3, padding = c(1, 3), stride = 2) |> layer_dense(1),
     padded_oldest = input_sequence(7) |> layer_conv(2, 3, padding = c(0, 1), stride = 3, align = "oldest", bias = TRUE),
     padded_wide = input_sequence(3) |> layer_conv(1, 2, padding = c(4, 3)) |> layer_dense(1),
-    padded_grid = input_grid(4, 3) |> layer_conv(2, 2, stride = 2, padding = list(c(1, 0), c(0, 2)),
-      align = "oldest") |>
+    padded_grid = input_grid(4, 3) |>
+      layer_conv(2, 2, stride = 2, padding = list(c(1, 0), c(0, 2)), align = "oldest") |>
       layer_dense(1),
-    oldest_same = input_sequence(7) |> layer_conv(2, 4, stride = 2, padding = "same",
-      align = "oldest") |> layer_dense(1),
+    oldest_same = input_sequence(7) |> layer_conv(2, 4, stride = 2, padding = "same", align = "oldest") |>
+      layer_dense(1),
     oldest_pool = input_sequence(8) |> layer_conv(1, 2) |> layer_pool(3, align = "oldest") |> layer_dense(1),
-    oldest_max = input_sequence(8) |> layer_conv(1, 2) |> layer_pool(3, type = "max",
-      align = "oldest") |> layer_dense(1),
+    oldest_max = input_sequence(8) |> layer_conv(1, 2) |> layer_pool(3, type = "max", align = "oldest") |>
+      layer_dense(1),
     oldest_local = input_sequence(8) |> layer_local(2, 3, stride = 2, align = "oldest", activation = "silu"),
-    transposed = input_sequence(4, channels = 2) |> layer_conv_transpose(2, 3, stride = 2,
-      bias = TRUE) |> layer_dense(1),
+    transposed = input_sequence(4, channels = 2) |> layer_conv_transpose(2, 3, stride = 2, bias = TRUE) |>
+      layer_dense(1),
     transposed_crop = input_sequence(4) |> layer_conv_transpose(2, 2, stride = 3, dilation = 2, crop = c(1, 2)),
     transposed_grid = input_grid(2, 3, channels = 2) |>
       layer_conv_transpose(2, c(2, 3), stride = c(2, 1), groups = 2, crop = list(c(0, 1), c(1, 0)), bias = TRUE,

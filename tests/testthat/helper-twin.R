@@ -155,7 +155,8 @@ twin_layer_windows <- function(layer, x, padding = layer$padding) {
   kernel <- twin_both(layer$kernel)
   stride <- twin_both(layer$stride)
   dilation <- twin_both(layer$dilation)
-  pads <- if (!is.list(padding)) list(padding, padding) else if (length(padding) == 1L) c("valid", padding) else padding
+  pads <- if (is.list(padding)) padding else list(padding, padding)
+  if (length(pads) == 1L) pads <- c("valid", pads)
   list(
     rows = twin_windows(dim(x)[[3L]], kernel[[1L]], stride[[1L]], dilation[[1L]], pads[[1L]], layer$align),
     columns = twin_windows(dim(x)[[4L]], kernel[[2L]], stride[[2L]], dilation[[2L]], pads[[2L]], layer$align)
@@ -311,7 +312,8 @@ twin_recurrent <- function(layer, x, tape) {
     after <- identical(layer$reset, "after")
     input_part <- by(input, now) + rep(bias[, g], each = nrow(now))
     if (!after) return(by(recurrent, h) + input_part)
-    if (is.list(h)) return(input_part + h$reset * (by(recurrent, h$state) + rep(hidden[, g], each = nrow(h$state))))
+    own <- rep(hidden[, g], each = nrow(now))
+    if (is.list(h)) return(input_part + h$reset * (by(recurrent, h$state) + own))
     input_part + by(recurrent, h) + rep(hidden[, g], each = nrow(h))
   }
   f <- function(u) twin_activate(layer$activation, u, if (layer$activation == "leaky_relu") 0.01 else 1)
