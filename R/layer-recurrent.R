@@ -87,7 +87,7 @@ describe_layer.ca_layer_recurrent <- function(layer) {
   paste0(
     if (is_backward(layer)) "backward ",
     layer$cell, " recurrence, ", if (resets_after(layer)) "reset after, ",
-      if (layer$activation != usual) paste0(layer$activation, ", "),
+    if (layer$activation != usual) paste0(layer$activation, ", "),
     layer$output, if (!is.null(layer$params$bias)) " + bias"
   )
 }

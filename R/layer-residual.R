@@ -105,8 +105,8 @@ describe_layer.ca_layer_residual <- function(layer) {
 
 #' @export
 describe_layer.ca_layer_parallel <- function(layer) {
-  paste0(switch(layer$merge, sum = "sum", product = "product", "concatenation"), " of ", length(layer$blocks),
-    " blocks")
+  merged <- switch(layer$merge, sum = "sum", product = "product", "concatenation")
+  paste0(merged, " of ", length(layer$blocks), " blocks")
 }
 
 #' @export

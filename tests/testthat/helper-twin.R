@@ -317,7 +317,8 @@ twin_recurrent <- function(layer, x, tape) {
     input_part + by(recurrent, h) + rep(hidden[, g], each = nrow(h))
   }
   f <- function(u) twin_activate(layer$activation, u, if (layer$activation == "leaky_relu") 0.01 else 1)
-  step <- switch(layer$cell, lstm = twin_lstm, gru = if (identical(layer$reset, "after")) twin_gru_after else twin_gru, twin_elman)
+  gru <- if (identical(layer$reset, "after")) twin_gru_after else twin_gru
+  step <- switch(layer$cell, lstm = twin_lstm, gru = gru, twin_elman)
   state <- list(h = matrix(0, dim(x)[[1L]], units), c = matrix(0, dim(x)[[1L]], units))
   y <- array(input[[1L]] * x[[1L]] * 0, c(dim(state$h), 1L, dim(x)[[4L]]))
   for (position in seq_len(dim(x)[[4L]])) {
