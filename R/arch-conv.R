@@ -141,8 +141,8 @@ arch_densenet <- function(input, filters = 1, kernel = 3, depth = 4, outputs = 1
   net <- arch_input(input)
   for (w in arch_per_layer(filters, check_count(depth))) {
     check_arch_filters(w)
-    net <- layer_parallel(net, identity, \(x) layer_conv(x, w, kernel, padding = arch_keep_positions(x),
-      activation = activation),
+    net <- layer_parallel(net, identity,
+      \(x) layer_conv(x, w, kernel, padding = arch_keep_positions(x), activation = activation),
       merge = "concat")
   }
   arch_read_newest(net, outputs, bias)
