@@ -113,11 +113,9 @@ curved_networks <- function() {
     input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation(f) |> layer_dense(2, bias = TRUE)
   })
   shallow$identity <- NULL # linear
-  networks <- c(shallow, curved_sequences(), curved_grids(), list(
+  networks <- c(shallow[setdiff(names(shallow), more_activations)], curved_sequences(), curved_grids(), list(
     leaky_steep = input_vector(3) |> layer_dense(4) |> layer_activation("leaky_relu", -0.7) |> layer_dense(1),
     elu_two = input_vector(3) |> layer_dense(4) |> layer_activation("elu", 2) |> layer_dense(1),
-    positive = input_vector(2) |> layer_dense(3, bias = TRUE) |> layer_activation("exp") |>
-      layer_activation("rsqrt") |> layer_activation("reciprocal") |> layer_dense(2),
     sin_fast = input_vector(2) |> layer_dense(4) |> layer_activation("sin", 3) |> layer_dense(1),
     deep = input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation("tanh") |> layer_dense(3) |>
       layer_activation("gelu") |> layer_dense(2, bias = TRUE) |> layer_activation("sigmoid"),
@@ -129,6 +127,9 @@ curved_networks <- function() {
       layer_residual(\(x) x |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |>
         layer_dense(3), scale = 0.5) |>
       layer_dense(1)
+  ), shallow[more_activations], list(
+    positive = input_vector(2) |> layer_dense(3, bias = TRUE) |> layer_activation("exp") |>
+      layer_activation("rsqrt") |> layer_activation("reciprocal") |> layer_dense(2)
   ))
   Map(with_test_coef, networks, seq_along(networks))
 }
