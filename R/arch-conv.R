@@ -56,6 +56,7 @@
 #'   fit into the input, unless it is given.
 #' @param growth Factor from each dilation to the next; 1 is no dilation.
 #' @param blocks Number of residual blocks.
+#' @param activation `NULL`, or one of [activations()], after each convolution (in `arch_separable()` after each pair).
 #' @param scale Factor of each block, see [layer_residual()].
 #' @param skip Whether the output is the sum of a read-out of every layer's newest position;
 #'   for sequences. With `bias` only the read-out of the last layer has the constants.
@@ -80,56 +81,68 @@
 #' net <- initialise(arch_dilated(16, filters = 1, skip = TRUE), seed = 1)
 #' attr(capacity(net), "total") # 2 L - 1
 #' @export
-arch_conv <- function(input, filters = 2, kernel = 5, depth = 2, outputs = 1, bias = FALSE) {
+arch_conv <- function(input, filters = 2, kernel = 5, depth = 2, outputs = 1, bias = FALSE,
+                      activation = NULL) {
   net <- arch_input(input)
-  for (w in arch_per_layer(filters, check_count(depth))) net <- layer_conv(net, check_arch_filters(w), kernel)
+  for (w in arch_per_layer(filters, check_count(depth))) {
+    net <- layer_conv(net, check_arch_filters(w), kernel, activation = activation)
+  }
   arch_read_newest(net, outputs, bias)
 }
 
 #' @rdname arch_conv
 #' @export
 arch_dilated <- function(input, filters = 2, outputs = 1, bias = FALSE, kernel = 2, skip = FALSE, depth = NULL,
-                         growth = 2) {
+                         growth = 2, activation = NULL) {
   net <- arch_input(input)
   kernel <- check_count(kernel, min = 2L)
   dilations <- check_count(growth)^(seq_len(check_arch_dilated_depth(depth, min(window_extent_of(net)), kernel,
     growth)) - 1)
   filters <- arch_per_layer(filters, length(dilations))
-  if (check_flag(skip)) return(arch_skip_sum(net, filters, kernel, dilations, outputs, bias))
+  if (check_flag(skip)) {
+    return(arch_skip_sum(net, filters, kernel, dilations, outputs, bias, activation = activation))
+  }
   for (l in seq_along(filters)) {
-    net <- layer_conv(net, check_arch_filters(filters[[l]]), kernel, dilation = dilations[[l]])
+    net <- layer_conv(net, check_arch_filters(filters[[l]]), kernel, dilation = dilations[[l]], activation = activation)
   }
   arch_read_newest(net, outputs, bias)
 }
 
 #' @rdname arch_conv
 #' @export
-arch_separable <- function(input, filters = 4, kernel = 3, depth = 2, outputs = 1, bias = FALSE) {
+arch_separable <- function(input, filters = 4, kernel = 3, depth = 2, outputs = 1, bias = FALSE,
+                           activation = NULL) {
   net <- arch_input(input)
   for (w in arch_per_layer(filters, check_count(depth))) {
     channels <- output_shape(net)[[1L]]
-    net <- layer_conv(net, channels, kernel, groups = channels) |> layer_conv(check_arch_filters(w), kernel = 1)
+    net <- layer_conv(net, channels, kernel, groups = channels) |>
+      layer_conv(check_arch_filters(w), kernel = 1, activation = activation)
   }
   arch_read_newest(net, outputs, bias)
 }
 
 #' @rdname arch_conv
 #' @export
-arch_residual <- function(input, filters = 2, blocks = 4, kernel = 3, scale = 1, outputs = 1, bias = FALSE) {
+arch_residual <- function(input, filters = 2, blocks = 4, kernel = 3, scale = 1, outputs = 1, bias = FALSE,
+                          activation = NULL) {
   net <- arch_input(input) |> layer_conv(filters, kernel = 1)
   for (i in seq_len(check_count(blocks))) {
-    net <- layer_residual(net, \(x) layer_conv(x, filters, kernel, padding = arch_keep_positions(x)), scale = scale)
+    net <- layer_residual(net, \(x) {
+      layer_conv(x, filters, kernel, padding = arch_keep_positions(x), activation = activation)
+    }, scale = scale)
   }
   arch_read_newest(net, outputs, bias)
 }
 
 #' @rdname arch_conv
 #' @export
-arch_densenet <- function(input, filters = 1, kernel = 3, depth = 4, outputs = 1, bias = FALSE) {
+arch_densenet <- function(input, filters = 1, kernel = 3, depth = 4, outputs = 1, bias = FALSE,
+                          activation = NULL) {
   net <- arch_input(input)
   for (w in arch_per_layer(filters, check_count(depth))) {
     check_arch_filters(w)
-    net <- layer_parallel(net, identity, \(x) layer_conv(x, w, kernel, padding = arch_keep_positions(x)),
+    net <- layer_parallel(net, identity,
+      \(x) layer_conv(x, w, kernel, padding = arch_keep_positions(x), activation = activation),
       merge = "concat")
   }
   arch_read_newest(net, outputs, bias)
@@ -156,7 +169,8 @@ check_arch_dilated_depth <- function(depth, n, kernel, growth, call = rlang::cal
 
 # Adds layers l, l + 1, .. of a stack in which every layer has a read-out of its newest position. A parallel layer sums
 # the read-out of layer l and the output of the remaining stack.
-arch_skip_sum <- function(net, filters, kernel, dilations, outputs, bias, l = 1L, call = rlang::caller_env()) {
+arch_skip_sum <- function(net, filters, kernel, dilations, outputs, bias, l = 1L, call = rlang::caller_env(),
+                     activation = NULL) {
   force(call)
   if (shape_output_kind(net) == "grid") {
     abort(c(
@@ -164,10 +178,11 @@ arch_skip_sum <- function(net, filters, kernel, dilations, outputs, bias, l = 1L
       x = "It is {.code TRUE}."
     ), "value", call = call)
   }
-  net <- layer_conv(net, check_arch_filters(filters[[l]], call), kernel, dilation = dilations[[l]])
+  net <- layer_conv(net, check_arch_filters(filters[[l]], call), kernel, dilation = dilations[[l]],
+    activation = activation)
   if (l == length(filters)) return(arch_read_newest(net, outputs, bias, call))
   layer_parallel(net,
     \(x) arch_read_newest(x, outputs, FALSE, call),
-    \(x) arch_skip_sum(x, filters, kernel, dilations, outputs, bias, l + 1L, call)
+    \(x) arch_skip_sum(x, filters, kernel, dilations, outputs, bias, l + 1L, call, activation)
   )
 }

@@ -39,6 +39,7 @@
 #' @param kernel Number of positions in a window; on a grid one number, or two for rows and
 #'   columns.
 #' @param stride Step between windows, as `kernel`: by default they lie side by side.
+#' @param activation `NULL`, or one of [activations()], after each layer but the last.
 #' @param outputs Number of outputs m.
 #' @param bias Whether the last layer has a constant per output, for data whose
 #'   means are not zero.
@@ -62,20 +63,25 @@ arch_dense <- function(input, outputs = 1, bias = FALSE) {
 
 #' @rdname arch_dense
 #' @export
-arch_deep <- function(input, units = 2, depth = 2, outputs = 1, bias = FALSE) {
+arch_deep <- function(input, units = 2, depth = 2, outputs = 1, bias = FALSE, activation = NULL) {
   net <- arch_input(input, any_kind)
-  for (w in arch_per_layer(units, check_count(depth))) net <- layer_dense(net, check_count(w, arg = "units"))
+  for (w in arch_per_layer(units, check_count(depth))) {
+    net <- layer_dense(net, check_count(w, arg = "units"), activation = activation)
+  }
   arch_read_out(net, outputs, bias)
 }
 
 #' @rdname arch_dense
 #' @export
-arch_low_rank <- function(input, filters = 2, kernel = 4, outputs = 1, bias = FALSE) {
-  arch_input(input) |> layer_conv(filters, kernel, stride = kernel) |> arch_read_out(outputs, bias)
+arch_low_rank <- function(input, filters = 2, kernel = 4, outputs = 1, bias = FALSE, activation = NULL) {
+  arch_input(input) |> layer_conv(filters, kernel, stride = kernel, activation = activation) |> arch_read_out(outputs,
+    bias)
 }
 
 #' @rdname arch_dense
 #' @export
-arch_local <- function(input, filters = 1, kernel = 4, stride = kernel, outputs = 1, bias = FALSE) {
-  arch_input(input) |> layer_local(filters, kernel, stride = stride) |> arch_read_out(outputs, bias)
+arch_local <- function(input, filters = 1, kernel = 4, stride = kernel, outputs = 1, bias = FALSE,
+                       activation = NULL) {
+  arch_input(input) |> layer_local(filters, kernel, stride = stride, activation = activation) |>
+    arch_read_out(outputs, bias)
 }

@@ -38,6 +38,8 @@
 #' @param cell `"elman"`, `"diagonal"`, `"lstm"` or `"gru"` (the last two are not linear), see
 #'   [layer_recurrent()].
 #' @param depth Number of recurrences.
+#' @param activation Of the cells, see [layer_recurrent()]; `NULL` is `"tanh"` for gated cells and `"linear"` for
+#' others.
 #' @param filters Number of filters of the convolution.
 #' @param kernel Number of its taps.
 #' @param stride Step between its outputs, by default its kernel.
@@ -58,12 +60,12 @@
 #' arch_conv_recurrent(64, filters = 2, kernel = 4, units = 4)
 #' @export
 arch_recurrent <- function(input, units = 4, cell = c("elman", "diagonal", "lstm", "gru"), outputs = 1, bias = FALSE,
-                           depth = 1) {
+                           depth = 1, activation = NULL) {
   net <- arch_input(input, "sequence")
   units <- arch_per_layer(units, check_count(depth))
   for (l in seq_along(units)) {
     net <- layer_recurrent(net, check_count(units[[l]], arg = "units"), cell = cell,
-      output = if (l < length(units)) "sequence" else "last")
+      output = if (l < length(units)) "sequence" else "last", activation = cell_activation(activation, cell))
   }
   arch_read_out(net, outputs, bias)
 }
@@ -72,9 +74,15 @@ arch_recurrent <- function(input, units = 4, cell = c("elman", "diagonal", "lstm
 #' @export
 arch_conv_recurrent <- function(input, filters = 2, kernel = 4, units = 4,
                                 cell = c("elman", "diagonal", "lstm", "gru"),
-                                stride = kernel, outputs = 1, bias = FALSE) {
+                                stride = kernel, outputs = 1, bias = FALSE, activation = NULL) {
   arch_input(input, "sequence") |>
     layer_conv(filters, kernel, stride = stride) |>
-    layer_recurrent(units, cell = cell) |>
+    layer_recurrent(units, cell = cell, activation = cell_activation(activation, cell)) |>
     arch_read_out(outputs, bias)
+}
+
+# The activation of a recurrent cell unless another one is given.
+cell_activation <- function(activation, cell) {
+  if (!is.null(activation)) return(activation)
+  if (is.character(cell) && cell[[1L]] %in% c("lstm", "gru")) "tanh" else "linear"
 }

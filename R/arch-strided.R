@@ -48,6 +48,7 @@
 #'   full resolution first).
 #' @param kernel Number of taps, 2 or more where it is also the stride. On grids the same for rows
 #'   and columns.
+#' @param activation `NULL`, or one of [activations()], after each convolution.
 #' @param shared Whether the windows of a layer share their weights.
 #' @param depth Number of levels below the full resolution.
 #' @returns A network without coefficients.
@@ -66,19 +67,20 @@
 #' attr(capacity(net), "total") # 4 layers of 2 taps: 5
 #' arch_unet(input_grid(7, 9), filters = c(2, 3, 4))
 #' @export
-arch_strided <- function(input, filters = 2, kernel = 4, outputs = 1, bias = FALSE) {
+arch_strided <- function(input, filters = 2, kernel = 4, outputs = 1, bias = FALSE, activation = NULL) {
   net <- arch_input(input)
-  arch_strided_coarsen(net, filters, check_count(kernel, min = 2L), layer_conv) |> arch_read_out(outputs, bias)
+  arch_strided_coarsen(net, filters, check_count(kernel, min = 2L), layer_conv, activation = activation) |>
+    arch_read_out(outputs, bias)
 }
 
 #' @rdname arch_strided
 #' @export
-arch_pooled <- function(input, filters = 2, kernel = 3, outputs = 1, bias = FALSE) {
+arch_pooled <- function(input, filters = 2, kernel = 3, outputs = 1, bias = FALSE, activation = NULL) {
   net <- arch_input(input)
   kernels <- arch_strided_kernels(window_extent_of(net), check_count(kernel), 2)
   filters <- arch_per_layer(filters, length(kernels))
   for (l in seq_along(kernels)) {
-    net <- layer_conv(net, check_arch_filters(filters[[l]]), kernels[[l]], padding = "same")
+    net <- layer_conv(net, check_arch_filters(filters[[l]]), kernels[[l]], padding = "same", activation = activation)
     net <- layer_pool(net, pmin(2, window_extent_of(net)))
   }
   arch_read_out(net, outputs, bias)
@@ -86,15 +88,17 @@ arch_pooled <- function(input, filters = 2, kernel = 3, outputs = 1, bias = FALS
 
 #' @rdname arch_strided
 #' @export
-arch_hierarchical <- function(input, filters = 1, kernel = 2, shared = FALSE, outputs = 1, bias = FALSE) {
+arch_hierarchical <- function(input, filters = 1, kernel = 2, shared = FALSE, outputs = 1, bias = FALSE,
+                              activation = NULL) {
   net <- arch_input(input)
   layer <- if (check_flag(shared)) layer_conv else layer_local
-  arch_strided_coarsen(net, filters, check_count(kernel, min = 2L), layer) |> arch_read_out(outputs, bias)
+  arch_strided_coarsen(net, filters, check_count(kernel, min = 2L), layer, activation = activation) |>
+    arch_read_out(outputs, bias)
 }
 
 #' @rdname arch_strided
 #' @export
-arch_unet <- function(input, filters = 2, depth = 2, kernel = 3, outputs = 1, bias = FALSE) {
+arch_unet <- function(input, filters = 2, depth = 2, kernel = 3, outputs = 1, bias = FALSE, activation = NULL) {
   net <- arch_input(input)
   depth <- check_count(depth)
   kernel <- check_count(kernel)
@@ -107,35 +111,39 @@ arch_unet <- function(input, filters = 2, depth = 2, kernel = 3, outputs = 1, bi
   }
   filters <- arch_per_layer(filters, depth + 1L, "level")
   for (w in filters) check_arch_filters(w)
-  net |> arch_strided_cut(filters[[1L]], kernel) |> arch_unet_below(filters, kernel) |> arch_read_newest(outputs, bias)
+  net |> arch_strided_cut(filters[[1L]], kernel, activation = activation) |> arch_unet_below(filters, kernel,
+    activation) |>
+    arch_read_newest(outputs, bias)
 }
 
 # Adds the levels below the present one: a convolution to half the resolution, the levels below that, and upsampling.
 # The result is concatenated with the output of the present level and passed through a convolution.
-arch_unet_below <- function(net, filters, kernel) {
+arch_unet_below <- function(net, filters, kernel, activation = NULL) {
   if (length(filters) == 1L) return(net)
   here <- window_extent_of(net)
   net |>
     layer_parallel(
       identity,
-      \(x) x |> arch_strided_cut(filters[[2L]], kernel, stride = pmin(2L, here)) |> arch_unet_below(filters[-1L],
-        kernel) |>
+      \(x) x |> arch_strided_cut(filters[[2L]], kernel, stride = pmin(2L, here), activation = activation) |>
+        arch_unet_below(filters[-1L], kernel, activation) |>
         layer_upsample(2, size = here),
       merge = "concat"
     ) |>
-    arch_strided_cut(filters[[1L]], kernel)
+    arch_strided_cut(filters[[1L]], kernel, activation = activation)
 }
 
-arch_strided_cut <- function(net, filters, kernel, stride = 1L) {
-  layer_conv(net, filters, pmin(kernel, window_extent_of(net)), stride = stride, padding = "same")
+arch_strided_cut <- function(net, filters, kernel, stride = 1L, activation = NULL) {
+  layer_conv(net, filters, pmin(kernel, window_extent_of(net)), stride = stride, padding = "same",
+    activation = activation)
 }
 
 # Adds layers of adjacent windows (stride = kernel) until one position is left.
-arch_strided_coarsen <- function(net, filters, kernel, layer, call = rlang::caller_env()) {
+arch_strided_coarsen <- function(net, filters, kernel, layer, call = rlang::caller_env(), activation = NULL) {
   kernels <- arch_strided_kernels(window_extent_of(net), kernel, kernel)
   filters <- arch_per_layer(filters, length(kernels), call = call)
   for (l in seq_along(kernels)) {
-    net <- layer(net, check_arch_filters(filters[[l]], call), kernels[[l]], stride = kernels[[l]])
+    net <- layer(net, check_arch_filters(filters[[l]], call), kernels[[l]], stride = kernels[[l]],
+      activation = activation)
   }
   net
 }

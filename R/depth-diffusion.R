@@ -145,7 +145,7 @@ check_diffusion_plain <- function(rows, call) {
   convs <- Filter(function(row) row$layer$kind == "conv", rows)
   if (length(convs) == 0L) diffusion_stop_stack("It has no convolution.", call)
   keeps <- vapply(convs, function(row) row$layer$in_shape[[3L]] == row$layer$out_shape[[3L]], NA)
-  padded <- vapply(convs, function(row) row$layer$padding != "valid", NA)
+  padded <- vapply(convs, function(row) !identical(row$layer$padding, "valid"), NA)
   if (any(!keeps) && any(padded & vapply(convs, function(row) row$layer$kernel > 1L, NA))) {
     diffusion_stop_stack(
       "It mixes convolutions with and without padding: the boundaries of the diffusion are undefined.", call

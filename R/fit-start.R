@@ -75,7 +75,8 @@ start_units_change <- function(old, new, n, m) {
 start_reexpress_inputs <- function(network, change, call) {
   if (all(change$a == 1) && all(change$b == 0)) return(network)
   layer <- network$layers[[1L]]
-  ok <- layer$kind == "dense" || layer$kind == "conv" && layer$padding == "valid" && is_start_single_group(layer)
+  ok <- layer$kind == "dense" || layer$kind == "conv" && identical(layer$padding,
+    "valid") && is_start_single_group(layer)
   if (!ok || (any(change$b != 0) && is.null(layer$params$bias))) abort_start_units(call)
   size <- prod(layer$params[[1L]])
   W <- array(network$coef[seq_len(size)], layer$params[[1L]])

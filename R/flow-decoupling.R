@@ -77,7 +77,9 @@ decoupling_only_networks <- function(task, data, call = rlang::caller_env()) {
 
 activation_decoupling <- function(x, correlation, variance, parameter, call = rlang::caller_env()) {
   known <- activations()$activation
+  x <- activation_alias(x)
   if (length(x) != 1L || !x %in% known) {
+    known <- cli::cli_vec(known, list("vec-trunc" = 100))
     abort(c(
       "{.arg x} must be a network, or the name of an activation: {.or {.val {known}}}.",
       x = "It is {show_value(x)}."

@@ -14,12 +14,14 @@ gate_legendre <- function(n) {
 }
 
 # For units of mean m and standard deviation s > 0, nodes z of the standard normal distribution and weights that include
-# its density, each units x nodes. `step` is the largest width of a panel. Truncation at 12 standard deviations leaves
-# out a probability of 1e-32.
-gate_normal_panels <- function(m, s, step = 0.75) {
+# its density, each units x nodes. `step` is the largest width of a panel, and `kinks` are pre-activations at which
+# panels
+# also end. Truncation at 12 standard deviations leaves out a probability of 1e-32.
+gate_normal_panels <- function(m, s, step = 0.75, kinks = numeric()) {
   kink <- -m / s
   around <- outer(1 / s, c(0, 2^(1:6)))
   ends <- cbind(kink + around, kink - around[, -1L, drop = FALSE])
+  for (at in kinks) ends <- cbind(ends, kink + at / s)
   fixed <- seq(-12, 12, length.out = ceiling(24 / step) + 1)
   gate_panels_between(cbind(ends, matrix(fixed, length(m), length(fixed), byrow = TRUE)))
 }
@@ -65,6 +67,7 @@ gate_moments <- function(phi, parameter, mean, sd) {
 
 gate_distinct_moments <- function(phi, parameter, mean, sd) {
   still <- sd == 0
+  if (!all(still)) check_gate_moments(phi)
   out <- list(mean = numeric(length(mean)), square = numeric(length(mean)))
   if (any(still)) {
     slope <- gate_phi_at(phi, parameter, mean[still])$slope
@@ -81,12 +84,24 @@ gate_distinct_moments <- function(phi, parameter, mean, sd) {
   } else if (phi == "sin") {
     w <- parameter
     list(mean = w * exp(-w^2 * s^2 / 2) * cos(w * m), square = w^2 * (1 + exp(-2 * w^2 * s^2) * cos(2 * w * m)) / 2)
+  } else if (phi == "exp") {
+    list(mean = exp(m + s^2 / 2), square = exp(2 * m + 2 * s^2))
   } else {
-    panels <- gate_normal_panels(m, s)
+    panels <- gate_normal_panels(m, s, kinks = activation_kinks(phi))
     g <- gate_phi_at(phi, parameter, m + s * panels$z)$slope
     list(mean = rowSums(panels$w * g), square = rowSums(panels$w * g^2))
   }
   out$mean[!still] <- moving$mean
   out$square[!still] <- moving$square
   out
+}
+
+# Refuses activations whose gates have no moments when pre-activations are Gaussian.
+check_gate_moments <- function(phi, call = rlang::caller_env()) {
+  if (!phi %in% c("reciprocal", "rsqrt")) return(invisible())
+  abort(c(
+    "The gates of {.val {phi}} have no moments when pre-activations are Gaussian.",
+    x = if (phi == "rsqrt") "It is not defined below zero." else "The integral of 1 / u^4 diverges at zero.",
+    i = "Pass rows of inputs as {.arg data} where the function takes them."
+  ), "unsupported", call = call)
 }

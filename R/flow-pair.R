@@ -47,7 +47,9 @@ pair_block <- function(a, b, C, what, above = NULL) {
   if (is_pair_straight(a) && is_pair_straight(b)) {
     return(pair_straight_block(a, b, C, what, if (is.null(above)) pair_above_moments(a, b, C) else above))
   }
+  if (a$phi == "selu" || b$phi == "selu") return(selu_block(a, b, C, what))
   if (a$phi == "sin" && b$phi == "sin") return(pair_sine_block(a, b, C, what))
+  if (a$phi == "exp" && b$phi == "exp") return(exp_block(a, b, C))
   if (a$phi == "erf" && b$phi == "erf" && (what == "slope" || all(a$mean == 0, b$mean == 0))) {
     return(pair_erf_block(a, b, C, what))
   }
@@ -71,7 +73,9 @@ pair_block <- function(a, b, C, what, above = NULL) {
 
 is_pair_straight <- function(class) !is.null(gate_straight_slope(class$phi, class$parameter))
 
-has_pair_kink <- function(class) is_pair_straight(class) || class$phi == "elu"
+has_pair_kink <- function(class) {
+  is_pair_straight(class) || class$phi == "elu" || length(activation_kinks(class$phi)) > 0L
+}
 
 # Correlations (a x b), 0 for a constant unit. Values within rounding error of 1 are set to 1, since moments of gates
 # with kinks change with the square root of the distance to 1.
@@ -96,7 +100,8 @@ pair_value_means <- function(class) {
     s <- kinds$sd[moving]
     a <- gate_straight_slope(class$phi, class$parameter)
     out[moving] <- if (!is.null(a)) a * m + (1 - a) * pair_mean_above(m, s) else {
-      panels <- gate_normal_panels(m, s, gate_panel_step(class$phi, class$parameter, max(s)))
+      panels <- gate_normal_panels(m, s, gate_panel_step(class$phi, class$parameter, max(s)),
+        activation_kinks(class$phi))
       rowSums(panels$w * gate_phi_at(class$phi, class$parameter, m + s * panels$z)$value)
     }
   }
@@ -214,6 +219,19 @@ pair_erf_block <- function(a, b, C, what) {
   4 / pi / sqrt(det) * exp(-(vb * ma^2 - 4 * C * ma * mb + va * mb^2) / det)
 }
 
+# E[exp(u) exp(w)], the slopes as well as the values.
+exp_block <- function(a, b, C) exp(outer(a$mean + a$sd^2 / 2, b$mean + b$sd^2 / 2, "+") + C)
+
+# selu is a multiple of elu.
+selu_block <- function(a, b, C, what) {
+  scale <- 1.0507009873554804934
+  as_elu <- function(class) {
+    if (class$phi == "selu") class[c("phi", "parameter")] <- list("elu", 1.6732632423543772848)
+    class
+  }
+  scale^((a$phi == "selu") + (b$phi == "selu")) * pair_block(as_elu(a), as_elu(b), C, what)
+}
+
 # ---- expansion in Hermite polynomials --------------------------------------------------------------
 
 # list(out, open): the sums (a x b), and the pairs whose truncated terms exceed rounding error. They are at most |rho|^n
@@ -245,7 +263,7 @@ pair_hermite_coefficients <- function(class, what) {
   s <- kinds$sd
   s[s == 0] <- 1e-300
   step <- min(gate_panel_step(class$phi, class$parameter, max(s)), 0.5)
-  panels <- gate_normal_panels(kinds$mean, s, step)
+  panels <- gate_normal_panels(kinds$mean, s, step, activation_kinks(class$phi))
   f <- gate_phi_at(class$phi, class$parameter, kinds$mean + s * panels$z)[[what]]
   weight <- panels$w * f
   left <- total <- rowSums(weight * f)
@@ -291,7 +309,8 @@ pair_split_integrals <- function(a, b, rho, at, what) {
 
 pair_split_chunk <- function(a, b, pairs, what) {
   waves <- pmax(pair_wave_number(a) * pairs$sa, pair_wave_number(b) * pairs$sb)
-  panels <- pair_kink_panels(pairs, gate_panel_step("sin", 1, max(waves)))
+  panels <- pair_kink_panels(pairs, gate_panel_step("sin", 1, max(waves)), activation_kinks(a$phi),
+    activation_kinks(b$phi))
   panels <- lapply(panels, function(x) x[, apply(panels$w, 2L, max) > 1e-20, drop = FALSE])
   u <- pairs$ma + pairs$sa * panels$z
   mu <- pairs$mb + pairs$sb * pairs$rho * panels$z
@@ -301,7 +320,7 @@ pair_split_chunk <- function(a, b, pairs, what) {
 }
 
 # Panels that end at the kink of f, and at that of g if u and w are perfectly correlated, and halve towards both.
-pair_kink_panels <- function(pairs, step) {
+pair_kink_panels <- function(pairs, step, own_kinks = numeric(), other_kinks = numeric()) {
   own <- -pairs$ma / pairs$sa
   other <- -pairs$mb / (pairs$sb * pairs$rho)
   blur <- sqrt(pmax((1 - pairs$rho) * (1 + pairs$rho), 0))
@@ -311,7 +330,10 @@ pair_kink_panels <- function(pairs, step) {
   }
   fixed <- seq(-12, 12, length.out = ceiling(24 / step) + 1)
   fixed <- matrix(fixed, length(own), length(fixed), byrow = TRUE)
-  gate_panels_between(cbind(around(own, 1 / pairs$sa), around(other, 1 / pairs$sb), around(other, blur), fixed))
+  ends <- cbind(around(own, 1 / pairs$sa), around(other, 1 / pairs$sb), around(other, blur), fixed)
+  for (at in own_kinks) ends <- cbind(ends, own + at / pairs$sa)
+  for (at in other_kinks) ends <- cbind(ends, around(other + at / (pairs$sb * pairs$rho), blur))
+  gate_panels_between(ends)
 }
 
 pair_wave_number <- function(class) if (class$phi == "sin") abs(class$parameter) else 0
@@ -333,7 +355,7 @@ pair_given_mean <- function(class, mu, tau, what) {
     x <- class$parameter
     if (what == "slope") x * exp(-x^2 * t^2 / 2) * cos(x * mu) else exp(-x^2 * t^2 / 2) * sin(x * mu)
   } else {
-    panels <- gate_normal_panels(c(mu), c(t))
+    panels <- gate_normal_panels(c(mu), c(t), kinks = activation_kinks(class$phi))
     f <- gate_phi_at(class$phi, class$parameter, c(mu) + c(t) * panels$z)[[what]]
     matrix(rowSums(panels$w * f), nrow(mu))
   }
@@ -341,4 +363,4 @@ pair_given_mean <- function(class, mu, tau, what) {
   out
 }
 
-has_pair_given_mean <- function(class) has_pair_kink(class) || class$phi == "sin"
+has_pair_given_mean <- function(class) is_pair_straight(class) || class$phi %in% c("elu", "sin")

@@ -45,7 +45,8 @@ check_list_dense <- function(layer, arg, call) {
 }
 
 check_list_known <- function(activation, arg, call) {
-  check_choice(activation, c("linear", activations()$activation), arg = arg, call = call)
+  known <- cli::cli_vec(c("linear", activations()$activation), list("vec-trunc" = 100))
+  check_choice(activation_alias(activation), known, arg = arg, call = call)
 }
 
 check_list_dense_parameter <- function(parameter, activation, arg, call) {

@@ -18,11 +18,17 @@
 #' @param kernel Number of taps; on a grid one number, or two for rows and columns.
 #' @param stride Step between output positions, as `kernel`.
 #' @param dilation Step between taps, as `kernel`.
-#' @param padding `"valid"` (none), `"same"` or `"causal"`.
+#' @param padding `"valid"` (none), `"same"` or `"causal"`; or the numbers of zeros at the old and the new end,
+#'   `c(old, new)`, on a grid for both dimensions or as a list of two pairs, for rows and columns.
 #' @param groups Channels and filters are cut into this many groups, and filters
 #'   see only the channels of their own. `groups` equal to the number of channels
 #'   is a depthwise convolution.
 #' @param bias Whether each filter has a constant.
+#' @param align Where windows are aligned when the stride leaves positions over: `"newest"` drops them at the old
+#'   end, `"oldest"` at the new end, as PyTorch, Keras and ONNX do. With `"same"` padding `"oldest"` puts the odd zero
+#'   at
+#'   the new end, as Keras does.
+#' @param activation `NULL`, or one of [activations()], which is added as a layer of its own.
 #' @returns The network with one more layer, without coefficients; its output is
 #'   a sequence or grid of `filters` channels. The kernel is an array of filters x
 #'   channels of a group x taps (on a grid x rows x columns), and in `layer_local()` x
@@ -36,30 +42,36 @@
 #' input_sequence(16) |> layer_local(1, kernel = 4, stride = 4)
 #' @export
 layer_conv <- function(network, filters, kernel, stride = 1, dilation = 1,
-                       padding = c("valid", "same", "causal"), groups = 1, bias = FALSE) {
+                       padding = c("valid", "same", "causal"), groups = 1, bias = FALSE,
+                       align = c("newest", "oldest"), activation = NULL) {
   check_network(network)
-  slide <- check_window_slide(network, kernel, stride, dilation, padding)
+  slide <- check_window_slide(network, kernel, stride, dilation, padding, align = align)
+  activation <- check_layer_activation(activation)
   filters <- check_count(filters)
   groups <- check_conv_groups(groups, network, filters)
   check_flag(bias)
   params <- list(kernel = c(filters, output_shape(network)[[1L]] %/% groups, slide$kernel))
   if (bias) params$bias <- filters
-  add_network_layer(network, window_slide_layer("conv", network, filters, slide, params, groups = groups))
+  add_network_layer(network, window_slide_layer("conv", network, filters, slide, params, groups = groups)) |>
+    follow_activation(activation)
 }
 
 #' @rdname layer_conv
 #' @export
 layer_local <- function(network, filters, kernel, stride = 1, dilation = 1,
-                        padding = c("valid", "same", "causal"), groups = 1, bias = FALSE) {
+                        padding = c("valid", "same", "causal"), groups = 1, bias = FALSE,
+                        align = c("newest", "oldest"), activation = NULL) {
   check_network(network)
-  slide <- check_window_slide(network, kernel, stride, dilation, padding)
+  slide <- check_window_slide(network, kernel, stride, dilation, padding, align = align)
+  activation <- check_layer_activation(activation)
   filters <- check_count(filters)
   groups <- check_conv_groups(groups, network, filters)
   check_flag(bias)
   places <- slide$outputs
   params <- list(kernel = c(filters, output_shape(network)[[1L]] %/% groups, slide$kernel, places))
   if (bias) params$bias <- c(filters, places)
-  add_network_layer(network, window_slide_layer("local", network, filters, slide, params, groups = groups))
+  add_network_layer(network, window_slide_layer("local", network, filters, slide, params, groups = groups)) |>
+    follow_activation(activation)
 }
 
 check_conv_groups <- function(groups, network, filters, call = rlang::caller_env()) {
@@ -78,7 +90,9 @@ describe_layer.ca_layer_conv <- function(layer) {
     layer$kind, ", kernel ", format_extent(layer$kernel),
     if (any(layer$stride > 1L)) paste(", stride", format_extent(layer$stride)),
     if (any(layer$dilation > 1L)) paste(", dilation", format_extent(layer$dilation)),
-    if (layer$padding != "valid") paste0(", ", layer$padding),
+    if (is.list(layer$padding)) paste0(", padding ", ends_text(layer$padding)),
+    if (!is.list(layer$padding) && layer$padding != "valid") paste0(", ", layer$padding),
+    if (identical(layer$align, "oldest")) ", oldest",
     if (layer$groups > 1L) paste(", groups", layer$groups),
     if (!is.null(layer$params$bias)) " + bias"
   )

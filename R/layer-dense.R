@@ -8,18 +8,21 @@
 #' @param units Number of outputs.
 #' @param bias Whether each unit has a constant, which gives the effective
 #'   weights an `(Intercept)` column.
+#' @param activation `NULL`, or one of [activations()], which is added as a layer of its own.
 #' @returns The network with one more layer, without coefficients; its output is
 #'   a vector of `units`.
 #' @examples
 #' input_sequence(16) |> layer_dense(3) |> layer_dense(1, bias = TRUE)
 #' @export
-layer_dense <- function(network, units, bias = FALSE) {
+layer_dense <- function(network, units, bias = FALSE, activation = NULL) {
   check_network(network)
   units <- check_count(units)
   check_flag(bias)
   params <- list(weight = c(units, shape_output_size(network)))
   if (bias) params$bias <- units
-  add_network_layer(network, new_network_layer("dense", network, c(units, 1L, 1L), "vector", params))
+  activation <- check_layer_activation(activation)
+  add_network_layer(network, new_network_layer("dense", network, c(units, 1L, 1L), "vector", params)) |>
+    follow_activation(activation)
 }
 
 #' @export

@@ -8,8 +8,9 @@
 #'   and columns. In `layer_upsample()` the number of positions to keep, the newest (on
 #'   a grid the last rows and columns), by default all: it undoes a shortening of a
 #'   length that the factor does not divide.
-#' @param stride Step between windows, as `size`; they are aligned to the newest input.
+#' @param stride Step between windows, as `size`.
 #' @param type `"average"` or `"max"`, which is not linear. Of equal values the first counts as the largest.
+#' @param align Where windows are aligned when positions are left over, see [layer_conv()].
 #' @param factor Number of copies of each position, as `size` in `layer_pool()`.
 #' @returns The network with one more layer.
 #' @examples
@@ -17,10 +18,11 @@
 #' input_grid(8, 8) |> layer_pool(2) |> layer_dense(1)
 #' input_sequence(7) |> layer_conv(1, 2, stride = 2, padding = "same") |> layer_upsample(2, size = 7)
 #' @export
-layer_pool <- function(network, size, stride = size, type = c("average", "max")) {
+layer_pool <- function(network, size, stride = size, type = c("average", "max"),
+                       align = c("newest", "oldest")) {
   check_network(network)
   type <- check_choice(type, c("average", "max"))
-  slide <- check_window_slide(network, size, stride, arg = "size")
+  slide <- check_window_slide(network, size, stride, arg = "size", align = align)
   add_network_layer(network, window_slide_layer("pool", network, output_shape(network)[[1L]], slide, type = type))
 }
 
@@ -28,7 +30,8 @@ layer_pool <- function(network, size, stride = size, type = c("average", "max"))
 describe_layer.ca_layer_pool <- function(layer) {
   paste0(
     layer$type, " pool, size ", format_extent(layer$kernel),
-    if (any(layer$stride != layer$kernel)) paste(", stride", format_extent(layer$stride))
+    if (any(layer$stride != layer$kernel)) paste(", stride", format_extent(layer$stride)),
+    if (identical(layer$align, "oldest")) ", oldest"
   )
 }
 

@@ -4,13 +4,15 @@
 #' are called once with a network that ends where the block begins.
 #' `layer_residual()` adds `scale` times the block's output to its input;
 #' `layer_parallel()` runs several blocks on the same input and sums their outputs
-#' or stacks their channels. `identity` is a block that passes its input on.
+#' stacks their channels, or multiplies them. `identity` is a block that passes its input on.
 #'
 #' @inheritParams layer_dense
 #' @param block A function that takes a network and returns it with more layers.
 #' @param scale A number: the output is x + scale block(x).
 #' @param ... Blocks: two or more functions.
-#' @param merge `"sum"`, or `"concat"` to stack channels in the order of the blocks.
+#' @param merge `"sum"`, `"concat"` to stack channels in the order of the blocks, or `"product"` to multiply
+#'   entry by entry, as in gated linear units and WaveNet: `\\(x) layer_conv(x, 4, 2, activation = "tanh")` beside
+#'   `\\(x) layer_conv(x, 4, 2, activation = "sigmoid")`.
 #' @returns The network with one more layer, which holds the blocks.
 #' @examples
 #' input_sequence(16) |>
@@ -37,9 +39,9 @@ layer_residual <- function(network, block, scale = 1) {
 
 #' @rdname layer_residual
 #' @export
-layer_parallel <- function(network, ..., merge = c("sum", "concat")) {
+layer_parallel <- function(network, ..., merge = c("sum", "concat", "product")) {
   check_network(network)
-  merge <- check_choice(merge, c("sum", "concat"))
+  merge <- check_choice(merge, c("sum", "concat", "product"))
   blocks <- list(...)
   if (length(blocks) < 2L) {
     abort(c("{.arg ...} must be two blocks or more.", x = "There {?is/are} {length(blocks)}."), "value")
@@ -48,11 +50,11 @@ layer_parallel <- function(network, ..., merge = c("sum", "concat")) {
     unname(blocks), seq_along(blocks))
   shapes <- lapply(inner, output_shape)
   kinds <- vapply(inner, shape_output_kind, "")
-  compared <- if (merge == "sum") shapes else lapply(shapes, function(shape) shape[-1L])
+  compared <- if (merge != "concat") shapes else lapply(shapes, function(shape) shape[-1L])
   for (i in seq_along(inner)[-1L]) {
     if (!identical(compared[[i]], compared[[1L]]) || kinds[[i]] != kinds[[1L]]) {
       abort(c(
-        "The outputs of the blocks must have the same {if (merge == 'sum') 'shape' else 'positions'}
+        "The outputs of the blocks must have the same {if (merge != 'concat') 'shape' else 'positions'}
           to be merged by {.val {merge}}.",
         x = "The output of block 1 is {describe_shape(shapes[[1]], kinds[[1]])}, that of block {i}
           {describe_shape(shapes[[i]], kinds[[i]])}."
@@ -104,7 +106,8 @@ describe_layer.ca_layer_residual <- function(layer) {
 
 #' @export
 describe_layer.ca_layer_parallel <- function(layer) {
-  paste0(if (layer$merge == "sum") "sum" else "concatenation", " of ", length(layer$blocks), " blocks")
+  merged <- switch(layer$merge, sum = "sum", product = "product", "concatenation")
+  paste0(merged, " of ", length(layer$blocks), " blocks")
 }
 
 #' @export
@@ -117,5 +120,11 @@ lower_layer.ca_layer_residual <- function(layer, graph, from) {
 lower_layer.ca_layer_parallel <- function(layer, graph, from) {
   inner <- vapply(layer$blocks, function(block) lower_layers(block, graph, from), 0L)
   if (layer$merge == "concat") return(lower_emit(graph, "concat", inner, layer$out_shape))
+  if (layer$merge == "product") {
+    return(Reduce(function(a, b) lower_emit(graph, "product", c(a, b), layer$out_shape), inner))
+  }
   lower_emit(graph, "add", inner, layer$out_shape, scale = rep(1, length(inner)))
 }
+
+#' @export
+is_linear_layer.ca_layer_parallel <- function(layer) layer$merge != "product"

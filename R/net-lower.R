@@ -7,7 +7,8 @@
 #   from    nodes that it reads
 #   shape   of its output
 #   window  kernel, stride, dilation, pad, expand, each (height, width): tap k of output u reads the position
-#           floor((u stride + k dilation - pad) / expand), or nothing where that lies outside the input
+#           floor((u stride + k dilation - pad) / expand), or nothing where that lies outside the input; a negative
+#           expand reads only where |expand| divides exactly, and a negative stride or dilation reverses the order
 #   groups  number of groups of channels (linear)
 #   shared  whether all positions use one block of theta, or each its own (linear, bias)
 #   theta   offset of its slice of theta, from 0 (linear, bias)
@@ -37,8 +38,10 @@ lower_with_rows <- function(network) {
 lower_layers <- function(layers, graph, from) {
   outer <- graph$row
   for (layer in layers) {
-    graph$from <- c(graph$from, from)
-    graph$row <- length(graph$from)
+    if (is.null(graph$quiet)) {
+      graph$from <- c(graph$from, from)
+      graph$row <- length(graph$from)
+    }
     from <- lower_layer(layer, graph, from)
     graph$row <- outer
   }

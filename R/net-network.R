@@ -19,7 +19,8 @@ new_network_layer <- function(kind, network, out_shape, out_kind, params = list(
 }
 
 # Returns the network with one more layer. It drops the coefficients, which do not fit the longer network.
-add_network_layer <- function(network, layer) {
+add_network_layer <- function(network, layer, call = rlang::caller_env()) {
+  layer <- share_layer(layer, network$layers, call)
   new_network(network$input, c(network$layers, list(layer)))
 }
 

@@ -31,8 +31,9 @@ static enum ca_status check_shape(struct problem problem, int node, struct ca_sh
 static enum ca_status check_window(struct problem problem, int node,
                                    const struct ca_window *w) {
     for (int d = 0; d < 2; d++)
-        if (w->kernel[d] < 1 || w->stride[d] < 1 || w->dilation[d] < 1 ||
-            w->pad[d] < -INT_MAX || w->expand[d] < 1)
+        if (w->kernel[d] < 1 || w->stride[d] == 0 || w->stride[d] == INT_MIN ||
+            w->dilation[d] == 0 || w->dilation[d] == INT_MIN || w->pad[d] < -INT_MAX ||
+            w->expand[d] == 0 || w->expand[d] == INT_MIN)
             return fail(problem, node, "a window that is not positive", CA_BAD_GRAPH);
     return CA_OK;
 }
@@ -94,7 +95,10 @@ static enum ca_status check_theta(struct problem problem, const struct ca_graph 
  * there is none. */
 static int meet(const struct ca_window *w, int d, int u, int k, int size) {
     const int64_t at = (int64_t)u * w->stride[d] + (int64_t)k * w->dilation[d] - w->pad[d];
-    return at < 0 || at / w->expand[d] >= size ? -1 : (int)(at / w->expand[d]);
+    const int64_t expand = w->expand[d] < 0 ? -(int64_t)w->expand[d] : w->expand[d];
+    if (at < 0 || at / expand >= size || (w->expand[d] < 0 && at % expand != 0))
+        return -1;
+    return (int)(at / expand);
 }
 
 static enum ca_status build_map(struct problem problem, struct ca_graph *graph, int node) {

@@ -95,14 +95,102 @@ static struct jet abs_at(double u, double a) {
     return (struct jet){fabs(u), (u > 0) - (u < 0), 0};
 }
 
+static struct jet exp_at(double u, double a) {
+    (void)a;
+    const double e = exp(u);
+    return (struct jet){e, e, e};
+}
+
+static struct jet square_at(double u, double a) {
+    (void)a;
+    return (struct jet){u * u, 2 * u, 2};
+}
+
+static struct jet reciprocal_at(double u, double a) {
+    (void)a;
+    const double r = 1 / u;
+    return (struct jet){r, -r * r, 2 * r * r * r};
+}
+
+/* 1 / sqrt(u), NaN below zero */
+static struct jet rsqrt_at(double u, double a) {
+    (void)a;
+    const double r = 1 / sqrt(u);
+    return (struct jet){r, -r / (2 * u), 3 * r / (4 * u * u)};
+}
+
+/* The constants of Klambauer et al. (2017). */
+static struct jet selu_at(double u, double a) {
+    (void)a;
+    const double scale = 1.0507009873554804934, alpha = 1.6732632423543772848;
+    const struct jet elu = elu_at(u, alpha);
+    return (struct jet){scale * elu.value, scale * elu.slope, scale * elu.curve};
+}
+
+static struct jet softsign_at(double u, double a) {
+    (void)a;
+    const double r = 1 / (1 + fabs(u));
+    return (struct jet){u * r, r * r, -2 * copysign(r * r * r, u)};
+}
+
+static struct jet relu6_at(double u, double a) {
+    if (!(u > 6))
+        return relu_at(u, a);
+    return (struct jet){6, 0, 0};
+}
+
+/* relu6(u + 3) / 6 */
+static struct jet hard_sigmoid_at(double u, double a) {
+    const struct jet clip = relu6_at(u + 3, a);
+    return (struct jet){clip.value / 6, clip.slope / 6, 0 * clip.curve};
+}
+
+/* u relu6(u + 3) / 6 */
+static struct jet hard_swish_at(double u, double a) {
+    const struct jet h = hard_sigmoid_at(u, a);
+    if (h.value == 0)
+        return (struct jet){0, 0, 0};
+    return (struct jet){u * h.value, h.value + u * h.slope, 2 * h.slope};
+}
+
+/* u tanh(softplus(u)). With e = exp(-|u|), t = tanh(softplus(u)) and 1 - t are ratios of
+ * positive polynomials in e. */
+static struct jet mish_at(double u, double a) {
+    (void)a;
+    const struct logistic l = logistic(u);
+    const double e = exp(-fabs(u));
+    const double over = u < 0 ? e * (e + 2) : 1 + 2 * e, under = u < 0 ? 2 : 2 * e * e;
+    const double t = over / (over + under), rest = under / (over + under) * (1 + t);
+    const double slope = rest * l.value, curve = rest * (l.slope - 2 * t * l.value * l.value);
+    return (struct jet){u * t, t + u * slope, 2 * slope + u * curve};
+}
+
 static const struct {
     const char *name;
     struct jet (*at)(double u, double parameter);
 } activations[] = {
-    {"identity", identity_at}, {"relu", relu_at},       {"leaky_relu", leaky_relu_at},
-    {"elu", elu_at},           {"gelu", gelu_at},       {"silu", silu_at},
-    {"softplus", softplus_at}, {"sigmoid", sigmoid_at}, {"tanh", tanh_at},
-    {"erf", erf_at},           {"sin", sin_at},         {"abs", abs_at},
+    {"identity", identity_at},
+    {"relu", relu_at},
+    {"leaky_relu", leaky_relu_at},
+    {"elu", elu_at},
+    {"gelu", gelu_at},
+    {"silu", silu_at},
+    {"softplus", softplus_at},
+    {"sigmoid", sigmoid_at},
+    {"tanh", tanh_at},
+    {"erf", erf_at},
+    {"sin", sin_at},
+    {"abs", abs_at},
+    {"exp", exp_at},
+    {"square", square_at},
+    {"reciprocal", reciprocal_at},
+    {"rsqrt", rsqrt_at},
+    {"selu", selu_at},
+    {"softsign", softsign_at},
+    {"hard_sigmoid", hard_sigmoid_at},
+    {"hard_swish", hard_swish_at},
+    {"mish", mish_at},
+    {"relu6", relu6_at},
 };
 enum { N_ACTIVATIONS = sizeof activations / sizeof *activations };
 

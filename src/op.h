@@ -28,7 +28,9 @@ struct ca_shape {
 };
 
 /* Along each dimension (height, width), tap k of output position u reads input position
- * floor((u stride + k dilation - pad) / expand). */
+ * floor((u stride + k dilation - pad) / expand). A negative expand reads a position only where
+ * |expand| divides exactly, as in transposed convolutions; a negative stride or dilation
+ * reverses the order. */
 struct ca_window {
     int kernel[2], stride[2], dilation[2], pad[2], expand[2];
 };

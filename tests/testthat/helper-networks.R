@@ -101,13 +101,19 @@ named_networks <- function() {
 all_activations <- c("identity", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh",
   "erf", "sin", "abs")
 
+# Activations that are defined everywhere, beside those above. Random networks do not draw them.
+more_activations <- c("exp", "square", "selu", "softsign", "hard_sigmoid", "hard_swish", "mish", "relu6")
+
+# Activations that are finite at all inputs.
+whole_activations <- function() setdiff(activations()$activation, c("reciprocal", "rsqrt"))
+
 # Nonlinear networks: every activation and cell, alone and in combinations.
 curved_networks <- function() {
-  shallow <- lapply(stats::setNames(nm = all_activations), function(f) {
+  shallow <- lapply(stats::setNames(nm = c(all_activations, more_activations)), function(f) {
     input_vector(3) |> layer_dense(3, bias = TRUE) |> layer_activation(f) |> layer_dense(2, bias = TRUE)
   })
   shallow$identity <- NULL # linear
-  networks <- c(shallow, curved_sequences(), curved_grids(), list(
+  networks <- c(shallow[setdiff(names(shallow), more_activations)], curved_sequences(), curved_grids(), list(
     leaky_steep = input_vector(3) |> layer_dense(4) |> layer_activation("leaky_relu", -0.7) |> layer_dense(1),
     elu_two = input_vector(3) |> layer_dense(4) |> layer_activation("elu", 2) |> layer_dense(1),
     sin_fast = input_vector(2) |> layer_dense(4) |> layer_activation("sin", 3) |> layer_dense(1),
@@ -121,6 +127,9 @@ curved_networks <- function() {
       layer_residual(\(x) x |> layer_dense(4, bias = TRUE) |> layer_activation("tanh") |>
         layer_dense(3), scale = 0.5) |>
       layer_dense(1)
+  ), shallow[more_activations], list(
+    positive = input_vector(2) |> layer_dense(3, bias = TRUE) |> layer_activation("exp") |>
+      layer_activation("rsqrt") |> layer_activation("reciprocal") |> layer_dense(2)
   ))
   Map(with_test_coef, networks, seq_along(networks))
 }

@@ -5,11 +5,19 @@
 # Returns a reader that returns consecutive entries of theta as arrays.
 twin_tape <- function(theta) {
   used <- 0
+  marks <- list()
   list(
     take = function(dim) {
       values <- theta[used + seq_len(prod(dim))]
       used <<- used + prod(dim)
       array(values, dim)
+    },
+    mark = function(name) marks[[name]] <<- used,
+    replay = function(name, run) {
+      after <- used
+      used <<- marks[[name]]
+      on.exit(used <<- after)
+      run()
     },
     is_spent = function() used == length(theta)
   )
@@ -42,10 +50,64 @@ twin_layer <- function(layer, x, tape) {
     recurrent = twin_recurrent(layer, x, tape),
     residual = x + layer$scale * twin_run(layer$blocks[[1L]], x, tape),
     parallel = twin_parallel(layer, x, tape),
+    affine = twin_affine(layer, x, tape),
+    prelu = {
+      slope <- rep(tape$take(layer$params$slope), each = dim(x)[[1L]])
+      x * ifelse_like(Re(x) > 0, 1 + 0 * x, array(slope, dim(x)))
+    },
+    crop = twin_crop(x, lapply(layer$ends, `-`)),
+    pad = twin_crop(x, layer$ends),
+    conv_transpose = twin_conv_transpose(layer, x, tape),
+    shared = twin_shared(layer, x, tape),
     last = x[, , , dim(x)[[4L]], drop = FALSE],
     flatten = array(x, c(dim(x)[[1L]], prod(dim(x)[-1L]), 1L, 1L)),
     stop("The twin does not know the layer ", layer$kind)
   )
+}
+
+twin_affine <- function(layer, x, tape) {
+  y <- x * rep(tape$take(layer$params$scale), each = dim(x)[[1L]])
+  bias <- twin_take_bias(layer, tape)
+  if (is.null(bias)) y else y + rep(bias, each = dim(x)[[1L]])
+}
+
+# Adds positions (or drops them, where negative) at both ends of rows and columns.
+twin_crop <- function(x, ends) {
+  if (length(ends) == 1L) ends <- c(list(c(0, 0)), ends)
+  place <- function(n, pair) seq(1 - pair[[1L]], n + pair[[2L]])
+  rows <- place(dim(x)[[3L]], ends[[1L]])
+  columns <- place(dim(x)[[4L]], ends[[2L]])
+  y <- array(0 * x[[1L]], c(dim(x)[1:2], length(rows), length(columns)))
+  r <- rows >= 1 & rows <= dim(x)[[3L]]
+  c <- columns >= 1 & columns <= dim(x)[[4L]]
+  y[, , r, c] <- x[, , rows[r], columns[c]]
+  y
+}
+
+# Adds the contribution of each input position and tap to the uncropped output.
+twin_conv_transpose <- function(layer, x, tape) {
+  kernel <- twin_full_kernel(tape$take(layer$params$kernel), dim(x)[[2L]], layer$groups)
+  kernel <- array(kernel, c(dim(kernel)[1:2], twin_both(layer$kernel)))
+  bias <- twin_take_bias(layer, tape)
+  s <- twin_both(layer$stride)
+  d <- twin_both(layer$dilation)
+  size <- (dim(x)[3:4] - 1) * s + (dim(kernel)[3:4] - 1) * d + 1
+  y <- array(kernel[[1L]] * x[[1L]] * 0, c(dim(x)[[1L]], dim(kernel)[[1L]], size))
+  for (i in seq_len(dim(x)[[3L]])) for (j in seq_len(dim(x)[[4L]])) {
+    for (k in seq_len(dim(kernel)[[3L]])) for (l in seq_len(dim(kernel)[[4L]])) {
+      at <- c((i - 1) * s[[1L]] + (k - 1) * d[[1L]], (j - 1) * s[[2L]] + (l - 1) * d[[2L]]) + 1
+      taps <- matrix(kernel[, , k, l], dim(kernel)[[1L]])
+      y[, , at[[1L]], at[[2L]]] <- y[, , at[[1L]], at[[2L]]] + twin_at(x, i, j) %*% t(taps)
+    }
+  }
+  if (!is.null(bias)) y <- y + rep(bias, each = dim(x)[[1L]])
+  twin_crop(y, lapply(layer$crop, `-`))
+}
+
+twin_shared <- function(layer, x, tape) {
+  if (!is.null(layer$reuse)) return(tape$replay(layer$name, function() twin_run(layer$reuse, x, tape)))
+  tape$mark(layer$name)
+  twin_run(layer$blocks[[1L]], x, tape)
 }
 
 # Returns one position of a tensor (observations x channels).
@@ -67,7 +129,15 @@ twin_dense <- function(layer, x, tape) {
 
 # Returns the position that tap k of output u reads (outputs x taps), which may lie outside 1..n. Positions are counted
 # backwards from the newest tap of the newest output, which reads position n, or a padded one after it.
-twin_windows <- function(n, kernel, stride, dilation, padding) {
+twin_windows <- function(n, kernel, stride, dilation, padding, align = "newest") {
+  if (is.numeric(padding)) { # windows on the padded positions, then without the padding
+    whole <- twin_windows(n + sum(padding), kernel, stride, dilation, "valid", align)
+    return(whole - padding[[1L]])
+  }
+  if (identical(align, "oldest")) { # the mirror image
+    mirror <- twin_windows(n, kernel, stride, dilation, padding)
+    return(n + 1 - mirror[rev(seq_len(nrow(mirror))), rev(seq_len(ncol(mirror))), drop = FALSE])
+  }
   span <- (kernel - 1) * dilation + 1
   outputs <- if (padding == "valid") floor((n - span) / stride) + 1 else ceiling(n / stride)
   total <- max((outputs - 1) * stride + span - n, 0)
@@ -85,9 +155,11 @@ twin_layer_windows <- function(layer, x, padding = layer$padding) {
   kernel <- twin_both(layer$kernel)
   stride <- twin_both(layer$stride)
   dilation <- twin_both(layer$dilation)
+  pads <- if (is.list(padding)) padding else list(padding, padding)
+  if (length(pads) == 1L) pads <- c("valid", pads)
   list(
-    rows = twin_windows(dim(x)[[3L]], kernel[[1L]], stride[[1L]], dilation[[1L]], padding),
-    columns = twin_windows(dim(x)[[4L]], kernel[[2L]], stride[[2L]], dilation[[2L]], padding)
+    rows = twin_windows(dim(x)[[3L]], kernel[[1L]], stride[[1L]], dilation[[1L]], pads[[1L]], layer$align),
+    columns = twin_windows(dim(x)[[4L]], kernel[[2L]], stride[[2L]], dilation[[2L]], pads[[2L]], layer$align)
   )
 }
 
@@ -190,6 +262,19 @@ twin_activate <- function(name, u, parameter = 1) {
     erf = twin_erf(u),
     sin = sin(parameter * u),
     abs = u * (positive - !positive),
+    exp = exp(u),
+    square = u^2,
+    reciprocal = 1 / u,
+    rsqrt = u^-0.5,
+    selu = 1.0507009873554804934 * twin_activate("elu", u, 1.6732632423543772848),
+    softsign = u / (1 + u * (positive - !positive)),
+    relu6 = ifelse_like(Re(u) > 6, 6 + 0 * u, u * positive),
+    hard_sigmoid = twin_activate("relu6", u + 3) / 6,
+    hard_swish = u * twin_activate("relu6", u + 3) / 6,
+    mish = {
+      up <- (1 + exp(u))^2
+      u * (up - 1) / (up + 1)
+    },
     stop("The twin does not know the activation ", name)
   )
 }
@@ -218,20 +303,30 @@ twin_recurrent <- function(layer, x, tape) {
   }
   bias <- twin_take_bias(layer, tape)
   bias <- if (is.null(bias)) matrix(0, units, gates) else matrix(bias, units, gates)
+  hidden <- if (is.null(layer$params$recurrent_bias)) NULL else tape$take(layer$params$recurrent_bias)
+  hidden <- if (is.null(hidden)) matrix(0, units, gates) else matrix(hidden, units, gates)
+  if (identical(layer$direction, "backward")) x <- x[, , , rev(seq_len(dim(x)[[4L]])), drop = FALSE]
   # A_g h + B_g x_t + b_g (observations x units)
   at <- function(g, h, now) {
     by <- function(weights, v) v %*% t(matrix(weights[, , g], units))
-    by(recurrent, h) + by(input, now) + rep(bias[, g], each = nrow(h))
+    after <- identical(layer$reset, "after")
+    input_part <- by(input, now) + rep(bias[, g], each = nrow(now))
+    if (!after) return(by(recurrent, h) + input_part)
+    own <- rep(hidden[, g], each = nrow(now))
+    if (is.list(h)) return(input_part + h$reset * (by(recurrent, h$state) + own))
+    input_part + by(recurrent, h) + rep(hidden[, g], each = nrow(h))
   }
   f <- function(u) twin_activate(layer$activation, u, if (layer$activation == "leaky_relu") 0.01 else 1)
-  step <- switch(layer$cell, lstm = twin_lstm, gru = twin_gru, twin_elman)
+  gru <- if (identical(layer$reset, "after")) twin_gru_after else twin_gru
+  step <- switch(layer$cell, lstm = twin_lstm, gru = gru, twin_elman)
   state <- list(h = matrix(0, dim(x)[[1L]], units), c = matrix(0, dim(x)[[1L]], units))
   y <- array(input[[1L]] * x[[1L]] * 0, c(dim(state$h), 1L, dim(x)[[4L]]))
   for (position in seq_len(dim(x)[[4L]])) {
     state <- step(state, at, twin_at(x, 1L, position), f)
     y[, , 1L, position] <- state$h
   }
-  if (layer$output == "last") y[, , , dim(x)[[4L]], drop = FALSE] else y
+  if (layer$output == "last") return(y[, , , dim(x)[[4L]], drop = FALSE])
+  if (identical(layer$direction, "backward")) y[, , , rev(seq_len(dim(x)[[4L]])), drop = FALSE] else y
 }
 
 twin_elman <- function(state, at, now, f) list(h = f(at(1, state$h, now)))
@@ -248,9 +343,16 @@ twin_gru <- function(state, at, now, f) {
   list(h = (1 - gate(2)) * n + gate(2) * state$h)
 }
 
+twin_gru_after <- function(state, at, now, f) {
+  gate <- function(g) twin_activate("sigmoid", at(g, state$h, now))
+  n <- f(at(3, list(state = state$h, reset = gate(1)), now))
+  list(h = (1 - gate(2)) * n + gate(2) * state$h)
+}
+
 twin_parallel <- function(layer, x, tape) {
   outputs <- lapply(layer$blocks, function(block) twin_run(block, x, tape))
   if (layer$merge == "sum") return(Reduce(`+`, outputs))
+  if (layer$merge == "product") return(Reduce(`*`, outputs))
   channels <- vapply(outputs, function(y) dim(y)[[2L]], 0L)
   places <- dim(outputs[[1L]])[3:4]
   y <- array(outputs[[1L]][[1L]] * 0, c(dim(x)[[1L]], sum(channels), places))

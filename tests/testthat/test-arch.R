@@ -109,3 +109,19 @@ test_that("an error is reported as that of the preset that was called", {
   expect_identical(call_of(arch_low_rank(16, outputs = 0)), "arch_low_rank")
   expect_identical(call_of(arch_recurrent(16, units = 0)), "arch_recurrent")
 })
+
+test_that("presets take an activation for their layers, which changes no number of parameters", {
+  presets <- list(arch_conv = arch_conv, arch_dilated = arch_dilated, arch_separable = arch_separable,
+    arch_residual = arch_residual, arch_densenet = arch_densenet, arch_deep = arch_deep, arch_low_rank = arch_low_rank,
+    arch_local = arch_local, arch_strided = arch_strided, arch_pooled = arch_pooled,
+    arch_hierarchical = arch_hierarchical, arch_unet = arch_unet, arch_recurrent = arch_recurrent,
+    arch_conv_recurrent = arch_conv_recurrent)
+  for (name in names(presets)) {
+    net <- presets[[name]](16, activation = "tanh")
+    expect_false(is_linear(net), label = name)
+    expect_true(is_linear(presets[[name]](16)), label = name)
+    expect_equal(sum(summary(net)$parameters), sum(summary(presets[[name]](16))$parameters), label = name)
+    expect_error(presets[[name]](16, activation = "quantum"), class = "capalloc_error_value")
+  }
+  expect_false(is_linear(arch_dilated(16, skip = TRUE, activation = "relu")))
+})

@@ -28,7 +28,7 @@ expect_same_capacity <- function(a, b, x, ..., tolerance = 1e-8) {
 
 test_that("permuting hidden units does not change capacity", {
   order <- c(3, 1, 4, 2)
-  for (activation in activations()$activation[-1L]) {
+  for (activation in whole_activations()[-1L]) {
     net <- perceptron(4, activation) |> with_test_coef(1)
     w <- unpack(net)
     w[[1L]] <- list(w[[1L]]$weight[order, ], w[[1L]]$bias[order])
@@ -102,7 +102,7 @@ test_that("changing signs of units with odd or even activations does not change 
 })
 
 test_that("splitting a hidden unit in two does not change capacity", {
-  for (activation in activations()$activation[-1L]) {
+  for (activation in whole_activations()[-1L]) {
     net <- perceptron(3, activation) |> with_test_coef(9)
     w <- unpack(net)
     w[[1L]] <- list(w[[1L]]$weight[c(1:3, 2), ], w[[1L]]$bias[c(1:3, 2)])

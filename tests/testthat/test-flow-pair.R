@@ -25,7 +25,8 @@ test_that("moments of pairs are those of numerical integration, means and unequa
   pairs <- list(
     c("relu", "relu"), c("leaky_relu", "abs"), c("elu", "elu"), c("elu", "relu"), c("gelu", "gelu"), c("silu", "tanh"),
     c("softplus", "softplus"), c("sigmoid", "relu"), c("tanh", "tanh"), c("erf", "erf"), c("sin", "sin"),
-    c("sin", "softplus"), c("abs", "abs"), c("identity", "elu")
+    c("sin", "softplus"), c("abs", "abs"), c("identity", "elu"), c("exp", "exp"), c("exp", "relu"),
+    c("square", "square"), c("selu", "selu"), c("selu", "tanh"), c("softsign", "softsign"), c("mish", "mish")
   )
   parameters <- c(leaky_relu = 0.2, elu = 0.7, sin = 2)
   laws <- list(
@@ -55,7 +56,7 @@ test_that("moments of pairs are those of numerical integration, means and unequa
 })
 
 test_that("units that are equal, opposite or fixed have the moments that they must have", {
-  for (phi in activations()$activation) {
+  for (phi in whole_activations()) {
     parameter <- capalloc:::activation_default_parameter(phi)
     class <- list(phi = phi, parameter = parameter, at = 1:4)
     for (m in c(0, 0.7)) {
@@ -64,7 +65,7 @@ test_that("units that are equal, opposite or fixed have the moments that they mu
       law <- list(mean = c(m, m, -m, 0.3), cov = cov, classes = list(class))
       found <- capalloc:::pair_moments(law, values = TRUE)
       expect_near(found$second[1, 2], found$square[[1]], 1e-10, phi)
-      panels <- capalloc:::gate_normal_panels(m, sqrt(2), 0.2)
+      panels <- capalloc:::gate_normal_panels(m, sqrt(2), 0.2, c(-6, -3, 3, 6))
       u <- m + sqrt(2) * panels$z
       at <- function(u) capalloc:::gate_phi_at(phi, parameter, u)
       expect_near(found$second[1, 3], sum(panels$w * at(u)$slope * at(-u)$slope), 1e-9, phi)
@@ -245,4 +246,47 @@ test_that("many pairs that are integrated one by one say how long that takes", {
   expect_match(asked, "pairs of tanh gates of correlations near one will take about [0-9]+\\s+seconds")
   few <- list(mean = numeric(2), cov = chain[1:2, 1:2], classes = list(list(phi = "tanh", parameter = 1, at = 1:2)))
   expect_silent(capalloc:::pair_moments(few))
+})
+
+test_that("activations with kinks away from zero are integrated at all correlations", {
+  # E[f(u) g(w)] by a fine grid of midpoints between all kinks, for u = m + s x, w = m + s (rho x + sqrt(1 - rho^2) y).
+  grid <- function(kinks, m, s) {
+    ends <- sort(unique(c(seq(-9, 9, by = 0.25), pmin(pmax((kinks - m) / s, -9), 9))))
+    rule <- capalloc:::gate_legendre(8L)
+    half <- diff(ends) / 2
+    z <- c(outer(half, rule$x) + ends[-1] - half)
+    list(z = z, w = c(outer(half, rule$w)) * dnorm(z))
+  }
+  kinks <- list(relu6 = c(0, 6), hard_sigmoid = c(-3, 3), hard_swish = c(-3, 3))
+  for (phi in names(kinks)) for (rho in c(0.5, 0.97, -1, 1)) for (what in c("slope", "value")) {
+    m <- 0.4
+    s <- 2.5
+    law <- list(mean = c(m, m), cov = s^2 * matrix(c(1, rho, rho, 1), 2),
+      classes = list(list(phi = phi, parameter = 1, at = 1:2)))
+    found <- capalloc:::pair_moments(law, values = TRUE)
+    f <- function(u) c(capalloc:::gate_phi_at(phi, 1, matrix(u))[[what]])
+    mirrored <- 2 * m - kinks[[phi]] # kinks of w as a function of u at rho = -1
+    outer_nodes <- grid(c(kinks[[phi]], if (rho == -1) mirrored), m, s)
+    given <- vapply(outer_nodes$z, function(z) {
+      if (abs(rho) == 1) return(f(m + s * rho * z))
+      tau <- s * sqrt(1 - rho^2)
+      inner <- grid(kinks[[phi]], m + s * rho * z, tau)
+      sum(inner$w * f(m + s * rho * z + tau * inner$z))
+    }, 0)
+    wanted <- sum(outer_nodes$w * f(m + s * outer_nodes$z) * given)
+    own <- if (what == "slope") found$second[1, 2] else found$moment[1, 2]
+    # The conditional mean of a step varies over tau / s; panels of a quarter give 1e-8.
+    expect_near(own, wanted, 1e-7, paste(phi, rho, what))
+  }
+})
+
+test_that("activations whose gates have no Gaussian moments are refused by name", {
+  for (phi in c("reciprocal", "rsqrt")) {
+    expect_error(decoupling(phi), phi, class = "capalloc_error_unsupported")
+    net <- input_vector(2) |> layer_dense(2) |> layer_activation(phi) |> layer_dense(1) |> set_coef(c(1, 0, 0, 1, 1, 1))
+    expect_error(propagate_capacity(net), phi, class = "capalloc_error_unsupported")
+    data <- matrix(c(1, 2, 3, 0.5, 0.7, 1), 3)
+    found <- propagate_capacity(net, data = data)
+    expect_true(all(is.finite(found$capacity)))
+  }
 })

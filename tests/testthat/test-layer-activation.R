@@ -104,7 +104,7 @@ test_that("predictions do not depend on the blocks of rows", {
 test_that("bad activations and parameters are refused", {
   net <- input_vector(3)
   expect_error(layer_activation(net), "activation")
-  for (bad in list("swish", "Relu", NA_character_, 1, NULL, c("relu", "tanh"), character(), quote(relu),
+  for (bad in list("swich", "Relu", NA_character_, 1, NULL, c("relu", "tanh"), character(), quote(relu),
     factor("relu"), tanh)) {
     expect_error(layer_activation(net, bad), class = "capalloc_error_value")
   }
@@ -113,7 +113,7 @@ test_that("bad activations and parameters are refused", {
   }
   expect_error(layer_activation("net", "relu"), class = "capalloc_error_type")
   expect_snapshot({
-    writeLines(bad(layer_activation(net, "swish"), "value"))
+    writeLines(bad(layer_activation(net, "swich"), "value"))
     writeLines(bad(layer_activation(net, tanh), "value"))
     writeLines(bad(layer_activation(net, NULL), "value"))
     writeLines(bad(layer_activation(net, "tanh", 2), "value"))

@@ -82,7 +82,7 @@ test_that("parallel blocks whose outputs cannot be merged are refused", {
   expect_error(layer_parallel(net, identity), class = "capalloc_error_value")
   expect_error(layer_parallel(net), class = "capalloc_error_value")
   expect_error(
-    layer_parallel(net, identity, identity, merge = "product"),
+    layer_parallel(net, identity, identity, merge = "mean"),
     class = "capalloc_error_value"
   )
   expect_snapshot(error = TRUE, {
@@ -91,7 +91,7 @@ test_that("parallel blocks whose outputs cannot be merged are refused", {
     layer_parallel(net, \(x) layer_dense(x, 6), identity)
     layer_parallel(net, identity)
     layer_parallel(net)
-    layer_parallel(net, identity, identity, merge = "product")
+    layer_parallel(net, identity, identity, merge = "mean")
   })
 })
 
@@ -128,4 +128,18 @@ test_that("bad scales are refused", {
     expect_error(layer_residual(net, identity, scale), class = "capalloc_error_value")
   }
   expect_snapshot(error = TRUE, layer_residual(net, identity, scale = NA))
+})
+
+test_that("outputs of parallel blocks can be multiplied, as in a gated activation unit", {
+  net <- input_vector(1) |> layer_parallel(
+    \(x) layer_dense(x, 1, activation = "tanh"), \(x) layer_dense(x, 1, activation = "sigmoid"), merge = "product"
+  ) |> set_coef(c(0.5, -0.3))
+  expect_equal(c(predict(net, matrix(1))), tanh(0.5) * plogis(-0.3), tolerance = 1e-15)
+  expect_equal(c(predict(net, matrix(1))), 0.19666, tolerance = 1e-4)
+  expect_false(is_linear(net))
+  expect_equal(summary(net)$kind[[1L]], "product of 2 blocks")
+  cube <- input_vector(1) |> layer_parallel(identity, identity, identity, merge = "product") |> set_coef(numeric())
+  expect_equal(c(predict(cube, matrix(-2))), -8)
+  expect_error(input_sequence(4) |> layer_parallel(identity, \(x) layer_pool(x, 2), merge = "product"),
+    class = "capalloc_error_shape")
 })

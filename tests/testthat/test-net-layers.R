@@ -21,7 +21,15 @@ layers_of_table <- list(
   layer_parallel = function(x, ...) layer_parallel(x, \(y) keep(y, ...), \(y) keep(y)),
   layer_last = function(x, ...) layer_last(x, ...),
   layer_flatten = function(x, ...) layer_flatten(x, ...),
-  layer_activation = function(x, ...) layer_activation(x, "tanh", ...)
+  layer_activation = function(x, ...) layer_activation(x, "tanh", ...),
+  layer_affine = function(x, ...) layer_affine(x, ...),
+  layer_crop = function(x, ...) layer_crop(x, c(1, 0), ...),
+  layer_pad = function(x, ...) layer_pad(x, c(1, 0), ...),
+  layer_conv_transpose = function(x, ...) layer_conv_transpose(x, 2, 2, ...),
+  layer_bidirectional = function(x, ...) layer_bidirectional(x, 2, output = "sequence", ...),
+  layer_squeeze = function(x, ...) layer_squeeze(x, 2, ...),
+  layer_shared = function(x, ...) layer_shared(x, "a", \(y) keep(y, ...)),
+  layer_prelu = function(x, ...) layer_prelu(x, ...)
 )
 
 # Returns TRUE where a cell of the table works; the result is then compared with the twin.
@@ -48,11 +56,11 @@ works <- function(build, from) {
 }
 
 table_of <- function(lines) {
-  rows <- grep("^\\| `?layer_", gsub("\\[(layer_[a-z]+)\\(\\)\\]", "\\1", lines), value = TRUE)
+  rows <- grep("^\\| `?layer_", gsub("\\[(layer_[a-z_]+)\\(\\)\\]", "\\1", lines), value = TRUE)
   cells <- lapply(strsplit(rows, "|", fixed = TRUE), function(row) trimws(row[-1L]))
   found <- t(vapply(cells, function(row) row[2:6] == "yes", logical(5)))
   dimnames(found) <- list(
-    sub("^`?(layer_[a-z]+).*", "\\1", vapply(cells, function(row) row[[1L]], "")),
+    sub("^`?(layer_[a-z_]+).*", "\\1", vapply(cells, function(row) row[[1L]], "")),
     c("sequence", "grid", "vector", "bias", "several outputs")
   )
   found
@@ -70,7 +78,15 @@ layer_table <- rbind(
   layer_parallel = c(TRUE, TRUE, TRUE, FALSE, TRUE),
   layer_last = c(TRUE, FALSE, FALSE, FALSE, TRUE),
   layer_flatten = c(TRUE, TRUE, TRUE, FALSE, TRUE),
-  layer_activation = c(TRUE, TRUE, TRUE, FALSE, TRUE)
+  layer_activation = c(TRUE, TRUE, TRUE, FALSE, TRUE),
+  layer_affine = c(TRUE, TRUE, TRUE, TRUE, TRUE),
+  layer_crop = c(TRUE, TRUE, FALSE, FALSE, TRUE),
+  layer_pad = c(TRUE, TRUE, FALSE, FALSE, TRUE),
+  layer_conv_transpose = c(TRUE, TRUE, FALSE, TRUE, TRUE),
+  layer_bidirectional = c(TRUE, FALSE, FALSE, FALSE, TRUE),
+  layer_squeeze = c(TRUE, TRUE, FALSE, TRUE, TRUE),
+  layer_shared = c(TRUE, TRUE, TRUE, FALSE, TRUE),
+  layer_prelu = c(TRUE, TRUE, TRUE, FALSE, TRUE)
 )
 colnames(layer_table) <- c("sequence", "grid", "vector", "bias", "several outputs")
 
