@@ -104,7 +104,8 @@ lower_layer.ca_layer_recurrent <- function(layer, graph, from) {
   if (is_backward(layer)) from <- lower_reverse(graph, from, layer$in_shape)
   cell <- new_recurrent_cell(layer, graph, from)
   state <- switch(layer$cell,
-    lstm = lower_recurrent_lstm(cell), gru = if (resets_after(layer)) lower_gru_after(cell) else lower_recurrent_gru(cell),
+    lstm = lower_recurrent_lstm(cell),
+    gru = if (resets_after(layer)) lower_gru_after(cell) else lower_recurrent_gru(cell),
     lower_recurrent_elman(cell)
   )
   if (layer$output == "last") return(lower_last(graph, state, cell$shape))

@@ -132,12 +132,12 @@ test_that("refits use the metric, partition and ridge of the capacity", {
 })
 
 test_that("resampled blocks are consecutive rows, and are used for series in time order only", {
-  at <- withr::with_seed(1, capalloc:::interval_draw_blocks(100, 8))
+  at <- withr::with_seed(1, capalloc:::draw_blocks(100, 8))
   expect_length(at, 100)
   steps <- matrix(diff(c(at, NA))[1:96], 8)[1:7, ]
   expect_true(all(steps == 1))
   expect_true(all(at >= 1 & at <= 100))
-  expect_setequal(withr::with_seed(1, capalloc:::interval_draw_blocks(5, 5)), 1:5)
+  expect_setequal(withr::with_seed(1, capalloc:::draw_blocks(5, 5)), 1:5)
   series <- quiet(fit(arch_conv(12, 2, 3, bias = TRUE), task_series(lynx, 12), seed = 1))
   block <- function(fit, ...) capalloc:::check_interval_block_length(..., fit = fit, over = "rows")
   # The default is the window; a given length is used; many rows give their cube root.

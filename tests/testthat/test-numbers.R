@@ -96,7 +96,7 @@ capacity_warned <- function(...) {
 expect_exact <- function(found, wanted, rank, condition, label) {
   expect_false(found$warned, label = label)
   expect_identical(found$total, rank, label = label)
-  expect_near(found$kappa, wanted, 1e-12 + 0.1 * .Machine$double.eps * condition, label)
+  expect_near(found$kappa, wanted, 5e-13 + 0.1 * .Machine$double.eps * condition, label)
 }
 
 test_that("tangents with condition numbers of 1 to 1e12 have exact allocations, and a warning beyond", {
@@ -116,7 +116,8 @@ test_that("tangents with condition numbers of 1 to 1e12 have exact allocations, 
     })
     wanted <- colSums(1 - outer(1 - of[[2L]], 1 - of[[1L]]))
     found <- capacity_warned(net)
-    if (digits < 13) expect_exact(found, wanted, r * (m + n - r), 2 * 10^digits, paste0("condition 1e", digits))
+    # Leverages of fewer rows than columns come from singular vectors, without a second pass that restores digits.
+    if (digits < 13) expect_exact(found, wanted, r * (m + n - r), 4 * 10^digits, paste0("condition 1e", digits))
   }
   expect_true(found$warned)
 })
