@@ -27,7 +27,10 @@
 #' @seealso [capacity()], [linearise()], [autoplot.ca_sensitivity()].
 #' @examples
 #' task <- task_series(log10(lynx), length = 6)
-#' net <- input_sequence(6) |> layer_dense(2, bias = TRUE) |> layer_activation("tanh") |> layer_dense(1, bias = TRUE)
+#' net <- input_sequence(6) |>
+#'   layer_dense(2, bias = TRUE) |>
+#'   layer_activation("tanh") |>
+#'   layer_dense(1, bias = TRUE)
 #' trained <- fit(net, task, seed = 1)
 #' sensitivity_profile(trained)
 #' @export

@@ -30,8 +30,8 @@
 #'   set_coef(c(1, 2, 1, 0, -1))
 #' effective_weights(net)
 #' tangent(net)
-#' net <- initialise(input_vector(2) |> layer_dense(2) |> layer_activation("tanh") |> layer_dense(1), seed = 1)
-#' tangent(net, data = rbind(c(1, 0), c(0, 1)))
+#' net <- input_vector(2) |> layer_dense(2) |> layer_activation("tanh") |> layer_dense(1)
+#' tangent(initialise(net, seed = 1), data = rbind(c(1, 0), c(0, 1)))
 #' @export
 effective_weights <- function(network) {
   network <- network_of(network)

@@ -8,8 +8,8 @@
 #   before   mean squared gates q of the activations at its input (channels x input positions), 1 without one
 #   after    the same at its output (filters x output positions)
 #   scale2   squared scale of its residual layer, NULL in a plain stack
-#   norm     sums of the squared weights of the taps inside the input (filters x output positions), set by
-#   chain_read_move()
+#   norm     sums of the squared weights of the taps inside the input (filters x output positions), which
+#            chain_read_move() sets
 new_chain_move <- function(offsets, W2, before, after, scale2, norm = NULL) {
   list(offsets = offsets, W2 = W2, before = before, after = after, scale2 = scale2, norm = norm)
 }

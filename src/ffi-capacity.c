@@ -651,11 +651,12 @@ SEXP ffi_gradients(SEXP graph, SEXP theta, SEXP x) {
         end = begin + most < n_samples ? begin + most : n_samples;
         const size_t b = end - begin;
         ca_extended_gradients(&extended, begin, end, block, (int)(b * m));
-        for (size_t k = 0; k < p; k++)
+        for (size_t k = 0; k < p; k++) {
+            double *column = REAL(out) + (size_t)rows * k + m * begin;
             for (size_t o = 0; o < m; o++)
                 for (size_t s = 0; s < b; s++)
-                    REAL(out)
-                    [o + m * (begin + s) + (size_t)rows * k] = block[s + b * o + b * m * k];
+                    column[o + m * s] = block[s + b * o + b * m * k];
+        }
         R_CheckUserInterrupt();
     }
     UNPROTECT(1); /* out */

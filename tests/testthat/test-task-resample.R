@@ -14,7 +14,7 @@ test_that("all rows of a task are in their order, also those between training an
   expect_near(resample_all_rows(task)$y, matrix(mtcars$mpg[-c(2, 30)]), 0)
   series <- task_series(sunspots[1:60], length = 3, horizon = c(1, 6), test = 0.2)
   all <- resample_all_rows(series)
-  expect_identical(nrow(all$x), 52L) # 60 - 3 - 6 + 1
+  expect_identical(nrow(all$x), 52L)
   expect_lt(nrow(series$data$x) + nrow(series$data$x_test), 52)
   expect_near(all$x[10, ], sunspots[10:12], 0)
   expect_near(all$y[10, ], sunspots[c(13, 18)], 0)
