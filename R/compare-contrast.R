@@ -17,8 +17,8 @@
 #' With several tasks, `by = "all"`: every architecture has one value a task, the mean over its replicates, and
 #' architectures are paired by task. Replicates of a task are not further evidence about
 #' tasks: they make its mean more precise, and taken for independent units they give intervals far too short.
-#' The result speaks of tasks like these, as far as these are a sample of them. Values are taken as they are, so that
-#' a task with larger losses weighs more in a mean; ranks weigh all tasks alike.
+#' The result speaks of tasks like these, as far as these are a sample of them. A metric in the units of a task, such as
+#' `"loss"`, weighs tasks with larger losses more; `"relative_excess"` and ranks do not.
 #'
 #' With one task, or within each with `by = "task"`, the units are replicates, paired by the sample that they
 #' share (`n_obs` finite); the result speaks of further samples of that task. With `n_obs = Inf` replicates share
@@ -59,9 +59,10 @@
 #' @param cmp A comparison, from [compare_architectures()], or a table of scores that were computed elsewhere: a matrix
 #'   (tasks x models) or a data frame with a column for each model and at most one of names of tasks; or a data frame
 #'   with the columns `task`, `model`, optionally `replicate` (a fold or repeat), and one numeric column.
-#' @param metric A numeric column of `cmp$runs`, or `"efficiency"`, (tr V - loss) / total_capacity. Lower is better for
-#'   `loss`, `train_loss`, `excess_loss`, `gradient_norm`, `iterations` and `seconds`, higher for `efficiency`; others
-#'   have no direction.
+#' @param metric A numeric column of `cmp$runs`, or `"efficiency"`, (1 - loss / null_loss) / total_capacity. `NULL` is
+#'   `"excess_loss"`, over several tasks `"relative_excess"` (excess_loss / null_loss), which does not depend on the
+#'   scale of a task. Lower is better for losses, `mase`, `gradient_norm`, `decrement`, `iterations`, `redraws` and
+#'   `seconds`, higher for `efficiency` and `accuracy`; others have no direction.
 #' @param test `"t"`, `"wilcoxon"`, `"bayes"` or `"friedman"`.
 #' @param control The name of an architecture to contrast all others with, or `NULL` for all pairs.
 #' @param by `"all"`, over all tasks, or `"task"`, within each.
@@ -103,12 +104,13 @@
 #' contrast_architectures(cmp, "efficiency", test = "friedman")
 #' contrast_architectures(cmp, test = "bayes", control = "dense", rope = 0.01)
 #' @export
-contrast_architectures <- function(cmp, metric = "excess_loss", test = c("t", "wilcoxon", "bayes", "friedman"),
+contrast_architectures <- function(cmp, metric = NULL, test = c("t", "wilcoxon", "bayes", "friedman"),
                                    control = NULL, by = c("all", "task"), adjust = NULL, level = 0.95, rope = 0,
                                    rho = NULL, direction = NULL, ...) {
   check_dots(...)
   cmp <- read_comparison(cmp, direction)
   if (inherits(cmp, "ca_score_table")) metric <- "score"
+  if (is.null(metric)) metric <- contrast_default_metric(cmp, by)
   metric <- comparison_metric(cmp, metric, direction)
   test <- check_choice(test, c("t", "wilcoxon", "bayes", "friedman"))
   by <- check_choice(by, c("all", "task"))
@@ -136,6 +138,13 @@ contrast_architectures <- function(cmp, metric = "excess_loss", test = c("t", "w
 #   direction  of the metric, see new_metric()
 new_contrast_setting <- function(test, control, adjust, level, rope, rho, direction) {
   list(test = test, control = control, adjust = adjust, level = level, rope = rope, rho = rho, direction = direction)
+}
+
+# The excess loss; over several tasks relative to the null loss of each, so that no task counts more because of its
+# units. Comparisons of older versions have no such column.
+contrast_default_metric <- function(cmp, by) {
+  pools <- by[[1L]] == "all" && length(cmp$tasks) > 1L
+  if (pools && "relative_excess" %in% names(cmp$runs)) "relative_excess" else "excess_loss"
 }
 
 # ---- arguments ----------------------------------------------------------------------------------------

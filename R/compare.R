@@ -62,7 +62,8 @@
 #' Resamples share rows, so they are not independent: [contrast_architectures()] uses their correlation.
 #'
 #' @section Warnings:
-#' `capalloc_warning_starts`: starts of one network on one population end at losses that differ by more than 1%. What
+#' `capalloc_warning_all_failed`: no run succeeded; it has the first message. `capalloc_warning_starts`: starts of one
+#' network on one population end at losses that differ by more than 1%. What
 #' the warnings of single fits say is in the columns of `runs`, and print counts it.
 #'
 #' @section Errors:
@@ -207,7 +208,17 @@ new_comparison <- function(work, done) {
     version = own_version()
   ), class = "ca_comparison")
   warn_starts_apart(cmp)
+  warn_compare_all_failed(cmp$runs)
   cmp
+}
+
+# Warns if no run succeeded, with the first message: a table of failures alone is easily overlooked in a script.
+warn_compare_all_failed <- function(runs) {
+  failed <- !has_run(runs) & runs$error != "interrupted"
+  if (!all(failed)) return(invisible())
+  first <- runs$error[[1L]]
+  warn(c("All {nrow(runs)} runs failed.", x = "The first, {.val {runs$network[[1L]]}} on {.val {runs$task[[1L]]}}:
+    {first}"), "all_failed")
 }
 
 # The rank of a network's tangent at random coefficients. NA for nonlinear networks, whose rank depends on the samples
@@ -388,7 +399,7 @@ print.ca_comparison_summary <- function(x, ...) {
   shown <- plain_frame(x)
   shown$total_capacity <- format_with_range(x$total_capacity, x$total_low, x$total_high)
   hidden <- c(
-    "loss_low", "loss_high", "loss_median", "excess_median", "seconds", "total_low", "total_high", "undecided",
+    "loss_low", "loss_high", "seconds", "total_low", "total_high", "undecided",
     if (all(x$redraws == 0)) "redraws", if (all(is.na(x$generic_rank))) "generic_rank"
   )
   shown <- shown[!names(shown) %in% hidden]

@@ -256,3 +256,16 @@ test_that("the fields of settings and blocks are the formals of their constructo
   expect_constructor(capalloc:::new_contrast_setting)
   expect_constructor(capalloc:::new_contrast_block)
 })
+
+test_that("several tasks are contrasted on a scale-free metric by default", {
+  nets <- list(a = arch_dense(8), b = arch_conv(8, 1, 3))
+  cmp <- quiet(compare_architectures(nets, classical_tasks(8)[c("ar", "fgn")], replicates = 2, n_obs = 50))
+  got <- quiet(contrast_architectures(cmp))
+  expect_identical(glance(got)$metric, "relative_excess")
+  means <- with(cmp$runs, tapply(excess_loss / null_loss, list(task, network), mean))
+  expect_equal(got$estimate, mean(means[, "a"] - means[, "b"]), tolerance = 1e-10)
+  expect_identical(glance(quiet(contrast_architectures(cmp, by = "task")))$metric, "excess_loss")
+  # comparisons of older versions
+  cmp$runs$relative_excess <- NULL
+  expect_identical(glance(quiet(contrast_architectures(cmp)))$metric, "excess_loss")
+})

@@ -542,7 +542,7 @@ test_that("summary() counts failed runs and leaves them out of the means", {
 
 test_that("means over no runs are NA", {
   big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
-  rows <- as.data.frame(summary(compare_architectures(big, tasks["ar"], replicates = 2)))
+  rows <- as.data.frame(summary(quiet(compare_architectures(big, tasks["ar"], replicates = 2))))
   expect_identical(unlist(rows[3:9]), c(0L, 2L, 0L, 0L, 0L, 7L, 4L), ignore_attr = TRUE)
   expect_identical(unlist(rows[10:21]), rep(NA_real_, 12), ignore_attr = TRUE)
   expect_false(any(vapply(rows, function(x) any(is.nan(x)), NA)))
@@ -653,4 +653,14 @@ test_that("networks on grids and vectors can be compared", {
   expect_equal(rows$column, c(rep(1:3, each = 3), rep(NA, 9)))
   expect_equal(rows$capacity, rep(1, 18))
   expect_equal(cmp$demand$demand, task_demand(task)$demand)
+})
+
+test_that("a comparison whose runs all failed warns with the first message", {
+  big <- list(big = set_coef(nets$dilated, rep(1e200, 7)))
+  expect_warning(cmp <- compare_architectures(big, tasks["ar"], replicates = 2), class = "capalloc_warning_all_failed")
+  expect_identical(sum(!is.na(cmp$runs$error)), 2L)
+  said <- tryCatch(compare_architectures(big, tasks["ar"], replicates = 2),
+    capalloc_warning_all_failed = conditionMessage)
+  expect_match(said, cmp$runs$error[[1]], fixed = TRUE)
+  expect_warning(compare_architectures(c(big, nets["dense"]), tasks["ar"], replicates = 1), NA)
 })
