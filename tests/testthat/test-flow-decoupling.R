@@ -99,7 +99,7 @@ test_that("bad decouplings are refused by name", {
   lstm <- initialise(input_sequence(3) |> layer_recurrent(1, "lstm") |> layer_dense(1), seed = 1)
   pooled <- initialise(input_sequence(3) |> layer_pool(2, type = "max") |> layer_activation("tanh"), seed = 1)
   expect_snapshot({
-    cat(bad(decoupling("swish"), "value"))
+    cat(bad(decoupling("swoosh"), "value"))
     cat(bad(decoupling(c("relu", "tanh")), "value"))
     cat(bad(decoupling(3), "type"))
     cat(bad(decoupling("relu", correlation = c(0, 1.2, -3)), "value"))
