@@ -13,7 +13,7 @@
 #' @param network A network with coefficients, or a fit.
 #' @param data Rows of inputs as in [predict()][predict.ca_network()], or a task of data, whose training rows are used.
 #'   `NULL` for the rows that a fit was trained on.
-#' @param object,x A result of `sensitivity_profile()`.
+#' @param x A result of `sensitivity_profile()`.
 #' @param ... Not used.
 #' @returns A data frame of class `ca_sensitivity` with one row per input and output: `input`, `position`, `lag`,
 #'   `channel` (on grids `row`, `column`), `output`, and over the rows \eqn{s = 1, \dots, N} of \eqn{d_s = \partial \hat
